@@ -1,0 +1,18 @@
+from deployments.models.build import Build
+from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
+from deployments.models.target import Target
+
+__all__ = [
+    "Build",
+    "ConfigFile",
+    "Desired",
+    "InferenceConfig",
+    "Key",
+    "Phase",
+    "Revision",
+    "RevisionModel",
+    "Service",
+    "Target",
+    "Traffic",
+]

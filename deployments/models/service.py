@@ -1,0 +1,151 @@
+"""A service is a stable name, address and keys; a revision is a frozen recipe behind it."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from deployments.models.config import InferenceConfig
+from deployments.models.target import Target
+from registry.models import ModelVersion
+from studio.accounts.models import Workspace, slug_rule
+from studio.accounts.ownership import OwnedQuerySet
+from studio.core.encryption import EncryptedTextField
+
+
+class Desired(models.TextChoices):
+    """What people want of a service."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+class Phase(models.TextChoices):
+    """What people see: computed by deployments.phases, cached here for lists."""
+
+    TRANSITIONING = "Transitioning"
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+    UNSCHEDULABLE = "Unschedulable"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def tone(self) -> str:
+        return {
+            "Transitioning": "busy",
+            "Healthy": "ok",
+            "Unhealthy": "warn",
+            "Unschedulable": "warn",
+            "Failed": "bad",
+            "Stopped": "idle",
+        }[self.value]
+
+
+class Service(models.Model):
+    """Desired state (`desired`, `generation`), observed facts (`observed`, under `observed_generation`) and the
+    reconcile loop's own columns (`due_at`, `lease_*`).
+
+    Every change a person makes adds 1 to `generation`; facts count only for the generation they were taken
+    under. `observed` is what the driver last reported, see deployments.targets.base.Observation.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="services")
+    name = models.CharField(max_length=63, validators=[slug_rule])
+    description = models.TextField(blank=True)
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="services")
+    desired = models.CharField(max_length=16, choices=Desired.choices, default=Desired.RUNNING)
+    generation = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField(default=timezone.now)  # when the generation last moved
+    last_revision = models.PositiveIntegerField(default=0)
+    phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
+    cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
+    observed = models.JSONField(default=dict)
+    observed_generation = models.PositiveIntegerField(default=0)
+    observed_at = models.DateTimeField(null=True, blank=True)
+    port = models.PositiveIntegerField(null=True, blank=True)  # local target: stays for the service's life
+    telemetry_digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the token its windows come with
+    telemetry_token = EncryptedTextField(blank=True, default="")
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="service_name_once"),
+            models.UniqueConstraint(fields=["port"], name="service_port_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Revision(models.Model):
+    """A frozen recipe: model versions + inference config + deployment config. Never changed.
+
+    `deployment_config` is {"cpu": cores, "memory_gb": GB, "processes": n or null,
+    "auth": bool, "environment_variables": {}, "start_deadline_seconds": n, "max_body_mb": n}.
+    """
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    config = models.ForeignKey(InferenceConfig, on_delete=models.PROTECT, related_name="revisions")
+    deployment_config = models.JSONField(default=dict)
+    recipe_hash = models.CharField(max_length=64)
+    reason = models.TextField(blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["service", "number"], name="revision_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.service.name} r{self.number}"
+
+
+class RevisionModel(models.Model):
+    """Which versions a revision serves. PROTECT is the last guard of 'delete is refused while in use'."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="models")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="uses")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["revision", "version"], name="version_once_a_revision")]
+
+    def __str__(self) -> str:
+        return f"{self.version} in {self.revision}"
+
+
+class Traffic(models.Model):
+    """Which share of a service's requests a revision gets. Set once the revision is built."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="traffic")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="traffic")
+    percent = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["service", "revision"], name="one_share_a_revision")]
+
+    def __str__(self) -> str:
+        return f"{self.percent} % to {self.revision}"
+
+
+class Key(models.Model):
+    """A service's primary or secondary key: encrypted here, only its digest goes to the scoring server."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="keys")
+    slot = models.CharField(max_length=16, choices=[("primary", "primary"), ("secondary", "secondary")])
+    value = EncryptedTextField()
+    created_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["service", "slot"], name="one_key_a_slot")]
+
+    def __str__(self) -> str:
+        return f"{self.slot} key of {self.service}"

@@ -1,0 +1,16 @@
+#!/usr/bin/env python
+"""Django's command line for the studio; `manage.py up` starts everything on one machine."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+    from django.core.management import execute_from_command_line  # start-up: after the settings are named
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

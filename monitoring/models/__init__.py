@@ -1,0 +1,3 @@
+from monitoring.models.window import MetricWindow
+
+__all__ = ["MetricWindow"]

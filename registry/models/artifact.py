@@ -1,0 +1,40 @@
+"""Files by content: an artifact is bytes under their digest; an upload is bytes on their way there."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from studio.accounts.models import Workspace
+from studio.accounts.ownership import OwnedQuerySet
+
+
+class Artifact(models.Model):
+    """Bytes stored once under their SHA-256. The row exists only when the file is whole."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256, hex
+    size = models.BigIntegerField()  # bytes
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class Upload(models.Model):
+    """One file being received in chunks. `received` bytes are safely on disk; the client may go on there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="uploads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    path = models.CharField(max_length=500)  # relative path the file will have inside the version
+    size = models.BigIntegerField()  # declared, bytes
+    digest = models.CharField(max_length=64, blank=True)  # declared, if the client knows it
+    received = models.BigIntegerField(default=0)  # bytes
+    artifact = models.ForeignKey(Artifact, null=True, blank=True, on_delete=models.PROTECT)  # set when complete
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,105 @@
+"""A version: frozen files with a number, and what is known about them."""
+
+from django.conf import settings
+from django.db import models
+
+from registry.models.artifact import Artifact
+from registry.models.model import Model
+from studio.accounts.models import Workspace
+from studio.accounts.ownership import OwnedQuerySet
+from studio.core.jobs import Job
+
+
+class VersionState(models.TextChoices):
+    UPLOADED = "uploaded"  # files are safe; nobody has looked inside yet
+    READY = "ready"
+    REJECTED = "rejected"  # `rejection` says why
+
+    @property
+    def tone(self) -> str:
+        return {"uploaded": "busy", "ready": "ok", "rejected": "bad"}[self.value]
+
+
+VERSION_MOVES = {
+    VersionState.UPLOADED: frozenset({VersionState.READY, VersionState.REJECTED}),
+    VersionState.READY: frozenset(),
+    VersionState.REJECTED: frozenset({VersionState.UPLOADED}),  # inspect again
+}
+
+
+class ModelVersion(models.Model):
+    """`name:number`. Files, number and properties stay; description and tags may be edited.
+
+    `workspace` repeats the model's, so that lists need no join. `signature` is
+    `registry.signature.Signature` as JSON; `facts` holds what inspection found (opset, producer, operators).
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="versions")
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=16, choices=VersionState.choices, default=VersionState.UPLOADED)
+    description = models.TextField(blank=True)
+    framework = models.CharField(max_length=32, default="custom")  # onnx, scikit-learn, pytorch, ... custom
+    framework_version = models.CharField(max_length=32, blank=True)
+    properties = models.JSONField(default=dict)  # append-only
+    signature = models.JSONField(null=True, blank=True)
+    facts = models.JSONField(default=dict)
+    rejection = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict()
+    cpu = models.FloatField(null=True, blank=True)  # cores
+    memory_gb = models.FloatField(null=True, blank=True)
+    gpu = models.PositiveIntegerField(default=0)
+    size = models.BigIntegerField(default=0)  # bytes, all files
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "number"], name="version_number_once")]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at", "-id"], name="version_newest"),
+            models.Index(fields=["workspace", "framework", "model"], name="version_by_framework"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name}:{self.number}"
+
+
+class Tag(models.Model):
+    """`key=value` on a version. `workspace` and `model` repeat the version's, so that a search reads one index."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="tags")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="tags")
+    key = models.CharField(max_length=100)
+    value = models.CharField(max_length=256, blank=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [models.UniqueConstraint(fields=["version", "key"], name="tag_key_once")]
+        indexes = [models.Index(fields=["workspace", "key", "value", "model", "version"], name="tag_search")]
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+
+class VersionFile(models.Model):
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=500)  # relative, '/' between folders
+    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="uses")
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["version", "path"], name="file_path_once")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class Inspection(Job):
+    """The job that opens a version's files and says what they are."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="inspections")
+
+    def __str__(self) -> str:
+        return f"inspection of {self.version}"

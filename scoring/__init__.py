@@ -1,0 +1,1 @@
+"""The scoring server: answers predictions, knows neither Django nor the studio."""

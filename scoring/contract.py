@@ -1,0 +1,158 @@
+"""What the studio and the scoring server agree on: files, windows, histogram buckets, reasons of failure.
+
+A *bundle* is a folder that never changes; a *run folder* belongs to one replica.
+
+    bundle/
+      bundle.json                 `Bundle`
+      models/<name>/<version>/…   the files of every model version
+      source/…                    the entry script and its files (kind entry_script)
+    run/
+      run.json                    `RunSettings`, written by the studio before the start
+      keys.json                   {"digests": [sha256 hex, …]}; read again when it changes
+      status.json                 `Status`, replaced atomically by the server
+      server.log                  everything the server and the script print
+
+Started as `python -m scoring run/run.json`.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+FORMAT = 1
+
+Reason = Literal[
+    "script_missing",  # no such file, or it defines no init() or run()
+    "script_invalid",  # it does not parse, or the signature of run() cannot be called
+    "import_missing",  # a module that the environment lacks
+    "init_failed",  # init() raised
+    "model_invalid",  # the runtime cannot load the model file
+    "port_taken",
+    "out_of_memory",
+    "start_timeout",  # not ready before the start deadline
+    "worker_crashed",  # a process died again and again (signal, os._exit)
+    "internal",
+]
+
+
+class BundledModel(msgspec.Struct, omit_defaults=True):
+    """One model version in a bundle. `path` is relative to the bundle; `signature` as the registry keeps it."""
+
+    name: str
+    version: int
+    path: str
+    framework: str = "custom"
+    signature: dict[str, Any] | None = None
+
+
+class Bundle(msgspec.Struct, omit_defaults=True):
+    """`bundle.json`."""
+
+    kind: Literal["no_code", "entry_script"]
+    models: list[BundledModel]
+    entry_script: str | None = None  # relative to source/
+    format: int = FORMAT
+
+
+class Telemetry(msgspec.Struct):
+    """Where windows go. `url` is the studio's telemetry address, `token` the service's own."""
+
+    url: str
+    token: str
+    service: int
+    seconds: float = 5.0
+
+
+class RunSettings(msgspec.Struct, omit_defaults=True):
+    """`run.json`: everything a replica needs to know."""
+
+    service: str
+    workspace: str
+    revision: int
+    recipe: str  # hash of the revision's recipe, repeated in status.json
+    bundle: str  # absolute path
+    host: str = "127.0.0.1"
+    port: int = 5001
+    replica: str = "1"
+    auth: bool = True
+    processes: int | None = None  # None: chosen from the cores
+    cpus: float | None = None  # cores the replica may use
+    memory_bytes: int | None = None  # resident memory of all its processes together
+    max_body_bytes: int = 100 * 1024 * 1024
+    scoring_timeout_seconds: float = 60.0
+    start_deadline_seconds: float = 300.0
+    telemetry: Telemetry | None = None
+
+
+class Failure(msgspec.Struct, omit_defaults=True):
+    """Why a replica is not ready: a reason from the list, a sentence, and the raw text behind it."""
+
+    reason: Reason
+    message: str
+    evidence: str = ""
+
+
+class Status(msgspec.Struct, omit_defaults=True):
+    """`status.json`. `pid` and `created` (epoch seconds, as psutil gives it) name the process for certain."""
+
+    state: Literal["starting", "ready", "failed", "stopping"]
+    pid: int
+    created: float
+    revision: int
+    recipe: str
+    port: int
+    started_at: float  # epoch seconds
+    ready_at: float | None = None
+    restarts: int = 0  # processes replaced after a crash, since the start
+    failure: Failure | None = None
+
+
+class Window(msgspec.Struct, omit_defaults=True):
+    """What a replica counted from `start` (epoch seconds) for `seconds`; mergeable by adding.
+
+    `codes`: HTTP status to count. `latency`, `queue`: sparse histograms, bucket index to count.
+    `cpu`: cores used on average. `memory`: resident bytes of all processes at the end.
+    (`replica`, `sequence`) is given once, so that a repeated push counts once.
+    """
+
+    revision: int
+    replica: str
+    sequence: int
+    start: float
+    seconds: float
+    codes: dict[str, int]
+    latency: dict[str, int]
+    queue: dict[str, int]
+    cpu: float
+    memory: int
+
+
+class Push(msgspec.Struct):
+    """Body of a telemetry push; answered with 202."""
+
+    service: int
+    windows: list[Window]
+
+
+# Histogram buckets: microseconds, 16 linear steps in every power of two, so that no value is more than
+# 6.25 % below its bucket's upper bound (the layout of HdrHistogram with its lowest useful precision).
+SUB_BITS = 4
+SUB = 1 << SUB_BITS
+MAX_MICROSECONDS = (1 << 32) - 1  # 71 minutes
+BUCKETS = (32 - SUB_BITS) * SUB + SUB
+
+
+def bucket_of(microseconds: int) -> int:
+    """Index of the bucket that holds a duration."""
+    if microseconds < SUB:
+        return microseconds if microseconds > 0 else 0
+    shift = min(microseconds, MAX_MICROSECONDS).bit_length() - SUB_BITS - 1
+    return (shift << SUB_BITS) + (min(microseconds, MAX_MICROSECONDS) >> shift)
+
+
+def upper_bound(bucket: int) -> int:
+    """Largest duration of a bucket, in microseconds."""
+    if bucket < SUB:
+        return bucket
+    shift = (bucket >> SUB_BITS) - 1
+    return ((bucket - (shift << SUB_BITS) + 1) << shift) - 1

@@ -1,0 +1,34 @@
+"""Base of every REST view below `/api/v1/workspaces/<workspace>/`."""
+
+from typing import Any
+
+from rest_framework.request import Request
+
+from studio.accounts.access import enter
+from studio.accounts.models import ApiToken, Role, Workspace
+
+
+class InWorkspace:
+    """Mix in before a DRF view class: checks the role first and sets `self.workspace` and `self.role`.
+
+    Safe methods need `read_role`, all others `write_role`; `action_roles` overrides by viewset action.
+    """
+
+    read_role: str = Role.VIEWER
+    write_role: str = Role.CONTRIBUTOR
+    action_roles: dict[str, str] = {}
+    workspace: Workspace
+    role: str
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        token = request.auth if isinstance(request.auth, ApiToken) else None
+        self.workspace, self.role = enter(
+            request.user, self.kwargs["workspace"], role=self.required_role(request), token=token
+        )
+
+    def required_role(self, request: Request) -> str:
+        action = getattr(self, "action", None)
+        if action in self.action_roles:
+            return self.action_roles[action]
+        return self.read_role if request.method in {"GET", "HEAD", "OPTIONS"} else self.write_role

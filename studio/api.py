@@ -1,0 +1,15 @@
+"""The REST root: every app's routes under /api/v1/, the OpenAPI document and its interactive page."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+urlpatterns = [
+    path("v1/", include("studio.accounts.api_urls")),
+    path("v1/workspaces/<slug:workspace>/", include("registry.api_urls")),
+    path("v1/workspaces/<slug:workspace>/", include("deployments.api_urls")),
+    path("v1/workspaces/<slug:workspace>/", include("monitoring.api_urls")),
+    path("v1/workspaces/<slug:workspace>/", include("studio.activity.api_urls")),
+    path("v1/", include("monitoring.ingest_urls")),
+    path("v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+    path("", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api_docs"),
+]

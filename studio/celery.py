@@ -1,0 +1,34 @@
+"""Background work: two queues, and a clock that finds what the doorbell missed.
+
+`quick` holds steps of milliseconds to seconds (reconcile, ticks); `heavy` holds inspections and builds.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+
+app = Celery("slipway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.task_routes = {
+    "registry.tasks.inspect_version": {"queue": "heavy"},
+    "deployments.tasks.run_build": {"queue": "heavy"},
+}
+# A tick that has waited longer than its period is dropped: the next one does the same.
+app.conf.beat_schedule = {
+    "reconcile-due-services": {
+        "task": "deployments.tasks.reconcile_due",
+        "schedule": 1.0,
+        "options": {"expires": 2},
+    },
+    "ring-due-builds": {"task": "deployments.tasks.ring_due_builds", "schedule": 5.0, "options": {"expires": 5}},
+    "ring-due-inspections": {
+        "task": "registry.tasks.ring_due_inspections",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
+    "roll-up-windows": {"task": "monitoring.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
+}

@@ -1,0 +1,19 @@
+"""Addresses, grouped as the site is: `/w/<workspace>/…` for pages, `/api/v1/…` for programs."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from studio import health, home
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("studio.accounts.urls")),
+    path("api/", include("studio.api")),
+    path("w/<slug:workspace>/", include("registry.urls")),
+    path("w/<slug:workspace>/", include("deployments.urls")),
+    path("w/<slug:workspace>/", include("monitoring.urls")),
+    path("w/<slug:workspace>/", include("studio.activity.urls")),
+    path("", home.home, name="home"),
+    path("w/<slug:workspace>/", home.workspace_home, name="workspace_home"),
+    path("healthz", health.healthz, name="healthz"),
+]

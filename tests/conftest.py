@@ -1,0 +1,99 @@
+"""The same three people everywhere: Alice administers, Bob contributes, Carol looks.
+
+Mallory belongs to another workspace and must never see anything of theirs.
+"""
+
+import os
+
+import pytest
+from django.test import Client
+
+from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
+
+REQUIRED = set(filter(None, os.environ.get("SLIPWAY_REQUIRE", "").split(",")))
+
+
+def require(engine: str, reason: str) -> None:
+    """Skip where a user's machine lacks `engine`; fail where CI promised it."""
+    if engine in REQUIRED:
+        pytest.fail(f"SLIPWAY_REQUIRE names {engine}, but {reason}")
+    pytest.skip(f"needs {engine}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch):
+    """No broker in unit tests: rings are noted, and tests call task bodies themselves."""
+    heard = []
+    monkeypatch.setattr("studio.core.doorbell._send", lambda task, args: heard.append((task.name, args)))
+    return heard
+
+
+@pytest.fixture
+def workspace(db):
+    return Workspace.objects.create(slug="vision", name="Vision")
+
+
+@pytest.fixture
+def elsewhere(db):
+    return Workspace.objects.create(slug="elsewhere", name="Elsewhere")
+
+
+def _member(name, workspace, role):
+    person = User.objects.create_user(name, password="a-long-password")
+    Membership.objects.create(user=person, workspace=workspace, role=role)
+    return person
+
+
+@pytest.fixture
+def alice(workspace):
+    return _member("alice", workspace, Role.ADMIN)
+
+
+@pytest.fixture
+def bob(workspace):
+    return _member("bob", workspace, Role.CONTRIBUTOR)
+
+
+@pytest.fixture
+def carol(workspace):
+    return _member("carol", workspace, Role.VIEWER)
+
+
+@pytest.fixture
+def mallory(elsewhere):
+    return _member("mallory", elsewhere, Role.ADMIN)
+
+
+@pytest.fixture
+def sign_in():
+    """`sign_in(bob)` gives a browser-like client of Bob's."""
+
+    def make(person):
+        client = Client()
+        client.force_login(person)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api():
+    """`api(bob)` gives a REST client with a write token of Bob's; `api(bob, access='read')` a reading one."""
+    from rest_framework.test import APIClient  # slow: only for tests that use it
+
+    def make(person, workspace=None, access=Access.WRITE):
+        secret = ApiToken.make_secret()
+        workspace = workspace or person.memberships.get().workspace
+        ApiToken.objects.create(
+            user=person,
+            workspace=workspace,
+            name="test",
+            access=access,
+            hint=secret[:8],
+            digest=ApiToken.digest_of(secret),
+        )
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return client
+
+    return make
