@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
@@ -15,6 +16,8 @@ class Artifact(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)  # SHA-256, hex
     size = models.BigIntegerField()  # bytes
     created_at = models.DateTimeField(auto_now_add=True)
+    # Last time somebody stored these bytes: the sweep leaves young artifacts alone, they may be about to be used.
+    touched_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:
         return self.digest[:12]
@@ -32,9 +35,13 @@ class Upload(models.Model):
     received = models.BigIntegerField(default=0)  # bytes
     artifact = models.ForeignKey(Artifact, null=True, blank=True, on_delete=models.PROTECT)  # set when complete
     created_at = models.DateTimeField(auto_now_add=True)
-    touched_at = models.DateTimeField(auto_now=True)
+    touched_at = models.DateTimeField(default=timezone.now, db_index=True)  # last sign of life of the client
 
     objects = OwnedQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.path
+
+    @property
+    def is_complete(self) -> bool:
+        return self.artifact_id is not None

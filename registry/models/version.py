@@ -40,6 +40,7 @@ class ModelVersion(models.Model):
     state = models.CharField(max_length=16, choices=VersionState.choices, default=VersionState.UPLOADED)
     description = models.TextField(blank=True)
     framework = models.CharField(max_length=32, default="custom")  # onnx, scikit-learn, pytorch, ... custom
+    declared_framework = models.CharField(max_length=32, blank=True)  # what the person said; inspection never edits it
     framework_version = models.CharField(max_length=32, blank=True)
     properties = models.JSONField(default=dict)  # append-only
     signature = models.JSONField(null=True, blank=True)
@@ -63,6 +64,16 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name}:{self.number}"
+
+    @property
+    def state_tone(self) -> str:
+        """Tone of the state's badge."""
+        return VersionState(self.state).tone
+
+    @property
+    def is_moving(self) -> bool:
+        """Pages ask again while this is true."""
+        return self.state == VersionState.UPLOADED
 
 
 class Tag(models.Model):
@@ -100,6 +111,9 @@ class Inspection(Job):
     """The job that opens a version's files and says what they are."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="inspections")
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "lease_until"], name="inspection_due")]
 
     def __str__(self) -> str:
         return f"inspection of {self.version}"
