@@ -1,7 +1,11 @@
 """A version: frozen files with a number, and what is known about them."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Concat, Lower
 
 from registry.models.artifact import Artifact
 from registry.models.model import Model
@@ -30,12 +34,13 @@ VERSION_MOVES = {
 class ModelVersion(models.Model):
     """`name:number`. Files, number and properties stay; description and tags may be edited.
 
-    `workspace` repeats the model's, so that lists need no join. `signature` is
+    `workspace` and `name` repeat the model's, so that lists and searches need no join. `signature` is
     `registry.signature.Signature` as JSON; `facts` holds what inspection found (opset, producer, operators).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="versions")
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    name = models.CharField(max_length=255, editable=False)
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=VersionState.choices, default=VersionState.UPLOADED)
     description = models.TextField(blank=True)
@@ -52,6 +57,9 @@ class ModelVersion(models.Model):
     size = models.BigIntegerField(default=0)  # bytes, all files
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    text = models.GeneratedField(  # what free words are looked up in; the database keeps it
+        expression=Lower(Concat("name", Value(" "), "description")), output_field=models.TextField(), db_persist=True
+    )
 
     objects = OwnedQuerySet.as_manager()
 
@@ -63,7 +71,11 @@ class ModelVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model.name}:{self.number}"
+        return f"{self.name}:{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.name = self.name or self.model.name
+        super().save(*args, **kwargs)
 
     @property
     def state_tone(self) -> str:
