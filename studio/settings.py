@@ -266,6 +266,10 @@ SLIPWAY = {
     # A folder of wheels for machines without a package index; passed to the resolver as find-links.
     "WHEELS": env("SLIPWAY_WHEELS", default=""),
     "TELEMETRY_SECONDS": env.int("SLIPWAY_TELEMETRY_SECONDS", default=5),
+    # Age in seconds at which telemetry windows are merged to minutes, to ten minutes, and deleted.
+    "METRICS_RAW_SECONDS": env.int("SLIPWAY_METRICS_RAW_SECONDS", default=3600),
+    "METRICS_MINUTE_SECONDS": env.int("SLIPWAY_METRICS_MINUTE_SECONDS", default=86400),
+    "METRICS_KEEP_SECONDS": env.int("SLIPWAY_METRICS_KEEP_SECONDS", default=30 * 86400),
 }
 
 LANGUAGE_CODE = "en"

@@ -1,3 +1,3 @@
-from monitoring.models.window import MetricWindow
+from monitoring.models.window import MetricWindow, Resolution
 
-__all__ = ["MetricWindow"]
+__all__ = ["MetricWindow", "Resolution"]

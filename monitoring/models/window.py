@@ -3,19 +3,38 @@
 from django.db import models
 
 from deployments.models import Service
+from studio.accounts.ownership import OwnedQuerySet
+
+
+class WindowQuerySet(OwnedQuerySet):
+    workspace_path = "service__workspace"
+
+
+class Resolution(models.IntegerChoices):
+    """How much time a row stands for, in seconds; `RAW` is a window as the replica sent it."""
+
+    RAW = 0
+    MINUTE = 60
+    TEN_MINUTES = 600
 
 
 class MetricWindow(models.Model):
-    """Counts and histograms of one replica (or, after a roll-up, of all) from `start` for `seconds`.
+    """Counts and histograms of one replica from `start`.
 
     `codes` maps HTTP status to request count; `latency` and `queue` are sparse histograms
-    {bucket: count} in the buckets of scoring.contract; `cpu` is cores used on average, `memory` bytes
-    of resident memory summed over the replica's processes. `sequence` makes a repeated push harmless.
+    {bucket: count} in the buckets of scoring.contract; `cpu` is cores used on average over `seconds`, `memory`
+    the highest number of resident bytes of all the replica's processes.
+
+    A raw row lasts `seconds`, and its `sequence` makes a repeated push harmless. A rolled-up row stands for
+    `resolution` seconds of the clock, of which the replica counted during `seconds`; its `sequence` is the
+    number of that stretch since 1970, and `merged` keeps the raw sequences in it as [first, last] pairs, so that a
+    push repeated after the roll-up counts once, too.
     """
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="windows")
     revision = models.PositiveIntegerField()
     replica = models.CharField(max_length=64)
+    resolution = models.PositiveSmallIntegerField(choices=Resolution.choices, default=Resolution.RAW)
     sequence = models.BigIntegerField()
     start = models.DateTimeField()
     seconds = models.FloatField()
@@ -24,12 +43,20 @@ class MetricWindow(models.Model):
     queue = models.JSONField(default=dict)
     cpu = models.FloatField(default=0)
     memory = models.BigIntegerField(default=0)
+    merged = models.JSONField(default=list)
+
+    objects = WindowQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["service", "replica", "seconds", "sequence"], name="window_once")
+            models.UniqueConstraint(
+                fields=["service", "replica", "resolution", "sequence", "revision"], name="window_once"
+            )
         ]
-        indexes = [models.Index(fields=["service", "start"], name="window_by_time")]
+        indexes = [
+            models.Index(fields=["service", "start"], name="window_by_time"),
+            models.Index(fields=["resolution", "start"], name="window_by_age"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.service} {self.start:%H:%M:%S} +{self.seconds:g} s"
+        return f"{self.service_id} {self.start:%H:%M:%S} +{self.resolution or self.seconds:g} s"

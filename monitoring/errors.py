@@ -1,0 +1,11 @@
+"""Errors of monitoring, beside the family in studio.core.errors."""
+
+from studio.core.errors import SlipwayError
+
+
+class UnknownToken(SlipwayError):
+    """The telemetry came without a token, or with one that no service has."""
+
+    code = "token_unknown"
+    status = 401
+    turn = "user"

@@ -1,0 +1,10 @@
+"""Monitoring's background work."""
+
+from celery import shared_task
+
+from monitoring import rollups
+
+
+@shared_task(soft_time_limit=50, time_limit=60)
+def roll_up() -> None:
+    rollups.roll_up()
