@@ -1,0 +1,173 @@
+"""Unpack zip and tar archives that people send, distrusting every line of them.
+
+Each member is checked before a byte of it is read, sizes are counted while reading, and members go straight
+into the store: nothing is ever written under a name from the archive.
+"""
+
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
+
+from django.conf import settings
+
+from registry import artifacts, uploads
+from registry.errors import BadArchive, SizeMismatch, UnsafePath
+from registry.models import Upload
+from registry.paths import safe_path
+from studio.core.errors import TooLarge
+
+MAX_MEMBERS = 10_000
+MAX_RATIO = 200  # unpacked bytes for a packed one; text rarely passes 20
+RATIO_COUNTS_FROM = 64 * 1024 * 1024  # unpacked bytes below which the ratio is nobody's concern
+MAX_TAR_HEADER = 1024 * 1024  # bytes of a long name or extended header, which tarfile reads into memory
+_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+class Member(NamedTuple):
+    path: str
+    size: int
+    stream: BinaryIO
+
+
+def unpack(upload: Upload) -> list[Upload]:
+    """Every file of a complete zip or tar archive as an upload of its own; the archive's own upload stays.
+
+    Raises `BadArchive`, `UnsafePath` or `TooLarge` and keeps nothing when any member is not acceptable.
+    """
+    made: list[Upload] = []
+    try:
+        with artifacts.open_artifact(upload.artifact) as packed, _faults_are_named(upload.path):
+            for member in _members(packed, upload):
+                made.append(uploads.receive(upload.workspace, upload.user, member.path, member.stream, member.size))
+    except BaseException:
+        for one in made:
+            uploads.abandon(one)
+        raise
+    if not made:
+        raise BadArchive(f"{upload.path} is an archive without files.", field="files")
+    return made
+
+
+def is_archive(upload: Upload) -> bool:
+    """Does the content look like an archive, whatever its name?"""
+    with artifacts.open_artifact(upload.artifact) as packed:
+        return _kind_of(packed) is not None
+
+
+def _kind_of(packed: BinaryIO) -> str | None:
+    head = packed.read(512)
+    packed.seek(0)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head.startswith(b"\x1f\x8b"):
+        return "tar.gz"
+    return "tar" if head[257:262] == b"ustar" else None
+
+
+def _members(packed: BinaryIO, upload: Upload) -> Iterator[Member]:
+    kind = _kind_of(packed)
+    if kind is None:
+        raise BadArchive(f"{upload.path} is neither a zip nor a tar archive.", hint="Send .zip, .tar or .tar.gz.")
+    members = _zip_members(packed) if kind == "zip" else _tar_members(packed, "r|gz" if kind == "tar.gz" else "r|")
+    budget, total = _budget(upload.size), 0
+    for count, member in enumerate(members, start=1):
+        total += member.size
+        if count > MAX_MEMBERS:
+            raise TooLarge(f"{upload.path} holds more than {MAX_MEMBERS:,} files.")
+        if total > budget:
+            raise TooLarge(f"{upload.path} would unpack to more than {budget:,} bytes.")
+        yield member
+
+
+def _budget(packed_size: int) -> int:
+    """How many bytes an archive of that size may unpack to."""
+    return min(settings.SLIPWAY["MAX_UPLOAD_BYTES"], max(RATIO_COUNTS_FROM, packed_size * MAX_RATIO))
+
+
+def _zip_members(packed: BinaryIO) -> Iterator[Member]:
+    with zipfile.ZipFile(packed) as archive:
+        for info in archive.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if info.is_dir():
+                safe_folder(info.filename)
+                continue
+            _must_be_plain(info.filename, plain=kind in {0, stat.S_IFREG})
+            if info.flag_bits & 0x1:
+                raise BadArchive(f"{info.filename} is encrypted.", hint="Send the archive without a password.")
+            if path := _wanted(info.orig_filename):
+                with archive.open(info) as stream:
+                    yield Member(path, info.file_size, stream)
+
+
+class _Header(tarfile.TarInfo):
+    """Headers are read whole into memory, so an archive of one enormous header must be stopped here."""
+
+    _LONG = frozenset(
+        {
+            tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK,
+            tarfile.XHDTYPE,
+            tarfile.XGLTYPE,
+            tarfile.SOLARIS_XHDTYPE,
+        }
+    )
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if self.type in self._LONG and self.size > MAX_TAR_HEADER:
+            raise BadArchive("The archive has a header of unreasonable size.")
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
+def _tar_members(packed: BinaryIO, mode: str) -> Iterator[Member]:
+    with tarfile.open(fileobj=packed, mode=mode, tarinfo=_Header, bufsize=artifacts.PIECE) as archive:  # type: ignore[call-overload]
+        for info in archive:
+            archive.members = []  # it would keep every member in memory
+            if info.isdir():
+                safe_folder(info.name)
+                continue
+            _must_be_plain(info.name, plain=info.isreg() and not info.issparse())
+            stream = archive.extractfile(info)
+            if stream is not None and (path := _wanted(info.name)):
+                yield Member(path, info.size, stream)  # type: ignore[arg-type]
+
+
+def safe_folder(name: str) -> None:
+    """A folder's entry makes nothing, but one that leaves its folder says what to think of the archive."""
+    if name.strip("./"):
+        safe_path(name)
+    elif ".." in name.split("/"):
+        raise UnsafePath(f"The folder {name!r} would leave the archive's own.", field="files")
+
+
+def _wanted(name: str) -> str | None:
+    """The member's safe path, or None for what macOS adds by itself."""
+    path = safe_path(name)
+    return None if path.startswith("__MACOSX/") or path.rsplit("/", 1)[-1] == ".DS_Store" else path
+
+
+def _must_be_plain(name: str, *, plain: bool) -> None:
+    if not plain:
+        raise BadArchive(
+            f"{name[:200]!r} in the archive is a link, a device or another special entry.",
+            hint="Pack plain files and folders only.",
+            field="files",
+        )
+
+
+@contextmanager
+def _faults_are_named(path: str) -> Iterator[None]:
+    try:
+        yield
+    except SizeMismatch as wrong:
+        raise BadArchive(f"{path} is damaged: a member is shorter or longer than it says.", field="files") from wrong
+    except _UNREADABLE as unreadable:
+        raise BadArchive(
+            f"{path} cannot be unpacked: the archive is damaged or of an unknown kind.",
+            hint="Pack it again.",
+            field="files",
+            evidence=f"{type(unreadable).__name__}: {unreadable}",
+        ) from unreadable

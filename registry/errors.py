@@ -1,0 +1,51 @@
+"""The registry's own errors; all of them carry over to pages and REST by themselves."""
+
+from studio.core.errors import BadInput, Conflict, Temporary
+
+
+class StorageFull(Temporary):
+    """No room for these bytes; nothing of them is kept."""
+
+    code = "storage_full"
+    status = 507
+
+
+class WrongOffset(Conflict):
+    """A chunk that does not continue where the upload stands. `received` is where to go on, in bytes."""
+
+    code = "wrong_offset"
+    retryable = True
+
+    def __init__(self, message: str, *, received: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint, field="offset")
+        self.received = received
+
+
+class DigestMismatch(BadInput):
+    """The bytes that arrived are not the bytes that were announced."""
+
+    code = "digest_mismatch"
+
+
+class SizeMismatch(BadInput):
+    """More or fewer bytes arrived than were announced."""
+
+    code = "size_mismatch"
+
+
+class UnsafePath(BadInput):
+    """A file name that would leave its folder, or that no file system can keep."""
+
+    code = "unsafe_path"
+
+
+class BadArchive(BadInput):
+    """An archive that cannot be read, or that must not be unpacked."""
+
+    code = "bad_archive"
+
+
+class InUse(Conflict):
+    """Something still needs this; the message names it."""
+
+    code = "in_use"
