@@ -58,7 +58,9 @@ class ModelVersion(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     text = models.GeneratedField(  # what free words are looked up in; the database keeps it
-        expression=Lower(Concat("name", Value(" "), "description")), output_field=models.TextField(), db_persist=True
+        expression=Lower(Concat("name", Value(" "), "description", output_field=models.TextField())),
+        output_field=models.TextField(),
+        db_persist=True,
     )
 
     objects = OwnedQuerySet.as_manager()
