@@ -1,10 +1,10 @@
-"""Unpack zip and tar archives that people send, distrusting every line of them.
+"""Walk through zip and tar archives that people send, distrusting every line of them.
 
-Each member is checked before a byte of it is read, sizes are counted while reading, and members go straight
-into the store: nothing is ever written under a name from the archive.
+Each member is checked before a byte of it is read, and sizes are counted. Nothing here writes files.
 """
 
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,17 +14,26 @@ from typing import Any, BinaryIO, NamedTuple
 
 from django.conf import settings
 
-from registry import artifacts, uploads
 from registry.errors import BadArchive, SizeMismatch, UnsafePath
-from registry.models import Upload
 from registry.paths import safe_path
 from studio.core.errors import TooLarge
 
 MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # unpacked bytes for a packed one; text rarely passes 20
 RATIO_COUNTS_FROM = 64 * 1024 * 1024  # unpacked bytes below which the ratio is nobody's concern
+BUFFER = 1024 * 1024  # bytes read at a time
 MAX_TAR_HEADER = 1024 * 1024  # bytes of a long name or extended header, which tarfile reads into memory
-_UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# All that the two libraries are known to raise over bytes that somebody has tampered with.
+_UNREADABLE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Member(NamedTuple):
@@ -33,29 +42,41 @@ class Member(NamedTuple):
     stream: BinaryIO
 
 
-def unpack(upload: Upload) -> list[Upload]:
-    """Every file of a complete zip or tar archive as an upload of its own; the archive's own upload stays.
+def members(packed: BinaryIO, size: int, name: str) -> Iterator[Member]:
+    """The files in the zip or tar archive `packed` of `size` bytes; read each stream before going on.
 
-    Raises `BadArchive`, `UnsafePath` or `TooLarge` and keeps nothing when any member is not acceptable.
+    Raises `BadArchive`, `UnsafePath` or `TooLarge` at the first member that is not acceptable.
     """
-    made: list[Upload] = []
+    kind = _kind_of(packed)
+    if kind is None:
+        raise BadArchive(
+            f"{name} is neither a zip nor a tar archive.", hint="Send .zip, .tar or .tar.gz.", field="files"
+        )
+    found = _zip_members(packed) if kind == "zip" else _tar_members(packed, "r|gz" if kind == "tar.gz" else "r|")
+    budget, total = _budget(size), 0
+    for count, member in enumerate(found, start=1):
+        total += member.size
+        if count > MAX_MEMBERS:
+            raise TooLarge(f"{name} holds more than {MAX_MEMBERS:,} files.", field="files")
+        if total > budget:
+            raise TooLarge(f"{name} would unpack to more than {budget:,} bytes.", field="files")
+        yield member
+
+
+@contextmanager
+def faults_are_named(name: str) -> Iterator[None]:
+    """Turn what the archive libraries raise over a damaged archive into one error that names it."""
     try:
-        with artifacts.open_artifact(upload.artifact) as packed, _faults_are_named(upload.path):
-            for member in _members(packed, upload):
-                made.append(uploads.receive(upload.workspace, upload.user, member.path, member.stream, member.size))
-    except BaseException:
-        for one in made:
-            uploads.abandon(one)
-        raise
-    if not made:
-        raise BadArchive(f"{upload.path} is an archive without files.", field="files")
-    return made
-
-
-def is_archive(upload: Upload) -> bool:
-    """Does the content look like an archive, whatever its name?"""
-    with artifacts.open_artifact(upload.artifact) as packed:
-        return _kind_of(packed) is not None
+        yield
+    except SizeMismatch as wrong:
+        raise BadArchive(f"{name} is damaged: a member is shorter or longer than it says.", field="files") from wrong
+    except _UNREADABLE as unreadable:
+        raise BadArchive(
+            f"{name} cannot be unpacked: the archive is damaged or of an unknown kind.",
+            hint="Pack it again.",
+            field="files",
+            evidence=f"{type(unreadable).__name__}: {unreadable}",
+        ) from unreadable
 
 
 def _kind_of(packed: BinaryIO) -> str | None:
@@ -68,21 +89,6 @@ def _kind_of(packed: BinaryIO) -> str | None:
     return "tar" if head[257:262] == b"ustar" else None
 
 
-def _members(packed: BinaryIO, upload: Upload) -> Iterator[Member]:
-    kind = _kind_of(packed)
-    if kind is None:
-        raise BadArchive(f"{upload.path} is neither a zip nor a tar archive.", hint="Send .zip, .tar or .tar.gz.")
-    members = _zip_members(packed) if kind == "zip" else _tar_members(packed, "r|gz" if kind == "tar.gz" else "r|")
-    budget, total = _budget(upload.size), 0
-    for count, member in enumerate(members, start=1):
-        total += member.size
-        if count > MAX_MEMBERS:
-            raise TooLarge(f"{upload.path} holds more than {MAX_MEMBERS:,} files.")
-        if total > budget:
-            raise TooLarge(f"{upload.path} would unpack to more than {budget:,} bytes.")
-        yield member
-
-
 def _budget(packed_size: int) -> int:
     """How many bytes an archive of that size may unpack to."""
     return min(settings.SLIPWAY["MAX_UPLOAD_BYTES"], max(RATIO_COUNTS_FROM, packed_size * MAX_RATIO))
@@ -93,7 +99,7 @@ def _zip_members(packed: BinaryIO) -> Iterator[Member]:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if info.is_dir():
-                safe_folder(info.filename)
+                _safe_folder(info.filename)
                 continue
             _must_be_plain(info.filename, plain=kind in {0, stat.S_IFREG})
             if info.flag_bits & 0x1:
@@ -123,11 +129,11 @@ class _Header(tarfile.TarInfo):
 
 
 def _tar_members(packed: BinaryIO, mode: str) -> Iterator[Member]:
-    with tarfile.open(fileobj=packed, mode=mode, tarinfo=_Header, bufsize=artifacts.PIECE) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=packed, mode=mode, tarinfo=_Header, bufsize=BUFFER) as archive:  # type: ignore[call-overload]
         for info in archive:
             archive.members = []  # it would keep every member in memory
             if info.isdir():
-                safe_folder(info.name)
+                _safe_folder(info.name)
                 continue
             _must_be_plain(info.name, plain=info.isreg() and not info.issparse())
             stream = archive.extractfile(info)
@@ -135,7 +141,7 @@ def _tar_members(packed: BinaryIO, mode: str) -> Iterator[Member]:
                 yield Member(path, info.size, stream)  # type: ignore[arg-type]
 
 
-def safe_folder(name: str) -> None:
+def _safe_folder(name: str) -> None:
     """A folder's entry makes nothing, but one that leaves its folder says what to think of the archive."""
     if name.strip("./"):
         safe_path(name)
@@ -156,18 +162,3 @@ def _must_be_plain(name: str, *, plain: bool) -> None:
             hint="Pack plain files and folders only.",
             field="files",
         )
-
-
-@contextmanager
-def _faults_are_named(path: str) -> Iterator[None]:
-    try:
-        yield
-    except SizeMismatch as wrong:
-        raise BadArchive(f"{path} is damaged: a member is shorter or longer than it says.", field="files") from wrong
-    except _UNREADABLE as unreadable:
-        raise BadArchive(
-            f"{path} cannot be unpacked: the archive is damaged or of an unknown kind.",
-            hint="Pack it again.",
-            field="files",
-            evidence=f"{type(unreadable).__name__}: {unreadable}",
-        ) from unreadable

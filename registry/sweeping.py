@@ -13,8 +13,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from registry import uploads
 from registry.artifacts import incoming, is_local, name_of, store_of_files
-from registry.models import Artifact
+from registry.models import Artifact, Upload
 
 GRACE = timedelta(hours=24)  # unused bytes are kept that long: somebody may be about to register them
 SHARDS = 256  # folders of a local store
@@ -57,6 +58,17 @@ def sweep_orphans(shard: int | None = None, older_than: timedelta = GRACE) -> in
     files = {file.name: file for file in Path(storage.path(f"{shard:02x}")).glob("*")}
     known = set(Artifact.objects.filter(digest__in=files).values_list("digest", flat=True))
     return sum(_remove_orphan(file, older_than) for name, file in files.items() if name not in known)
+
+
+def sweep_uploads(older_than: timedelta = GRACE, limit: int = 1000) -> int:
+    """Give up uploads that nobody has touched for a while; how many. Parts whose upload is gone go too."""
+    stale = list(Upload.objects.filter(touched_at__lt=timezone.now() - older_than)[:limit])
+    for upload in stale:
+        uploads.abandon(upload)
+    for part in incoming().glob("*.part"):
+        if not Upload.objects.filter(pk=part.stem).exists():
+            _remove_old(part, older_than)
+    return len(stale)
 
 
 def _remove_orphan(file: Path, older_than: timedelta) -> int:

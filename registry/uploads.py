@@ -10,22 +10,19 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
-from registry import artifacts
+from registry import archives, artifacts
 from registry.artifacts import PIECE, Readable
-from registry.errors import DigestMismatch, SizeMismatch, StorageFull, WrongOffset
+from registry.errors import BadArchive, DigestMismatch, SizeMismatch, StorageFull, WrongOffset
 from registry.models import Upload
 from registry.paths import safe_path
 from studio.accounts.models import User, Workspace
 from studio.core.errors import BadInput, Conflict, NotFound, TooLarge
 
-STALE = timedelta(hours=24)  # an upload nobody has touched for that long is given up
 ROOM_TO_LEAVE = 256 * 1024 * 1024  # bytes of disk that uploads never take
 
 
@@ -65,9 +62,7 @@ def append(upload: Upload, offset: int, stream: Readable, *, length: int | None 
         except BaseException:
             os.ftruncate(handle, upload.received)
             raise
-        upload.received += count
-        upload.touched_at = timezone.now()
-        upload.save(update_fields=["received", "touched_at"])
+        _note(upload, received=upload.received + count, touched_at=timezone.now())
     return upload
 
 
@@ -79,16 +74,8 @@ def complete(upload: Upload, digest: str = "") -> Upload:
     if upload.is_complete:
         return upload
     with _exclusively(upload) as handle:
-        expected = checked_digest(digest) or upload.digest
-        try:
-            _must_be_whole(upload, handle, expected)
-            with transaction.atomic():
-                upload.artifact = artifacts.adopt(part_of(upload), expected_digest=expected, expected_size=upload.size)
-                upload.touched_at = timezone.now()
-                upload.save(update_fields=["artifact", "touched_at"])
-        except (SizeMismatch, DigestMismatch):
-            abandon(upload)
-            raise
+        if not upload.is_complete:  # a second request may just have done it
+            _finish(upload, handle, digest)
     part_of(upload).unlink(missing_ok=True)
     return upload
 
@@ -100,6 +87,25 @@ def receive(workspace: Workspace, user: User, path: str, stream: Readable, size:
     upload.received = size
     upload.save()
     return upload
+
+
+def unpack(upload: Upload) -> list[Upload]:
+    """Every file of a complete zip or tar archive as an upload of its own; the archive's own upload stays.
+
+    Raises `BadArchive`, `UnsafePath` or `TooLarge` and keeps nothing when any member is not acceptable.
+    """
+    made: list[Upload] = []
+    try:
+        with artifacts.open_artifact(upload.artifact) as packed, archives.faults_are_named(upload.path):
+            for member in archives.members(packed, upload.size, upload.path):
+                made.append(receive(upload.workspace, upload.user, member.path, member.stream, member.size))
+        if not made:
+            raise BadArchive(f"{upload.path} is an archive without files.", field="files")
+    except BaseException:
+        for one in made:
+            abandon(one)
+        raise
+    return made
 
 
 def abandon(upload: Upload) -> None:
@@ -116,19 +122,6 @@ def find(workspace: Workspace, user: User, upload_id: object) -> Upload:
     return found
 
 
-def sweep_uploads(older_than: timedelta = STALE) -> int:
-    """Give up uploads that nobody has touched for a while; how many. Also removes parts without an upload."""
-    stale = list(Upload.objects.filter(touched_at__lt=timezone.now() - older_than)[:1000])
-    for upload in stale:
-        abandon(upload)
-    oldest = (timezone.now() - older_than).timestamp()
-    for part in artifacts.incoming().glob("*.part"):
-        with contextlib.suppress(FileNotFoundError):
-            if part.stat().st_mtime < oldest and not Upload.objects.filter(pk=part.stem).exists():
-                part.unlink()
-    return len(stale)
-
-
 def part_of(upload: Upload) -> Path:
     """Where the half-received file lies."""
     return artifacts.incoming() / f"{upload.pk}.part"
@@ -140,6 +133,18 @@ def checked_digest(digest: str) -> str:
     if text and (len(text) != 64 or set(text) - set("0123456789abcdef")):
         raise BadInput("A SHA-256 digest has 64 hexadecimal digits.", field="sha256")
     return text
+
+
+def _finish(upload: Upload, handle: int, digest: str) -> None:
+    expected = checked_digest(digest) or upload.digest
+    try:
+        _must_be_whole(upload, handle, expected)
+        # The part stays until the row points to the artifact, so that a crash in between can be repeated.
+        artifact = artifacts.adopt(part_of(upload), expected_digest=expected, expected_size=upload.size)
+        _note(upload, artifact=artifact, touched_at=timezone.now())
+    except (SizeMismatch, DigestMismatch):
+        abandon(upload)
+        raise
 
 
 def _announced(workspace: Workspace, user: User, path: str, size: int, digest: str) -> Upload:
@@ -170,11 +175,23 @@ def _exclusively(upload: Upload) -> Iterator[int]:
         try:
             upload.refresh_from_db()
         except Upload.DoesNotExist as gone:
-            part.unlink(missing_ok=True)
-            raise NotFound("This upload was given up.", hint="Start it again.") from gone
+            raise _given_up(upload) from gone
         yield handle
     finally:
         os.close(handle)
+
+
+def _note(upload: Upload, **facts: object) -> None:
+    """Write facts to the row and the object, unless somebody gave the upload up meanwhile."""
+    if not Upload.objects.filter(pk=upload.pk).update(**facts):
+        raise _given_up(upload)
+    for name, value in facts.items():
+        setattr(upload, name, value)
+
+
+def _given_up(upload: Upload) -> NotFound:
+    part_of(upload).unlink(missing_ok=True)
+    return NotFound("This upload was given up.", hint="Start it again.")
 
 
 def _must_continue(upload: Upload, handle: int, offset: int) -> None:
@@ -183,8 +200,7 @@ def _must_continue(upload: Upload, handle: int, offset: int) -> None:
         raise Conflict(f"{upload.path} is already complete.")
     on_disk = os.fstat(handle).st_size
     if on_disk < upload.received:  # the part was lost (a moved data folder): go back to what is really there
-        upload.received = on_disk
-        upload.save(update_fields=["received"])
+        _note(upload, received=on_disk)
     os.ftruncate(handle, upload.received)
     if offset != upload.received:
         raise WrongOffset(
