@@ -1,0 +1,62 @@
+"""Why a verb on a service is refused. Why a service itself fails stands in causes.py."""
+
+from studio.core.errors import BadInput, Conflict, Temporary
+
+
+class NameTaken(Conflict):
+    code = "service_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is already a service '{name}' in this workspace.",
+            hint="Choose another name, or update the service: tick 'Update the service' (--overwrite, overwrite=true).",
+            field="name",
+        )
+
+
+class ChangedMeanwhile(Conflict):
+    code = "service_changed"
+    retryable = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Somebody else changed the service '{name}' at the same moment.",
+            hint="Look at its current state, then repeat your change if it is still wanted.",
+        )
+
+
+class BeingDeleted(Conflict):
+    code = "service_being_deleted"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The service '{name}' is being deleted.", hint="Its name is free again in a few seconds.", field="name"
+        )
+
+
+class VersionNotReady(Conflict):
+    code = "version_not_ready"
+
+
+class NoFreePort(Temporary):
+    code = "no_free_port"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Every port that local services may use is taken.",
+            hint="Delete services you no longer need, or widen SLIPWAY_LOCAL_PORT_FIRST and SLIPWAY_LOCAL_PORT_LAST.",
+        )
+
+
+class NotScorable(Conflict):
+    code = "service_not_answering"
+    retryable = True
+
+
+class ServiceSilent(Temporary):
+    code = "service_silent"
+    status = 504
+
+
+class BadDeploymentConfig(BadInput):
+    code = "bad_deployment_config"

@@ -1,0 +1,61 @@
+"""What a service gets once, at its birth: its row and port, its keys, its telemetry token, its target."""
+
+import hashlib
+import secrets
+
+from django.db import IntegrityError, transaction
+
+from deployments.errors import NameTaken, NoFreePort
+from deployments.models import Key, Service, Target
+from deployments.ports import free_port
+from studio.accounts.models import User, Workspace
+from studio.core.errors import NotFound
+
+PORT_TRIES = 20
+SLOTS = ("primary", "secondary")
+
+
+def found(workspace: Workspace, actor: User, name: str, target: Target | None = None) -> Service:
+    """A new service with secrets and a port. Call it inside the transaction that adds its first revision.
+
+    Raises `NameTaken` when somebody else was first, `NotFound` for a target of another workspace, `NoFreePort`.
+    """
+    if target is not None and target.workspace_id != workspace.pk:
+        raise NotFound(f"There is no target '{target}' in {workspace}.", field="target")
+    service = _with_port(workspace, actor, name, target or local_target(workspace))
+    Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
+    return service
+
+
+def local_target(workspace: Workspace) -> Target:
+    """This machine, as a target of the workspace; made when it is first asked for."""
+    return Target.objects.get_or_create(workspace=workspace, name="local", defaults={"driver": "local"})[0]
+
+
+def new_secret() -> str:
+    """256 random bits, printable."""
+    return secrets.token_urlsafe(32)
+
+
+def _with_port(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
+    """Insert the row; the unique constraints on name and port decide between people who come at once."""
+    for _ in range(PORT_TRIES):
+        token = new_secret()
+        service = Service(
+            workspace=workspace,
+            name=name,
+            target=target,
+            port=free_port(),
+            created_by=actor,
+            telemetry_token=token,
+            telemetry_digest=hashlib.sha256(token.encode()).hexdigest(),
+        )
+        try:
+            with transaction.atomic():
+                service.save(force_insert=True)
+        except IntegrityError as error:
+            if Service.objects.in_workspace(workspace).filter(name=name).exists():
+                raise NameTaken(name) from error
+            continue  # the port went to somebody else
+        return service
+    raise NoFreePort()

@@ -1,0 +1,145 @@
+"""Pure: facts and clock → the state people see, and the steps of a deployment.
+
+No state but Healthy, Stopped and Failed outlasts its deadline: each of the others ends in Failed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from deployments import restarts
+from deployments.causes import cause_of
+from deployments.models import Desired, Phase
+from deployments.targets.base import Observation
+from studio.core.jobs import JobState
+
+Cause = dict[str, Any]  # SlipwayError.as_dict()
+Verdict = tuple[Phase, Cause | None]
+
+GRACE_SECONDS = 15.0  # the scoring server knows its deadline too and explains itself better: it comes first
+QUEUE_SECONDS = 60.0  # a build that waits longer is shown as Unschedulable
+UNSCHEDULABLE_SECONDS = 300.0  # without room for so long, a service counts as failed
+STOP_SECONDS = 60.0
+ABSENT = Observation("absent")
+
+
+@dataclass(frozen=True)
+class BuildFacts:
+    """What the build of the newest revision tells."""
+
+    state: str
+    created_at: datetime
+    step: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Cause | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything the shown state depends on. `wanted` is the revision that traffic points at.
+
+    `unready_since` is set while a service that was ready is not; `gave_up` is why nothing is tried any more;
+    `obstacle` is why the target could not be asked or could not take the service, of kind `no_room` or else.
+    """
+
+    desired: str
+    newest: int
+    wanted: int | None
+    changed_at: datetime
+    build: BuildFacts | None = None
+    observation: Observation = ABSENT
+    obstacle: Cause | None = None
+    gave_up: Cause | None = None
+    unready_since: datetime | None = None
+    start_seconds: float = 300.0
+    build_seconds: float = 1800.0
+
+
+def phase_of(facts: Facts, now: datetime) -> Verdict:
+    """The state to show, and the cause that keeps the service from being what people want."""
+    if facts.desired != Desired.RUNNING:
+        return _going_away(facts, now)
+    if facts.wanted != facts.newest:
+        return _building(facts, now)
+    if facts.gave_up:
+        return Phase.FAILED, facts.gave_up
+    if facts.obstacle:
+        return _in_time(facts, now, *_hindered(facts))
+    return _in_time(facts, now, *_running(facts))
+
+
+def _going_away(facts: Facts, now: datetime) -> Verdict:
+    gone = not facts.observation.is_live and not facts.obstacle
+    if gone and facts.desired == Desired.STOPPED:
+        return Phase.STOPPED, None
+    if _passed(facts.changed_at, STOP_SECONDS, now):
+        return Phase.FAILED, facts.obstacle or cause_of("stop_timeout")
+    return Phase.TRANSITIONING, facts.obstacle
+
+
+def _building(facts: Facts, now: datetime) -> Verdict:
+    """The newest revision is not the wanted one yet: its build decides."""
+    build = facts.build
+    if build is None:
+        return _overdue(facts.changed_at, facts.build_seconds, now, cause_of("build_timeout"))
+    if build.state in {JobState.FAILED, JobState.CANCELLED}:
+        return Phase.FAILED, build.error or cause_of("build_failed")
+    if build.state == JobState.QUEUED and _passed(build.created_at, QUEUE_SECONDS, now):
+        if _passed(build.created_at, facts.build_seconds, now):
+            return Phase.FAILED, cause_of("no_worker")
+        return Phase.UNSCHEDULABLE, cause_of("no_worker")
+    since = build.finished_at or build.started_at or build.created_at
+    return _overdue(since, facts.build_seconds + GRACE_SECONDS, now, cause_of("build_timeout"))
+
+
+def _hindered(facts: Facts) -> Verdict:
+    """The target cannot take the service, or cannot be asked about it."""
+    if facts.obstacle and facts.obstacle["code"] == "no_room":
+        return Phase.UNSCHEDULABLE, facts.obstacle
+    return _moving(facts), facts.obstacle
+
+
+def _running(facts: Facts) -> Verdict:
+    found = facts.observation
+    if found.revision != facts.wanted or found.state in {"absent", "stopping"}:
+        return _moving(facts), cause_of("not_running") if facts.unready_since else None
+    if found.state == "ready":
+        return Phase.HEALTHY, None
+    if found.state == "unreachable":
+        return Phase.UNHEALTHY, cause_of("unreachable")
+    if restarts.is_permanent(found) and found.state == "failed":
+        return Phase.FAILED, _explained(found)
+    if restarts.is_looping(found):
+        return Phase.FAILED, _explained(found)
+    return _moving(facts), _explained(found)
+
+
+def _moving(facts: Facts) -> Phase:
+    """Not ready: on its way for the first time, or back from having been ready."""
+    return Phase.UNHEALTHY if facts.unready_since else Phase.TRANSITIONING
+
+
+def _in_time(facts: Facts, now: datetime, phase: Phase, cause: Cause | None) -> Verdict:
+    """`phase`, unless it has lasted longer than it may."""
+    if phase in {Phase.HEALTHY, Phase.FAILED}:
+        return phase, cause
+    since = max(facts.changed_at, facts.unready_since or facts.changed_at)
+    limit = UNSCHEDULABLE_SECONDS if phase == Phase.UNSCHEDULABLE else facts.start_seconds + GRACE_SECONDS
+    if not _passed(since, limit, now):
+        return phase, cause
+    return Phase.FAILED, cause or cause_of("start_timeout")
+
+
+def _overdue(since: datetime, seconds: float, now: datetime, cause: Cause) -> Verdict:
+    return (Phase.FAILED, cause) if _passed(since, seconds, now) else (Phase.TRANSITIONING, None)
+
+
+def _passed(since: datetime, seconds: float, now: datetime) -> bool:
+    return now - since > timedelta(seconds=seconds)
+
+
+def _explained(found: Observation) -> Cause | None:
+    if found.failure is None:
+        return None
+    return cause_of(found.failure.reason, found.failure.message, found.failure.evidence)
