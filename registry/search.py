@@ -4,7 +4,9 @@ A version matches or it does not; a model is found when any of its versions matc
 versions with five tags each; bench/registry.py proves it and shows the plans.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
@@ -24,6 +26,7 @@ SORTS = {
     "created": ("created_at", "id"),
 }
 DEFAULT_SORT = "-updated"
+Either = Callable[[list[Q]], Q]
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,20 @@ def search_models(workspace: Workspace, text: str = "", sort: str = DEFAULT_SORT
 
     Reading one page costs the same few queries whatever its length. Raises `BadInput`.
     """
-    matching = ModelVersion.objects.in_workspace(workspace).filter(condition(parse(text).root, workspace))
+    root = parse(text).root
+    return models_of(workspace, root).order_by(*ordering(sort)).prefetch_related(newest_found(workspace, root))
+
+
+def models_of(workspace: Workspace, root: Node | None) -> QuerySet[Model]:
+    matching = ModelVersion.objects.in_workspace(workspace).filter(condition(root, workspace))
+    return Model.objects.in_workspace(workspace).filter(Exists(matching.filter(model=OuterRef("pk"))))
+
+
+def newest_found(workspace: Workspace, root: Node | None) -> Prefetch:
+    """Puts the newest matching version of each model into `model.found`, with its tags and author."""
+    matching = ModelVersion.objects.in_workspace(workspace).filter(condition(root, workspace, either=_any))
     newest = matching.order_by("-number").select_related("created_by").prefetch_related("tags")[:1]
-    return (
-        Model.objects.in_workspace(workspace)
-        .filter(Exists(matching.filter(model=OuterRef("pk"))))
-        .order_by(*ordering(sort))
-        .prefetch_related(Prefetch("versions", queryset=newest, to_attr="found"))
-    )
+    return Prefetch("versions", queryset=newest, to_attr="found")
 
 
 def search_versions(workspace: Workspace, text: str = "") -> QuerySet[ModelVersion]:
@@ -73,28 +82,43 @@ def ordering(sort: str) -> tuple[str, ...]:
     return SORTS[sort]
 
 
-def condition(node: Node | None, workspace: Workspace) -> Q:
-    """What `node` asks of a ModelVersion of `workspace`."""
+def condition(node: Node | None, workspace: Workspace, *, either: Either | None = None) -> Q:
+    """What `node` asks of a ModelVersion of `workspace`.
+
+    `either` joins the alternatives of an OR: by default for a look through all versions, `_any` for a few rows.
+    """
+    either = either or partial(_united, workspace)
     if node is None:
         return Q()
     if isinstance(node, Not):
-        return ~condition(node.part, workspace)
+        return ~condition(node.part, workspace, either=either)
     if isinstance(node, And):
-        return Q(*(condition(part, workspace) for part in node.parts))
+        return Q(*(condition(part, workspace, either=either) for part in node.parts))
     if isinstance(node, Or):
-        return _either(node, workspace)
+        return either(_alternatives(node, workspace, either))
     if isinstance(node, Tag):
         return _tagged([node], workspace)
     return _contains(node) if isinstance(node, Word) else _field(node)
 
 
-def _either(node: Or, workspace: Workspace) -> Q:
-    """Tags side by side become one EXISTS: a database turns that, and not an OR of several, into a join."""
+def _alternatives(node: Or, workspace: Workspace, either: Either) -> list[Q]:
+    """Tags side by side are one alternative: one EXISTS, which a database can turn into a join."""
     tags = [part for part in node.parts if isinstance(part, Tag)]
-    options = [condition(part, workspace) for part in node.parts if not isinstance(part, Tag)]
-    if tags:
-        options.append(_tagged(tags, workspace))
+    others = [condition(part, workspace, either=either) for part in node.parts if not isinstance(part, Tag)]
+    return [*others, _tagged(tags, workspace)] if tags else others
+
+
+def _any(options: list[Q]) -> Q:
     return Q(*options, _connector=Q.OR)
+
+
+def _united(workspace: Workspace, options: list[Q]) -> Q:
+    """A UNION of what each alternative finds: an OR of EXISTS would be asked of every row instead."""
+    if len(options) == 1:
+        return options[0]
+    versions = ModelVersion.objects.in_workspace(workspace).order_by()
+    first, *rest = [versions.filter(option).values("pk") for option in options]
+    return Q(pk__in=first.union(*rest, all=True))
 
 
 def _tagged(tags: list[Tag], workspace: Workspace) -> Q:
