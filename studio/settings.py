@@ -265,6 +265,8 @@ SLIPWAY = {
     "BUILD_SECONDS": env.int("SLIPWAY_BUILD_SECONDS", default=1800),
     # A folder of wheels for machines without a package index; passed to the resolver as find-links.
     "WHEELS": env("SLIPWAY_WHEELS", default=""),
+    # Never ask a package index: only the folder of wheels counts.
+    "OFFLINE": env.bool("SLIPWAY_OFFLINE", default=False),
     "TELEMETRY_SECONDS": env.int("SLIPWAY_TELEMETRY_SECONDS", default=5),
     # Age in seconds at which telemetry windows are merged to minutes, to ten minutes, and deleted.
     "METRICS_RAW_SECONDS": env.int("SLIPWAY_METRICS_RAW_SECONDS", default=3600),

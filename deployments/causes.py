@@ -1,0 +1,198 @@
+"""The catalogue of failures: evidence → cause → next step.
+
+Every reason the scoring server may give, and every code a build may fail with, has an entry; a test keeps it
+so. `cause_of` gives what services and builds store and pages show: `SlipwayError.as_dict()`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from studio.core.errors import SlipwayError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sentence for when nothing better is known, the next step, whose turn it is, whether again can help."""
+
+    sentence: str
+    hint: str
+    turn: Literal["user", "us"] = "user"
+    retryable: bool = False
+
+
+_START: dict[str, Entry] = {
+    "script_missing": Entry(
+        "The entry script is not there, or it defines no init() or no run().",
+        "Check the script's name in the inference config, define both functions at the top level, and deploy again.",
+    ),
+    "script_invalid": Entry(
+        "The entry script cannot be used: it is no valid Python, or its run() cannot be called.",
+        "Correct the line that the evidence names. run() takes the request's data as its argument: def run(data).",
+    ),
+    "import_missing": Entry(
+        "The entry script imports a module that its environment lacks.",
+        "Add the package to the environment's requirements (its name may differ from the module's, such as "
+        "scikit-learn for sklearn), make a new inference config with it, and deploy again.",
+    ),
+    "init_failed": Entry(
+        "The entry script's init() raised an exception.",
+        "Read the traceback below. Model files lie under the folder that AZUREML_MODEL_DIR names. Correct the "
+        "script and deploy again.",
+    ),
+    "model_invalid": Entry(
+        "The runtime cannot load the model file.",
+        "Check that the file is the model it claims to be and that the runtime knows its version and operators; "
+        "export it again, register it as a new version, and deploy that.",
+    ),
+    "port_taken": Entry(
+        "Another program already uses the service's port.",
+        "Slipway tries again. If it lasts, end that program, or give services another range of ports with "
+        "SLIPWAY_LOCAL_PORT_FIRST and SLIPWAY_LOCAL_PORT_LAST.",
+        turn="us",
+        retryable=True,
+    ),
+    "out_of_memory": Entry(
+        "The service needed more memory than it may use.",
+        "Raise memory_gb in the deployment config, lower the number of processes (each loads the model), or deploy "
+        "a smaller model.",
+    ),
+    "start_timeout": Entry(
+        "The service was not ready before its start deadline.",
+        "Read the log for what it was doing. Make init() faster, or raise start_deadline_seconds in the deployment "
+        "config, and deploy again.",
+    ),
+    "worker_crashed": Entry(
+        "The service's process died again and again.",
+        "Read the end of the log. A signal such as SIGSEGV points to a native library, SIGKILL to memory, and an "
+        "exit to the script itself.",
+    ),
+    "internal": Entry(
+        "The service failed in a way that Slipway does not know.",
+        "Read the log and deploy again; if it comes back, report it with the evidence below.",
+        turn="us",
+        retryable=True,
+    ),
+}
+
+_BUILD: dict[str, Entry] = {
+    "environment_unsolvable": Entry(
+        "No set of package versions satisfies all requirements of the environment.",
+        "Loosen or correct the requirements that the evidence names, make a new environment, and deploy with it.",
+    ),
+    "package_unknown": Entry(
+        "A required package does not exist where Slipway looks for packages.",
+        "Check the spelling of its name; then make a new environment.",
+    ),
+    "package_unbuildable": Entry(
+        "A required package could not be built on this machine.",
+        "Choose a version that comes as a ready wheel for this Python version, or install what its build needs.",
+    ),
+    "index_unreachable": Entry(
+        "The package index cannot be reached from this machine.",
+        "Check the network or proxy and deploy again; or put the wheels into a folder, name it in SLIPWAY_WHEELS "
+        "and set SLIPWAY_OFFLINE=true.",
+        turn="us",
+        retryable=True,
+    ),
+    "python_missing": Entry(
+        "The environment's Python version is not installed on this machine.",
+        "Choose an installed version, or ask an administrator to install this one.",
+    ),
+    "hash_mismatch": Entry(
+        "A package's file differs from the one that was locked.",
+        "Somebody replaced a file after it was published. Do not go on before you know why.",
+    ),
+    "disk_full": Entry(
+        "The studio's disk is full.",
+        "Ask an administrator to free space, then deploy again.",
+        turn="us",
+        retryable=True,
+    ),
+    "environment_timeout": Entry(
+        "Making the environment took too long.",
+        "Deploy again: what was downloaded is kept. SLIPWAY_BUILD_SECONDS raises the limit.",
+        turn="us",
+        retryable=True,
+    ),
+    "environment_failed": Entry(
+        "The environment could not be made.",
+        "Read the build log; if it does not tell what to change, report it.",
+        turn="us",
+    ),
+    "build_cancelled": Entry("The build was cancelled.", "Deploy again when you want it after all.", retryable=True),
+    "build_failed": Entry(
+        "The build failed in a way that Slipway does not know.",
+        "Read the build log and deploy again; if it comes back, report it.",
+        turn="us",
+        retryable=True,
+    ),
+    "file_lost": Entry(
+        "A file of the recipe is no longer in the store.",
+        "Ask an administrator to restore the artifacts from a backup, or register the version again.",
+        turn="us",
+    ),
+    "worker_lost": Entry(
+        "The worker died several times while building.",
+        "Look at the worker's log: it probably ran out of memory. Then deploy again.",
+        turn="us",
+        retryable=True,
+    ),
+}
+
+_RUN: dict[str, Entry] = {
+    "no_worker": Entry(
+        "No worker has taken the build yet.",
+        "It starts when the builds before it are done. If nothing else is being built, check that a worker for the "
+        "queue 'heavy' is running.",
+        turn="us",
+        retryable=True,
+    ),
+    "build_timeout": Entry(
+        "The build did not end in time.",
+        "Read the build log for the step it hangs in, then deploy again. SLIPWAY_BUILD_SECONDS raises the limit.",
+        turn="us",
+        retryable=True,
+    ),
+    "no_room": Entry(
+        "The target has no room for the service.",
+        "Ask for less CPU or memory in the deployment config, or stop services that are no longer needed.",
+        retryable=True,
+    ),
+    "unreachable": Entry(
+        "The service's process lives but does not answer.",
+        "It may be overloaded, or stuck in run(). Read the log; stopping and starting replaces the process.",
+        retryable=True,
+    ),
+    "target_unavailable": Entry(
+        "The target cannot be asked about the service.",
+        "Slipway goes on trying. If it lasts, read the worker's log and check the target.",
+        turn="us",
+        retryable=True,
+    ),
+    "not_running": Entry("The service's process is gone.", "Slipway is starting it again.", turn="us", retryable=True),
+    "stop_timeout": Entry(
+        "The service's process does not end although it was killed.",
+        "It may be stuck on a disk or a device. Look at the process; Slipway goes on trying.",
+        turn="us",
+        retryable=True,
+    ),
+}
+
+CATALOGUE: dict[str, Entry] = _START | _BUILD | _RUN
+
+
+def cause_of(reason: str, message: str = "", evidence: str = "") -> dict[str, Any]:
+    """What to store and show for a failure; an unknown reason counts as `internal` and keeps its name."""
+    entry = CATALOGUE.get(reason, CATALOGUE["internal"])
+    cause = SlipwayError(message or entry.sentence, code=reason or "internal", hint=entry.hint, evidence=evidence)
+    cause.turn, cause.retryable = entry.turn, entry.retryable
+    return cause.as_dict()
+
+
+def cause_of_error(error: BaseException, evidence: str = "") -> dict[str, Any]:
+    """The same for what a build raised. Our own errors know their next step already; others get ours."""
+    if isinstance(error, SlipwayError):
+        facts = error.as_dict()
+        entry = CATALOGUE.get(error.code)
+        return facts | {"hint": error.hint or (entry.hint if entry else ""), "evidence": error.evidence or evidence}
+    return cause_of("build_failed", evidence=evidence or f"{type(error).__name__}: {error}")
