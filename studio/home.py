@@ -1,12 +1,32 @@
-"""Start page: the only views that read from every app."""
+"""Start page: the only view, with the search, that reads from every app."""
 
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
+from deployments.models import Build, Desired, Phase, Service
+from registry.models import Inspection, ModelVersion
 from studio.accounts.access import workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import NotFound
+from studio.core.jobs import Job
 from studio.core.pages import render
+
+ROWS = 6
+# Worst first: what needs a person stands on top.
+TROUBLE = [Phase.FAILED, Phase.UNSCHEDULABLE, Phase.UNHEALTHY, Phase.TRANSITIONING]
+
+
+@dataclass(frozen=True)
+class Work:
+    """An unfinished job as the start page shows it."""
+
+    title: str
+    url: str
+    job: Job
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -20,4 +40,57 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @workspace_page
 def workspace_home(request: HttpRequest) -> HttpResponse:
-    return render(request, "studio/home.html")
+    """Health of all services, newest versions and running work; htmx asks only for the live part."""
+    request.session["workspace"] = request.workspace.slug
+    services = Service.objects.in_workspace(request.workspace).exclude(desired=Desired.DELETED)
+    context = {
+        "phases": count_phases(services),
+        "troubled": in_trouble(services),
+        "has_services": services.exists(),
+        "newest": newest_versions(request.workspace),
+        "work": running_work(request.workspace),
+    }
+    return render(request, "studio/home.html", context, partial="health")
+
+
+def count_phases(services: QuerySet) -> list[dict]:
+    """Every phase with how many services are in it, in the order of the enum."""
+    counts = dict(services.values_list("phase").annotate(Count("pk")))
+    return [{"name": phase.value, "tone": phase.tone, "count": counts.get(phase.value, 0)} for phase in Phase]
+
+
+def in_trouble(services: QuerySet) -> list[Service]:
+    """Services that are not Healthy although they should be, worst first."""
+    found = services.filter(phase__in=TROUBLE).order_by("-changed_at").select_related("target")[: ROWS * 4]
+    ranked = sorted(found, key=lambda service: TROUBLE.index(service.phase))
+    for service in ranked:
+        service.tone = Phase(service.phase).tone
+    return ranked[:ROWS]
+
+
+def newest_versions(workspace: Workspace) -> list[ModelVersion]:
+    versions = ModelVersion.objects.in_workspace(workspace).select_related("model", "created_by")
+    return list(versions.prefetch_related("tags").order_by("-created_at", "-id")[:ROWS])
+
+
+def running_work(workspace: Workspace) -> list[Work]:
+    """Builds and inspections that have not ended, oldest first."""
+    builds = Build.objects.unfinished().filter(revision__service__workspace=workspace)
+    inspections = Inspection.objects.unfinished().filter(version__workspace=workspace)
+    work = [_build(each, workspace) for each in builds.select_related("revision__service").order_by("pk")[:ROWS]]
+    work += [
+        _inspection(each, workspace) for each in inspections.select_related("version__model").order_by("pk")[:ROWS]
+    ]
+    return work
+
+
+def _build(build: Build, workspace: Workspace) -> Work:
+    name = build.revision.service.name
+    url = reverse("service_detail", kwargs={"workspace": workspace.slug, "name": name})
+    return Work(f"Building {name}, revision {build.revision.number}", url, build)
+
+
+def _inspection(inspection: Inspection, workspace: Workspace) -> Work:
+    version = inspection.version
+    keys = {"workspace": workspace.slug, "name": version.model.name, "number": version.number}
+    return Work(f"Inspecting {version}", reverse("version_detail", kwargs=keys), inspection)

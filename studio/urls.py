@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from studio import health, home
+from studio import health, home, patterns, search
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -15,5 +15,7 @@ urlpatterns = [
     path("w/<slug:workspace>/", include("studio.activity.urls")),
     path("", home.home, name="home"),
     path("w/<slug:workspace>/", home.workspace_home, name="workspace_home"),
+    path("w/<slug:workspace>/search/", search.search, name="search"),
+    path("patterns/", patterns.patterns, name="patterns"),
     path("healthz", health.healthz, name="healthz"),
 ]
