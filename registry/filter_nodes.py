@@ -64,6 +64,21 @@ def opposite(node: Node) -> Node:
     return node.part if isinstance(node, Not) else Not(node)
 
 
+def narrowed(before: Node | None, node: Node) -> str:
+    """The text of `before` with one more condition, unless it is there already."""
+    if before is None:
+        return write(node)
+    known = before.parts if isinstance(before, And) else (before,)
+    return write(before) if node in known else write(joined(And, [before, node]))
+
+
+def widened(before: Node | None, node: Node) -> str:
+    """The text of `before` without the condition `node`."""
+    known = before.parts if isinstance(before, And) else (before,) if before else ()
+    left = [part for part in known if part != node]
+    return write(joined(And, left)) if left else ""
+
+
 def write(node: Node | None) -> str:
     """Text that reads as `node` again."""
     if node is None:

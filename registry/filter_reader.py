@@ -6,7 +6,7 @@
     stage!=draft, NOT is:deployed   not this (a version without the tag `stage` is not a draft either)
     area=*, area=vis*               the tag is there; its value begins so
     iris "hand written"             words and phrases in name and description, in any case
-    owner="Ada, Countess"           quotes hold spaces, commas, brackets, a literal *
+    owner="Ada, Countess"           quotes hold spaces, commas, brackets, a literal *, or nothing
     iris:3, area : vision           an id as it is written; a tag as Azure ML studio shows it
     name= framework= state= version= created_by= is:deployed is:latest
                                     reserved keys; `"name"=x` in quotes is a tag of that name
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import NoReturn
 from unicodedata import category
 
-from registry.filter_nodes import FIELDS, FLAGS, STATES, And, Field, How, Node, Or, Tag, Word, joined, opposite, write
+from registry.filter_nodes import FIELDS, FLAGS, STATES, And, Field, How, Node, Or, Tag, Word, joined, opposite
 from studio.core.errors import BadInput
 
 MAX_LENGTH = 500  # characters
@@ -30,18 +30,6 @@ EXAMPLE = "Write for example area=vision,framework=onnx or area=vision OR area=t
 def read(text: str) -> Node | None:
     """The tree of a filter, None for an empty one. Raises `BadInput`."""
     return _Reader(text).whole()
-
-
-def narrowed(text: str, node: Node) -> str:
-    """The filter `text` with one more condition; a filter that cannot be read is replaced."""
-    try:
-        before = read(text)
-    except BadInput:
-        before = None
-    if before is None:
-        return write(node)
-    known = before.parts if isinstance(before, And) else (before,)
-    return write(before) if node in known else write(joined(And, [before, node]))
 
 
 class _Reader:
@@ -159,7 +147,7 @@ class _Reader:
         """A quoted string, or the characters up to a space, a bracket or one of `ends`."""
         self.space()
         if self.peek() == '"':
-            return self.quotation()
+            return self.quotation(empty="=" not in ends)
         start, is_key = self.at, "=" in ends
         while (character := self.peek()) and character not in f'()"{ends}' and not character.isspace():
             if is_key and self.text.startswith("!=", self.at):
@@ -171,7 +159,7 @@ class _Reader:
             self.fail("the whole text in quotes, not a part of it")
         return self.text[start : self.at]
 
-    def quotation(self) -> str:
+    def quotation(self, *, empty: bool) -> str:
         opened, characters = self.at, []
         self.at += 1
         while self.peek() != '"':
@@ -181,7 +169,7 @@ class _Reader:
             characters.append(self.peek())
             self.at += 1
         self.at += 1
-        if not characters:
+        if not characters and not empty:
             self.fail("text between the quotes", opened)
         return "".join(characters)
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
+from registry import frameworks
 from registry.filter_nodes import And, Field, How, Node, Not, Or, Tag, Word, write
 from registry.filter_reader import read
 from registry.models import Model, ModelVersion
@@ -136,9 +137,17 @@ def _field(field: Field) -> Q:
         return _deployed() if field.value == "deployed" else _latest()
     if field.name == "version":
         return Q(number=int(field.value))
-    value = field.value.lower() if field.name == "framework" else field.value
+    value = _framework(field.value) if field.name == "framework" else field.value
     column = {"name": "model__name", "created_by": "created_by__username"}.get(field.name, field.name)
     return _value(column, value, field.how)
+
+
+def _framework(value: str) -> str:
+    """ScikitLearn, sklearn and scikit-learn are one; an unknown word finds nothing."""
+    try:
+        return frameworks.canonical(value)
+    except BadInput:
+        return value.lower()
 
 
 def _value(column: str, value: str, how: How) -> Q:

@@ -74,6 +74,8 @@ FINDS = [
     ("is:latest", {"iris:1", "digits:2", "reviews:1", "bare:1"}),
     ("version=2", {"digits:2"}),
     ("framework=ONNX", {"iris:1", "digits:2"}),
+    ("framework=ScikitLearn", {"reviews:1"}),
+    ("framework=abacus", set()),
     ("framework!=onnx", {"digits:1", "reviews:1", "bare:1"}),
     ("state=rejected", {"reviews:1"}),
     ("created_by=bob", {"digits:2"}),

@@ -6,8 +6,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry.filter_nodes import FIELDS, FLAGS, STATES, And, Field, Not, Or, Tag, Word, joined, opposite, write
-from registry.filter_reader import MAX_LENGTH, MAX_TERMS, narrowed, read
+from registry.filter_nodes import (
+    FIELDS,
+    FLAGS,
+    STATES,
+    And,
+    Field,
+    Not,
+    Or,
+    Tag,
+    Word,
+    joined,
+    narrowed,
+    opposite,
+    widened,
+    write,
+)
+from registry.filter_reader import MAX_LENGTH, MAX_TERMS, read
 from registry.models import VersionState
 from studio.core.errors import BadInput
 
@@ -42,6 +57,7 @@ vision, text, onnx = Tag("area", "vision"), Tag("area", "text"), Field("framewor
         ("iris", Word("iris")),
         ('"hand written" digits', And((Word("hand written"), Word("digits")))),
         ('owner="Ada, \\"Countess\\""', Tag("owner", 'Ada, "Countess"')),
+        ('area=""', Tag("area", "")),
         ('"my key"=x', Tag("my key", "x")),
         ('"name"=x', Tag("name", "x")),
         ("not=x", Tag("not", "x")),
@@ -76,7 +92,8 @@ def test_what_is_typed_is_what_is_meant(typed, meant):
         ("()", 2, "a term such as area=vision"),
         ('area="vision', 13, "to close the one at position 6"),
         ('area=vi"sion"', 8, "the whole text in quotes"),
-        ('area=""', 6, "text between the quotes"),
+        ('""', 1, "text between the quotes"),
+        ('a,""=b', 3, "text between the quotes"),
         ("version=three", 9, "a version number or latest"),
         ("version=99999999999", 9, "a version number or latest"),
         ("state=done", 7, "one of uploaded, ready, rejected"),
@@ -118,10 +135,10 @@ printable = st.text(
     max_size=12,
 )
 words = st.builds(Word, printable)
-prefixes = st.builds(
-    Tag, printable, st.text(alphabet="abc*=!:.", min_size=1).filter(lambda s: s[0] != "="), st.just("prefix")
-)
-tags = st.builds(Tag, printable, printable) | st.builds(Tag, printable, st.just(""), st.just("any")) | prefixes
+beginnings = st.text(alphabet="abc*=!:.", min_size=1).filter(lambda start: start[0] != "=")
+prefixes = st.builds(Tag, printable, beginnings, st.just("prefix"))
+present = st.builds(Tag, printable, st.just(""), st.just("any"))
+tags = st.builds(Tag, printable, printable | st.just("")) | present | prefixes
 fields = (
     st.builds(Field, st.sampled_from(["name", "framework", "created_by"]), printable)
     | st.builds(Field, st.just("state"), st.sampled_from(STATES))
@@ -149,11 +166,18 @@ def test_every_tree_is_written_so_that_it_reads_the_same(tree):
 
 
 def test_a_chip_adds_itself_to_the_filter_once():
-    assert narrowed("", vision) == "area=vision"
-    assert narrowed("area=vision", vision) == "area=vision"
-    assert narrowed("iris", vision) == "iris,area=vision"
-    assert narrowed("area=text OR a", vision) == "(area=text OR a),area=vision"
-    assert narrowed("area=(", Tag("owner", "Ada L")) == 'owner="Ada L"'
+    assert narrowed(None, vision) == "area=vision"
+    assert narrowed(vision, vision) == "area=vision"
+    assert narrowed(read("iris"), vision) == "iris,area=vision"
+    assert narrowed(read("area=text OR a"), vision) == "(area=text OR a),area=vision"
+    assert narrowed(None, Tag("owner", "Ada L")) == 'owner="Ada L"'
+
+
+def test_a_chosen_facet_is_taken_out_again():
+    assert widened(read("iris,area=vision"), vision) == "iris"
+    assert widened(vision, vision) == ""
+    assert widened(None, vision) == ""
+    assert widened(read("iris OR area=vision"), vision) == "iris OR area=vision"
 
 
 def test_the_language_knows_the_states_that_versions_have():
