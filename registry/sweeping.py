@@ -22,6 +22,14 @@ SHARDS = 256  # folders of a local store
 PERIOD = 600  # seconds between two sweeps; one folder is looked through each time
 
 
+def sweep() -> None:
+    """One round of everything."""
+    sweep_uploads()
+    sweep_artifacts()
+    sweep_drafts()
+    sweep_orphans()
+
+
 def unused(older_than: timedelta = GRACE) -> QuerySet[Artifact]:
     """Artifacts that no row of any app points to, and that nobody has stored for a while."""
     rows = Artifact.objects.filter(touched_at__lt=timezone.now() - older_than)

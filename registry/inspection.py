@@ -1,0 +1,100 @@
+"""Look inside a version's files: what framework, what inputs and outputs, or why not.
+
+The looking is done by registry.inspect_file in a bounded process. Here is the job around it: claim, lay the
+files out, run, write down what came of it. Repeating it at any point is harmless.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from registry import artifacts
+from registry.bounded import run_bounded
+from registry.models import Inspection, ModelVersion, VersionState
+from registry.models.version import VERSION_MOVES
+from registry.verdict import Finding, Rejected, finding_of, settled
+from studio.activity.models import record
+from studio.core.errors import SlipwayError
+from studio.core.jobs import JobState
+from studio.core.states import move
+
+PROGRAM = Path(__file__).with_name("inspect_file.py")
+SLACK = 60.0  # seconds of lease beyond the program's own time: laying out files, writing down
+FOLDER = "inspect-"  # prefix of the folders in which files are laid out
+
+
+def due() -> list[int]:
+    """Inspections nobody works on, and those given up whose version still waits for a word."""
+    later = Inspection.objects.filter(version=OuterRef("version"), pk__gt=OuterRef("pk"))
+    given_up = Inspection.objects.filter(~Exists(later), state=JobState.FAILED, version__state=VersionState.UPLOADED)
+    waiting = Inspection.objects.due() | given_up
+    return list(waiting.order_by("id").values_list("id", flat=True)[:100])
+
+
+def inspect(inspection_id: int) -> None:
+    """Do one inspection, unless somebody else does or it is done."""
+    job = Inspection.objects.select_related("version__workspace").filter(pk=inspection_id).first()
+    if job is None:  # the version was deleted meanwhile
+        return
+    if not job.claim(settings.SLIPWAY["INSPECTION_SECONDS"] + SLACK):
+        _say_that_it_was_given_up(job)
+        return
+    version = job.version
+    try:
+        found = _look(job, version)
+        framework, warnings = settled(version.declared_framework, found)
+    except Rejected as reason:
+        _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
+        return
+    facts = {**found.facts, "warnings": [*found.facts.get("warnings", []), *warnings]}
+    _conclude(
+        job,
+        version,
+        VersionState.READY,
+        framework=framework,
+        framework_version=version.framework_version or found.framework_version,
+        signature=found.signature,
+        facts=facts,
+        rejection=None,
+    )
+
+
+def _look(job: Inspection, version: ModelVersion) -> Finding:
+    """Lay the files out and run the program over them."""
+    seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
+    with tempfile.TemporaryDirectory(prefix=FOLDER, dir=artifacts.incoming()) as name:
+        files, scratch = Path(name, "files"), Path(name, "scratch")
+        scratch.mkdir()
+        for file in version.files.select_related("artifact"):
+            artifacts.materialise(file.artifact, files / file.path)
+            job.report("reading files", 0.2, seconds=seconds + SLACK)
+        job.report("looking inside", 0.5, seconds=seconds + SLACK)
+        limits = [str(memory), str(int(seconds) + 1), version.declared_framework]
+        ended = run_bounded(PROGRAM, [str(files), *limits], folder=scratch, seconds=seconds)
+    return finding_of(ended, seconds=seconds)
+
+
+def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) -> None:
+    """Close the job, move the version and write the event, all or nothing."""
+    rejection = facts.get("rejection") or {}
+    with transaction.atomic():
+        if not job.end(JobState.SUCCEEDED):  # the lease was lost: somebody else will say
+            return
+        move(version, state, moves=VERSION_MOVES, **facts)
+        record(f"version.{state}", version, workspace=version.workspace, reason=rejection.get("message", ""))
+
+
+def _say_that_it_was_given_up(job: Inspection) -> None:
+    """When workers died over it again and again, the version must not wait for ever."""
+    job.refresh_from_db()
+    later = Inspection.objects.filter(version=job.version, pk__gt=job.pk)
+    if job.state != JobState.FAILED or job.version.state != VersionState.UPLOADED or later.exists():
+        return
+    error = job.error or SlipwayError("The inspection failed.").as_dict()
+    with transaction.atomic():
+        move(job.version, VersionState.REJECTED, moves=VERSION_MOVES, rejection=error)
+        record("version.rejected", job.version, workspace=job.version.workspace, reason=error["message"])

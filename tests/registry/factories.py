@@ -1,0 +1,75 @@
+"""Small real things of the registry for any test: artifacts, uploads, versions, ONNX bytes."""
+
+import io
+from collections.abc import Sequence
+
+import onnx
+from onnx import TensorProto, helper
+
+from registry import artifacts, frameworks, uploads
+from registry.models import Artifact, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
+
+TENSOR = tuple[str, int, list[int | str | None]]
+FLOAT_IN: TENSOR = ("x", TensorProto.FLOAT, ["batch", 4])
+
+
+def onnx_bytes(inputs: Sequence[TENSOR] = (FLOAT_IN,), *, opset: int = 17, ir_version: int = 8) -> bytes:
+    """A model that gives back input `x` as `x_out`: `onnx_bytes([("x", TensorProto.FLOAT, [None, 4])])`."""
+    nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name, _, _ in inputs]
+    graph = helper.make_graph(
+        nodes,
+        "identity",
+        [helper.make_tensor_value_info(*tensor) for tensor in inputs],
+        [helper.make_tensor_value_info(f"{name}_out", kind, shape) for name, kind, shape in inputs],
+    )
+    model = helper.make_model(graph, producer_name="slipway-tests", opset_imports=[helper.make_opsetid("", opset)])
+    model.ir_version = ir_version
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def make_artifact(content: bytes = b"content") -> Artifact:
+    return artifacts.store(io.BytesIO(content))
+
+
+def make_upload(workspace, user, path: str = "model.onnx", content: bytes = b"content") -> Upload:
+    """A complete upload."""
+    return uploads.receive(workspace, user, path, io.BytesIO(content), len(content))
+
+
+def make_version(
+    workspace,
+    name: str = "iris",
+    *,
+    user=None,
+    state: str = VersionState.READY,
+    framework: str = "",
+    files: dict[str, bytes] | None = None,
+    tags: dict[str, str] | None = None,
+    **facts,
+) -> ModelVersion:
+    """A version with its files, past its inspection; `facts` are further columns of `ModelVersion`."""
+    files = {"model.onnx": onnx_bytes()} if files is None else files
+    model, _ = Model.objects.get_or_create(workspace=workspace, name=name, defaults={"created_by": user})
+    model.last_number += 1
+    model.save()
+    framework = framework or frameworks.guess(files)
+    if framework == "onnx":
+        tensor = {"datatype": "FP32", "shape": [-1, 4]}
+        facts.setdefault("signature", {"inputs": [{"name": "x"} | tensor], "outputs": [{"name": "x_out"} | tensor]})
+    facts.setdefault("facts", {"main_file": next(iter(files), "")})
+    version = ModelVersion.objects.create(
+        workspace=workspace,
+        model=model,
+        number=model.last_number,
+        state=state,
+        framework=framework,
+        size=sum(map(len, files.values())),
+        created_by=user,
+        **facts,
+    )
+    for path, content in files.items():
+        VersionFile.objects.create(version=version, path=path, artifact=make_artifact(content))
+    for key, value in (tags or {}).items():
+        Tag.objects.create(workspace=workspace, model=model, version=version, key=key, value=value)
+    return version
