@@ -84,6 +84,10 @@ class Service(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def phase_tone(self) -> str:
+        return Phase(self.phase).tone
+
 
 class Revision(models.Model):
     """A frozen recipe: model versions + inference config + deployment config. Never changed.
