@@ -14,15 +14,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from deployments import builds, configs, deployment_config, founding, tasks
-from deployments.errors import BeingDeleted, ChangedMeanwhile, NameTaken, VersionNotReady
-from deployments.models import Desired, InferenceConfig, Phase, Revision, RevisionModel, Service, Target, Traffic
+from deployments.activation import activate
+from deployments.changes import change, moved, tell
+from deployments.errors import BeingDeleted, NameTaken, VersionNotReady
+from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service, Target
 from deployments.recipe import recipe_hash
 from registry.models import ModelVersion, VersionState
 from studio.accounts.models import User, Workspace, slug_rule
-from studio.activity.models import record
 from studio.core.doorbell import ring
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
+
+__all__ = ["activate", "delete", "deploy", "regenerate_key", "start", "stop"]
 
 
 @dataclass(frozen=True)
@@ -64,31 +67,12 @@ def deploy(  # noqa: PLR0913 - the fields of a form, all by keyword
         revision = _add_revision(service, actor, recipe, description)
         action = "service.updated" if existing else "service.deployed"
         models = [str(version) for version in recipe.versions]
-        _tell(action, service, actor, reason=reason, revision=revision.number, models=models)
+        tell(action, service, actor, reason=reason, revision=revision.number, models=models)
         build = builds.build_for(revision)
     if build.state == JobState.SUCCEEDED:
         activate(revision)
     service.refresh_from_db()
     return service
-
-
-def activate(revision: Revision) -> bool:
-    """Point all traffic at a built revision; False when a newer one or a deletion has overtaken it.
-
-    Called by the build when it ends, and by the loop when that call was lost: twice is harmless.
-    """
-    service = revision.service
-    with transaction.atomic():
-        if service.traffic.filter(revision=revision, percent=100).exists():
-            return True
-        newest = Service.objects.filter(pk=service.pk, last_revision=revision.number).exclude(desired=Desired.DELETED)
-        if not newest.update(**_moved()):
-            return False
-        service.traffic.all().delete()
-        Traffic.objects.create(service=service, revision=revision, percent=100)
-        _tell("service.revision_activated", service, None, revision=revision.number)
-        ring(tasks.reconcile, service.pk)
-    return True
 
 
 def stop(service: Service, actor: User) -> None:
@@ -114,8 +98,8 @@ def regenerate_key(service: Service, slot: str, actor: User) -> None:
     with transaction.atomic():
         key.value = founding.new_secret()
         key.save(update_fields=["value", "created_at"])
-        _change(service, generation=F("generation") + 1, due_at=timezone.now())
-        _tell("service.key_regenerated", service, actor, slot=slot)
+        change(service, generation=F("generation") + 1, due_at=timezone.now())
+        tell("service.key_regenerated", service, actor, slot=slot)
         ring(tasks.reconcile, service.pk)
 
 
@@ -185,10 +169,10 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
     """Freeze the recipe as the newest revision; of two people at once, one gets `ChangedMeanwhile`."""
     if service.desired == Desired.DELETED:
         raise BeingDeleted(service.name)
-    facts = _moved() | {"desired": Desired.RUNNING, "last_revision": service.last_revision + 1}
+    facts = moved() | {"desired": Desired.RUNNING, "last_revision": service.last_revision + 1}
     if description is not None:
         facts["description"] = description
-    _change(service, **facts)
+    change(service, **facts)
     revision = Revision.objects.create(
         service=service,
         number=service.last_revision + 1,
@@ -208,31 +192,7 @@ def _want(service: Service, actor: User, desired: str, action: str) -> None:
             return
         raise BeingDeleted(service.name)
     with transaction.atomic():
-        _change(service, **_moved(), desired=desired)
-        _tell(action, service, actor)
+        change(service, **moved(), desired=desired)
+        tell(action, service, actor)
         ring(tasks.reconcile, service.pk)
     service.refresh_from_db()
-
-
-def _moved() -> dict[str, Any]:
-    """The columns every change of what is wanted sets: the clock starts anew, the loop is due."""
-    now = timezone.now()
-    return {
-        "generation": F("generation") + 1,
-        "changed_at": now,
-        "due_at": now,
-        "updated_at": now,
-        "phase": Phase.TRANSITIONING,
-        "cause": None,
-    }
-
-
-def _change(service: Service, **facts: Any) -> None:
-    """Change the row unless somebody else was first since it was read."""
-    seen = Service.objects.filter(pk=service.pk, generation=service.generation)
-    if not seen.update(**facts):
-        raise ChangedMeanwhile(service.name)
-
-
-def _tell(action: str, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
-    record(action, service, workspace=service.workspace, actor=actor, reason=reason, **details)

@@ -1,0 +1,36 @@
+"""How every verb changes what is wanted of a service: one conditional update, and an event beside it."""
+
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from deployments.errors import ChangedMeanwhile
+from deployments.models import Phase, Service
+from studio.accounts.models import User
+from studio.activity.models import record
+
+
+def moved() -> dict[str, Any]:
+    """The columns every change of what is wanted sets: the clock starts anew, the loop is due."""
+    now = timezone.now()
+    return {
+        "generation": F("generation") + 1,
+        "changed_at": now,
+        "due_at": now,
+        "updated_at": now,
+        "phase": Phase.TRANSITIONING,
+        "cause": None,
+    }
+
+
+def change(service: Service, **facts: Any) -> None:
+    """Change the row unless somebody else was first since it was read; then `ChangedMeanwhile`."""
+    seen = Service.objects.filter(pk=service.pk, generation=service.generation)
+    if not seen.update(**facts):
+        raise ChangedMeanwhile(service.name)
+
+
+def tell(action: str, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
+    """The event of a change; call it in the transaction of the change."""
+    record(action, service, workspace=service.workspace, actor=actor, reason=reason, **details)

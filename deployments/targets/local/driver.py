@@ -1,0 +1,215 @@
+"""The local target: each service is a session of processes on this machine, with a run folder of its own."""
+
+import http.client
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from deployments import log_files
+from deployments.restarts import restarts_in_a_row
+from deployments.spec import ServiceSpec
+from deployments.targets.base import LOG_CHUNK, NoRoom, Observation
+from deployments.targets.local import process
+from deployments.targets.local.endings import failure_of
+from deployments.targets.local.files import read_struct, write_atomically
+from deployments.targets.local.run_folder import Launch, RunFolder, command, environment, keys_file, run_settings
+from scoring.contract import Status
+
+TERM_SECONDS = 10.0  # from asking politely to SIGKILL
+PROBE_SECONDS = 1.0
+SETTLE_TRIES = 10  # an ended server's keeper needs a moment to note how it ended
+SETTLE_SECONDS = 0.005
+LOG_BYTES = 8 * 1024 * 1024
+
+
+@dataclass
+class LocalDriver:
+    """`root` holds the run folders; `library()` gives the folder that holds the scoring package alone."""
+
+    root: Path
+    library: Callable[[], Path]
+    resync_seconds: float = 2.0
+
+    def check(self, settings: dict[str, Any]) -> list[str]:
+        return [] if Path("/bin/sh").exists() else ["The local target needs /bin/sh."]
+
+    def apply(self, spec: ServiceSpec) -> None:
+        folder = self._folder(spec.service_id)
+        folder.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.path.chmod(0o700)
+        write_atomically(folder.keys, keys_file(spec))
+        with process.locked(folder) as lock:
+            if lock is None:
+                self._tend(folder, spec)
+            else:
+                self._start(folder, spec, lock)
+
+    def observe(self, service_id: int) -> Observation:
+        folder = self._folder(service_id)
+        launch = read_struct(folder.launch, Launch)
+        if launch is None:
+            return Observation("absent")
+        log_files.rotate(folder.log, LOG_BYTES)
+        return self._living(folder, launch) or self._ended(folder, launch)
+
+    def stop(self, service_id: int) -> None:
+        folder = self._folder(service_id)
+        if not folder.path.exists():
+            return
+        with process.locked(folder) as lock:
+            if lock is None:
+                self._end(folder)
+            else:
+                _forget(folder)
+
+    def remove(self, service_id: int) -> None:
+        folder = self._folder(service_id)
+        if not folder.path.exists():
+            return
+        with process.locked(folder) as lock:
+            if lock is None:
+                self._end(folder)
+            else:
+                shutil.rmtree(folder.path, ignore_errors=True)
+
+    def holds(self, service_id: int) -> bool:
+        return self._folder(service_id).path.exists()
+
+    def logs(self, service_id: int, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
+        return log_files.read_from(self._folder(service_id).log, offset, limit)
+
+    def _folder(self, service_id: int) -> RunFolder:
+        return RunFolder(self.root / str(int(service_id)))
+
+    def _tend(self, folder: RunFolder, spec: ServiceSpec) -> None:
+        """Something lives: leave it alone if it is what is wanted, else take a step towards its end."""
+        launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
+        if status and (status.state == "failed" or not process.lives(status)):
+            process.kill(folder)
+        elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
+            self._end(folder)
+
+    def _end(self, folder: RunFolder) -> None:
+        """Ask first, kill later."""
+        if not folder.stopping.exists():
+            folder.stopping.touch()
+            process.ask_to_end(folder, read_struct(folder.status, Status))
+        elif time.time() - folder.stopping.stat().st_mtime > TERM_SECONDS:
+            process.kill(folder)
+
+    def _start(self, folder: RunFolder, spec: ServiceSpec, lock: int) -> None:
+        """Nothing lives and, as long as we hold the lock, nothing else can be started."""
+        _check_room(spec)
+        launch = self._next_launch(folder, spec)
+        write_atomically(folder.run, msgspec.json.encode(run_settings(spec)))
+        for stale in folder.of_one_run:
+            stale.unlink(missing_ok=True)
+        write_atomically(folder.launch, msgspec.json.encode(launch))
+        with folder.log.open("a") as log:
+            log.write(_headline(launch))
+        process.spawn(folder, command(spec, folder), environment(spec, folder, self.library()), lock)
+
+    def _next_launch(self, folder: RunFolder, spec: ServiceSpec) -> Launch:
+        before = read_struct(folder.launch, Launch)
+        again = before is not None and before.is_of(spec) and before.generation == spec.generation
+        last = self._ended(folder, before) if before and again else None
+        return Launch(
+            generation=spec.generation,
+            revision=spec.revision,
+            recipe=spec.recipe,
+            port=spec.port or 0,
+            started_at=time.time(),
+            restarts=restarts_in_a_row(last) + 1 if last else 0,
+            oom_kills=process.oom_kills(),
+            failure=last.failure if last else None,
+        )
+
+    def _living(self, folder: RunFolder, launch: Launch) -> Observation | None:
+        """What a living service says; None when it has ended."""
+        for _ in range(SETTLE_TRIES):
+            if not process.is_held(folder):
+                return None
+            status = read_struct(folder.status, Status)
+            if status is None or process.lives(status):
+                return _report(folder, launch, status)
+            time.sleep(SETTLE_SECONDS)
+        return None
+
+    def _ended(self, folder: RunFolder, launch: Launch) -> Observation:
+        if folder.stopping.exists():
+            return Observation("absent", restarts=launch.restarts)
+        status = read_struct(folder.status, Status)
+        if not folder.exit.exists():
+            folder.exit.touch()  # whoever would have noted it is gone too; from now on the end has a time
+        failed = status is not None and status.state == "failed"
+        return Observation(
+            "failed" if failed else "dead",
+            **_common(launch, status),
+            ended_at=folder.exit.stat().st_mtime,
+            failure=failure_of(folder, launch, status, oom_kills=process.oom_kills()),
+        )
+
+
+def _report(folder: RunFolder, launch: Launch, status: Status | None) -> Observation:
+    if folder.stopping.exists() or (status and status.state == "stopping"):
+        return Observation("stopping", **_common(launch, status))
+    if status is None or status.state == "starting":
+        return Observation("starting", **_common(launch, status), failure=launch.failure)
+    if status.state == "failed":
+        failure = failure_of(folder, launch, status, oom_kills=0)
+        return Observation("failed", **_common(launch, status), ended_at=folder.status.stat().st_mtime, failure=failure)
+    return Observation("ready" if _answers(status.port) else "unreachable", **_common(launch, status))
+
+
+def _common(launch: Launch, status: Status | None) -> dict[str, Any]:
+    return {
+        "revision": launch.revision,
+        "recipe": launch.recipe,
+        "port": launch.port,
+        "restarts": launch.restarts,
+        "started_at": launch.started_at,
+        "pid": status.pid if status else None,
+        "ready_at": status.ready_at if status else None,
+    }
+
+
+def _answers(port: int) -> bool:
+    """Any answer counts: whether it is a good one, the metrics tell."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
+
+
+def _check_room(spec: ServiceSpec) -> None:
+    total = psutil.virtual_memory().total
+    if spec.memory_bytes and spec.memory_bytes > total:
+        asked, there = spec.memory_bytes / 1024**3, total / 1024**3
+        raise NoRoom(f"The service asks for {asked:.1f} GB of memory; this machine has {there:.1f} GB.")
+    cores = psutil.cpu_count() or 1
+    if spec.cpus and spec.cpus > cores:
+        raise NoRoom(f"The service asks for {spec.cpus:g} CPU cores; this machine has {cores}.")
+
+
+def _forget(folder: RunFolder) -> None:
+    """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
+    for path in (folder.launch, *folder.of_one_run):
+        path.unlink(missing_ok=True)
+
+
+def _headline(launch: Launch) -> str:
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(launch.started_at))
+    again = f", restart {launch.restarts}" if launch.restarts else ""
+    return f"--- {moment} UTC: revision {launch.revision} starts on port {launch.port}{again} ---\n"

@@ -1,0 +1,120 @@
+"""Start, recognise and end the processes of a service.
+
+Every process of a service inherits an open, locked file. The kernel drops the lock when the last of them is
+gone, so whether a service lives is never guessed from a number, two starts can never both live, and a worker
+killed at any line leaves nothing wrong behind.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from deployments.targets.local.run_folder import RunFolder
+from scoring.contract import Status
+
+# The outer shell leads a new session and ends at once, so that the service is nobody's child and survives the
+# worker. The inner one stays to see how the server ends: only a parent learns that. It offers the service
+# to the kernel before the studio when memory runs out.
+KEEPER = """
+ulimit -c 0
+{ echo 500 > /proc/self/oom_score_adj; } 2>/dev/null
+(
+  "$@"
+  echo $? > exit.new && mv exit.new exit
+) &
+echo $$ > group.new && mv group.new group
+"""
+CLOCK_SECONDS = 2.0  # how far two readings of one process's start may differ after the clock was set
+
+
+@contextmanager
+def locked(folder: RunFolder) -> Iterator[int | None]:
+    """Hold the service's lock; gives its descriptor, or None when a process of the service (or a start) has it."""
+    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        yield descriptor if _flock(descriptor, fcntl.LOCK_EX) else None
+    finally:
+        os.close(descriptor)  # what inherited it keeps the lock
+
+
+def is_held(folder: RunFolder) -> bool:
+    """Whether a process of the service lives."""
+    try:
+        descriptor = os.open(folder.lock, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _flock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def spawn(folder: RunFolder, command: Sequence[str], environment: Mapping[str, str], lock: int) -> None:
+    """Start `command` as a session of its own that holds `lock`; returns in milliseconds."""
+    with folder.log.open("ab") as log:
+        subprocess.run(
+            ["/bin/sh", "-c", KEEPER, "slipway-service", *command],
+            cwd=folder.path,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[lock],
+            check=True,
+        )
+
+
+def lives(status: Status) -> bool:
+    """Whether the process that wrote this status is still the one of that number."""
+    try:
+        process = psutil.Process(status.pid)
+        same = abs(process.create_time() - status.created) < CLOCK_SECONDS
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def ask_to_end(folder: RunFolder, status: Status | None) -> None:
+    """SIGTERM to the server, which lets requests finish; to the whole group while it has not said who it is."""
+    if status and lives(status):
+        with suppress(ProcessLookupError):
+            os.kill(status.pid, signal.SIGTERM)
+    else:
+        _signal_group(folder, signal.SIGTERM)
+
+
+def kill(folder: RunFolder) -> None:
+    """SIGKILL to the whole group, if a process of the service lives."""
+    _signal_group(folder, signal.SIGKILL)
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since the machine started (Linux)."""
+    with suppress(OSError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _signal_group(folder: RunFolder, number: signal.Signals) -> None:
+    """The group's number cannot have gone to strangers while a member of it holds the lock."""
+    with suppress(OSError, ValueError):
+        group = int(folder.group.read_text())
+        if is_held(folder):
+            os.killpg(group, number)
+
+
+def _flock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
