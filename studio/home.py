@@ -10,6 +10,7 @@ from django.urls import reverse
 from deployments.models import Build, Desired, Phase, Service
 from registry.models import Inspection, ModelVersion
 from studio.accounts.access import workspace_page
+from studio.accounts.context import last_used
 from studio.accounts.models import Workspace
 from studio.core.errors import NotFound
 from studio.core.jobs import Job
@@ -32,7 +33,7 @@ class Work:
 def home(request: HttpRequest) -> HttpResponse:
     """Send the person to the workspace they used last, or the first they belong to."""
     mine = Workspace.objects.visible_to(request.user)
-    workspace = mine.filter(slug=request.session.get("workspace")).first() or mine.first()
+    workspace = last_used(request, mine)
     if workspace is None:
         raise NotFound("You are not a member of any workspace yet.", hint="Ask an administrator to add you to one.")
     return redirect("workspace_home", workspace=workspace.slug)

@@ -39,7 +39,7 @@ export function themed(figure) {
   return {
     data,
     layout: {
-      margin: { l: 44, r: 16, t: 12, b: 30 },
+      margin: { l: 44, r: 16, t: data.length > 1 ? 30 : 12, b: 34 },
       hovermode: "x unified",
       showlegend: data.length > 1,
       ...rest,
@@ -50,7 +50,7 @@ export function themed(figure) {
       font: { family: style.fontFamily, size: 11, color: text },
       colorway: Array.from({ length: SERIES }, (_, index) => colour(`--series-${index + 1}`)),
       hoverlabel: { bgcolor: surface, bordercolor: colour("--line-strong"), font: { color: colour("--text"), size: 12 } },
-      legend: { orientation: "h", y: -0.16, x: 0, bgcolor: "rgba(0,0,0,0)", ...rest.legend },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, bgcolor: "rgba(0,0,0,0)", ...rest.legend },
     },
   };
 }
