@@ -167,11 +167,11 @@ def check_files(files: list[Upload], workspace: Workspace, actor: User) -> list[
     if not any(upload.size for upload in files):
         raise BadInput(f"{files[0].path} is empty.", hint="Send a file with content.", field="files")
     paths = [safe_path(upload.path) for upload in files]
-    _must_not_clash(paths)
+    must_not_clash(paths)
     return paths
 
 
-def _must_not_clash(paths: list[str]) -> None:
+def must_not_clash(paths: list[str]) -> None:
     """No two files at one place, on file systems that ignore case too; no file where another has its folder."""
     taken: dict[str, str] = {}
     for path in paths:
