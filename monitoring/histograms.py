@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from scoring.contract import upper_bound
 
+
 def add(total: dict[str, float], more: Mapping[str, float], weight: float = 1) -> dict[str, float]:
     """Add `weight` times `more` to `total`, in place; also right for counts by status code."""
     for key, count in more.items():

@@ -1,1 +1,5 @@
-urlpatterns: list = []
+from django.urls import path
+
+from monitoring.views.ingest import TelemetryView
+
+urlpatterns = [path("telemetry", TelemetryView.as_view(), name="telemetry")]

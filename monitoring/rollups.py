@@ -53,6 +53,8 @@ def delete_old(before: datetime) -> int:
 @transaction.atomic
 def _merge_batch(source: int, target: int, before: datetime) -> int:
     rows = list(MetricWindow.objects.filter(resolution=source, start__lt=before).order_by("start", "pk")[:BATCH])
+    if not rows:
+        return 0
     # Deleting first locks the rows: of two workers with the same rows, one finds them gone and lets go.
     deleted, _ = MetricWindow.objects.filter(pk__in=[row.pk for row in rows]).delete()
     if deleted != len(rows):

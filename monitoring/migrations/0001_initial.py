@@ -5,35 +5,51 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('deployments', '0001_initial'),
+        ("deployments", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MetricWindow',
+            name="MetricWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('replica', models.CharField(max_length=64)),
-                ('resolution', models.PositiveSmallIntegerField(choices=[(0, 'Raw'), (60, 'Minute'), (600, 'Ten Minutes')], default=0)),
-                ('sequence', models.BigIntegerField()),
-                ('start', models.DateTimeField()),
-                ('seconds', models.FloatField()),
-                ('codes', models.JSONField(default=dict)),
-                ('latency', models.JSONField(default=dict)),
-                ('queue', models.JSONField(default=dict)),
-                ('cpu', models.FloatField(default=0)),
-                ('memory', models.BigIntegerField(default=0)),
-                ('merged', models.JSONField(default=list)),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='deployments.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("revision", models.PositiveIntegerField()),
+                ("replica", models.CharField(max_length=64)),
+                (
+                    "resolution",
+                    models.PositiveSmallIntegerField(
+                        choices=[(0, "Raw"), (60, "Minute"), (600, "Ten Minutes")], default=0
+                    ),
+                ),
+                ("sequence", models.BigIntegerField()),
+                ("start", models.DateTimeField()),
+                ("seconds", models.FloatField()),
+                ("codes", models.JSONField(default=dict)),
+                ("latency", models.JSONField(default=dict)),
+                ("queue", models.JSONField(default=dict)),
+                ("cpu", models.FloatField(default=0)),
+                ("memory", models.BigIntegerField(default=0)),
+                ("merged", models.JSONField(default=list)),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="windows", to="deployments.service"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['service', 'start'], name='window_by_time'), models.Index(fields=['resolution', 'start'], name='window_by_age')],
-                'constraints': [models.UniqueConstraint(fields=('service', 'replica', 'resolution', 'sequence', 'revision'), name='window_once')],
+                "indexes": [
+                    models.Index(fields=["service", "start"], name="window_by_time"),
+                    models.Index(fields=["resolution", "start"], name="window_by_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("service", "replica", "resolution", "sequence", "revision"), name="window_once"
+                    )
+                ],
             },
         ),
     ]

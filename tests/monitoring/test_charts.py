@@ -1,0 +1,118 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitoring import charts
+from monitoring.series import Figures, Mark, Series
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def series(**changes):
+    facts = {
+        "times": [NOON + timedelta(seconds=10 * index) for index in range(4)],
+        "step": 10,
+        "requests": [1, None, 2.3456789, 0],
+        "p50": [1, None, 2, None],
+        "p95": [3, None, 4, None],
+        "p99": [5, None, 6, None],
+        "queue_p95": [0.1, None, 0.2, None],
+        "errors": {"400": [0, None, 1, 0], "503": [0, None, 0.5, 0]},
+        "cpu": [0.5, None, 0.25, 0.1],
+        "memory": [100_000_000, None, 120_000_000, 110_000_000],
+        "marks": [Mark(NOON + timedelta(seconds=15), "r2")],
+        "total": Figures(),
+    }
+    return Series(**(facts | changes))
+
+
+def test_every_figure_is_plain_json_and_small():
+    figures = charts.all_figures(series())
+    assert set(figures) == {"throughput", "latency", "errors", "cpu", "memory"}
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+    assert len(json.dumps(figures)) < 12_000
+
+
+@pytest.mark.parametrize(
+    ("draw", "title", "unit"),
+    [
+        (charts.throughput, "Throughput, requests/s", "requests/s"),
+        (charts.latency, "Latency, ms", "ms"),
+        (charts.errors, "Errors by status, errors/s", "errors/s"),
+        (charts.cpu, "CPU, cores", "cores"),
+        (charts.memory, "Memory, MB", "MB"),
+    ],
+)
+def test_titles_and_axes_say_the_unit(draw, title, unit):
+    layout = draw(series())["layout"]
+    assert layout["title"]["text"] == title
+    assert layout["yaxis"]["title"]["text"] == unit
+    assert layout["yaxis"]["rangemode"] == "tozero"
+    assert layout["xaxis"]["range"] == ["2026-11-20T12:00:00Z", "2026-11-20T12:00:40Z"]
+
+
+def test_gaps_stay_gaps():
+    (trace,) = charts.throughput(series())["data"]
+    assert trace["x"][1] == "2026-11-20T12:00:10Z"
+    assert trace["y"] == [1, None, 2.3457, 0]
+    assert trace["connectgaps"] is False
+
+
+def test_a_value_between_two_gaps_is_drawn_as_a_point():
+    lonely = [None if index % 2 else 1 for index in range(100)]
+    times = [NOON + timedelta(seconds=10 * index) for index in range(100)]
+    assert charts.cpu(series(times=times, cpu=lonely, marks=[]))["data"][0]["mode"] == "lines+markers"
+    assert charts.cpu(series(times=times, cpu=[1.0] * 100, marks=[]))["data"][0]["mode"] == "lines"
+
+
+def test_latency_shows_three_percentiles_and_the_queue_in_their_own_colours():
+    figure = charts.latency(series())
+    assert [trace["name"] for trace in figure["data"]] == ["p50", "p95", "p99", "queue p95"]
+    colours = [trace["line"]["color"] for trace in figure["data"]]
+    assert len(set(colours)) == 4
+    assert all(colour.startswith("--series-") for colour in colours)
+    assert figure["layout"]["showlegend"] is True
+
+
+def test_a_status_has_the_same_colour_whatever_else_occurred():
+    def colour(**codes):
+        figure = charts.errors(series(errors={code[1:]: [1, 1, 1, 1] for code in codes}))
+        return {trace["name"]: trace["marker"]["color"] for trace in figure["data"]}
+
+    assert colour(c400=1, c503=1)["503"] == colour(c503=1)["503"]
+    assert colour(c418=1)["418"] != colour(c599=1)["599"]
+
+
+def test_errors_are_stacked_bars_and_none_is_said_in_words():
+    figure = charts.errors(series())
+    assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [("bar", "400"), ("bar", "503")]
+    assert figure["layout"]["barmode"] == "stack"
+    empty = charts.errors(series(errors={}, marks=[]))
+    assert empty["data"] == []
+    assert [note["text"] for note in empty["layout"]["annotations"]] == ["No errors in this time"]
+
+
+def test_memory_is_in_megabytes():
+    assert charts.memory(series())["data"][0]["y"] == [100, None, 120, 110]
+
+
+def test_deployments_are_vertical_lines_with_their_revision():
+    layout = charts.cpu(series())["layout"]
+    (line,) = layout["shapes"]
+    assert (line["x0"], line["x1"], line["y0"], line["y1"], line["yref"]) == (
+        "2026-11-20T12:00:15Z",
+        "2026-11-20T12:00:15Z",
+        0,
+        1,
+        "paper",
+    )
+    assert layout["annotations"][0]["text"] == "r2"
+
+
+def test_text_and_grid_are_left_to_the_page():
+    figures = charts.all_figures(series())
+    text = json.dumps(figures)
+    assert "gridcolor" not in text
+    assert not any("template" in figure["layout"] or "font" in figure["layout"] for figure in figures.values())
+    assert "var(" not in text

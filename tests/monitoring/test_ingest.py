@@ -1,0 +1,141 @@
+import json
+import time
+
+import pytest
+from django.test import Client
+
+from monitoring import ingest
+from monitoring.models import MetricWindow
+from tests.monitoring.conftest import TOKEN
+
+URL = "/api/v1/telemetry"
+
+
+def window(**changes):
+    facts = {
+        "revision": 1,
+        "replica": "1",
+        "sequence": 7,
+        "start": time.time() - 5,
+        "seconds": 5.0,
+        "codes": {"200": 3, "500": 1},
+        "latency": {"120": 4},
+        "queue": {"3": 4},
+        "cpu": 0.25,
+        "memory": 123_456_789,
+    }
+    return facts | changes
+
+
+def push(service, *windows, token=TOKEN, client=None):
+    body = json.dumps({"service": service.pk, "windows": list(windows)})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    client = client or Client(enforce_csrf_checks=True)
+    return client.post(URL, body, content_type="application/json", headers=headers)
+
+
+def test_a_window_is_kept_as_it_was_sent(service):
+    answer = push(service, window())
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
+    kept = MetricWindow.objects.get()
+    assert (kept.service, kept.revision, kept.replica, kept.sequence) == (service, 1, "1", 7)
+    assert (kept.codes, kept.latency, kept.queue) == ({"200": 3, "500": 1}, {"120": 4}, {"3": 4})
+    assert (kept.seconds, kept.cpu, kept.memory) == (5.0, 0.25, 123_456_789)
+
+
+def test_a_repeated_push_counts_once(service):
+    first = window()
+    push(service, first)
+    answer = push(service, first, window(sequence=8))
+    assert answer.status_code == 202
+    assert sorted(MetricWindow.objects.values_list("sequence", flat=True)) == [7, 8]
+
+
+def test_one_query_checks_the_token_and_one_keeps_the_windows(service, django_assert_num_queries):
+    body = ingest.decode(json.dumps({"service": service.pk, "windows": [window(), window(sequence=8)]}).encode())
+    with django_assert_num_queries(2):
+        assert ingest.accept(TOKEN, body) == 2
+
+
+@pytest.mark.parametrize("token", ["", "guessed"])
+def test_an_unknown_token_is_refused_with_401(service, token):
+    answer = push(service, window(), token=token)
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["code"] == "token_unknown"
+    assert answer.json()["errors"][0]["hint"]
+    assert not MetricWindow.objects.exists()
+
+
+def test_a_service_without_a_token_accepts_nothing(service):
+    type(service).objects.update(telemetry_digest="")
+    assert push(service, window(), token="").status_code == 401
+
+
+def test_the_token_of_another_service_is_refused_with_403(service, workspace, make_service):
+    make_service(workspace, "digits", token="token-of-digits")
+    answer = push(service, window(), token="token-of-digits")
+    assert answer.status_code == 403
+    assert answer.json()["errors"][0]["code"] == "token_of_another_service"
+    assert not MetricWindow.objects.exists()
+
+
+def test_signing_in_is_no_way_to_push(service, alice, sign_in):
+    assert push(service, window(), token="", client=sign_in(alice)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"service": "x", "windows": []}', b'{"service": 1, "windows": [{}]}', b"\xff"]
+)
+def test_a_malformed_push_is_refused_with_its_reason(service, body):
+    answer = Client().post(URL, body, content_type="application/json", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 400
+    assert "not a telemetry push" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("replica", "*"),
+        ("replica", "x" * 65),
+        ("sequence", -1),
+        ("sequence", 2**60),
+        ("revision", -1),
+        ("start", -1.0),
+        ("start", 1e18),
+        ("seconds", 0.0),
+        ("seconds", 1e9),
+        ("codes", {"200": -1}),
+        ("codes", {"abc": 1}),
+        ("latency", {"4000": 1}),
+        ("latency", {"-1": 1}),
+        ("queue", {"x": 1}),
+        ("cpu", -1.0),
+        ("memory", -5),
+    ],
+)
+def test_impossible_values_are_refused_and_named(service, field, value):
+    answer = push(service, window(**{field: value}))
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"][0]["detail"]
+    assert not MetricWindow.objects.exists()
+
+
+def test_a_push_that_is_too_large_is_refused(service, monkeypatch):
+    monkeypatch.setattr(ingest, "MAX_BYTES", 100)
+    assert push(service, window()).status_code == 413
+    monkeypatch.undo()
+    monkeypatch.setattr(ingest, "MAX_WINDOWS", 1)
+    assert push(service, window(), window(sequence=8)).status_code == 400
+
+
+def test_windows_older_than_the_retention_are_left_out(service, settings):
+    answer = push(
+        service, window(), window(sequence=6, start=time.time() - settings.SLIPWAY["METRICS_KEEP_SECONDS"] - 60)
+    )
+    assert answer.json() == {"accepted": 1}
+    assert MetricWindow.objects.get().sequence == 7
+
+
+def test_a_window_from_the_future_is_moved_back_to_now(service):
+    push(service, window(start=time.time() + 3600))
+    assert abs(MetricWindow.objects.get().start.timestamp() + 5 - time.time()) < 10

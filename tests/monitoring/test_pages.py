@@ -1,0 +1,142 @@
+import csv
+import io
+import re
+
+import pytest
+
+PAGES = ["metrics/", "metrics/data/", "metrics/csv/"]
+
+
+def address(service, view):
+    return f"/w/{service.workspace.slug}/services/{service.name}/{view}"
+
+
+@pytest.fixture
+def asked(service, add_window, add_revision):
+    for index in range(24):
+        add_window(service, ago=240 - 5 * index, latencies=[1500] * 4, codes={"200": 3, "503": 1})
+    return service
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_a_viewer_may_look(asked, carol, sign_in, view):
+    assert sign_in(carol).get(address(asked, view)).status_code == 200
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_a_stranger_learns_nothing(asked, mallory, sign_in, view):
+    assert sign_in(mallory).get(address(asked, view)).status_code == 404
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_a_service_of_another_workspace_is_not_found(asked, elsewhere, mallory, sign_in, view):
+    answer = sign_in(mallory).get(f"/w/elsewhere/services/{asked.name}/{page}")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_signing_in_comes_first(asked, client, view):
+    answer = client.get(address(asked, view))
+    assert answer.status_code == 302
+    assert "sign-in" in answer.url
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_an_unknown_range_is_refused(asked, carol, sign_in, view):
+    assert sign_in(carol).get(address(asked, view), {"range": "1y"}).status_code == 400
+
+
+def panel(client, service, **query):
+    return client.get(address(service, "metrics/"), query, headers={"HX-Request": "true"}).content.decode()
+
+
+def test_the_panel_has_four_tiles_and_five_charts(asked, carol, sign_in):
+    html = panel(sign_in(carol), asked)
+    assert "<html" not in html
+    assert re.findall(r'class="stat-label">([^<]+)', html) == ["Throughput", "Latency p95", "Error rate", "Memory"]
+    assert re.findall(r'data-figure="(\w+)"', html) == ["throughput", "latency", "errors", "cpu", "memory"]
+    assert html.count('data-refresh="5"') == 5
+    assert f'data-url="{address(asked, "metrics/data/")}?range=15m"' in html
+    assert html.count("download>CSV</a>") == 6
+    assert ">25<" in html, "a quarter of the answers were 503"
+
+
+def test_only_the_tiles_are_polled(asked, carol, sign_in):
+    html = panel(sign_in(carol), asked, part="tiles", range="1h")
+    assert "stat-label" in html
+    assert "chart" not in html
+    assert "part=tiles&amp;range=1h" in html
+
+
+def test_without_script_the_panel_is_a_page_with_a_table(asked, carol, sign_in):
+    html = sign_in(carol).get(address(asked, "metrics/"), {"view": "table"}).content.decode()
+    assert "<html" in html
+    assert html.count("<tr>") > 80
+    assert "503 errors/s" in html
+
+
+def test_before_the_first_request_the_panel_says_how_to_send_one(service, add_window, carol, sign_in):
+    add_window(service, ago=20)
+    html = panel(sign_in(carol), service)
+    assert "No requests yet" in html
+    assert f"curl http://127.0.0.1:{service.port}/score" in html
+    assert f"slipway service score {service.name}" in html
+    assert 'hx-trigger="every 5s"' in html
+    assert "data-figure" not in html
+
+
+def test_a_service_that_was_asked_long_ago_keeps_its_charts(service, add_window, carol, sign_in):
+    add_window(service, ago=86400, latencies=[1000])
+    assert "data-figure" in panel(sign_in(carol), service)
+
+
+def test_the_data_are_all_figures_at_once(asked, carol, sign_in):
+    answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
+    assert set(answer) == {"figures", "as_of"}
+    assert set(answer["figures"]) == {"throughput", "latency", "errors", "cpu", "memory"}
+    assert max(filter(None, answer["figures"]["throughput"]["data"][0]["y"])) == pytest.approx(0.8, rel=0.05)
+
+
+def test_the_file_has_the_same_numbers_with_their_units(asked, carol, sign_in):
+    answer = sign_in(carol).get(address(asked, "metrics/csv/"), {"range": "1h"})
+    assert answer["Content-Disposition"] == 'attachment; filename="iris-1h.csv"'
+    head, *rows = csv.reader(io.StringIO(answer.content.decode()))
+    assert head[:3] == ["time (UTC)", "requests/s", "p50 ms"]
+    assert head[-3:] == ["503 errors/s", "CPU cores", "memory MB"]
+    assert len(rows) > 170
+    assert rows[0][1:] == [""] * (len(head) - 1), "a gap is an empty field"
+    assert any(row[1] and float(row[1]) > 0 for row in rows)
+
+
+def test_home_sums_the_last_hour_over_all_services(asked, workspace, make_service, add_window, carol, sign_in):
+    add_window(make_service(workspace, "digits", token="other"), ago=100, latencies=[1000] * 4)
+    html = sign_in(carol).get("/w/vision/metrics/home/").content.decode()
+    assert "100 requests" in html
+    assert "24 answers of 400 or more" in html
+    assert re.findall(r"services/(\w+)/\?tab=metrics", html) == ["iris", "digits"]
+
+
+def test_home_counts_only_this_workspace(asked, elsewhere, make_service, mallory, sign_in):
+    make_service(elsewhere, "quiet", token="quiet")
+    html = sign_in(mallory).get("/w/elsewhere/metrics/home/").content.decode()
+    assert "No service was called in the last hour" in html
+    assert "iris" not in html
+
+
+def rest(service, **query):
+    return f"/api/v1/workspaces/{service.workspace.slug}/services/{service.name}/metrics", query
+
+
+def test_rest_gives_the_series_as_numbers(asked, carol, api):
+    answer = api(carol, access="read").get(*rest(asked, range="15m"))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["service"], body["range"], body["step_seconds"]) == ("iris", "15m", 10)
+    assert len(body["times"]) == len(body["requests_per_second"]) == len(body["latency_ms"]["p95"])
+    assert (body["total"]["requests"], body["total"]["errors"]) == (96, 24)
+
+
+def test_rest_refuses_strangers_and_unknown_services(asked, carol, mallory, api):
+    assert api(mallory).get(*rest(asked)).status_code == 404
+    assert api(carol).get("/api/v1/workspaces/vision/services/nothing/metrics").status_code == 404
+    assert api(carol).get(*rest(asked, range="1y")).status_code == 400

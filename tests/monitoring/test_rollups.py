@@ -1,0 +1,177 @@
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitoring import rollups, tasks
+from monitoring.models import MetricWindow, Resolution
+from monitoring.rollups import join, roll_up
+from monitoring.series import merge
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def totals():
+    """Everything that must survive a roll-up: counts by status and bucket, seconds and core-seconds."""
+    found = Counter()
+    for row in MetricWindow.objects.all():
+        for kind in ("codes", "latency", "queue"):
+            for key, count in getattr(row, kind).items():
+                found[kind, key] += count
+        found["seconds"] += row.seconds
+        found["core-seconds"] += round(row.cpu * row.seconds, 6)
+    return found
+
+
+@pytest.fixture
+def two_hours(service, add_window):
+    """Windows of two replicas, each five seconds long, from two hours before NOW on, for ten minutes."""
+    for index in range(120):
+        for replica in ("1", "2"):
+            add_window(
+                service,
+                at=NOW - timedelta(hours=2) + timedelta(seconds=5 * index),
+                sequence=index,
+                replica=replica,
+                latencies=[1000 + 37 * index, 250_000],
+                codes={"200": 1, "503": 1},
+                queue={"4": 2},
+                cpu=0.1 * (index % 7),
+                memory=1000 + index,
+            )
+
+
+@pytest.mark.usefixtures("two_hours")
+def test_windows_of_an_hour_ago_become_minutes_and_lose_nothing():
+    before = totals()
+    assert roll_up(NOW) == 240
+    assert totals() == pytest.approx(before)
+    assert MetricWindow.objects.count() == 2 * 10
+    assert set(MetricWindow.objects.values_list("resolution", flat=True)) == {Resolution.MINUTE}
+    row = MetricWindow.objects.filter(replica="1").earliest("start")
+    assert (row.start, row.seconds, row.memory) == (NOW - timedelta(hours=2), 60, 1011)
+    assert row.merged == [[0, 11]]
+
+
+@pytest.mark.usefixtures("two_hours")
+def test_minutes_of_a_day_ago_become_ten_minutes():
+    before = totals()
+    roll_up(NOW)
+    roll_up(NOW + timedelta(days=1))
+    assert totals() == pytest.approx(before)
+    assert sorted(MetricWindow.objects.values_list("replica", "resolution", "merged")) == [
+        ("1", 600, [[0, 119]]),
+        ("2", 600, [[0, 119]]),
+    ]
+
+
+@pytest.mark.usefixtures("two_hours")
+def test_rolling_up_twice_changes_nothing_more():
+    roll_up(NOW)
+    before = list(MetricWindow.objects.order_by("pk").values())
+    assert roll_up(NOW) == 0
+    assert list(MetricWindow.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.usefixtures("two_hours")
+def test_percentiles_are_the_same_after_a_roll_up(service):
+    since, until = NOW - timedelta(hours=2), NOW - timedelta(hours=1, minutes=50)
+    before = merge(MetricWindow.objects.all(), since, until, 600)
+    roll_up(NOW + timedelta(days=2))
+    after = merge(MetricWindow.objects.all(), since, until, 600)
+    assert (after.p50, after.p95, after.p99) == (before.p50, before.p95, before.p99)
+    assert after.requests == pytest.approx(before.requests)
+    assert after.cpu == pytest.approx(before.cpu)
+
+
+def test_batches_that_split_a_minute_lose_nothing(two_hours, monkeypatch):
+    monkeypatch.setattr(rollups, "BATCH", 7)
+    before = totals()
+    roll_up(NOW)
+    assert totals() == pytest.approx(before)
+    assert MetricWindow.objects.count() == 20
+
+
+def test_young_windows_stay_as_they_are(service, add_window):
+    add_window(service, at=NOW - timedelta(minutes=59))
+    assert roll_up(NOW) == 0
+    assert MetricWindow.objects.get().resolution == Resolution.RAW
+
+
+def test_revisions_stay_apart(service, add_window):
+    for revision in (1, 2):
+        add_window(service, at=NOW - timedelta(hours=2), revision=revision, sequence=revision)
+    roll_up(NOW)
+    assert sorted(MetricWindow.objects.values_list("revision", "merged")) == [(1, [[1, 1]]), (2, [[2, 2]])]
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(days=1), timedelta(days=3)])
+def test_a_push_repeated_after_the_roll_up_counts_once(service, add_window, later):
+    facts = {"at": NOW - timedelta(hours=2), "sequence": 5, "latencies": [900]}
+    add_window(service, **facts)
+    roll_up(NOW)
+    roll_up(NOW + later)
+    add_window(service, **facts)
+    roll_up(NOW + later)
+    row = MetricWindow.objects.get()
+    assert (row.codes, row.merged) == ({"200": 1}, [[5, 5]])
+
+
+@pytest.mark.parametrize("later", [timedelta(), timedelta(days=3)])
+def test_a_window_that_comes_late_is_added_to_its_stretch(service, add_window, later):
+    add_window(service, at=NOW - timedelta(hours=2), sequence=5, latencies=[900])
+    roll_up(NOW + later)
+    add_window(service, at=NOW - timedelta(hours=2) + timedelta(seconds=5), sequence=6, latencies=[900])
+    roll_up(NOW + later)
+    row = MetricWindow.objects.get()
+    assert (row.codes, row.seconds, row.merged) == ({"200": 2}, 10, [[5, 6]])
+
+
+@pytest.mark.usefixtures("two_hours")
+def test_a_crash_in_the_middle_leaves_everything_as_it_was(monkeypatch):
+    before = totals()
+
+    def crash(rows):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rollups, "_save", crash)
+    with pytest.raises(KeyboardInterrupt):
+        roll_up(NOW)
+    assert MetricWindow.objects.count() == 240
+    assert totals() == before
+
+
+def test_windows_that_another_worker_merged_are_left_to_it(two_hours, monkeypatch):
+    original = rollups.MetricWindow.objects.filter
+
+    def somebody_was_faster(**conditions):
+        if "pk__in" in conditions:
+            original(pk=conditions["pk__in"][0]).delete()
+        return original(**conditions)
+
+    monkeypatch.setattr(rollups.MetricWindow.objects, "filter", somebody_was_faster)
+    assert roll_up(NOW) == 0
+    assert MetricWindow.objects.filter(resolution=Resolution.MINUTE).count() == 0
+
+
+def test_windows_are_deleted_after_the_retention(service, add_window):
+    add_window(service, at=NOW - timedelta(days=31))
+    add_window(service, at=NOW - timedelta(days=29))
+    roll_up(NOW)
+    assert MetricWindow.objects.get().start > NOW - timedelta(days=30)
+
+
+def test_the_task_rolls_up_what_is_old(service, add_window):
+    add_window(service, ago=7200)
+    tasks.roll_up()
+    assert MetricWindow.objects.get().resolution == Resolution.MINUTE
+
+
+@given(st.lists(st.integers(0, 60), max_size=60, unique=True))
+def test_joined_pieces_hold_exactly_the_same_numbers(numbers):
+    pieces = join([[number, number] for number in numbers])
+    assert [number for first, last in pieces for number in range(first, last + 1)] == sorted(numbers)
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(pieces))
