@@ -81,6 +81,9 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     max_body_bytes: int = 100 * 1024 * 1024
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
+    queue_limit: int = 128  # slow runs that may wait in one process; more are answered 503
+    queue_wait_seconds: float = 10.0  # longest wait for a slow run to begin, then 503
+    share_port: bool = False  # let another revision that says so too listen on the same port for a while
     telemetry: Telemetry | None = None
 
 

@@ -1,0 +1,226 @@
+"""Routes: from a request to an answer. Scoring is timed, counted and queued here; protocols are elsewhere."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from time import monotonic, perf_counter_ns
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from scoring.admission import Admission, Job
+from scoring.auth import Keys
+from scoring.contract import RunSettings
+from scoring.engine import Engine
+from scoring.errors import ScoringError, bad_input
+from scoring.log import log
+from scoring.metadata import Plain, plain_routes
+from scoring.protocol import Connection, Request, too_large
+from scoring.replies import TEXT, Replies, error_body, header_lines
+from scoring.routes import Route, Routes
+from scoring.telemetry import CONNECTIONS, WAITING, Counters
+
+INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
+EARLY_BYTES = 64 * 1024  # bodies above this are refused before they are read, when they will be
+ID_LIMIT = 100
+REQUEST_ID, CLIENT_ID = b"x-request-id", b"x-ms-client-request-id"
+
+
+class App:
+    """The handler of all connections of a process."""
+
+    def __init__(self, run: RunSettings, engine: Engine, keys: Keys, counters: Counters, give_up: Callable[[], None]):
+        self.max_body = run.max_body_bytes
+        self.draining = False
+        self.connections: set[Connection] = set()
+        self._keys = keys
+        self._counters = counters
+        self._replies = Replies()
+        self._routes = Routes(engine, plain_routes(run, engine, counters.file, self._ready))
+        self._ids = os.urandom(10).hex()
+        self._id_head = f"{self._ids[:8]}-{self._ids[8:12]}-4{self._ids[13:16]}-a{self._ids[17:20]}-".encode()
+        self._count = 0
+        self._admission = Admission(
+            asyncio.get_running_loop(),
+            runners=engine.runners,
+            limit=run.queue_limit,
+            wait=run.queue_wait_seconds,
+            timeout=run.scoring_timeout_seconds,
+            on_stuck=give_up,
+        )
+
+    # -- what a connection calls
+
+    def opened(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        self._counters.cells[CONNECTIONS] += 1
+
+    def closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._counters.cells[CONNECTIONS] -= 1
+
+    def admit(self, request: Request, length: int) -> None:
+        """Refuse a body that is too large, or large and of a stranger, before it is sent."""
+        if length > self.max_body:
+            raise too_large(self.max_body)
+        if length > EARLY_BYTES or b"expect" in request.headers:
+            self._keys.check(request.headers.get(b"authorization"))
+
+    def handle(self, request: Request) -> bytes | None:
+        route = None
+        try:
+            route = self._routes.find(request)
+            if route.secured:
+                self._keys.check(request.headers.get(b"authorization"))
+            if request.method not in route.methods:
+                return self._other_method(request, route)
+            if route.plain is not None:
+                return self._plain(request, route.plain)
+            return self._score(request, route)
+        except ScoringError as error:
+            return self._refusal(request, route, error)
+        except Exception as error:
+            log(f"an answer failed: {error!r}", "E")
+            return self._refusal(request, route, ScoringError(500, "internal", "The server failed; its log says how."))
+
+    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
+        """The answer to a request that did not arrive whole; the connection ends after it."""
+        self._counters.record(error.status, 0, 0, 0)
+        v2 = request is not None and request.target.startswith(b"/v2")
+        headers = header_lines(error.headers) + b"connection: close\r\n"
+        return self._replies.reply(error.status, error_body(error, v2), headers)
+
+    def tick(self) -> None:
+        """Once a second: the date, the keys, the time limits of connections."""
+        self._replies.tick()
+        self._keys.refresh()
+        now = monotonic()
+        for connection in list(self.connections):
+            connection.sweep(now)
+
+    def sweep(self) -> None:
+        """A few times a second: waits and runs that last too long."""
+        self._admission.sweep()
+        self._counters.cells[WAITING] = self._admission.waiting
+
+    # -- scoring
+
+    def _score(self, request: Request, route: Route) -> bytes | None:
+        served = route.served
+        ids = self._identify(request)
+        work = partial(route.work, self._body(request), request.headers)
+        if served.pace.inline and len(request.body) <= INLINE_BYTES:
+            return self._score_now(request, route, work, ids)
+        deliver = partial(self._deliver, request, route, ids)
+        self._admission.submit(Job(work, deliver, lambda: request.connection.gone, request.arrived))
+        self._counters.cells[WAITING] = self._admission.waiting
+        return None
+
+    def _score_now(self, request: Request, route: Route, work: Callable[[], bytes], ids: bytes) -> bytes:
+        began = perf_counter_ns()
+        try:
+            result: Any = work()
+        except Exception as error:
+            result = error
+        ended = perf_counter_ns()
+        route.served.pace.note(ended - began)
+        return self._result(request, route, ids, result, began - request.arrived, ended - began)
+
+    def _deliver(self, request: Request, route: Route, ids: bytes, result: Any, queued: int, ran: int) -> None:
+        if not isinstance(result, ScoringError):
+            route.served.pace.note(ran)
+        request.connection.answer(request, self._result(request, route, ids, result, queued, ran))
+
+    def _result(self, request: Request, route: Route, ids: bytes, result: Any, queued: int, ran: int) -> bytes:
+        error = None if type(result) is bytes else _as_error(result)
+        status = error.status if error else 200
+        latency = perf_counter_ns() - request.arrived
+        self._counters.record(status, latency // 1000, queued // 1000, ran // 1000)
+        headers = (
+            ids
+            if route.v2
+            else b"%bx-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n"
+            % (
+                ids,
+                b"True" if error and error.failed else b"False",
+                ran / 1e6,
+            )
+        )
+        headers += self._connection_header(request)
+        if error is None:
+            return self._replies.json_ok(result, headers)
+        body = error_body(error, route.v2)
+        return self._replies.reply(error.status, body, headers + header_lines(error.headers))
+
+    def _body(self, request: Request) -> bytes:
+        """The body, or for GET the parameters as a JSON object."""
+        if request.method != b"GET":
+            return request.body
+        return orjson.dumps(dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)))
+
+    def _identify(self, request: Request) -> bytes:
+        """The id headers of an answer; 431 for ids that nobody wants in a log."""
+        headers = request.headers
+        given = headers.get(REQUEST_ID) or headers.get(b"x-ms-request-id")
+        client = headers.get(CLIENT_ID)
+        if given is None and client is None:
+            self._count += 1
+            own = b"%b%012x" % (self._id_head, self._count)
+            return b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (own, own)
+        for value in (given, client):
+            if value is not None and len(value) > ID_LIMIT:
+                raise ScoringError(431, "id_too_long", f"A request id may have {ID_LIMIT} characters.")
+        return self._echo(given, client)
+
+    def _echo(self, given: bytes | None, client: bytes | None) -> bytes:
+        if given is None:
+            self._count += 1
+            given = b"%b%012x" % (self._id_head, self._count)
+        lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
+        return lines if client is None else lines + b"x-ms-client-request-id: %b\r\n" % client
+
+    # -- everything else
+
+    def _plain(self, request: Request, answer: Plain) -> bytes:
+        content_type, body = answer(request)
+        headers = self._connection_header(request)
+        return self._replies.reply(
+            200, body, headers, content_type=content_type, without_body=request.method == b"HEAD"
+        )
+
+    def _other_method(self, request: Request, route: Route) -> bytes:
+        allowed = ", ".join(sorted(method.decode() for method in route.methods))
+        if request.method == b"OPTIONS":
+            headers = f"allow: {allowed}\r\n".encode() + self._connection_header(request)
+            return self._replies.reply(200, b"", headers, content_type=TEXT)
+        message = f"This address takes {allowed}."
+        raise ScoringError(405, "method_not_allowed", message, headers=(f"allow: {allowed}",))
+
+    def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
+        v2 = request.target.startswith(b"/v2")
+        if route is not None and route.plain is None:
+            self._counters.record(error.status, (perf_counter_ns() - request.arrived) // 1000, 0, 0)
+        headers = header_lines(error.headers) + self._connection_header(request)
+        body = error_body(error, v2)
+        return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")
+
+    def _connection_header(self, request: Request) -> bytes:
+        if self.draining or not request.keep_alive:
+            return b"connection: close\r\n"
+        return b"connection: keep-alive\r\n" if b"connection" in request.headers else b""
+
+    def _ready(self) -> bool:
+        return not self.draining
+
+
+def _as_error(result: Any) -> ScoringError:
+    if isinstance(result, ScoringError):
+        return result
+    if isinstance(result, MemoryError):
+        return ScoringError(500, "out_of_memory", "There was not enough memory to answer.", failed=True)
+    if isinstance(result, RecursionError):
+        return bad_input("the body is nested too deeply")
+    log(f"scoring failed: {result!r}", "E")
+    return ScoringError(500, "internal", "The server failed; its log says how.")

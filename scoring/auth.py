@@ -1,0 +1,60 @@
+"""Who may call: `Authorization: Bearer <key>` against the digests in keys.json, read again when it changes."""
+
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+import msgspec
+
+from scoring.errors import ScoringError
+from scoring.log import log
+
+KNOWN_LIMIT = 256
+
+
+class Keys:
+    """The keys of a service. A header that was right once is remembered until the file changes."""
+
+    def __init__(self, path: Path, required: bool) -> None:
+        self._path = path
+        self._required = required
+        self._stamp: tuple[int, int, int] | None = None
+        self._digests: list[str] = []
+        self._known: set[bytes | None] = set()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look whether the file has changed; called about once a second."""
+        if not self._required:
+            self._known = {None}
+            return
+        try:
+            told = os.stat(self._path)
+            stamp = (told.st_mtime_ns, told.st_size, told.st_ino)
+            if stamp != self._stamp:
+                self._digests = [str(one) for one in msgspec.json.decode(self._path.read_bytes())["digests"]]
+                self._stamp, self._known = stamp, set()
+        except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
+            if self._stamp is not None or not self._digests:
+                log(f"keys.json cannot be read, the keys known so far stay: {error}", "W")
+            self._stamp = None
+
+    def check(self, header: bytes | None) -> None:
+        """401 unless the header carries one of the keys."""
+        if header not in self._known and self._required:
+            self._check_slowly(header)
+
+    def _check_slowly(self, header: bytes | None) -> None:
+        scheme, _, key = (header or b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not key.strip():
+            raise _refused("This service needs the header `Authorization: Bearer <key>`.")
+        digest = hashlib.sha256(key.strip()).hexdigest()
+        if not any([hmac.compare_digest(digest, known) for known in self._digests]):  # all, in constant time
+            raise _refused("The key is not one of this service's keys.")
+        if len(self._known) < KNOWN_LIMIT:
+            self._known.add(header)
+
+
+def _refused(message: str) -> ScoringError:
+    return ScoringError(401, "unauthorized", message, headers=('www-authenticate: Bearer realm="scoring"',))

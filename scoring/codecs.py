@@ -1,0 +1,166 @@
+"""Requests and answers of no-code models as JSON: the Open Inference Protocol's form, and `{"data": …}`.
+
+Small bodies go through typed decoding; large ones through simdjson, straight into a buffer, where it is
+installed. Whatever the quick way refuses is read again by the strict way, which names what is wrong.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from scoring.errors import ScoringError, bad_input
+from scoring.tensors import Array, Tensor, writable
+
+try:
+    import simdjson
+except ImportError:  # optional: bodies of any size are then decoded by type
+    simdjson = None  # type: ignore[assignment]
+
+LARGE_BYTES = 16 * 1024
+BUFFER_KIND = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
+NUMPY = orjson.OPT_SERIALIZE_NUMPY
+Feed = dict[str, Array]
+
+
+class InferInput(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: msgspec.Raw
+
+
+class InferOutput(msgspec.Struct):
+    name: str
+
+
+class Body(msgspec.Struct):
+    """Either form of a request body; exactly one of `inputs` and `data` is given."""
+
+    inputs: list[InferInput] | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+    id: str | None = None
+    outputs: list[InferOutput] | None = None
+
+
+_body = msgspec.json.Decoder(Body)
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode(raw: bytes) -> Body:
+    """The envelope of a request; 400 when it is not JSON or not an envelope."""
+    try:
+        return _body.decode(raw)
+    except msgspec.ValidationError as error:
+        raise bad_input(f"the body is JSON, but not a request: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ScoringError(400, "not_json", f"the body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise bad_input("the body is nested too deeply") from error
+
+
+def feed_of(body: Body, raw: bytes, inputs: dict[str, Tensor]) -> Feed:
+    """The tensors of a protocol request, checked against what the model takes."""
+    given = body.inputs
+    if not given:
+        raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
+    feed: Feed = {}
+    quick = _quick_arrays(raw, given, inputs) if len(raw) >= LARGE_BYTES else {}
+    for item in given:
+        tensor = inputs.get(item.name)
+        if tensor is None:
+            raise bad_input(f"the model has no input {item.name!r}; it takes {told(inputs)}")
+        if item.name in feed:
+            raise bad_input(f"input {item.name!r} is given twice")
+        if item.datatype != tensor.datatype:
+            raise bad_input(f"input {item.name!r} has datatype {item.datatype}, the model takes {tensor.datatype}")
+        array = quick.get(item.name)
+        feed[item.name] = tensor.read(item.data, item.shape) if array is None else array
+    if len(feed) != len(inputs):
+        missing = {name: tensor for name, tensor in inputs.items() if name not in feed}
+        raise bad_input(f"missing: {told(missing)}")
+    return feed
+
+
+def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
+    """The tensors of a `{"data": …}` body: nested lists for a single input, else an object of them by name."""
+    text = bytes(data)
+    if not text:
+        raise bad_input('the body needs "inputs" (Open Inference Protocol) or "data" (nested lists)')
+    if text.startswith(b"{"):
+        parts = _object.decode(text)
+    elif len(inputs) == 1:
+        parts = {next(iter(inputs)): data}
+    else:
+        raise bad_input(f'the model has several inputs: "data" must be an object with {told(inputs)}')
+    if set(parts) != set(inputs):
+        raise bad_input(f'"data" has {sorted(parts)}, the model takes {told(inputs)}')
+    feed = {}
+    for name, part in parts.items():
+        array = inputs[name].read_as_nested(part)
+        inputs[name].size_for(array.shape)
+        feed[name] = array
+    return feed
+
+
+def told(tensors: dict[str, Tensor]) -> str:
+    """`x (FP32, [any, 4]), y (INT64, [1])` for messages."""
+    return ", ".join(f"{name} ({tensor.datatype}, {tensor.told_shape})" for name, tensor in tensors.items())
+
+
+def asked_outputs(body: Body, names: Sequence[str]) -> Sequence[str]:
+    """The outputs that a request asks for; all where it names none."""
+    if not body.outputs:
+        return names
+    asked = [output.name for output in body.outputs]
+    unknown = [name for name in asked if name not in names]
+    if unknown:
+        raise bad_input(f"the model has no output {unknown[0]!r}; it gives {', '.join(names)}")
+    return asked
+
+
+def encode_tensor(name: str, datatype: str, array: Array) -> dict[str, Any]:
+    """One output of a protocol answer; values flat, in row-major order."""
+    return {"name": name, "datatype": datatype, "shape": array.shape, "data": writable(array.reshape(-1))}
+
+
+def encode(answer: dict[str, Any]) -> bytes:
+    """An answer as JSON; numbers that JSON lacks become null."""
+    return orjson.dumps(answer, option=NUMPY)
+
+
+def _quick_arrays(raw: bytes, given: list[InferInput], inputs: dict[str, Tensor]) -> Feed:
+    """Flat numeric inputs of a large body, parsed without making a Python object of every number."""
+    if simdjson is None:
+        return {}
+    feed = {}
+    for item in given:
+        tensor = inputs.get(item.name)
+        kind = np.dtype(tensor.dtype).kind if tensor else ""
+        if tensor is None or kind not in BUFFER_KIND or len(bytes(item.data)) < LARGE_BYTES // 2:
+            continue
+        size = tensor.size_for(item.shape)
+        array = _buffer(item.data, *BUFFER_KIND[kind])
+        if array is not None and array.size == size and _fits(array, tensor.dtype, kind):
+            feed[item.name] = array.astype(tensor.dtype, copy=False).reshape(tuple(item.shape))
+    return feed
+
+
+def _buffer(data: msgspec.Raw, code: str, dtype: Any) -> Array | None:
+    try:
+        parsed: Any = simdjson.Parser().parse(bytes(data))
+        if isinstance(parsed[0], simdjson.Array):
+            return None  # nested: the strict way checks that the lists are regular
+        return np.frombuffer(parsed.as_buffer(of_type=code), dtype=dtype)
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        return None  # nulls, strings, nested or broken: the strict way says what
+
+
+def _fits(array: Array, dtype: Any, kind: str) -> bool:
+    if kind == "f" or array.size == 0:
+        limit = np.finfo(dtype).max if kind == "f" else 0
+        return array.size == 0 or bool(np.abs(array).max() <= limit)
+    bounds = np.iinfo(dtype)
+    return bool(array.min() >= bounds.min and array.max() <= bounds.max)

@@ -1,0 +1,38 @@
+"""What can go wrong: while answering a request (`ScoringError`), and while starting (`StartFailure`)."""
+
+from scoring.contract import Failure, Reason
+
+
+class ScoringError(Exception):
+    """An answer other than 200: HTTP status, a stable code, and a sentence that says what and why.
+
+    `failed` is True where the user's own run() is to blame; `headers` are ready `name: value` lines.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, failed: bool = False, headers: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.failed = failed
+        self.headers = headers
+
+
+def bad_input(message: str) -> ScoringError:
+    """The request cannot be used as it is; sending it again changes nothing."""
+    return ScoringError(400, "bad_input", message)
+
+
+def overloaded(message: str) -> ScoringError:
+    """Too much is queued; the same request may well succeed a second later."""
+    return ScoringError(503, "overloaded", message, headers=("retry-after: 1",))
+
+
+class StartFailure(Exception):
+    """The server cannot start or go on; carries what goes into status.json."""
+
+    def __init__(self, reason: Reason, message: str, evidence: str = "") -> None:
+        super().__init__(message)
+        self.failure = Failure(reason=reason, message=message, evidence=evidence[-20_000:])

@@ -1,0 +1,279 @@
+"""HTTP/1.1 on one connection: parse, limit, hand over, answer in order.
+
+Parsing is llhttp's (through httptools). This file adds what a parser does not do: limits on size and time,
+Expect, pipelining in order, back-pressure, and closing so that the client still reads the last answer.
+"""
+
+import asyncio
+from collections import deque
+from time import monotonic, perf_counter_ns
+from typing import Any, Protocol, cast
+
+import httptools
+
+from scoring.errors import ScoringError
+from scoring.replies import CONTINUE
+
+HEADER_BYTES = 64 * 1024
+HEADER_SECONDS = 20.0  # from the first byte of a request to the end of its headers
+BODY_IDLE_SECONDS = 30.0  # without a byte, in the middle of a body
+WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
+KEEP_ALIVE_SECONDS = 120.0
+LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusal is read
+MOST_WAITING = 32  # pipelined requests held back before reading stops
+
+
+class Request:
+    """One request, complete."""
+
+    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "method", "query", "target")
+
+    def __init__(self, connection: "Connection", method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
+        self.connection = connection
+        self.method = method
+        self.target = target
+        self.query = b""
+        self.headers = headers
+        self.body = b""
+        self.keep_alive = True
+        self.arrived = 0
+
+
+class Handler(Protocol):
+    """What a connection needs of the application."""
+
+    max_body: int
+    draining: bool
+    connections: "set[Connection]"
+
+    def admit(self, request: Request, length: int) -> None:
+        """Look at the headers before the body comes; raise ScoringError to refuse."""
+
+    def handle(self, request: Request) -> bytes | None:
+        """The response, or None when it will come through `connection.answer`."""
+
+    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
+        """The response to a request that could not be read to its end."""
+
+    def opened(self, connection: "Connection") -> None: ...
+
+    def closed(self, connection: "Connection") -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One client connection."""
+
+    __slots__ = (
+        "_body", "_chunks", "_handler", "_header_bytes", "_headers", "_paused", "_request", "_size", "_transport",
+        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "parser", "started",
+    )  # fmt: skip
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._waiting: deque[Request] = deque()
+        self._request: Request | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._header_bytes = 0
+        self._url = b""
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._paused = False  # the client does not read
+        self.busy = False  # an answer is being made elsewhere
+        self.closing = False  # no further request is read
+        self.gone = False
+        self.started = 0.0  # when the unfinished request began; 0 between requests
+        self.heard = monotonic()
+        self.arrived = 0
+        self.parser = httptools.HttpRequestParser(self)
+
+    # -- the transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._handler.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = self.closing = True
+        self._waiting.clear()
+        self._handler.closed(self)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+        self.heard = monotonic()
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._proceed()
+
+    def eof_received(self) -> bool:
+        """A client may close its sending side and still wait for answers."""
+        if self.busy or self._waiting:
+            self.closing = True
+            return True
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        self.arrived = perf_counter_ns()
+        self.heard = monotonic()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.closing = True  # answered by on_message_complete; what follows would be another protocol
+            self._close_when_done()
+        except httptools.HttpParserError as error:
+            self._fail(_cause(error))
+
+    # -- the parser's side
+
+    def on_message_begin(self) -> None:
+        self._request = None
+        self._headers = {}
+        self._header_bytes = 0
+        self._url = b""
+        self._chunks = []
+        self._size = 0
+        self.started = self.heard
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self._header_bytes += len(name) + len(value) + 32
+        if self._header_bytes > HEADER_BYTES:
+            self._count(0)
+        if name in self._headers:
+            value = self._headers[name] + b", " + value
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        headers = self._headers
+        request = self._request = Request(self, self.parser.get_method(), self._url, headers)
+        request.keep_alive = self.parser.should_keep_alive()
+        length = headers.get(b"content-length")
+        if length is not None or b"transfer-encoding" in headers:
+            self._handler.admit(request, int(length or 0))
+            if b"expect" in headers:
+                self._expect(headers[b"expect"])
+        if b"upgrade" in headers and self.parser.should_upgrade() and length not in (None, b"0"):
+            raise ScoringError(400, "bad_input", "This server speaks HTTP/1.1 only: send no Upgrade header.")
+
+    def on_body(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._handler.max_body:
+            raise too_large(self._handler.max_body)
+        self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        request = self._request
+        if request is None or self.closing:
+            return
+        self.started = 0.0
+        chunks = self._chunks
+        if chunks:
+            request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        request.arrived = self.arrived
+        if self.busy or self._waiting or self._paused:
+            self._hold(request)
+        else:
+            self._start(request)
+
+    # -- answering
+
+    def answer(self, request: Request, response: bytes) -> None:
+        """Send the response of a request that `handle` left open, then go on with the next."""
+        self.busy = False
+        if not self.gone:
+            self._send(request, response)
+            self._proceed()
+
+    def stop(self) -> None:
+        """The server drains: finish what is being answered, close when nothing is."""
+        if not self.busy and not self._waiting and not self.started:
+            self.closing = True
+            self._transport.close()
+
+    def sweep(self, now: float) -> None:
+        """Enforce the time limits; called about once a second."""
+        quiet = now - self.heard
+        if self._paused:
+            if quiet > WRITE_IDLE_SECONDS:
+                self._transport.abort()
+        elif self.started:
+            reading_headers = self._request is None
+            if quiet > BODY_IDLE_SECONDS or (reading_headers and now - self.started > HEADER_SECONDS):
+                self._fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
+        elif not self.busy and not self._waiting and quiet > KEEP_ALIVE_SECONDS:
+            self._transport.close()
+
+    def _start(self, request: Request) -> None:
+        response = self._handler.handle(request)
+        if response is None:
+            self.busy = True
+        else:
+            self._send(request, response)
+
+    def _send(self, request: Request, response: bytes) -> None:
+        self._transport.write(response)
+        if not request.keep_alive or self._handler.draining:
+            self.closing = True
+            self._waiting.clear()
+            self._transport.close()
+
+    def _hold(self, request: Request) -> None:
+        self._waiting.append(request)
+        if len(self._waiting) >= MOST_WAITING:
+            self._transport.pause_reading()
+
+    def _proceed(self) -> None:
+        while self._waiting and not (self.busy or self._paused or self.gone):
+            self._start(self._waiting.popleft())
+        if self._paused or self.gone:
+            return
+        if len(self._waiting) < MOST_WAITING and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._close_when_done()
+
+    def _close_when_done(self) -> None:
+        if self.closing and not self.busy and not self._waiting and not self._transport.is_closing():
+            self._transport.close()
+
+    def _fail(self, error: ScoringError) -> None:
+        """Answer and close; the rest of what the client sends is swallowed for a moment."""
+        self.closing = True
+        self.started = 0.0
+        if self.busy or self._waiting:
+            return  # an earlier answer is on its way; the connection ends after it
+        self._transport.write(self._handler.refuse(self._request, error))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+
+    def _expect(self, value: bytes) -> None:
+        if value.lower() != b"100-continue":
+            raise ScoringError(417, "bad_input", "Only `Expect: 100-continue` is understood.")
+        if not self.busy and not self._waiting:
+            self._transport.write(CONTINUE)
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > HEADER_BYTES:
+            message = f"The address and headers are larger than {HEADER_BYTES // 1024} KiB."
+            raise ScoringError(431, "headers_too_large", message)
+
+
+def too_large(limit: int) -> ScoringError:
+    """The body is larger than the service takes."""
+    return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")
+
+
+def _cause(error: Exception) -> ScoringError:
+    """What one of our callbacks raised inside the parser, or the parser's own complaint as a 400."""
+    inner: Any = error.__context__
+    if isinstance(inner, ScoringError):
+        return inner
+    return ScoringError(400, "bad_http", f"This is not HTTP/1.1: {error}")

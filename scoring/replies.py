@@ -1,0 +1,61 @@
+"""Responses as bytes: status line, headers, body, in one piece for one write."""
+
+from email.utils import formatdate
+from http import HTTPStatus
+
+import orjson
+
+from scoring.errors import ScoringError
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+_LINES[499] = b"HTTP/1.1 499 Client Closed Request\r\n"
+
+
+class Replies:
+    """Builds responses; keeps the Date header, which `tick` renews every second."""
+
+    def __init__(self) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """The clock has moved."""
+        self._date = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        self._json_ok = _LINES[200] + self._date + b"content-type: application/json\r\n"
+
+    def json_ok(self, body: bytes, headers: bytes) -> bytes:
+        """200 with JSON; `headers` are complete lines."""
+        return b"".join((self._json_ok, headers, b"content-length: ", str(len(body)).encode(), b"\r\n\r\n", body))
+
+    def reply(
+        self, status: int, body: bytes, headers: bytes = b"", *, content_type: bytes = JSON, without_body: bool = False
+    ) -> bytes:
+        """Any response. `without_body` leaves the body out but tells its length, as HEAD wants it."""
+        head = b"%b%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n" % (
+            _LINES[status],
+            self._date,
+            content_type,
+            headers,
+            len(body),
+        )
+        return head if without_body else head + body
+
+
+def error_body(error: ScoringError, protocol_v2: bool) -> bytes:
+    """`{"error": …}` below /v2, as the Open Inference Protocol has it; `{"message": …, "code": …}` elsewhere."""
+    if protocol_v2:
+        return orjson.dumps({"error": printable(error.message)})
+    return orjson.dumps({"message": printable(error.message), "code": error.code})
+
+
+def printable(text: str) -> str:
+    """Text that UTF-8 can carry, whatever the script put into it."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def header_lines(headers: tuple[str, ...]) -> bytes:
+    """Ready `name: value` strings as header lines."""
+    return "".join(f"{line}\r\n" for line in headers).encode()

@@ -1,0 +1,167 @@
+"""ONNX models through ONNX Runtime: one session per model version, checked inputs, protocol answers."""
+
+import re
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+from scoring import codecs
+from scoring.bundle import onnx_file, tree
+from scoring.contract import BundledModel
+from scoring.errors import ScoringError, StartFailure, bad_input
+from scoring.tensors import BY_RUNTIME_NAME, Array, Tensor, writable
+
+LOAD_ERRORS = (
+    runtime.InvalidProtobuf,
+    runtime.InvalidGraph,
+    runtime.InvalidArgument,
+    runtime.NoSuchFile,
+    runtime.NoModel,
+    runtime.NotImplemented,
+    runtime.RuntimeException,
+    runtime.Fail,
+)
+MAP_OUTPUT = re.compile(r"seq\(map\((\w+),tensor\((\w+)\)\)\)")
+WARM_UP_RUNS = 5
+
+
+class OnnxModel:
+    """One loaded model version. `infer` and `score` take a body and give a body; safe to call from any thread."""
+
+    def __init__(self, bundled: BundledModel, path: Path, threads: int) -> None:
+        self.name = bundled.name
+        self.version = bundled.version
+        session = _session(bundled, path, threads)
+        self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
+        self.outputs = {one.name: one for one in (_Output(told) for told in session.get_outputs())}
+        self._names = list(self.outputs)
+        # The public run() repeats checks that were made here already; the inner session skips them.
+        self._run = getattr(session, "_sess", session).run
+        self._head = {"model_name": self.name, "model_version": str(self.version)}
+
+    def infer(self, raw: bytes) -> bytes:
+        """Answer an Open Inference Protocol request."""
+        return self._infer(codecs.decode(raw), raw)
+
+    def score(self, raw: bytes) -> bytes:
+        """Answer a request of either form in its own form."""
+        body = codecs.decode(raw)
+        if body.inputs is not None:
+            return self._infer(body, raw)
+        names = codecs.asked_outputs(body, self._names)
+        results = self._compute(names, codecs.feed_of_data(body.data, self.inputs))
+        values = {name: self.outputs[name].plain(result) for name, result in zip(names, results, strict=True)}
+        return codecs.encode({"data": values if len(self._names) > 1 else values[self._names[0]]})
+
+    def _infer(self, body: codecs.Body, raw: bytes) -> bytes:
+        names = codecs.asked_outputs(body, self._names)
+        results = self._compute(names, codecs.feed_of(body, raw, self.inputs))
+        answer: dict[str, Any] = {
+            **self._head,
+            "outputs": [self.outputs[name].encoded(result) for name, result in zip(names, results, strict=True)],
+        }
+        if body.id is not None:
+            answer["id"] = body.id
+        return codecs.encode(answer)
+
+    def _compute(self, names: Any, feed: codecs.Feed) -> list[Any]:
+        try:
+            results: list[Any] = self._run(names, feed, None)
+        except runtime.InvalidArgument as error:
+            raise bad_input(f"the model refuses these inputs: {error}") from error
+        except (runtime.Fail, runtime.RuntimeException, runtime.NotImplemented) as error:
+            raise ScoringError(500, "model_failed", f"the model failed: {error}", failed=True) from error
+        return results
+
+    def measure(self) -> float | None:
+        """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
+        feed = {name: _zeros(tensor) for name, tensor in self.inputs.items()}
+        taken = []
+        try:
+            for _ in range(WARM_UP_RUNS):
+                started = perf_counter_ns()
+                self._run(self._names, feed, None)
+                taken.append(perf_counter_ns() - started)
+        except LOAD_ERRORS:
+            return None
+        return sorted(taken)[len(taken) // 2] / 1e9
+
+
+class _Output:
+    """How one output of a model is written. Lists of maps (class to probability) become a matrix and its keys."""
+
+    def __init__(self, told: Any) -> None:
+        self.name: str = told.name
+        maps = MAP_OUTPUT.fullmatch(told.type)
+        self.is_maps = bool(maps)
+        self.runtime_type = f"tensor({maps[2]})" if maps else told.type
+        self.shape = [-1, -1] if maps else [_dimension(size) for size in told.shape or []]
+        if self.runtime_type not in BY_RUNTIME_NAME:
+            message = f"output {self.name!r} is a {told.type}, which cannot be sent as a tensor"
+            raise StartFailure("model_invalid", message)
+        self.datatype = BY_RUNTIME_NAME[self.runtime_type]
+
+    def encoded(self, result: Any) -> dict[str, Any]:
+        if not self.is_maps:
+            return codecs.encode_tensor(self.name, self.datatype, result)
+        keys, matrix = _matrix(result)
+        return codecs.encode_tensor(self.name, self.datatype, matrix) | {"parameters": {"keys": keys}}
+
+    def plain(self, result: Any) -> Any:
+        return [{str(key): value for key, value in row.items()} for row in result] if self.is_maps else writable(result)
+
+
+def load_models(folder: Path, bundled: list[BundledModel], threads: int) -> list[OnnxModel]:
+    """Load every model of a bundle; StartFailure(model_invalid) names the one that cannot be."""
+    np.seterr(over="raise")  # a number too large for the model's type is an error of the request, not infinity
+    return [OnnxModel(model, onnx_file(folder, model), threads) for model in bundled]
+
+
+def _session(bundled: BundledModel, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except LOAD_ERRORS as error:
+        message = f"ONNX Runtime cannot load {bundled.name}:{bundled.version} ({path.name})"
+        raise StartFailure("model_invalid", message, f"{error}\n\n{tree(path.parent)}") from error
+
+
+def _tensor(told: Any, bundled: BundledModel) -> Tensor:
+    if told.type not in BY_RUNTIME_NAME:
+        message = f"{bundled.name}:{bundled.version}: input {told.name!r} is a {told.type}; only tensors can be sent"
+        raise StartFailure("model_invalid", message)
+    shape = None if told.shape is None else tuple(_dimension(size) for size in told.shape)
+    return Tensor(told.name, BY_RUNTIME_NAME[told.type], shape)
+
+
+def _dimension(size: Any) -> int:
+    return size if isinstance(size, int) and size >= 0 else -1
+
+
+def _zeros(tensor: Tensor) -> Array:
+    shape = [1 if size == -1 else size for size in tensor.shape or ()]
+    return np.full(shape, "", dtype=object) if tensor.datatype == "BYTES" else np.zeros(shape, tensor.dtype)
+
+
+def _matrix(rows: list[dict[Any, Any]]) -> tuple[list[Any], Array]:
+    keys = list(rows[0]) if rows else []
+    return keys, np.array([[row[key] for key in keys] for row in rows], dtype=np.float32).reshape(len(rows), len(keys))
+
+
+def signature_of(model: OnnxModel) -> dict[str, Any]:
+    """Inputs and outputs as the protocol describes them."""
+    return {
+        "inputs": [
+            {"name": one.name, "datatype": one.datatype, "shape": list(one.shape or [])}
+            for one in model.inputs.values()
+        ],
+        "outputs": [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in model.outputs.values()],
+    }

@@ -1,0 +1,48 @@
+"""status.json: what the server says about itself, replaced as a whole so that nobody reads half of it."""
+
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import psutil
+
+from scoring.contract import Failure, RunSettings, Status
+
+State = Literal["starting", "ready", "failed", "stopping"]
+
+
+class StatusFile:
+    """Writes the status of this process."""
+
+    def __init__(self, folder: Path, run: RunSettings) -> None:
+        self._path = folder / "status.json"
+        self.status = Status(
+            state="starting",
+            pid=os.getpid(),
+            created=psutil.Process().create_time(),
+            revision=run.revision,
+            recipe=run.recipe,
+            port=run.port,
+            started_at=time.time(),
+        )
+        self._write()
+
+    def move(self, state: State, failure: Failure | None = None) -> None:
+        """A new state; `ready` notes when it was reached first."""
+        self.status.state = state
+        self.status.failure = failure
+        if state == "ready" and self.status.ready_at is None:
+            self.status.ready_at = time.time()
+        self._write()
+
+    def restarted(self) -> None:
+        """One more process has been replaced."""
+        self.status.restarts += 1
+        self._write()
+
+    def _write(self) -> None:
+        scratch = self._path.with_suffix(".new")
+        scratch.write_bytes(msgspec.json.encode(self.status))
+        os.replace(scratch, self._path)

@@ -1,0 +1,229 @@
+"""The master process: starts the workers, replaces those that die, watches memory, reports, stops in order.
+
+It loads no model and imports none of the libraries that do, so it stays small whatever the model is.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from types import FrameType
+
+import msgspec
+
+from scoring.child import Child
+from scoring.contract import Failure
+from scoring.errors import StartFailure
+from scoring.ledger import Ledger
+from scoring.listener import listen
+from scoring.log import log
+from scoring.logfile import tail
+from scoring.restarts import Restarts
+from scoring.settings import Replica
+from scoring.stacks import stacks_of
+from scoring.status import StatusFile
+from scoring.telemetry import CONNECTIONS, NOT_SERVING, create
+
+START_FAILED = 3
+STOP_SECONDS = 9.5
+HEAVY_SECONDS = 0.0005  # above this a run costs more than HTTP: one process with threads shares the weights
+
+
+class WorkerReport(msgspec.Struct):
+    """What a worker says once it has loaded, or cannot."""
+
+    seconds: float | None = None
+    failure: Failure | None = None
+
+
+class Supervisor:
+    """One replica, from start to stop."""
+
+    def __init__(self, replica: Replica, status: StatusFile) -> None:
+        self._replica = replica
+        self._status = status
+        self._children: dict[int, Child] = {}
+        self._due: dict[int, float] = {}  # slot: when its next process may start
+        self._wanted = replica.most_processes if replica.at_once else 1
+        self._threads = max(1, len(replica.cores) // self._wanted) if replica.at_once else len(replica.cores)
+        self._restarts = Restarts(4 + replica.most_processes)
+        self._stopping = False
+        self._ready = False
+        self._began = time.monotonic()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Serve until told to stop; gives the exit code."""
+        self._hear_signals()
+        try:
+            self._listener = listen(self._replica.run)
+            self._lifeline, self._life = os.pipe()  # workers hold one end, only this process the other
+            counters = create(self._replica.counters, self._replica.most_processes)
+            for slot in range(counters.workers):
+                counters.region(slot + 1)[CONNECTIONS] = NOT_SERVING
+            self._counters = counters
+            self._ledger = Ledger(self._replica, counters)
+            self._start_missing()
+            while not self._stopping:
+                self._step()
+        except StartFailure as error:
+            return self._fail(error)
+        return self._stop()
+
+    # -- the loop
+
+    def _step(self) -> None:
+        wait = 0.05 if not self._ready or self._due else 0.5
+        for key, _ in self._selector.select(min(wait, self._ledger.seconds_left)):
+            self._hear(key)
+        self._reap()
+        self._start_missing()
+        self._check_start()
+        self._ledger.tick([child.pid for child in self._children.values()])
+        self._check_memory()
+
+    def _hear(self, key: selectors.SelectorKey) -> None:
+        if isinstance(key.data, Child):
+            if key.data.listen():
+                self._selector.unregister(key.fileobj)
+                self._report(key.data)
+        else:
+            with contextlib.suppress(BlockingIOError):
+                key.data.recv(4096)
+
+    def _report(self, child: Child) -> None:
+        """A worker has loaded, has failed, or has died without a word (which `_reap` deals with)."""
+        if not child.heard:
+            return
+        report = msgspec.json.decode(child.heard, type=WorkerReport)
+        if report.failure is not None:
+            child.failure = report.failure
+        else:
+            child.ready = True
+            self._lay_out(report.seconds)
+
+    def _lay_out(self, seconds: float | None) -> None:
+        """The first process of a large model says how many there will be."""
+        if not self._replica.at_once and not self._ready and len(self._children) == 1:
+            heavy = seconds is not None and seconds > HEAVY_SECONDS
+            self._wanted = 1 if heavy else self._processes_that_fit()
+        ready = [child for child in self._children.values() if child.ready]
+        if not self._ready and len(ready) == self._wanted:
+            self._ready = True
+            self._status.move("ready")
+            log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {self._wanted} processes")
+
+    def _processes_that_fit(self) -> int:
+        """As many processes as there are cores, if their memory allows; the first one has shown its size."""
+        most, limit = self._replica.most_processes, self._replica.run.memory_bytes
+        if limit is None:
+            return most
+        used = max(self._ledger.resident([child.pid for child in self._children.values()]).values(), default=1)
+        return max(1, min(most, int(limit * 0.8 // max(used, 1))))
+
+    def _start_missing(self) -> None:
+        now = time.monotonic()
+        for slot in range(self._wanted):
+            if slot not in self._children and self._due.get(slot, 0.0) <= now:
+                self._due.pop(slot, None)
+                child = Child(self._replica, slot, self._listener.fileno(), self._lifeline, self._threads)
+                self._children[slot] = child
+                self._selector.register(child.report, selectors.EVENT_READ, child)
+
+    # -- what goes wrong
+
+    def _reap(self) -> None:
+        for slot, child in list(self._children.items()):
+            if child.process.poll() is not None and child.heard is not None:
+                del self._children[slot]
+                self._counters.region(slot + 1)[CONNECTIONS] = NOT_SERVING
+                self._replace(child)
+
+    def _replace(self, child: Child) -> None:
+        """A process has ended by itself: try again, later each time, or give up."""
+        failure = child.failure or self._crash(child)
+        if child.failure is not None and not self._ready:
+            raise StartFailure(failure.reason, failure.message, failure.evidence)
+        pause = self._restarts.pause_after(child.age)
+        if pause is None:
+            raise StartFailure(failure.reason, failure.message, failure.evidence)
+        log(f"process {child.pid} {child.ending()}; another takes its place in {pause:g} s", "W")
+        self._due[child.slot] = time.monotonic() + pause
+        if self._ready:
+            self._status.restarted()
+            self._ledger.restarted()
+
+    def _crash(self, child: Child) -> Failure:
+        if child.over_memory:
+            return Failure("out_of_memory", self._memory_message(), f"The largest process {child.ending()}.")
+        message = f"A process of the server {child.ending()}, again and again."
+        return Failure("worker_crashed", message, tail(self._replica.folder))
+
+    def _check_start(self) -> None:
+        limit = self._replica.run.start_deadline_seconds
+        if not self._ready and time.monotonic() - self._began > limit:
+            evidence = stacks_of(self._replica.folder, list(self._children.values()))
+            raise StartFailure("start_timeout", f"It was not ready {limit:g} s after the start.", evidence)
+
+    def _check_memory(self) -> None:
+        """Above the limit the largest process ends; before the service was ever ready, all of it."""
+        limit = self._replica.run.memory_bytes
+        if limit is None or self._ledger.memory <= limit:
+            return
+        sizes = self._ledger.resident([child.pid for child in self._children.values()])
+        told = ", ".join(f"process {pid}: {size // 2**20} MiB" for pid, size in sizes.items())
+        if not self._ready:
+            raise StartFailure("out_of_memory", self._memory_message(), told)
+        largest = max(self._children.values(), key=lambda child: sizes.get(child.pid, 0))
+        log(f"{self._memory_message()} ({told}); the largest is ended", "E")
+        largest.over_memory = True
+        largest.tell(signal.SIGKILL)
+        largest.process.wait()
+        self._ledger.memory = 0
+
+    def _memory_message(self) -> str:
+        limit = (self._replica.run.memory_bytes or 0) // 2**20
+        return f"The processes use {self._ledger.memory // 2**20} MiB, the service may use {limit} MiB."
+
+    # -- the end
+
+    def _fail(self, error: StartFailure) -> int:
+        log(f"{error.failure.reason}: {error.failure.message}\n{error.failure.evidence}", "E")
+        for child in self._children.values():
+            child.tell(signal.SIGKILL)
+            child.process.wait()
+        self._status.move("failed", error.failure)
+        return START_FAILED
+
+    def _stop(self) -> int:
+        log("stopping")
+        self._status.move("stopping")
+        self._listener.close()
+        end = time.monotonic() + STOP_SECONDS
+        for child in self._children.values():
+            child.tell(signal.SIGTERM)
+        for child in self._children.values():
+            with contextlib.suppress(Exception):
+                child.process.wait(max(end - time.monotonic(), 0.01))
+            child.tell(signal.SIGKILL)
+            child.process.wait()
+        self._ledger.close()
+        log("stopped")
+        return 0
+
+    def _hear_signals(self) -> None:
+        """A signal ends the wait of the loop at once."""
+        reading, writing = socket.socketpair()
+        for end in (reading, writing):
+            end.setblocking(False)
+        self._wake = (reading, writing)
+        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        self._selector.register(reading, selectors.EVENT_READ, reading)
+        signal.signal(signal.SIGCHLD, lambda _, __: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_to_stop)
+
+    def _told_to_stop(self, _: int, __: FrameType | None) -> None:
+        self._stopping = True

@@ -1,0 +1,149 @@
+"""Tensors on the wire: the Open Inference Protocol's datatypes, strict reading of JSON values, writing results.
+
+Reading is strict: a string is not a number, 1.5 is not an integer, 300 is no UINT8. In floating-point
+tensors `null` stands for NaN, both ways, since JSON has no other word for it; Infinity is refused on the
+way in and becomes `null` on the way out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import bad_input
+
+Array = NDArray[Any]
+DEEPEST = 16
+SHAPES_KEPT = 1024
+
+
+def _between(low: int, high: int) -> Any:
+    return Annotated[int, msgspec.Meta(ge=low, le=high)]
+
+
+_FLOAT = float | None
+_UINT64 = Annotated[int, msgspec.Meta(ge=0)]  # msgspec bounds end at 2**63 - 1; numpy checks the upper one
+
+# datatype: numpy type, what an element is in JSON, ONNX Runtime's name
+DATATYPES: dict[str, tuple[Any, Any, str]] = {
+    "BOOL": (np.bool_, bool, "bool"),
+    "UINT8": (np.uint8, _between(0, 255), "uint8"),
+    "UINT16": (np.uint16, _between(0, 65535), "uint16"),
+    "UINT32": (np.uint32, _between(0, 2**32 - 1), "uint32"),
+    "UINT64": (np.uint64, _UINT64, "uint64"),
+    "INT8": (np.int8, _between(-128, 127), "int8"),
+    "INT16": (np.int16, _between(-32768, 32767), "int16"),
+    "INT32": (np.int32, _between(-(2**31), 2**31 - 1), "int32"),
+    "INT64": (np.int64, _between(-(2**63), 2**63 - 1), "int64"),
+    "FP16": (np.float16, _FLOAT, "float16"),
+    "FP32": (np.float32, _FLOAT, "float"),
+    "FP64": (np.float64, _FLOAT, "double"),
+    "BYTES": (np.object_, str, "string"),
+}
+BY_RUNTIME_NAME = {f"tensor({runtime})": name for name, (_, _, runtime) in DATATYPES.items()}
+
+
+def _decoders(element: Any) -> tuple[msgspec.json.Decoder[Any], ...]:
+    made = []
+    for _ in range(DEEPEST):
+        made.append(msgspec.json.Decoder(element))
+        element = list[element]
+    return tuple(made)
+
+
+# index: how deep the lists are nested; 0 is a bare value
+DECODERS = {name: _decoders(element) for name, (_, element, _) in DATATYPES.items()}
+
+
+@dataclass
+class Tensor:
+    """One input or output of a model: `shape` has -1 for a free dimension, and is None for any shape at all."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...] | None
+    dtype: Any = field(init=False)
+    _sizes: dict[tuple[int, ...], int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.dtype = DATATYPES[self.datatype][0]
+        self._flat = DECODERS[self.datatype][1]
+
+    def size_for(self, shape: Sequence[int]) -> int:
+        """Elements of a tensor of this shape, once it is sure that the model takes the shape."""
+        key = tuple(shape)
+        size = self._sizes.get(key)
+        if size is None:
+            self._check(key)
+            size = math.prod(key)
+            if len(self._sizes) < SHAPES_KEPT:
+                self._sizes[key] = size
+        return size
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        fits = self.shape is None or (
+            len(shape) == len(self.shape)
+            and all(wanted in (-1, given) for wanted, given in zip(self.shape, shape, strict=True))
+        )
+        if not fits or any(dimension < 0 for dimension in shape):
+            raise bad_input(f"input {self.name!r} has shape {list(shape)}, the model takes {self.told_shape}")
+
+    @property
+    def told_shape(self) -> str:
+        return "any shape" if self.shape is None else str(list(self.shape)).replace("-1", "any")
+
+    def read(self, raw: msgspec.Raw | bytes, shape: Sequence[int]) -> Array:
+        """The tensor from the JSON text of its values, flat in row-major order or nested as its shape says."""
+        size = self.size_for(shape)
+        try:
+            array = np.array(self._flat.decode(raw), self.dtype)
+        except msgspec.ValidationError:
+            return self._read_nested(raw, shape)
+        except (OverflowError, FloatingPointError) as error:
+            raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
+        if array.size != size:
+            raise bad_input(f"input {self.name!r} has {array.size} values, its shape {list(shape)} needs {size}")
+        return array.reshape(tuple(shape))
+
+    def _read_nested(self, raw: msgspec.Raw | bytes, shape: Sequence[int]) -> Array:
+        array = self.read_as_nested(raw)
+        if array.shape != tuple(shape):
+            message = f"input {self.name!r}: the values are nested as {list(array.shape)}, the shape says {list(shape)}"
+            raise bad_input(message)
+        return array
+
+    def read_as_nested(self, raw: msgspec.Raw | bytes) -> Array:
+        """The tensor whose shape is how its values are nested."""
+        deep = depth(bytes(raw))
+        if deep >= DEEPEST:
+            raise bad_input(f"input {self.name!r} is nested deeper than {DEEPEST - 1} lists")
+        try:
+            return np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
+        except msgspec.ValidationError as error:
+            raise bad_input(f"input {self.name!r} ({self.datatype}): {error}") from error
+        except (OverflowError, FloatingPointError) as error:
+            raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
+        except ValueError as error:
+            raise bad_input(f"input {self.name!r}: lists of different length stand side by side") from error
+
+
+def depth(text: bytes) -> int:
+    """How many lists open before the first value."""
+    opened = 0
+    for byte in text:
+        if byte == 0x5B:
+            opened += 1
+        elif byte not in b" \t\r\n":
+            break
+    return opened
+
+
+def writable(array: Array) -> Any:
+    """An array as the JSON encoder takes it: contiguous numbers as they are, text as a list."""
+    if array.dtype == np.object_ or array.dtype.kind in "SU":
+        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.tolist()]
+    return np.ascontiguousarray(array)

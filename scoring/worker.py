@@ -1,0 +1,156 @@
+"""One serving process: load, report, serve, drain. Started by the master with inherited descriptors."""
+
+import asyncio
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+import msgspec
+import uvloop
+
+from scoring import limits
+from scoring.acceptor import Acceptor
+from scoring.app import App
+from scoring.auth import Keys
+from scoring.contract import Failure
+from scoring.engine import Engine, load_engine
+from scoring.errors import StartFailure
+from scoring.log import log
+from scoring.protocol import Connection
+from scoring.settings import Replica, load_replica
+from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
+from scoring.worker_files import stack_file
+
+DRAIN_SECONDS = 8.5  # the master allows ten in all
+QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
+STUCK_EXIT = 70
+SWEEP_SECONDS = 0.25
+_stacks: list[TextIO] = []  # keeps the file open that faulthandler writes to
+
+
+class Orders(msgspec.Struct):
+    """What the master tells a worker on its command line, as JSON."""
+
+    run: str
+    slot: int
+    listener: int
+    report: int
+    lifeline: int
+    cores: list[int]
+    threads: int  # runs at the same time, where the model is slow
+
+
+class Report(msgspec.Struct):
+    """What a worker tells the master, once: how long a run takes, or why there is none."""
+
+    seconds: float | None = None
+    failure: Failure | None = None
+
+
+def main() -> None:
+    """Entry point of the process."""
+    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+    _forget_own_folder()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
+    limits.die_with_master(orders.lifeline)
+    replica = load_replica(Path(orders.run))
+    _stacks.append(stack_file(replica.folder, orders.slot).open("w"))
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR2, _stacks[0])
+    engine = _load(replica, orders)
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    code = loop.run_until_complete(Server(replica, engine, orders).run())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads of a stuck run, or of the script, must not keep the process
+
+
+def _forget_own_folder() -> None:
+    """What lies beside this package is not the script's to import."""
+    own = str(Path(__file__).resolve().parent.parent)
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != own]
+
+
+def _load(replica: Replica, orders: Orders) -> Engine:
+    try:
+        limits.stay_on(orders.cores)
+        limits.refuse_memory_above(replica.run.memory_bytes)
+        engine = load_engine(replica, orders.threads)
+    except StartFailure as error:
+        _tell(orders.report, Report(failure=error.failure))
+        sys.exit(3)
+    _tell(orders.report, Report(seconds=engine.seconds))
+    return engine
+
+
+def _tell(descriptor: int, report: Report) -> None:
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(msgspec.json.encode(report))
+
+
+class Server:
+    """The loop of a worker."""
+
+    def __init__(self, replica: Replica, engine: Engine, orders: Orders) -> None:
+        self._replica = replica
+        self._engine = engine
+        self._orders = orders
+        self._exit_code = 0
+
+    async def run(self) -> int:
+        """Serve until told to stop, then drain; gives the exit code."""
+        loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
+        run = self._replica.run
+        self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
+        keys = Keys(self._replica.folder / "keys.json", run.auth)
+        self._app = App(run, self._engine, keys, self._counters, self._give_up)
+        listener = socket.socket(fileno=self._orders.listener)
+        listener.setblocking(False)
+        acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; the collector need not look at it again
+        acceptor.start()
+        housekeeping = [loop.create_task(self._every(1.0, self._app.tick)),
+                        loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
+        await self._stopped.wait()
+        await self._drain(acceptor)
+        for task in housekeeping:
+            task.cancel()
+        return self._exit_code
+
+    async def _drain(self, acceptor: Acceptor) -> None:
+        """Take no more connections, answer what has been asked, close what is silent."""
+        self._app.draining = True
+        acceptor.stop()
+        await asyncio.sleep(0.05)  # connections that were just accepted reach their handler
+        self._counters.cells[CONNECTIONS] += NOT_SERVING
+        end = monotonic() + DRAIN_SECONDS
+        while self._app.connections and monotonic() < end:
+            now = monotonic()
+            for connection in list(self._app.connections):
+                if now - connection.heard > QUIET_SECONDS:
+                    connection.stop()
+            await asyncio.sleep(0.05)
+
+    def _give_up(self) -> None:
+        log("too many runs are stuck; this process ends and is replaced", "E")
+        self._exit_code = STUCK_EXIT
+        self._stopped.set()
+
+    async def _every(self, seconds: float, call: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                call()
+            except Exception as error:  # housekeeping must go on, whatever one round met
+                log(f"housekeeping failed: {error!r}", "E")
