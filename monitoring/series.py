@@ -5,7 +5,7 @@ that a window touches, so that steps and windows need not line up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -110,24 +110,29 @@ def merge(
         _share_out(window, origin, step, count, steps)
     rows = [steps.get(index) for index in range(count)]
     spans = _spans(rows, step)
+
+    def each(read: Callable[[_Step, float], float | None]) -> Values:
+        return [None if row is None else read(row, span) for row, span in zip(rows, spans, strict=True)]
+
     codes = sorted({code for row in steps.values() for code in row.codes if code >= "400"})
     return Series(
         times=[since + timedelta(seconds=step * index) for index in range(count)],
         step=step,
-        requests=[row and sum(row.codes.values()) / span for row, span in zip(rows, spans, strict=True)],
-        p50=[row and percentile(row.latency, 0.50) for row in rows],
-        p95=[row and percentile(row.latency, 0.95) for row in rows],
-        p99=[row and percentile(row.latency, 0.99) for row in rows],
-        queue_p95=[row and percentile(row.queue, 0.95) for row in rows],
-        errors={
-            code: [row and row.codes.get(code, 0) / span for row, span in zip(rows, spans, strict=True)]
-            for code in codes
-        },
-        cpu=[row and row.cpu_seconds / span for row, span in zip(rows, spans, strict=True)],
-        memory=[row and sum(row.memory.values()) for row in rows],
+        requests=each(lambda row, span: sum(row.codes.values()) / span),
+        p50=each(lambda row, _: percentile(row.latency, 0.50)),
+        p95=each(lambda row, _: percentile(row.latency, 0.95)),
+        p99=each(lambda row, _: percentile(row.latency, 0.99)),
+        queue_p95=each(lambda row, _: percentile(row.queue, 0.95)),
+        errors={code: each(_rate_of(code)) for code in codes},
+        cpu=each(lambda row, span: row.cpu_seconds / span),
+        memory=each(lambda row, _: sum(row.memory.values())),
         marks=list(marks),
         total=figures_of(inside),
     )
+
+
+def _rate_of(code: str) -> Callable[[_Step, float], float]:
+    return lambda row, span: row.codes.get(code, 0) / span
 
 
 def _end(window: MetricWindow) -> float:

@@ -2,9 +2,16 @@
 
 import csv
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Protocol
 
 from monitoring.series import Series
+
+
+class Writable(Protocol):
+    """What a CSV file is written to: a file, or a response."""
+
+    def write(self, text: str, /) -> object: ...
+
 
 Row = list[str | float | None]
 
@@ -24,7 +31,7 @@ def rows(series: Series) -> Iterator[Row]:
         yield [f"{moment:%Y-%m-%d %H:%M:%S}", *values, _rounded(memory and memory / 1e6)]
 
 
-def write_csv(series: Series, out: TextIO) -> None:
+def write_csv(series: Series, out: Writable) -> None:
     """Write headings and rows; gaps are empty fields."""
     writer = csv.writer(out)
     writer.writerow(columns(series))

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from monitoring.access import find_service
 from monitoring.ranges import DEFAULT, RANGES, choose, series_for
 from monitoring.series import Series
-from monitoring.views.pages import find_service
 from studio.accounts.rest import InWorkspace
 
 
@@ -24,9 +24,8 @@ class ServiceMetricsView(InWorkspace, APIView):
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
-        request.workspace = self.workspace
         chosen = choose(request.query_params.get("range"))
-        series = series_for(find_service(request, name), chosen)
+        series = series_for(find_service(request.user, self.workspace, name), chosen)
         return Response({"service": name, "range": chosen.key} | _as_json(series))
 
 

@@ -7,18 +7,18 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring import charts, first_call, tables
+from monitoring.access import find_service
 from monitoring.models import MetricWindow
 from monitoring.overview import overview
 from monitoring.ranges import RANGES, choose, series_for
 from studio.accounts.access import workspace_page
-from studio.core.errors import NotFound
 from studio.core.pages import render
 
 
 @workspace_page
 def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
     """The panel, or only its tiles (`?part=tiles`); a page of its own without htmx."""
-    service, chosen = find_service(request, name), choose(request.GET.get("range"))
+    service, chosen = find_service(request.user, request.workspace, name), choose(request.GET.get("range"))
     series = series_for(service, chosen)
     context: dict[str, Any] = {
         "service": service,
@@ -38,7 +38,7 @@ def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
 @workspace_page
 def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
     """The figures of all charts, for the script that draws them."""
-    series = series_for(find_service(request, name), choose(request.GET.get("range")))
+    series = series_for(find_service(request.user, request.workspace, name), choose(request.GET.get("range")))
     return JsonResponse({"figures": charts.all_figures(series), "as_of": timezone.now().isoformat()})
 
 
@@ -46,7 +46,7 @@ def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
 def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
     """The same numbers as a file."""
     chosen = choose(request.GET.get("range"))
-    series = series_for(find_service(request, name), chosen)
+    series = series_for(find_service(request.user, request.workspace, name), chosen)
     headers = {"Content-Disposition": f'attachment; filename="{name}-{chosen.key}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     tables.write_csv(series, response)
@@ -57,14 +57,6 @@ def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
 def home_metrics(request: HttpRequest) -> HttpResponse:
     """Requests/s, error rate and p95 of the workspace over the last hour; a fragment of the home page."""
     return render(request, "monitoring/home_metrics.html", {"overview": overview(request.workspace)})
-
-
-def find_service(request: HttpRequest, name: str) -> Service:
-    """The service of that name in the request's workspace, or `NotFound`."""
-    found = Service.objects.visible_to(request.user).in_workspace(request.workspace).filter(name=name).first()
-    if found is None:
-        raise NotFound(f"There is no service '{name}' in {request.workspace}.")
-    return found
 
 
 def _ever_asked(service: Service) -> bool:

@@ -30,7 +30,7 @@ def test_a_stranger_learns_nothing(asked, mallory, sign_in, view):
 
 @pytest.mark.parametrize("view", PAGES)
 def test_a_service_of_another_workspace_is_not_found(asked, elsewhere, mallory, sign_in, view):
-    answer = sign_in(mallory).get(f"/w/elsewhere/services/{asked.name}/{page}")
+    answer = sign_in(mallory).get(f"/w/elsewhere/services/{asked.name}/{view}")
     assert answer.status_code == 404
 
 
