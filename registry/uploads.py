@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -120,6 +120,22 @@ def find(workspace: Workspace, user: User, upload_id: object) -> Upload:
     if found is None:
         raise NotFound("There is no such upload of yours.", hint="It may have been given up; start it again.")
     return found
+
+
+def find_all(workspace: Workspace, user: User, upload_ids: Sequence[object]) -> list[Upload]:
+    """The person's own uploads in that order. Raises `BadInput` when one is missing or named twice."""
+    rows = Upload.objects.in_workspace(workspace).filter(user=user).select_related("artifact")
+    found = {str(upload.pk): upload for upload in rows.filter(pk__in=upload_ids)}
+    missing = [str(key) for key in upload_ids if str(key) not in found]
+    if missing:
+        raise BadInput(
+            f"There is no upload {missing[0]} of yours.",
+            hint="It was given up, or another version was made of it. Send the file again.",
+            field="files",
+        )
+    if len(found) != len(upload_ids):
+        raise BadInput("An upload is named twice.", field="files")
+    return [found[str(key)] for key in upload_ids]
 
 
 def part_of(upload: Upload) -> Path:
