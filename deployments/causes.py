@@ -4,10 +4,13 @@ Every reason the scoring server may give, and every code a build may fail with, 
 so. `cause_of` gives what services and builds store and pages show: `SlipwayError.as_dict()`.
 """
 
+import errno
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from studio.core.errors import SlipwayError
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True)
@@ -195,4 +198,5 @@ def cause_of_error(error: BaseException, evidence: str = "") -> dict[str, Any]:
         facts = error.as_dict()
         entry = CATALOGUE.get(error.code)
         return facts | {"hint": error.hint or (entry.hint if entry else ""), "evidence": error.evidence or evidence}
-    return cause_of("build_failed", evidence=evidence or f"{type(error).__name__}: {error}")
+    reason = "disk_full" if isinstance(error, OSError) and error.errno in NO_ROOM else "build_failed"
+    return cause_of(reason, evidence=evidence or f"{type(error).__name__}: {error}")

@@ -7,12 +7,14 @@ workspaces. What is installed never changes.
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TextIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from packaging.utils import canonicalize_name
 
 from registry import definitions
 from registry.environment_paths import (
@@ -96,6 +98,11 @@ def curated(workspace: Workspace) -> Environment:
     key = {"workspace": workspace, "name": CURATED_NAME, "number": 1}
     environment, _ = Environment.objects.get_or_create(**key, defaults=facts)
     return environment
+
+
+def curated_distributions() -> set[str]:
+    """What is installed beside the studio, names in normal form."""
+    return {canonicalize_name(found.name) for found in distributions() if found.name}
 
 
 def find(workspace: Workspace, reference: str) -> Environment:

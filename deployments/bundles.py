@@ -1,0 +1,78 @@
+"""Bundles: a recipe's models and source in one folder that never changes (layout in scoring/contract.py)."""
+
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from deployments.models import ConfigFile, Revision
+from deployments.models.config import ConfigKind
+from deployments.places import bundle_path
+from registry import artifacts
+from registry.models import ModelVersion, VersionFile
+from scoring.contract import Bundle, BundledModel
+from studio.core.errors import SlipwayError
+from studio.core.once import make_folder_once
+
+
+class FileLost(SlipwayError):
+    """A file of the recipe is no longer in the store."""
+
+    code = "file_lost"
+
+
+def make_bundle(revision: Revision, log: TextIO) -> Path:
+    """The bundle of the revision's recipe, made unless it is there. Raises `FileLost`."""
+    final = bundle_path(revision.recipe_hash)
+    if final.is_dir():
+        log.write("The bundle is there already.\n")
+        return final
+    return make_folder_once(final, lambda draft: _fill(draft, revision, log))
+
+
+def _fill(draft: Path, revision: Revision, log: TextIO) -> None:
+    draft.mkdir()
+    versions = [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
+    for version in versions:
+        log.write(f"Adding {version}.\n")
+        for file in version.files.select_related("artifact"):
+            _place(file, draft / folder_of(version))
+    for file in revision.config.files.select_related("artifact"):
+        _place(file, draft / "source")
+    log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
+    (draft / "bundle.json").write_bytes(msgspec.json.format(msgspec.json.encode(contents_of(revision, versions))))
+
+
+def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
+    """What bundle.json says."""
+    config = revision.config
+    return Bundle(
+        kind=ConfigKind(config.kind).value,
+        models=[
+            BundledModel(
+                name=version.model.name,
+                version=version.number,
+                path=folder_of(version),
+                framework=version.framework,
+                signature=version.signature,
+            )
+            for version in versions
+        ],
+        entry_script=config.entry_script or None,
+    )
+
+
+def folder_of(version: ModelVersion) -> str:
+    """Where the version's files lie, relative to the bundle."""
+    return f"models/{version.model.name}/{version.number}"
+
+
+def _place(file: VersionFile | ConfigFile, folder: Path) -> None:
+    """The path was checked when the file came in; it is checked again, because it decides where we write."""
+    try:
+        artifacts.materialise(file.artifact, folder / artifacts.safe_path(file.path))
+    except FileNotFoundError as reason:
+        raise FileLost(
+            f"The file {file.path} ({file.artifact_id[:12]}…) is no longer in the store.",
+            hint="Ask an administrator to restore the artifacts from a backup, or register the version again.",
+        ) from reason
