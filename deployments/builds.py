@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from deployments import tasks
+from deployments.activation import activate
 from deployments.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.heartbeat import LEASE_SECONDS, Heartbeat, Lost
@@ -94,15 +95,13 @@ def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
 
 
 def _succeed(build: Build, lines: TextIO) -> None:
-    from deployments import releases  # late: releases make builds
-
     service = build.revision.service
     with transaction.atomic():
         if not build.end(JobState.SUCCEEDED):
             return
         record("service.built", service, workspace=service.workspace, revision=build.revision.number)
     lines.write("Built.\n")
-    releases.activate(build.revision)
+    activate(build.revision)
 
 
 def _fail(build: Build, error: Exception, lines: TextIO) -> None:

@@ -118,16 +118,17 @@ class LocalDriver:
     def _next_launch(self, folder: RunFolder, spec: ServiceSpec) -> Launch:
         before = read_struct(folder.launch, Launch)
         again = before is not None and before.is_of(spec) and before.generation == spec.generation
-        last = self._ended(folder, before) if before and again else None
+        last = self._ended(folder, before) if before and again else Observation("absent")
+        crashed = last.state != "absent"
         return Launch(
             generation=spec.generation,
             revision=spec.revision,
             recipe=spec.recipe,
             port=spec.port or 0,
             started_at=time.time(),
-            restarts=restarts_in_a_row(last) + 1 if last else 0,
+            restarts=restarts_in_a_row(last) + 1 if crashed else 0,
             oom_kills=process.oom_kills(),
-            failure=last.failure if last else None,
+            failure=last.failure,
         )
 
     def _living(self, folder: RunFolder, launch: Launch) -> Observation | None:

@@ -1,0 +1,86 @@
+"""A stand-in for the scoring server that starts in a moment and misbehaves as the variable BEHAVIOUR says.
+
+Standard library only; writes the same status.json.
+"""
+
+import http.server
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+run = json.loads(Path(sys.argv[1]).read_bytes())
+folder = Path(sys.argv[1]).parent
+behaviour = os.environ.get("BEHAVIOUR", "good")
+
+
+def created() -> float:
+    """As psutil gives it: seconds since boot from /proc, on the clock of boot time."""
+    import psutil
+
+    return psutil.Process().create_time()
+
+
+facts = {
+    "state": "starting",
+    "pid": os.getpid(),
+    "created": created(),
+    "revision": run["revision"],
+    "recipe": run["recipe"],
+    "port": run["port"],
+    "started_at": time.time(),
+}
+
+
+def tell(**changes) -> None:
+    facts.update(changes)
+    scratch = folder / "status.new"
+    scratch.write_text(json.dumps(facts))
+    scratch.replace(folder / "status.json")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = json.dumps({"environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+
+def fail(reason: str, message: str) -> None:
+    tell(state="failed", failure={"reason": reason, "message": message, "evidence": "Traceback …"})
+    sys.exit(1)
+
+
+sys.stderr.write("the stand-in begins\n")
+if behaviour == "exits":
+    sys.exit(3)
+if behaviour == "segv":
+    os.kill(os.getpid(), signal.SIGSEGV)
+if behaviour == "silent":
+    time.sleep(600)
+tell()
+if behaviour == "failing":
+    fail("init_failed", "init() raised KeyError: 'weights'")
+if behaviour == "never":
+    time.sleep(600)
+if behaviour == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+try:
+    server = Server(("127.0.0.1", run["port"]), Handler)
+except OSError:
+    fail("port_taken", f"Port {run['port']} is taken.")
+if behaviour == "child" and os.fork() == 0:  # a process of the script that outlives the server
+    time.sleep(600)
+tell(state="ready", ready_at=time.time())
+server.serve_forever()

@@ -1,0 +1,275 @@
+"""The local driver with a stand-in server: processes, locks, signals, files."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deployments.targets.base import NoRoom
+from deployments.targets.local import process
+from deployments.targets.local.driver import LocalDriver
+from deployments.targets.local.run_folder import RunFolder
+from tests.targets.contract import DriverContract, until
+from tests.targets.specs import make_spec
+
+STAND_IN = Path(__file__).parent / "standin"
+
+
+def local_driver(root: Path) -> LocalDriver:
+    return LocalDriver(root=root, library=lambda: STAND_IN)
+
+
+@pytest.fixture
+def driver(tmp_path):
+    made = local_driver(tmp_path / "services")
+    yield made
+    for folder in made.root.glob("*"):
+        process.kill(RunFolder(folder))
+
+
+@pytest.fixture
+def spec(tmp_path):
+    return make_spec(tmp_path)
+
+
+def folder_of(driver, spec) -> RunFolder:
+    return RunFolder(driver.root / str(spec.service_id))
+
+
+def behaving(spec, behaviour, **changes):
+    return replace(spec, environment_variables={"BEHAVIOUR": behaviour}, **changes)
+
+
+def ask(spec) -> dict:
+    with urllib.request.urlopen(f"http://127.0.0.1:{spec.port}/", timeout=5) as answer:
+        return json.load(answer)
+
+
+class TestTheLocalDriver(DriverContract):
+    def kill(self, driver, found):
+        os.kill(found.pid, signal.SIGKILL)
+
+
+class TestAProcess:
+    def test_belongs_to_no_worker_and_leads_no_terminal(self, driver, spec):
+        driver.apply(spec)
+        found = until(driver, spec.service_id, "ready")
+        server = psutil.Process(found.pid)
+        assert os.getpid() not in {parent.pid for parent in server.parents()}
+        assert os.getsid(found.pid) != os.getsid(0)
+
+    def test_survives_the_worker_that_started_it_and_is_adopted_by_the_next(self, driver, spec):
+        script = textwrap.dedent(
+            f"""
+            import os, sys
+            sys.path.insert(0, {str(Path.cwd())!r})
+            os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+            from pathlib import Path
+            from tests.targets.test_local_driver import local_driver
+            from tests.targets.specs import make_spec
+            local_driver(Path({str(driver.root)!r})).apply(make_spec(Path("/tmp"), port={spec.port}))
+            os.kill(os.getpid(), 9)
+            """
+        )
+        worker = subprocess.run([sys.executable, "-c", script], check=False)
+        assert worker.returncode == -signal.SIGKILL
+        adopted = until(driver, spec.service_id, "ready")
+        driver.apply(spec)
+        assert driver.observe(spec.service_id).pid == adopted.pid
+
+    def test_gets_no_secrets_of_the_studio(self, driver, spec, monkeypatch):
+        for name in (
+            "DATABASE_URL",
+            "SLIPWAY_SECRET_KEY",
+            "REDIS_URL",
+            "DJANGO_SETTINGS_MODULE",
+            "AWS_SECRET_ACCESS_KEY",
+        ):
+            monkeypatch.setenv(name, "secret")
+        driver.apply(replace(spec, environment_variables={"THRESHOLD": "0.5"}))
+        until(driver, spec.service_id, "ready")
+        found = ask(spec)
+        assert "secret" not in found["environment"].values()
+        assert found["environment"]["THRESHOLD"] == "0.5"
+        assert found["environment"]["HOME"] == str(folder_of(driver, spec).home)
+
+    def test_finds_the_scoring_package_and_nothing_else_of_the_studio(self, driver, spec):
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        assert str(STAND_IN) in ask(spec)["path"]
+        assert str(Path.cwd()) not in ask(spec)["path"]
+
+    def test_that_does_not_answer_is_unreachable_until_it_does(self, driver, spec, monkeypatch):
+        monkeypatch.setattr("deployments.targets.local.driver.PROBE_SECONDS", 0.2)
+        driver.apply(spec)
+        found = until(driver, spec.service_id, "ready")
+        os.kill(found.pid, signal.SIGSTOP)
+        assert driver.observe(spec.service_id).state == "unreachable"
+        os.kill(found.pid, signal.SIGCONT)
+        until(driver, spec.service_id, "ready")
+
+    def test_that_ignores_the_polite_signal_is_killed(self, driver, spec, monkeypatch):
+        monkeypatch.setattr("deployments.targets.local.driver.TERM_SECONDS", 0.3)
+        driver.apply(behaving(spec, "stubborn"))
+        found = until(driver, spec.service_id, "ready")
+        driver.stop(spec.service_id)
+        assert driver.observe(spec.service_id).state == "stopping"
+        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+        assert not _runs(found.pid)
+
+    def test_that_has_not_said_a_word_can_be_stopped(self, driver, spec):
+        driver.apply(behaving(spec, "silent"))
+        assert driver.observe(spec.service_id).state == "starting"
+        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+
+    def test_whose_children_outlive_it_is_replaced_with_them(self, driver, spec):
+        spec = behaving(spec, "child")
+        driver.apply(spec)
+        found = until(driver, spec.service_id, "ready")
+        group = os.getpgid(found.pid)
+        os.kill(found.pid, signal.SIGKILL)
+        until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
+        assert not [process for process in psutil.process_iter() if _group(process) == group]
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _group(process):
+    try:
+        return os.getpgid(process.pid) if process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, psutil.Error):
+        return None
+
+
+class TestAFailure:
+    def test_that_the_server_explains_keeps_its_words(self, driver, spec):
+        driver.apply(behaving(spec, "failing"))
+        failed = until(driver, spec.service_id, "failed")
+        assert (failed.failure.reason, failed.failure.message) == ("init_failed", "init() raised KeyError: 'weights'")
+        assert failed.failure.evidence == "Traceback …"
+
+    @pytest.mark.parametrize(
+        ("behaviour", "message"),
+        [("exits", "The server ended with exit code 3."), ("segv", "The server was ended by SIGSEGV.")],
+    )
+    def test_without_a_word_is_explained_by_the_exit_status_and_the_log(self, driver, spec, behaviour, message):
+        driver.apply(behaving(spec, behaviour))
+        dead = until(driver, spec.service_id, "dead")
+        assert (dead.failure.reason, dead.failure.message) == ("worker_crashed", message)
+        assert "the stand-in begins" in dead.failure.evidence
+
+    def test_by_the_kernels_memory_killer_is_told_from_other_kills(self, driver, spec, monkeypatch):
+        driver.apply(spec)
+        found = until(driver, spec.service_id, "ready")
+        before = process.oom_kills()
+        monkeypatch.setattr(process, "oom_kills", lambda: before + 1)
+        os.kill(found.pid, signal.SIGKILL)
+        assert until(driver, spec.service_id, "dead").failure.reason == "out_of_memory"
+
+    def test_of_the_interpreter_is_ours(self, driver, spec):
+        driver.apply(replace(spec, python=Path("/nowhere/python")))
+        assert until(driver, spec.service_id, "dead").failure.reason == "internal"
+
+    def test_by_a_taken_port_is_named(self, driver, spec):
+        with socket.socket() as squatter:
+            squatter.bind(("127.0.0.1", spec.port))
+            squatter.listen()
+            driver.apply(spec)
+            assert until(driver, spec.service_id, "failed").failure.reason == "port_taken"
+
+    def test_of_the_whole_group_at_once_has_a_cause_and_a_time(self, driver, spec):
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        process.kill(folder_of(driver, spec))
+        dead = until(driver, spec.service_id, "dead")
+        assert dead.failure.reason == "worker_crashed"
+        assert driver.observe(spec.service_id).ended_at == dead.ended_at
+
+    def test_is_counted_once_for_each_restart_and_forgotten_by_a_new_generation(self, driver, spec):
+        spec = behaving(spec, "exits")
+        counted = []
+        for _ in range(3):
+            driver.apply(spec)
+            counted.append(until(driver, spec.service_id, "dead").restarts)
+        driver.apply(replace(spec, generation=2))
+        counted.append(until(driver, spec.service_id, "dead").restarts)
+        assert counted == [0, 1, 2, 0]
+
+
+class TestAStart:
+    def test_of_two_at_once_never_gives_two_processes(self, driver, spec):
+        import threading
+
+        starts = [threading.Thread(target=local_driver(driver.root).apply, args=(spec,)) for _ in range(8)]
+        for thread in starts:
+            thread.start()
+        for thread in starts:
+            thread.join()
+        until(driver, spec.service_id, "ready")
+        assert driver.logs(spec.service_id)[0].count("the stand-in begins") == 1
+
+    @pytest.mark.parametrize("lost", ["group", "status.json", "launch.json", "run.json"])
+    def test_that_lost_a_file_converges(self, driver, spec, lost):
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        (folder_of(driver, spec).path / lost).unlink()
+        if lost == "launch.json":
+            assert driver.observe(spec.service_id).state == "absent"
+        newer = replace(spec, revision=2, generation=2)
+        end = time.monotonic() + 15
+        while time.monotonic() < end and driver.observe(spec.service_id).revision != 2:
+            driver.apply(newer)
+            time.sleep(0.05)
+        assert until(driver, spec.service_id, "ready").revision == 2
+
+    @pytest.mark.parametrize(
+        ("changes", "missing"),
+        [({"memory_bytes": 1 << 60}, "of memory; this machine has"), ({"cpus": 100000.0}, "100000 CPU cores")],
+    )
+    def test_that_asks_for_more_than_the_machine_has_finds_no_room(self, driver, spec, changes, missing):
+        with pytest.raises(NoRoom, match=missing):
+            driver.apply(replace(spec, **changes))
+        assert driver.observe(spec.service_id).state == "absent"
+
+
+class TestTheFiles:
+    def test_are_for_the_owner_only(self, driver, spec):
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        folder = folder_of(driver, spec)
+        assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+        for path in (folder.keys, folder.run):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_new_keys_are_written_and_the_process_stays(self, driver, spec):
+        driver.apply(spec)
+        found = until(driver, spec.service_id, "ready")
+        driver.apply(replace(spec, key_digests=("c" * 64,), generation=2))
+        assert json.loads(folder_of(driver, spec).keys.read_bytes()) == {"digests": ["c" * 64]}
+        assert driver.observe(spec.service_id).pid == found.pid
+
+    def test_the_log_is_capped_and_goes_on(self, driver, spec, monkeypatch):
+        monkeypatch.setattr("deployments.targets.local.driver.LOG_BYTES", 1000)
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        with folder_of(driver, spec).log.open("a") as log:
+            log.write("x" * 2000)
+        driver.observe(spec.service_id)
+        assert driver.logs(spec.service_id) == ("", 0)
+        assert (folder_of(driver, spec).path / "server.log.1").stat().st_size > 2000
