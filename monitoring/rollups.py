@@ -6,7 +6,9 @@ one transaction that deletes what it merged: it happens whole or not at all, and
 
 import logging
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -96,10 +98,10 @@ def _blank(key: Key, target: int) -> MetricWindow:
 
 def absorb(total: MetricWindow, row: MetricWindow) -> bool:
     """Add `row` to `total`, in memory; False when `total` holds it already."""
-    pieces = row.merged or [[row.sequence, row.sequence]]
-    if any(_holds(total.merged, piece) for piece in pieces):
+    held, new = set(unpack(total.merged)), unpack(row.merged) or [row.sequence]
+    if held.intersection(new):
         return False
-    total.merged = join(total.merged + pieces)
+    total.merged = pack(held.union(new))
     for counts in ("codes", "latency", "queue"):
         add(getattr(total, counts), getattr(row, counts))
     seconds = total.seconds + row.seconds
@@ -109,19 +111,15 @@ def absorb(total: MetricWindow, row: MetricWindow) -> bool:
     return True
 
 
-def join(pieces: list[list[int]]) -> list[list[int]]:
-    """[first, last] pairs in order, neighbours made one: [[4, 4], [1, 2], [3, 3]] becomes [[1, 4]]."""
-    joined: list[list[int]] = []
-    for first, last in sorted(pieces):
-        if joined and first <= joined[-1][1] + 1:
-            joined[-1][1] = max(joined[-1][1], last)
-        else:
-            joined.append([first, last])
-    return joined
+def pack(sequences: Iterable[int]) -> list[int]:
+    """Numbers as the first and then the differences, which are small: [7, 9, 8] becomes [7, 1, 1]."""
+    ordered = sorted(sequences)
+    return ordered[:1] + [after - before for before, after in pairwise(ordered)]
 
 
-def _holds(pieces: list[list[int]], piece: list[int]) -> bool:
-    return any(first <= piece[1] and piece[0] <= last for first, last in pieces)
+def unpack(packed: list[int]) -> list[int]:
+    """The numbers that `pack` was given, in order."""
+    return list(accumulate(packed))
 
 
 def _save(rows: list[MetricWindow]) -> None:
