@@ -1,0 +1,131 @@
+"""The frame around every page: signing in, finding one's way, themes, keyboard, phone."""
+
+import pytest
+from playwright.sync_api import expect
+
+from deployments.models import Phase, Service, Target
+from registry.models import Model, ModelVersion, Tag
+from tests.browser.conftest import PHONE, look
+
+
+@pytest.fixture
+def things(workspace, alice):
+    """A model with a version, a healthy service and a failed one."""
+    model = Model.objects.create(workspace=workspace, name="iris", last_number=1, created_by=alice)
+    version = ModelVersion.objects.create(
+        workspace=workspace, model=model, number=1, state="ready", framework="onnx", created_by=alice
+    )
+    Tag.objects.create(workspace=workspace, model=model, version=version, key="area", value="tabular")
+    target, _ = Target.objects.get_or_create(workspace=workspace, name="local")
+    cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}
+    Service.objects.create(workspace=workspace, name="iris", target=target, phase=Phase.HEALTHY)
+    Service.objects.create(workspace=workspace, name="churn", target=target, phase=Phase.FAILED, cause=cause)
+
+
+def test_a_person_signs_in_and_out_again(page, live_server, alice):
+    page.goto(live_server.url)
+    look(page, "sign-in")
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password").fill("a-long-password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Vision")
+    page.get_by_role("button", name="Account of alice").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_a_wrong_password_is_named(page, live_server, alice):
+    page.goto(live_server.url)
+    page.expected.append("status of 4")
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("password")
+
+
+def test_the_start_page_leads_to_the_first_model(open_as, alice):
+    page = open_as(alice)
+    expect(page.get_by_role("button", name="Add sample models")).to_be_visible()
+    look(page, "home-empty")
+
+
+def test_the_start_page_names_what_is_broken_and_the_next_step(open_as, alice, things):
+    page = open_as(alice)
+    expect(page.get_by_role("region", name="Not healthy")).to_contain_text("init() raised KeyError. Set MODEL.")
+    expect(page.get_by_role("link", name="Healthy 1", exact=True)).to_be_visible()
+    look(page, "home")
+
+
+def test_the_search_finds_models_versions_and_services(open_as, alice, things):
+    page = open_as(alice)
+    page.keyboard.press("/")
+    page.keyboard.type("iris")
+    page.keyboard.press("Enter")
+    for kind in ("Services", "Models", "Versions"):
+        expect(page.get_by_role("region", name=kind)).to_contain_text("iris")
+    look(page, "search")
+
+
+@pytest.mark.parametrize(("key", "place"), [("m", "models"), ("s", "services"), ("a", "activity"), ("h", "")])
+def test_two_keys_lead_to_the_main_places(open_as, alice, live_server, key, place):
+    page = open_as(alice, "/w/vision/search/")
+    page.keyboard.press("g")
+    page.keyboard.press(key)
+    expect(page).to_have_url(f"{live_server.url}/w/vision/{place + '/' if place else ''}")
+
+
+def test_the_theme_is_remembered(open_as, alice):
+    page = open_as(alice)
+    toggle = page.get_by_role("button", name="Theme:")
+    expect(toggle).to_have_attribute("aria-label", "Theme: system. Switch to light")
+    toggle.click()
+    toggle.click()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 16, 21)"
+
+
+def test_the_menu_opens_on_a_phone(open_as, alice, live_server):
+    page = open_as(alice)
+    page.set_viewport_size(PHONE)
+    menu = page.get_by_role("navigation", name="Main")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    expect(menu).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+
+
+def test_every_component_is_accessible_in_both_themes(open_as, admin_user, workspace):
+    page = open_as(admin_user, "/patterns/")
+    for chart in ("throughput", "latency"):
+        expect(page.locator(f"#{chart}")).to_have_attribute("data-ready", "yes")
+    page.locator("summary", has_text="Numbers").first.click()
+    expect(page.locator(".chart-table table").first).to_contain_text("requests/s")
+    look(page, "patterns")
+
+
+def test_a_dialog_asks_before_something_is_deleted(open_as, admin_user, workspace):
+    page = open_as(admin_user, "/patterns/")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete iris:3?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_patterns_are_hidden_from_others(open_as, alice):
+    page = open_as(alice)
+    page.expected.append("404")
+    page.goto(page.url.split("/w/")[0] + "/patterns/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+
+def test_pages_are_readable_without_javascript(browser, live_server, alice, sign_in):
+    context = browser.new_context(java_script_enabled=False)
+    session = sign_in(alice).cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(live_server.url)
+    page.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("button", name="Add sample models")).to_be_visible()
+    context.close()
