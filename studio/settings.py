@@ -4,11 +4,13 @@
 """
 
 from pathlib import Path
+from urllib.parse import quote
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
 from studio.core.secrets import read_or_create_secret
+from studio.stack.broker import socket_path
 
 env = environ.Env()
 
@@ -24,7 +26,8 @@ SECRET_KEY = env("SLIPWAY_SECRET_KEY", default=None) or read_or_create_secret(DA
 ENCRYPTION_KEYS = env.list("SLIPWAY_ENCRYPTION_KEYS", default=[]) or [
     read_or_create_secret(DATA_DIR / "encryption.key", fernet=True)
 ]
-ALLOWED_HOSTS = env.list("SLIPWAY_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", HOST])
+# This machine always: health checks and telemetry come from it.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("SLIPWAY_ALLOWED_HOSTS", default=[HOST])]
 CSRF_TRUSTED_ORIGINS = env.list("SLIPWAY_TRUSTED_ORIGINS", default=[])
 # Where services push their telemetry: this studio, as seen from the machine a service runs on.
 STUDIO_URL = env("SLIPWAY_URL", default=f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}")
@@ -144,8 +147,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- background work ------------------------------------------------------------------------------
 
-REDIS_SOCKET = DATA_DIR / "redis" / "redis.sock"
-REDIS_URL = env("REDIS_URL", default=f"redis+socket://{REDIS_SOCKET}")
+# Without REDIS_URL, `manage.py up` starts a server of its own that listens on a socket only its owner reaches.
+EMBEDDED_BROKER = not env("REDIS_URL", default="")
+REDIS_URL = f"redis+socket://{quote(str(socket_path(DATA_DIR)))}" if EMBEDDED_BROKER else env("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -166,6 +170,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # sending never blocks a page for long when the broker is away.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "quick"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TIMEZONE = "UTC"
 
 # --- people ---------------------------------------------------------------------------------------
@@ -244,6 +250,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        f"{name}Enum": f"drf_standardized_errors.openapi_serializers.{name}Enum.choices"
+        for name in (
+            *("ValidationError", "ClientError", "ServerError", "ErrorCode401", "ErrorCode403"),
+            *("ErrorCode404", "ErrorCode405", "ErrorCode406", "ErrorCode415", "ErrorCode429", "ErrorCode500"),
+        )
+    },
     "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
 }
 
@@ -285,5 +298,11 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": env("SLIPWAY_LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        # A line for every tick would bury what happened; the apps log what they did.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
