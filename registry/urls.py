@@ -1,1 +1,19 @@
-urlpatterns: list = []
+"""Pages below /w/<workspace>/. The fixed words come before the names of models."""
+
+from django.urls import path
+
+from registry.views import files, models, register, samples, versions
+
+urlpatterns = [
+    path("models/", models.model_list, name="model_list"),
+    path("models/facets/", models.model_facets, name="model_facets"),
+    path("models/register/", register.model_register, name="model_register"),
+    path("models/samples/", samples.add_samples, name="add_samples"),
+    path("models/<str:name>/", models.model_detail, name="model_detail"),
+    path("models/<str:name>/<int:number>/", versions.version_detail, name="version_detail"),
+    path("models/<str:name>/<int:number>/state/", versions.version_state, name="version_state"),
+    path("models/<str:name>/<int:number>/edit/", versions.version_edit, name="version_edit"),
+    path("models/<str:name>/<int:number>/delete/", versions.version_delete, name="version_delete"),
+    path("models/<str:name>/<int:number>/files/<path:path>", files.version_file, name="version_file"),
+    path("models/<str:name>/<int:number>/archive/", files.version_archive, name="version_archive"),
+]

@@ -31,3 +31,7 @@ class Model(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def next_number(self) -> int:
+        return self.last_number + 1

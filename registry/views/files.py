@@ -1,0 +1,22 @@
+"""Downloads."""
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from registry import downloads, registration
+from studio.accounts.access import workspace_page
+
+
+@workspace_page
+@require_safe
+def version_file(request: HttpRequest, name: str, number: int, path: str) -> HttpResponseBase:
+    version = registration.find_version(request.workspace, f"{name}:{number}")
+    return downloads.file_response(version, path)
+
+
+@workspace_page
+@require_safe
+def version_archive(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+    version = registration.find_version(request.workspace, f"{name}:{number}")
+    return downloads.archive_response(version)
