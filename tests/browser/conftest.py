@@ -103,6 +103,7 @@ def look(page: Page, name: str) -> None:
     for mode, scheme, size in (("dark", "dark", DESK), ("phone", "light", PHONE), ("light", "light", DESK)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
+        page.evaluate("window.scrollTo(0, 0)")
         page.wait_for_timeout(300)  # transitions and charts settle
         page.screenshot(path=SCREENS / f"{name}-{mode}.png", full_page=True)
         axe(page)

@@ -1,9 +1,12 @@
 /** Writes the numbers of a drawn chart into the table of its disclosure: one row for each x, one column for each trace. */
+const MOMENT = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d)?)/;
 const cell = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
 
 function inWords(value) {
   if (value === undefined || value === null || Number.isNaN(value)) return "–";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+  if (typeof value === "number") return String(Number(value.toPrecision(6)));
+  const moment = String(value).match(MOMENT);
+  return moment ? `${moment[1]} ${moment[2]}` : String(value);
 }
 
 function rowsOf(traces) {
@@ -21,7 +24,7 @@ export function fillTable(disclosure, chart) {
   const traces = chart._fullData ?? [];
   const table = document.createElement("table");
   const head = table.createTHead().insertRow();
-  for (const name of ["Time", ...traces.map((trace) => trace.name)]) {
+  for (const name of ["Time (UTC)", ...traces.map((trace) => trace.name)]) {
     head.append(Object.assign(cell("th", name), { scope: "col" }));
   }
   const body = table.createTBody();
