@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 urlpatterns = [
-    path("v1/", include("studio.accounts.api_urls")),
+    path("v1/", include("studio.people.api_urls")),
     path("v1/workspaces/<slug:workspace>/", include("registry.api_urls")),
     path("v1/workspaces/<slug:workspace>/", include("deployments.api_urls")),
     path("v1/workspaces/<slug:workspace>/", include("monitoring.api_urls")),

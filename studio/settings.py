@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "studio.core",
     "studio.accounts",
     "studio.activity",
+    "studio.people",
     "registry",
     "deployments",
     "monitoring",

@@ -7,7 +7,7 @@ from studio import health, home, patterns, search
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("", include("studio.accounts.urls")),
+    path("", include("studio.people.urls")),
     path("api/", include("studio.api")),
     path("w/<slug:workspace>/", include("registry.urls")),
     path("w/<slug:workspace>/", include("deployments.urls")),

@@ -1,1 +1,8 @@
-urlpatterns: list = []
+from django.urls import path
+
+from studio.activity import views
+
+urlpatterns = [
+    path("activity/", views.activity_list, name="activity_list"),
+    path("activity/recent/", views.recent_activity, name="recent_activity"),
+]

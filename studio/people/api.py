@@ -1,0 +1,225 @@
+"""Sign-in for programs, the person's own facts, workspaces, members and tokens over REST."""
+
+from typing import Any
+
+from axes.helpers import get_lockout_message
+from django.contrib.auth import authenticate
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
+from studio.accounts.rest import InWorkspace
+from studio.core.errors import NotFound
+from studio.people import members, tokens
+
+
+class SignInInput(serializers.Serializer):
+    username = serializers.CharField()
+    password = serializers.CharField(trim_whitespace=False)
+    workspace = serializers.SlugField(required=False)
+
+
+class SignInOutput(serializers.Serializer):
+    token = serializers.CharField()
+    workspace = serializers.SlugField()
+    expires_at = serializers.DateTimeField()
+
+
+class SignIn(APIView):
+    """Exchange a name and password for a 30-day token; tries are counted and locked as on the page."""
+
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Without it REST framework would answer 403 to a wrong password."""
+        return "Bearer"
+
+    @extend_schema(request=SignInInput, responses={201: SignInOutput}, operation_id="sign_in")
+    def post(self, request: Request) -> Response:
+        given = SignInInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        facts = given.validated_data
+        person = authenticate(request._request, username=facts["username"], password=facts["password"])
+        if person is None:
+            locked = getattr(request._request, "axes_locked_out", False)
+            raise AuthenticationFailed(get_lockout_message() if locked else "The name or the password is wrong.")
+        workspace = _workspace_for(person, facts.get("workspace"))
+        may_write = workspace.role_of(person) in Role.at_least(Role.CONTRIBUTOR)
+        token, secret = tokens.make_token(
+            person, workspace, name="command line", access=Access.WRITE if may_write else Access.READ, days=30
+        )
+        answer = {"token": secret, "workspace": workspace.slug, "expires_at": token.expires_at}
+        return Response(SignInOutput(answer).data, status=201)
+
+
+def _workspace_for(person: User, slug: str | None) -> Workspace:
+    mine = Workspace.objects.visible_to(person)
+    found = mine.filter(slug=slug).first() if slug else mine.first()
+    if found is None:
+        raise NotFound(f"There is no workspace '{slug}' that you can see." if slug else "You have no workspace yet.")
+    return found
+
+
+class WorkspaceSerializer(serializers.ModelSerializer):
+    role = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Workspace
+        fields = ["slug", "name", "role", "created_at"]
+        read_only_fields = ["created_at"]
+        extra_kwargs = {"slug": {"validators": Workspace._meta.get_field("slug").validators}}
+
+    def get_role(self, workspace: Workspace) -> str:
+        return workspace.role_of(self.context["request"].user) or ""
+
+
+class MeSerializer(serializers.Serializer):
+    username = serializers.CharField()
+    email = serializers.EmailField()
+    is_superuser = serializers.BooleanField()
+    workspaces = WorkspaceSerializer(many=True)
+
+
+class Me(APIView):
+    @extend_schema(responses=MeSerializer, operation_id="me")
+    def get(self, request: Request) -> Response:
+        """Who the token belongs to, and where they may work."""
+        facts = {
+            "username": request.user.username,
+            "email": request.user.email,
+            "is_superuser": request.user.is_superuser,
+            "workspaces": _workspaces(request),
+        }
+        return Response(MeSerializer(facts, context={"request": request}).data)
+
+
+def _workspaces(request: Request) -> Any:
+    """A token shows the one workspace it is bound to; a session shows all of the person's."""
+    mine = Workspace.objects.visible_to(request.user)
+    return mine.filter(pk=request.auth.workspace_id) if isinstance(request.auth, ApiToken) else mine
+
+
+class WorkspaceViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.GenericViewSet):
+    """The person's workspaces. A token cannot make one: it is bound to the workspace it was made in."""
+
+    serializer_class = WorkspaceSerializer
+    queryset = Workspace.objects.none()
+
+    def get_queryset(self) -> Any:
+        return _workspaces(self.request)
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        if isinstance(request.auth, ApiToken):
+            self.permission_denied(request, message="A token is bound to one workspace; sign in to make another.")
+        return super().create(request, *args, **kwargs)
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = members.make_workspace(self.request.user, **serializer.validated_data)
+
+
+class MemberSerializer(serializers.ModelSerializer):
+    username = serializers.CharField(source="user.username")
+
+    class Meta:
+        model = Membership
+        fields = ["username", "role"]
+
+
+class MemberChangeSerializer(serializers.Serializer):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class MemberViewSet(InWorkspace, viewsets.GenericViewSet):
+    """Who belongs to the workspace. Admins change it."""
+
+    write_role = Role.ADMIN
+    serializer_class = MemberSerializer
+    lookup_field = "username"
+    lookup_value_regex = "[^/]+"
+    queryset = Membership.objects.none()
+
+    def list(self, request: Request, **_: Any) -> Response:
+        rows = self.workspace.memberships.select_related("user").order_by("user__username")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(MemberSerializer(page, many=True).data)
+
+    @extend_schema(responses={201: MemberSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        given = MemberSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        facts = given.validated_data
+        made = members.add_member(
+            self.workspace,
+            username=facts["user"]["username"],
+            role=facts.get("role", Role.VIEWER),
+            actor=request.user,
+        )
+        return Response(MemberSerializer(made).data, status=201)
+
+    @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
+    def partial_update(self, request: Request, username: str, **_: Any) -> Response:
+        given = MemberChangeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        membership = members.find_member(self.workspace, username)
+        members.change_role(membership, given.validated_data["role"], actor=request.user)
+        return Response(MemberSerializer(membership).data)
+
+    @extend_schema(responses={204: OpenApiResponse(description="removed")})
+    def destroy(self, request: Request, username: str, **_: Any) -> Response:
+        members.remove_member(members.find_member(self.workspace, username), actor=request.user)
+        return Response(status=204)
+
+
+class TokenSerializer(serializers.ModelSerializer):
+    user = serializers.CharField(source="user.username", read_only=True)
+    days = serializers.IntegerField(write_only=True, required=False, allow_null=True, default=90)
+
+    class Meta:
+        model = ApiToken
+        fields = ["id", "name", "access", "days", "hint", "user", "created_at", "expires_at", "last_used_at"]
+        read_only_fields = ["id", "hint", "created_at", "expires_at", "last_used_at"]
+
+
+class NewTokenSerializer(TokenSerializer):
+    token = serializers.CharField(read_only=True, help_text="The secret. It is shown in this answer and never again.")
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+
+
+class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
+    """The person's live tokens of this workspace; admins see everybody's."""
+
+    # A viewer may make a reading token; the verb refuses more than the role allows.
+    action_roles = {"create": Role.VIEWER, "destroy": Role.VIEWER}
+    serializer_class = TokenSerializer
+    queryset = ApiToken.objects.none()
+
+    def list(self, request: Request, **_: Any) -> Response:
+        rows = ApiToken.objects.live().filter(workspace=self.workspace).select_related("user")
+        if self.role != Role.ADMIN:
+            rows = rows.filter(user=request.user)
+        return self.get_paginated_response(TokenSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(responses={201: NewTokenSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        given = TokenSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
+            self.permission_denied(request, message="A reading token cannot make tokens.")
+        token, secret = tokens.make_token(request.user, self.workspace, **given.validated_data)
+        token.token = secret
+        return Response(NewTokenSerializer(token).data, status=201)
+
+    @extend_schema(responses={204: OpenApiResponse(description="revoked")})
+    def destroy(self, request: Request, pk: str, **_: Any) -> Response:
+        if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
+            self.permission_denied(request, message="A reading token cannot revoke tokens.")
+        tokens.revoke_token(int(pk), workspace=self.workspace, actor=request.user)
+        return Response(status=204)

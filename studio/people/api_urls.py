@@ -1,0 +1,19 @@
+from django.urls import path
+
+from studio.people import api
+
+_list, _one = {"get": "list", "post": "create"}, "workspaces/<slug:workspace>/"
+
+urlpatterns = [
+    path("sign-in", api.SignIn.as_view(), name="api_sign_in"),
+    path("me", api.Me.as_view(), name="api_me"),
+    path("workspaces", api.WorkspaceViewSet.as_view(_list), name="api_workspaces"),
+    path(f"{_one}members", api.MemberViewSet.as_view(_list), name="api_members"),
+    path(
+        f"{_one}members/<str:username>",
+        api.MemberViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+        name="api_member",
+    ),
+    path(f"{_one}tokens", api.TokenViewSet.as_view(_list), name="api_tokens"),
+    path(f"{_one}tokens/<int:pk>", api.TokenViewSet.as_view({"delete": "destroy"}), name="api_token"),
+]

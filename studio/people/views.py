@@ -1,0 +1,111 @@
+"""Account, workspaces, members and tokens, as pages."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from studio.accounts.access import workspace_page
+from studio.accounts.models import ApiToken, Role
+from studio.core.errors import SlipwayError
+from studio.core.pages import render
+from studio.people import members, tokens
+from studio.people.forms import MemberForm, TokenForm, WorkspaceForm
+
+
+def account(request: HttpRequest) -> HttpResponse:
+    """The person's own page: change the password, see tokens and workspaces."""
+    form = PasswordChangeForm(request.user, request.POST or None)
+    if form.is_valid():
+        update_session_auth_hash(request, form.save())
+        messages.success(request, "Your password is changed. Other sessions of yours are signed out.")
+        return redirect("account")
+    mine = ApiToken.objects.live().filter(user=request.user).select_related("workspace")
+    return render(request, "people/account.html", {"form": form, "tokens": mine}, status=_status(form))
+
+
+def workspace_new(request: HttpRequest) -> HttpResponse:
+    form = WorkspaceForm(request.POST or None)
+    if form.is_valid():
+        try:
+            made = members.make_workspace(request.user, **form.cleaned_data)
+            return redirect("workspace_home", workspace=made.slug)
+        except SlipwayError as error:
+            form.add_error(error.field, error.message)
+    return render(request, "people/workspace_new.html", {"form": form}, status=_status(form))
+
+
+@workspace_page
+def workspace_settings(request: HttpRequest) -> HttpResponse:
+    return render(request, "people/settings.html", _frame(request, "General"))
+
+
+@workspace_page(write_role=Role.VIEWER)
+def token_list(request: HttpRequest) -> HttpResponse:
+    """Make a token (the secret is shown in this one answer) and see the live ones."""
+    form, secret = TokenForm(request.POST or None), None
+    if form.is_valid():
+        try:
+            _, secret = tokens.make_token(request.user, request.workspace, **form.cleaned_data)
+            form = TokenForm()
+        except SlipwayError as error:
+            form.add_error(error.field, f"{error.message} {error.hint}")
+    live = ApiToken.objects.live().filter(workspace=request.workspace).select_related("user")
+    if request.role != Role.ADMIN:
+        live = live.filter(user=request.user)
+    context = _frame(request, "Tokens") | {"form": form, "secret": secret, "tokens": live}
+    return render(request, "people/tokens.html", context, status=_status(form))
+
+
+@require_POST
+@workspace_page(write_role=Role.VIEWER)
+def token_revoke(request: HttpRequest, token: int) -> HttpResponse:
+    tokens.revoke_token(token, workspace=request.workspace, actor=request.user)
+    messages.success(request, "The token is revoked.")
+    return redirect("tokens", workspace=request.workspace.slug)
+
+
+@workspace_page(write_role=Role.ADMIN)
+def member_list(request: HttpRequest) -> HttpResponse:
+    form = MemberForm(request.POST or None)
+    if form.is_valid():
+        try:
+            members.add_member(request.workspace, actor=request.user, **form.cleaned_data)
+            return redirect("members", workspace=request.workspace.slug)
+        except SlipwayError as error:
+            form.add_error(error.field, f"{error.message} {error.hint}")
+    everybody = request.workspace.memberships.select_related("user").order_by("user__username")
+    context = _frame(request, "Members") | {"form": form, "memberships": everybody, "roles": Role.choices}
+    return render(request, "people/members.html", context, status=_status(form))
+
+
+@require_POST
+@workspace_page(write_role=Role.ADMIN)
+def member_change(request: HttpRequest, username: str) -> HttpResponse:
+    """Change the role, or remove the person when the form's button says so."""
+    membership = members.find_member(request.workspace, username)
+    try:
+        if "remove" in request.POST:
+            members.remove_member(membership, actor=request.user)
+        else:
+            members.change_role(membership, request.POST.get("role", ""), actor=request.user)
+    except SlipwayError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+    return redirect("members", workspace=request.workspace.slug)
+
+
+def _status(form: Form) -> int:
+    return 422 if form.is_bound and form.errors else 200
+
+
+def _frame(request: HttpRequest, current: str) -> dict[str, Any]:
+    """The tabs that the settings pages share."""
+    slug = request.workspace.slug
+    base = f"/w/{slug}/settings/"
+    items = [("General", base), ("Members", f"{base}members/"), ("Tokens", f"{base}tokens/")]
+    return {"tabs": [{"label": label, "url": url, "current": label == current} for label, url in items]}

@@ -1,0 +1,69 @@
+"""Workspaces and roles."""
+
+import pytest
+
+from studio.accounts.models import Membership, Workspace
+
+pytestmark = pytest.mark.django_db
+MEMBERS = "/w/vision/settings/members/"
+
+
+def role_of(person):
+    return Membership.objects.get(user=person, workspace__slug="vision").role
+
+
+def test_an_admin_adds_somebody(sign_in, alice, mallory):
+    sign_in(alice).post(MEMBERS, {"username": "mallory", "role": "viewer"})
+    assert role_of(mallory) == "viewer"
+
+
+def test_an_unknown_name_is_said_beside_the_field(sign_in, alice):
+    page = sign_in(alice).post(MEMBERS, {"username": "nobody", "role": "viewer"})
+    assert page.status_code == 422
+    assert "Nobody is called" in page.content.decode()
+
+
+def test_a_contributor_cannot_change_roles(sign_in, bob, carol):
+    assert sign_in(bob).post(f"{MEMBERS}carol/", {"role": "admin"}).status_code == 403
+    assert role_of(carol) == "viewer"
+
+
+def test_an_admin_changes_a_role(sign_in, alice, carol):
+    sign_in(alice).post(f"{MEMBERS}carol/", {"role": "contributor"})
+    assert role_of(carol) == "contributor"
+
+
+def test_the_last_admin_stays(sign_in, alice):
+    sign_in(alice).post(f"{MEMBERS}alice/", {"remove": "yes"})
+    sign_in(alice).post(f"{MEMBERS}alice/", {"role": "viewer"})
+    assert role_of(alice) == "admin"
+
+
+def test_a_removed_member_sees_nothing_any_more(sign_in, alice, carol):
+    browser = sign_in(carol)
+    assert browser.get(MEMBERS).status_code == 200
+    sign_in(alice).post(f"{MEMBERS}carol/", {"remove": "yes"})
+    assert browser.get(MEMBERS).status_code == 404
+
+
+def test_whoever_makes_a_workspace_is_its_admin(sign_in, mallory):
+    sign_in(mallory).post("/workspaces/new/", {"name": "Speech", "slug": "speech"})
+    assert Workspace.objects.get(slug="speech").role_of(mallory) == "admin"
+
+
+def test_a_taken_workspace_name_is_refused(sign_in, mallory, workspace):
+    page = sign_in(mallory).post("/workspaces/new/", {"name": "Vision", "slug": "vision"})
+    assert page.status_code == 422
+    assert workspace.role_of(mallory) is None
+
+
+def test_rest_manages_members_too(api, alice, mallory):
+    client = api(alice)
+    assert (
+        client.post("/api/v1/workspaces/vision/members", {"username": "mallory", "role": "viewer"}).status_code == 201
+    )
+    assert (
+        client.patch("/api/v1/workspaces/vision/members/mallory", {"role": "contributor"}).data["role"] == "contributor"
+    )
+    assert client.delete("/api/v1/workspaces/vision/members/mallory").status_code == 204
+    assert [row["username"] for row in client.get("/api/v1/workspaces/vision/members").data["results"]] == ["alice"]

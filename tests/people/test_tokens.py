@@ -1,0 +1,102 @@
+"""Tokens: shown once, hashed, expiring, bound to a workspace and to reading or writing."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from studio.accounts.models import ApiToken
+from studio.activity.models import Event
+from studio.core.errors import BadInput, Forbidden
+from studio.people.tokens import make_token
+
+pytestmark = pytest.mark.django_db
+
+
+def bearer(secret):
+    return {"HTTP_AUTHORIZATION": f"Bearer {secret}"}
+
+
+def test_the_secret_is_never_stored(bob, workspace):
+    token, secret = make_token(bob, workspace, name="nightly")
+    assert secret.startswith("slw_")
+    assert secret not in {str(value) for value in ApiToken.objects.filter(pk=token.pk).values().get().values()}
+
+
+def test_a_token_signs_its_owner_in(client, bob, workspace):
+    _, secret = make_token(bob, workspace, name="nightly")
+    assert client.get("/api/v1/me", **bearer(secret)).json()["username"] == "bob"
+
+
+def test_an_expired_token_is_refused_and_says_so(client, bob, workspace):
+    token, secret = make_token(bob, workspace, name="nightly")
+    ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    answer = client.get("/api/v1/me", **bearer(secret))
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0]["code"] == "token_expired"
+
+
+def test_a_revoked_token_is_refused(client, bob, workspace, sign_in):
+    token, secret = make_token(bob, workspace, name="nightly")
+    sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")
+    assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
+
+
+def test_the_token_of_somebody_who_left_is_refused(client, bob, workspace):
+    _, secret = make_token(bob, workspace, name="nightly")
+    bob.is_active = False
+    bob.save()
+    assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
+
+
+def test_a_reading_token_cannot_write(api, bob):
+    answer = api(bob, access="read").post("/api/v1/workspaces/vision/tokens", {"name": "more"})
+    assert answer.status_code == 403
+
+
+def test_a_token_does_not_open_another_workspace_of_its_owner(api, bob, elsewhere):
+    elsewhere.memberships.create(user=bob, role="contributor")
+    assert api(bob, workspace=elsewhere).get("/api/v1/workspaces/vision/events").status_code == 404
+
+
+def test_a_viewer_cannot_make_a_writing_token(carol, workspace):
+    with pytest.raises(Forbidden):
+        make_token(carol, workspace, name="x", access="write")
+
+
+@pytest.mark.parametrize("days", [0, -1, 366])
+def test_an_impossible_age_is_refused(bob, workspace, days):
+    with pytest.raises(BadInput):
+        make_token(bob, workspace, name="x", days=days)
+
+
+def test_the_page_shows_a_new_secret_once(sign_in, bob):
+    browser = sign_in(bob)
+    page = browser.post("/w/vision/settings/tokens/", {"name": "ci", "access": "write", "days": "30"})
+    assert "slw_" in page.content.decode().split('id="secret">')[1][:10]
+    assert 'id="secret"' not in browser.get("/w/vision/settings/tokens/").content.decode()
+
+
+def test_nobody_sees_or_revokes_anothers_token(sign_in, bob, carol, workspace):
+    token, _ = make_token(bob, workspace, name="bobs-own")
+    assert "bobs-own" not in sign_in(carol).get("/w/vision/settings/tokens/").content.decode()
+    assert sign_in(carol).post(f"/w/vision/settings/tokens/{token.pk}/revoke/").status_code == 404
+
+
+def test_making_and_revoking_leave_events(sign_in, bob, workspace):
+    token, _ = make_token(bob, workspace, name="ci")
+    sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")
+    assert list(Event.objects.values_list("action", flat=True)) == ["token.revoked", "token.made"]
+
+
+def test_programs_sign_in_with_a_password(client, bob):
+    answer = client.post(
+        "/api/v1/sign-in", {"username": "bob", "password": "a-long-password"}, content_type="application/json"
+    )
+    assert answer.status_code == 201
+    assert client.get("/api/v1/me", **bearer(answer.json()["token"])).json()["workspaces"][0]["role"] == "contributor"
+
+
+def test_a_wrong_password_is_refused(client, bob):
+    answer = client.post("/api/v1/sign-in", {"username": "bob", "password": "guess"}, content_type="application/json")
+    assert answer.status_code == 401
