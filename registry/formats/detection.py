@@ -1,0 +1,119 @@
+"""What kind of file is this? Answered by content; the name only breaks ties."""
+
+import codecs
+import json
+import zipfile
+from pathlib import Path
+
+HEAD = 4096  # bytes that are enough to tell
+MAX_SAFETENSORS_HEADER = 100 * 1024 * 1024  # bytes, the format's own limit
+MAX_IR_VERSION = 63
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+_ZLIB_SECOND = frozenset(b"\x01\x5e\x9c\xda")
+_MAGIC = {
+    b"\x89HDF\r\n\x1a\n": "hdf5",
+    b"\x93NUMPY": "numpy",
+    b"CBM1": "catboost",
+    b"%PDF": "pdf",
+    b"\x7fELF": "program",
+}
+
+
+def format_of(path: Path) -> str:
+    """One of: empty, onnx?, pickle, compressed, torch, keras, zip, hdf5, safetensors, json, xgboost-ubj, lightgbm,
+    catboost, numpy, pdf, program, text, binary. `onnx?` has the first bytes of ONNX; only reading it tells.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        return "empty"
+    if head.startswith(b"PK\x03\x04"):
+        return _kind_of_zip(path)
+    return _by_magic(head, path.stat().st_size) or _text_or_protobuf(head, path)
+
+
+def _by_magic(head: bytes, size: int) -> str:
+    for magic, name in _MAGIC.items():
+        if head.startswith(magic):
+            return name
+    if compression_of(head):
+        return "compressed"
+    if is_pickle(head):
+        return "pickle"
+    return "safetensors" if is_safetensors(head, size) else ""
+
+
+def compression_of(head: bytes) -> str:
+    """gzip, bz2, xz, lz4, zlib, or nothing."""
+    for magic, name in _COMPRESSED.items():
+        if head.startswith(magic):
+            return name
+    zlib = len(head) > 2 and head[0] == 0x78 and head[1] in _ZLIB_SECOND
+    return "zlib" if zlib else ""
+
+
+def is_pickle(head: bytes) -> bool:
+    """Binary pickles say their protocol first; older ones begin with a global's name."""
+    binary = len(head) > 2 and head[0] == 0x80 and head[1] <= 5
+    return binary or (head.startswith((b"c", b"(")) and b"\n" in head[:200] and _looks_like_old_pickle(head))
+
+
+def _looks_like_old_pickle(head: bytes) -> bool:
+    return any(module in head[:200] for module in (b"ccopy_reg\n", b"ccopyreg\n", b"c__builtin__\n", b"csklearn"))
+
+
+def is_safetensors(head: bytes, size: int) -> bool:
+    """Eight bytes of length, then that much JSON."""
+    length = int.from_bytes(head[:8], "little")
+    return 2 <= length <= MAX_SAFETENSORS_HEADER and length <= size - 8 and head[8:9] == b"{"
+
+
+def _kind_of_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "binary"
+    if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
+        return "torch"
+    return "keras" if {"config.json", "metadata.json"} <= set(names) else "zip"
+
+
+def _text_or_protobuf(head: bytes, path: Path) -> str:
+    if is_text(head):
+        return _kind_of_text(head, path)
+    if head.startswith(b"{") and b"learner" in head[:512]:
+        return "xgboost-ubj"
+    # The first field of an ONNX file is its IR version: tag 0x08, then a small number.
+    if head[0] == 0x08 and len(head) > 2 and head[1] <= MAX_IR_VERSION:
+        return "onnx?"
+    return "binary"
+
+
+def is_text(head: bytes) -> bool:
+    """UTF-8 without control characters other than line ends and tabs."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and not any(ord(character) < 32 and character not in "\t\n\r\f" for character in text)
+
+
+def _kind_of_text(head: bytes, path: Path) -> str:
+    if head.lstrip().startswith(b"{") and _is_json(path):
+        return "json"
+    return "lightgbm" if head.startswith((b"tree\n", b"tree\r\n")) else "text"
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            json.load(file)
+    except (ValueError, RecursionError):
+        return False
+    return True
