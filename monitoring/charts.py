@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 FigureData = dict[str, Any]
 
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (f"var(--series-{number})" for number in range(1, 7))
-_CODE_COLOURS = {"400": ORANGE, "401": PURPLE, "403": PURPLE, "404": GREY, "429": GREEN, "500": RED, "503": BLUE}
+_CODE_COLOURS = {"400": ORANGE, "401": GREY, "403": GREY, "404": BLUE, "429": GREEN, "500": RED, "503": PURPLE}
 MARKERS_UP_TO = 30  # points that are drawn one by one; more of them become a line
 
 
 def throughput(series: Series) -> FigureData:
     """Answered requests per second, whatever their status."""
     figure = _figure(series, "Throughput, requests/s", "requests/s")
-    _line(figure, series, series.requests, "requests/s", BLUE, fill="tozeroy")
+    _line(figure, series, series.requests, "requests/s", BLUE)
     return _plain(figure)
 
 
@@ -58,7 +58,7 @@ def errors(series: Series) -> FigureData:
 def cpu(series: Series) -> FigureData:
     """Cores used on average."""
     figure = _figure(series, "CPU, cores", "cores")
-    _line(figure, series, series.cpu, "cores", GREEN, fill="tozeroy")
+    _line(figure, series, series.cpu, "cores", GREEN)
     return _plain(figure)
 
 
@@ -66,7 +66,7 @@ def memory(series: Series) -> FigureData:
     """Resident memory of all replicas, the highest in each step, in megabytes (1,000,000 bytes)."""
     megabytes = [value if value is None else value / 1e6 for value in series.memory]
     figure = _figure(series, "Memory, MB", "MB")
-    _line(figure, series, megabytes, "MB", PURPLE, fill="tozeroy")
+    _line(figure, series, megabytes, "MB", PURPLE)
     return _plain(figure)
 
 
@@ -94,7 +94,13 @@ def _figure(series: Series, title: str, unit: str) -> "Figure":
         title={"text": title},
         hovermode="x unified",
         margin={"l": 44, "r": 16, "t": 20, "b": 30},
-        xaxis={"type": "date", "range": [_text(series.times[0]), _text(end)], "showgrid": False},
+        xaxis={
+            "type": "date",
+            "range": [_text(series.times[0]), _text(end)],
+            "showgrid": False,
+            "tickformat": "%H:%M" if end - series.times[0] < timedelta(hours=23) else "%d %b %H:%M",
+            "hoverformat": "%d %b %H:%M:%S",
+        },
         yaxis={"title": {"text": unit}, "rangemode": "tozero", "nticks": 5},
         shapes=[_line_at(mark.at) for mark in series.marks],
         annotations=[_label_at(mark.at, mark.label) for mark in series.marks],
@@ -102,8 +108,8 @@ def _figure(series: Series, title: str, unit: str) -> "Figure":
     return figure
 
 
-def _line(figure: "Figure", series: Series, values: Values, name: str, colour: str, **style: Any) -> None:
-    """Add a line with gaps where there is no value; `style` takes `dash` and `fill`."""
+def _line(figure: "Figure", series: Series, values: Values, name: str, colour: str, *, dash: str = "solid") -> None:
+    """Add a line with gaps where there is no value."""
     few = _has_lonely(values) or sum(value is not None for value in values) <= MARKERS_UP_TO
     unit = figure.layout.yaxis.title.text
     label = "" if name == unit else f"{name}: "
@@ -113,8 +119,7 @@ def _line(figure: "Figure", series: Series, values: Values, name: str, colour: s
         name=name,
         mode="lines+markers" if few else "lines",
         marker={"size": 4},
-        line={"color": colour, "width": 1.5, "dash": style.get("dash", "solid")},
-        fill=style.get("fill", "none"),
+        line={"color": colour, "width": 1.5, "dash": dash},
         connectgaps=False,
         hovertemplate=f"{label}%{{y}} {unit}<extra></extra>",
     )

@@ -150,16 +150,13 @@ def _share_out(window: MetricWindow, origin: float, step: float, count: int, ste
 
 
 def _spans(rows: list[_Step | None], step: float) -> list[float]:
-    """Seconds to divide by: a whole step, except at the two ends of what was counted.
+    """Seconds to divide by: a whole step, but beside a gap only what was counted of it.
 
     Without this the newest step, which is not over yet, would always look like a drop.
     """
-    spans = [step] * len(rows)
-    filled = [index for index, row in enumerate(rows) if row]
-    if filled:
-        for index in {filled[0], filled[-1]}:
-            row = rows[index]
-            spans[index] = max(row.last - row.first, 1e-3) if row else step
+    spans = []
+    for before, row, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
+        spans.append(step if row is None or (before and after) else max(row.last - row.first, 1e-3))
     return spans
 
 

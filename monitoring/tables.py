@@ -4,7 +4,9 @@ import csv
 from collections.abc import Iterator
 from typing import Protocol
 
-from monitoring.series import Series
+from monitoring.series import Series, Values
+
+Row = list[str | float | None]
 
 
 class Writable(Protocol):
@@ -13,30 +15,45 @@ class Writable(Protocol):
     def write(self, text: str, /) -> object: ...
 
 
-Row = list[str | float | None]
+def columns(series: Series, chart: str | None = None) -> dict[str, Values]:
+    """Values by heading with unit, of one chart of monitoring.charts or of all."""
+    errors = {f"{code} errors/s": values for code, values in series.errors.items()}
+    megabytes = [None if value is None else value / 1e6 for value in series.memory]
+    groups: dict[str, dict[str, Values]] = {
+        "throughput": {"requests/s": series.requests},
+        "latency": {
+            "p50 ms": series.p50,
+            "p95 ms": series.p95,
+            "p99 ms": series.p99,
+            "queue p95 ms": series.queue_p95,
+        },
+        "errors": errors,
+        "cpu": {"CPU cores": series.cpu},
+        "memory": {"memory MB": megabytes},
+    }
+    if chart in groups:
+        return groups[chart]
+    return {heading: values for group in groups.values() for heading, values in group.items()}
 
 
-def columns(series: Series) -> list[str]:
-    """Headings with units, in the order of `rows`."""
-    fixed = ["time (UTC)", "requests/s", "p50 ms", "p95 ms", "p99 ms", "queue p95 ms"]
-    return [*fixed, *(f"{code} errors/s" for code in series.errors), "CPU cores", "memory MB"]
+def headings(series: Series, chart: str | None = None) -> list[str]:
+    """Headings of `rows`."""
+    return ["time (UTC)", *columns(series, chart)]
 
 
-def rows(series: Series) -> Iterator[Row]:
+def rows(series: Series, chart: str | None = None) -> Iterator[Row]:
     """One row per step; a gap is None."""
-    lists = [series.requests, series.p50, series.p95, series.p99, series.queue_p95, *series.errors.values(), series.cpu]
+    lists = list(columns(series, chart).values())
     for index, moment in enumerate(series.times):
-        memory = series.memory[index]
-        values = [_rounded(values[index]) for values in lists]
-        yield [f"{moment:%Y-%m-%d %H:%M:%S}", *values, _rounded(memory and memory / 1e6)]
+        yield [f"{moment:%Y-%m-%d %H:%M:%S}", *(_rounded(values[index]) for values in lists)]
 
 
-def write_csv(series: Series, out: Writable) -> None:
+def write_csv(series: Series, out: Writable, chart: str | None = None) -> None:
     """Write headings and rows; gaps are empty fields."""
     writer = csv.writer(out)
-    writer.writerow(columns(series))
-    writer.writerows(rows(series))
+    writer.writerow(headings(series, chart))
+    writer.writerows(rows(series, chart))
 
 
 def _rounded(value: float | None) -> float | None:
-    return value if value is None else float(f"{value:.5g}")
+    return None if value is None else float(f"{value:.5g}")

@@ -30,7 +30,7 @@ def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
         "command": first_call.command(service),
     }
     if request.GET.get("view") == "table":
-        context |= {"columns": tables.columns(series), "rows": reversed(list(tables.rows(series)))}
+        context |= {"columns": tables.headings(series), "rows": reversed(list(tables.rows(series)))}
     part = "tiles" if request.GET.get("part") == "tiles" else "panel"
     return render(request, "monitoring/service_metrics.html", context, partial=part)
 
@@ -44,12 +44,12 @@ def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
 
 @workspace_page
 def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
-    """The same numbers as a file."""
+    """The same numbers as a file: all of them, or those of one chart (`?chart=latency`)."""
     chosen = choose(request.GET.get("range"))
     series = series_for(find_service(request.user, request.workspace, name), chosen)
     headers = {"Content-Disposition": f'attachment; filename="{name}-{chosen.key}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
-    tables.write_csv(series, response)
+    tables.write_csv(series, response, request.GET.get("chart"))
     return response
 
 

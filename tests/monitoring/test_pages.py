@@ -57,7 +57,7 @@ def test_the_panel_has_four_tiles_and_five_charts(asked, carol, sign_in):
     assert re.findall(r'data-figure="(\w+)"', html) == ["throughput", "latency", "errors", "cpu", "memory"]
     assert html.count('data-refresh="5"') == 5
     assert f'data-url="{address(asked, "metrics/data/")}?range=15m"' in html
-    assert html.count("download>CSV</a>") == 6
+    assert html.count("download>CSV</a>") == 5
     assert ">25<" in html, "a quarter of the answers were 503"
 
 
@@ -108,11 +108,16 @@ def test_the_file_has_the_same_numbers_with_their_units(asked, carol, sign_in):
     assert any(row[1] and float(row[1]) > 0 for row in rows)
 
 
+def test_the_file_of_one_chart_has_only_its_numbers(asked, carol, sign_in):
+    answer = sign_in(carol).get(address(asked, "metrics/csv/"), {"chart": "latency"})
+    assert answer.content.decode().splitlines()[0] == "time (UTC),p50 ms,p95 ms,p99 ms,queue p95 ms"
+
+
 def test_home_sums_the_last_hour_over_all_services(asked, workspace, make_service, add_window, carol, sign_in):
     add_window(make_service(workspace, "digits", token="other"), ago=100, latencies=[1000] * 4)
     html = sign_in(carol).get("/w/vision/metrics/home/").content.decode()
     assert "100 requests" in html
-    assert "24 answers of 400 or more" in html
+    assert "24 with status 400 or more" in html
     assert re.findall(r"services/(\w+)/\?tab=metrics", html) == ["iris", "digits"]
 
 

@@ -47,6 +47,14 @@ def test_the_step_that_is_not_over_yet_is_no_drop(service, add_window):
     assert service_series(service, NOON, at(26), 20).requests == pytest.approx([1, 1])
 
 
+def test_a_service_that_dies_within_a_step_leaves_a_gap_and_no_slope(service, add_window):
+    for begin in (0, 5, 10, 30, 35):
+        add_window(service, at=at(begin), latencies=[1000] * 10)
+    series = service_series(service, NOON, at(40), 10)
+    assert series.requests == pytest.approx([2, 2, None, 2])
+    assert series.cpu == pytest.approx([0.5, 0.5, None, 0.5])
+
+
 def test_replicas_are_added(service, add_window):
     for replica in ("1", "2"):
         add_window(service, at=at(0), seconds=10, replica=replica, latencies=[1000] * 10, sequence=1)
