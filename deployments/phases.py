@@ -111,7 +111,7 @@ def _running(facts: Facts) -> Verdict:
     if restarts.is_permanent(found) and found.state == "failed":
         return Phase.FAILED, _explained(found)
     if restarts.is_looping(found):
-        return Phase.FAILED, _explained(found)
+        return Phase.FAILED, _explained(found) or cause_of("worker_crashed")
     return _moving(facts), _explained(found)
 
 

@@ -60,7 +60,7 @@ def deploy(  # noqa: PLR0913 - the fields of a form, all by keyword
     _check_name(name)
     recipe = _checked(workspace, actor, versions, config, deployment_config, reason)
     with transaction.atomic():
-        existing = Service.objects.in_workspace(workspace).filter(name=name).first()
+        existing = existing_service(workspace, name)
         if existing and not overwrite:
             raise NameTaken(name)
         service = existing or founding.found(workspace, actor, name, target)
@@ -73,6 +73,10 @@ def deploy(  # noqa: PLR0913 - the fields of a form, all by keyword
         activate(revision)
     service.refresh_from_db()
     return service
+
+
+def existing_service(workspace: Workspace, name: str) -> Service | None:
+    return Service.objects.in_workspace(workspace).select_related("target", "workspace").filter(name=name).first()
 
 
 def stop(service: Service, actor: User) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
     from deployments.spec import ServiceSpec
 
 State = Literal["absent", "starting", "ready", "unreachable", "stopping", "failed", "dead"]
+STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the first
 LOG_CHUNK = 64 * 1024  # bytes of log in one answer
 
 
@@ -55,6 +56,12 @@ class Observation:
     def is_live(self) -> bool:
         """A process is there, whatever it says of itself."""
         return self.state in {"starting", "ready", "unreachable", "stopping"}
+
+    @property
+    def restarts_in_a_row(self) -> int:
+        """Restarts that count; a run that was ready for `STABLE_SECONDS` wipes the slate."""
+        quiet = (self.ended_at or 0.0) - self.ready_at if self.ready_at else 0.0
+        return 0 if quiet >= STABLE_SECONDS else self.restarts
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -12,7 +12,6 @@ import msgspec
 import psutil
 
 from deployments import log_files
-from deployments.restarts import restarts_in_a_row
 from deployments.spec import ServiceSpec
 from deployments.targets.base import LOG_CHUNK, NoRoom, Observation
 from deployments.targets.local import process
@@ -126,7 +125,7 @@ class LocalDriver:
             recipe=spec.recipe,
             port=spec.port or 0,
             started_at=time.time(),
-            restarts=restarts_in_a_row(last) + 1 if crashed else 0,
+            restarts=last.restarts_in_a_row + 1 if crashed else 0,
             oom_kills=process.oom_kills(),
             failure=last.failure,
         )

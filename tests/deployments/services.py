@@ -1,0 +1,70 @@
+"""Services for tests: a target that misbehaves on order, and a clock that can be turned."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from deployments import activation, reconcile, releases
+from deployments.models import Service, Target
+from deployments.targets.fake import FakeDriver
+
+
+@dataclass
+class FakeTarget:
+    target: Target
+    driver: FakeDriver
+    ahead: timedelta = field(default_factory=timedelta)
+
+    def behave(self, behaviour: str) -> None:
+        self.target.settings = {"behaviour": behaviour}
+        self.target.save()
+
+    def now(self) -> datetime:
+        return datetime.now(tz=timezone.get_current_timezone()) + self.ahead
+
+    def wait(self, seconds: float) -> None:
+        """Turn the clock ahead for the loop and the driver alike."""
+        self.ahead += timedelta(seconds=seconds)
+
+    def visit(self, service: Service, times: int = 1, *, every: float = 1.0) -> Service:
+        """Let the loop visit the service, `every` seconds."""
+        for _ in range(times):
+            self.wait(every)
+            reconcile.reconcile(service.pk)
+        service.refresh_from_db()
+        return service
+
+
+def make_fake_target(workspace, monkeypatch) -> FakeTarget:
+    target = Target.objects.create(workspace=workspace, name="fake", driver="fake", settings={"behaviour": "good"})
+    made = FakeTarget(target, FakeDriver())
+    made.driver.clock = lambda: made.now().timestamp()
+    monkeypatch.setattr(reconcile, "driver_for", lambda name: made.driver)
+    monkeypatch.setattr("django.utils.timezone.now", made.now)
+    return made
+
+
+def deploy(workspace, actor, *versions, name: str = "iris", built: bool = True, **more) -> Service:
+    """A deployed service; `built` ends its build as a success without doing it."""
+    service = releases.deploy(workspace=workspace, actor=actor, name=name, versions=versions, **more)
+    if built:
+        end_build(service)
+    return service
+
+
+def end_build(service: Service) -> None:
+    """What the build does when it ends well."""
+    revision = service.revisions.get(number=service.last_revision)
+    now = timezone.now()
+    revision.builds.update(state="succeeded", step="bundle", progress=1, started_at=now, finished_at=now)
+    activation.activate(revision)
+    service.refresh_from_db()
+
+
+def actions(service: Service) -> list[str]:
+    """What the audit trail tells of a service, oldest first."""
+    from studio.activity.models import Event
+
+    events = Event.objects.filter(subject_type="service", subject_id=str(service.pk)).order_by("id")
+    return [event.action.removeprefix("service.") for event in events]
