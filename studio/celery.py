@@ -7,11 +7,14 @@ import os
 
 from celery import Celery
 
+from studio.heartbeat import WorkerHeartbeat
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 
 app = Celery("slipway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(WorkerHeartbeat)
 app.conf.task_routes = {
     "registry.tasks.inspect_version": {"queue": "heavy"},
     "deployments.tasks.run_build": {"queue": "heavy"},

@@ -1,0 +1,48 @@
+# Everything a person types. Needs make and Python 3.11 or newer; all else goes into .venv.
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test lint bench lock setup setup-dev clean
+
+help:
+	@echo "make run     start the studio (SLIPWAY_PORT, SLIPWAY_HOST, SLIPWAY_DATA choose where)"
+	@echo "make test    run every test this machine can run"
+	@echo "make lint    check style, types, layers, migrations and the OpenAPI document"
+	@echo "make bench   measure: scoring server against a plain FastAPI service"
+	@echo "make lock    resolve requirements*.in into requirements*.txt"
+	@echo "make clean   remove .venv and caches; the data folder stays"
+
+setup:
+	@sh ops/setup.sh
+
+setup-dev:
+	@sh ops/setup.sh dev
+
+run: setup
+	@exec $(BIN)/python manage.py up
+
+# Unit tests side by side; then, one by one, what starts whole studios, browsers and services.
+test: setup-dev
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not browser and not stack"
+	$(BIN)/python -m pytest -m "browser or stack"
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --fail-on-warn --file /dev/null
+
+bench: setup-dev
+	$(BIN)/python bench/scoring.py
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" --output-file requirements.txt requirements.in
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
+		--custom-compile-command "make lock" --output-file requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results *.egg-info

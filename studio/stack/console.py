@@ -1,0 +1,38 @@
+"""The terminal: every line of every program behind the program's name, in a colour of its own."""
+
+import sys
+
+COLOURS = {"broker": 35, "web": 36, "quick": 32, "heavy": 33, "clock": 34, "up": 1}
+WIDTH = max(map(len, COLOURS))
+LONGEST_LINE = 64 * 1024
+
+
+def say(text: str, name: str = "up") -> None:
+    """Print `text`, line by line, behind `name`. A closed terminal is no reason to stop."""
+    prefix = f"{name:<{WIDTH}} | "
+    if sys.stdout.isatty():
+        prefix = f"\x1b[{COLOURS.get(name, 37)}m{prefix}\x1b[0m"
+    try:
+        sys.stdout.write("".join(f"{prefix}{line}\n" for line in text.splitlines() if line.strip()))
+        sys.stdout.flush()
+    except OSError:
+        pass  # the terminal is gone; the programs go on
+
+
+class Lines:
+    """Cuts what a program prints into whole lines."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Print every finished line of what came so far; an endless line is cut."""
+        whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
+        if newline or len(self.rest) > LONGEST_LINE:
+            say((whole or self.rest).decode(errors="replace"), self.name)
+            self.rest = self.rest if newline else b""
+
+    def close(self) -> None:
+        if self.rest:
+            self.feed(b"\n")

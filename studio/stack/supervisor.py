@@ -1,0 +1,93 @@
+"""Keeps programs running: starts them, starts them again when they die, and stops them together.
+
+One thread and one loop: nothing is forked while another thread holds a lock.
+"""
+
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from studio.stack.console import say
+from studio.stack.programs import Program
+from studio.stack.watched import Watched
+
+TICK = 0.2  # seconds between looks at the programs
+GRACE = 8.0  # seconds to stop before it is killed
+
+
+class Supervisor:
+    """Runs `programs` until SIGINT or SIGTERM.
+
+    `on_change` gets the process ids by name whenever one changes; `on_tick` is called between looks and must
+    be quick.
+    """
+
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        environment: dict[str, str],
+        *,
+        on_change: Callable[[dict[str, int]], None] = lambda _: None,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.watched = [Watched(program, environment) for program in programs]
+        self.selector = selectors.DefaultSelector()
+        self.on_change = on_change
+        self.on_tick = on_tick
+        self.asked_to_stop = 0  # how many times
+
+    def run(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._ask_to_stop)
+        while not self.asked_to_stop:
+            self._start_due()
+            self._look()
+            self.on_tick()
+        self._stop_all()
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked_to_stop += 1
+
+    def _start_due(self) -> None:
+        due = [each for each in self.watched if each.process is None and each.due <= time.monotonic()]
+        for each in due:
+            each.start()
+            self.selector.register(each.output, selectors.EVENT_READ, each)
+        if due:
+            self._tell_pids()
+
+    def _look(self) -> None:
+        """Print what came, and bury who died."""
+        for key, _ in self.selector.select(TICK):
+            key.data.read()
+        for each in self.watched:
+            if each.ended():
+                self._bury(each)
+
+    def _bury(self, each: Watched) -> None:
+        self.selector.unregister(each.output)
+        how = each.bury()
+        if not self.asked_to_stop:
+            say(f"{each.program.name} ended ({how}), starting it again in {each.pause:.1f} s")
+        self._tell_pids()
+
+    def _tell_pids(self) -> None:
+        self.on_change({each.program.name: each.process.pid for each in self.watched if each.process})
+
+    def _stop_all(self) -> None:
+        """In stop order, politely first; a second request to stop kills at once."""
+        for order in sorted({each.program.stop_order for each in self.watched}):
+            group = [each for each in self.watched if each.program.stop_order == order]
+            for each in group:
+                each.signal(signal.SIGTERM)
+            self._await_end(group)
+
+    def _await_end(self, group: list[Watched]) -> None:
+        deadline = time.monotonic() + GRACE
+        while any(each.process for each in group):
+            if time.monotonic() > deadline or self.asked_to_stop > 1:
+                for each in group:
+                    each.signal(signal.SIGKILL)
+            self._look()

@@ -1,0 +1,75 @@
+"""One program under watch: its process, its output, and when it may be started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from studio.stack.console import Lines
+from studio.stack.lifeline import die_with_parent
+from studio.stack.programs import Program
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.3, 15.0  # seconds before a dead program is started again
+STEADY = 20.0  # a program that lived this long starts over with the first pause
+
+
+class Watched:
+    def __init__(self, program: Program, environment: dict[str, str]) -> None:
+        self.program = program
+        self.environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = -1  # descriptor of what it prints
+        self.lines = Lines(program.name)
+        self.started = 0.0
+        self.pause = FIRST_PAUSE
+        self.due = 0.0  # monotonic time from which it may be started
+
+    def start(self) -> None:
+        """Start it in a process group of its own, so that Ctrl-C reaches only the supervisor."""
+        self.output, write_end = os.pipe()
+        os.set_blocking(self.output, False)
+        self.process = subprocess.Popen(
+            self.program.command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            start_new_session=True,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
+        )
+        os.close(write_end)
+        self.started = time.monotonic()
+
+    def signal(self, number: int) -> None:
+        """To the process alone for a polite end; to its whole group when it is to be killed."""
+        if self.process is None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            if number == signal.SIGKILL:
+                os.killpg(self.process.pid, number)
+            elif self.process.poll() is None:
+                self.process.send_signal(number)
+
+    def read(self) -> None:
+        """Print what came since the last time."""
+        with suppress(BlockingIOError):
+            while data := os.read(self.output, 65536):
+                self.lines.feed(data)
+
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def bury(self) -> str:
+        """Take what an ended program left behind with it; how it ended, in words."""
+        code = self.process.returncode if self.process else 0
+        self.read()  # its last words
+        self.lines.close()
+        os.close(self.output)
+        self.signal(signal.SIGKILL)
+        lived = time.monotonic() - self.started
+        self.pause = FIRST_PAUSE if lived > STEADY else min(self.pause * 2, LONGEST_PAUSE)
+        self.due = time.monotonic() + self.pause
+        self.process = None
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
