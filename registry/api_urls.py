@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from registry.api.environments import EnvironmentViewSet
 from registry.api.models import ModelViewSet
 from registry.api.uploads import UploadViewSet
 from registry.api.versions import VersionViewSet
@@ -24,4 +25,6 @@ urlpatterns = [
     path(f"{version}/inspect", VersionViewSet.as_view({"post": "inspect"})),
     path(f"{version}/files/<path:path>", VersionViewSet.as_view({"get": "file"})),
     path(f"{version}/archive", VersionViewSet.as_view({"get": "archive"})),
+    path("environments", EnvironmentViewSet.as_view({"get": "list", "post": "create"})),
+    path("environments/<str:reference>", EnvironmentViewSet.as_view({"get": "retrieve"})),
 ]

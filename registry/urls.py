@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.views import files, models, register, samples, versions
+from registry.views import environments, files, models, register, samples, versions
 
 urlpatterns = [
     path("models/", models.model_list, name="model_list"),
@@ -16,4 +16,7 @@ urlpatterns = [
     path("models/<str:name>/<int:number>/delete/", versions.version_delete, name="version_delete"),
     path("models/<str:name>/<int:number>/files/<path:path>", files.version_file, name="version_file"),
     path("models/<str:name>/<int:number>/archive/", files.version_archive, name="version_archive"),
+    path("environments/", environments.environment_list, name="environment_list"),
+    path("environments/new/", environments.environment_new, name="environment_new"),
+    path("environments/<str:name>/<int:number>/", environments.environment_detail, name="environment_detail"),
 ]

@@ -1,0 +1,137 @@
+"""The composer's form: what people type and upload becomes what `configs.create` and `configs.check` take."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+
+from deployments import configs
+from deployments.findings import Finding
+from deployments.models.config import ConfigKind
+from deployments.sources import MAX_SCRIPT_BYTES, Content
+from registry import environments, uploads
+from registry.models import Environment, Upload
+from studio.core.errors import SlipwayError
+
+SCRIPT = '''import json
+import os
+
+import numpy as np
+
+
+def init():
+    """Called once per process, before the first request: load the model here."""
+    global model
+    folder = os.environ["AZUREML_MODEL_DIR"]
+    model = None  # for example joblib.load(os.path.join(folder, "model.pkl"))
+
+
+def run(data):
+    """Called for every request with its body as text; what it returns is sent as JSON."""
+    rows = np.array(json.loads(data)["data"])
+    return {"rows": len(rows)}
+'''
+
+
+class ConfigForm(forms.Form):
+    kind = forms.ChoiceField(
+        choices=[
+            (ConfigKind.ENTRY_SCRIPT, "Entry script: own code, any framework"),
+            (ConfigKind.NO_CODE, "No code: ONNX models only"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    name = forms.CharField(
+        max_length=120,
+        help_text="An existing name gets its next version.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    description = forms.CharField(required=False, max_length=10_000, widget=forms.TextInput())
+    entry_script = forms.CharField(
+        required=False,
+        max_length=500,
+        initial="score.py",
+        label="Entry script",
+        help_text="Path of the script that defines init() and run(), among the files.",
+        widget=forms.TextInput(attrs={"spellcheck": "false"}),
+    )
+    script = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=MAX_SCRIPT_BYTES,
+        label="Code of the entry script",
+        help_text="Leave it empty if the script is among the uploaded files.",
+        widget=forms.Textarea(
+            attrs={"rows": 24, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
+        ),
+    )
+    environment = forms.ChoiceField(required=False)
+
+    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(request.POST or None, **kwargs)
+        self.request = request
+        environments.curated(request.workspace)
+        rows = Environment.objects.in_workspace(request.workspace)
+        self.fields["environment"].choices = [
+            ("", "Choose one"),
+            *((str(row), f"{row} (Python {row.python_version})") for row in rows),
+        ]
+
+    def uploads(self) -> list[Upload]:
+        """Files that arrived before, and those that came with this request; kept, so that an error loses nothing."""
+        workspace, user = self.request.workspace, self.request.user
+        before = uploads.find_all(workspace, user, self.upload_ids())
+        sent = self.request.FILES.getlist("files")
+        return before + [uploads.receive(workspace, user, one.name, one.file, one.size) for one in sent]
+
+    def upload_ids(self) -> list[str]:
+        """What the page sent as ids, each once; what is none was not made by the page."""
+        return [one for one in dict.fromkeys(self.request.POST.getlist("uploads")) if _is_id(one)]
+
+    def facts(self, files: list[Upload]) -> dict[str, Any]:
+        """Keyword arguments of `configs.check`. Raises `BadInput` for files that a config cannot hold."""
+        data = self.cleaned_data
+        coded = data.get("kind") == ConfigKind.ENTRY_SCRIPT
+        content: dict[str, Content] = {upload.path: upload for upload in files}
+        if coded and data.get("script", "").strip():
+            content[data.get("entry_script") or "score.py"] = data["script"].replace("\r\n", "\n").encode()
+        reference = data.get("environment")
+        return {
+            "kind": data.get("kind", ""),
+            "entry_script": data.get("entry_script", ""),
+            "files": configs.gather(content, self.request.workspace),
+            "environment": environments.find(self.request.workspace, reference) if coded and reference else None,
+        }
+
+    def findings(self, files: list[Upload]) -> list[Finding]:
+        """What is right and wrong with what stands in the form now."""
+        self.is_valid()
+        try:
+            return configs.check(**self.facts(files))
+        except SlipwayError as error:
+            return [Finding("error", error.code, error.message, error.hint)]
+
+    def show(self, error: SlipwayError) -> None:
+        """The error beside the field it is about."""
+        field = error.field if error.field in self.fields else None
+        self.add_error(field, f"{error.message} {error.hint}".strip())
+
+
+class ImportForm(forms.Form):
+    """Azure's file, pasted."""
+
+    inferenceconfig = forms.CharField(
+        label="inferenceconfig.json",
+        max_length=200_000,
+        help_text="The text of the file. Keys: entryScript, environment, description.",
+        widget=forms.Textarea(attrs={"rows": 18, "class": "mono", "spellcheck": "false"}),
+    )
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""`/environments`: list, define, show."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from registry import definitions, environments
+from registry.models import Environment
+from studio.accounts.rest import InWorkspace
+from studio.core.errors import BadInput
+
+WORKSPACE = OpenApiParameter("workspace", str, "path")
+REFERENCE = OpenApiParameter("reference", str, "path", description="`name:number` or `name:latest`")
+
+
+class EnvironmentSerializer(serializers.ModelSerializer):
+    id = serializers.CharField(source="__str__", help_text="name:number")
+    version = serializers.IntegerField(source="number")
+    requirements = serializers.ListField(child=serializers.CharField())
+    state = serializers.SerializerMethodField(help_text="ready, being made, locked, or not made yet")
+    lock = serializers.CharField(help_text="empty until the first deployment resolves it")
+    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Environment
+        fields = (
+            "id",
+            "name",
+            "version",
+            "python_version",
+            "requirements",
+            "definition_hash",
+            "state",
+            "lock",
+            "created_by",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    def get_state(self, environment: Environment) -> str:
+        return environments.state_of(environment)[0]
+
+
+class DefineSerializer(serializers.Serializer):
+    """Either `requirements` or `conda`, the text of a conda file with a pip section."""
+
+    name = serializers.CharField(max_length=120)
+    python_version = serializers.CharField(max_length=16, required=False, allow_blank=True)
+    requirements = serializers.ListField(child=serializers.CharField(), required=False)
+    conda = serializers.CharField(required=False)
+
+    def definition(self) -> dict[str, Any]:
+        given = self.validated_data
+        if "conda" in given and "requirements" in given:
+            raise BadInput("Give requirements or conda, not both.", field="conda")
+        version, lines = (
+            definitions.read_text(given["conda"]) if "conda" in given else ("", given.get("requirements", []))
+        )
+        version = version or given.get("python_version") or environments.own().minor
+        return {"name": given["name"], "python_version": version, "requirements": lines}
+
+
+@extend_schema(tags=["environments"], parameters=[WORKSPACE])
+class EnvironmentViewSet(InWorkspace, GenericViewSet):
+    queryset = Environment.objects.none()
+    serializer_class = EnvironmentSerializer
+    filter_backends = []
+
+    def list(self, request: Request, **_: Any) -> Response:
+        """All versions of all environments, by name."""
+        environments.curated(self.workspace)
+        rows = Environment.objects.in_workspace(self.workspace).select_related("created_by")
+        return self.get_paginated_response(EnvironmentSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(request=DefineSerializer, responses={201: EnvironmentSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        """Define the next version; the newest one comes back when it is defined the same already."""
+        form = DefineSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = environments.define(workspace=self.workspace, actor=request.user, **form.definition())
+        return Response(EnvironmentSerializer(found).data, status=201)
+
+    @extend_schema(parameters=[REFERENCE])
+    def retrieve(self, request: Request, reference: str, **_: Any) -> Response:
+        return Response(EnvironmentSerializer(environments.find(self.workspace, reference)).data)

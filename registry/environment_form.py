@@ -1,0 +1,44 @@
+"""The form that defines an environment: a name, a Python version, and requirements or conda's YAML."""
+
+from typing import Any
+
+from django import forms
+
+from registry import definitions
+from registry.interpreters import Interpreter
+
+EXAMPLE = "scikit-learn==1.7.*\npandas>=2"
+
+
+class EnvironmentForm(forms.Form):
+    name = forms.CharField(
+        max_length=120,
+        help_text="An existing name gets its next version.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    python_version = forms.CharField(
+        max_length=16,
+        label="Python version",
+        widget=forms.TextInput(attrs={"list": "python-versions", "autocomplete": "off"}),
+    )
+    requirements = forms.CharField(
+        required=False,
+        help_text="One pip requirement a line, or the text of a conda file (Python version and pip section). "
+        "What the scoring server needs is added by itself.",
+        widget=forms.Textarea(attrs={"rows": 14, "class": "mono", "spellcheck": "false", "placeholder": EXAMPLE}),
+    )
+
+    def __init__(self, *args: Any, installed: list[Interpreter], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.installed = installed
+        versions = ", ".join(interpreter.version for interpreter in installed)
+        self.fields["python_version"].help_text = f"Installed on this machine: {versions}."
+
+    def facts(self) -> dict[str, Any]:
+        """Keyword arguments of `environments.define`; a conda file's own Python version wins. Raises `BadInput`."""
+        version, lines = definitions.read_text(self.cleaned_data["requirements"])
+        return {
+            "name": self.cleaned_data["name"],
+            "python_version": version or self.cleaned_data["python_version"],
+            "requirements": lines,
+        }

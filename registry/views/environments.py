@@ -1,0 +1,111 @@
+"""Pages of environments: list, define, look at."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from registry import environments, interpreters
+from registry.environment_form import EnvironmentForm
+from registry.environment_paths import environment_log_path
+from registry.locks import packages_of, read_tail
+from registry.models import Environment
+from studio.accounts.access import workspace_page
+from studio.accounts.models import Role
+from studio.activity.models import Event
+from studio.core.errors import SlipwayError
+from studio.core.pages import render
+from studio.core.templatetags.slipway import ago
+
+PAGE = 25
+TABS = {"overview": "Overview", "packages": "Packages", "log": "Build log", "activity": "Activity"}
+
+
+@workspace_page
+def environment_list(request: HttpRequest) -> HttpResponse:
+    """The newest version of every environment."""
+    environments.curated(request.workspace)
+    rows = Environment.objects.in_workspace(request.workspace)
+    newest = rows.filter(name=OuterRef("name")).order_by("-number").values("number")[:1]
+    shown = rows.filter(number=Subquery(newest)).annotate(users=Count("inferenceconfig")).select_related("created_by")
+    page = Paginator(shown.order_by("name"), PAGE).get_page(request.GET.get("page"))
+    states = [(environment, *environments.state_of(environment)) for environment in page]
+    return render(request, "registry/environment_list.html", {"page": page, "states": states})
+
+
+@workspace_page(role=Role.CONTRIBUTOR)
+def environment_new(request: HttpRequest) -> HttpResponse:
+    """Define a new version; `?from=name:2` starts from an existing one."""
+    form = EnvironmentForm(request.POST or None, initial=_start(request), installed=interpreters.installed())
+    if request.method == "POST" and form.is_valid():
+        try:
+            environment = environments.define(workspace=request.workspace, actor=request.user, **form.facts())
+        except SlipwayError as error:
+            form.add_error(error.field if error.field in form.fields else None, f"{error.message} {error.hint}".strip())
+        else:
+            messages.success(request, f"{environment} is defined. The first deployment that needs it makes it.")
+            return redirect(
+                "environment_detail",
+                workspace=request.workspace.slug,
+                name=environment.name,
+                number=environment.number,
+            )
+    return render(request, "registry/environment_new.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@workspace_page
+def environment_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    environment = environments.find(request.workspace, f"{name}:{number}")
+    state, tone = environments.state_of(environment)
+    tab = request.GET["tab"] if request.GET.get("tab") in TABS else "overview"
+    context = {
+        "environment": environment,
+        "state": state,
+        "tone": tone,
+        "tab": tab,
+        "tabs": [{"url": f"?tab={key}", "label": label, "current": key == tab} for key, label in TABS.items()],
+        "is_curated": environment.definition_hash == environments.CURATED_HASH,
+        **_panel(environment, tab),
+    }
+    return render(request, "registry/environment_detail.html", context, partial="log" if tab == "log" else "state")
+
+
+def _panel(environment: Environment, tab: str) -> dict[str, Any]:
+    """What the chosen tab needs, and no more."""
+    if tab == "packages":
+        return {"packages": packages_of(environment.lock)}
+    if tab == "log":
+        return {"log": read_tail(environment_log_path(environment.definition_hash))}
+    if tab == "activity":
+        events = Event.objects.in_workspace(environment.workspace)
+        return {"events": events.filter(subject_type="environment", subject_id=str(environment.pk))[:100]}
+    configs = environment.inferenceconfig_set.annotate(revision_count=Count("revisions")).order_by("name", "-number")
+    others = Environment.objects.in_workspace(environment.workspace).filter(name=environment.name)
+    return {
+        "configs": configs[:100],
+        "others": others.exclude(pk=environment.pk)[:50],
+        "requirements": "\n".join(environment.requirements),
+        "facts": _facts(environment),
+    }
+
+
+def _facts(environment: Environment) -> dict[str, Any]:
+    return {
+        "Python": environment.python_version,
+        "Packages": len(packages_of(environment.lock)) or None,
+        "Hash": environment.definition_hash[:12],
+        "Defined by": environment.created_by or "Slipway",
+        "Defined": ago(environment.created_at),
+    }
+
+
+def _start(request: HttpRequest) -> dict[str, str]:
+    initial = {"python_version": interpreters.own().minor, "name": request.GET.get("name", "")}
+    if reference := request.GET.get("from"):
+        source = environments.find(request.workspace, reference)
+        initial |= {"name": source.name, "python_version": source.python_version}
+        initial["requirements"] = "\n".join(source.requirements)
+    return initial
