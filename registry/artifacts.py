@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 
 from django.conf import settings
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import transaction
 from django.utils import timezone
 
@@ -201,9 +201,5 @@ def store_of_files() -> Storage:
 
 
 def is_local(storage: Storage) -> bool:
-    """Storages without paths raise for `path`; that is Django's own way to tell."""
-    try:
-        storage.path("")
-    except NotImplementedError:
-        return False
-    return True
+    """Are its files ordinary ones that can be linked?"""
+    return isinstance(storage, FileSystemStorage)

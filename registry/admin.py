@@ -1,0 +1,58 @@
+"""The registry's rows for administrators: to look at, not to change (versions never change)."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from registry.models import Artifact, Environment, Inspection, Model, ModelVersion, Upload
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Model)
+class ModelAdmin(ReadOnlyAdmin):
+    list_display = ("name", "workspace", "last_number", "updated_at")
+    list_filter = ("workspace",)
+    search_fields = ("name",)
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "workspace", "state", "framework", "size", "created_at")
+    list_filter = ("workspace", "state", "framework")
+    search_fields = ("name",)
+
+
+@admin.register(Inspection)
+class InspectionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "attempt", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("version",)
+
+
+@admin.register(Artifact)
+class ArtifactAdmin(ReadOnlyAdmin):
+    list_display = ("digest", "size", "created_at", "touched_at")
+    search_fields = ("digest",)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    list_display = ("path", "workspace", "user", "size", "received", "touched_at")
+    list_filter = ("workspace",)
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "workspace", "python_version", "created_at")
+    list_filter = ("workspace",)
