@@ -58,11 +58,17 @@ def visit(service: Service, driver: Driver, now: datetime) -> Visit:
 def _observed(service: Service, driver: Driver, wanted: Revision | None, now: datetime) -> Notes:
     before = Notes.of(service)
     try:
-        found = driver.observe(service.pk)
+        found = _of_now(driver.observe(service.pk), service)
     except Exception as error:
         return _away(before, error, service)
     since = None if found.state == "ready" else before.unready_since or _just_lost(service, before, wanted, now)
     return replace(before, observation=found, obstacle=None, unready_since=since)
+
+
+def _of_now(found: Observation, service: Service) -> Observation:
+    """How a process ended before somebody changed what is wanted says nothing about what comes next."""
+    changed = service.observed_generation != service.generation
+    return Observation("absent") if changed and found.state in {"failed", "dead"} else found
 
 
 def _just_lost(service: Service, before: Notes, wanted: Revision | None, now: datetime) -> float | None:
@@ -120,7 +126,7 @@ def _was_never_activated(newest: Revision | None, wanted: Revision | None) -> bo
 
 def _run(service: Service, driver: Driver, wanted: Revision, found: Observation, now: datetime) -> float:
     pause: float | None = 0.0
-    if found.revision == wanted.number and service.observed_generation == service.generation:
+    if found.revision == wanted.number:
         pause = restarts.seconds_to_next_start(found, now.timestamp())
     if pause == 0.0:
         driver.apply(spec_for(service, wanted))
