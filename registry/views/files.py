@@ -12,7 +12,7 @@ from studio.accounts.access import workspace_page
 @require_safe
 def version_file(request: HttpRequest, name: str, number: int, path: str) -> HttpResponseBase:
     version = registration.find_version(request.workspace, f"{name}:{number}")
-    return downloads.file_response(version, path)
+    return downloads.file_response(request, downloads.find_file(version, path))
 
 
 @workspace_page
