@@ -33,7 +33,8 @@ def file_response(request: HttpRequest, file: VersionFile) -> HttpResponseBase:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{artifact.size}"})
     span = part or range(artifact.size)
     response = _attachment(_pieces(artifact, span), file.path.rsplit("/", 1)[-1], "application/octet-stream")
-    response.headers |= {"Content-Length": str(len(span)), "Accept-Ranges": "bytes", "ETag": tag}
+    for name, value in {"Content-Length": str(len(span)), "Accept-Ranges": "bytes", "ETag": tag}.items():
+        response.headers[name] = value
     if part is not None:
         response.status_code = 206
         response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{artifact.size}"
