@@ -46,14 +46,21 @@ class Job:
 class Runner(threading.Thread):
     """Takes jobs until it is retired, which happens when a run of it exceeds the scoring timeout."""
 
-    def __init__(self, jobs: "SimpleQueue[Job | None]", done: Callable[["Runner", Job, Any], None]) -> None:
+    def __init__(
+        self,
+        jobs: "SimpleQueue[Job | None]",
+        done: Callable[["Runner", Job, Any], None],
+        prepare: Callable[[], None],
+    ) -> None:
         super().__init__(name="runner", daemon=True)
+        self._prepare = prepare
         self._jobs = jobs
         self._done = done
         self.current: Job | None = None
         self.retired = False
 
     def run(self) -> None:
+        self._prepare()
         while not self.retired:
             job = self._jobs.get()
             if job is None:
@@ -85,6 +92,7 @@ class Admission:
         wait: float,
         timeout: float,
         on_stuck: Callable[[], None],
+        prepare_thread: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._limit = limit
@@ -92,6 +100,7 @@ class Admission:
         self._timeout = int(timeout * 1e9)
         self._timeout_seconds = timeout
         self._on_stuck = on_stuck
+        self._prepare_thread = prepare_thread
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: deque[Job] = deque()
         self._stuck = 0
@@ -135,7 +144,7 @@ class Admission:
             self._on_stuck()
 
     def _add_runner(self) -> None:
-        runner = Runner(self._jobs, self._finished_in_thread)
+        runner = Runner(self._jobs, self._finished_in_thread, self._prepare_thread)
         self._runners.append(runner)
         runner.start()
 
@@ -163,24 +172,28 @@ class Admission:
 
 
 class Pace:
-    """Whether an engine is quick enough to run on the loop, from a moving average of its runs."""
+    """Whether an engine is quick enough to run on the loop, from a moving average of its runs.
+
+    On the loop a run holds up everything else, so trust is earned by many quick runs and lost by a slow one.
+    """
 
     QUICK = 2_000_000  # nanoseconds: below this runs go inline
-    SLOW = 4_000_000
-    ENOUGH = 20  # runs seen before trusting the average
+    SLOW = 20_000_000  # a single run this long on the loop ends the trust
+    ENOUGH = 100  # quick runs before a thread is thought unnecessary; ten times as many after every disappointment
 
     def __init__(self, seconds: float | None) -> None:
         self.inline = seconds is not None and seconds * 1e9 < self.QUICK
         self._average = seconds * 1e9 if seconds is not None else 0.0
         self._seen = 0
+        self._needed = self.ENOUGH
 
     def note(self, ran: int) -> None:
         """A run took so many nanoseconds."""
-        self._seen += 1
-        average = self._average
-        self._average = average = average + 0.05 * (ran - average) if self._seen > 1 else float(ran)
+        self._average += 0.05 * (ran - self._average)
         if self.inline:
-            if average > self.SLOW:
-                self.inline, self._seen = False, 1
-        elif average < self.QUICK and self._seen > self.ENOUGH:
-            self.inline = True
+            if ran > self.SLOW or self._average > 2 * self.QUICK:
+                self.inline, self._seen = False, 0
+                self._needed *= 10
+        else:
+            self._seen = self._seen + 1 if ran < self.SLOW else 0
+            self.inline = self._seen >= self._needed and self._average < self.QUICK

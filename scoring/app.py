@@ -13,7 +13,7 @@ import orjson
 from scoring.admission import Admission, Job
 from scoring.auth import Keys
 from scoring.contract import RunSettings
-from scoring.engine import Engine
+from scoring.engine import Engine, Served
 from scoring.errors import ScoringError, bad_input
 from scoring.log import log
 from scoring.metadata import Plain, plain_routes
@@ -49,6 +49,7 @@ class App:
             wait=run.queue_wait_seconds,
             timeout=run.scoring_timeout_seconds,
             on_stuck=give_up,
+            prepare_thread=engine.prepare_thread,
         )
 
     # -- what a connection calls
@@ -110,11 +111,11 @@ class App:
     def _score(self, request: Request, route: Route) -> bytes | None:
         served = route.served
         ids = self._identify(request)
-        work = partial(route.work, self._body(request), request.headers)
+        work = partial(route.work, self._body(request, served), request.headers)
         if served.pace.inline and len(request.body) <= INLINE_BYTES:
             return self._score_now(request, route, work, ids)
         deliver = partial(self._deliver, request, route, ids)
-        self._admission.submit(Job(work, deliver, lambda: request.connection.gone, request.arrived))
+        self._admission.submit(Job(work, deliver, lambda: request.connection.left, request.arrived))
         self._counters.cells[WAITING] = self._admission.waiting
         return None
 
@@ -154,11 +155,14 @@ class App:
         body = error_body(error, route.v2)
         return self._replies.reply(error.status, body, headers + header_lines(error.headers))
 
-    def _body(self, request: Request) -> bytes:
-        """The body, or for GET the parameters as a JSON object."""
+    def _body(self, request: Request, served: Served) -> bytes:
+        """The body; for GET the parameters as a JSON object: text for a script, JSON values for a model."""
         if request.method != b"GET":
             return request.body
-        return orjson.dumps(dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)))
+        given = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True))
+        if served.infer is None:
+            return orjson.dumps(given)
+        return b"{%b}" % b",".join(orjson.dumps(name) + b":" + value.encode() for name, value in given.items())
 
     def _identify(self, request: Request) -> bytes:
         """The id headers of an answer; 431 for ids that nobody wants in a log."""

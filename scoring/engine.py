@@ -30,11 +30,19 @@ class Served:
 class Engine:
     """All that this process serves. `seconds` is the longest calibrated run, None when that is unknown."""
 
-    def __init__(self, served: list[Served], default: Served, seconds: float | None, runners: int) -> None:
+    def __init__(
+        self,
+        served: list[Served],
+        default: Served,
+        seconds: float | None,
+        runners: int,
+        prepare_thread: Callable[[], None] = lambda: None,
+    ) -> None:
         self.served = served
         self.default = default
         self.seconds = seconds
         self.runners = runners
+        self.prepare_thread = prepare_thread  # called first in every thread that runs models
 
     def find(self, name: str, version: str | None = None) -> Served:
         """A model by name, the highest version where none is given; 404 when it is not served."""
@@ -79,7 +87,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
         if len(served) == 1
         else Served(replica.bundle.models[0], _which_model(served), None, {}, Pace(slowest))
     )
-    return Engine(served, default, slowest if known else None, threads)
+    return Engine(served, default, slowest if known else None, threads, session.refuse_overflow)
 
 
 def _entry_script(replica: Replica) -> Engine:

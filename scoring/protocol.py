@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_chunks", "_handler", "_header_bytes", "_headers", "_paused", "_request", "_size", "_transport",
-        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "parser", "started",
+        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "started",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
@@ -80,7 +80,8 @@ class Connection(asyncio.Protocol):
         self._paused = False  # the client does not read
         self.busy = False  # an answer is being made elsewhere
         self.closing = False  # no further request is read
-        self.gone = False
+        self.gone = False  # nothing can be sent any more
+        self.left = False  # nothing more will come
         self.started = 0.0  # when the unfinished request began; 0 between requests
         self.heard = monotonic()
         self.arrived = 0
@@ -93,7 +94,7 @@ class Connection(asyncio.Protocol):
         self._handler.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = self.closing = True
+        self.gone = self.left = self.closing = True
         self._waiting.clear()
         self._handler.closed(self)
 
@@ -107,7 +108,11 @@ class Connection(asyncio.Protocol):
         self._proceed()
 
     def eof_received(self) -> bool:
-        """A client may close its sending side and still wait for answers."""
+        """A client may close its sending side and still wait for what is being answered.
+
+        It may also have gone for good, which looks the same: what has not yet begun to run will not.
+        """
+        self.left = True
         if self.busy or self._waiting:
             self.closing = True
             return True

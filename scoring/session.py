@@ -117,8 +117,13 @@ class _Output:
 
 def load_models(folder: Path, bundled: list[BundledModel], threads: int) -> list[OnnxModel]:
     """Load every model of a bundle; StartFailure(model_invalid) names the one that cannot be."""
-    np.seterr(over="raise")  # a number too large for the model's type is an error of the request, not infinity
+    refuse_overflow()
     return [OnnxModel(model, onnx_file(folder, model), threads) for model in bundled]
+
+
+def refuse_overflow() -> None:
+    """In this thread a number too large for the model's type is an error of the request, not infinity."""
+    np.seterr(over="raise")
 
 
 def _session(bundled: BundledModel, path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -27,6 +27,7 @@ from scoring.status import StatusFile
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, create
 
 START_FAILED = 3
+START_TRIES = 3
 STOP_SECONDS = 9.5
 HEAVY_SECONDS = 0.0005  # above this a run costs more than HTTP: one process with threads shares the weights
 
@@ -48,7 +49,7 @@ class Supervisor:
         self._due: dict[int, float] = {}  # slot: when its next process may start
         self._wanted = replica.most_processes if replica.at_once else 1
         self._threads = max(1, len(replica.cores) // self._wanted) if replica.at_once else len(replica.cores)
-        self._restarts = Restarts(4 + replica.most_processes)
+        self._restarts = Restarts(START_TRIES)
         self._stopping = False
         self._ready = False
         self._began = time.monotonic()
@@ -112,6 +113,7 @@ class Supervisor:
         ready = [child for child in self._children.values() if child.ready]
         if not self._ready and len(ready) == self._wanted:
             self._ready = True
+            self._restarts = Restarts(START_TRIES + self._wanted)
             self._status.move("ready")
             log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {self._wanted} processes")
 

@@ -1,0 +1,264 @@
+"""HTTP as clients really speak it: keep-alive, pipelines, chunks, and all the ways to be rude."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.scoring.conftest import SECOND_KEY, double_model, read_answers, request_bytes
+
+GOOD = json.dumps({"data": [[1, 2, 3, 4]]}).encode()
+ANSWER = {"data": [[2.0, 4.0, 6.0, 8.0]]}
+
+
+@pytest.fixture(scope="module")
+def server(shared_replica):
+    return shared_replica.with_models(double=double_model).start(max_body_bytes=1_000_000, processes=2)
+
+
+@pytest.fixture
+def connection(server):
+    with server.connect() as opened:
+        yield opened
+
+
+def row(first):
+    return json.dumps({"data": [[first, 0, 0, 0]]}).encode()
+
+
+def is_closed(connection) -> bool:
+    """The server has closed its side (what it still sent is thrown away)."""
+    with contextlib.suppress(ConnectionResetError):
+        while connection.recv(65536):
+            pass
+    return True
+
+
+def test_one_connection_carries_many_requests(connection):
+    for number in range(20):
+        connection.sendall(request_bytes(row(number)))
+        [(status, _, body)] = read_answers(connection)
+        assert (status, json.loads(body)["data"][0][0]) == (200, 2.0 * number)
+
+
+def test_pipelined_requests_are_answered_in_order(connection):
+    connection.sendall(b"".join(request_bytes(row(number)) for number in range(100)))
+    answers = read_answers(connection, 100)
+    assert [json.loads(body)["data"][0][0] for _, _, body in answers] == [2.0 * number for number in range(100)]
+
+
+def test_a_request_may_arrive_byte_by_byte(connection):
+    for byte in request_bytes(GOOD):
+        connection.sendall(bytes([byte]))
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
+def test_a_chunked_body_is_put_together(connection):
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (GOOD[:5], GOOD[5:6], GOOD[6:])) + b"0\r\n\r\n"
+    connection.sendall(request_bytes(b"", "/score", "Transfer-Encoding: chunked") + chunks)
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
+def test_a_chunked_body_beyond_the_limit_is_refused(connection):
+    head = request_bytes(b"", "/score", "Transfer-Encoding: chunked")
+    part = b"%x\r\n%b\r\n" % (100_000, b" " * 100_000)
+    connection.sendall(head + part * 11)
+    assert read_answers(connection)[0][0] == 413
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(connection):
+    head = request_bytes(b"", "/score", "Expect: 100-continue", f"Content-Length: {len(GOOD)}")
+    connection.sendall(head)
+    assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(GOOD)
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
+def test_a_client_that_asks_first_is_refused_before_it_sends(connection):
+    connection.sendall(request_bytes(b"", "/score", "Expect: 100-continue", "Content-Length: 2000000"))
+    status, headers, _ = read_answers(connection)[0]
+    assert (status, headers["connection"]) == (413, "close")
+
+
+def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(connection):
+    connection.sendall(request_bytes(b"", "/score", "Content-Length: 900000", key="wrong"))
+    assert read_answers(connection)[0][0] == 401
+
+
+def test_a_huge_body_is_refused_and_the_refusal_can_be_read(connection):
+    connection.sendall(request_bytes(b"", "/score", "Content-Length: 50000000"))
+    with contextlib.suppress(OSError):
+        for _ in range(50):
+            connection.sendall(b" " * 100_000)
+    assert read_answers(connection)[0][0] == 413
+
+
+def test_headers_may_not_grow_without_end(connection):
+    with contextlib.suppress(OSError):
+        connection.sendall(request_bytes(GOOD, "/score", f"X-Long: {'a' * 70_000}"))
+    assert read_answers(connection)[0][0] == 431
+
+
+def test_an_endless_address_is_refused(connection):
+    with contextlib.suppress(OSError):
+        connection.sendall(b"GET /" + b"a" * 200_000)
+    assert read_answers(connection)[0][0] == 431
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GARBAGE / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nNo colon\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nContent-Length: -3\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_and_closed(server, connection, sent):
+    connection.sendall(sent)
+    status, _, body = read_answers(connection)[0]
+    assert (status, json.loads(body)["code"]) == (400, "bad_http")
+    assert is_closed(connection)
+    assert server.score(GOOD).status_code == 200
+
+
+def test_health_needs_no_key_and_the_rest_does(server):
+    stranger = {"Authorization": ""}
+    assert server.client.get("/", headers=stranger).text == "Healthy"
+    assert server.client.get("/v2/health/live", headers=stranger).json() == {"live": True}
+    assert server.client.get("/v2/health/ready", headers=stranger).json() == {"ready": True}
+    for path in ("/score", "/swagger.json", "/metrics", "/v2", "/v2/models/double"):
+        answer = server.client.get(path, headers=stranger)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scoring"')
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", "Basic Zmlyc3Qta2V5", "first-key", "Bearer é"])
+def test_a_wrong_key_is_refused(server, header):
+    answer = server.score(GOOD, headers={"Authorization": header.encode("latin-1")})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_both_keys_open_the_service(server):
+    assert server.score(GOOD, headers={"Authorization": f"Bearer {SECOND_KEY}"}).json() == ANSWER
+
+
+def test_methods_and_addresses_that_do_not_exist(server):
+    assert server.client.delete("/score").status_code == 405
+    assert server.client.put("/").headers["allow"] == "GET, HEAD"
+    answer = server.client.get("/nowhere")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert server.client.get("/v2/nowhere").json()["error"]
+    options = server.client.options("/score")
+    assert (options.status_code, options.headers["allow"]) == (200, "GET, POST")
+
+
+def test_head_tells_the_length_without_the_body(server):
+    answer = server.client.head("/")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "7", b"")
+
+
+def test_request_ids_are_made_and_echoed(server):
+    own = server.score(GOOD)
+    assert len(own.headers["x-request-id"]) == 36
+    assert own.headers["x-request-id"] != server.score(GOOD).headers["x-request-id"]
+    sent = {"x-request-id": "mine", "x-ms-client-request-id": "client"}
+    headers = server.score(GOOD, headers=sent).headers
+    assert (headers["x-request-id"], headers["x-ms-request-id"]) == ("mine", "mine")
+    assert headers["x-ms-client-request-id"] == "client"
+    assert headers["x-ms-run-function-failed"] == "False"
+    assert float(headers["x-ms-run-fn-exec-ms"]) > 0
+    assert server.score(GOOD, headers={"x-ms-client-request-id": "a" * 101}).status_code == 431
+
+
+def test_the_client_may_ask_to_close(server, connection):
+    connection.sendall(request_bytes(GOOD, "/score", "Connection: close"))
+    status, headers, _ = read_answers(connection)[0]
+    assert (status, headers["connection"]) == (200, "close")
+    assert is_closed(connection)
+
+
+def test_old_clients_are_closed_unless_they_ask_to_stay(server):
+    old = request_bytes(GOOD).replace(b"HTTP/1.1", b"HTTP/1.0")
+    with server.connect() as connection:
+        connection.sendall(old)
+        assert read_answers(connection)[0][1]["connection"] == "close"
+        assert is_closed(connection)
+    with server.connect() as connection:
+        staying = old.replace(b"Host: test", b"Host: test\r\nConnection: keep-alive")
+        for _ in range(2):
+            connection.sendall(staying)
+            assert read_answers(connection)[0][1]["connection"] == "keep-alive"
+
+
+def test_a_client_that_closes_its_side_still_gets_its_answer(connection):
+    connection.sendall(request_bytes(GOOD))
+    connection.shutdown(socket.SHUT_WR)
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
+def test_an_upgrade_is_not_followed(server, connection):
+    upgrade = ("Upgrade: h2c", "Connection: Upgrade")
+    connection.sendall(request_bytes(b"", "/", *upgrade, method="GET"))
+    assert read_answers(connection)[0][2] == b"Healthy"
+    assert is_closed(connection)
+    with server.connect() as second:
+        second.sendall(request_bytes(GOOD, "/score", *upgrade))
+        assert read_answers(second)[0][0] == 400
+
+
+def test_clients_that_vanish_do_not_disturb_others(server):
+    answers, stop = [], threading.Event()
+
+    def keep_asking():
+        with server.connect() as connection:
+            while not stop.is_set():
+                connection.sendall(request_bytes(GOOD))
+                answers.append(json.loads(read_answers(connection)[0][2]))
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    for cut in range(150):
+        with server.connect() as rude:
+            whole = request_bytes(GOOD)
+            rude.sendall(whole[: cut * len(whole) // 150])
+            if cut % 2:
+                rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # closes with a reset
+    stop.set()
+    asking.join(10)
+    assert answers
+    assert all(answer == ANSWER for answer in answers)
+    assert "restarts" not in server.status()  # zero is left out
+
+
+def test_a_client_that_never_reads_is_held_back_without_harm(server):
+    with server.connect() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.settimeout(0.5)
+        many = b"".join(request_bytes(GOOD) for _ in range(200))
+        with contextlib.suppress(TimeoutError):
+            for _ in range(200):
+                greedy.sendall(many)
+        assert server.score(GOOD).json() == ANSWER
+        assert max(worker.memory_info().rss for worker in server.workers()) < 400 * 2**20
+
+
+def test_changed_keys_count_within_two_seconds(server):
+    server.write_keys("third-key")
+    third = {"Authorization": "Bearer third-key"}
+    server.until(lambda: server.score(GOOD, headers=third).status_code == 200, 3)
+    time.sleep(1.1)  # the other process looks on its own clock
+    assert {server.score(GOOD).status_code for _ in range(8)} == {401}
+    server.write_keys("first-key", SECOND_KEY)
+    server.until(lambda: all(server.score(GOOD).status_code == 200 for _ in range(8)), 3)
+
+
+def test_a_damaged_key_file_does_not_lock_the_clients_out(server):
+    (server.folder / "keys.json").write_text("{")
+    time.sleep(1.2)
+    assert server.score(GOOD).status_code == 200
+    server.write_keys("first-key", SECOND_KEY)

@@ -1,0 +1,268 @@
+"""No-code models: right answers in every form, and plain words for every wrong request."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnxruntime.datasets import get_example
+
+from tests.scoring.conftest import KINDS, double_model, kinds_model, sum_model
+
+
+def iris_model(path):
+    path.parent.mkdir(parents=True)
+    with open(get_example("logreg_iris.onnx"), "rb") as file:
+        path.write_bytes(file.read())
+
+
+@pytest.fixture(scope="module")
+def server(shared_replica):
+    models = {"double": double_model, "sum": sum_model, "kinds": kinds_model, "iris": iris_model}
+    return shared_replica.with_models(**models).start(max_body_bytes=4_000_000)
+
+
+@pytest.fixture(scope="module")
+def lone(tmp_path_factory):
+    from tests.scoring.conftest import Replica
+
+    made = Replica(tmp_path_factory.mktemp("lone") / "replica").with_models(double=double_model).start()
+    yield made
+    made.close()
+
+
+def tensor(name="x", shape=(1, 4), datatype="FP32", data=(1, 2, 3, 4)):
+    return {"name": name, "shape": list(shape), "datatype": datatype, "data": list(data)}
+
+
+def infer(server, *tensors, model="double", **more):
+    return server.score({"inputs": list(tensors), **more}, f"/v2/models/{model}/infer")
+
+
+def refusal(answer):
+    assert answer.status_code == 400, answer.text
+    return answer.json()["error"]
+
+
+def test_a_model_answers_in_the_protocol_form(server):
+    answer = infer(server, tensor(), id="seven")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "model_name": "double",
+        "model_version": "1",
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 4], "data": [2.0, 4.0, 6.0, 8.0]}],
+        "id": "seven",
+    }
+
+
+def test_nested_values_mean_the_same_as_flat_ones(server):
+    nested = tensor(shape=(2, 4), data=[[1, 2, 3, 4], [5, 6, 7, 8]])
+    flat = tensor(shape=(2, 4), data=range(1, 9))
+    assert infer(server, nested).json() == infer(server, flat).json()
+
+
+def test_answers_equal_those_of_the_runtime_itself(server):
+    session = onnxruntime.InferenceSession(get_example("logreg_iris.onnx"), providers=["CPUExecutionProvider"])
+    rows = np.random.default_rng(7).uniform(0, 8, (3, 2)).astype(np.float32)
+    labels, maps = session.run(None, {"float_input": rows})
+    sent = {"name": "float_input", "shape": [3, 2], "datatype": "FP32", "data": rows.ravel().tolist()}
+    outputs = {one["name"]: one for one in infer(server, sent, model="iris").json()["outputs"]}
+    assert outputs["label"]["data"] == labels.tolist()
+    got = np.array(outputs["probabilities"]["data"], dtype=np.float32).reshape(outputs["probabilities"]["shape"])
+    assert outputs["probabilities"]["parameters"]["keys"] == list(maps[0])
+    np.testing.assert_allclose(got, [list(row.values()) for row in maps], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [5_000, 20_000])
+def test_a_large_body_is_read_exactly(server, size):
+    values = np.random.default_rng(size).normal(size=(size, 4)).astype(np.float32)
+    sent = tensor(shape=(size, 4), data=values.astype(float).ravel().tolist())
+    answer = infer(server, sent).json()["outputs"][0]
+    assert np.array_equal(np.array(answer["data"], dtype=np.float32).reshape(size, 4), values * 2)
+
+
+KIND_VALUES = {
+    "BOOL": [True, False],
+    "FP16": [0.5, -2.0],
+    "FP32": [1.5, -0.25],
+    "FP64": [1e300, 0.1],
+    "BYTES": ["grün", ""],
+    "UINT64": [0, 2**64 - 1],
+    "INT64": [-(2**63), 2**63 - 1],
+    "INT8": [-128, 127],
+}
+
+
+def test_every_datatype_goes_in_and_comes_out_unharmed(server):
+    values = {name: KIND_VALUES.get(name, [0, 200]) for name in KINDS}
+    sent = [tensor(f"in_{name}", (2,), name, data) for name, data in values.items()]
+    outputs = infer(server, *sent, model="kinds").json()["outputs"]
+    assert {one["datatype"]: one["data"] for one in outputs} == values
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "word"),
+    [
+        ("INT8", [0, 128], "127"),
+        ("UINT8", [-1, 0], "0"),
+        ("INT32", [1.5, 1], "float"),
+        ("INT64", [2**63, 1], "9223372036854775807"),
+        ("UINT64", [2**64, 1], "fit"),
+        ("BOOL", [1, 0], "int"),
+        ("BYTES", [1, 2], "str"),
+        ("FP32", ["1", 2], "str"),
+        ("FP32", [True, 2], "bool"),
+        ("FP32", [1e39, 2], "fit"),
+        ("FP16", [70000, 1], "fit"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(server, name, data, word):
+    good = [tensor(f"in_{kind}", (2,), kind, data if kind == name else KIND_VALUES.get(kind, [0, 1])) for kind in KINDS]
+    told = refusal(infer(server, *good, model="kinds"))
+    assert f"in_{name}" in told
+    assert word in told
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (tensor(name="z"), ("no input 'z'", "x (FP32, [any, 4])")),
+        (tensor(shape=(1, 5), data=range(5)), ("shape [1, 5]", "[any, 4]")),
+        (tensor(shape=(4,)), ("shape [4]",)),
+        (tensor(shape=(-1, 4)), ("shape [-1, 4]",)),
+        (tensor(data=(1, 2, 3)), ("3 values", "needs 4")),
+        (tensor(datatype="FP64"), ("FP64", "FP32")),
+        (tensor(datatype="FLOAT"), ("FLOAT",)),
+        (tensor(shape=(2, 4), data=[[1, 2, 3, 4], [5, 6, 7]]), ("different length",)),
+        (tensor(shape=(2, 4), data=[[1, 2], [3, 4], [5, 6], [7, 8]]), ("nested as [4, 2]",)),
+        ({"name": "x", "shape": [1, 4], "datatype": "FP32", "data": 5}, ("x",)),
+        ({"name": "x", "shape": [1, 4], "datatype": "FP32"}, ("data",)),
+        ({"name": "x", "shape": "1x4", "datatype": "FP32", "data": [1]}, ("shape",)),
+    ],
+)
+def test_a_wrong_tensor_is_refused_in_plain_words(server, sent, words):
+    told = refusal(infer(server, sent))
+    for word in words:
+        assert word in told
+
+
+def test_missing_repeated_and_no_inputs_are_refused(server):
+    assert "missing: b" in refusal(infer(server, tensor("a", (2,), data=[1, 2]), model="sum"))
+    assert "given twice" in refusal(infer(server, tensor(), tensor()))
+    assert '"inputs"' in refusal(infer(server))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b'{"inputs": [',
+        b'{"inputs": [{"data": [NaN]}]}',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"[1]",
+        b"null",
+    ],
+)
+def test_what_is_not_a_request_is_refused(server, body):
+    assert refusal(server.score(body, "/v2/models/double/infer"))
+
+
+def test_deep_nesting_is_refused_and_the_server_lives(server):
+    deep = b'{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":' + b"[" * 50_000 + b"]" * 50_000 + b"}]}"
+    assert "nested" in refusal(server.score(deep, "/v2/models/double/infer"))
+    shallow = tensor(data=[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]])
+    assert "nested" in refusal(infer(server, shallow))
+    assert infer(server, tensor()).status_code == 200
+
+
+def test_null_stands_for_a_number_that_is_none_both_ways(server):
+    answer = infer(server, tensor(data=[1, None, 3, 3e38]))
+    assert answer.json()["outputs"][0]["data"] == [2.0, None, 6.0, None]  # 6e38 is beyond FP32: infinity
+
+
+def test_a_request_may_ask_for_some_outputs(server):
+    a, b = tensor("a", (2,), data=[3, 4]), tensor("b", (2,), data=[1, 1])
+    answer = infer(server, a, b, model="sum", outputs=[{"name": "difference"}])
+    assert [(one["name"], one["data"]) for one in answer.json()["outputs"]] == [("difference", [2.0, 3.0])]
+    assert "no output 'product'" in refusal(infer(server, a, b, model="sum", outputs=[{"name": "product"}]))
+
+
+def test_inputs_that_do_not_fit_together_are_the_callers_fault(server):
+    a, b = tensor("a", (2,), data=[3, 4]), tensor("b", (3,), data=[1, 1, 1])
+    answer = infer(server, a, b, model="sum")
+    assert answer.status_code in (400, 500)
+    assert "model" in answer.json()["error"]
+    assert infer(server, a, a | {"name": "b"}, model="sum").status_code == 200
+
+
+def test_score_takes_the_protocol_form_and_nested_data(lone):
+    assert lone.score({"inputs": [tensor()]}).json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
+    assert lone.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+    assert lone.score({"data": {"x": [[1, 2, 3, 4]]}}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+    assert lone.client.get("/score", params={"data": "[[1,2,3,4]]"}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+
+
+@pytest.mark.parametrize("body", [{}, {"data": {"z": 1}}, {"data": [1, 2]}, {"data": "x"}, {"data": [[1, 2, 3]]}, [1]])
+def test_score_refuses_what_the_model_cannot_take(lone, body):
+    answer = lone.score(body)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "bad_input"
+    assert answer.json()["message"]
+
+
+def test_with_several_models_score_says_where_to_go(server):
+    answer = server.score({"data": [[1, 2, 3, 4]]})
+    assert answer.status_code == 400
+    assert "/v2/models/" in answer.json()["message"]
+
+
+def test_models_describe_themselves(server):
+    assert server.client.get("/v2").json()["name"] == "slipway"
+    facts = server.client.get("/v2/models/double").json()
+    assert facts["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]
+    assert server.client.get("/v2/models/double/versions/1").json() == facts
+    assert server.client.get("/v2/models/double/ready").json() == {"name": "double", "ready": True}
+    assert server.client.get("/v2/models/double/versions/2").status_code == 404
+    answer = server.client.get("/v2/models/other")
+    assert (answer.status_code, "double:1" in answer.json()["error"]) == (404, True)
+    assert infer(server, tensor(), model="double/versions/1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "key", "value"), [("", "swagger", "2.0"), ("3", "openapi", "3.0.3"), ("3.1", "openapi", "3.1.0")]
+)
+def test_the_service_describes_itself_as_openapi(lone, asked, key, value):
+    document = lone.client.get("/swagger.json", params={"version": asked} if asked else {}).json()
+    assert document[key] == value
+    assert set(document["paths"]) == {"/", "/score", "/swagger.json"}
+    schemas = document.get("definitions") or document["components"]["schemas"]
+    assert lone.score(schemas["ServiceInput"]["example"]).status_code == 200
+
+
+def test_an_unknown_swagger_version_is_not_found(lone):
+    assert lone.client.get("/swagger.json?version=9").status_code == 404
+
+
+def test_the_body_may_be_large_but_not_too_large(server):
+    assert infer(server, tensor(shape=(50_000, 4), data=[0.125] * 200_000)).status_code == 200
+    answer = server.score(b" " * 4_000_001, "/v2/models/double/infer")
+    assert (answer.status_code, "4000000" in answer.json()["error"]) == (413, True)
+
+
+def test_metrics_count_what_was_scored(lone):
+    before = _count(lone)
+    for _ in range(5):
+        lone.score({"data": [[1, 2, 3, 4]]})
+    assert _count(lone) == before + 5
+
+
+def _count(server):
+    lines = server.client.get("/metrics").text.splitlines()
+    return next((int(line.split()[-1]) for line in lines if line.startswith('slipway_requests_total{code="200"}')), 0)
+
+
+def test_json_text_of_any_spelling_is_accepted(lone):
+    spaced = json.dumps({"data": [[1, 2, 3, 4]]}, indent=4)
+    assert lone.score(spaced).status_code == 200

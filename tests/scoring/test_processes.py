@@ -1,0 +1,176 @@
+"""What the master keeps true: workers come back, orphans do not stay, nothing accepted is lost."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import psutil
+
+from tests.scoring.conftest import double_model, read_answers, request_bytes
+
+GOOD = {"data": [[1, 2, 3, 4]]}
+MEASURED = "import time\ndef init():\n    pass\ndef run(data):\n    time.sleep(0.02)\n    return data\n"
+
+
+def test_a_killed_worker_is_replaced_while_the_others_serve(replica):
+    replica.with_models(double=double_model).start(processes=2)
+    stop, codes, broken = threading.Event(), [], []
+
+    def keep_asking():
+        while not stop.is_set():
+            try:
+                codes.append(replica.score(GOOD).status_code)
+            except Exception as error:
+                broken.append(error)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    victim = replica.workers()[0]
+    victim.kill()
+    replica.until(lambda: replica.status().get("restarts") == 1)
+    replica.until(lambda: len([one for one in replica.workers() if one.status() != psutil.STATUS_ZOMBIE]) == 2)
+    time.sleep(0.5)
+    stop.set()
+    asking.join()
+    assert set(codes) == {200}
+    assert len(broken) <= 1  # at most the one request that the victim was holding
+    assert replica.status()["state"] == "ready"
+
+
+def test_no_worker_outlives_a_killed_master(replica):
+    replica.with_models(double=double_model).start(processes=2)
+    workers = replica.workers()
+    os.kill(replica.process.pid, signal.SIGKILL)
+    replica.process.wait()
+    assert len(workers) == 2
+    psutil.wait_procs(workers, timeout=5)
+    assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_no_worker_outlives_a_master_killed_during_the_start(replica):
+    script = MEASURED.replace("pass", "time.sleep(30)")
+    replica.with_script(script).launch()
+    workers = replica.until(lambda: replica.status()["state"] == "starting" and replica.workers())
+    time.sleep(0.5)
+    os.kill(replica.process.pid, signal.SIGKILL)
+    replica.process.wait()
+    assert not psutil.wait_procs(workers, timeout=5)[1]
+
+
+def test_a_worker_that_dies_again_and_again_is_given_up(replica):
+    script = "import os\ndef init():\n    pass\ndef run(data):\n    os._exit(5)\n"
+    replica.with_script(script).start()
+    end = time.monotonic() + 25
+    while replica.process.poll() is None and time.monotonic() < end:
+        try:
+            replica.score("{}", timeout=2)
+        except Exception:
+            time.sleep(0.02)
+    assert replica.process.wait(1) == 3
+    assert replica.status()["failure"]["reason"] == "worker_crashed"
+    assert "exit code 5" in replica.status()["failure"]["message"]
+
+
+def test_stopping_answers_all_that_was_asked(replica):
+    replica.with_script(MEASURED).start(processes=2)
+    lost, answered, refused = [], [], threading.Event()
+
+    def keep_asking():
+        try:
+            while not refused.is_set():
+                with replica.connect() as connection:
+                    _ask_until_closed(connection, answered, lost)
+        except ConnectionRefusedError:
+            refused.set()
+
+    asking = [threading.Thread(target=keep_asking) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    time.sleep(0.5)
+    assert replica.stop() == 0
+    for thread in asking:
+        thread.join(10)
+    assert not lost
+    assert len(answered) > 20
+    assert set(answered) == {(200, "x")}
+
+
+def _ask_until_closed(connection, answered, lost):
+    try:
+        keep = True
+        while keep:
+            connection.sendall(request_bytes(b"x"))
+            [(status, headers, body)] = read_answers(connection)
+            answered.append((status, json.loads(body)))
+            keep = headers.get("connection") != "close"
+    except (OSError, IndexError) as error:
+        lost.append(error)
+
+
+def test_stopping_closes_idle_connections_and_is_quick(replica):
+    replica.with_models(double=double_model).start()
+    with replica.connect() as idle:
+        idle.sendall(request_bytes(json.dumps(GOOD).encode()))
+        read_answers(idle)
+        began = time.monotonic()
+        assert replica.stop() == 0
+        assert time.monotonic() - began < 3
+        assert idle.recv(10) == b""
+
+
+def test_stopping_does_not_wait_for_ever(replica):
+    script = MEASURED.replace("0.02", "60")
+    replica.with_script(script).start()
+    with replica.connect() as waiting:
+        waiting.sendall(request_bytes(b"x"))
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert replica.stop(12) == 0
+        assert time.monotonic() - began < 10.5
+
+
+def test_a_worker_that_grows_beyond_its_memory_is_replaced(replica):
+    script = """
+kept = []
+def init():
+    pass
+def run(data):
+    kept.append(bytes([1]) * (64 * 2**20))
+    return len(kept)
+"""
+    replica.with_script(script).start(memory_bytes=220 * 2**20)
+    for _ in range(3):
+        replica.score("{}")
+    replica.until(lambda: replica.status().get("restarts"))
+    assert "MiB" in replica.log()
+    replica.until(lambda: replica.score("{}").json() == 1)
+
+
+def test_connections_are_shared_out_evenly(replica):
+    replica.with_models(double=double_model).start(processes=2)
+    opened = [replica.connect() for _ in range(20)]
+    for connection in opened:
+        connection.sendall(request_bytes(json.dumps(GOOD).encode()))
+        read_answers(connection)
+    held = [sum(one.status == "ESTABLISHED" for one in worker.net_connections()) for worker in replica.workers()]
+    for connection in opened:
+        connection.close()
+    assert sum(held) == 20
+    assert min(held) >= 8
+
+
+def test_the_number_of_processes_follows_the_cores(replica):
+    replica.with_models(double=double_model).start(processes=None, cpus=1.0)
+    [worker] = replica.workers()
+    assert len(worker.cpu_affinity()) == 1
+
+
+def test_the_master_stays_small(replica):
+    replica.with_models(double=double_model).start()
+    master = psutil.Process(replica.process.pid)
+    loaded = " ".join(one.path for one in master.memory_maps())
+    assert "onnxruntime" not in loaded
+    assert "numpy" not in loaded
+    assert master.memory_info().rss < 60 * 2**20

@@ -1,0 +1,122 @@
+"""Every way a start can fail has its reason, a sentence and evidence."""
+
+import socket
+
+import pytest
+
+from tests.scoring.conftest import double_model
+
+FINE = "def init():\n    pass\ndef run(data):\n    return data\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason", "message", "evidence"),
+    [
+        ("def run(data):\n    return data\n", "script_missing", "no function init()", ""),
+        ("def init():\n    pass\n", "script_missing", "no function run()", ""),
+        ("def init(:\n", "script_invalid", "does not parse", "SyntaxError"),
+        (FINE.replace("(data)", "(a, b)"), "script_invalid", "one parameter", ""),
+        (FINE.replace("(data)", "(*data)"), "script_invalid", "one parameter", ""),
+        (FINE.replace("(data)", "()"), "script_invalid", "one parameter", ""),
+        ("import no_such_module\n" + FINE, "import_missing", "no_such_module", "Traceback"),
+        (FINE.replace("pass", "import no_such_module"), "import_missing", "no_such_module", "Traceback"),
+        (FINE.replace("pass", "open('nowhere')"), "init_failed", "FileNotFoundError", "weights.txt"),
+        (FINE.replace("pass", "raise SystemExit('no')"), "init_failed", "SystemExit: no", "weights.txt"),
+        ("1 / 0\n" + FINE, "init_failed", "ZeroDivisionError", "Traceback"),
+        (FINE.replace("pass", "import os; os._exit(9)"), "worker_crashed", "exit code 9", "starting"),
+        (FINE.replace("pass", "import os; os.abort()"), "worker_crashed", "SIGABRT", "init"),
+    ],
+)
+def test_a_script_that_cannot_start_says_why(replica, script, reason, message, evidence):
+    failure = replica.with_script(script).fail_to_start()
+    assert failure["reason"] == reason
+    assert message in failure["message"]
+    assert evidence in failure.get("evidence", "")
+
+
+def test_a_missing_script_is_named(replica):
+    replica.with_script(FINE)
+    (replica.bundle / "source" / "score.py").rename(replica.bundle / "source" / "main.py")
+    failure = replica.fail_to_start()
+    assert (failure["reason"], "main.py" in failure["evidence"]) == ("script_missing", True)
+
+
+@pytest.mark.parametrize("content", [b"", b"this is text", None])
+def test_a_file_that_is_no_model_is_named(replica, content):
+    def broken(path):
+        whole = double_model(path).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+
+    failure = replica.with_models(iris=broken).fail_to_start()
+    assert failure["reason"] == "model_invalid"
+    assert "iris:1" in failure["message"]
+    assert "model.onnx" in failure["evidence"]
+
+
+def test_a_bundle_without_the_models_file_is_named(replica):
+    replica.with_models(iris=double_model)
+    (replica.bundle / "models" / "iris" / "1" / "model.onnx").unlink()
+    assert replica.fail_to_start()["reason"] == "model_invalid"
+
+
+def test_a_taken_port_is_named(replica):
+    replica.with_models(double=double_model)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", replica.port))
+        holder.listen()
+        failure = replica.fail_to_start()
+    assert failure["reason"] == "port_taken"
+    assert str(replica.port) in failure["message"]
+
+
+def test_a_port_that_becomes_free_in_time_is_taken(replica):
+    replica.with_models(double=double_model)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", replica.port))
+        holder.listen()
+        replica.launch()
+        replica.until(lambda: "starting" in replica.log())
+    replica.wait_for("ready")
+
+
+def test_two_revisions_share_a_port_when_both_say_so(replica, tmp_path):
+    from tests.scoring.conftest import Replica
+
+    replica.with_models(double=double_model).start(share_port=True)
+    newer = Replica(tmp_path / "newer").with_models(double=double_model)
+    try:
+        newer.start(share_port=True, port=replica.port)
+        assert replica.stop() == 0
+        assert replica.score({"data": [[1, 2, 3, 4]]}).status_code == 200
+    finally:
+        newer.close()
+
+
+def test_a_start_that_hangs_ends_at_its_deadline_and_shows_where(replica):
+    script = FINE.replace("pass", "import time; time.sleep(60)")
+    failure = replica.with_script(script).fail_to_start(start_deadline_seconds=1.5)
+    assert failure["reason"] == "start_timeout"
+    assert "1.5 s" in failure["message"]
+    assert "in init" in failure["evidence"]
+
+
+@pytest.mark.parametrize("amount", ["bytearray(8 * 2**30)", "[bytes([1]) * 2**24 for _ in range(20)]"])
+def test_a_model_that_needs_too_much_memory_is_named(replica, amount):
+    script = FINE.replace("pass", f"import time; global kept; kept = {amount}; time.sleep(3)")
+    failure = replica.with_script(script).fail_to_start(memory_bytes=256 * 2**20)
+    assert failure["reason"] == "out_of_memory"
+
+
+def test_a_bundle_that_cannot_be_read_is_an_internal_failure(replica):
+    (replica.bundle / "bundle.json").write_text("{}")
+    assert replica.fail_to_start()["reason"] == "internal"
+
+
+def test_the_status_tells_who_runs_what(replica):
+    replica.with_models(double=double_model).start(recipe="r1")
+    status = replica.status()
+    assert (status["pid"], status["revision"], status["recipe"]) == (replica.process.pid, 3, "r1")
+    assert (status["port"], status["state"]) == (replica.port, "ready")
+    assert status["started_at"] <= status["ready_at"]
+    assert replica.stop() == 0
+    assert replica.status()["state"] == "stopping"

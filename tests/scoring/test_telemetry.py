@@ -1,0 +1,164 @@
+"""Windows arrive once, whatever happens to the studio, and add up to what was scored."""
+
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scoring.contract import BUCKETS, bucket_of, upper_bound
+from tests.scoring.conftest import double_model, free_port
+
+GOOD = {"data": [[1, 2, 3, 4]]}
+
+
+class Studio:
+    """A stand-in for the studio's telemetry address."""
+
+    def __init__(self, port: int, status: int = 202) -> None:
+        self.windows, self.tokens, self.pushes, self.status = [], set(), 0, status
+        studio = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                studio.pushes += 1
+                studio.tokens.add(self.headers["Authorization"])
+                if studio.status == 202:
+                    studio.windows += body["windows"]
+                self.send_response(studio.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def codes(self):
+        total = Counter()
+        for window in self.windows:
+            total.update(window["codes"])
+        return dict(total)
+
+
+@pytest.fixture
+def open_studio():
+    opened = []
+
+    def make(port, status=202):
+        opened.append(Studio(port, status))
+        return opened[-1]
+
+    yield make
+    for studio in opened:
+        studio.close()
+
+
+def start(replica, port, **more):
+    telemetry = {"url": f"http://127.0.0.1:{port}/api/v1/telemetry", "token": "t", "service": 5, "seconds": 0.2}
+    return replica.with_models(double=double_model).start(telemetry=telemetry, processes=2, **more)
+
+
+def spooled(replica):
+    return list((replica.folder / "spool").glob("*.json"))
+
+
+def test_windows_add_up_to_what_was_scored(replica, open_studio):
+    port = free_port()
+    studio = open_studio(port)
+    start(replica, port)
+    for _ in range(30):
+        replica.score(GOOD)
+    replica.score("nonsense")
+    replica.score(GOOD, headers={"Authorization": "Bearer wrong"})
+    replica.client.get("/")
+    replica.until(lambda: studio.codes() == {"200": 30, "400": 1, "401": 1})
+    assert studio.tokens == {"Bearer t"}
+    busy = [window for window in studio.windows if window["codes"]]
+    assert sum(sum(window["latency"].values()) for window in busy) == 32
+    assert sum(sum(window["queue"].values()) for window in busy) == 32
+    assert all(window["revision"] == 3 and window["replica"] == "1" for window in studio.windows)
+    assert all(window["memory"] > 10 * 2**20 for window in studio.windows)
+    assert any(window["cpu"] > 0 for window in studio.windows)
+    assert sum(window["seconds"] for window in studio.windows) > 0.2
+
+
+def test_windows_wait_while_the_studio_is_down_and_arrive_once(replica, open_studio):
+    port = free_port()
+    start(replica, port)
+    for _ in range(10):
+        replica.score(GOOD)
+    replica.until(lambda: len(spooled(replica)) >= 5)
+    studio = open_studio(port)
+    replica.until(lambda: studio.codes().get("200") == 10)
+    replica.until(lambda: len(spooled(replica)) <= 1)
+    sequences = [window["sequence"] for window in studio.windows]
+    assert len(sequences) == len(set(sequences))
+    assert sequences == sorted(sequences)
+
+
+def test_the_last_window_is_sent_at_the_stop_or_after_the_next_start(replica, open_studio):
+    port = free_port()
+    start(replica, port)
+    replica.score(GOOD)
+    replica.stop()
+    assert spooled(replica)
+    studio = open_studio(port)
+    replica.start()
+    replica.score(GOOD)
+    replica.stop()
+    assert studio.codes() == {"200": 2}
+    assert not spooled(replica)
+    sequences = [window["sequence"] for window in studio.windows]
+    assert sequences == sorted(set(sequences))
+
+
+def test_counts_survive_the_death_of_a_worker(replica, open_studio):
+    port = free_port()
+    start(replica, port)
+    for _ in range(10):
+        replica.client.post("/score", content=json.dumps(GOOD), headers={"Connection": "close"})
+    for worker in replica.workers():
+        worker.kill()
+    replica.until(lambda: replica.status().get("restarts") == 2)
+    studio = open_studio(port)
+    replica.until(lambda: studio.codes() == {"200": 10})
+
+
+@pytest.mark.parametrize("status", [401, 410])
+def test_a_studio_that_does_not_know_the_service_is_left_alone(replica, open_studio, status):
+    port = free_port()
+    studio = open_studio(port, status)
+    start(replica, port)
+    replica.until(lambda: "refuses this service's telemetry" in replica.log())
+    before = studio.pushes
+    replica.until(lambda: len(spooled(replica)) >= 4)
+    assert studio.pushes == before == 1
+    assert replica.score(GOOD).status_code == 200
+
+
+def test_a_studio_in_trouble_is_asked_again(replica, open_studio):
+    port = free_port()
+    studio = open_studio(port, 503)
+    start(replica, port)
+    replica.score(GOOD)
+    replica.until(lambda: studio.pushes >= 2)
+    studio.status = 202
+    replica.until(lambda: studio.codes() == {"200": 1})
+
+
+def test_buckets_hold_what_they_say():
+    for value in [0, 1, 15, 16, 17, 31, 32, 1000, 123_456, 10**9, 2**32 - 1, 2**40]:
+        bucket = bucket_of(value)
+        assert 0 <= bucket < BUCKETS
+        assert upper_bound(bucket) >= min(value, 2**32 - 1)
+        assert bucket == 0 or upper_bound(bucket - 1) < value
