@@ -3,6 +3,7 @@
 Each member is checked before a byte of it is read, and sizes are counted. Nothing here writes files.
 """
 
+import gzip
 import stat
 import struct
 import tarfile
@@ -21,11 +22,13 @@ from studio.core.errors import TooLarge
 MAX_MEMBERS = 10_000
 MAX_RATIO = 200  # unpacked bytes for a packed one; text rarely passes 20
 RATIO_COUNTS_FROM = 64 * 1024 * 1024  # unpacked bytes below which the ratio is nobody's concern
+MAX_PADDING = 1024 * 1024  # bytes after a tar's end; tar itself pads to 10 KiB
 BUFFER = 1024 * 1024  # bytes read at a time
 MAX_TAR_HEADER = 1024 * 1024  # bytes of a long name or extended header, which tarfile reads into memory
 # All that the two libraries are known to raise over bytes that somebody has tampered with.
 _UNREADABLE = (
     tarfile.TarError,
+    gzip.BadGzipFile,
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -52,7 +55,7 @@ def members(packed: BinaryIO, size: int, name: str) -> Iterator[Member]:
         raise BadArchive(
             f"{name} is neither a zip nor a tar archive.", hint="Send .zip, .tar or .tar.gz.", field="files"
         )
-    found = _zip_members(packed) if kind == "zip" else _tar_members(packed, "r|gz" if kind == "tar.gz" else "r|")
+    found = {"zip": _zip_members, "tar": _tar_members, "tar.gz": _tar_gz_members}[kind](packed)
     budget, total = _budget(size), 0
     for count, member in enumerate(found, start=1):
         total += member.size
@@ -97,14 +100,14 @@ def _budget(packed_size: int) -> int:
 def _zip_members(packed: BinaryIO) -> Iterator[Member]:
     with zipfile.ZipFile(packed) as archive:
         for info in archive.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if info.is_dir():
-                _safe_folder(info.filename)
+            kind, name = stat.S_IFMT(info.external_attr >> 16), info.orig_filename  # `filename` is cut at a NUL
+            if name.endswith("/"):
+                _safe_folder(name)
                 continue
-            _must_be_plain(info.filename, plain=kind in {0, stat.S_IFREG})
+            _must_be_plain(name, plain=kind in {0, stat.S_IFREG})
             if info.flag_bits & 0x1:
-                raise BadArchive(f"{info.filename} is encrypted.", hint="Send the archive without a password.")
-            if path := _wanted(info.orig_filename):
+                raise BadArchive(f"{name[:200]!r} is encrypted.", hint="Send the archive without a password.")
+            if path := _wanted(name):
                 with archive.open(info) as stream:
                     yield Member(path, info.file_size, stream)
 
@@ -128,8 +131,16 @@ class _Header(tarfile.TarInfo):
         return super()._proc_member(archive)  # type: ignore[misc]
 
 
-def _tar_members(packed: BinaryIO, mode: str) -> Iterator[Member]:
-    with tarfile.open(fileobj=packed, mode=mode, tarinfo=_Header, bufsize=BUFFER) as archive:  # type: ignore[call-overload]
+def _tar_gz_members(packed: BinaryIO) -> Iterator[Member]:
+    """tarfile takes a broken-off gzip stream for the archive's end; read to gzip's own end to know."""
+    with gzip.GzipFile(fileobj=packed) as unpacked:
+        yield from _tar_members(unpacked)  # type: ignore[arg-type]
+        if len(unpacked.read(MAX_PADDING + 1)) > MAX_PADDING:
+            raise BadArchive("The archive goes on after its end.", field="files")
+
+
+def _tar_members(packed: BinaryIO) -> Iterator[Member]:
+    with tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header, bufsize=BUFFER) as archive:  # type: ignore[call-overload]
         for info in archive:
             archive.members = []  # it would keep every member in memory
             if info.isdir():

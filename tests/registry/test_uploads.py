@@ -1,0 +1,421 @@
+"""Receiving files: chunk by chunk, whole, and out of archives."""
+
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from registry import archives, artifacts, sweeping, uploads
+from registry.errors import BadArchive, DigestMismatch, SizeMismatch, StorageFull, UnsafePath, WrongOffset
+from registry.models import Artifact, Upload
+from registry.unpacking import unpacked
+from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError, TooLarge
+from tests.registry.factories import make_upload
+
+pytestmark = pytest.mark.django_db
+
+GB = 1000**3
+
+
+@pytest.fixture
+def send(workspace, bob):
+    """`send(b"abc", declared=5)` announces five bytes and sends three."""
+
+    def make(content, *, declared=None, digest="", path="model.onnx"):
+        size = len(content) if declared is None else declared
+        upload = uploads.begin(workspace, bob, path, size, digest)
+        return uploads.append(upload, 0, io.BytesIO(content))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def no_parts_of_other_tests():
+    for part in artifacts.incoming().glob("*.part"):
+        part.unlink()
+
+
+def parts():
+    return [file.name for file in artifacts.incoming().iterdir() if file.suffix == ".part"]
+
+
+def content_of(upload):
+    with artifacts.open_artifact(upload.artifact) as file:
+        return file.read()
+
+
+def test_chunks_become_an_artifact(workspace, bob):
+    upload = uploads.begin(workspace, bob, "folder/model.onnx", 10)
+    uploads.append(upload, 0, io.BytesIO(b"01234"))
+    uploads.append(Upload.objects.get(pk=upload.pk), 5, io.BytesIO(b"56789"), length=5)
+    uploads.complete(upload)
+    assert Upload.objects.get(pk=upload.pk).is_complete
+    assert content_of(upload) == b"0123456789"
+    assert upload.path == "folder/model.onnx"
+    assert parts() == []
+
+
+def test_a_wrong_offset_says_where_to_go_on(send):
+    upload = send(b"12345", declared=10)
+    for offset in (0, 4, 6):
+        with pytest.raises(WrongOffset) as wrong:
+            uploads.append(upload, offset, io.BytesIO(b"x"))
+        assert wrong.value.received == 5
+        assert wrong.value.status == 409
+    uploads.append(upload, 5, io.BytesIO(b"67890"))
+    assert content_of(uploads.complete(upload)) == b"1234567890"
+
+
+def test_three_gigabytes_announced_and_one_megabyte_sent_leaves_nothing(send, monkeypatch):
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
+    upload = send(b"x" * 1_000_000, declared=3 * GB)
+    with pytest.raises(SizeMismatch) as said:
+        uploads.complete(upload)
+    assert said.value.message == (
+        "model.onnx was announced with 3,000,000,000 bytes, but only 1,000,000 arrived. Nothing is kept."
+    )
+    assert not Upload.objects.exists()
+    assert not Artifact.objects.exists()
+    assert parts() == []
+
+
+def test_a_file_for_which_there_is_no_room_is_refused_at_once(workspace, bob, monkeypatch):
+    monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**9}))
+    with pytest.raises(StorageFull):
+        uploads.begin(workspace, bob, "model.onnx", GB)
+    assert not Upload.objects.exists()
+
+
+def test_more_than_announced_is_refused_and_what_came_before_stays(send):
+    upload = send(b"123", declared=5)
+    with pytest.raises(TooLarge) as said:
+        uploads.append(upload, 3, io.BytesIO(b"4567"))
+    assert "announced with 5 bytes" in said.value.message
+    assert uploads.part_of(upload).stat().st_size == 3
+    uploads.append(upload, 3, io.BytesIO(b"45"))
+    assert content_of(uploads.complete(upload)) == b"12345"
+
+
+def test_a_chunk_larger_than_allowed_is_refused(send, settings):
+    settings.SLIPWAY = {**settings.SLIPWAY, "CHUNK_BYTES": 4}
+    with pytest.raises(TooLarge) as said:
+        send(b"12345", declared=100)
+    assert "at most 4 bytes" in said.value.message
+
+
+def test_a_file_larger_than_the_studio_accepts_is_refused(workspace, bob, settings):
+    with pytest.raises(TooLarge):
+        uploads.begin(workspace, bob, "model.onnx", settings.SLIPWAY["MAX_UPLOAD_BYTES"] + 1)
+
+
+class BreaksOff(io.BytesIO):
+    """A client that goes away after its first bytes."""
+
+    def read(self, size=-1):
+        if piece := super().read(size):
+            return piece
+        raise ConnectionResetError("the client went away")
+
+
+def test_a_chunk_that_breaks_off_does_not_count(send):
+    upload = send(b"12345", declared=10)
+    with pytest.raises(SizeMismatch):
+        uploads.append(upload, 5, io.BytesIO(b"67"), length=5)
+
+    with pytest.raises(ConnectionResetError):
+        uploads.append(upload, 5, BreaksOff(b"678"))
+    assert Upload.objects.get(pk=upload.pk).received == 5
+    assert uploads.part_of(upload).stat().st_size == 5
+
+
+def test_bytes_of_a_crashed_chunk_are_cut_off_when_going_on(send):
+    upload = send(b"12345", declared=10)
+    with uploads.part_of(upload).open("ab") as part:  # a process died after writing, before saying so
+        part.write(b"garbage")
+    uploads.append(upload, 5, io.BytesIO(b"67890"))
+    assert content_of(uploads.complete(upload)) == b"1234567890"
+
+
+def test_a_lost_part_is_noticed_and_sent_again(send):
+    upload = send(b"12345", declared=5)
+    uploads.part_of(upload).unlink()
+    with pytest.raises(WrongOffset) as wrong:
+        uploads.append(upload, 5, io.BytesIO(b""))
+    assert wrong.value.received == 0
+    assert Upload.objects.get(pk=upload.pk).received == 0
+
+
+def test_a_crash_between_storing_and_noting_can_be_repeated(send, monkeypatch):
+    upload = send(b"12345")
+    monkeypatch.setattr(uploads, "_note", lambda *args, **facts: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        uploads.complete(upload)
+    monkeypatch.undo()
+    assert content_of(uploads.complete(Upload.objects.get(pk=upload.pk))) == b"12345"
+
+
+def test_completing_twice_is_harmless(send):
+    upload = send(b"12345")
+    again = Upload.objects.get(pk=upload.pk)
+    uploads.complete(upload)
+    assert uploads.complete(again).artifact == upload.artifact
+    assert content_of(upload) == b"12345"
+    assert parts() == []
+
+
+def test_nothing_is_added_to_a_complete_upload(send):
+    upload = uploads.complete(send(b"12345"))
+    with pytest.raises(Conflict):
+        uploads.append(upload, 5, io.BytesIO(b"6"))
+
+
+@pytest.mark.parametrize("when", ["announced", "completed"])
+def test_another_digest_than_announced_leaves_nothing(send, when):
+    wrong = hashlib.sha256(b"other").hexdigest()
+    upload = send(b"12345", digest=wrong if when == "announced" else "")
+    with pytest.raises(DigestMismatch):
+        uploads.complete(upload, wrong if when == "completed" else "")
+    assert not Upload.objects.exists()
+    assert not Artifact.objects.exists()
+    assert parts() == []
+
+
+def test_the_right_digest_is_accepted(send):
+    digest = hashlib.sha256(b"12345").hexdigest()
+    assert uploads.complete(send(b"12345", digest=digest), f"sha256:{digest}").artifact_id == digest
+
+
+@pytest.mark.parametrize("digest", ["abc", "z" * 64, "sha512:" + "0" * 64])
+def test_nonsense_is_no_digest(workspace, bob, digest):
+    with pytest.raises(BadInput):
+        uploads.begin(workspace, bob, "model.onnx", 5, digest)
+
+
+def test_a_name_that_leaves_its_folder_is_refused(workspace, bob):
+    with pytest.raises(UnsafePath):
+        uploads.begin(workspace, bob, "../model.onnx", 5)
+    with pytest.raises(UnsafePath):
+        make_upload(workspace, bob, "../../etc/cron.d/x")
+
+
+def test_two_requests_cannot_write_one_upload_at_once(send):
+    upload = send(b"123", declared=10)
+    with uploads.part_of(upload).open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Conflict) as said:
+            uploads.append(upload, 3, io.BytesIO(b"4"))
+    assert "Another request" in said.value.message
+
+
+def test_an_abandoned_upload_is_gone(send):
+    upload = send(b"123", declared=10)
+    uploads.abandon(upload)
+    assert parts() == []
+    with pytest.raises(NotFound):
+        uploads.append(upload, 3, io.BytesIO(b"4"))
+    assert parts() == []
+
+
+def test_a_whole_file_is_received_in_one_go(workspace, bob):
+    upload = uploads.receive(workspace, bob, "a.txt", io.BytesIO(b"hello"), 5)
+    assert upload.is_complete
+    assert content_of(upload) == b"hello"
+    with pytest.raises(SizeMismatch):
+        uploads.receive(workspace, bob, "a.txt", io.BytesIO(b"hello"), 6)
+    assert Upload.objects.count() == 1
+
+
+def test_only_its_owner_finds_an_upload(workspace, elsewhere, bob, alice, send):
+    upload = send(b"1")
+    assert uploads.find(workspace, bob, upload.pk) == upload
+    for place, person in ((workspace, alice), (elsewhere, bob)):
+        with pytest.raises(NotFound):
+            uploads.find(place, person, upload.pk)
+        with pytest.raises(BadInput):
+            uploads.find_all(place, person, [upload.pk])
+    with pytest.raises(BadInput):
+        uploads.find_all(workspace, bob, [upload.pk, upload.pk])
+
+
+def test_uploads_nobody_touches_are_given_up(send):
+    stale, fresh = send(b"1", declared=2), send(b"2", declared=3)
+    Upload.objects.filter(pk=stale.pk).update(touched_at=timezone.now() - timedelta(days=2))
+    lost = artifacts.incoming() / "00000000-0000-0000-0000-000000000000.part"
+    lost.touch()
+    os.utime(lost, (0, 0))
+    assert sweeping.sweep_uploads() == 1
+    assert list(Upload.objects.all()) == [fresh]
+    assert parts() == [f"{fresh.pk}.part"]
+
+
+# --- archives -------------------------------------------------------------------------------------
+
+
+def zipped(members, *, modes=None):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (modes or {}).get(name, 0) << 16
+            archive.writestr(entry, content)
+    return out.getvalue()
+
+
+def tarred(members, mode="w:gz", format=tarfile.GNU_FORMAT, **attributes):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode, format=format) as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            for key, value in attributes.items():
+                setattr(entry, key, value)
+            archive.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.fixture
+def unpack(workspace, bob):
+    def make(content, name="models.zip"):
+        return uploads.unpack(make_upload(workspace, bob, name, content))
+
+    return make
+
+
+FOLDER = {"iris/model.onnx": b"graph", "iris/data/weights.bin": b"w" * 100_000, "README.md": b""}
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [zipped(FOLDER), tarred(FOLDER), tarred(FOLDER, "w"), tarred(FOLDER, format=tarfile.PAX_FORMAT)],
+    ids=["zip", "tar.gz", "tar", "pax"],
+)
+def test_archives_keep_their_paths(unpack, packed):
+    found = {upload.path: content_of(upload) for upload in unpack(packed, "whatever.bin")}
+    assert found == FOLDER
+
+
+ESCAPES = ["../evil.sh", "a/../../evil.sh", "/etc/cron.d/evil", "a\\..\\evil", "C:/evil"]
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_path_that_leaves_its_folder_is_refused_and_nothing_stays(unpack, pack, name):
+    with pytest.raises(UnsafePath):
+        unpack(pack({"good.txt": b"fine", name: b"evil"}))
+    assert [upload.path for upload in Upload.objects.all()] == ["models.zip"]
+
+
+@pytest.mark.parametrize("name", ["../", "../x/", "/etc/"])
+def test_folders_are_judged_like_files(unpack, name):
+    with pytest.raises(UnsafePath):
+        unpack(zipped({"good.txt": b"fine", name: b""}))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(unpack, kind):
+    with pytest.raises(BadArchive):
+        unpack(tarred({"evil": b""}, type=kind, linkname="/etc/passwd"))
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices_in_a_zip_are_refused(unpack, kind):
+    with pytest.raises(BadArchive):
+        unpack(zipped({"evil": b"/etc/passwd"}, modes={"evil": kind | 0o777}))
+
+
+def test_a_bomb_is_refused_before_it_unfolds(unpack, monkeypatch):
+    monkeypatch.setattr(archives, "RATIO_COUNTS_FROM", 100_000)
+    for packed in (zipped({"zeros": b"\0" * 10_000_000}), tarred({"zeros": b"\0" * 10_000_000})):
+        with pytest.raises(TooLarge) as said:
+            unpack(packed)
+        assert "would unpack to more than" in said.value.message
+    assert Artifact.objects.count() == 2  # the two archives
+
+
+def test_an_archive_of_too_many_files_is_refused(unpack, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
+    with pytest.raises(TooLarge):
+        unpack(zipped({f"{number}.txt": b"x" for number in range(4)}))
+
+
+def test_a_tar_with_an_enormous_header_is_refused(unpack):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 3 * GB
+    with pytest.raises(BadArchive):
+        unpack(gzip.compress(header.tobuf() + b"a" * 100_000))
+
+
+def test_a_sparse_file_is_refused(unpack):
+    entry = tarfile.TarInfo("zeros")
+    entry.type = tarfile.GNUTYPE_SPARSE
+    with pytest.raises(BadArchive):
+        unpack(gzip.compress(entry.tobuf() + b"\0" * 1024))
+
+
+@pytest.mark.parametrize("packed", [zipped(FOLDER), tarred(FOLDER)], ids=["zip", "tar.gz"])
+def test_a_truncated_archive_is_refused_and_nothing_stays(unpack, packed):
+    for length in (len(packed) // 2, len(packed) - 30):
+        with pytest.raises(BadArchive):
+            unpack(packed[:length])
+    assert not Upload.objects.exclude(path="models.zip").exists()
+
+
+def test_what_is_no_archive_is_refused(unpack):
+    with pytest.raises(BadArchive) as said:
+        unpack(b"just text")
+    assert "neither a zip nor a tar" in said.value.message
+    with pytest.raises(BadArchive):
+        unpack(zipped({}))
+
+
+def test_what_macos_adds_is_left_out(unpack):
+    found = unpack(zipped({"a.txt": b"a", "__MACOSX/._a.txt": b"x", "folder/.DS_Store": b"x"}))
+    assert [upload.path for upload in found] == ["a.txt"]
+
+
+def test_an_archive_is_cleared_away_only_when_its_files_were_used(workspace, bob):
+    archive = make_upload(workspace, bob, "models.zip", zipped(FOLDER))
+    with pytest.raises(ZeroDivisionError), unpacked([archive]) as files:
+        assert len(files) / 0
+    assert list(Upload.objects.all()) == [archive]
+    with unpacked([archive, make_upload(workspace, bob, "extra.txt")]) as files:
+        assert {file.path for file in files} == {*FOLDER, "extra.txt"}
+    assert not Upload.objects.filter(path="models.zip").exists()
+
+
+names = st.text(alphabet="ab./\\\n:é", min_size=1, max_size=12)
+
+
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.dictionaries(names, st.binary(max_size=20), min_size=1, max_size=4), st.sampled_from([zipped, tarred]))
+def test_whatever_names_an_archive_has_files_stay_in_their_folder(members, pack):
+    packed = pack(members)
+    try:
+        found = [member.path for member in archives.members(io.BytesIO(packed), len(packed), "archive")]
+    except SlipwayError:
+        return
+    assert all(os.path.normpath(f"/root/{path}").startswith("/root/") for path in found)
+
+
+@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_a_damaged_archive_is_refused_and_never_crashes(data):
+    packed = bytearray(data.draw(st.sampled_from([zipped(FOLDER), tarred(FOLDER), tarred(FOLDER, "w")])))
+    for _ in range(data.draw(st.integers(1, 5))):
+        packed[data.draw(st.integers(0, min(len(packed) - 1, 1500)))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(BadArchive, UnsafePath, TooLarge), archives.faults_are_named("archive"):
+        for member in archives.members(io.BytesIO(bytes(packed)), len(packed), "archive"):
+            member.stream.read()
