@@ -48,13 +48,17 @@ class Notes:
 
 
 def newest_revision(service: Service) -> Revision | None:
+    if hasattr(service, "newest_revisions"):  # read ahead by lookup.described
+        return next(iter(service.newest_revisions), None)
     return service.revisions.filter(number=service.last_revision).select_related("config__environment").first()
 
 
 def wanted_revision(service: Service) -> Revision | None:
     """The revision that traffic points at; None until the first one is built."""
-    shares = service.traffic.filter(percent=100).select_related("revision__config__environment")
-    share = shares.first()
+    if hasattr(service, "full_shares"):
+        share = next(iter(service.full_shares), None)
+    else:
+        share = service.traffic.filter(percent=100).select_related("revision__config__environment").first()
     return share.revision if share else None
 
 
@@ -82,7 +86,8 @@ def facts_of(service: Service) -> Facts:
 
 
 def build_of(revision: Revision) -> Build | None:
-    return revision.builds.order_by("-id").first()
+    """Its newest build."""
+    return max(revision.builds.all(), key=lambda build: build.pk, default=None)
 
 
 def _build_facts(build: Build | None) -> BuildFacts | None:

@@ -1,0 +1,55 @@
+"""A service as REST answers and pages show it: plain values, secrets left out."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from deployments.facts import facts_of, newest_revision
+from deployments.models import Revision, Service
+from deployments.steps import steps_of
+
+HIDDEN = "•••"
+
+
+def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
+    """`with_values`: whether the reader may see what environment variables are set to."""
+    revision = newest_revision(service)
+    address = address_of(service)
+    return {
+        "name": service.name,
+        "state": service.phase,
+        "desired": service.desired,
+        "cause": service.cause,
+        "scoring_uri": f"{address}/score" if address else None,
+        "swagger_uri": f"{address}/swagger.json" if address else None,
+        "models": models_of(revision),
+        "config": str(revision.config) if revision else None,
+        "revision": service.last_revision,
+        "observed_revision": service.observed.get("revision"),
+        "target": service.target.name,
+        "steps": [step.as_dict() for step in steps_of(facts_of(service), timezone.now())],
+        "description": service.description,
+        "created_by": service.created_by.get_username() if service.created_by else None,
+        "created_at": service.created_at,
+        "updated_at": service.updated_at,
+        "deployment_config": shown_config(revision, with_values=with_values),
+    }
+
+
+def address_of(service: Service) -> str:
+    """Where the service answers; empty for targets that give no port."""
+    return f"http://127.0.0.1:{service.port}" if service.port else ""
+
+
+def models_of(revision: Revision | None) -> list[str]:
+    """'iris:1' for every model version in it."""
+    return [str(use.version) for use in revision.models.all()] if revision else []
+
+
+def shown_config(revision: Revision | None, *, with_values: bool) -> dict[str, Any]:
+    """The deployment config; values of environment variables are often secrets, so viewers see names only."""
+    config = dict(revision.deployment_config) if revision else {}
+    if not with_values:
+        variables = config.get("environment_variables") or {}
+        config["environment_variables"] = dict.fromkeys(variables, HIDDEN)
+    return config
