@@ -1,0 +1,145 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry import definitions
+from registry.definitions import Definition, define, definition_hash, read_line, read_text
+from studio.core.errors import BadInput
+
+RUNTIME = ["numpy", "orjson"]
+
+
+def hashed(*lines, python="3.11", platform="linux-x86_64", runtime=RUNTIME):
+    return definition_hash(define(python, lines), runtime=runtime, platform=platform)
+
+
+@pytest.mark.parametrize(
+    ("line", "normal"),
+    [
+        ("Scikit_Learn >= 1.2, <2", "scikit-learn<2,>=1.2"),
+        ("uvicorn[Standard]", "uvicorn[standard]"),
+        ("torch>=2 ; python_version<'3.12'", 'torch>=2; python_version < "3.12"'),
+        ("numpy  # for arrays", "numpy"),
+        ("# nothing", ""),
+        ("   ", ""),
+    ],
+)
+def test_a_requirement_has_one_normal_form(line, normal):
+    assert read_line(line) == normal
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("-r other.txt", "another file"),
+        ("--requirement=other.txt", "another file"),
+        ("-c limits.txt", "Constraints"),
+        ("-e .", "Editable"),
+        ("--editable ./mine", "Editable"),
+        ("--index-url http://packages.example/simple", "index is chosen by the studio"),
+        ("--extra-index-url=http://packages.example", "index is chosen by the studio"),
+        ("-i http://packages.example", "index is chosen by the studio"),
+        ("--find-links /wheels", "chosen by the studio"),
+        ("--hash=sha256:00", "Options cannot"),
+        ("--pre", "Options cannot"),
+        ("./mine", "local path"),
+        ("../mine", "local path"),
+        ("/opt/mine", "local path"),
+        ("~/mine", "local path"),
+        (r"C:\mine", "local path"),
+        (".", "local path"),
+        ("mine-1.0-py3-none-any.whl", "A file cannot"),
+        ("file:///opt/mine", "address"),
+        ("git+https://example.com/mine.git", "address"),
+        ("https://example.com/mine.whl", "address"),
+        ("mine @ https://example.com/mine.whl", "from an address"),
+        ("mine @ file:///opt/mine", "from an address"),
+        ("numpy==", "no pip requirement"),
+        ("numpy 1.0", "no pip requirement"),
+        ("two words", "no pip requirement"),
+        ("n" * 600, "more than 500 characters"),
+    ],
+)
+def test_what_must_not_be_installed_is_refused_with_the_reason(line, why):
+    with pytest.raises(BadInput, match=why) as refused:
+        read_line(line)
+    assert refused.value.field == "requirements"
+
+
+@pytest.mark.parametrize("version", ["", "3", "2.7", "3.x", "3.11.7.1", "3.11; rm -rf /", "3.11\n4"])
+def test_a_python_version_has_two_or_three_numbers(version):
+    with pytest.raises(BadInput, match="no Python version"):
+        define(version, [])
+
+
+def test_too_many_requirements_are_refused():
+    with pytest.raises(BadInput, match="at most 300"):
+        define("3.11", [f"package-{number}" for number in range(301)])
+
+
+def test_a_conda_file_gives_its_python_version_and_pip_section():
+    text = """
+    name: project_environment
+    channels: [conda-forge]
+    dependencies:
+      - python=3.6.2
+      - pip
+      - pip:
+        - azureml-defaults
+        - scikit-learn==0.20
+    """
+    assert read_text(text) == ("3.6.2", ["azureml-defaults", "scikit-learn==0.20"])
+
+
+def test_other_conda_packages_are_refused_by_name():
+    with pytest.raises(BadInput, match=r"cannot be installed: numpy=1\.17, scipy") as refused:
+        read_text("dependencies:\n  - python=3.11\n  - numpy=1.17\n  - scipy\n")
+    assert "pip section" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["dependencies: [a", "dependencies: 3", "dependencies:\n  - pip: [a\n"])
+def test_a_broken_conda_file_is_refused(text):
+    with pytest.raises(BadInput):
+        read_text(text)
+
+
+def test_plain_text_is_a_requirements_file():
+    assert read_text("numpy\n# comment\npandas") == ("", ["numpy", "# comment", "pandas"])
+
+
+names = st.sampled_from(["numpy", "scikit-learn", "pandas", "Pillow", "ruamel.yaml"])
+pins = st.sampled_from(["", "==1.0", ">=1.0,<2", "~=1.4"])
+
+
+@given(st.lists(st.tuples(names, pins)), st.randoms(use_true_random=False))
+def test_order_spelling_spaces_and_comments_do_not_change_the_hash(pairs, chance):
+    lines = [name + pin for name, pin in pairs]
+    respelled = [
+        f"  {name.upper().replace('-', '_')} {pin.replace(',', ' , ')}  # {chance.random()}" for name, pin in pairs
+    ]
+    chance.shuffle(respelled)
+    assert hashed(*lines) == hashed("", "# a comment", *respelled, *respelled)
+
+
+@given(st.lists(st.tuples(names, pins), max_size=3), st.lists(st.tuples(names, pins), max_size=3))
+def test_hashes_are_equal_only_for_equal_definitions(first, second):
+    lines = [[name + pin for name, pin in pairs] for pairs in (first, second)]
+    same = {read_line(line) for line in lines[0]} == {read_line(line) for line in lines[1]}
+    assert (hashed(*lines[0]) == hashed(*lines[1])) == same
+
+
+@pytest.mark.parametrize(
+    "change", [{"python": "3.12"}, {"platform": "macosx-arm64"}, {"runtime": [*RUNTIME, "psutil"]}]
+)
+def test_python_platform_and_the_scoring_server_count_too(change):
+    assert hashed("pandas") != hashed("pandas", **change)
+
+
+def test_a_definition_keeps_the_order_given_and_every_requirement_once():
+    assert define(" 3.11 ", ["b", "a", "B"]) == Definition("3.11", ("b", "a"))
+
+
+def test_requirements_of_the_scoring_server_are_read_like_any_others():
+    assert definitions.definition_hash(define("3.11", []), runtime=["NumPy", "# x"], platform="p") == (
+        definitions.definition_hash(define("3.11", []), runtime=["numpy"], platform="p")
+    )
