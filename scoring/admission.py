@@ -174,12 +174,14 @@ class Admission:
 class Pace:
     """Whether an engine is quick enough to run on the loop, from a moving average of its runs.
 
-    On the loop a run holds up everything else, so trust is earned by many quick runs and lost by a slow one.
+    On the loop a run holds up everything else, so trust is earned by many quick runs. Single runs that last
+    longer are forgiven: on a busy machine they tell of the machine. One of a quarter of a second is not.
     """
 
-    QUICK = 2_000_000  # nanoseconds: below this runs go inline
-    SLOW = 20_000_000  # a single run this long on the loop ends the trust
-    ENOUGH = 100  # quick runs before a thread is thought unnecessary; ten times as many after every disappointment
+    QUICK = 2_000_000  # nanoseconds: below this on average, runs go inline
+    CLIP = 20_000_000  # no single run counts as longer in the average
+    SLOW = 250_000_000  # a single run this long ends the trust
+    ENOUGH = 100  # quick runs before a thread is thought unnecessary; ten times as many after a disappointment
 
     def __init__(self, seconds: float | None) -> None:
         self.inline = seconds is not None and seconds * 1e9 < self.QUICK
@@ -189,11 +191,12 @@ class Pace:
 
     def note(self, ran: int) -> None:
         """A run took so many nanoseconds."""
-        self._average += 0.05 * (ran - self._average)
+        average = self._average
+        self._average = average = average + 0.05 * ((ran if ran < self.CLIP else self.CLIP) - average)
         if self.inline:
-            if ran > self.SLOW or self._average > 2 * self.QUICK:
+            if ran > self.SLOW or average > 2 * self.QUICK:
                 self.inline, self._seen = False, 0
                 self._needed *= 10
         else:
-            self._seen = self._seen + 1 if ran < self.SLOW else 0
-            self.inline = self._seen >= self._needed and self._average < self.QUICK
+            self._seen = self._seen + 1 if ran < self.CLIP else 0
+            self.inline = self._seen >= self._needed and average < self.QUICK

@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_body", "_chunks", "_handler", "_header_bytes", "_headers", "_paused", "_request", "_size", "_transport",
+        "_chunks", "_handler", "_header_bytes", "_headers", "_paused", "_reading", "_request", "_size", "_transport",
         "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "started",
     )  # fmt: skip
 
@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._headers: dict[bytes, bytes] = {}
         self._header_bytes = 0
+        self._reading = 0
         self._url = b""
         self._chunks: list[bytes] = []
         self._size = 0
@@ -123,13 +124,18 @@ class Connection(asyncio.Protocol):
             return
         self.arrived = perf_counter_ns()
         self.heard = monotonic()
+        self._reading = len(data)
         try:
             self.parser.feed_data(data)
+            if self._request is None and self.started:
+                self._count_headers(len(data))
         except httptools.HttpParserUpgrade:
             self.closing = True  # answered by on_message_complete; what follows would be another protocol
             self._close_when_done()
         except httptools.HttpParserError as error:
             self._fail(_cause(error))
+        except ScoringError as error:
+            self._fail(error)
 
     # -- the parser's side
 
@@ -144,19 +150,17 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        self._header_bytes += len(name) + len(value) + 32
-        if self._header_bytes > HEADER_BYTES:
-            self._count(0)
         if name in self._headers:
             value = self._headers[name] + b", " + value
         self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         headers = self._headers
+        if self._reading > HEADER_BYTES:  # it came in one large piece, of which the headers may be all
+            self._count_headers(len(self._url) + sum(len(name) + len(value) for name, value in headers.items()))
         request = self._request = Request(self, self.parser.get_method(), self._url, headers)
         request.keep_alive = self.parser.should_keep_alive()
         length = headers.get(b"content-length")
@@ -264,7 +268,7 @@ class Connection(asyncio.Protocol):
         if not self.busy and not self._waiting:
             self._transport.write(CONTINUE)
 
-    def _count(self, size: int) -> None:
+    def _count_headers(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > HEADER_BYTES:
             message = f"The address and headers are larger than {HEADER_BYTES // 1024} KiB."
