@@ -1,19 +1,22 @@
 """Where versions run. Services live in another app: only their relation to versions is read."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from registry.models import ModelVersion
 from registry.search import SERVING
 
 
-def services_running(versions: Iterable[ModelVersion]) -> dict[int, list[Any]]:
-    """The services whose newest revision holds each version, by the version's id, in one question."""
+def running(by: Literal["version", "version__model"], keys: Iterable[int]) -> dict[int, list[Any]]:
+    """What services run of these versions (or models), by their id: rows with `.version` and `.revision.service`.
+
+    One question for all of them. A service counts with its newest revision, unless it was stopped or deleted.
+    """
     uses = ModelVersion.uses.field.model._default_manager
-    rows = uses.filter(version__in=versions, **SERVING).select_related("revision__service")
+    rows = uses.filter(**{f"{by}__in": list(keys)}, **SERVING).select_related("version", "revision__service")
     found: dict[int, list[Any]] = {}
     for row in rows.order_by("revision__service__name"):
-        found.setdefault(row.version_id, []).append(row.revision.service)
+        found.setdefault(row.version_id if by == "version" else row.version.model_id, []).append(row)
     return found
 
 

@@ -13,7 +13,7 @@ from registry.filter_nodes import Field, Node, Tag
 from registry.found_models import page_of_models
 from registry.models import Model, ModelVersion
 from registry.search import DEFAULT_SORT, parse
-from registry.whereabouts import services_running
+from registry.whereabouts import running
 from studio.accounts.access import workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
@@ -33,8 +33,10 @@ def model_list(request: HttpRequest) -> HttpResponse:
         context["error"] = error
         return render(request, "registry/model_list.html", context, partial="results", status=error.status)
     versions = [model.found[0] for model in page]
-    context |= {"page": page, "rows": _rows(request.workspace, versions, text)}
-    return render(request, "registry/model_list.html", context, partial="results")
+    uses = running("version__model", [version.model_id for version in versions])
+    url, before = _list_url(request.workspace), parse(text).root
+    rows = [_row(version, uses.get(version.model_id, []), url, before) for version in versions]
+    return render(request, "registry/model_list.html", context | {"page": page, "rows": rows}, partial="results")
 
 
 @workspace_page
@@ -55,22 +57,14 @@ def model_detail(request: HttpRequest, name: str) -> HttpResponse:
     model = get_object_or_404(Model.objects.in_workspace(request.workspace), name=name)
     versions = model.versions.select_related("created_by").prefetch_related("tags").order_by("-number")
     page = Paginator(versions, VERSIONS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = _rows(request.workspace, list(page), "")
+    uses = running("version", [version.pk for version in page])
+    rows = [_row(version, uses.get(version.pk, []), _list_url(request.workspace)) for version in page]
     return render(request, "registry/model_detail.html", {"model": model, "page": page, "rows": rows})
 
 
-def _rows(workspace: Workspace, versions: list[ModelVersion], text: str) -> list[dict[str, Any]]:
-    """What a table shows of each version: its chips and the services that run it."""
-    before: Node | None = parse(text).root
-    services, url = services_running(versions), _list_url(workspace)
-    return [
-        {
-            "version": version,
-            "chips": chips(version.tags.all(), url, before),
-            "services": services.get(version.pk, []),
-        }
-        for version in versions
-    ]
+def _row(version: ModelVersion, uses: list[Any], url: str, before: Node | None = None) -> dict[str, Any]:
+    """What a table shows of a version: its chips, which add themselves to the filter `before`, and where it runs."""
+    return {"version": version, "chips": chips(version.tags.all(), url, before), "uses": uses}
 
 
 def _list_url(workspace: Workspace) -> str:

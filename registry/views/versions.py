@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry import registration, usage
 from registry.chips import chips
+from registry.fact_rows import fact_rows
 from registry.model_card import as_html
 from registry.models import ModelVersion
-from registry.whereabouts import services_running, uses_of
+from registry.whereabouts import running, uses_of
 from studio.accounts.access import workspace_page
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
@@ -99,7 +100,7 @@ def _context(request: HttpRequest, version: ModelVersion, error: SlipwayError | 
         "tab": current,
         "tabs": [{"url": f"{url}?tab={key}", "label": TABS[key], "current": key == current} for key in TABS],
         "chips": chips(version.tags.all(), listing, None),
-        "services": services_running([version]).get(version.pk, []),
+        "uses": running("version", [version.pk]).get(version.pk, []),
         "error": error,
         "typed": request.POST.get("add_tag", "") if error else "",
     }
@@ -110,16 +111,10 @@ def _overview(version: ModelVersion) -> dict[str, Any]:
     resources = [("CPU cores", version.cpu), ("Memory, GB", version.memory_gb), ("GPUs", version.gpu or None)]
     return {
         "card": as_html(version.description),
-        "facts": [(key.replace("_", " ").capitalize(), _readable(value)) for key, value in version.facts.items()],
+        "facts": fact_rows(version.facts),
+        "warnings": version.facts.get("warnings", []),
         "resources": [(label, amount) for label, amount in resources if amount],
     }
-
-
-def _readable(value: Any) -> str:
-    """A fact as one line: {"": 17} is 'main 17', {"Conv": 2} is 'Conv 2'."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key or 'main'} {item}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _files(version: ModelVersion) -> dict[str, Any]:
@@ -135,7 +130,7 @@ def _files(version: ModelVersion) -> dict[str, Any]:
 _PANELS = {
     "overview": _overview,
     "files": _files,
-    "deployments": lambda version: {"uses": uses_of(version)},
+    "deployments": lambda version: {"revisions": uses_of(version)},
     "activity": lambda version: {},
 }
 

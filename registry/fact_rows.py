@@ -1,0 +1,40 @@
+"""What an inspection found, as rows for people. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Fact to label, in the order of reading. What is missing here (dimensions, which the signature shows) is not shown.
+LABELS = {
+    "main_file": "Main file",
+    "producer": "Producer",
+    "graph": "Graph",
+    "opset": "Opset",
+    "ir_version": "IR version",
+    "nodes": "Nodes",
+    "parameters": "Parameters",
+    "operators": "Operators",
+    "external_data": "External data",
+    "metadata": "Metadata",
+    "packing": "Packed with",
+    "globals": "Classes it loads",
+    "tensors": "Tensors",
+}
+
+
+def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(label, text) of every fact that says something."""
+    return [(label, _text(facts[key])) for key, label in LABELS.items() if facts.get(key) not in (None, "", [], {})]
+
+
+def _text(value: Any) -> str:
+    """Counts as 'Conv × 2', lists with commas, large numbers in groups of three."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} × {item}" if _counts(value) else f"{key} {item}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _counts(value: Mapping[str, Any]) -> bool:
+    """Operators begin with a capital, opset domains do not."""
+    return all(isinstance(item, int) and key.rpartition(".")[2][:1].isupper() for key, item in value.items())
