@@ -129,3 +129,8 @@ def test_pages_are_readable_without_javascript(browser, live_server, alice, sign
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_role("button", name="Add sample models")).to_be_visible()
     context.close()
+
+
+def test_the_api_page_keeps_to_the_content_policy(open_as, alice):
+    page = open_as(alice, "/api/")
+    expect(page.get_by_text("/api/v1/me", exact=True)).to_be_visible()

@@ -43,8 +43,9 @@ export function start(drop) {
 
   input.required = false; // the ids count, not the files of the input
   const take = (field) => {
-    add(fromInput(field.files));
+    const items = fromInput(field.files);
     field.value = "";
+    add(items);
   };
   input.addEventListener("change", () => take(input));
   const folder = Object.assign(document.createElement("input"), { type: "file", webkitdirectory: true, hidden: true });
@@ -65,4 +66,5 @@ export function start(drop) {
     add(await fromDrop(event.dataTransfer));
   });
   drop.dataset.ready = "yes";
+  if (input.files.length) take(input); // chosen before this script was there
 }
