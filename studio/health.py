@@ -3,12 +3,11 @@
 import time
 from threading import Lock
 
-import redis
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
-from studio.heartbeat import silent
+from studio.heartbeat import BrokerAway, silent
 
 FRESH, FRESH_WHILE_MISSING = 1.0, 0.2  # seconds
 _lock = Lock()
@@ -32,7 +31,7 @@ def _missing_database() -> list[str]:
 def _missing_workers() -> list[str]:
     try:
         return silent()
-    except redis.RedisError:
+    except BrokerAway:
         return ["broker"]
 
 

@@ -4,11 +4,13 @@ import logging
 import os
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import redis
 from celery import bootsteps
 from django.conf import settings
+
+if TYPE_CHECKING:
+    import redis
 
 log = logging.getLogger(__name__)
 
@@ -17,11 +19,23 @@ EXPECTED = ("quick", "heavy", CLOCK)
 EVERY, LAPSES = 2.0, 8  # seconds
 
 
+class BrokerAway(Exception):
+    """The broker does not answer."""
+
+
 @cache
-def connection() -> redis.Redis:
+def connection() -> "redis.Redis":
     """The broker, with time limits short enough for a health check."""
+    import redis  # late: a quarter of a second that management commands do not need
+
     url = settings.REDIS_URL.replace("redis+socket://", "unix://")
     return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+
+
+def _redis_errors() -> type[Exception]:
+    from redis import RedisError  # late, as in connection()
+
+    return RedisError
 
 
 def _key(name: str) -> str:
@@ -36,13 +50,16 @@ def beat(names: Iterable[str]) -> None:
         for name in names:
             pipeline.set(_key(name), 1, ex=LAPSES)
         pipeline.execute()
-    except redis.RedisError as reason:
+    except _redis_errors() as reason:
         log.debug("no heartbeat: %s", reason)
 
 
 def silent() -> list[str]:
-    """Which of the expected workers and the clock have not been heard; redis.RedisError without a broker."""
-    values: Any = connection().mget([_key(name) for name in EXPECTED])
+    """Which of the expected workers and the clock have not been heard; BrokerAway when nobody can know."""
+    try:
+        values: Any = connection().mget([_key(name) for name in EXPECTED])
+    except _redis_errors() as reason:
+        raise BrokerAway(str(reason)) from reason
     return [name for name, value in zip(EXPECTED, values, strict=True) if value is None]
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
+from tests.stack import stack  # noqa: F401 - a fixture
 
 REQUIRED = set(filter(None, os.environ.get("SLIPWAY_REQUIRE", "").split(",")))
 

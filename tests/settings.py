@@ -1,9 +1,16 @@
 """The studio's settings for tests: a data folder of their own, cheap password hashes."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("SLIPWAY_DATA", tempfile.mkdtemp(prefix="slipway-tests-"))
+# Each test process gets a folder; the programs that it starts share it.
+_me = os.environ.get("PYTEST_XDIST_WORKER", "main")
+if "SLIPWAY_DATA" not in os.environ or os.environ.get("SLIPWAY_TESTS_OF", _me) != _me:
+    os.environ["SLIPWAY_DATA"] = tempfile.mkdtemp(prefix="slipway-tests-")
+    os.environ["SLIPWAY_TESTS_OF"] = _me
+    atexit.register(shutil.rmtree, os.environ["SLIPWAY_DATA"], ignore_errors=True)
 
 from studio.settings import *  # noqa: E402, F403
 
@@ -11,3 +18,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
 CELERY_TASK_ALWAYS_EAGER = False
+STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - whitenoise warns when it is missing

@@ -1,0 +1,181 @@
+"""`make run` from the outside: it starts, heals, refuses what it must, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import psutil
+import pytest
+
+from tests.stack import ROOT, Stack, wait_for
+
+pytestmark = pytest.mark.stack
+
+EMBEDDED = not os.environ.get("REDIS_URL")
+PROGRAMS = ["web", "quick", "heavy", "clock", *(["broker"] if EMBEDDED else [])]
+SECOND_START_SECONDS = 5.0
+IDLE_MEMORY_BYTES = 600e6
+
+
+def sign_in(stack, username="admin", password=None):
+    """The answer to the sign-in form, and the client that holds the session."""
+    client = httpx.Client(base_url=stack.address)
+    client.get("/sign-in/")
+    fields = {"username": username, "password": password or stack.password}
+    token = client.cookies["csrftoken"]
+    return client.post("/sign-in/", data=fields, headers={"X-CSRFToken": token}), client
+
+
+def test_it_says_where_it_is_and_how_to_sign_in(stack):
+    line = wait_for(lambda: re.search(r"sign in as admin with the password (\S+)", stack.log()), 5, "a greeting")
+
+    assert re.search(rf"ready after .* {stack.address}/", stack.log())
+    assert line[1] == stack.password
+
+
+def test_the_administrator_signs_in_and_lands_in_the_default_workspace(stack):
+    answer, client = sign_in(stack)
+
+    assert answer.status_code == 302
+    home = client.get("/", follow_redirects=True)
+    assert home.status_code == 200
+    assert home.url.path == "/w/default/"
+
+
+def test_a_wrong_password_does_not_sign_in(stack):
+    answer, client = sign_in(stack, password="wrong")
+
+    assert answer.status_code == 200
+    assert client.get("/").headers["location"].startswith("/sign-in/")
+
+
+def test_static_files_are_served(stack):
+    page = httpx.get(stack.url("/sign-in/")).text
+    sheets = re.findall(r'href="(/static/[^"]+\.css)"', page)
+
+    assert sheets
+    assert all(httpx.get(stack.url(sheet)).status_code == 200 for sheet in sheets)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_killed_program_comes_back(stack, name):
+    stack.kill_and_recover(name)
+
+    assert set(PROGRAMS) | {"up"} == set(stack.pids)
+
+
+def test_the_child_of_a_killed_worker_does_not_live_on(stack):
+    heavy = psutil.Process(stack.pids["heavy"])
+    children = wait_for(lambda: [child.pid for child in heavy.children()], 10, "a child of the worker")
+
+    stack.kill_and_recover("heavy")
+
+    assert not any(psutil.pid_exists(child) and psutil.Process(child).status() != "zombie" for child in children)
+
+
+def test_health_names_a_worker_that_went_silent(stack):
+    pid = stack.pids["heavy"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        missing = wait_for(lambda: stack.health().get("missing"), 20, "a report of the silent worker")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert missing == ["heavy"]
+    stack.wait_until_healthy()
+
+
+def test_a_second_studio_on_the_same_data_is_refused(stack):
+    second = Stack(stack.data)
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        check=False,
+        env=second.environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert answer.returncode != 0
+    assert "already runs" in answer.stderr
+    assert f"process {stack.pids['up']}" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert stack.health() == {"status": "ok"}
+
+
+def test_a_taken_port_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        studio = Stack(tmp_path / "data", port=taken.getsockname()[1])
+        studio.launch()
+        code = studio.process.wait(60)
+
+    assert code != 0
+    assert f"Port {studio.port}" in studio.log()
+    assert "SLIPWAY_PORT" in studio.log()
+    assert "Traceback" not in studio.log()
+
+
+@pytest.fixture
+def own_stack(tmp_path):
+    studio = Stack(tmp_path / "data", password=None)
+    yield studio
+    studio.end()
+
+
+def test_stopping_leaves_nothing_and_starting_again_is_quick(own_stack):
+    own_stack.start()
+    shown = wait_for(lambda: re.search(r"password (\S+) ", own_stack.log()), 5, "the first password")[1]
+    assert own_stack.interrupt() == 0
+    assert own_stack.processes() == []
+    assert shown.encode() not in (own_stack.data / "slipway.sqlite3").read_bytes()
+
+    assert best_start_of(3, own_stack) < SECOND_START_SECONDS
+    assert own_stack.log().count(shown) == 1  # shown once
+    assert sign_in(own_stack, password=shown)[0].status_code == 302
+
+
+def best_start_of(tries, studio):
+    """Seconds of the quickest start: a busy machine may spoil one, not all."""
+    seconds = [studio.start()]
+    while seconds[-1] >= SECOND_START_SECONDS and len(seconds) < tries:
+        studio.interrupt()
+        seconds.append(studio.start())
+    return min(seconds)
+
+
+def test_a_terminated_studio_stops_cleanly(own_stack):
+    own_stack.start()
+    own_stack.process.send_signal(signal.SIGTERM)
+
+    assert own_stack.process.wait(30) == 0
+    assert own_stack.processes() == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="elsewhere the next start sweeps")
+def test_a_killed_studio_takes_its_programs_along_and_starts_again(own_stack):
+    own_stack.start()
+    own_stack.process.kill()
+    own_stack.process.wait(5)
+    wait_for(lambda: not own_stack.processes(), 5, "no process left")
+
+    own_stack.start()
+
+    assert own_stack.health() == {"status": "ok"}
+
+
+def test_a_deep_data_folder_works_although_its_socket_path_would_be_too_long(tmp_path):
+    with Stack(tmp_path / ("deep" * 20) / "folder with a space") as studio:
+        assert studio.health() == {"status": "ok"}
+
+
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="proportional memory is a number of Linux")
+def test_everything_together_is_small_while_idle(stack):
+    sign_in(stack)
+    memory = {process.pid: process.memory_full_info().pss for process in stack.processes()}
+
+    assert sum(memory.values()) < IDLE_MEMORY_BYTES
