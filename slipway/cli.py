@@ -1,0 +1,57 @@
+"""The command line: `slipway <noun> <verb>`.
+
+Exit codes: 0 done, 1 the studio or the service says it failed, 2 wrong use, 3 not signed in or not allowed, 4 not
+found, 5 conflict, 6 not in time, 7 the studio does not answer, 130 interrupted.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import slipway
+from slipway import output
+from slipway.commands import login, model, service, workspace
+from slipway.errors import SlipwayError
+
+app = typer.Typer(
+    name="slipway",
+    help="Register models, deploy them as services, call and watch them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: drawing boxes would take longer than all the rest
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(login.login)
+app.add_typer(workspace.app, name="workspace")
+app.add_typer(model.app, name="model")
+app.add_typer(service.app, name="service")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"slipway {slipway.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Register models, deploy them as services, call and watch them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given)
+    except SlipwayError as error:
+        output.failure(error)
+        if "--json" in given:
+            print(json.dumps({"error": error.as_dict()}, indent=2, ensure_ascii=False))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,107 @@
+"""`slipway service deploy`: from model versions, and a script if there is one, to a service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slipway import output
+from slipway.errors import Misuse
+
+if TYPE_CHECKING:
+    from slipway.client import Client
+    from slipway.types import Service
+
+IGNORED = frozenset({"__pycache__", ".git", ".venv", ".ipynb_checkpoints"})
+
+
+@dataclass(frozen=True)
+class Script:
+    """The options that make an inference config on the way."""
+
+    entry_script: str
+    source_dir: Path | None
+    requirements: Path | None
+    python_version: str = ""
+
+    def files(self) -> dict[str, Path]:
+        """What goes into the config, by path. Raises `Misuse` when the entry script is not there."""
+        if self.source_dir is None:
+            script = Path(self.entry_script)
+            found = {script.name: script}
+        else:
+            found = {file.relative_to(self.source_dir).as_posix(): file for file in _sources(self.source_dir)}
+        if self.entry not in found or not found[self.entry].is_file():
+            raise Misuse(
+                f"There is no entry script {self.entry_script}.",
+                hint="Its path is relative to --source-dir, where that is given.",
+            )
+        return found
+
+    @property
+    def entry(self) -> str:
+        """The entry script's path in the config."""
+        path = Path(self.entry_script)
+        return path.as_posix() if self.source_dir else path.name
+
+    def lines(self) -> list[str]:
+        """The requirements, without comments and empty lines."""
+        if self.requirements is None:
+            return []
+        try:
+            text = self.requirements.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as reason:
+            raise Misuse(f"{self.requirements} cannot be read: {reason}") from reason
+        stripped = (line.split(" #")[0].strip() for line in text.splitlines())
+        return [line for line in stripped if line and not line.startswith("#")]
+
+
+def make_config(client: "Client", name: str, script: Script) -> str:
+    """Create environment and config by the service's name; the config's "name:number"."""
+    files, lines = script.files(), script.lines()
+    environment = None
+    if script.requirements is not None:
+        environment = client.create_environment(name, lines, script.python_version)
+        output.note(f"Environment {environment}.")
+    config = client.create_config(name, script.entry, files, environment)
+    output.note(f"Inference config {config}.")
+    return config
+
+
+def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
+    """Wait for Healthy and tell the steps on the way."""
+    with output.spinner(name) as tell:
+        return client.wait_for(name, {"Healthy"}, timeout, on_look=lambda service: tell(_progress(service)))
+
+
+def show(service: "Service") -> None:
+    """A service for people."""
+    cause: dict[str, Any] = dict(service.get("cause") or {})
+    output.facts(
+        {
+            "service": service["name"],
+            "state": service["state"],
+            "why": cause.get("message"),
+            "next step": cause.get("hint"),
+            "address": service.get("scoring_uri"),
+            "swagger": service.get("swagger_uri"),
+            "models": ", ".join(service.get("models") or []),
+            "revision": service.get("revision"),
+            "target": service.get("target"),
+            "description": service.get("description"),
+            "config": output.pairs(service.get("deployment_config") or {}),
+            "created": f"{service.get('created_at')} by {service.get('created_by')}",
+        }
+    )
+
+
+def _sources(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise Misuse(f"There is no folder {folder}.")
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return [file for file in files if not IGNORED.intersection(file.relative_to(folder).parts)]
+
+
+def _progress(service: "Service") -> str:
+    """The state and the step that is under way: Transitioning, rollout."""
+    moving = [step["name"] for step in service.get("steps") or [] if step.get("state") == "busy"]
+    return ", ".join([service["state"], *moving[-1:]])

@@ -1,0 +1,73 @@
+"""`slipway login`: get a token and remember it."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from slipway import output, profiles
+from slipway.commands.options import Json
+from slipway.errors import Misuse
+
+
+def login(
+    url: Annotated[str, typer.Argument(help="Address of the studio, as the browser shows it.")],
+    token: Annotated[str | None, typer.Option(help="A token made under Settings → Tokens.")] = None,
+    username: Annotated[str | None, typer.Option("--username", "-u", help="Sign in by name and password.")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    workspace: Annotated[str, typer.Option("--workspace", "-w", help="Workspace, if you have several.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Sign in to a studio and remember it.
+
+    With neither --token nor --username, asks on a terminal.
+    """
+    from slipway.transport import normal_url  # loads the HTTP library
+
+    url = normal_url(url)
+    who = _with_token(url, token, workspace) if token else _with_password(url, username, password_stdin, workspace)
+    profiles.remember(profiles.Login(url, who["token"], who["workspace"]))
+    document = {"url": url} | {key: value for key, value in who.items() if key != "token"}
+    sentence = f"Signed in to {url} as {who['username']}, workspace {who['workspace']}."
+    output.Output(as_json).done(document, sentence)
+
+
+def _with_token(url: str, token: str, workspace: str) -> dict[str, Any]:
+    from slipway.client import Client  # loads the HTTP library
+
+    with Client(url, token) as client:
+        me = client.me()
+    known = me.get("workspace") or (me.get("token") or {}).get("workspace")
+    found = workspace or known or _only_workspace(url, token)
+    return {"token": token, "workspace": found, "username": me.get("username", "")}
+
+
+def _only_workspace(url: str, token: str) -> str:
+    from slipway.client import Client  # loads the HTTP library
+
+    with Client(url, token) as client:
+        slugs = [str(row["slug"]) for row in client.workspaces()]
+    if len(slugs) != 1:
+        raise Misuse("You belong to several workspaces.", hint=f"Add --workspace with one of {', '.join(slugs)}.")
+    return slugs[0]
+
+
+def _with_password(url: str, username: str | None, from_stdin: bool, workspace: str) -> dict[str, Any]:
+    from slipway.client import Client  # loads the HTTP library
+
+    if from_stdin and not username:
+        raise Misuse("--password-stdin needs --username.")
+    username = username or _ask("Username")
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _ask("Password", hide=True)
+    with Client(url) as client:
+        answer = client.sign_in(username, password, workspace)
+    return answer | {"username": username}
+
+
+def _ask(what: str, *, hide: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise Misuse(
+            "There is no terminal to ask on.",
+            hint="Give --token, or --username with --password-stdin and the password.",
+        )
+    return str(typer.prompt(what, hide_input=hide, err=True))

@@ -1,0 +1,95 @@
+"""Shapes of the studio's answers; keys beyond these may come and are kept."""
+
+from typing import Any, TypedDict
+
+
+class Cause(TypedDict, total=False):
+    """Why something is not as it should be."""
+
+    code: str
+    message: str
+    hint: str
+    evidence: str
+
+
+class FileFacts(TypedDict):
+    path: str
+    size: int
+    sha256: str
+
+
+class Upload(TypedDict):
+    """`received` bytes are safe with the studio; a chunk has at most `chunk_bytes`."""
+
+    id: str
+    path: str
+    size: int
+    received: int
+    chunk_bytes: int
+    complete: bool
+
+
+class Version(TypedDict, total=False):
+    """A model version; `id` is "name:number"."""
+
+    id: str
+    name: str
+    version: int
+    state: str
+    framework: str
+    framework_version: str
+    description: str
+    tags: dict[str, str]
+    properties: dict[str, Any]
+    signature: dict[str, Any] | None
+    rejection: Cause | None
+    size: int
+    files: list[FileFacts]
+    created_by: str | None
+    created_at: str
+    services: list[str]
+
+
+class Model(TypedDict):
+    name: str
+    latest: Version | None
+    versions: int
+    updated_at: str
+
+
+class Step(TypedDict, total=False):
+    name: str
+    state: str
+    seconds: float | None
+
+
+class Service(TypedDict, total=False):
+    """A service; `state` is Transitioning, Healthy, Unhealthy, Unschedulable, Failed or Stopped."""
+
+    name: str
+    state: str
+    desired: str
+    cause: Cause | None
+    scoring_uri: str | None
+    swagger_uri: str | None
+    models: list[str]
+    revision: int | None
+    target: str
+    steps: list[Step]
+    description: str
+    created_by: str | None
+    created_at: str
+    updated_at: str
+    deployment_config: dict[str, Any]
+
+
+class Keys(TypedDict):
+    primary: str
+    secondary: str
+
+
+class Log(TypedDict):
+    """A piece of a log; ask again from `offset`."""
+
+    text: str
+    offset: int
