@@ -1,0 +1,235 @@
+"""A studio that answers from memory, for tests of the client: the contract of REST, and faults on demand."""
+
+import hashlib
+import json
+from urllib.parse import parse_qs, unquote
+
+import httpx
+
+TOKEN = "slw_good"
+
+
+class FakeStudio:
+    """Its `handle` is an httpx mock transport's handler.
+
+    `faults` are taken first, one for each request they fit: (method, ending of the path, what happens), where what
+    happens is an exception to raise or a response.
+    """
+
+    def __init__(self, chunk_bytes=4):
+        self.chunk_bytes = chunk_bytes
+        self.requests = []
+        self.faults = []
+        self.uploads = {}
+        self.versions = {}
+        self.services = {}
+        self.states = {}  # service name to the states it goes through, one for each look
+        self.inspections = ["ready"]
+        self.configs = []
+        self.log = {"service": "", "build": ""}
+        self.score = httpx.Response(200, json=[1])
+
+    def handle(self, request):
+        path = unquote(request.url.path).removeprefix("/api/v1/")
+        self.requests.append((request.method, path))
+        if fault := self.fault_for(request.method, path):
+            return fault
+        if path == "sign-in":
+            return self.sign_in(json.loads(request.content))
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return error(401, "token_unknown", "This token is not known here.")
+        if path == "me":
+            return httpx.Response(200, json={"username": "alice", "workspace": "vision"})
+        if path == "workspaces":
+            return page(request, [{"slug": "vision", "name": "Vision"}, {"slug": "text", "name": "Text"}])
+        _, workspace, kind, *rest = path.split("/", 3)
+        if workspace != "vision":
+            return error(404, "not_found", f"There is no workspace '{workspace}' that you can see.")
+        return getattr(self, f"on_{kind}")(request, rest[0] if rest else "")
+
+    def fault_for(self, verb, path):
+        fitting = [fault for fault in self.faults if fault[0] == verb and path.endswith(fault[1])]
+        if not fitting:
+            return None
+        self.faults.remove(fitting[0])
+        if isinstance(fitting[0][2], httpx.Response):
+            return fitting[0][2]
+        raise fitting[0][2]
+
+    def sign_in(self, given):
+        if given["password"] != "correct":
+            return error(401, "sign_in_failed", "Name or password is wrong.")
+        return httpx.Response(
+            200, json={"token": TOKEN, "workspace": given.get("workspace", "vision"), "expires_at": "2027-01-01"}
+        )
+
+    def on_uploads(self, request, rest):
+        if request.method == "POST" and not rest:
+            given = json.loads(request.content)
+            upload = {"id": f"u{len(self.uploads) + 1}", **given, "data": b"", "complete": False}
+            self.uploads[upload["id"]] = upload
+            return httpx.Response(201, json=self.shown(upload))
+        key, _, verb = rest.partition("/")
+        upload = self.uploads.get(key)
+        if upload is None:
+            return error(404, "not_found", "There is no such upload.")
+        if request.method == "DELETE":
+            del self.uploads[key]
+            return httpx.Response(204)
+        if request.method == "PUT":
+            return self.append(upload, int(parse_qs(request.url.query.decode())["offset"][0]), request.content)
+        if verb == "complete":
+            digest = hashlib.sha256(upload["data"]).hexdigest()
+            if json.loads(request.content)["sha256"] != digest or len(upload["data"]) != upload["size"]:
+                return error(400, "digest_differs", "The file differs from what was announced.")
+            upload["complete"] = True
+        return httpx.Response(200, json=self.shown(upload))
+
+    def append(self, upload, offset, data):
+        assert len(data) <= self.chunk_bytes
+        if offset != len(upload["data"]):
+            return error(409, "wrong_offset", "Wrong offset.")
+        upload["data"] += data
+        return httpx.Response(200, json=self.shown(upload))
+
+    def shown(self, upload):
+        facts = {key: upload[key] for key in ("id", "path", "size", "complete")}
+        return facts | {"received": len(upload["data"]), "chunk_bytes": self.chunk_bytes}
+
+    def on_versions(self, request, rest):
+        if request.method == "POST":
+            return self.register(json.loads(request.content))
+        key, _, file = rest.partition("/files/")
+        name, _, number = key.partition(":")
+        if number == "latest":
+            key = max((known for known in self.versions if known.startswith(f"{name}:")), default=key)
+        version = self.versions.get(key)
+        if version is None:
+            return error(404, "not_found", f"There is no version '{key}'.", hint="See 'slipway model list'.")
+        if file:
+            return httpx.Response(200, content=version["data"][file])
+        if request.method == "DELETE":
+            if version["services"]:
+                return error(409, "in_use", f"{key} is in use by {version['services'][0]}.")
+            del self.versions[key]
+            return httpx.Response(204)
+        version["state"] = self.inspections.pop(0) if len(self.inspections) > 1 else self.inspections[0]
+        if version["state"] == "rejected":
+            version["rejection"] = {
+                "code": "onnx_invalid",
+                "message": "This is no ONNX file.",
+                "hint": "Export it again.",
+            }
+        return httpx.Response(200, json={k: v for k, v in version.items() if k != "data"})
+
+    def register(self, given):
+        number = 1 + sum(version["name"] == given["name"] for version in self.versions.values())
+        uploads = [self.uploads[key] for key in given["files"]]
+        assert all(upload["complete"] for upload in uploads)
+        files = [
+            {"path": each["path"], "size": each["size"], "sha256": hashlib.sha256(each["data"]).hexdigest()}
+            for each in uploads
+        ]
+        version = {
+            "id": f"{given['name']}:{number}",
+            "name": given["name"],
+            "version": number,
+            "state": "uploaded",
+            "framework": given.get("framework", "custom"),
+            "framework_version": given.get("framework_version", ""),
+            "description": given.get("description", ""),
+            "tags": given.get("tags", {}),
+            "properties": given.get("properties", {}),
+            "signature": {"inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}], "outputs": []},
+            "rejection": None,
+            "size": sum(each["size"] for each in uploads),
+            "files": files,
+            "created_by": "alice",
+            "created_at": "2026-11-21T04:00:00Z",
+            "services": [],
+            "data": {each["path"]: each["data"] for each in uploads},
+        }
+        self.versions[version["id"]] = version
+        return httpx.Response(201, json={k: v for k, v in version.items() if k != "data"})
+
+    def on_models(self, request, rest):
+        self.filter = request.url.params.get("filter", "")
+        rows = [
+            {"name": v["name"], "latest": {k: x for k, x in v.items() if k != "data"}, "versions": 1, "updated_at": ""}
+            for v in self.versions.values()
+        ]
+        return page(request, rows)
+
+    def on_environments(self, request, rest):
+        self.environment = json.loads(request.content)
+        return httpx.Response(201, json={"id": f"{self.environment['name']}:1"})
+
+    def on_configs(self, request, rest):
+        self.configs.append(json.loads(request.content))
+        return httpx.Response(201, json={"id": f"{self.configs[-1]['name']}:{len(self.configs)}"})
+
+    def on_services(self, request, rest):
+        if not rest:
+            return self.deploy(json.loads(request.content)) if request.method == "POST" else self.listed(request)
+        name, _, verb = rest.partition("/")
+        service = self.services.get(name)
+        if service is None:
+            return error(404, "not_found", f"There is no service '{name}'.")
+        if verb in {"score", "keys", "logs"}:
+            return getattr(self, f"answer_{verb}")(request)
+        if verb in {"stop", "start"}:
+            service["state"] = "Transitioning"
+            self.states[name] = ["Transitioning", "Stopped" if verb == "stop" else "Healthy"]
+        elif request.method == "DELETE":
+            del self.services[name]
+            return httpx.Response(204)
+        elif not verb and self.states.get(name):
+            service["state"] = self.states[name].pop(0)
+        return httpx.Response(200, json=service)
+
+    def answer_score(self, request):
+        self.scored = request.content
+        return self.score
+
+    def answer_keys(self, request):
+        return httpx.Response(200, json={"primary": "p" * 8, "secondary": "s" * 8})
+
+    def answer_logs(self, request):
+        text, offset = self.log[request.url.params["source"]], int(request.url.params["offset"])
+        return httpx.Response(200, json={"text": text[offset : offset + 5], "offset": min(offset + 5, len(text))})
+
+    def listed(self, request):
+        return page(request, list(self.services.values()))
+
+    def deploy(self, given):
+        if given["name"] in self.services and not given.get("overwrite"):
+            return error(409, "service_exists", f"There is a service {given['name']} already.", hint="Use overwrite.")
+        self.services[given["name"]] = {
+            "name": given["name"],
+            "state": "Transitioning",
+            "cause": None,
+            "models": given["models"],
+            "scoring_uri": "http://127.0.0.1:20000/score",
+            "revision": 1,
+            "steps": [{"name": "rollout", "state": "busy", "seconds": 1}],
+            "created_by": "alice",
+            "created_at": "2026-11-21T04:00:00Z",
+            "updated_at": "2026-11-21T04:00:00Z",
+            "asked": given,
+        }
+        return httpx.Response(201, json=self.services[given["name"]])
+
+
+def error(status, code, detail, hint=""):
+    kind = "client_error" if status < 500 else "server_error"
+    body = {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None, "hint": hint}]}
+    return httpx.Response(status, json=body)
+
+
+def page(request, rows, size=2):
+    number = int(request.url.params.get("page", 1))
+    rest = rows[number * size :]
+    found = rows[(number - 1) * size : number * size]
+    return httpx.Response(
+        200, json={"count": len(rows), "next": "more" if rest else None, "previous": None, "results": found}
+    )
