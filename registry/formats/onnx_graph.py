@@ -26,7 +26,7 @@ def read(path: Path, root: Path) -> Report:
     tensors = [tensor for graph in _graphs(model) for tensor in _tensors(graph)]
     _check_external_data(tensors, path, root)
     _check_lengths(tensors, path)
-    _check(path)
+    _check(model, path)
     operators = Counter(_operator(node) for graph in _graphs(model) for node in graph.node)
     inputs, outputs = _inputs(model.graph), list(model.graph.output)
     signature = Signature([_spec(value) for value in inputs], [_spec(value) for value in outputs])
@@ -83,9 +83,13 @@ def _parse(path: Path) -> ModelProto:
     return model
 
 
-def _check(path: Path) -> None:
+def _check(model: ModelProto, path: Path) -> None:
+    """The checker's own word. Weights beside the graph have been looked at and are left out: the checker takes
+    the links that versions are laid out with for an attack.
+    """
+    external = any(_is_external(tensor) for graph in _graphs(model) for tensor in _tensors(graph))
     try:
-        onnx.checker.check_model(str(path))
+        onnx.checker.check_model(_without_external_data(model) if external else str(path))
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as reason:
         raise Refused(
             "onnx_invalid",
@@ -93,6 +97,17 @@ def _check(path: Path) -> None:
             hint="Export it again, or run onnx.checker.check_model on it to see more.",
             evidence=str(reason),
         ) from reason
+
+
+def _without_external_data(model: ModelProto) -> ModelProto:
+    """A copy in which tensors that lie elsewhere are empty ones."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for graph in _graphs(copy):
+        for tensor in _tensors(graph):
+            if _is_external(tensor):
+                tensor.CopyFrom(TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
+    return copy
 
 
 def _graphs(model: ModelProto) -> Iterator[GraphProto]:

@@ -49,7 +49,10 @@ _TROUBLE = frozenset(
     }
 )
 _TROUBLESOME_BUILTINS = frozenset({"eval", "exec", "compile", "open", "__import__", "getattr", "breakpoint"})
-_VERSION = re.compile(rb"_sklearn_version(?:\x94|q.|r.{4})?(?:\x8c.|X.{4}|U.)([0-9][0-9A-Za-z.+]{0,20})", re.DOTALL)
+# The note, perhaps a memo opcode, then a text: opcode, length (one byte or four), characters.
+_VERSION = re.compile(
+    rb"_sklearn_version(?:\x94|q.|r.{4})?(?:[\x8cU](.)|X(.)\0\0\0)([0-9][0-9A-Za-z.+]{1,31})", re.DOTALL
+)
 # All that is known to be raised over bytes that are not what they begin as.
 BROKEN = (ValueError, EOFError, OSError, IndexError, KeyError, OverflowError, struct.error, zlib.error, lzma.LZMAError)
 
@@ -189,7 +192,8 @@ def _sklearn_version(path: Path) -> str:
             while seen < MAX_SEARCH and (piece := file.read(1024 * 1024)):
                 seen += len(piece)
                 if match := _VERSION.search(tail + piece):
-                    return match[1].decode()
+                    length = (match[1] or match[2])[0]
+                    return match[3][:length].decode()
                 tail = piece[-100:]
         except BROKEN:
             return ""
