@@ -19,3 +19,6 @@ ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
 CELERY_TASK_ALWAYS_EAGER = False
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - whitenoise warns when it is missing
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, as in real life: SQLite in memory has no write-ahead log and refuses threads that write at once.
+    DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}  # noqa: F405
