@@ -104,6 +104,7 @@ _BUILD: dict[str, Entry] = {
     "hash_mismatch": Entry(
         "A package's file differs from the one that was locked.",
         "Somebody replaced a file after it was published. Do not go on before you know why.",
+        turn="us",
     ),
     "disk_full": Entry(
         "The studio's disk is full.",

@@ -5,6 +5,7 @@ Pure. The contract is Azure's: `init()` takes nothing; `run()` takes one argumen
 """
 
 import ast
+import warnings
 from collections.abc import Iterator
 
 from deployments.findings import Finding
@@ -26,7 +27,9 @@ def check_script(text: str | bytes, path: str) -> list[Finding]:
 def parse(text: str | bytes, path: str) -> ast.Module | Finding:
     """The syntax tree, or the finding that there is none."""
     try:
-        return ast.parse(text, filename=path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the script, such as odd escapes: not the studio's to log
+            return ast.parse(text, filename=path)
     except SyntaxError as reason:
         message = f"{path} is no valid Python: {reason.msg}."
         return Finding("error", "syntax_error", message, "Correct the line.", path, reason.lineno)

@@ -97,7 +97,8 @@ def check_imports(
 
     `distributions` are names in normal form; with `locked` they are all there will be.
     """
-    known = distributions | {extra for name in distributions for extra in BROUGHT_ALONG.get(name, ())}
+    brought = () if locked else [extra for name in distributions for extra in BROUGHT_ALONG.get(name, ())]
+    known = distributions.union(brought)
     missing = [
         name
         for name in found
