@@ -1,0 +1,304 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployments import configs
+from deployments.entry_script import check_script
+from deployments.imports import imports_of, own_modules
+from deployments.models import InferenceConfig
+from deployments.sources import MAX_SCRIPT_BYTES
+from registry import environments, uploads
+from registry.models import Upload
+from studio.activity.models import Event
+from studio.core.errors import BadInput, NotFound
+from tests.registry.factories import make_upload, make_version
+
+pytestmark = pytest.mark.django_db
+SCRIPT = b"import json\n\ndef init():\n    pass\n\ndef run(data):\n    return json.loads(data)\n"
+
+
+@pytest.fixture
+def environment(workspace, bob):
+    return environments.define(
+        workspace=workspace, actor=bob, name="sklearn", python_version="3.11", requirements=["scikit-learn"]
+    )
+
+
+@pytest.fixture
+def create(workspace, bob, environment):
+    def make(files=None, **changes):
+        facts = {"name": "own", "kind": "entry_script", "entry_script": "score.py", "environment": environment}
+        files = {"score.py": SCRIPT} if files is None else files
+        return configs.create(workspace=workspace, actor=bob, files=files, **facts | changes)
+
+    return make
+
+
+@pytest.fixture
+def check(environment):
+    def found(script, *, where=environment, **files):
+        content = {"score.py": script.encode(), **{f"{name}.py": text for name, text in files.items()}}
+        return configs.check(kind="entry_script", entry_script="score.py", files=content, environment=where)
+
+    return found
+
+
+def codes(findings, level="error"):
+    return [finding.code for finding in findings if finding.level == level]
+
+
+# --- create ---------------------------------------------------------------------------------------
+
+
+def test_versions_count_from_one_and_keep_their_files(create):
+    first = create({"score.py": SCRIPT, "labels/names.txt": b"setosa"})
+    assert [str(first), str(create()), str(create(name="other"))] == ["own:1", "own:2", "other:1"]
+    assert list(first.files.values_list("path", flat=True)) == ["labels/names.txt", "score.py"]
+    assert Event.objects.filter(action="config.created").count() == 3
+
+
+def test_uploads_become_the_configs_files_and_are_used_up(workspace, bob, create):
+    upload = make_upload(workspace, bob, "score.py", SCRIPT)
+    config = create([upload])
+    assert config.files.get().artifact_id == upload.artifact_id
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["../score.py", "/etc/passwd", "a/../../b.py", "a\\b.py", "a\0.py", "", "x" * 501])
+def test_a_path_that_leaves_its_folder_is_refused(create, path):
+    with pytest.raises(BadInput) as refused:
+        create({"score.py": SCRIPT, path: b"x"})
+    assert refused.value.code == "unsafe_path"
+    assert not InferenceConfig.objects.exists()
+
+
+def test_files_that_would_lie_on_each_other_are_refused(create):
+    with pytest.raises(BadInput):
+        create({"score.py": SCRIPT, "Score.py": SCRIPT})
+    with pytest.raises(BadInput):
+        create({"score.py": SCRIPT, "data": b"x", "data/names.txt": b"y"})
+
+
+def test_a_python_file_of_more_than_a_megabyte_is_refused(create):
+    with pytest.raises(BadInput, match="may have 1,048,576"):
+        create({"score.py": SCRIPT, "big.py": b"#" * (MAX_SCRIPT_BYTES + 1)})
+
+
+def test_an_upload_that_has_not_arrived_is_refused(workspace, bob, create):
+    half = uploads.begin(workspace, bob, "score.py", 100)
+    with pytest.raises(BadInput, match="not arrived completely"):
+        create([half])
+
+
+def test_uploads_and_environments_of_another_workspace_are_refused(create, elsewhere, mallory):
+    with pytest.raises(NotFound):
+        create([make_upload(elsewhere, mallory, "score.py", SCRIPT)])
+    theirs = environments.define(
+        workspace=elsewhere, actor=mallory, name="theirs", python_version="3.11", requirements=[]
+    )
+    with pytest.raises(NotFound):
+        create(environment=theirs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"files": {}}, "script_missing"),
+        ({"entry_script": "main.py"}, "script_missing"),
+        ({"entry_script": ""}, "script_missing"),
+        ({"entry_script": "../score.py"}, "script_missing"),
+        ({"files": {"score.txt": SCRIPT}, "entry_script": "score.txt"}, "script_missing"),
+        ({"files": {"score.py": b"def run(data): ..."}}, "init_missing"),
+        ({"files": {"score.py": b"def init(): ..."}}, "run_missing"),
+        ({"files": {"score.py": b"def init(:\n"}}, "syntax_error"),
+        ({"files": {"score.py": b""}}, "init_missing"),
+        ({"files": {"score.py": b"\xff\xfe\x00"}}, "syntax_error"),
+        ({"environment": None}, "environment_missing"),
+        ({"kind": "magic"}, "kind_unknown"),
+        ({"kind": "no_code"}, "files_unused"),
+    ],
+)
+def test_what_could_not_start_is_refused(create, changes, code):
+    with pytest.raises(BadInput) as refused:
+        create(**changes)
+    assert refused.value.code == code
+    assert not InferenceConfig.objects.exists()
+
+
+def test_a_syntax_error_is_told_with_its_line(create):
+    with pytest.raises(BadInput, match="no valid Python") as refused:
+        create({"score.py": b"import json\n\ndef init()\n    pass\n"})
+    assert "line 3" in refused.value.evidence
+    assert refused.value.field == "entry_script"
+
+
+def test_nothing_of_a_script_is_run_when_it_is_checked(create, tmp_path):
+    witness = tmp_path / "witness"
+    create({"score.py": f"open({str(witness)!r}, 'w')\n".encode() + SCRIPT})
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", "x" * 121])
+def test_a_bad_name_is_refused(create, name):
+    with pytest.raises(BadInput) as refused:
+        create(name=name)
+    assert refused.value.field == "name"
+
+
+# --- the default ----------------------------------------------------------------------------------
+
+
+def test_onnx_models_share_one_config_without_code(workspace, bob, iris):
+    config = configs.default_for(iris, bob)
+    assert (config.kind, config.environment, config.files.count()) == ("no_code", None, 0)
+    assert configs.default_for(make_version(workspace, "digits"), bob) == config
+
+
+def test_other_models_need_an_entry_script(workspace, bob):
+    version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
+    with pytest.raises(BadInput, match="needs an entry script") as refused:
+        configs.default_for(version, bob)
+    assert refused.value.code == "needs_entry_script"
+    assert refused.value.hint
+
+
+def test_a_config_is_found_by_name_number_and_latest(workspace, elsewhere, create):
+    first, second = create(), create()
+    assert configs.find(workspace, "own:1") == first
+    assert configs.find(workspace, "own") == configs.find(workspace, "own:latest") == second
+    for place, reference in ((workspace, "own:3"), (workspace, "own:one"), (elsewhere, "own:1")):
+        with pytest.raises(NotFound):
+            configs.find(place, reference)
+
+
+# --- check: init and run --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("run", "fault"),
+    [
+        ("def run(data): ...", None),
+        ("def run(data): return '\\d'", None),
+        ("def run(data, request_headers): ...", None),
+        ("def run(request_headers, data): ...", None),
+        ("def run(raw, method='predict'): ...", None),
+        ("def run(*, data): ...", None),
+        ("@rawhttp\ndef run(request): ...", None),
+        ("@input_schema('a', A)\n@input_schema('b', B)\ndef run(a, b): ...", None),
+        ("@wrapped\ndef run(): ...", None),
+        ("run = make_run()", None),
+        ("from service import run", None),
+        ("try:\n    from fast import run\nexcept ImportError:\n    def run(data): ...", None),
+        ("def run(): ...", "takes no argument"),
+        ("def run(request_headers): ...", "takes no argument"),
+        ("def run(a, b): ...", "several arguments"),
+        ("def run(a, *, b): ...", "several arguments"),
+        ("def run(data, /): ...", "positional-only"),
+        ("def run(*data): ...", "takes \\*args"),
+        ("def run(data, **more): ...", "takes \\*args"),
+        ("async def run(data): ...", "asynchronous"),
+        ("class Service:\n    def run(self, data): ...", "defines no run"),
+        ("def helper():\n    def run(data): ...", "defines no run"),
+    ],
+)
+def test_run_must_be_callable_with_the_requests_data(run, fault):
+    findings = check_script(f"def init(): ...\n{run}\n", "score.py")
+    if fault is None:
+        assert codes(findings) == []
+    else:
+        with pytest.raises(AssertionError, match=fault):
+            raise AssertionError([finding.message for finding in findings if finding.level == "error"])
+
+
+@pytest.mark.parametrize(
+    ("init", "code"),
+    [
+        ("def init(): ...", None),
+        ("def init(folder='/tmp'): ...", None),
+        ("init = lambda: None", None),
+        ("def init(folder): ...", "init_not_callable"),
+        ("def init(*, folder): ...", "init_not_callable"),
+        ("async def init(): ...", "init_not_callable"),
+    ],
+)
+def test_init_must_be_callable_with_nothing(init, code):
+    assert codes(check_script(f"{init}\ndef run(data): ...", "score.py")) == ([code] if code else [])
+
+
+def test_findings_say_where(check):
+    (found,) = [finding for finding in check("def init(): ...\n\ndef run(): ...") if finding.level == "error"]
+    assert (found.place, found.tone) == ("score.py, line 3", "bad")
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_check(raw):
+    check_script(raw, "score.py")
+
+
+def test_deep_nesting_does_not_break_the_check(check):
+    chain = "if x: pass\n" + "elif x: pass\n" * 2000
+    deep = "x = " + "(" * 5000 + ")" * 5000
+    for script in (chain, deep, "x = " + "+".join(["1"] * 20000)):
+        assert "init_missing" in codes(check(script)) or "syntax_error" in codes(check(script))
+
+
+# --- check: imports -------------------------------------------------------------------------------
+
+
+def warnings(findings):
+    return [finding.message for finding in findings if finding.level == "warning"]
+
+
+def test_imports_that_the_environment_covers_are_fine(check):
+    script = (
+        SCRIPT.decode() + "import sklearn.linear_model, numpy, joblib, os.path\nfrom mine import thing\nimport orjson"
+    )
+    assert "imports_covered" in codes(check(script, mine=b""), "ok")
+
+
+def test_an_import_that_nothing_brings_is_a_warning_with_the_packages_name(check, create):
+    script = SCRIPT.decode() + "import cv2\nfrom PIL import Image\nimport yaml"
+    told = " ".join(warnings(check(script)))
+    assert "opencv-python-headless" in told
+    assert "pillow" in told
+    assert "pyyaml" in told
+    assert create({"score.py": script.encode()})  # a warning keeps nobody from going on
+
+
+def test_a_locked_environment_is_taken_at_its_word(check, environment):
+    environment.lock = "scikit-learn==1.7.0 \\\n    --hash=sha256:00\nnumpy==2.0 \\\n    --hash=sha256:00\n"
+    (told,) = warnings(check(SCRIPT.decode() + "import sklearn, numpy, joblib"))
+    assert "the environment has no joblib" in told
+
+
+def test_the_curated_environment_has_the_runtime(check, workspace):
+    found = check(SCRIPT.decode() + "import onnxruntime, numpy\nimport sklearnx", where=environments.curated(workspace))
+    assert [finding.message for finding in found if finding.level == "warning"] == [
+        "score.py imports sklearnx, and the environment has no sklearnx."
+    ]
+
+
+def test_optional_and_relative_imports_are_left_alone():
+    import ast
+
+    text = (
+        "try:\n    import fast\nexcept ImportError:\n    fast = None\n"
+        "if TYPE_CHECKING:\n    import typed\nfrom . import near\nfrom .near import it\n"
+        "def run(data):\n    import late\n"
+    )
+    assert imports_of(ast.parse(text)) == {"late": 10}
+    assert own_modules(["score.py", "package/a.py", "data.txt"]) == {"score", "package", "data.txt"}
+
+
+def test_a_broken_file_beside_the_script_is_an_error_with_its_place(check):
+    findings = check(SCRIPT.decode(), helper=b"def broken(:\n")
+    (found,) = [finding for finding in findings if finding.level == "error"]
+    assert found.place == "helper.py, line 1"
+
+
+def test_source_files_are_read_from_uploads_too(workspace, bob, environment):
+    upload = make_upload(workspace, bob, "score.py", b"def init(): ...")
+    findings = configs.check(
+        kind="entry_script", entry_script="score.py", files={"score.py": upload}, environment=environment
+    )
+    assert "run_missing" in codes(findings)
