@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import onnx
 import onnxruntime
+import psutil
 from onnx import TensorProto, helper
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +40,34 @@ KEY = "bench-key"
 BODY = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
 PATH = "/v2/models/iris/infer"
 Rounds = dict[tuple[str, int], list[Result]]
+
+
+class Bystanders:
+    """How many cores something other than the servers and the generator used, from the kernel's counters."""
+
+    def __init__(self, servers: list[subprocess.Popen]) -> None:
+        self._pids = [process.pid for process in servers]
+        self.cores: list[float] = []
+
+    def begin(self) -> None:
+        self._before = time.monotonic(), self._busy() - self._ours()
+
+    def end(self) -> None:
+        began, busy = self._before
+        self.cores.append(max(self._busy() - self._ours() - busy, 0.0) / (time.monotonic() - began))
+
+    def _busy(self) -> float:
+        times = psutil.cpu_times()
+        return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+    def _ours(self) -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = time.process_time() + children.ru_utime + children.ru_stime
+        for pid in self._pids:
+            for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+                times = process.cpu_times()
+                used += times.user + times.system
+        return used
 
 
 def tiny_model(path: Path) -> None:
@@ -131,14 +161,16 @@ def check_answers() -> None:
         raise SystemExit(f"the answers differ: {values}")
 
 
-def run_rounds(rounds: int, seconds: float, connections: list[int]) -> Rounds:
+def run_rounds(rounds: int, seconds: float, connections: list[int], bystanders: Bystanders) -> Rounds:
     """Visit both servers in turns; the order changes from round to round."""
     results: Rounds = {}
     for number in range(rounds):
         for count in connections:
             for name in ("slipway", "peer") if number % 2 == 0 else ("peer", "slipway"):
                 measure(load_for(name), count, min(seconds, 1))  # warm-up
+                bystanders.begin()
                 result = measure(load_for(name), count, seconds)
+                bystanders.end()
                 results.setdefault((name, count), []).append(result)
                 print(f"round {number + 1}  {name:8} c={count:<3} {result.throughput:9.0f}/s  p99 {result.p99:.2f} ms")
     return results
@@ -172,8 +204,7 @@ def judge(results: Rounds, connections: list[int]) -> tuple[list[str], list[str]
     return rows, missed
 
 
-def report(rows: list[str], missed: list[str], arguments: argparse.Namespace) -> str:
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+def report(rows: list[str], missed: list[str], arguments: argparse.Namespace, others: list[float]) -> str:
     return "\n".join(
         [
             "# Scoring server: throughput and latency",
@@ -182,7 +213,9 @@ def report(rows: list[str], missed: list[str], arguments: argparse.Namespace) ->
             "",
             f"- Machine: {os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}, "
             f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}; "
-            f"load average at the end {load} (servers and generator share the cores, and others may use them too).",
+            "servers and generator share the cores.",
+            f"- Other programs used {statistics.median(others):.2f} cores meanwhile (median; {min(others):.2f} to "
+            f"{max(others):.2f}): above 0.25 only the ratios mean something.",
             f"- Load: `{generator()}`, closed loop, keep-alive, {len(json.dumps(BODY))}-byte Open Inference Protocol "
             f"request; {arguments.rounds} rounds of {arguments.seconds:g} s in turns; medians.",
             f"- Slipway: {PROCESSES} processes, key check on, telemetry pushed every second "
@@ -215,14 +248,15 @@ def main() -> int:
             for name, process in servers.items():
                 wait_until_up(name, process)
             check_answers()
-            results = run_rounds(arguments.rounds, arguments.seconds, arguments.connections)
+            bystanders = Bystanders(list(servers.values()))
+            results = run_rounds(arguments.rounds, arguments.seconds, arguments.connections, bystanders)
         finally:
             for process in servers.values():
                 process.terminate()
                 process.wait(15)
     studio.shutdown()
     rows, missed = judge(results, arguments.connections)
-    text = report(rows, missed, arguments)
+    text = report(rows, missed, arguments, bystanders.cores)
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(text)
     print(text)

@@ -1,7 +1,6 @@
 """Routes: from a request to an answer. Scoring is timed, counted and queued here; protocols are elsewhere."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from functools import partial
 from time import monotonic, perf_counter_ns
@@ -14,18 +13,18 @@ from scoring.admission import Admission, Job
 from scoring.auth import Keys
 from scoring.contract import RunSettings
 from scoring.engine import Engine, Served
-from scoring.errors import ScoringError, bad_input
+from scoring.errors import ScoringError, bad_input, too_large
+from scoring.identity import RequestIds
 from scoring.log import log
 from scoring.metadata import Plain, plain_routes
-from scoring.protocol import Connection, Request, too_large
+from scoring.protocol import Connection
 from scoring.replies import TEXT, Replies, error_body, header_lines
+from scoring.request import Request
 from scoring.routes import Route, Routes
 from scoring.telemetry import CONNECTIONS, WAITING, Counters
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
 EARLY_BYTES = 64 * 1024  # bodies above this are refused before they are read, when they will be
-ID_LIMIT = 100
-REQUEST_ID, CLIENT_ID = b"x-request-id", b"x-ms-client-request-id"
 
 
 class App:
@@ -39,9 +38,7 @@ class App:
         self._counters = counters
         self._replies = Replies()
         self._routes = Routes(engine, plain_routes(run, engine, counters.file, self._ready))
-        self._ids = os.urandom(10).hex()
-        self._id_head = f"{self._ids[:8]}-{self._ids[8:12]}-4{self._ids[13:16]}-a{self._ids[17:20]}-".encode()
-        self._count = 0
+        self._ids = RequestIds()
         self._admission = Admission(
             asyncio.get_running_loop(),
             runners=engine.runners,
@@ -110,7 +107,7 @@ class App:
 
     def _score(self, request: Request, route: Route) -> bytes | None:
         served = route.served
-        ids = self._identify(request)
+        ids = self._ids.lines(request.headers)
         work = partial(route.work, self._body(request, served), request.headers)
         if served.pace.inline and len(request.body) <= INLINE_BYTES:
             return self._score_now(request, route, work, ids)
@@ -163,27 +160,6 @@ class App:
         if served.infer is None:
             return orjson.dumps(given)
         return b"{%b}" % b",".join(orjson.dumps(name) + b":" + value.encode() for name, value in given.items())
-
-    def _identify(self, request: Request) -> bytes:
-        """The id headers of an answer; 431 for ids that nobody wants in a log."""
-        headers = request.headers
-        given = headers.get(REQUEST_ID) or headers.get(b"x-ms-request-id")
-        client = headers.get(CLIENT_ID)
-        if given is None and client is None:
-            self._count += 1
-            own = b"%b%012x" % (self._id_head, self._count)
-            return b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (own, own)
-        for value in (given, client):
-            if value is not None and len(value) > ID_LIMIT:
-                raise ScoringError(431, "id_too_long", f"A request id may have {ID_LIMIT} characters.")
-        return self._echo(given, client)
-
-    def _echo(self, given: bytes | None, client: bytes | None) -> bytes:
-        if given is None:
-            self._count += 1
-            given = b"%b%012x" % (self._id_head, self._count)
-        lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
-        return lines if client is None else lines + b"x-ms-client-request-id: %b\r\n" % client
 
     # -- everything else
 

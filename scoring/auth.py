@@ -21,6 +21,7 @@ class Keys:
         self._required = required
         self._stamp: tuple[int, int, int] | None = None
         self._digests: list[str] = []
+        self._told = ""  # the last complaint, so that it is logged once
         self._known: set[bytes | None] = set()
         self.refresh()
 
@@ -34,11 +35,11 @@ class Keys:
             stamp = (told.st_mtime_ns, told.st_size, told.st_ino)
             if stamp != self._stamp:
                 self._digests = [str(one) for one in msgspec.json.decode(self._path.read_bytes())["digests"]]
-                self._stamp, self._known = stamp, set()
+                self._stamp, self._known, self._told = stamp, set(), ""
         except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
-            if self._stamp is not None or not self._digests:
+            if str(error) != self._told:
                 log(f"keys.json cannot be read, the keys known so far stay: {error}", "W")
-            self._stamp = None
+            self._stamp, self._told = None, str(error)
 
     def check(self, header: bytes | None) -> None:
         """401 unless the header carries one of the keys."""

@@ -12,6 +12,7 @@ import msgspec
 from scoring.contract import Failure
 from scoring.limits import thread_variables
 from scoring.settings import Replica
+from scoring.shared import Orders
 
 # The package's parent is put first for the import, and forgotten by the worker before the script is loaded.
 BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from scoring.worker import main; main()"
@@ -30,15 +31,15 @@ class Child:
         self.over_memory = False
         self._buffer = b""
         self.report, writing = os.pipe()
-        orders = {
-            "run": str(replica.folder / "run.json"),
-            "slot": slot,
-            "listener": listener,
-            "report": writing,
-            "lifeline": lifeline,
-            "cores": replica.cores,
-            "threads": threads,
-        }
+        orders = Orders(
+            run=str(replica.folder / "run.json"),
+            slot=slot,
+            listener=listener,
+            report=writing,
+            lifeline=lifeline,
+            cores=replica.cores,
+            threads=threads,
+        )
         environment = dict(os.environ)
         environment |= thread_variables(environment, 1)
         _leave_out(environment, PACKAGE_PARENT)

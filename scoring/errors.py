@@ -30,6 +30,11 @@ def overloaded(message: str) -> ScoringError:
     return ScoringError(503, "overloaded", message, headers=("retry-after: 1",))
 
 
+def too_large(limit: int) -> ScoringError:
+    """The body is larger than the service takes."""
+    return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")
+
+
 class StartFailure(Exception):
     """The server cannot start or go on; carries what goes into status.json."""
 

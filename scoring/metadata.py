@@ -10,8 +10,8 @@ from scoring.engine import Engine, Served
 from scoring.errors import ScoringError
 from scoring.metrics import METRICS_TYPE, exposition
 from scoring.openapi import describe
-from scoring.protocol import Request
 from scoring.replies import JSON, TEXT
+from scoring.request import Request
 from scoring.telemetry import CounterFile
 
 Plain = Callable[[Request], tuple[bytes, bytes]]  # content type and body

@@ -7,12 +7,13 @@ Expect, pipelining in order, back-pressure, and closing so that the client still
 import asyncio
 from collections import deque
 from time import monotonic, perf_counter_ns
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import httptools
 
-from scoring.errors import ScoringError
+from scoring.errors import ScoringError, too_large
 from scoring.replies import CONTINUE
+from scoring.request import Handler, Request
 
 HEADER_BYTES = 64 * 1024
 HEADER_SECONDS = 20.0  # from the first byte of a request to the end of its headers
@@ -21,43 +22,6 @@ WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
 KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusal is read
 MOST_WAITING = 32  # pipelined requests held back before reading stops
-
-
-class Request:
-    """One request, complete."""
-
-    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "method", "query", "target")
-
-    def __init__(self, connection: "Connection", method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
-        self.connection = connection
-        self.method = method
-        self.target = target
-        self.query = b""
-        self.headers = headers
-        self.body = b""
-        self.keep_alive = True
-        self.arrived = 0
-
-
-class Handler(Protocol):
-    """What a connection needs of the application."""
-
-    max_body: int
-    draining: bool
-    connections: "set[Connection]"
-
-    def admit(self, request: Request, length: int) -> None:
-        """Look at the headers before the body comes; raise ScoringError to refuse."""
-
-    def handle(self, request: Request) -> bytes | None:
-        """The response, or None when it will come through `connection.answer`."""
-
-    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
-        """The response to a request that could not be read to its end."""
-
-    def opened(self, connection: "Connection") -> None: ...
-
-    def closed(self, connection: "Connection") -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -273,11 +237,6 @@ class Connection(asyncio.Protocol):
         if self._header_bytes > HEADER_BYTES:
             message = f"The address and headers are larger than {HEADER_BYTES // 1024} KiB."
             raise ScoringError(431, "headers_too_large", message)
-
-
-def too_large(limit: int) -> ScoringError:
-    """The body is larger than the service takes."""
-    return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")
 
 
 def _cause(error: Exception) -> ScoringError:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from scoring.engine import Engine, Score, Served
 from scoring.errors import ScoringError
 from scoring.metadata import Plain, model_metadata, ready_answer
-from scoring.protocol import Request
+from scoring.request import Request
 
 READ = frozenset((b"GET", b"HEAD"))
 SCORE = frozenset((b"GET", b"POST"))

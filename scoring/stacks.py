@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from scoring.child import Child
-from scoring.worker_files import stack_file
+from scoring.shared import stack_file
 
 WRITE_SECONDS = 0.3
 

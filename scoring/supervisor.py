@@ -7,9 +7,7 @@ import contextlib
 import os
 import selectors
 import signal
-import socket
 import time
-from types import FrameType
 
 import msgspec
 
@@ -22,6 +20,8 @@ from scoring.log import log
 from scoring.logfile import tail
 from scoring.restarts import Restarts
 from scoring.settings import Replica
+from scoring.shared import Report
+from scoring.signals import Signals
 from scoring.stacks import stacks_of
 from scoring.status import StatusFile
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, create
@@ -30,13 +30,6 @@ START_FAILED = 3
 START_TRIES = 3
 STOP_SECONDS = 9.5
 HEAVY_SECONDS = 0.0005  # above this a run costs more than HTTP: one process with threads shares the weights
-
-
-class WorkerReport(msgspec.Struct):
-    """What a worker says once it has loaded, or cannot."""
-
-    seconds: float | None = None
-    failure: Failure | None = None
 
 
 class Supervisor:
@@ -50,14 +43,15 @@ class Supervisor:
         self._wanted = replica.most_processes if replica.at_once else 1
         self._threads = max(1, len(replica.cores) // self._wanted) if replica.at_once else len(replica.cores)
         self._restarts = Restarts(START_TRIES)
-        self._stopping = False
+        self._signals = Signals()
         self._ready = False
         self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
+        self._selector.register(self._signals, selectors.EVENT_READ)
 
     def run(self) -> int:
         """Serve until told to stop; gives the exit code."""
-        self._hear_signals()
+        self._signals.listen()
         try:
             self._listener = listen(self._replica.run)
             self._lifeline, self._life = os.pipe()  # workers hold one end, only this process the other
@@ -67,7 +61,7 @@ class Supervisor:
             self._counters = counters
             self._ledger = Ledger(self._replica, counters)
             self._start_missing()
-            while not self._stopping:
+            while not self._signals.stop:
                 self._step()
         except StartFailure as error:
             return self._fail(error)
@@ -91,14 +85,13 @@ class Supervisor:
                 self._selector.unregister(key.fileobj)
                 self._report(key.data)
         else:
-            with contextlib.suppress(BlockingIOError):
-                key.data.recv(4096)
+            self._signals.clear()
 
     def _report(self, child: Child) -> None:
         """A worker has loaded, has failed, or has died without a word (which `_reap` deals with)."""
         if not child.heard:
             return
-        report = msgspec.json.decode(child.heard, type=WorkerReport)
+        report = msgspec.json.decode(child.heard, type=Report)
         if report.failure is not None:
             child.failure = report.failure
         else:
@@ -214,18 +207,3 @@ class Supervisor:
         self._ledger.close()
         log("stopped")
         return 0
-
-    def _hear_signals(self) -> None:
-        """A signal ends the wait of the loop at once."""
-        reading, writing = socket.socketpair()
-        for end in (reading, writing):
-            end.setblocking(False)
-        self._wake = (reading, writing)
-        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-        self._selector.register(reading, selectors.EVENT_READ, reading)
-        signal.signal(signal.SIGCHLD, lambda _, __: None)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told_to_stop)
-
-    def _told_to_stop(self, _: int, __: FrameType | None) -> None:
-        self._stopping = True

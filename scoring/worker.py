@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -25,33 +26,14 @@ from scoring.errors import StartFailure
 from scoring.log import log
 from scoring.protocol import Connection
 from scoring.settings import Replica, load_replica
+from scoring.shared import Orders, Report, stack_file
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
-from scoring.worker_files import stack_file
 
 DRAIN_SECONDS = 8.5  # the master allows ten in all
 QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
 STUCK_EXIT = 70
 SWEEP_SECONDS = 0.25
 _stacks: list[TextIO] = []  # keeps the file open that faulthandler writes to
-
-
-class Orders(msgspec.Struct):
-    """What the master tells a worker on its command line, as JSON."""
-
-    run: str
-    slot: int
-    listener: int
-    report: int
-    lifeline: int
-    cores: list[int]
-    threads: int  # runs at the same time, where the model is slow
-
-
-class Report(msgspec.Struct):
-    """What a worker tells the master, once: how long a run takes, or why there is none."""
-
-    seconds: float | None = None
-    failure: Failure | None = None
 
 
 def main() -> None:
@@ -76,6 +58,8 @@ def main() -> None:
 def _forget_own_folder() -> None:
     """What lies beside this package is not the script's to import."""
     own = str(Path(__file__).resolve().parent.parent)
+    if os.path.basename(own) in ("site-packages", "dist-packages"):
+        return  # installed among the libraries, which the script may import
     sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != own]
 
 
@@ -86,6 +70,10 @@ def _load(replica: Replica, orders: Orders) -> Engine:
         engine = load_engine(replica, orders.threads)
     except StartFailure as error:
         _tell(orders.report, Report(failure=error.failure))
+        sys.exit(3)
+    except Exception as error:  # a fault of ours, or of a library in a way nobody foresaw
+        failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
+        _tell(orders.report, Report(failure=failure))
         sys.exit(3)
     _tell(orders.report, Report(seconds=engine.seconds))
     return engine

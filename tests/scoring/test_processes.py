@@ -6,9 +6,12 @@ import signal
 import threading
 import time
 
+import numpy as np
+import onnx
 import psutil
+from onnx import TensorProto, helper
 
-from tests.scoring.conftest import double_model, read_answers, request_bytes
+from tests.scoring.conftest import double_model, read_answers, request_bytes, save
 
 GOOD = {"data": [[1, 2, 3, 4]]}
 MEASURED = "import time\ndef init():\n    pass\ndef run(data):\n    time.sleep(0.02)\n    return data\n"
@@ -174,3 +177,26 @@ def test_the_master_stays_small(replica):
     assert "onnxruntime" not in loaded
     assert "numpy" not in loaded
     assert master.memory_info().rss < 60 * 2**20
+
+
+def heavy_model(path):
+    """y = x W, with 36 MB of weights that all processes would have to hold."""
+    weights = onnx.numpy_helper.from_array(np.ones((3000, 3000), dtype=np.float32), "weights")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 3000]) for name in "xy")
+    nodes = [
+        helper.make_node("MatMul", ["x", "weights"], ["first"]),
+        helper.make_node("MatMul", ["first", "weights"], ["y"]),
+    ]
+    return save(path, nodes, [x], [y], [weights])
+
+
+def test_a_heavy_model_is_loaded_once_and_run_in_threads(replica):
+    replica.with_models(heavy=heavy_model).start(processes=None)
+    assert len(replica.workers()) == 1
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(replica.score({"data": [[1] * 3000]}))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answer.json()["data"][0][0] for answer in answers] == [9_000_000.0] * 6

@@ -1,0 +1,29 @@
+"""Ids of requests: the client's own, or new ones, for answers and logs."""
+
+import os
+
+from scoring.errors import ScoringError
+
+LIMIT = 100  # characters; nobody wants longer ones in a log
+
+
+class RequestIds:
+    """Makes ids that look like UUIDs: random for the process, counted within it (a random one each costs more)."""
+
+    def __init__(self) -> None:
+        own = os.urandom(10).hex()
+        self._head = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-".encode()
+        self._count = 0
+
+    def lines(self, headers: dict[bytes, bytes]) -> bytes:
+        """The id headers of an answer; 431 for ids that are too long."""
+        given = headers.get(b"x-request-id") or headers.get(b"x-ms-request-id")
+        client = headers.get(b"x-ms-client-request-id")
+        for value in (given, client):
+            if value is not None and len(value) > LIMIT:
+                raise ScoringError(431, "id_too_long", f"A request id may have {LIMIT} characters.")
+        if given is None:
+            self._count += 1
+            given = b"%b%012x" % (self._head, self._count)
+        lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
+        return lines if client is None else lines + b"x-ms-client-request-id: %b\r\n" % client

@@ -1,0 +1,42 @@
+"""What passes between a connection, which speaks HTTP, and the application, which answers."""
+
+from typing import Any, Protocol
+
+from scoring.errors import ScoringError
+
+
+class Request:
+    """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds."""
+
+    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "method", "query", "target")
+
+    def __init__(self, connection: Any, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
+        self.connection = connection
+        self.method = method
+        self.target = target
+        self.query = b""
+        self.headers = headers
+        self.body = b""
+        self.keep_alive = True
+        self.arrived = 0
+
+
+class Handler(Protocol):
+    """What a connection needs of the application."""
+
+    max_body: int  # bytes
+    draining: bool
+    connections: set[Any]
+
+    def admit(self, request: Request, length: int) -> None:
+        """Look at the headers before the body comes; raise ScoringError to refuse."""
+
+    def handle(self, request: Request) -> bytes | None:
+        """The response, or None when it will come through `connection.answer`."""
+
+    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
+        """The response to a request that could not be read to its end."""
+
+    def opened(self, connection: Any) -> None: ...
+
+    def closed(self, connection: Any) -> None: ...
