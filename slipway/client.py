@@ -1,6 +1,5 @@
 """The studio from Python: one method for each thing a person can do, thin over REST."""
 
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,18 @@ import httpx
 
 from slipway import downloads, waiting
 from slipway.errors import Failed, SlipwayApiError
-from slipway.transport import Transport, api_error
+from slipway.transport import Transport
 from slipway.types import Keys, Log, Model, Service, Version
 from slipway.uploads import Progress, Uploader, collect
 
-NEVER_READY = frozenset({"Failed", "Unschedulable"})
+RUNTIME = "slipway-runtime:latest"
+NEVER_READY = frozenset({"Failed"})  # every other state moves on by itself or fails in time
+TIMING = "X-Slipway-Milliseconds"  # on answers that are the service's own
 
 
 @dataclass(frozen=True)
 class Score:
-    """A service's own answer. `milliseconds` is the time it took as seen from here."""
+    """A service's own answer. `milliseconds` is the time it took as seen from the studio."""
 
     status: int
     text: str
@@ -63,12 +64,8 @@ class Client:
         return cast(dict[str, Any], self._transport.json("POST", "sign-in", body=body))
 
     def me(self) -> dict[str, Any]:
-        """Whose token this is."""
+        """Whose token this is: {"username", "workspaces": [the one it is valid in], …}."""
         return cast(dict[str, Any], self._transport.json("GET", "me"))
-
-    def workspaces(self) -> Iterator[dict[str, Any]]:
-        """The workspaces that the token's owner belongs to."""
-        return self._pages("workspaces")
 
     # --- models ---
 
@@ -134,10 +131,11 @@ class Client:
         body |= {"python_version": python_version} if python_version else {}
         return str(self._call("POST", "environments", body)["id"])
 
-    def create_config(
-        self, name: str, entry_script: str, files: Mapping[str, Path], environment: str | None = None
-    ) -> str:
-        """The next version of an inference config with an entry script; "name:number"."""
+    def create_config(self, name: str, entry_script: str, files: Mapping[str, Path], environment: str = RUNTIME) -> str:
+        """The next version of an inference config with an entry script; "name:number".
+
+        The default environment is the studio's own, which has NumPy and ONNX Runtime and needs no build.
+        """
         body = {
             "name": name,
             "kind": "entry_script",
@@ -215,8 +213,7 @@ class Client:
 
     def regenerate_key(self, name: str, slot: str) -> Keys:
         """A new `primary` or `secondary` key; the old one stops working."""
-        self._call("POST", f"services/{quote(name)}/keys/{quote(slot)}/regenerate")
-        return self.keys(name)
+        return cast(Keys, self._call("POST", f"services/{quote(name)}/keys/{quote(slot)}/regenerate"))
 
     def logs(self, name: str, offset: int = 0, source: str = "service") -> Log:
         """A piece of the service's log, or of its build's (`source="build"`), from `offset` on."""
@@ -230,12 +227,11 @@ class Client:
 
     def score(self, name: str, body: bytes, content_type: str = "application/json") -> Score:
         """Send `body` to the service by way of the studio; the service's own answer, whatever its status."""
-        began = time.perf_counter()
         path = f"{self._base}/services/{quote(name)}/score"
         response = self._transport.exchange("POST", path, content=body, headers={"Content-Type": content_type})
-        took = (time.perf_counter() - began) * 1000
-        if error := api_error(response):
-            raise error
+        if TIMING not in response.headers:
+            self._transport.checked(response)
+        took = float(response.headers.get(TIMING, 0))
         return Score(response.status_code, response.text, response.headers.get("Content-Type", ""), took)
 
     # --- inside ---

@@ -110,6 +110,14 @@ def current() -> Login:
     )
 
 
+def logins() -> list[Login]:
+    """One login for each workspace of the studio in use that a token is known for."""
+    used = current()
+    studio = read().studios.get(used.url, Studio())
+    others = [Login(used.url, token, workspace) for workspace, token in studio.tokens.items()]
+    return [used, *(login for login in others if login.workspace != used.workspace)]
+
+
 def _as_toml(profiles: Profiles) -> str:
     lines = [f"current = {_quoted(profiles.current)}"]
     for url, studio in profiles.studios.items():

@@ -73,7 +73,9 @@ class Service(TypedDict, total=False):
     scoring_uri: str | None
     swagger_uri: str | None
     models: list[str]
+    config: str | None
     revision: int | None
+    observed_revision: int | None
     target: str
     steps: list[Step]
     description: str

@@ -19,9 +19,9 @@ class Script:
     """The options that make an inference config on the way."""
 
     entry_script: str
-    source_dir: Path | None
-    requirements: Path | None
-    python_version: str = ""
+    source_dir: Path | None = None
+    requirements: Path | None = None
+    environment: str = ""
 
     def files(self) -> dict[str, Path]:
         """What goes into the config, by path. Raises `Misuse` when the entry script is not there."""
@@ -58,11 +58,11 @@ class Script:
 def make_config(client: "Client", name: str, script: Script) -> str:
     """Create environment and config by the service's name; the config's "name:number"."""
     files, lines = script.files(), script.lines()
-    environment = None
+    environment = {"environment": script.environment} if script.environment else {}
     if script.requirements is not None:
-        environment = client.create_environment(name, lines, script.python_version)
-        output.note(f"Environment {environment}.")
-    config = client.create_config(name, script.entry, files, environment)
+        environment["environment"] = client.create_environment(name, lines)
+        output.note(f"Environment {environment['environment']}.")
+    config = client.create_config(name, script.entry, files, **environment)
     output.note(f"Inference config {config}.")
     return config
 

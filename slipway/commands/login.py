@@ -37,19 +37,11 @@ def _with_token(url: str, token: str, workspace: str) -> dict[str, Any]:
 
     with Client(url, token) as client:
         me = client.me()
-    known = me.get("workspace") or (me.get("token") or {}).get("workspace")
-    found = workspace or known or _only_workspace(url, token)
-    return {"token": token, "workspace": found, "username": me.get("username", "")}
-
-
-def _only_workspace(url: str, token: str) -> str:
-    from slipway.client import Client  # loads the HTTP library
-
-    with Client(url, token) as client:
-        slugs = [str(row["slug"]) for row in client.workspaces()]
-    if len(slugs) != 1:
-        raise Misuse("You belong to several workspaces.", hint=f"Add --workspace with one of {', '.join(slugs)}.")
-    return slugs[0]
+    valid = [str(row["slug"]) for row in me["workspaces"]]
+    found = workspace or valid[0]
+    if found not in valid:
+        raise Misuse(f"This token is valid in {valid[0]}, not in {found}.", hint=f"Make one in {found}.")
+    return {"token": token, "workspace": found, "username": me["username"]}
 
 
 def _with_password(url: str, username: str | None, from_stdin: bool, workspace: str) -> dict[str, Any]:

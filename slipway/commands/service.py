@@ -28,9 +28,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
     source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
     requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
-    python_version: Annotated[str, typer.Option(help="Such as 3.11 (default: the studio's).")] = "",
+    environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
     cpu: Annotated[float | None, typer.Option(help="Cores.")] = None,
-    memory_gb: Annotated[float | None, typer.Option(help="Gigabytes.")] = None,
+    memory_gb: Annotated[float | None, typer.Option("--memory-gb", "--memory", help="Gigabytes.")] = None,
     processes: Annotated[int | None, typer.Option(help="Processes (default: chosen from the cores).")] = None,
     auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
     env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
@@ -45,7 +45,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth)
     limits |= given(environment_variables=key_values(env, "Variable"))
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
-    script = _script(config, entry_script, source_dir, requirements, python_version)
+    script = _script(config, entry_script, source_dir, requirements, environment)
     with open_client() as client:
         if script:
             config = deploying.make_config(client, name, script)
@@ -167,15 +167,15 @@ def delete(
 
 
 def _script(
-    config: str | None, entry: str | None, folder: Path | None, requirements: Path | None, python: str
+    config: str | None, entry: str | None, folder: Path | None, requirements: Path | None, environment: str
 ) -> deploying.Script | None:
     if entry is None:
-        if folder or requirements or python:
-            raise Misuse("--source-dir, --requirements and --python-version go with --entry-script.")
+        if folder or requirements or environment:
+            raise Misuse("--source-dir, --requirements and --environment go with --entry-script.")
         return None
-    if config:
-        raise Misuse("Give either --config or --entry-script.")
-    return deploying.Script(entry, folder, requirements, python)
+    if config or (requirements and environment):
+        raise Misuse("Give one of --config and --entry-script, and one of --requirements and --environment.")
+    return deploying.Script(entry, folder, requirements, environment)
 
 
 def _body(data: str) -> bytes:

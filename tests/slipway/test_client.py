@@ -4,6 +4,7 @@ import pytest
 from slipway import transport, waiting
 from slipway.errors import AlreadyThere, Failed, Misuse, SlipwayApiError, SlipwayError, TimedOut, Unreachable
 from slipway.transport import normal_url
+from tests.slipway.fake import answer as own_answer
 from tests.slipway.fake import error
 
 DROPPED = httpx.ReadError("connection reset")
@@ -264,9 +265,9 @@ def test_a_rejected_version_says_why(client, studio, model):
 
 def test_a_services_own_error_is_an_answer_and_not_an_exception(client, studio):
     client.deploy("iris", ["iris:1"])
-    studio.score = httpx.Response(400, json={"error": {"code": "bad_shape"}})
+    studio.score = own_answer({"error": {"code": "bad_shape"}}, 400)
     answer = client.score("iris", b"[]")
-    assert (answer.status, answer.text) == (400, '{"error":{"code":"bad_shape"}}')
+    assert (answer.status, answer.text, answer.milliseconds) == (400, '{"error":{"code":"bad_shape"}}', 1.25)
     studio.score = error(503, "not_running", "iris is stopped.")
     with pytest.raises(SlipwayApiError, match="iris is stopped"):
         client.score("iris", b"[]")
