@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -13,9 +14,9 @@ from deployments import configs, deployment_log, founding, releases, scoring_cli
 from deployments.api_serializers import DeploySerializer, KeysSerializer, LogSerializer, ServiceSerializer
 from deployments.describe import describe
 from deployments.lookup import described, find
-from deployments.models import Service, Target
+from deployments.models import RevisionModel, Service, Target
 from registry.registration import find_version
-from studio.accounts.models import Role
+from studio.accounts.models import Role, Workspace
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput, NotFound
 
@@ -122,7 +123,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     def _do(self, verb: Any, name: str, *, status: int = 200) -> Response:
         service = find(self.workspace, name)
         verb(service, self.request.user)
-        return Response(self._shown(find(self.workspace, name)), status=status)
+        return Response(self._shown(service), status=status)  # not read again: the loop may have deleted it already
 
     def _shown(self, service: Service) -> dict[str, Any]:
         may_write = self.role in Role.at_least(Role.CONTRIBUTOR)
@@ -151,14 +152,11 @@ def _offset(request: Request) -> int:
         raise BadInput("offset must be a whole number.", field="offset") from error
 
 
-def _that_run(workspace: Any, model: str) -> list[int]:
-    """Ids of the services whose newest revision runs the model or version."""
+def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel]:
+    """Ids of the services whose newest revision runs the model ('iris') or the version ('iris:1')."""
     name, _, number = model.partition(":")
-    found = described(Service.objects.in_workspace(workspace).filter(revisions__models__version__model__name=name))
-    wanted = {f"{name}:{number}"} if number else None
-    return [
-        service.pk
-        for service in found.distinct()
-        for use in service.newest_revisions[0].models.all()
-        if (str(use.version) in wanted if wanted else use.version.model.name == name)
-    ]
+    newest = RevisionModel.objects.filter(revision__number=F("revision__service__last_revision"))
+    found = newest.filter(version__workspace=workspace, version__model__name=name)
+    if number:
+        found = found.filter(version__number=int(number) if number.isdecimal() else -1)
+    return found.values("revision__service")

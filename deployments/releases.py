@@ -17,7 +17,7 @@ from deployments import builds, configs, deployment_config, founding, tasks
 from deployments.activation import activate
 from deployments.changes import change, moved, tell
 from deployments.errors import BeingDeleted, NameTaken, VersionNotReady
-from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service, Target
+from deployments.models import Desired, InferenceConfig, Phase, Revision, RevisionModel, Service, Target
 from deployments.recipe import recipe_hash
 from registry.models import ModelVersion, VersionState
 from studio.accounts.models import User, Workspace, slug_rule
@@ -199,4 +199,5 @@ def _want(service: Service, actor: User, desired: str, action: str) -> None:
         change(service, **moved(), desired=desired)
         tell(action, service, actor)
         ring(tasks.reconcile, service.pk)
-    service.refresh_from_db()
+    service.desired, service.generation = desired, service.generation + 1
+    service.phase, service.cause = Phase.TRANSITIONING, None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from deployments.views import configs
+from deployments.views import configs, deploy, service_actions, service_logs, services
 
 urlpatterns = [
     path("configs/", configs.config_list, name="config_list"),
@@ -11,4 +11,19 @@ urlpatterns = [
     path("configs/new/import/", configs.config_import, name="config_import"),
     path("configs/<str:name>/<int:number>/", configs.config_detail, name="config_detail"),
     path("configs/<str:name>/<int:number>/inferenceconfig.json", configs.config_export, name="config_export"),
+    path("deploy/", deploy.deploy, name="deploy"),
+    path("deploy/commands/", deploy.deploy_commands, name="deploy_commands"),
+    path("services/", services.service_list, name="service_list"),
+    path("services/<slug:name>/", services.service_detail, name="service_detail"),
+    path("services/<slug:name>/status/", services.service_status, name="service_status"),
+    path("services/<slug:name>/stop/", service_actions.service_stop, name="service_stop"),
+    path("services/<slug:name>/start/", service_actions.service_start, name="service_start"),
+    path("services/<slug:name>/delete/", service_actions.service_delete, name="service_delete"),
+    path("services/<slug:name>/keys/", service_actions.service_keys, name="service_keys"),
+    path(
+        "services/<slug:name>/keys/regenerate/", service_actions.service_regenerate_key, name="service_regenerate_key"
+    ),
+    path("services/<slug:name>/test/", service_actions.service_test, name="service_test"),
+    path("services/<slug:name>/logs/", service_logs.service_logs, name="service_logs"),
+    path("services/<slug:name>/build-log/", service_logs.build_log, name="build_log"),
 ]

@@ -88,6 +88,11 @@ class Service(models.Model):
     def phase_tone(self) -> str:
         return Phase(self.phase).tone
 
+    @property
+    def tone(self) -> str:
+        """The tone of its shown state."""
+        return Phase(self.phase).tone
+
 
 class Revision(models.Model):
     """A frozen recipe: model versions + inference config + deployment config. Never changed.

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments import activation, reconcile, releases
+from deployments import activation, deployment_log, reconcile, releases
 from deployments.models import Service, Target
 from deployments.targets.fake import FakeDriver
 
@@ -40,7 +40,8 @@ def make_fake_target(workspace, monkeypatch) -> FakeTarget:
     target = Target.objects.create(workspace=workspace, name="fake", driver="fake", settings={"behaviour": "good"})
     made = FakeTarget(target, FakeDriver())
     made.driver.clock = lambda: made.now().timestamp()
-    monkeypatch.setattr(reconcile, "driver_for", lambda name: made.driver)
+    for module in (reconcile, deployment_log):
+        monkeypatch.setattr(module, "driver_for", lambda name: made.driver)
     monkeypatch.setattr("django.utils.timezone.now", made.now)
     return made
 

@@ -1,0 +1,42 @@
+"""Pure: what people want of a service beside what was found, difference by difference."""
+
+from dataclasses import dataclass
+
+from deployments.models import Desired, Revision, Service
+from deployments.targets.base import Observation
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    desired: str
+    observed: str
+    differs: bool
+
+
+def compare(service: Service, newest: Revision | None) -> list[Row]:
+    """The header's table."""
+    found = Observation.from_dict(service.observed)
+    running = service.desired == Desired.RUNNING
+    process = found.state if service.observed else "not looked at yet"
+    revision = f"revision {found.revision}" if found.revision and found.is_live else "none"
+    models = ", ".join(str(use.version) for use in newest.models.all()) if newest else "–"
+    return [
+        Row("Process", service.get_desired_display(), process, not _as_wanted(running, found)),
+        Row(
+            "Revision",
+            f"revision {service.last_revision} ({models})" if running else "none",
+            revision,
+            (found.revision != service.last_revision) if running else found.is_live,
+        ),
+        Row(
+            "Change",
+            f"number {service.generation}",
+            f"number {service.observed_generation}",
+            service.generation != service.observed_generation,
+        ),
+    ]
+
+
+def _as_wanted(running: bool, found: Observation) -> bool:
+    return found.state == "ready" if running else not found.is_live

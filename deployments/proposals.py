@@ -1,0 +1,65 @@
+"""What the deploy form and the Test tab begin with, so that one click works."""
+
+import json
+import re
+from typing import Any
+
+from deployments.facts import newest_revision
+from deployments.models import InferenceConfig, Revision, Service
+from deployments.models.config import ConfigKind
+from registry import signature
+from registry.models import ModelVersion
+from studio.accounts.models import Workspace
+
+FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
+
+
+def service_name(workspace: Workspace, model: str) -> str:
+    """A free service name like the model's: 'Iris_v2' → 'iris-v2', or 'iris-v2-2' when that is taken."""
+    stem = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:55].strip("-") or "service"
+    taken = set(Service.objects.in_workspace(workspace).filter(name__startswith=stem).values_list("name", flat=True))
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (stem, *numbered) if name not in taken)
+
+
+def config_for(version: ModelVersion) -> InferenceConfig | None:
+    """None for ONNX, which needs none; else the config its model ran with last, or one named like the model."""
+    if version.framework == "onnx":
+        return None
+    used = Revision.objects.filter(models__version__model=version.model, config__kind=ConfigKind.ENTRY_SCRIPT)
+    last = used.select_related("config").order_by("-id").first()
+    if last:
+        return last.config
+    scripts = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
+    return scripts.filter(name=version.model.name).order_by("-number").first()
+
+
+def services_to_update(version: ModelVersion) -> list[str]:
+    """Services that run another version of the model now."""
+    rows = Service.objects.in_workspace(version.workspace).filter(revisions__models__version__model=version.model)
+    return list(rows.order_by("name").values_list("name", flat=True).distinct()[:10])
+
+
+def values_of(service: Service) -> dict[str, Any]:
+    """An existing service's own settings, to begin its update with."""
+    revision = newest_revision(service)
+    config = dict(revision.deployment_config) if revision else {}
+    variables = config.pop("environment_variables", {})
+    return config | {
+        "name": service.name,
+        "overwrite": True,
+        "description": service.description,
+        "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
+        "environment_variables": "\n".join(f"{name}={value}" for name, value in variables.items()),
+    }
+
+
+def sample_request(revision: Revision | None) -> str:
+    """A body that the service should accept: the version's own sample, else one made from its signature."""
+    versions = [use.version for use in revision.models.all()] if revision else []
+    for version in versions:
+        if sample := version.facts.get("sample_request"):
+            return json.dumps(sample, indent=2)
+    told = [version.signature for version in versions if version.signature]
+    uses_signature = revision is not None and revision.config.kind == ConfigKind.NO_CODE and told
+    return json.dumps(signature.example(told[0]) if uses_signature and told[0] else FREE_FORM, indent=2)

@@ -1,0 +1,94 @@
+"""The deploy page: filled in from a version, works with one click."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from deployments import commands, proposals
+from deployments.forms import NUMBERS, DeployForm
+from deployments.lookup import find
+from registry.models import ModelVersion
+from registry.registration import find_version
+from studio.accounts.access import workspace_page
+from studio.accounts.models import Role, Workspace
+from studio.core.pages import render
+
+
+@workspace_page(role=Role.CONTRIBUTOR)
+def deploy(request: HttpRequest) -> HttpResponse:
+    """`?version=iris:1` fills the form in; `&service=iris` makes it an update of that service."""
+    version = _version(request)
+    if request.method == "POST":
+        form = DeployForm(request.workspace, request.POST)
+        service = form.deploy(request.user) if form.is_valid() else None
+        if service:
+            messages.success(request, f"{service.name} is on its way.")
+            return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
+    else:
+        form = DeployForm(request.workspace, initial=_initial(request, version))
+    context = {"form": form, "version": version, **_hints(version), **_commands(request, form)}
+    return render(request, "deployments/deploy.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@workspace_page
+def deploy_commands(request: HttpRequest) -> HttpResponse:
+    """The command line and REST call for what stands in the form at this moment; changes nothing."""
+    form = DeployForm(request.workspace, request.POST)
+    form.is_valid()
+    return render(request, "deployments/deploy_commands.html", _commands(request, form))
+
+
+def _version(request: HttpRequest) -> ModelVersion | None:
+    reference = request.GET.get("version")
+    return find_version(request.workspace, reference) if reference else None
+
+
+def _initial(request: HttpRequest, version: ModelVersion | None) -> dict[str, Any]:
+    initial: dict[str, Any] = {"auth": True, "target": "local"}
+    if version is not None:
+        config = proposals.config_for(version)
+        initial |= {
+            "models": str(version),
+            "name": proposals.service_name(request.workspace, version.model.name),
+            "config": str(config) if config else "",
+            "cpu": version.cpu,
+            "memory_gb": version.memory_gb,
+        }
+    if name := request.GET.get("service"):
+        initial |= proposals.values_of(find(request.workspace, name))
+    return initial
+
+
+def _hints(version: ModelVersion | None) -> dict[str, Any]:
+    if version is None:
+        return {}
+    needs_script = version.framework != "onnx" and proposals.config_for(version) is None
+    return {"updatable": proposals.services_to_update(version), "needs_script": needs_script}
+
+
+def _commands(request: HttpRequest, form: DeployForm) -> dict[str, str]:
+    given = _given(form)
+    url = request.build_absolute_uri(_services_url(request.workspace))
+    return {"cli": commands.cli(given), "curl": commands.rest(url, given)}
+
+
+def _given(form: DeployForm) -> dict[str, Any]:
+    """The REST body of the form as it stands, whole or not."""
+    if form.is_bound and not form.errors:
+        return form.body()
+    if form.is_bound:
+        models = [part.strip() for part in (form.data.get("models") or "iris:1").split(",")]
+        return {"name": form.data.get("name") or "iris", "models": models}
+    initial = form.initial
+    resources = {name: initial[name] for name in NUMBERS if initial.get(name) is not None}
+    given = {"name": initial.get("name") or "iris", "models": [initial.get("models") or "iris:1"]}
+    more = {"config": initial.get("config"), "overwrite": initial.get("overwrite"), "deployment_config": resources}
+    return given | {key: value for key, value in more.items() if value}
+
+
+def _services_url(workspace: Workspace) -> str:
+    return f"/api/v1/workspaces/{workspace.slug}/services"

@@ -1,0 +1,100 @@
+"""What the buttons of a service's page do: stop, start, delete, keys, a test request."""
+
+import json
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from deployments import releases, scoring_client
+from deployments.lookup import find
+from deployments.models import Service
+from deployments.views.services import show, test_panel
+from studio.accounts.access import workspace_page
+from studio.accounts.models import Role
+from studio.core.errors import SlipwayError
+from studio.core.pages import render
+
+SHOWN_BYTES = 200_000  # of an answer on the page
+
+
+@require_POST
+@workspace_page
+def service_stop(request: HttpRequest, name: str) -> HttpResponse:
+    service = find(request.workspace, name)
+    releases.stop(service, request.user)
+    messages.success(request, f"{name} is being stopped. Its address and keys stay.")
+    return _back(request, service)
+
+
+@require_POST
+@workspace_page
+def service_start(request: HttpRequest, name: str) -> HttpResponse:
+    service = find(request.workspace, name)
+    releases.start(service, request.user)
+    messages.success(request, f"{name} is being started.")
+    return _back(request, service)
+
+
+@workspace_page(role=Role.CONTRIBUTOR)
+def service_delete(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask, then delete."""
+    service = find(request.workspace, name)
+    if request.method == "POST":
+        releases.delete(service, request.user)
+        messages.success(request, f"{name} is being deleted.")
+        return redirect("service_list", workspace=request.workspace.slug)
+    return render(request, "deployments/service_delete.html", {"service": service})
+
+
+@require_POST
+@workspace_page
+def service_regenerate_key(request: HttpRequest, name: str) -> HttpResponse:
+    service = find(request.workspace, name)
+    slot = request.POST.get("slot", "")
+    releases.regenerate_key(service, slot, request.user)
+    messages.success(request, f"The {slot} key of {name} is new. The old one stops working within seconds.")
+    return _back(request, service, "?tab=settings")
+
+
+@never_cache
+@workspace_page(role=Role.CONTRIBUTOR)
+def service_keys(request: HttpRequest, name: str) -> HttpResponse:
+    """Both keys in plain text, for people who may change the service."""
+    service = find(request.workspace, name)
+    context = {"service": service, "keys": service.keys.order_by("slot")}
+    return render(request, "deployments/service_keys.html", context, partial="keys")
+
+
+@require_POST
+@workspace_page
+def service_test(request: HttpRequest, name: str) -> HttpResponse:
+    """Send what stands in the editor to the service and show what it answers."""
+    service, body = find(request.workspace, name), request.POST.get("body", "")
+    context = {"tab": "test", **test_panel(service, body)}
+    status = 200
+    try:
+        result = scoring_client.score(service, body.encode())
+        context |= {"result": result, "answer": _readable(result.body)}
+    except SlipwayError as error:
+        context["test_error"], status = error, error.status
+    if request.htmx:
+        return render(request, "deployments/service_test_result.html", context, status=status)
+    return show(request, service, status=status, **context)
+
+
+def _readable(body: bytes) -> str:
+    """JSON indented, other text as it is."""
+    text = body[:SHOWN_BYTES].decode(errors="replace")
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text
+
+
+def _back(request: HttpRequest, service: Service, query: str = "") -> HttpResponse:
+    response = redirect("service_detail", workspace=request.workspace.slug, name=service.name)
+    response["Location"] += query
+    return response

@@ -1,0 +1,140 @@
+"""The list of services and the page of one."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from deployments import commands, proposals
+from deployments.comparison import compare
+from deployments.describe import address_of, models_of, shown_config
+from deployments.facts import facts_of, newest_revision
+from deployments.founding import SLOTS
+from deployments.lookup import described, find
+from deployments.models import Desired, Phase, Revision, Service
+from deployments.steps import steps_of
+from studio.accounts.access import workspace_page
+from studio.accounts.models import Role
+from studio.core.errors import NotFound
+from studio.core.pages import render
+
+PAGE = 25
+MOVING = (Phase.TRANSITIONING, Phase.UNHEALTHY, Phase.UNSCHEDULABLE)
+TABS = {
+    "overview": "Overview",
+    "test": "Test",
+    "metrics": "Metrics",
+    "logs": "Logs",
+    "revisions": "Revisions",
+    "settings": "Settings",
+}
+
+
+@workspace_page
+def service_list(request: HttpRequest) -> HttpResponse:
+    """All services, worst first on request; refreshes itself while something moves."""
+    rows = _chosen(request, Service.objects.in_workspace(request.workspace))
+    page = Paginator(described(rows), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(service, models_of(newest_revision(service)), address_of(service)) for service in page],
+        "moving": any(service.phase in MOVING for service in page),
+        "states": [state for state in Phase],
+        "state": request.GET.get("state", ""),
+        "text": request.GET.get("q", ""),
+    }
+    return render(request, "deployments/service_list.html", context, partial="rows")
+
+
+def _chosen(request: HttpRequest, rows: QuerySet[Service]) -> QuerySet[Service]:
+    if state := request.GET.get("state"):
+        rows = rows.filter(phase=state)
+    if text := request.GET.get("q", "").strip():
+        rows = rows.filter(name__icontains=text)
+    return rows.order_by("name")
+
+
+@workspace_page
+def service_detail(request: HttpRequest, name: str) -> HttpResponse:
+    return show(request, find(request.workspace, name))
+
+
+def show(request: HttpRequest, service: Service, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of a service on the tab that `?tab=` names; `more` adds to that tab's context."""
+    tab = request.GET["tab"] if request.GET.get("tab") in TABS else more.pop("tab", "overview")
+    context = {
+        **live(request, service),
+        "tab": tab,
+        "tabs": [
+            {"url": f"{_url(request, service)}?tab={key}", "label": label, "current": key == tab}
+            for key, label in TABS.items()
+        ],
+        **_panel(request, service, tab),
+        **more,
+    }
+    return render(request, "deployments/service_detail.html", context, status=status)
+
+
+@workspace_page
+def service_status(request: HttpRequest, name: str) -> HttpResponse:
+    """The live part of the page. When the service has been deleted meanwhile, the browser goes to the list."""
+    try:
+        service = find(request.workspace, name)
+    except NotFound:
+        response = HttpResponse(status=204)
+        response.headers["HX-Redirect"] = reverse("service_list", kwargs={"workspace": request.workspace.slug})
+        return response
+    return render(request, "deployments/service_status.html", live(request, service))
+
+
+def live(request: HttpRequest, service: Service) -> dict[str, Any]:
+    """What changes by itself while somebody looks."""
+    newest = newest_revision(service)
+    phase = Phase(service.phase)
+    return {
+        "service": service,
+        "phase": phase,
+        "moving": phase in MOVING or service.desired == Desired.DELETED,
+        "address": address_of(service),
+        "steps": [step.as_dict() for step in steps_of(facts_of(service), timezone.now())],
+        "comparison": compare(service, newest),
+        "revision": newest,
+    }
+
+
+def _panel(request: HttpRequest, service: Service, tab: str) -> dict[str, Any]:
+    """What the chosen tab needs, and no more."""
+    newest = newest_revision(service)
+    if tab == "test":
+        return test_panel(service, proposals.sample_request(newest))
+    if tab == "revisions":
+        return {"revisions": _revisions(service)}
+    if tab == "settings":
+        may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
+        return {"config": shown_config(newest, with_values=may_write), "slots": SLOTS}
+    return {"models": [use.version for use in newest.models.all()] if newest else []}
+
+
+def test_panel(service: Service, body: str) -> dict[str, Any]:
+    """The Test tab around a request body."""
+    address, newest = address_of(service), newest_revision(service)
+    auth = newest is None or newest.deployment_config.get("auth", True)
+    snippets = [
+        {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, auth=auth)},
+        {"label": "Python", "language": "python", "text": commands.score_python(address, body, auth=auth)},
+    ]
+    return {"body": body, "snippets": snippets, "auth": auth}
+
+
+def _revisions(service: Service) -> QuerySet[Revision]:
+    rows = service.revisions.select_related("config", "created_by").prefetch_related(
+        "models__version__model", "traffic"
+    )
+    return rows.order_by("-number")[:100]
+
+
+def _url(request: HttpRequest, service: Service) -> str:
+    return reverse("service_detail", kwargs={"workspace": request.workspace.slug, "name": service.name})

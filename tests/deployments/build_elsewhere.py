@@ -1,0 +1,97 @@
+"""A worker's part, run as a process of its own: `python -m tests.deployments.build_elsewhere VERB`.
+
+deploy: a service with an entry script. build: what is due. hang: the same, stopping in the middle of the
+installation. lapse: the lease runs out. look: tell what is there, as JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import django
+
+
+def main(verb: str) -> None:
+    django.setup()
+    from django.conf import settings
+
+    from registry import environments
+
+    environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
+    {"deploy": deploy, "build": build, "hang": hang, "lapse": lapse, "look": look}[verb]()
+
+
+def deploy() -> None:
+    from django.core.management import call_command
+
+    from deployments import configs, releases
+    from registry import environments
+    from studio.accounts.models import User, Workspace
+    from tests.registry.factories import make_version
+
+    call_command("migrate", verbosity=0)
+    workspace, bob = Workspace.objects.create(slug="vision", name="Vision"), User.objects.create(username="bob")
+    environment = environments.define(
+        workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["demo"]
+    )
+    config = configs.create(
+        workspace=workspace,
+        actor=bob,
+        name="own",
+        kind="entry_script",
+        entry_script="score.py",
+        files={"score.py": b"def init(): ...\ndef run(data): ...\n"},
+        environment=environment,
+    )
+    version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
+    releases.deploy(workspace=workspace, actor=bob, name="iris", versions=[version], config=config)
+
+
+def build() -> None:
+    from deployments import builds
+    from deployments.models import Build
+
+    due = Build.objects.due().values_list("pk", flat=True)
+    if not due:
+        sys.stdout.write("nothing is due\n")
+    for key in list(due):
+        builds.run(key)
+
+
+def hang() -> None:
+    from registry import environments, installer
+
+    program = "import time; print('half installed', flush=True); time.sleep(60)"
+    installer.sync_arguments = lambda *_, **__: [sys.executable, "-c", program]
+    install = environments.install
+
+    def install_aloud(environment, log, **more):
+        return install(environment, sys.stdout, **more)
+
+    environments.install = install_aloud
+    build()
+
+
+def lapse() -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from deployments.models import Build
+
+    Build.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def look() -> None:
+    from django.conf import settings
+
+    from deployments.models import Build
+
+    row = Build.objects.get()
+    folders = [path.name for path in settings.DATA_DIR.glob("bundles/*") if not path.name.startswith(".")]
+    facts = {"state": row.state, "attempt": row.attempt, "due": Build.objects.due().count(), "bundles": folders}
+    sys.stdout.write(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
