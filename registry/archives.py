@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from django.conf import settings
 
@@ -42,7 +42,7 @@ _UNREADABLE = (
 class Member(NamedTuple):
     path: str
     size: int
-    stream: BinaryIO
+    stream: IO[bytes]
 
 
 def members(packed: BinaryIO, size: int, name: str) -> Iterator[Member]:
@@ -134,22 +134,22 @@ class _Header(tarfile.TarInfo):
 def _tar_gz_members(packed: BinaryIO) -> Iterator[Member]:
     """tarfile takes a broken-off gzip stream for the archive's end; read to gzip's own end to know."""
     with gzip.GzipFile(fileobj=packed) as unpacked:
-        yield from _tar_members(unpacked)  # type: ignore[arg-type]
+        yield from _tar_members(unpacked)
         if len(unpacked.read(MAX_PADDING + 1)) > MAX_PADDING:
             raise BadArchive("The archive goes on after its end.", field="files")
 
 
 def _tar_members(packed: BinaryIO) -> Iterator[Member]:
-    with tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header, bufsize=BUFFER) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header, bufsize=BUFFER) as archive:
         for info in archive:
-            archive.members = []  # it would keep every member in memory
+            archive.members = []  # type: ignore[attr-defined] # it would keep every member in memory
             if info.isdir():
                 _safe_folder(info.name)
                 continue
             _must_be_plain(info.name, plain=info.isreg() and not info.issparse())
             stream = archive.extractfile(info)
             if stream is not None and (path := _wanted(info.name)):
-                yield Member(path, info.size, stream)  # type: ignore[arg-type]
+                yield Member(path, info.size, stream)
 
 
 def _safe_folder(name: str) -> None:

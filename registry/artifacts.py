@@ -13,7 +13,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from django.conf import settings
 from django.core.files import File
@@ -62,7 +62,7 @@ def adopt(draft: Path, *, expected_digest: str = "", expected_size: int | None =
 
 def open_artifact(artifact: Artifact) -> BinaryIO:
     """The bytes, open for reading."""
-    return store_of_files().open(name_of(artifact.digest), "rb")
+    return cast(BinaryIO, store_of_files().open(name_of(artifact.digest), "rb"))
 
 
 def materialise(artifact: Artifact, destination: Path) -> None:

@@ -68,7 +68,7 @@ def _without_network() -> tuple[str, ...]:
     return ()
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """Whatever is left of the session goes, too."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

@@ -94,6 +94,8 @@ def unpack(upload: Upload) -> list[Upload]:
 
     Raises `BadArchive`, `UnsafePath` or `TooLarge` and keeps nothing when any member is not acceptable.
     """
+    if upload.artifact is None:
+        raise BadInput(f"{upload.path} has not arrived completely.", hint="Complete the upload.", field="files")
     made: list[Upload] = []
     try:
         with artifacts.open_artifact(upload.artifact) as packed, archives.faults_are_named(upload.path):

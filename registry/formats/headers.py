@@ -41,8 +41,9 @@ def read_json(path: Path) -> Report:
         return Report("json", "is JSON text")
     version = ".".join(str(part) for part in content.get("version", []) if isinstance(part, int))
     learner = content["learner"] if isinstance(content["learner"], dict) else {}
-    objective = learner.get("objective") if isinstance(learner.get("objective"), dict) else {}
-    facts = {"objective": str(objective.get("name", ""))[:100], "features": _names(learner.get("feature_names"))}
+    objective = learner.get("objective")
+    name = objective.get("name", "") if isinstance(objective, dict) else ""
+    facts = {"objective": str(name)[:100], "features": _names(learner.get("feature_names"))}
     return Report("xgboost", "is an XGBoost model", "xgboost", version[:32], facts=facts)
 
 

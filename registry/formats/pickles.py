@@ -87,9 +87,12 @@ def opened(path: Path) -> tuple[BinaryIO, str]:
     with path.open("rb") as file:
         packing = compression_of(file.read(HEAD))
     if packing == "zlib":
-        return io.BufferedReader(_Inflated(path.open("rb")), 65536), packing  # type: ignore[return-value]
-    reader = {"gzip": gzip.open, "bz2": bz2.open, "xz": lzma.open}.get(packing)
-    return (reader(path, "rb") if reader else path.open("rb")), packing  # type: ignore[return-value]
+        return io.BufferedReader(_Inflated(path.open("rb")), 65536), packing
+    if packing == "gzip":
+        return gzip.GzipFile(path), packing  # type: ignore[return-value]
+    if packing == "bz2":
+        return bz2.BZ2File(path), packing  # type: ignore[return-value]
+    return (lzma.LZMAFile(path) if packing == "xz" else path.open("rb")), packing  # type: ignore[return-value]
 
 
 def holds_pickle(path: Path) -> bool:

@@ -12,6 +12,7 @@ from registry.models.model import Model
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
 from studio.core.jobs import Job
+from studio.core.states import Moves
 
 
 class VersionState(models.TextChoices):
@@ -24,7 +25,7 @@ class VersionState(models.TextChoices):
         return {"uploaded": "busy", "ready": "ok", "rejected": "bad"}[self.value]
 
 
-VERSION_MOVES = {
+VERSION_MOVES: Moves = {
     VersionState.UPLOADED: frozenset({VersionState.READY, VersionState.REJECTED}),
     VersionState.READY: frozenset(),
     VersionState.REJECTED: frozenset({VersionState.UPLOADED}),  # inspect again

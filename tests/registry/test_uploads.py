@@ -381,6 +381,12 @@ def test_what_is_no_archive_is_refused(unpack):
         unpack(zipped({}))
 
 
+def test_an_archive_that_has_not_arrived_is_refused(workspace, bob):
+    with pytest.raises(BadInput) as said:
+        uploads.unpack(uploads.begin(workspace, bob, "models.zip", 100))
+    assert said.value.message == "models.zip has not arrived completely."
+
+
 def test_what_macos_adds_is_left_out(unpack):
     found = unpack(zipped({"a.txt": b"a", "__MACOSX/._a.txt": b"x", "folder/.DS_Store": b"x"}))
     assert [upload.path for upload in found] == ["a.txt"]
