@@ -69,34 +69,53 @@ end"""
     return Result(float(found[1]), float(found[2]), float(found[3]), int(found[4]))
 
 
+class _Line:
+    """One connection: what it sent, and when."""
+
+    def __init__(self, port: int, request: bytes) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request = request
+        self.ask()
+
+    def ask(self) -> None:
+        self.answer = b""
+        self.sent = time.perf_counter()
+        self.socket.sendall(self.request)
+
+    def is_answered(self) -> bool:
+        """Read on; True once the answer is whole. ConnectionError when the server has closed."""
+        part = self.socket.recv(65536)
+        if not part:
+            raise ConnectionError
+        self.answer += part
+        head, mark, body = self.answer.partition(b"\r\n\r\n")
+        return bool(mark) and len(body) >= int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+
+
 def _sockets(load: Load, connections: int, seconds: float) -> Result:
     head = f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
     request = f"{head}Content-Length: {len(load.body)}\r\n\r\n{load.body}".encode()
-    selector, sent, taken, errors = selectors.DefaultSelector(), {}, [], 0
+    selector, taken, errors = selectors.DefaultSelector(), [], 0
     for _ in range(connections):
-        one = socket.create_connection(("127.0.0.1", load.port))
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(one, selectors.EVENT_READ)
-        sent[one] = time.perf_counter()
-        one.sendall(request)
+        line = _Line(load.port, request)
+        selector.register(line.socket, selectors.EVENT_READ, line)
     began = time.perf_counter()
-    end = began + seconds
-    while (now := time.perf_counter()) < end:
+    while time.perf_counter() - began < seconds:
         for key, _ in selector.select(0.1):
-            one = key.fileobj
-            answer = one.recv(65536)
-            if not answer:
-                selector.unregister(one)
+            line = key.data
+            try:
+                if line.is_answered():
+                    errors += not line.answer.startswith(b"HTTP/1.1 200")
+                    taken.append(time.perf_counter() - line.sent)
+                    line.ask()
+            except ConnectionError:
+                selector.unregister(line.socket)
                 errors += 1
-                continue
-            errors += not answer.startswith(b"HTTP/1.1 200")
-            now = time.perf_counter()
-            taken.append(now - sent[one])
-            sent[one] = now
-            one.sendall(request)
+    lasted = time.perf_counter() - began
     taken.sort()
-    return Result(len(taken) / (now - began), taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
+    return Result(len(taken) / lasted, taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
 
 
 if __name__ == "__main__":
