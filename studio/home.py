@@ -63,10 +63,7 @@ def count_phases(services: QuerySet) -> list[dict]:
 def in_trouble(services: QuerySet) -> list[Service]:
     """Services that are not Healthy although they should be, worst first."""
     found = services.filter(phase__in=TROUBLE).order_by("-changed_at").select_related("target")[: ROWS * 4]
-    ranked = sorted(found, key=lambda service: TROUBLE.index(service.phase))
-    for service in ranked:
-        service.tone = Phase(service.phase).tone
-    return ranked[:ROWS]
+    return sorted(found, key=lambda service: TROUBLE.index(service.phase))[:ROWS]
 
 
 def newest_versions(workspace: Workspace) -> list[ModelVersion]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from deployments.models import Desired, Phase, Service
+from deployments.models import Desired, Service
 from registry.models import ModelVersion
 from registry.search import search_models, search_versions
 from studio.accounts.access import workspace_page
@@ -51,7 +51,4 @@ def _in_registry(workspace: Workspace, text: str) -> tuple[list, list]:
 
 def _services(workspace: Workspace, text: str) -> list[Service]:
     rows = Service.objects.in_workspace(workspace).exclude(desired=Desired.DELETED).filter(name__icontains=text)
-    found = list(rows.order_by("name")[:ROWS])
-    for service in found:
-        service.tone = Phase(service.phase).tone
-    return found
+    return list(rows.order_by("name")[:ROWS])
