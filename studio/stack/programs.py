@@ -3,19 +3,25 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from studio.stack import broker
+from studio.stack import broker, clock, worker
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run under which name. Programs are stopped in the order of `stop_order`."""
+    """What to run under which name: a command line, or a function that a forked child runs.
+
+    Programs are stopped in the order of `stop_order`.
+    """
 
     name: str
-    command: list[str]
+    command: list[str] | None = None
+    function: Callable[[], Any] | None = None
     stop_order: int = 0
 
 
@@ -40,23 +46,22 @@ class Plan:
 
 
 def programs(plan: Plan) -> list[Program]:
-    """Broker first to start and last to stop: workers hand unfinished messages back to it."""
-    python = [sys.executable, "-m"]
-    own = [Program("broker", broker.command(plan.data), stop_order=2)] if plan.embedded_broker else []
+    """The broker is the first to start and the last to stop: workers hand unfinished messages back to it."""
+    own = [Program("broker", command=broker.command(plan.data), stop_order=2)] if plan.embedded_broker else []
     return [
         *own,
-        Program("web", [*python, "granian", *_web_arguments(plan)], stop_order=1),
-        Program("quick", [*python, "studio.stack.worker", "quick"], stop_order=1),
-        Program("heavy", [*python, "studio.stack.worker", "heavy"], stop_order=1),
-        Program("clock", [*python, "studio.stack.clock"]),
+        Program("web", command=_web(plan), stop_order=1),
+        Program("quick", function=partial(worker.run, "quick"), stop_order=1),
+        Program("heavy", function=partial(worker.run, "heavy"), stop_order=1),
+        Program("clock", function=clock.run),
     ]
 
 
-def _web_arguments(plan: Plan) -> list[str]:
+def _web(plan: Plan) -> list[str]:
     return [
-        *("--interface", "wsgi", "--http", "1", "--no-ws", "--workers", "1", "--blocking-threads", "8"),
-        *("--host", plan.host, "--port", str(plan.port), "--log-level", "error"),
-        *("--workers-kill-timeout", "5", "studio.wsgi:application"),
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", plan.host, "--port", str(plan.port), "--workers", "1", "--blocking-threads", "8"),
+        *("--workers-kill-timeout", "5", "--log-level", "error", "studio.wsgi:application"),
     ]
 
 
@@ -71,4 +76,5 @@ def environment(plan: Plan, base: Mapping[str, str] = os.environ) -> dict[str, s
         "SLIPWAY_SUPERVISED": "1",
         "SLIPWAY_RUN": f"{os.getpid()}-{time.time():.0f}",
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": base.get("MALLOC_ARENA_MAX", "2"),  # glibc: threads share heaps
     }

@@ -20,8 +20,8 @@ GRACE = 8.0  # seconds to stop before it is killed
 class Supervisor:
     """Runs `programs` until SIGINT or SIGTERM.
 
-    `on_change` gets the process ids by name whenever one changes; `on_tick` is called between looks and must
-    be quick.
+    `before_fork` loads what forked programs share, while those with a command line already start. `on_change`
+    gets the process ids by name whenever one changes; `on_tick` is called between looks and must be quick.
     """
 
     def __init__(
@@ -29,11 +29,13 @@ class Supervisor:
         programs: Iterable[Program],
         environment: dict[str, str],
         *,
+        before_fork: Callable[[], None] = lambda: None,
         on_change: Callable[[dict[str, int]], None] = lambda _: None,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self.watched = [Watched(program, environment) for program in programs]
         self.selector = selectors.DefaultSelector()
+        self.before_fork = before_fork
         self.on_change = on_change
         self.on_tick = on_tick
         self.asked_to_stop = 0  # how many times
@@ -41,8 +43,10 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
+        self._start([each for each in self.watched if each.program.command])
+        self.before_fork()
         while not self.asked_to_stop:
-            self._start_due()
+            self._start([each for each in self.watched if each.process is None and each.due <= time.monotonic()])
             self._look()
             self.on_tick()
         self._stop_all()
@@ -50,12 +54,11 @@ class Supervisor:
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.asked_to_stop += 1
 
-    def _start_due(self) -> None:
-        due = [each for each in self.watched if each.process is None and each.due <= time.monotonic()]
-        for each in due:
+    def _start(self, some: list[Watched]) -> None:
+        for each in some:
             each.start()
             self.selector.register(each.output, selectors.EVENT_READ, each)
-        if due:
+        if some:
             self._tell_pids()
 
     def _look(self) -> None:

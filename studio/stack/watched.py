@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 
+from studio.stack.children import Forked, run_command, run_function
 from studio.stack.console import Lines
-from studio.stack.lifeline import die_with_parent
 from studio.stack.programs import Program
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.3, 15.0  # seconds before a dead program is started again
@@ -19,7 +18,7 @@ class Watched:
     def __init__(self, program: Program, environment: dict[str, str]) -> None:
         self.program = program
         self.environment = environment
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.output = -1  # descriptor of what it prints
         self.lines = Lines(program.name)
         self.started = 0.0
@@ -27,18 +26,14 @@ class Watched:
         self.due = 0.0  # monotonic time from which it may be started
 
     def start(self) -> None:
-        """Start it in a process group of its own, so that Ctrl-C reaches only the supervisor."""
+        """Start it in a process group of its own, its output in a pipe."""
         self.output, write_end = os.pipe()
         os.set_blocking(self.output, False)
-        self.process = subprocess.Popen(
-            self.program.command,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=write_end,
-            stderr=write_end,
-            start_new_session=True,
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
-        )
+        program, environment = self.program, self.environment
+        if program.function:
+            self.process = run_function(program.function, environment, write_end)
+        else:
+            self.process = run_command(program.command or [], environment, write_end)
         os.close(write_end)
         self.started = time.monotonic()
 
@@ -50,7 +45,7 @@ class Watched:
             if number == signal.SIGKILL:
                 os.killpg(self.process.pid, number)
             elif self.process.poll() is None:
-                self.process.send_signal(number)
+                os.kill(self.process.pid, number)
 
     def read(self) -> None:
         """Print what came since the last time."""
@@ -63,7 +58,7 @@ class Watched:
 
     def bury(self) -> str:
         """Take what an ended program left behind with it; how it ended, in words."""
-        code = self.process.returncode if self.process else 0
+        code = (self.process.returncode if self.process else 0) or 0
         self.read()  # its last words
         self.lines.close()
         os.close(self.output)

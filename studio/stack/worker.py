@@ -1,41 +1,58 @@
-"""`python -m studio.stack.worker quick|heavy`: a Celery worker without the command line's weight."""
+"""A Celery worker for one queue, without the command line's weight.
+
+`manage.py up` forks it; on a machine of its own it is `python -m studio.stack.worker quick|heavy`.
+"""
 
 import gc
+import logging
 import os
 import sys
 import warnings
 from typing import Any
 
-from celery.platforms import SecurityWarning
-from celery.signals import worker_before_create_process, worker_process_init
-
-from studio.celery import app
 from studio.stack.lifeline import die_with_supervisor
 
 # Enough for one machine: steps of `quick` take milliseconds, those of `heavy` are one subprocess at a time.
-PROCESSES = {"quick": 1, "heavy": 1}
+PROCESSES = 1
 
 
-@worker_before_create_process.connect  # type: ignore[untyped-decorator]  # Celery has no types
-def _share_memory(**_: Any) -> None:
-    """What is loaded by now stays shared between parent and child."""
+def preload() -> None:
+    """Load all that workers and clock need, before they are forked; open no connection."""
+    import kombu.transport.redis  # noqa: F401 - late, with the rest: nothing of this is needed to read the module
+
+    from studio.celery import app
+
+    app.loader.import_default_modules()
+    app.finalize()
+    share_memory()
+
+
+def share_memory(**_: Any) -> None:
+    """Keep the collector from writing to what is loaded by now, so that forked children share it."""
     gc.collect()
     gc.freeze()
 
 
-@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
-def _end_with_parent(**_: Any) -> None:
+def end_with_parent(**_: Any) -> None:
     die_with_supervisor()
 
 
-def main(queue: str) -> int:
+def run(queue: str) -> int:
+    """Work on `queue` until told to stop; the exit code."""
+    from celery.platforms import SecurityWarning  # late: see preload
+    from celery.signals import worker_before_create_process, worker_process_init
+
+    from studio.celery import app
+
     # Celery warns root because of pickled messages; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
-    processes = int(os.environ.get(f"SLIPWAY_{queue.upper()}_PROCESSES", PROCESSES.get(queue, 1)))
+    logging.getLogger("celery.redirected").setLevel(logging.WARNING)
+    worker_before_create_process.connect(share_memory)
+    worker_process_init.connect(end_with_parent)
     worker = app.Worker(
         hostname=f"{queue}@slipway",
         queues=[queue],
-        concurrency=processes,
+        concurrency=int(os.environ.get(f"SLIPWAY_{queue.upper()}_PROCESSES", PROCESSES)),
         pool_cls="prefork",
         loglevel=os.environ.get("SLIPWAY_LOG_LEVEL", "INFO"),
         without_gossip=True,
@@ -47,4 +64,4 @@ def main(queue: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(run(sys.argv[1]))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from studio.core.errors import SlipwayError
-from studio.stack import first_start, guards
+from studio.stack import first_start, guards, worker
+from studio.stack.console import say
+from studio.stack.greeting import Greeting
+from studio.stack.programs import Plan, environment, programs
+from studio.stack.supervisor import Supervisor
 
 
 class Command(BaseCommand):
@@ -18,42 +21,43 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prepare, then become the supervisor: it needs none of what is loaded here."""
+        plan = Plan(settings.DATA_DIR, settings.HOST, settings.PORT, settings.EMBEDDED_BROKER)
         try:
-            held = guards.lock(settings.DATA_DIR)
-            guards.sweep(settings.DATA_DIR)
-            guards.check_port(settings.HOST, settings.PORT)
+            held = guards.lock(plan.data, f"process {os.getpid()}, {plan.url}")
+            guards.sweep(plan.data)
+            guards.check_port(plan.host, plan.port)
         except SlipwayError as error:
             raise CommandError(f"{error.message}\n{error.hint}") from error
-        held.write(f"process {os.getpid()}, port {settings.PORT}")
-        held.flush()
-        become_supervisor(self.prepare())
-
-    def prepare(self) -> str | None:
-        """Tables, first administrator, folders. Returns the password to show, at the first start only."""
-        settings.STATIC_ROOT.mkdir(exist_ok=True)
-        if first_start.migrate_if_needed():
-            self.stdout.write("The database is up to date.")
-        password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
-        connections.close_all()
-        return password
+        with held:
+            supervise(plan, prepare())
 
 
-def become_supervisor(password: str | None) -> None:
-    """Replace this process, keeping its id and its lock. The password travels through a pipe, unseen by `ps`."""
-    descriptor = None
-    if password is not None:
-        descriptor, write_end = os.pipe()
-        os.set_inheritable(descriptor, True)
-        os.write(write_end, password.encode())
-        os.close(write_end)
-    facts = {
-        "data": str(settings.DATA_DIR),
-        "host": settings.HOST,
-        "port": settings.PORT,
-        "embedded_broker": settings.EMBEDDED_BROKER,
-        "password_fd": descriptor,
-    }
-    sys.stdout.flush()
-    os.chdir(settings.BASE_DIR)
-    os.execv(sys.executable, [sys.executable, "-m", "studio.stack", json.dumps(facts)])  # noqa: S606 - no shell is meant
+def prepare() -> str | None:
+    """Tables, first administrator, folders. Returns the password to show, at the first start only."""
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+    if first_start.migrate_if_needed():
+        say("the database is up to date")
+    password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
+    connections.close_all()  # a forked child must not inherit a connection
+    return password
+
+
+def supervise(plan: Plan, password: str | None) -> None:
+    """Run until somebody stops it."""
+    Supervisor(
+        programs(plan),
+        environment(plan),
+        before_fork=worker.preload,
+        on_change=lambda pids: write_pids(plan, pids),
+        on_tick=Greeting(plan, password),
+    ).run()
+    say("stopped")
+
+
+def write_pids(plan: Plan, pids: dict[str, int]) -> None:
+    """`run/pids.json`, for people who want to look; replaced whole."""
+    path = plan.data / "run" / "pids.json"
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(pids | {"up": os.getpid()}))
+    draft.replace(path)

@@ -1,0 +1,74 @@
+"""Two ways to start a child that ends with its parent: a command line, or a function in a forked copy of us."""
+
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from studio.stack.lifeline import die_with_parent
+
+
+class Forked:
+    """The part of `subprocess.Popen` that the supervisor uses, for a child made by fork."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            found, status = os.waitpid(self.pid, os.WNOHANG)
+            if found:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def run_command(command: list[str], environment: dict[str, str], output: int) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, so that Ctrl-C reaches only the supervisor."""
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
+    )
+
+
+def run_function(function: Callable[[], Any], environment: dict[str, str], output: int) -> Forked:
+    """Run `function` in a forked child. Its result, or the code of its SystemExit, is the exit code."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return Forked(pid)
+    code = 1
+    try:
+        _settle(environment, output)
+        code = int(function() or 0)
+    except SystemExit as reason:
+        code = reason.code if isinstance(reason.code, int) else int(reason.code is not None)
+    except BaseException:  # the child must never return into the supervisor's loop
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _settle(environment: dict[str, str], output: int) -> None:
+    """Let go of what belongs to the supervisor: its terminal, its signals, its descriptors."""
+    os.setsid()
+    die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.closerange(3, 256)
+    os.environ.clear()
+    os.environ.update(environment)

@@ -1,0 +1,40 @@
+"""What a person reads once everything answers."""
+
+import time
+
+from studio.stack import probe
+from studio.stack.console import say
+from studio.stack.programs import Plan
+
+ASK_EVERY = 0.25  # seconds
+SLOW = 30.0  # seconds after which a start that is not ready says what it waits for
+
+
+class Greeting:
+    """Call it between other things: it asks for the studio's health, and says once where the studio is."""
+
+    def __init__(self, plan: Plan, password: str | None) -> None:
+        self.plan = plan
+        self.password = password
+        self.started = self.asked = self.told = time.monotonic()
+        self.done = False
+
+    def __call__(self) -> None:
+        if self.done or time.monotonic() - self.asked < ASK_EVERY:
+            return
+        health = probe.ask(self.plan.reachable_host, self.plan.port)
+        self.asked = time.monotonic()
+        if health.ok:
+            self.done = True
+            self._greet()
+        elif self.asked - self.told > SLOW:
+            self.told = self.asked
+            say(f"still waiting for: {', '.join(health.missing)}")
+
+    def _greet(self) -> None:
+        say(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.url}")
+        if self.password is None:
+            say("sign in as admin with the password shown at the first start (or SLIPWAY_ADMIN_PASSWORD of then)")
+        else:
+            say(f"sign in as admin with the password {self.password}   (shown only now)")
+        say("Ctrl-C stops the studio; deployed services keep serving and are found again at the next start.")
