@@ -1,10 +1,9 @@
 """A worker's part, run as a process of its own: `python -m tests.deployments.build_elsewhere VERB`.
 
 deploy: a service with an entry script. build: what is due. hang: the same, stopping in the middle of the
-installation. lapse: the lease runs out. look: tell what is there, as JSON.
+installation.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ def main(verb: str) -> None:
     from registry import environments
 
     environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
-    {"deploy": deploy, "build": build, "hang": hang, "lapse": lapse, "look": look}[verb]()
+    {"deploy": deploy, "build": build, "hang": hang}[verb]()
 
 
 def deploy() -> None:
@@ -51,10 +50,7 @@ def build() -> None:
     from deployments import builds
     from deployments.models import Build
 
-    due = Build.objects.due().values_list("pk", flat=True)
-    if not due:
-        sys.stdout.write("nothing is due\n")
-    for key in list(due):
+    for key in list(Build.objects.due().values_list("pk", flat=True)):
         builds.run(key)
 
 
@@ -70,27 +66,6 @@ def hang() -> None:
 
     environments.install = install_aloud
     build()
-
-
-def lapse() -> None:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from deployments.models import Build
-
-    Build.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
-def look() -> None:
-    from django.conf import settings
-
-    from deployments.models import Build
-
-    row = Build.objects.get()
-    folders = [path.name for path in settings.DATA_DIR.glob("bundles/*") if not path.name.startswith(".")]
-    facts = {"state": row.state, "attempt": row.attempt, "due": Build.objects.due().count(), "bundles": folders}
-    sys.stdout.write(json.dumps(facts))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-import io
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,19 +14,18 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from deployments import builds, bundles, configs, heartbeat, releases
+from deployments import builds, bundles, configs, heartbeat
 from deployments.models import Build, Service
 from registry import environments
 from scoring.contract import Bundle
 from studio.activity.models import Event
-from studio.core.errors import BadInput
 from tests.deployments.services import actions, deploy
 from tests.registry.factories import make_version
 from tests.registry.wheels import make_wheel
 
 pytestmark = pytest.mark.django_db
 SCRIPT = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"
-SECONDS = 60
+SECONDS = 180  # a busy machine starts a process slowly
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +85,10 @@ def run(service: Service) -> Build:
 # --- what a build makes ---------------------------------------------------------------------------
 
 
-def test_a_deployment_rings_its_build(scripted, rings):
-    assert ("deployments.tasks.run_build", (build_of(scripted).pk,)) in rings or build_of(scripted).state == "queued"
+def test_a_deployment_rings_its_build(workspace, bob, iris, fake, rings, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        service = deploy(workspace, bob, iris, built=False, target=fake.target)
+    assert ("deployments.tasks.run_build", (build_of(service).pk,)) in rings
 
 
 def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, iris, fake, settings):
@@ -297,8 +299,8 @@ def test_the_lease_is_renewed_while_the_work_blocks(scripted, monkeypatch):
         deadline = time.monotonic() + 10
         while not beating.is_lost() and time.monotonic() < deadline:
             time.sleep(0.1)
-            build.refresh_from_db()
-            if build.lease_until > first + timedelta(seconds=5):
+            lease = Build.objects.get(pk=build.pk).lease_until
+            if lease and lease > first + timedelta(seconds=5):
                 builds.cancel(build)
     assert beating.is_lost()
 
@@ -337,7 +339,7 @@ def ended(process) -> str:
     return output
 
 
-def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker):
+def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_path):
     ended(worker("deploy"))
     doomed = worker("hang")
     for line in doomed.stdout:
@@ -346,20 +348,17 @@ def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker):
     orphans = psutil.Process(doomed.pid).children(recursive=True)
     os.kill(doomed.pid, signal.SIGKILL)
     doomed.wait()
-    try:
-        assert json.loads(ended(worker("look"))) == {"state": "running", "attempt": 1, "due": 0, "bundles": []}
-        assert "nothing is due" in ended(worker("build"))
-        ended(worker("lapse"))
-        ended(worker("build"))
-    finally:
-        for orphan in orphans:
-            orphan.kill()
-    found = json.loads(ended(worker("look")))
-    assert (found["state"], found["attempt"], len(found["bundles"])) == ("succeeded", 2, 1)
-
-
-def test_what_a_config_refuses_never_becomes_a_build(workspace, bob, pickled, fake):
-    with pytest.raises(BadInput):
-        releases.deploy(workspace=workspace, actor=bob, name="x", versions=[pickled], target=fake.target)
-    assert not Build.objects.exists()
-    assert io.StringIO().getvalue() == ""
+    with contextlib.closing(sqlite3.connect(tmp_path / "shared" / "db.sqlite3", isolation_level=None)) as database:
+        look = "SELECT state, attempt FROM deployments_build"
+        assert database.execute(look).fetchall() == [("running", 1)]
+        database.execute("UPDATE deployments_build SET lease_until = '2000-01-01 00:00:00'")
+        try:
+            ended(worker("build"))
+        finally:
+            for orphan in orphans:
+                orphan.kill()
+        assert database.execute(look).fetchall() == [("succeeded", 2)]
+    folders = (tmp_path / "shared" / "bundles").glob("[!.]*")
+    assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [
+        ["bundle.json", "models", "source"]
+    ]
