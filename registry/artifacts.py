@@ -26,6 +26,7 @@ from registry.errors import DigestMismatch, SizeMismatch, StorageFull
 from registry.models import Artifact
 
 PIECE = 1024 * 1024  # bytes read at a time
+INSPECTED = "inspect-"  # prefix of folders in `incoming()` in which inspection lays files out
 safe_path = paths.safe_path
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -24,7 +24,6 @@ from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
 SLACK = 60.0  # seconds of lease beyond the program's own time: laying out files, writing down
-FOLDER = "inspect-"  # prefix of the folders in which files are laid out
 
 
 def due() -> list[int]:
@@ -66,7 +65,7 @@ def inspect(inspection_id: int) -> None:
 def _look(job: Inspection, version: ModelVersion) -> Finding:
     """Lay the files out and run the program over them."""
     seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
-    with tempfile.TemporaryDirectory(prefix=FOLDER, dir=artifacts.incoming()) as name:
+    with tempfile.TemporaryDirectory(prefix=artifacts.INSPECTED, dir=artifacts.incoming()) as name:
         files, scratch = Path(name, "files"), Path(name, "scratch")
         scratch.mkdir()
         for file in version.files.select_related("artifact"):

@@ -5,6 +5,7 @@ bytes touches or adds the row before looking for the file, so it either keeps th
 """
 
 import contextlib
+import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from registry import uploads
-from registry.artifacts import incoming, is_local, name_of, store_of_files
+from registry.artifacts import INSPECTED, incoming, is_local, name_of, store_of_files
 from registry.models import Artifact, Upload
 
 GRACE = timedelta(hours=24)  # unused bytes are kept that long: somebody may be about to register them
@@ -53,7 +54,11 @@ def sweep_artifacts(older_than: timedelta = GRACE, limit: int = 1000) -> int:
 
 
 def sweep_drafts(older_than: timedelta = GRACE) -> int:
-    """Remove drafts of processes that died while storing."""
+    """Remove what processes that died while storing or inspecting left; how many drafts."""
+    oldest = _oldest(older_than)
+    for folder in incoming().glob(f"{INSPECTED}*"):  # of inspections whose worker died
+        if folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
     return sum(_remove_old(draft, older_than) for draft in incoming().glob("*.draft"))
 
 
@@ -92,9 +97,14 @@ def _remove_orphan(file: Path, older_than: timedelta) -> int:
 
 
 def _remove_old(file: Path, older_than: timedelta) -> int:
-    oldest = (timezone.now() - older_than).timestamp()
+    oldest = _oldest(older_than)
     with contextlib.suppress(FileNotFoundError):
         if file.stat().st_mtime < oldest:
             file.unlink()
             return 1
     return 0
+
+
+def _oldest(older_than: timedelta) -> float:
+    """The modification time (epoch seconds) before which a file is old."""
+    return (timezone.now() - older_than).timestamp()

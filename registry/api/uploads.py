@@ -1,7 +1,9 @@
 """`/uploads`: announce a file, send its chunks, complete it."""
 
+from contextlib import suppress
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -10,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 
 from registry import uploads
 from registry.api.serializers import BeginUploadSerializer, CompleteUploadSerializer, UploadSerializer
+from registry.artifacts import PIECE
 from registry.errors import WrongOffset
 from registry.models import Upload
 from studio.accounts.rest import InWorkspace
@@ -46,7 +49,7 @@ class UploadViewSet(InWorkspace, ViewSet):
         upload, offset = self._mine(pk), _whole_number(request.query_params.get("offset"), "offset")
         length = _whole_number(request.headers.get("Content-Length"), "Content-Length")
         try:
-            uploads.append(upload, offset, request, length=length)  # type: ignore[arg-type]
+            uploads.append(upload, offset, request, length=length)
         except WrongOffset as wrong:
             fault = {"code": wrong.code, "detail": wrong.message, "attr": wrong.field, "hint": wrong.hint}
             known = UploadSerializer(upload).data
@@ -67,8 +70,21 @@ class UploadViewSet(InWorkspace, ViewSet):
         uploads.abandon(self._mine(pk))
         return Response(status=204)
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Read what is left of a refused chunk: the connection could not be used again otherwise."""
+        if request.method == "PUT":
+            _drain(request)
+        return super().finalize_response(request, response, *args, **kwargs)
+
     def _mine(self, pk: str) -> Upload:
         return uploads.find(self.workspace, self.request.user, pk)
+
+
+def _drain(request: Request) -> None:
+    left = 2 * settings.SLIPWAY["CHUNK_BYTES"]  # whoever sends much more is cut off
+    with suppress(OSError):  # the client has gone already
+        while left > 0 and (piece := request.read(PIECE)):
+            left -= len(piece)
 
 
 def _whole_number(text: str | None, field: str) -> int:

@@ -78,6 +78,7 @@ def test_a_wrong_offset_is_answered_with_409_and_the_right_one(rest):
     response = rest.put(f"{url}?offset=3", b"34567", content_type=BYTES)
     assert response.status_code == 409
     assert response.json()["received"] == 5
+    assert response.wsgi_request.read() == b""  # all of the chunk was read, so the connection can be used again
     assert first_error(response) == {
         "code": "wrong_offset",
         "detail": "This chunk starts at byte 3, but 5 bytes have arrived.",

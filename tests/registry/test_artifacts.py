@@ -202,6 +202,16 @@ def test_forgotten_drafts_are_swept():
     assert not draft.exists()
 
 
+def test_folders_of_inspections_that_died_are_swept():
+    folder = artifacts.incoming() / "inspect-abc"
+    artifacts.materialise(make_artifact(b"laid out"), folder / "files" / "model.bin")
+    sweeping.sweep_drafts()
+    assert folder.exists()
+    os.utime(folder, (0, 0))
+    sweeping.sweep_drafts()
+    assert not folder.exists()
+
+
 STORE_SLOWLY = """
 import sys, time
 import django
