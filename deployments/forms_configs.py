@@ -69,7 +69,7 @@ class ConfigForm(forms.Form):
     environment = forms.ChoiceField(required=False)
 
     def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(request.POST or None, **kwargs)
+        super().__init__(request.POST if request.method == "POST" else None, **kwargs)
         self.request = request
         environments.curated(request.workspace)
         rows = Environment.objects.in_workspace(request.workspace)

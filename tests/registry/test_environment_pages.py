@@ -1,0 +1,208 @@
+import pytest
+from django.test.utils import CaptureQueriesContext
+
+from registry import environments
+from registry.environment_paths import environment_log_path
+from registry.locks import packages_of
+from registry.models import Environment
+from studio.core.once import exclusive
+
+pytestmark = pytest.mark.django_db
+HERE = "/w/vision/environments/"
+API = "/api/v1/workspaces/vision/environments"
+CONDA = "dependencies:\n  - python=3.10\n  - pip:\n    - joblib\n"
+LOCK = """joblib==1.5.0 \\
+    --hash=sha256:00 \\
+    --hash=sha256:11
+    # via -r environment.in
+numpy==2.4.6 ; python_version >= '3.11' \\
+    --hash=sha256:22
+    # via
+    #   -r scoring-server.in
+    #   joblib
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def environment(workspace, bob):
+    return environments.define(
+        workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["joblib", "pandas>=2"]
+    )
+
+
+def page(client, address, status=200):
+    answer = client.get(address)
+    assert answer.status_code == status, answer.content[:500]
+    return answer.content.decode()
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_the_curated_environment_and_teaches_the_first_step(bob, sign_in):
+    text = page(sign_in(bob), HERE)
+    assert "slipway-runtime:1" in text
+    assert "No environment of your own yet" in text
+
+
+def test_the_list_shows_the_newest_version_of_each(workspace, bob, sign_in, environment):
+    environments.define(workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["scipy"])
+    text = page(sign_in(bob), HERE)
+    assert "own:2" in text
+    assert "own:1" not in text
+
+
+def test_the_list_asks_as_many_questions_for_many_as_for_few(workspace, bob, sign_in, django_assert_max_num_queries):
+    client = sign_in(bob)
+
+    def questions():
+        from django.db import connection
+
+        with CaptureQueriesContext(connection) as asked:
+            page(client, HERE)
+        return len(asked)
+
+    questions()
+    few = questions()
+    for number in range(10):
+        environments.define(workspace=workspace, actor=bob, name=f"e{number}", python_version="3.11", requirements=[])
+    assert questions() == few
+
+
+def test_an_environment_is_defined_on_its_page(bob, sign_in):
+    form = {"name": "own", "python_version": "3.11", "requirements": "joblib\n# comment\npandas >= 2\n"}
+    answer = sign_in(bob).post(f"{HERE}new/", form)
+    assert (answer.status_code, answer.url) == (302, f"{HERE}own/1/")
+    environment = Environment.objects.get(name="own")
+    assert (environment.requirements, environment.created_by) == (["joblib", "pandas>=2"], bob)
+
+
+def test_a_conda_file_is_understood_on_the_page(bob, sign_in):
+    sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": "3.11", "requirements": CONDA})
+    environment = Environment.objects.get(name="own")
+    assert (environment.python_version, environment.requirements) == ("3.10", ["joblib"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"requirements": "joblib\n-r more.txt"}, "another file cannot be included"),
+        ({"requirements": "dependencies:\n  - numpy=1"}, "Conda packages cannot be installed: numpy=1"),
+        ({"python_version": "snake"}, "is no Python version"),
+        ({"name": "../up"}, "cannot be used as a name"),
+        ({"name": ""}, "This field is required"),
+    ],
+)
+def test_a_refused_definition_is_explained_and_kept_in_the_form(bob, sign_in, changes, told):
+    form = {"name": "own", "python_version": "3.11", "requirements": "joblib"} | changes
+    answer = sign_in(bob).post(f"{HERE}new/", form)
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert told in text
+    assert form["requirements"].splitlines()[0] in text
+    assert not Environment.objects.filter(name="own").exists()
+
+
+def test_the_form_names_the_pythons_of_this_machine_and_starts_from_another_version(bob, sign_in, environment):
+    text = page(sign_in(bob), f"{HERE}new/?from=own:1")
+    assert "Installed on this machine" in text
+    assert "pandas&gt;=2" in text
+
+
+def test_the_page_shows_definition_and_use(bob, sign_in, environment):
+    text = page(sign_in(bob), f"{HERE}own/1/")
+    assert "pandas&gt;=2" in text
+    assert "not made yet" in text
+    assert "No inference config uses it yet" in text
+
+
+def test_the_lock_is_shown_as_a_table(bob, sign_in, environment):
+    assert "Not resolved yet" in page(sign_in(bob), f"{HERE}own/1/?tab=packages")
+    Environment.objects.update(lock=LOCK)
+    text = page(sign_in(bob), f"{HERE}own/1/?tab=packages")
+    assert "2 packages" in text
+    assert "the scoring server, joblib" in text
+
+
+def test_a_lock_is_read_with_its_reasons():
+    joblib, numpy = packages_of(LOCK)
+    assert (joblib.name, joblib.version, joblib.wanted_by) == ("joblib", "1.5.0", "the definition")
+    assert (numpy.version, numpy.marker) == ("2.4.6", "python_version >= '3.11'")
+    assert packages_of("") == []
+
+
+def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, environment, tmp_path):
+    log = environment_log_path(environment.definition_hash)
+    log.parent.mkdir(parents=True)
+    log.write_text("Resolving <the> requirements.\n")
+    client = sign_in(bob)
+    assert "every 2s" not in page(client, f"{HERE}own/1/?tab=log")
+    with exclusive(tmp_path / "environments" / environment.definition_hash):
+        text = page(client, f"{HERE}own/1/?tab=log")
+        assert "being made" in text
+        assert "every 2s" in text
+        fragment = client.get(f"{HERE}own/1/?tab=log", headers={"HX-Request": "true"}).content.decode()
+    assert "Resolving &lt;the&gt; requirements." in fragment
+    assert "<html" not in fragment
+
+
+def test_the_activity_of_an_environment_is_shown(bob, sign_in, environment):
+    assert "environment.defined" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
+
+
+def test_viewers_only_look(carol, sign_in, environment):
+    client = sign_in(carol)
+    assert "New environment" not in page(client, HERE)
+    assert "New version" not in page(client, f"{HERE}own/1/")
+    page(client, f"{HERE}new/", status=403)
+    assert client.post(f"{HERE}new/", {"name": "x", "python_version": "3.11"}).status_code == 403
+
+
+def test_strangers_see_nothing(mallory, sign_in, environment):
+    page(sign_in(mallory), HERE, status=404)
+    page(sign_in(mallory), f"{HERE}own/1/", status=404)
+    page(sign_in(mallory), "/w/elsewhere/environments/own/1/", status=404)
+
+
+# --- REST -----------------------------------------------------------------------------------------
+
+
+def test_environments_over_rest(bob, api):
+    client = api(bob)
+    given = {"name": "own", "python_version": "3.11", "requirements": ["Joblib"]}
+    made = client.post(API, given)
+    assert made.status_code == 201, made.json()
+    shown = made.json()
+    assert (shown["id"], shown["version"], shown["requirements"]) == ("own:1", 1, ["joblib"])
+    assert (shown["state"], shown["created_by"], shown["lock"]) == ("not made yet", "bob", "")
+    assert client.get(f"{API}/own:latest").json() == shown
+    assert [row["id"] for row in client.get(API).json()["results"]] == ["own:1", "slipway-runtime:1"]
+
+
+def test_a_conda_file_over_rest(bob, api):
+    assert api(bob).post(API, {"name": "own", "conda": CONDA}).json()["python_version"] == "3.10"
+    refused = api(bob).post(API, {"name": "own", "conda": CONDA, "requirements": []})
+    assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "attr"),
+    [({"requirements": ["-e ."]}, "requirements"), ({"name": "a b"}, "name"), ({"name": ""}, "name")],
+)
+def test_a_refused_definition_over_rest_names_the_field_and_the_next_step(bob, api, changes, attr):
+    answer = api(bob).post(API, {"name": "own", "python_version": "3.11"} | changes)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["attr"] == attr
+
+
+def test_roles_hold_over_rest(carol, mallory, bob, api, environment):
+    assert api(carol).get(f"{API}/own:1").status_code == 200
+    assert api(carol).post(API, {"name": "x"}).status_code == 403
+    assert api(bob, access="read").post(API, {"name": "x"}).status_code == 403
+    assert api(mallory).get(f"{API}/own:1").status_code == 404
+    assert api(bob).get(f"{API}/own:9").status_code == 404
