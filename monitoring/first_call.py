@@ -1,21 +1,23 @@
 """The calls that fill an empty Metrics panel, ready to be copied."""
 
-from deployments.models import Service
+import json
+import shlex
+
+from deployments.commands import score_curl
+from deployments.describe import address_of
+from deployments.facts import newest_revision
+from deployments.lookup import find
+from deployments.proposals import sample_request
+from studio.accounts.models import Workspace
 
 
-def curl(service: Service) -> str:
-    """A curl line that scores; empty while the service has no address."""
-    if service.port is None:
-        return ""
-    lines = (
-        f"curl http://127.0.0.1:{service.port}/score",
-        '-H "Authorization: Bearer $KEY"',
-        '-H "Content-Type: application/json"',
-        "-d @request.json",
-    )
-    return " \\\n  ".join(lines)
-
-
-def command(service: Service) -> str:
-    """The same by the command line, which knows address and key."""
-    return f"slipway service score {service.name} -d @request.json"
+def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
+    """`curl` (empty while the service has no address) and `command`, with a request that fits the service."""
+    service = find(workspace, name)
+    newest = newest_revision(service)
+    body, address = sample_request(newest), address_of(service)
+    auth = newest is None or newest.deployment_config.get("auth", True)
+    return {
+        "curl": score_curl(address, body, auth=auth) if address else "",
+        "command": f"slipway service score {service.name} -d {shlex.quote(json.dumps(json.loads(body)))}",
+    }

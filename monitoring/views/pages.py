@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from deployments.models import Service
-from monitoring import charts, first_call, tables
+from monitoring import charts, tables
 from monitoring.access import find_service
+from monitoring.first_call import first_calls
 from monitoring.models import MetricWindow
 from monitoring.overview import overview
 from monitoring.ranges import RANGES, choose, series_for
@@ -26,9 +27,9 @@ def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
         "ranges": RANGES.values(),
         "series": series,
         "had_requests": series.total.requests or _ever_asked(service),
-        "curl": first_call.curl(service),
-        "command": first_call.command(service),
     }
+    if not context["had_requests"]:
+        context |= first_calls(request.workspace, name)
     if request.GET.get("view") == "table":
         context |= {"columns": tables.headings(series), "rows": reversed(list(tables.rows(series)))}
     part = "tiles" if request.GET.get("part") == "tiles" else "panel"

@@ -79,7 +79,7 @@ def test_before_the_first_request_the_panel_says_how_to_send_one(service, add_wi
     add_window(service, ago=20)
     html = panel(sign_in(carol), service)
     assert "No requests yet" in html
-    assert f"curl http://127.0.0.1:{service.port}/score" in html
+    assert f"curl -X POST http://127.0.0.1:{service.port}/score" in html
     assert f"slipway service score {service.name}" in html
     assert 'hx-trigger="every 5s"' in html
     assert "data-figure" not in html
