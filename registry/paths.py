@@ -43,7 +43,7 @@ def _fault_of(text: str) -> str:
         return "it contains control characters"
     if "\\" in text:
         return "it contains a backslash"
-    if text.startswith("/") or _DRIVE.match(text):
+    if text.startswith("/") or _DRIVE.match(text.lstrip("./")):
         return "it is absolute"
     if ".." in text.split("/"):
         return "'..' would leave its folder"
