@@ -25,7 +25,7 @@ class ServiceMetricsView(InWorkspace, APIView):
     )
     def get(self, request: Request, workspace: str, name: str) -> Response:
         chosen = choose(request.query_params.get("range"))
-        series = series_for(find_service(request.user, self.workspace, name), chosen)
+        series = series_for(find_service(self.workspace, name), chosen)
         return Response({"service": name, "range": chosen.key} | _as_json(series))
 
 

@@ -19,7 +19,7 @@ from studio.core.pages import render
 @workspace_page
 def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
     """The panel, or only its tiles (`?part=tiles`); a page of its own without htmx."""
-    service, chosen = find_service(request.user, request.workspace, name), choose(request.GET.get("range"))
+    service, chosen = find_service(request.workspace, name), choose(request.GET.get("range"))
     series = series_for(service, chosen)
     context: dict[str, Any] = {
         "service": service,
@@ -39,7 +39,7 @@ def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
 @workspace_page
 def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
     """The figures of all charts, for the script that draws them."""
-    series = series_for(find_service(request.user, request.workspace, name), choose(request.GET.get("range")))
+    series = series_for(find_service(request.workspace, name), choose(request.GET.get("range")))
     return JsonResponse({"figures": charts.all_figures(series), "as_of": timezone.now().isoformat()})
 
 
@@ -47,7 +47,7 @@ def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
 def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
     """The same numbers as a file: all of them, or those of one chart (`?chart=latency`)."""
     chosen = choose(request.GET.get("range"))
-    series = series_for(find_service(request.user, request.workspace, name), chosen)
+    series = series_for(find_service(request.workspace, name), chosen)
     headers = {"Content-Disposition": f'attachment; filename="{name}-{chosen.key}.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     tables.write_csv(series, response, request.GET.get("chart"))
