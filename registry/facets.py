@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Count, QuerySet
 
+from registry.filter_sql import Rows, condition
 from registry.models import ModelVersion, Tag
-from registry.search import condition, parse
+from registry.search import parse
 from studio.accounts.models import Workspace
 
 SAMPLE = 5000  # versions
@@ -41,7 +42,7 @@ def facets(workspace: Workspace, text: str) -> Facets:
     key = f"facets:{workspace.pk}:{hashlib.sha256(str(query).encode()).hexdigest()}"
     kept = cache.get(key)
     if kept is None:
-        matching = ModelVersion.objects.in_workspace(workspace).filter(condition(query.root, workspace))
+        matching = ModelVersion.objects.in_workspace(workspace).filter(condition(query.root, Rows(workspace)))
         kept = _count(matching.order_by("-created_at", "-id"))
         cache.set(key, kept, SECONDS)
     return kept

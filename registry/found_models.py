@@ -1,7 +1,7 @@
 """The models that a search found, page by page: one question for order and count, one for the rows of a page.
 
 Counting every match of a common tag would cost more than showing a page of it, so that counting stops at the
-next thousand after the page.
+end of the block of models that the page is in.
 """
 
 from functools import cached_property
@@ -13,7 +13,7 @@ from registry.search import DEFAULT_SORT, models_of, newest_found, ordering, par
 from studio.accounts.models import Workspace
 
 PER_PAGE = 25
-BLOCK = 1000  # models; counting goes on in steps of so many
+BLOCK = 500  # models; counting goes on in steps of so many
 
 
 class FoundModels:
@@ -45,7 +45,7 @@ class FoundModels:
 
 
 def page_of_models(workspace: Workspace, text: str, sort: str, number: object = 1) -> Page:
-    """Page `number` (the nearest that exists); `page.total` says how many there are, such as "1,000+"."""
+    """Page `number` (the nearest that exists); `page.total` says how many there are, such as "500+"."""
     wanted = int(number) if str(number).isdecimal() and len(str(number)) < 8 else 1
     limit = (wanted * PER_PAGE // BLOCK + 1) * BLOCK
     models = FoundModels(workspace, text, sort or DEFAULT_SORT, limit)

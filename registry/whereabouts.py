@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from registry.filter_sql import SERVING
 from registry.models import ModelVersion
-from registry.search import SERVING
 
 
 def running(by: Literal["version", "version__model"], keys: Iterable[int]) -> dict[int, list[Any]]:
