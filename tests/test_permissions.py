@@ -1,0 +1,129 @@
+"""Who may do what, on every address there is.
+
+The cases are made from the URL map. An address that is meant to be an exception stands in one of the three
+lists below, with its reason.
+"""
+
+import pytest
+from django.test import Client
+
+from studio.accounts.models import Access, Membership, Role
+from studio.accounts.rest import InWorkspace
+from tests.routes import SAFE, Route, all_routes
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = {
+    "healthz": "asked by load balancers and by `make run`; names no one's data",
+    "sign-in/": "the way in",
+    "api/v1/sign-in": "the way in for programs",
+    "api/v1/telemetry": "services come with their own token, see tests/monitoring",
+    "api/v1/openapi.json": "documentation: the same for everybody",
+    "api/": "documentation: the same for everybody",
+}
+PERSONAL = {  # (address, method): what a viewer may change
+    ("w/<slug:workspace>/settings/tokens/", "POST"): "everybody makes tokens of their own",
+    ("w/<slug:workspace>/settings/tokens/<int:token>/revoke/", "POST"): "everybody revokes their own tokens",
+    ("api/v1/workspaces/<slug:workspace>/tokens", "POST"): "everybody makes tokens of their own",
+    ("api/v1/workspaces/<slug:workspace>/tokens/<int:pk>", "DELETE"): "everybody revokes their own tokens",
+}
+NOT_THIS_METHOD = 405  # said before the workspace is looked at, so it tells nothing
+
+ROUTES = all_routes()
+OURS = [route for route in ROUTES if route.in_workspace]
+CALLS = [pytest.param(route, method, id=f"{method} {route}") for route in OURS for method in route.methods()]
+WRITES = [
+    pytest.param(route, method, id=f"{method} {route}")
+    for route in OURS
+    for method in route.unsafe_methods()
+    if (route.pattern, method) not in PERSONAL
+]
+REST_CALLS = [case for case in CALLS if case.values[0].is_rest]
+REST_WRITES = [case for case in WRITES if case.values[0].is_rest]
+CLOSED = [
+    pytest.param(route, method, id=f"{method} {route}")
+    for route in ROUTES
+    if route.pattern not in PUBLIC
+    for method in route.methods()
+]
+
+
+def call(client: Client, route: Route, method: str, workspace: str = "vision"):
+    if method in SAFE:
+        return client.generic(method, route.path(workspace))
+    return client.generic(method, route.path(workspace), "{}", content_type="application/json")
+
+
+def test_the_lists_of_exceptions_name_only_addresses_that_exist():
+    assert set(PUBLIC) <= {route.pattern for route in ROUTES}
+    assert set(PERSONAL) <= {(route.pattern, method) for route in OURS for method in route.methods()}
+
+
+@pytest.mark.parametrize("route", OURS, ids=str)
+def test_every_address_of_a_workspace_declares_who_may_use_it(route):
+    rest_view = route.view_class is not None and issubclass(route.view_class, InWorkspace)
+
+    assert rest_view or hasattr(route.view, "required_roles")
+
+
+@pytest.mark.parametrize(("route", "method"), CLOSED)
+def test_nobody_gets_in_without_signing_in(client, workspace, route, method):
+    answer = call(client, route, method)
+
+    if route.is_rest:
+        assert answer.status_code == 401
+    else:
+        assert answer.status_code == 302
+        assert answer.headers["location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize(("route", "method"), CALLS)
+def test_a_stranger_cannot_tell_that_a_workspace_exists(sign_in, workspace, mallory, route, method):
+    ours = call(sign_in(mallory), route, method)
+    missing = call(sign_in(mallory), route, method, workspace="no-such-place")
+
+    assert ours.status_code in {404, NOT_THIS_METHOD}
+    assert ours.status_code == missing.status_code
+    assert b"Vision" not in ours.content
+
+
+@pytest.mark.parametrize(("route", "method"), REST_CALLS)
+def test_a_token_of_another_workspace_opens_nothing(api, alice, workspace, elsewhere, route, method):
+    Membership.objects.create(user=alice, workspace=elsewhere, role=Role.ADMIN)
+
+    assert call(api(alice, elsewhere), route, method).status_code == 404
+
+
+@pytest.mark.parametrize(("route", "method"), WRITES)
+def test_a_viewer_changes_nothing(sign_in, carol, route, method):
+    assert call(sign_in(carol), route, method).status_code in {403, NOT_THIS_METHOD}
+
+
+@pytest.mark.parametrize(("route", "method"), REST_WRITES)
+def test_a_token_for_reading_changes_nothing(api, alice, route, method):
+    assert call(api(alice, access=Access.READ), route, method).status_code == 403
+
+
+@pytest.mark.parametrize(("route", "method"), CALLS)
+def test_everybody_gets_exactly_as_far_as_the_declared_role(sign_in, alice, bob, carol, route, method):
+    needed = route.role(method)
+    for person, role in ((carol, Role.VIEWER), (bob, Role.CONTRIBUTOR), (alice, Role.ADMIN)):
+        status = call(sign_in(person), route, method).status_code
+        if role in Role.at_least(needed):
+            assert status != 403, f"{role} is kept out"
+        else:
+            assert status in {403, NOT_THIS_METHOD}, f"{role} gets in"
+
+
+@pytest.mark.parametrize(("route", "method"), CALLS)
+def test_what_does_not_exist_is_never_an_internal_error(sign_in, alice, route, method):
+    assert call(sign_in(alice), route, method).status_code < 500
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.pattern not in PUBLIC], ids=str)
+def test_a_browser_changes_nothing_without_the_page_s_own_token(alice, route):
+    """Cross-site request forgery: a session alone is not enough."""
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.force_login(alice)
+    for method in route.unsafe_methods():
+        assert call(browser, route, method).status_code in {403, NOT_THIS_METHOD}
