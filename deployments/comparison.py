@@ -29,13 +29,16 @@ def compare(service: Service, newest: Revision | None) -> list[Row]:
             revision,
             (found.revision != service.last_revision) if running else found.is_live,
         ),
-        Row(
-            "Change",
-            f"number {service.generation}",
-            f"number {service.observed_generation}",
-            service.generation != service.observed_generation,
-        ),
+        Row("Last change", f"change {service.generation}", _applied(service), not _is_applied(service)),
     ]
+
+
+def _is_applied(service: Service) -> bool:
+    return service.generation == service.observed_generation
+
+
+def _applied(service: Service) -> str:
+    return f"change {service.generation} seen" if _is_applied(service) else "not seen yet"
 
 
 def _as_wanted(running: bool, found: Observation) -> bool:

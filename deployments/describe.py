@@ -53,3 +53,28 @@ def shown_config(revision: Revision | None, *, with_values: bool) -> dict[str, A
         variables = config.get("environment_variables") or {}
         config["environment_variables"] = dict.fromkeys(variables, HIDDEN)
     return config
+
+
+LABELS = {
+    "cpu": ("CPU", "cores"),
+    "memory_gb": ("Memory", "GB"),
+    "processes": ("Processes", ""),
+    "auth": ("Calls need a key", ""),
+    "start_deadline_seconds": ("Start deadline", "s"),
+    "scoring_timeout_seconds": ("Scoring timeout", "s"),
+    "max_body_mb": ("Largest request", "MB"),
+}
+
+
+def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """A deployment config in words, for pages."""
+    rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
+    return rows + list((config.get("environment_variables") or {}).items())
+
+
+def _value(value: Any, unit: str) -> str:
+    if value is None:
+        return "automatic"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g} {unit}".strip()

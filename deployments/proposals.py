@@ -1,10 +1,11 @@
 """What the deploy form and the Test tab begin with, so that one click works."""
 
-import json
 import re
 from typing import Any
 
+from deployments import samples
 from deployments.facts import newest_revision
+from deployments.json_text import readable
 from deployments.models import InferenceConfig, Revision, Service
 from deployments.models.config import ConfigKind
 from registry import signature
@@ -34,6 +35,11 @@ def config_for(version: ModelVersion) -> InferenceConfig | None:
     return scripts.filter(name=version.model.name).order_by("-number").first()
 
 
+def needs_script(version: ModelVersion) -> bool:
+    """Whether somebody has to write an entry script before this version can be deployed."""
+    return version.framework != "onnx" and config_for(version) is None and not samples.has_script(version)
+
+
 def services_to_update(version: ModelVersion) -> list[str]:
     """Services that run another version of the model now."""
     rows = Service.objects.in_workspace(version.workspace).filter(revisions__models__version__model=version.model)
@@ -55,11 +61,17 @@ def values_of(service: Service) -> dict[str, Any]:
 
 
 def sample_request(revision: Revision | None) -> str:
-    """A body that the service should accept: the version's own sample, else one made from its signature."""
-    versions = [use.version for use in revision.models.all()] if revision else []
-    for version in versions:
-        if sample := version.facts.get("sample_request"):
-            return json.dumps(sample, indent=2)
-    told = [version.signature for version in versions if version.signature]
-    uses_signature = revision is not None and revision.config.kind == ConfigKind.NO_CODE and told
-    return json.dumps(signature.example(told[0]) if uses_signature and told[0] else FREE_FORM, indent=2)
+    """A body that the service should accept: a bundled sample's own, else one made from the signature."""
+    return readable(_sample(revision) or FREE_FORM)
+
+
+def _sample(revision: Revision | None) -> Any:
+    if revision is None:
+        return None
+    with_script = revision.config.kind == ConfigKind.ENTRY_SCRIPT
+    for use in revision.models.all():
+        if own := samples.request_for(use.version, with_script=with_script):
+            return own
+        if use.version.signature and not with_script:
+            return signature.example(use.version.signature)
+    return None

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from deployments import builds, configs, deployment_config, founding, tasks
+from deployments import builds, configs, deployment_config, founding, samples, tasks
 from deployments.activation import activate
 from deployments.changes import change, moved, tell
 from deployments.errors import BeingDeleted, NameTaken, VersionNotReady
@@ -161,7 +161,7 @@ def _check_version(workspace: Workspace, version: ModelVersion) -> None:
 
 def _default_config(versions: Sequence[ModelVersion], actor: User) -> InferenceConfig:
     if len(versions) == 1:
-        return configs.default_for(versions[0], actor)
+        return samples.config_for(versions[0], actor) or configs.default_for(versions[0], actor)
     raise BadInput(
         "Several models in one service need an entry script that says what to do with them.",
         hint="Create an inference config with an entry script and choose it here.",

@@ -1,5 +1,6 @@
 """The sample models that come with the studio, registered as any other model is."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,22 @@ def add(workspace: Workspace, actor: User) -> list[ModelVersion]:
         else:
             added.append(_register(workspace, actor, entry, files))
     return added
+
+
+def entry_of(version: ModelVersion) -> dict[str, Any] | None:
+    """What samples.json says of a version that is one of the samples, file by file; else None."""
+    held = {file.path: file.artifact_id for file in version.files.all()}
+    for entry in manifest():
+        if entry["name"] == version.model.name and held == {
+            path: _digest(entry["name"], path) for path in entry["files"]
+        }:
+            return entry
+    return None
+
+
+def _digest(name: str, path: str) -> str:
+    with (FOLDER / name / path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _receive(workspace: Workspace, actor: User, name: str, path: str) -> Upload:

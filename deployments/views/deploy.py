@@ -66,8 +66,7 @@ def _initial(request: HttpRequest, version: ModelVersion | None) -> dict[str, An
 def _hints(version: ModelVersion | None) -> dict[str, Any]:
     if version is None:
         return {}
-    needs_script = version.framework != "onnx" and proposals.config_for(version) is None
-    return {"updatable": proposals.services_to_update(version), "needs_script": needs_script}
+    return {"updatable": proposals.services_to_update(version), "needs_script": proposals.needs_script(version)}
 
 
 def _commands(request: HttpRequest, form: DeployForm) -> dict[str, str]:

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from deployments import releases, scoring_client
+from deployments.json_text import readable
 from deployments.lookup import find
 from deployments.models import Service
 from deployments.views.services import show, test_panel
@@ -89,7 +90,7 @@ def _readable(body: bytes) -> str:
     """JSON indented, other text as it is."""
     text = body[:SHOWN_BYTES].decode(errors="replace")
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return readable(json.loads(text))
     except ValueError:
         return text
 

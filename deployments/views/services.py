@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deployments import commands, proposals
 from deployments.comparison import compare
-from deployments.describe import address_of, models_of, shown_config
+from deployments.describe import address_of, labelled, models_of, shown_config
 from deployments.facts import facts_of, newest_revision
 from deployments.founding import SLOTS
 from deployments.lookup import described, find
@@ -114,7 +114,7 @@ def _panel(request: HttpRequest, service: Service, tab: str) -> dict[str, Any]:
         return {"revisions": _revisions(service)}
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
-        return {"config": shown_config(newest, with_values=may_write), "slots": SLOTS}
+        return {"config": labelled(shown_config(newest, with_values=may_write)), "slots": SLOTS}
     return {"models": [use.version for use in newest.models.all()] if newest else []}
 
 

@@ -17,7 +17,8 @@ from deployments.errors import (
     VersionNotReady,
 )
 from deployments.models import Desired, Phase, Service, Target
-from registry.models import VersionState
+from registry import samples
+from registry.models import ModelVersion, VersionState
 from studio.core.errors import BadInput, NotFound
 from tests.deployments.services import actions, deploy, end_build
 from tests.registry.factories import make_version
@@ -105,6 +106,15 @@ class TestDeploying:
             deploy(workspace, bob, make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."}))
         with pytest.raises(BadInput, match="entry script"):
             deploy(workspace, bob, iris, make_version(workspace, "other"))
+
+    def test_of_a_bundled_sample_brings_its_own_script(self, workspace, bob):
+        wine = next(version for version in samples.add(workspace, bob) if version.model.name == "wine")
+        ModelVersion.objects.update(state=VersionState.READY)
+        wine.refresh_from_db()
+        first = deploy(workspace, bob, wine, name="wine").revisions.get().config
+        again = deploy(workspace, bob, wine, name="wine-2").revisions.get().config
+        assert (str(first), first.entry_script, str(first.environment)) == ("wine:1", "score.py", "wine:1")
+        assert again == first
 
     def test_takes_the_same_version_twice_as_once(self, workspace, bob, iris):
         assert deploy(workspace, bob, iris, iris).revisions.get().models.count() == 1

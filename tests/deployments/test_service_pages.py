@@ -6,8 +6,11 @@ import pytest
 from django.urls import reverse
 
 from deployments import commands, releases, scoring_client
+from deployments.json_text import readable
 from deployments.models import Build, Desired, Phase, Service
 from deployments.places import build_log_path
+from registry import samples
+from registry.models import ModelVersion, VersionState
 from tests.deployments.services import deploy
 from tests.registry.factories import make_version
 
@@ -273,12 +276,13 @@ class TestTheTestTab:
         assert body["inputs"][0]["name"] == "x"
         assert body["inputs"][0]["datatype"] == "FP32"
 
-    def test_begins_with_the_versions_own_sample_where_there_is_one(self, sign_in, bob, workspace, fake):
-        sample = {"data": [[5.1, 3.5, 1.4, 0.2]]}
-        version = make_version(workspace, facts={"sample_request": sample})
-        deploy(workspace, bob, version, target=fake.target)
+    def test_begins_with_a_bundled_samples_own_request(self, sign_in, bob, workspace, fake):
+        iris = next(version for version in samples.add(workspace, bob) if version.model.name == "iris")
+        ModelVersion.objects.update(state=VersionState.READY)
+        iris.refresh_from_db()
+        deploy(workspace, bob, iris, target=fake.target)
         page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
-        assert json.loads(page.context["body"]) == sample
+        assert json.loads(page.context["body"]) == json.loads((samples.FOLDER / "iris/sample.json").read_text())
 
     def test_shows_the_answer_with_status_and_time_without_javascript(self, sign_in, bob, service, monkeypatch):
         result = scoring_client.ScoreResult(200, {"content-type": "application/json"}, b'{"class":"setosa"}', 3.21)
@@ -346,6 +350,12 @@ def test_the_copied_commands_quote_what_a_shell_would_read():
     given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
     assert commands.cli(given) == "slipway service deploy -n a -m 'x y:1' --cpu 2 --wait"
     assert "'\"'\"'" in commands.rest("http://h/a", given)
+
+
+def test_rows_of_numbers_stay_on_one_line():
+    assert readable({"a": [1, 2.5], "b": [[1], []], "c": {}, "d": "é"}) == (
+        '{\n  "a": [1, 2.5],\n  "b": [\n    [1],\n    []\n  ],\n  "c": {},\n  "d": "é"\n}'
+    )
 
 
 def test_a_viewer_sees_a_stopped_service_as_stopped(sign_in, carol, bob, fake, service):
