@@ -1,7 +1,6 @@
 """Bundles: a recipe's models and source in one folder that never changes (layout in scoring/contract.py)."""
 
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
@@ -13,6 +12,7 @@ from registry.models import ModelVersion, VersionFile
 from scoring.contract import Bundle, BundledModel
 from studio.core.errors import SlipwayError
 from studio.core.once import make_folder_once
+from studio.core.tee import Log
 
 
 class FileLost(SlipwayError):
@@ -21,7 +21,7 @@ class FileLost(SlipwayError):
     code = "file_lost"
 
 
-def make_bundle(revision: Revision, log: TextIO) -> Path:
+def make_bundle(revision: Revision, log: Log) -> Path:
     """The bundle of the revision's recipe, made unless it is there. Raises `FileLost`."""
     final = bundle_path(revision.recipe_hash)
     if final.is_dir():
@@ -30,7 +30,7 @@ def make_bundle(revision: Revision, log: TextIO) -> Path:
     return make_folder_once(final, lambda draft: _fill(draft, revision, log))
 
 
-def _fill(draft: Path, revision: Revision, log: TextIO) -> None:
+def _fill(draft: Path, revision: Revision, log: Log) -> None:
     draft.mkdir()
     versions = [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
     for version in versions:
@@ -47,7 +47,7 @@ def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
     """What bundle.json says."""
     config = revision.config
     return Bundle(
-        kind=ConfigKind(config.kind).value,
+        kind="no_code" if config.kind == ConfigKind.NO_CODE else "entry_script",
         models=[
             BundledModel(
                 name=version.model.name,

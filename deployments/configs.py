@@ -80,7 +80,7 @@ def find(workspace: Workspace, reference: str) -> InferenceConfig:
     """'name:3', or 'name' and 'name:latest' for the newest. Raises `NotFound`."""
     name, number = split_reference(reference)
     rows = InferenceConfig.objects.in_workspace(workspace).select_related("environment").filter(name=name)
-    config = (rows if number is None else rows.filter(number=number)).first()
+    config: InferenceConfig | None = (rows if number is None else rows.filter(number=number)).first()
     if config is None:
         raise NotFound(f"There is no inference config '{reference[:150]}' in this workspace.", field="config")
     return config

@@ -10,6 +10,7 @@ from typing import Any
 
 from deployments.models import InferenceConfig
 from registry import definitions, environments
+from registry.interpreters import own
 from studio.accounts.models import User, Workspace
 from studio.core.errors import BadInput
 
@@ -75,7 +76,7 @@ def read(text: str) -> Imported:
 def environment_of(given: Imported, workspace: Workspace, actor: User) -> str:
     """'name:number' of the environment: defined now when the file describes one, else found by its name."""
     if given.python_version or given.requirements:
-        version = given.python_version or environments.own().minor
+        version = given.python_version or own().minor
         name = given.environment_name or "imported"
         defined = environments.define(
             workspace=workspace, actor=actor, name=name, python_version=version, requirements=given.requirements

@@ -31,8 +31,7 @@ def _check_uploads(uploads: list[Upload], workspace: Workspace) -> None:
     for upload in uploads:
         if upload.workspace_id != workspace.pk:
             raise NotFound("One of the files is not an upload in this workspace.", field="files")
-        if upload.artifact_id is None:
-            raise BadInput(f"{upload.path} has not arrived completely.", hint="Complete the upload.", field="files")
+        _artifact_of(upload)
 
 
 def _check_sizes(files: Mapping[str, Content]) -> None:
@@ -54,10 +53,16 @@ def bytes_of(content: Content) -> bytes:
     """The text of a source file; its size was checked."""
     if isinstance(content, bytes):
         return content
-    with artifacts.open_artifact(content.artifact) as opened:
+    with artifacts.open_artifact(_artifact_of(content)) as opened:
         return opened.read(MAX_SCRIPT_BYTES)
 
 
 def stored(content: Content) -> Artifact:
     """The content as an artifact, kept by its digest."""
-    return artifacts.store(BytesIO(content)) if isinstance(content, bytes) else content.artifact
+    return artifacts.store(BytesIO(content)) if isinstance(content, bytes) else _artifact_of(content)
+
+
+def _artifact_of(upload: Upload) -> Artifact:
+    if upload.artifact is None:
+        raise BadInput(f"{upload.path} has not arrived completely.", hint="Complete the upload.", field="files")
+    return upload.artifact

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import TextIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -34,7 +33,7 @@ from studio.accounts.models import User, Workspace
 from studio.activity.models import record
 from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
 from studio.core.once import exclusive, is_held, make_folder_once
-from studio.core.tee import also_to_file
+from studio.core.tee import Log, also_to_file
 
 RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
 TRIES = 5
@@ -53,7 +52,7 @@ def define(
     if name.startswith("slipway-"):
         raise BadInput("Names that start with 'slipway-' belong to the studio.", field="name")
     definition = definitions.define(python_version, requirements)
-    newest = Environment.objects.in_workspace(workspace).filter(name=name).first()
+    newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
     if newest is not None and newest.definition_hash == hash_of(definition):
         return newest
     for _ in range(TRIES):
@@ -111,7 +110,7 @@ def find(workspace: Workspace, reference: str) -> Environment:
     if name == CURATED_NAME:
         curated(workspace)
     rows = Environment.objects.in_workspace(workspace).filter(name=name)
-    environment = (rows if number is None else rows.filter(number=number)).first()
+    environment: Environment | None = (rows if number is None else rows.filter(number=number)).first()
     if environment is None:
         raise NotFound(f"There is no environment '{reference[:150]}' in this workspace.", field="environment")
     return environment
@@ -127,7 +126,7 @@ def state_of(environment: Environment) -> tuple[str, str]:
     return ("locked", "idle") if environment.lock else ("not made yet", "idle")
 
 
-def lock(environment: Environment, log: TextIO | None = None, *, cancelled: Cancelled = never) -> str:
+def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancelled = never) -> str:
     """The exact versions and hashes for the definition, resolved once per hash and kept on its rows.
 
     Raises `SlipwayError` with the resolver's text as evidence.
@@ -144,7 +143,7 @@ def lock(environment: Environment, log: TextIO | None = None, *, cancelled: Canc
     return found
 
 
-def install(environment: Environment, log: TextIO, *, cancelled: Cancelled = never) -> Path:
+def install(environment: Environment, log: Log, *, cancelled: Cancelled = never) -> Path:
     """The environment's folder, with its Python at bin/python; made at the first call per hash.
 
     Two callers at once make it once; one that is killed leaves nothing that counts. What happens goes to
@@ -169,7 +168,7 @@ def install(environment: Environment, log: TextIO, *, cancelled: Cancelled = nev
     return make_folder_once(final, fill, usable=_has_python, waiting=_Waiting(log, limits))
 
 
-def _installation(environment: Environment, limits: Limits, log: TextIO | None) -> Installation:
+def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:
     return Installation(
         environment.python_version, environment.requirements, runtime=runtime_requirements(), limits=limits, log=log
     )
@@ -192,7 +191,7 @@ def _limits(cancelled: Cancelled) -> Limits:
 class _Waiting:
     """Called while another worker makes the same environment: says so once, and gives up when told to."""
 
-    def __init__(self, log: TextIO | None, limits: Limits) -> None:
+    def __init__(self, log: Log | None, limits: Limits) -> None:
         self._log, self._limits = log, limits
 
     def __call__(self) -> None:

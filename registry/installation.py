@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import IO, TextIO, TypeVar
+from typing import IO, TypeVar
 
 from django.conf import settings
 
@@ -13,6 +13,7 @@ from registry.installer import Limits, Sources
 from registry.installer_failures import IndexAway, InstallFailed, failure_of
 from registry.interpreters import Interpreter, interpreter_for
 from studio.core.errors import SlipwayError
+from studio.core.tee import Log
 
 LOCK_NAME = "requirements.lock"
 Result = TypeVar("Result")
@@ -28,7 +29,7 @@ class Installation:
         *,
         runtime: Sequence[str],
         limits: Limits,
-        log: TextIO | None = None,
+        log: Log | None = None,
     ) -> None:
         self._python_version, self._requirements, self._runtime = python_version, list(requirements), list(runtime)
         self._limits, self._log = limits, log or StringIO()

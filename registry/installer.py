@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 
 import uv
+
+from studio.core.tee import Log
 
 # What a resolver and the builds it may start get to see; the studio's own secrets are not among it.
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NETRC")
@@ -101,7 +103,7 @@ def environment_variables() -> dict[str, str]:
     }
 
 
-def run(arguments: list[str], *, folder: Path, log: TextIO, limits: Limits, result: IO[bytes] | None = None) -> Outcome:
+def run(arguments: list[str], *, folder: Path, log: Log, limits: Limits, result: IO[bytes] | None = None) -> Outcome:
     """Run in `folder`; messages go to `log` line by line, standard output to `result` if given.
 
     Its own process group, so that everything it started ends with it.
@@ -126,7 +128,7 @@ def run(arguments: list[str], *, folder: Path, log: TextIO, limits: Limits, resu
     return Outcome(returncode, output, guard.ended)
 
 
-def _pass_on(lines: IO[str] | None, log: TextIO) -> str:
+def _pass_on(lines: IO[str] | None, log: Log) -> str:
     kept, length = [], 0
     for line in lines or ():
         log.write(line)

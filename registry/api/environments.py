@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry import definitions, environments
+from registry.interpreters import own
 from registry.models import Environment
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
@@ -60,7 +61,7 @@ class DefineSerializer(serializers.Serializer):
         version, lines = (
             definitions.read_text(given["conda"]) if "conda" in given else ("", given.get("requirements", []))
         )
-        version = version or given.get("python_version") or environments.own().minor
+        version = version or given.get("python_version") or own().minor
         return {"name": given["name"], "python_version": version, "requirements": lines}
 
 
