@@ -51,7 +51,7 @@ def errors(series: Series) -> FigureData:
     if not series.errors:
         figure.add_annotation(text="No errors in this time", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
         figure.update_yaxes(range=[0, 1], showticklabels=False)
-    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(series.errors))
     return _plain(figure)
 
 

@@ -76,6 +76,7 @@ def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
 def show(service: "Service") -> None:
     """A service for people."""
     cause: dict[str, Any] = dict(service.get("cause") or {})
+    limits: dict[str, Any] = service.get("deployment_config") or {}
     output.facts(
         {
             "service": service["name"],
@@ -85,10 +86,11 @@ def show(service: "Service") -> None:
             "address": service.get("scoring_uri"),
             "swagger": service.get("swagger_uri"),
             "models": ", ".join(service.get("models") or []),
+            "config": service.get("config"),
             "revision": service.get("revision"),
             "target": service.get("target"),
             "description": service.get("description"),
-            "config": output.pairs(service.get("deployment_config") or {}),
+            "limits": output.pairs({key: value for key, value in limits.items() if value not in (None, {})}),
             "created": f"{service.get('created_at')} by {service.get('created_by')}",
         }
     )

@@ -109,13 +109,14 @@ def logs(
     if follow and as_json:
         raise Misuse("--follow never ends, so that there is no one JSON document.", hint="Leave one of them out.")
     with open_client() as client:
-        if as_json:
+        if not follow:
             pieces: list[str] = []
             offset = _read_log(client, name, source, 0, pieces.append)
-            print(json.dumps({"text": "".join(pieces), "offset": offset}, ensure_ascii=False))
+            text = "".join(pieces)
+            output.Output(as_json).done({"text": text, "offset": offset}, text.removesuffix("\n"))
             return
         offset = _read_log(client, name, source, 0, _print_now)
-        while follow:
+        while True:
             time.sleep(FOLLOW_SECONDS)
             offset = _read_log(client, name, source, offset, _print_now)
 

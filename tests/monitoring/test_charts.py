@@ -88,6 +88,7 @@ def test_errors_are_stacked_bars_and_none_is_said_in_words():
     figure = charts.errors(series())
     assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [("bar", "400"), ("bar", "503")]
     assert figure["layout"]["barmode"] == "stack"
+    assert charts.errors(series(errors={"400": [1, 1, 1, 1]}))["layout"]["showlegend"] is True, "it names the status"
     empty = charts.errors(series(errors={}, marks=[]))
     assert empty["data"] == []
     assert [note["text"] for note in empty["layout"]["annotations"]] == ["No errors in this time"]
