@@ -193,6 +193,7 @@ AXES_FAILURE_LIMIT = env.int("SLIPWAY_SIGN_IN_TRIES", default=10)
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "studio.people.lockout.locked_out"
 AXES_VERBOSE = False
 
 # --- the browser ----------------------------------------------------------------------------------

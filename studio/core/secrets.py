@@ -9,15 +9,15 @@ from pathlib import Path
 def read_or_create_secret(path: Path, *, fernet: bool = False) -> str:
     """The secret in `path`, made at the first call.
 
-    Two processes may start at once: the file is linked into place whole, so that the loser of the race
+    Several processes may start at once: the file is linked into place whole, so that the loser of the race
     reads the winner's secret and never half of one. `fernet=True` gives a key in Fernet's format.
     """
     if path.exists():
         return path.read_text().strip()
     raw = secrets.token_bytes(32)
     text = base64.urlsafe_b64encode(raw).decode() if fernet else secrets.token_urlsafe(48)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as handle:
         handle.write(text)
         handle.flush()

@@ -1,0 +1,73 @@
+"""One family of errors, shown alike by pages and REST: what happened, why, what next."""
+
+import pytest
+from django.test import RequestFactory
+from rest_framework.exceptions import NotAuthenticated
+
+from studio.core import errors
+from studio.core.drf import ErrorHandler
+from studio.core.middleware import ErrorPageMiddleware
+
+KINDS = [errors.BadInput, errors.NotFound, errors.Forbidden, errors.Conflict, errors.TooLarge, errors.Temporary]
+
+
+def rest_answer(error):
+    handler = ErrorHandler(error, {"view": None, "request": RequestFactory().get("/")})
+    return handler.run()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rest_carries_status_code_and_hint(kind):
+    answer = rest_answer(kind("It broke.", hint="Mend it.", code="broken"))
+
+    assert answer.status_code == kind.status
+    assert answer.data["errors"] == [{"code": "broken", "detail": "It broke.", "attr": None, "hint": "Mend it."}]
+
+
+def test_rest_names_the_field_at_fault():
+    answer = rest_answer(errors.BadInput("No '=' in it.", field="tags"))
+
+    assert answer.data["errors"][0]["attr"] == "tags"
+
+
+def test_rest_framework_s_own_errors_have_the_same_shape():
+    answer = rest_answer(NotAuthenticated())
+
+    assert set(answer.data["errors"][0]) == {"code", "detail", "attr", "hint"}
+
+
+def test_what_a_row_keeps_of_an_error_says_whose_turn_it_is():
+    facts = errors.Temporary("The registry is away.", hint="Wait.", evidence="timeout").as_dict()
+
+    assert facts == {
+        "code": "unavailable",
+        "message": "The registry is away.",
+        "hint": "Wait.",
+        "turn": "us",
+        "retryable": True,
+        "evidence": "timeout",
+    }
+
+
+@pytest.mark.django_db
+def test_a_page_shows_the_error_with_its_status_and_next_step(sign_in, carol):
+    answer = sign_in(carol).post("/w/vision/models/samples/")
+
+    assert answer.status_code == 403
+    assert "This needs the role contributor" in answer.content.decode()
+    assert "Ask an admin" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_htmx_gets_only_the_alert(sign_in, carol):
+    answer = sign_in(carol).post("/w/vision/models/samples/", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 403
+    assert "<html" not in answer.content.decode()
+    assert "Ask an admin" in answer.content.decode()
+
+
+def test_other_exceptions_are_not_dressed_up():
+    middleware = ErrorPageMiddleware(lambda request: None)
+
+    assert middleware.process_exception(RequestFactory().get("/"), ValueError("a bug")) is None

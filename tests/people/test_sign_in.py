@@ -1,0 +1,81 @@
+"""The door: sign in, sign out, and what happens to those who guess."""
+
+import pytest
+from django.test import Client
+
+TRIES = 3
+
+
+@pytest.fixture
+def guarded(settings):
+    settings.AXES_ENABLED = True
+    settings.AXES_FAILURE_LIMIT = TRIES
+
+
+def guess(client, password="wrong", username="bob"):
+    return client.post("/sign-in/", {"username": username, "password": password})
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(client, bob):
+    asked = client.get("/w/vision/activity/")
+    answer = client.post(asked.headers["location"], {"username": "bob", "password": "a-long-password"})
+
+    assert answer.headers["location"] == "/w/vision/activity/"
+
+
+def test_a_link_to_another_site_is_not_followed_after_signing_in(client, bob):
+    answer = client.post("/sign-in/?next=https://evil.example/", {"username": "bob", "password": "a-long-password"})
+
+    assert answer.headers["location"] == "/"
+
+
+def test_a_wrong_password_keeps_the_name_and_says_no_more_than_needed(client, bob):
+    wrong, unknown = guess(client), guess(client, username="nobody")
+
+    assert wrong.status_code == unknown.status_code == 200
+    assert b'value="bob"' in wrong.content
+    assert wrong.context["form"].non_field_errors() == unknown.context["form"].non_field_errors()
+
+
+def test_guessing_is_locked_even_for_the_right_password(client, bob, guarded):
+    for _ in range(TRIES):
+        guess(client)
+    answer = guess(client, password="a-long-password")
+
+    assert answer.status_code == 429
+    assert "locked" in answer.content.decode()
+    assert int(answer.headers["Retry-After"]) == 900
+
+
+def test_another_person_may_still_sign_in(client, bob, carol, guarded):
+    for _ in range(TRIES):
+        guess(client)
+
+    assert guess(Client(), password="a-long-password", username="carol").status_code == 302
+
+
+def test_programs_are_locked_out_in_rest_s_own_words(client, bob, guarded):
+    facts = {"username": "bob", "password": "wrong"}
+    for _ in range(TRIES + 1):
+        answer = client.post("/api/v1/sign-in", facts, content_type="application/json")
+
+    assert answer.status_code == 429
+    assert answer.json()["errors"][0]["code"] == "locked_out"
+    assert "15 minutes" in answer.json()["errors"][0]["hint"]
+
+
+def test_signing_out_takes_a_form_not_a_link(sign_in, bob):
+    browser = sign_in(bob)
+
+    assert browser.get("/sign-out/").status_code == 405
+    assert browser.post("/sign-out/").status_code == 302
+    assert browser.get("/account/").status_code == 302
+
+
+def test_changing_the_password_ends_other_sessions(sign_in, bob):
+    here, elsewhere = sign_in(bob), sign_in(bob)
+    fields = {"old_password": "a-long-password", "new_password1": "n3w-and-l0ng!", "new_password2": "n3w-and-l0ng!"}
+
+    assert here.post("/account/", fields).status_code == 302
+    assert here.get("/account/").status_code == 200
+    assert elsewhere.get("/account/").status_code == 302

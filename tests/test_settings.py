@@ -1,0 +1,91 @@
+"""What the settings promise about the browser's protection and about SQLite."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from tests.stack import ROOT
+
+SQLITE = connection.vendor == "sqlite"
+
+
+@pytest.fixture
+def page(sign_in, bob):
+    return sign_in(bob).get("/account/")
+
+
+def test_a_page_runs_only_the_studio_s_own_scripts(page):
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
+
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert "unsafe-eval" not in page.headers["content-security-policy"]
+
+
+def test_a_page_cannot_be_framed_sniffed_or_leaked(page):
+    assert page.headers["x-frame-options"] == "DENY"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "same-origin"
+    assert page.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_the_session_is_out_of_reach_of_scripts(client, bob):
+    client.post("/sign-in/", {"username": "bob", "password": "a-long-password"})
+
+    assert client.cookies["sessionid"]["httponly"]
+    assert client.cookies["sessionid"]["samesite"] == "Lax"
+
+
+@pytest.mark.skipif(not SQLITE, reason="about SQLite")
+def test_writers_wait_for_each_other_instead_of_failing(db):
+    assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert connection.settings_dict["OPTIONS"]["timeout"] >= 10
+
+
+def ask_settings(tmp_path, expression, **environ):
+    """`expression` over the product's own settings, as a fresh process sees them."""
+    code = f"from studio import settings; print({expression})"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLIPWAY_", "REDIS", "DATABASE"))}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=kept | {"SLIPWAY_DATA": str(tmp_path)} | environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answer.stdout.strip()
+
+
+def test_real_servers_are_named_by_the_environment(tmp_path):
+    named = {"REDIS_URL": "redis://broker:6379/0", "DATABASE_URL": "postgres://someone@database/slipway"}
+
+    shown = ask_settings(
+        tmp_path, "settings.REDIS_URL, settings.EMBEDDED_BROKER, settings.DATABASES['default']", **named
+    )
+
+    assert "redis://broker:6379/0" in shown
+    assert "False" in shown
+    assert "postgresql" in shown
+    assert "IMMEDIATE" not in shown
+
+
+def test_behind_https_cookies_and_addresses_are_for_https_only(tmp_path):
+    shown = ask_settings(
+        tmp_path,
+        "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_HSTS_SECONDS > 0",
+        SLIPWAY_HTTPS="1",
+    )
+
+    assert shown == "True True True"
+
+
+def test_secrets_are_made_once_and_differ_between_studios(tmp_path):
+    first = ask_settings(tmp_path / "a", "settings.SECRET_KEY")
+
+    assert ask_settings(tmp_path / "a", "settings.SECRET_KEY") == first
+    assert ask_settings(tmp_path / "b", "settings.SECRET_KEY") != first

@@ -1,0 +1,174 @@
+"""The parts of `manage.py up` by themselves: plans as values, output, restarts, the broker's address."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from studio.core.errors import Conflict
+from studio.stack import broker, guards, probe
+from studio.stack.console import Lines
+from studio.stack.programs import Plan, Program, environment, programs
+from studio.stack.supervisor import Supervisor
+from studio.stack.watched import LONGEST_PAUSE, Watched
+from tests.stack import wait_for
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return Plan(tmp_path, "127.0.0.1", 8000)
+
+
+def test_a_studio_with_its_own_redis_brings_no_broker(plan):
+    own = [program.name for program in programs(plan)]
+    given = [program.name for program in programs(Plan(plan.data, plan.host, plan.port, embedded_broker=False))]
+
+    assert own == ["broker", "web", "quick", "heavy", "clock"]
+    assert given == ["web", "quick", "heavy", "clock"]
+
+
+def test_the_broker_is_stopped_last(plan):
+    assert max(programs(plan), key=lambda program: program.stop_order).name == "broker"
+
+
+def test_no_program_learns_the_administrator_s_password(plan):
+    assert "secret" not in environment(plan, {"SLIPWAY_ADMIN_PASSWORD": "secret", "PATH": "/bin"}).values()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000/"),
+        ("0.0.0.0", "http://127.0.0.1:8000/"),
+        ("::", "http://[::1]:8000/"),
+        ("studio.example", "http://studio.example:8000/"),
+    ],
+)
+def test_the_address_shown_is_one_that_can_be_opened(tmp_path, host, url):
+    assert Plan(tmp_path, host, 8000).url == url
+
+
+def test_the_broker_s_socket_is_short_and_private_however_deep_the_data(tmp_path):
+    deep = tmp_path / ("deep" * 30)
+    socket = broker.socket_path(deep)
+    broker.make_private(socket.parent)
+
+    assert len(os.fsencode(socket)) < 100
+    assert broker.socket_path(deep) == socket != broker.socket_path(tmp_path / ("other" * 30))
+    assert socket.parent.stat().st_mode & 0o777 == 0o700
+    socket.parent.rmdir()
+
+
+def test_output_is_shown_in_whole_lines_behind_the_program_s_name(capsys):
+    lines = Lines("web")
+    lines.feed(b"one\ntw")
+    lines.feed(b"o\n\nthree")
+    lines.close()
+
+    assert capsys.readouterr().out == "web    | one\nweb    | two\nweb    | three\n"
+
+
+def test_an_endless_line_does_not_fill_the_memory(capsys):
+    lines = Lines("web")
+    for _ in range(5):
+        lines.feed(b"x" * 40_000)
+
+    assert len(lines.rest) <= 64 * 1024
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def run_until(supervisor, condition, seconds=20):
+    """Run `supervisor` here, in the main thread, until `condition` holds."""
+
+    def watch():
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not condition():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    watcher = threading.Thread(target=watch)
+    supervisor.before_fork = watcher.start
+    try:
+        supervisor.run()
+    finally:
+        watcher.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def test_a_program_that_ends_is_started_again(tmp_path, capsys):
+    code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); print('hello')"
+    supervisor = Supervisor([Program("web", command=python(code))], dict(os.environ))
+    run_until(supervisor, lambda: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 2)
+
+    assert len((tmp_path / "starts").read_text()) >= 2
+    assert "web    | hello\n" in capsys.readouterr().out
+
+
+def test_a_program_that_will_not_stop_is_killed_with_its_children(tmp_path, monkeypatch):
+    monkeypatch.setattr("studio.stack.supervisor.GRACE", 0.5)
+    stubborn = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); time.sleep(60)"
+    )
+    supervisor = Supervisor([Program("web", command=python(stubborn))], dict(os.environ))
+    run_until(supervisor, lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+
+    child = int((tmp_path / "pid").read_text())
+    assert supervisor.watched[0].process is None
+    wait_for(lambda: not _lives(child), 5, "the end of the grandchild")
+
+
+def _lives(pid):
+    """A killed grandchild may stay a zombie until somebody collects it."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_the_pause_before_a_restart_grows_and_has_an_end():
+    watched = Watched(Program("web", command=python("pass")), dict(os.environ))
+    pauses = []
+    for _ in range(9):
+        watched.start()
+        watched.process.wait()
+        assert watched.bury() == "exit code 0"
+        pauses.append(watched.pause)
+
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 1
+    assert pauses[-1] == LONGEST_PAUSE
+
+
+def test_a_data_folder_is_held_by_one_studio(tmp_path):
+    held = guards.lock(tmp_path, "process 1")
+    with pytest.raises(Conflict, match="process 1"):
+        guards.lock(tmp_path, "process 2")
+    held.close()
+
+    guards.lock(tmp_path, "process 3").close()
+
+
+def test_a_sweep_leaves_a_stranger_with_a_reused_number_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "pids.json").write_text(f'{{"web": {os.getpid()}, "up": 1}}')
+    os.utime(tmp_path / "run" / "pids.json", (0, 0))
+
+    guards.sweep(tmp_path)
+
+    assert not (tmp_path / "run" / "pids.json").exists()
+
+
+def test_health_of_a_closed_port_is_that_the_web_is_missing():
+    assert probe.ask("127.0.0.1", 1) == probe.Health(False, ["web"])
