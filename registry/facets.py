@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Count, QuerySet
 
+from registry.filter_nodes import Node
 from registry.filter_sql import Rows, condition
 from registry.models import ModelVersion, Tag
-from registry.search import parse
+from registry.search import models_of, parse
 from studio.accounts.models import Workspace
 
 SAMPLE = 5000  # versions
 KEYS, VALUES = 8, 6  # tag keys shown, values shown of each
+MOST = 10_000  # models counted exactly
 SECONDS = 30
 
 
@@ -31,6 +33,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class Facets:
+    models: str  # how many models were found: "7,512", or "10,000+"
     frameworks: Facet
     tags: list[Facet]
     sampled: bool  # only the newest SAMPLE versions were counted
@@ -43,19 +46,24 @@ def facets(workspace: Workspace, text: str) -> Facets:
     kept = cache.get(key)
     if kept is None:
         matching = ModelVersion.objects.in_workspace(workspace).filter(condition(query.root, Rows(workspace)))
-        kept = _count(matching.order_by("-created_at", "-id"))
+        kept = _count(_models(workspace, query.root), matching.order_by("-created_at", "-id"))
         cache.set(key, kept, SECONDS)
     return kept
 
 
-def _count(versions: QuerySet[ModelVersion]) -> Facets:
+def _models(workspace: Workspace, root: Node | None) -> str:
+    count = models_of(workspace, root).order_by().values("pk")[: MOST + 1].count()
+    return f"{MOST:,}+" if count > MOST else f"{count:,}"
+
+
+def _count(models: str, versions: QuerySet[ModelVersion]) -> Facets:
     newest = list(versions.values_list("pk", "framework")[: SAMPLE + 1])
     frameworks: dict[str, int] = defaultdict(int)
     for _, framework in newest[:SAMPLE]:
         frameworks[framework] += 1
     tags = Tag.objects.filter(version__in=versions.values("pk")[:SAMPLE]).order_by()
     total = sum(frameworks.values())
-    return Facets(Facet("framework", total, _most(frameworks)), _tag_facets(tags), sampled=len(newest) > SAMPLE)
+    return Facets(models, Facet("framework", total, _most(frameworks)), _tag_facets(tags), sampled=len(newest) > SAMPLE)
 
 
 def _tag_facets(tags: QuerySet[Tag]) -> list[Facet]:

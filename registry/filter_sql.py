@@ -104,7 +104,8 @@ def _field(field: Field, rows: Rows) -> Q:
         return _value("model__name", field.value, field.how)
     value = _framework(field.value) if field.name == "framework" else field.value
     column = "created_by__username" if field.name == "created_by" else field.name
-    return _value(rows.path + column, value, field.how)
+    # The workspace once more: the indexes of versions begin with it.
+    return Q(**{f"{rows.path}workspace": rows.workspace}) & _value(rows.path + column, value, field.how)
 
 
 def _framework(value: str) -> str:

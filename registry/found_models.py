@@ -13,7 +13,7 @@ from registry.search import DEFAULT_SORT, models_of, newest_found, ordering, par
 from studio.accounts.models import Workspace
 
 PER_PAGE = 25
-BLOCK = 500  # models; counting goes on in steps of so many
+BLOCK = 250  # models; counting goes on in steps of so many
 
 
 class FoundModels:
@@ -45,7 +45,7 @@ class FoundModels:
 
 
 def page_of_models(workspace: Workspace, text: str, sort: str, number: object = 1) -> Page:
-    """Page `number` (the nearest that exists); `page.total` says how many there are, such as "500+"."""
+    """Page `number` (the nearest that exists); `page.total` says how many there are, such as "250+"."""
     wanted = int(number) if str(number).isdecimal() and len(str(number)) < 8 else 1
     limit = (wanted * PER_PAGE // BLOCK + 1) * BLOCK
     models = FoundModels(workspace, text, sort or DEFAULT_SORT, limit)

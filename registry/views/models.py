@@ -48,7 +48,7 @@ def model_facets(request: HttpRequest) -> HttpResponse:
     groups = [("Framework", frameworks)] + [
         (facet.key, [chip(Tag(facet.key, value), url, before, n) for value, n in facet.values]) for facet in found.tags
     ]
-    context = {"groups": groups, "sampled": found.sampled, "sample": facets.SAMPLE, "filter": text}
+    context = {"groups": groups, "found": found, "sample": facets.SAMPLE, "filter": text}
     return render(request, "registry/model_facets.html", context, partial="facets")
 
 

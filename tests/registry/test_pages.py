@@ -4,6 +4,7 @@ import io
 import zipfile
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -15,6 +16,12 @@ EVIL = "<script>alert(1)</script>"
 
 def url(where, **place):
     return reverse(where, kwargs={"workspace": "vision", **place})
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Facets are kept for a while; every test starts without."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -110,6 +117,13 @@ def test_facets_count_frameworks_and_tags_of_what_was_found(sign_in, carol, work
         "area": [("vision", 2, True)],
         "stage": [("prod", 1, False)],
     }
+
+
+def test_facets_say_how_many_models_there_are_when_the_list_stops_counting(sign_in, carol, workspace, monkeypatch):
+    for number in range(3):
+        make_version(workspace, f"m{number}", files={})
+    monkeypatch.setattr("registry.facets.MOST", 2)
+    assert "2+ models found" in text_of(sign_in(carol).get(url("model_facets")))
 
 
 def test_a_model_lists_its_versions_newest_first(sign_in, carol, workspace, iris):
