@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from monitoring.histograms import add
@@ -41,7 +41,7 @@ def roll_up(now: datetime | None = None) -> int:
         for source, target, before in stages:
             while count := _merge_batch(source, target, before):
                 merged += count
-    except (StateChanged, IntegrityError) as reason:
+    except (StateChanged, IntegrityError, OperationalError) as reason:
         log.info("another worker rolls up at the same time, left to it: %s", reason)
     delete_old(now - timedelta(seconds=keep["METRICS_KEEP_SECONDS"]))
     return merged

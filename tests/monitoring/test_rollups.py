@@ -1,7 +1,9 @@
+import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,3 +174,24 @@ def test_the_task_rolls_up_what_is_old(service, add_window):
 def test_packed_numbers_come_back_whole(numbers):
     assert unpack(pack(numbers)) == sorted(numbers)
     assert all(step > 0 for step in pack(numbers)[1:])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_lose_nothing(two_hours, monkeypatch):
+    monkeypatch.setattr(rollups, "BATCH", 40)
+    before = totals()
+
+    def work():
+        try:
+            roll_up(NOW)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    roll_up(NOW)
+    assert totals() == pytest.approx(before)
+    assert MetricWindow.objects.count() == 20
