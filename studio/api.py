@@ -3,6 +3,8 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+import studio.accounts.openapi  # noqa: F401 - tells the document about our tokens
+
 urlpatterns = [
     path("v1/", include("studio.people.api_urls")),
     path("v1/workspaces/<slug:workspace>/", include("registry.api_urls")),

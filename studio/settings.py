@@ -30,7 +30,7 @@ ENCRYPTION_KEYS = env.list("SLIPWAY_ENCRYPTION_KEYS", default=[]) or [
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("SLIPWAY_ALLOWED_HOSTS", default=[HOST])]
 CSRF_TRUSTED_ORIGINS = env.list("SLIPWAY_TRUSTED_ORIGINS", default=[])
 # Where services push their telemetry: this studio, as seen from the machine a service runs on.
-STUDIO_URL = env("SLIPWAY_URL", default=f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}")
+STUDIO_URL = env("SLIPWAY_URL", default=f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}")  # noqa: S104 - compared, not bound
 
 INSTALLED_APPS = [
     "django.contrib.admin",
