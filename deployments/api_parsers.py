@@ -14,7 +14,7 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(
+    def parse(  # type: ignore[override]  # bytes, where the stubs expect fields
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> bytes:
         raw: bytes = stream.read(MAX_REQUEST_BYTES + 1)

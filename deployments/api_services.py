@@ -1,6 +1,6 @@
 """`/services`: deploy, list, show, stop, start, delete, keys, logs, score."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import F, QuerySet
 from django.http import HttpResponse
@@ -114,7 +114,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         """Send the body on to the service and answer what it answers. For tries; programs call the service itself."""
         path = request.query_params.get("path", "/score")
         content_type = request.content_type or "application/json"
-        result = scoring_client.score(find(self.workspace, name), request.data, content_type, path)
+        result = scoring_client.score(find(self.workspace, name), cast(bytes, request.data), content_type, path)
         safe = result.content_type if result.content_type.startswith(SAFE_TYPES) else "application/octet-stream"
         answer = HttpResponse(result.body, status=result.status, content_type=safe)
         answer["X-Slipway-Milliseconds"] = f"{result.milliseconds:.2f}"
@@ -152,7 +152,7 @@ def _offset(request: Request) -> int:
         raise BadInput("offset must be a whole number.", field="offset") from error
 
 
-def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel]:
+def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel, Any]:
     """Ids of the services whose newest revision runs the model ('iris') or the version ('iris:1')."""
     name, _, number = model.partition(":")
     newest = RevisionModel.objects.filter(revision__number=F("revision__service__last_revision"))

@@ -77,4 +77,4 @@ def _value(value: Any, unit: str) -> str:
         return "automatic"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g} {unit}".strip()
+    return f"{value:g} {unit.removesuffix('s') if value == 1 and unit == 'cores' else unit}".strip()

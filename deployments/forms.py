@@ -69,11 +69,15 @@ class DeployForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.workspace = workspace
         scripts = InferenceConfig.objects.in_workspace(workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
-        self.fields["config"].choices = [("", "No code (ONNX)")] + [
-            (str(config), str(config)) for config in scripts.order_by("-id")[:OFFERED]
-        ]
-        names = {"local", *Target.objects.in_workspace(workspace).values_list("name", flat=True)}
-        self.fields["target"].choices = [(name, name) for name in sorted(names)]
+        names = [str(config) for config in scripts.order_by("-id")[:OFFERED]]
+        self._offer("config", [("", "No code (ONNX)"), *((name, name) for name in names)])
+        targets = {"local", *Target.objects.in_workspace(workspace).values_list("name", flat=True)}
+        self._offer("target", [(name, name) for name in sorted(targets)])
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells the type checker
+        field.choices = choices
 
     @property
     def versions(self) -> list[str]:

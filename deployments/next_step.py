@@ -103,7 +103,7 @@ def _act(
         driver.remove(service.pk)
     elif service.desired == Desired.STOPPED or facts.gave_up:
         _halt(driver, service, facts.observation)
-    elif _was_never_activated(newest, wanted):
+    elif newest and _was_never_activated(newest, wanted):
         activate(newest)
     elif wanted:
         return _run(service, driver, wanted, facts.observation, now)
@@ -116,9 +116,9 @@ def _halt(driver: Driver, service: Service, found: Observation) -> None:
         driver.stop(service.pk)
 
 
-def _was_never_activated(newest: Revision | None, wanted: Revision | None) -> bool:
+def _was_never_activated(newest: Revision, wanted: Revision | None) -> bool:
     """The build ended, but the worker died before it could say so."""
-    if newest is None or (wanted and wanted.number == newest.number):
+    if wanted and wanted.number == newest.number:
         return False
     build = build_of(newest)
     return build is not None and build.state == JobState.SUCCEEDED

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from deployments import samples
+from deployments.describe import models_of
 from deployments.facts import newest_revision
 from deployments.json_text import readable
 from deployments.models import InferenceConfig, Revision, Service
@@ -53,6 +54,7 @@ def values_of(service: Service) -> dict[str, Any]:
     variables = config.pop("environment_variables", {})
     return config | {
         "name": service.name,
+        "models": ", ".join(models_of(revision)),
         "overwrite": True,
         "description": service.description,
         "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",

@@ -8,13 +8,14 @@ import logging
 import secrets
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from deployments import tasks
-from deployments.models import Phase, Service
+from deployments.models import Service
 from deployments.next_step import Visit, visit
 from deployments.targets import driver_for
 from studio.activity.models import record
@@ -103,5 +104,6 @@ def _remove(service: Service, holder: str) -> None:
 
 
 def _tell(service: Service, found: Visit) -> None:
-    details = {"from": service.phase, "to": Phase(found.phase).value, "cause": found.cause and found.cause["code"]}
+    details: dict[str, Any] = {"from": service.phase, "to": found.phase.value}
+    details["cause"] = found.cause and found.cause["code"]
     record("service.state_changed", service, workspace=service.workspace, **details)

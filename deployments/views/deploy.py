@@ -59,7 +59,7 @@ def _initial(request: HttpRequest, version: ModelVersion | None) -> dict[str, An
             "memory_gb": version.memory_gb,
         }
     if name := request.GET.get("service"):
-        initial |= proposals.values_of(find(request.workspace, name))
+        initial |= proposals.values_of(find(request.workspace, name)) | ({"models": str(version)} if version else {})
     return initial
 
 

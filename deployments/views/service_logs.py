@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from deployments import deployment_log
 from deployments.lookup import find
@@ -11,8 +12,8 @@ from deployments.views.services import MOVING
 from studio.accounts.access import workspace_page
 
 
-@workspace_page
-def service_logs(request: HttpRequest, name: str) -> HttpResponse:
+@workspace_page  # type: ignore[arg-type]  # a stream is an answer too
+def service_logs(request: HttpRequest, name: str) -> HttpResponseBase:
     """`?offset=N` (negative: from the end) gives {text, offset, done}; `?download=1` the file."""
     service = find(request.workspace, name)
     if "download" in request.GET:

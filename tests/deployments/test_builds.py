@@ -14,11 +14,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from deployments import builds, bundles, configs, heartbeat
+from deployments import builds, bundles, configs
 from deployments.models import Build, Service
 from registry import environments
 from scoring.contract import Bundle
 from studio.activity.models import Event
+from studio.core import job_heartbeat
 from tests.deployments.services import actions, deploy
 from tests.registry.factories import make_version
 from tests.registry.wheels import make_wheel
@@ -290,11 +291,11 @@ def test_due_builds_are_rung_and_queued_ones_not_all_the_time(scripted, rings, d
 
 @pytest.mark.django_db(transaction=True)
 def test_the_lease_is_renewed_while_the_work_blocks(scripted, monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(job_heartbeat, "BEAT_SECONDS", 0.05)
     build = build_of(scripted)
     build.claim(1)
     first = build.lease_until
-    with heartbeat.Heartbeat(build) as beating:
+    with job_heartbeat.Heartbeat(build) as beating:
         beating.step("environment", 0.1)
         deadline = time.monotonic() + 10
         while not beating.is_lost() and time.monotonic() < deadline:

@@ -65,10 +65,14 @@ class TestTheDeployPage:
     def test_for_an_update_begins_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
         config = {"cpu": 0.5, "environment_variables": {"A": "1"}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
-        page = sign_in(bob).get(url("deploy") + "?version=iris:1&service=iris")
-        initial = page.context["form"].initial
-        assert (initial["name"], initial["overwrite"], initial["cpu"]) == ("iris", True, 0.5)
-        assert initial["environment_variables"] == "A=1"
+        initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
+        assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
+        assert (initial["cpu"], initial["environment_variables"]) == (0.5, "A=1")
+
+    def test_for_an_update_takes_the_version_that_was_asked_for(self, sign_in, bob, workspace, service):
+        make_version(workspace, "iris")
+        initial = sign_in(bob).get(url("deploy") + "?service=iris&version=iris:2").context["form"].initial
+        assert (initial["name"], initial["models"]) == ("iris", "iris:2")
 
     def test_says_that_other_frameworks_need_a_script(self, sign_in, bob, workspace):
         make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."})

@@ -111,7 +111,7 @@ class TestAProcess:
         assert str(Path.cwd()) not in ask(spec)["path"]
 
     def test_that_does_not_answer_is_unreachable_until_it_does(self, driver, spec, monkeypatch):
-        monkeypatch.setattr("deployments.targets.local.driver.PROBE_SECONDS", 0.2)
+        monkeypatch.setattr("deployments.targets.local.reports.PROBE_SECONDS", 0.2)
         driver.apply(spec)
         found = until(driver, spec.service_id, "ready")
         os.kill(found.pid, signal.SIGSTOP)

@@ -1,6 +1,5 @@
 """The local target: each service is a session of processes on this machine, with a run folder of its own."""
 
-import http.client
 import shutil
 import time
 from collections.abc import Callable
@@ -9,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from deployments import log_files
 from deployments.spec import ServiceSpec
-from deployments.targets.base import LOG_CHUNK, NoRoom, Observation
+from deployments.targets.base import LOG_CHUNK, Observation
 from deployments.targets.local import process
 from deployments.targets.local.endings import failure_of
 from deployments.targets.local.files import read_struct, write_atomically
+from deployments.targets.local.reports import common, report
+from deployments.targets.local.room import check_room
 from deployments.targets.local.run_folder import Launch, RunFolder, command, environment, keys_file, run_settings
 from scoring.contract import Status
 
-TERM_SECONDS = 10.0  # from asking politely to SIGKILL
-PROBE_SECONDS = 1.0
+TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the server takes to finish requests
 SETTLE_TRIES = 10  # an ended server's keeper needs a moment to note how it ended
 SETTLE_SECONDS = 0.005
 LOG_BYTES = 8 * 1024 * 1024
@@ -104,7 +103,7 @@ class LocalDriver:
 
     def _start(self, folder: RunFolder, spec: ServiceSpec, lock: int) -> None:
         """Nothing lives and, as long as we hold the lock, nothing else can be started."""
-        _check_room(spec)
+        check_room(spec)
         launch = self._next_launch(folder, spec)
         write_atomically(folder.run, msgspec.json.encode(run_settings(spec)))
         for stale in folder.of_one_run:
@@ -137,7 +136,7 @@ class LocalDriver:
                 return None
             status = read_struct(folder.status, Status)
             if status is None or process.lives(status):
-                return _report(folder, launch, status)
+                return report(folder, launch, status)
             time.sleep(SETTLE_SECONDS)
         return None
 
@@ -150,57 +149,10 @@ class LocalDriver:
         failed = status is not None and status.state == "failed"
         return Observation(
             "failed" if failed else "dead",
-            **_common(launch, status),
+            **common(launch, status),
             ended_at=folder.exit.stat().st_mtime,
             failure=failure_of(folder, launch, status, oom_kills=process.oom_kills()),
         )
-
-
-def _report(folder: RunFolder, launch: Launch, status: Status | None) -> Observation:
-    if folder.stopping.exists() or (status and status.state == "stopping"):
-        return Observation("stopping", **_common(launch, status))
-    if status is None or status.state == "starting":
-        return Observation("starting", **_common(launch, status), failure=launch.failure)
-    if status.state == "failed":
-        failure = failure_of(folder, launch, status, oom_kills=0)
-        return Observation("failed", **_common(launch, status), ended_at=folder.status.stat().st_mtime, failure=failure)
-    return Observation("ready" if _answers(status.port) else "unreachable", **_common(launch, status))
-
-
-def _common(launch: Launch, status: Status | None) -> dict[str, Any]:
-    return {
-        "revision": launch.revision,
-        "recipe": launch.recipe,
-        "port": launch.port,
-        "restarts": launch.restarts,
-        "started_at": launch.started_at,
-        "pid": status.pid if status else None,
-        "ready_at": status.ready_at if status else None,
-    }
-
-
-def _answers(port: int) -> bool:
-    """Any answer counts: whether it is a good one, the metrics tell."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", "/")
-        connection.getresponse()
-    except (OSError, http.client.HTTPException):
-        return False
-    else:
-        return True
-    finally:
-        connection.close()
-
-
-def _check_room(spec: ServiceSpec) -> None:
-    total = psutil.virtual_memory().total
-    if spec.memory_bytes and spec.memory_bytes > total:
-        asked, there = spec.memory_bytes / 1024**3, total / 1024**3
-        raise NoRoom(f"The service asks for {asked:.1f} GB of memory; this machine has {there:.1f} GB.")
-    cores = psutil.cpu_count() or 1
-    if spec.cpus and spec.cpus > cores:
-        raise NoRoom(f"The service asks for {spec.cpus:g} CPU cores; this machine has {cores}.")
 
 
 def _forget(folder: RunFolder) -> None:

@@ -75,8 +75,8 @@ def lives(status: Status) -> bool:
     """Whether the process that wrote this status is still the one of that number."""
     try:
         process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.created) < CLOCK_SECONDS
-        return same and process.status() != psutil.STATUS_ZOMBIE
+        same: bool = abs(process.create_time() - status.created) < CLOCK_SECONDS
+        return same and bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

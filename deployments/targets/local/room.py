@@ -1,0 +1,17 @@
+"""Is this machine large enough for what a service asks for?"""
+
+import psutil
+
+from deployments.spec import GIGABYTE, ServiceSpec
+from deployments.targets.base import NoRoom
+
+
+def check_room(spec: ServiceSpec) -> None:
+    """Raises `NoRoom`, which names what is missing."""
+    total = psutil.virtual_memory().total
+    if spec.memory_bytes and spec.memory_bytes > total:
+        asked, there = spec.memory_bytes / GIGABYTE, total / GIGABYTE
+        raise NoRoom(f"The service asks for {asked:.1f} GB of memory; this machine has {there:.1f} GB.")
+    cores = psutil.cpu_count() or 1
+    if spec.cpus and spec.cpus > cores:
+        raise NoRoom(f"The service asks for {spec.cpus:g} CPU cores; this machine has {cores}.")
