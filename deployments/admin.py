@@ -1,0 +1,39 @@
+"""Rows of deployments for administrators: to look at, not to change. Services are changed by their verbs."""
+
+from django.contrib import admin
+
+from deployments.models import Build, InferenceConfig, Revision, Service, Target
+from registry.admin import ReadOnlyAdmin
+
+
+@admin.register(Service)
+class ServiceAdmin(ReadOnlyAdmin):
+    list_display = ("name", "workspace", "phase", "desired", "generation", "observed_generation", "port", "due_at")
+    list_filter = ("workspace", "phase", "desired")
+    search_fields = ("name",)
+    exclude = ("telemetry_token",)
+
+
+@admin.register(Revision)
+class RevisionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "config", "created_by", "created_at")
+    list_select_related = ("service", "config", "created_by")
+    exclude = ("deployment_config",)  # its environment variables are often secrets
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "step", "attempt", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("revision__service",)
+
+
+@admin.register(InferenceConfig)
+class InferenceConfigAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "workspace", "kind", "environment", "created_at")
+    list_filter = ("workspace", "kind")
+
+
+@admin.register(Target)
+class TargetAdmin(ReadOnlyAdmin):
+    list_display = ("name", "workspace", "driver")
