@@ -14,7 +14,6 @@ from deployments import tasks
 from deployments.activation import activate
 from deployments.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
-from deployments.heartbeat import LEASE_SECONDS, Heartbeat, Lost
 from deployments.models import Build, Revision, Service
 from deployments.places import build_log_path, bundle_path
 from registry import environments
@@ -22,6 +21,7 @@ from registry.environment_paths import CURATED_HASH, is_installed
 from studio.accounts.models import User
 from studio.activity.models import record
 from studio.core.doorbell import ring
+from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
 from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)

@@ -19,11 +19,11 @@ from registry.models.version import VERSION_MOVES
 from registry.verdict import Finding, Rejected, finding_of, settled
 from studio.activity.models import record
 from studio.core.errors import SlipwayError
+from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
 from studio.core.jobs import JobState
 from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
-SLACK = 60.0  # seconds of lease beyond the program's own time: laying out files, writing down
 
 
 def due() -> list[int]:
@@ -39,13 +39,16 @@ def inspect(inspection_id: int) -> None:
     job = Inspection.objects.select_related("version__workspace").filter(pk=inspection_id).first()
     if job is None:  # the version was deleted meanwhile
         return
-    if not job.claim(settings.SLIPWAY["INSPECTION_SECONDS"] + SLACK):
+    if not job.claim(LEASE_SECONDS):
         _say_that_it_was_given_up(job)
         return
     version = job.version
     try:
-        found = _look(job, version)
+        with Heartbeat(job) as heartbeat:
+            found = _look(heartbeat, version)
         framework, warnings = settled(version.declared_framework, found)
+    except Lost:  # deleted meanwhile, or taken over: somebody else will say
+        return
     except Rejected as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
         return
@@ -62,7 +65,7 @@ def inspect(inspection_id: int) -> None:
     )
 
 
-def _look(job: Inspection, version: ModelVersion) -> Finding:
+def _look(heartbeat: Heartbeat, version: ModelVersion) -> Finding:
     """Lay the files out and run the program over them."""
     seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
     with tempfile.TemporaryDirectory(prefix=artifacts.INSPECTED, dir=artifacts.incoming()) as name:
@@ -70,8 +73,8 @@ def _look(job: Inspection, version: ModelVersion) -> Finding:
         scratch.mkdir()
         for file in version.files.select_related("artifact"):
             artifacts.materialise(file.artifact, files / file.path)
-            job.report("reading files", 0.2, seconds=seconds + SLACK)
-        job.report("looking inside", 0.5, seconds=seconds + SLACK)
+            heartbeat.step("reading files", 0.2)
+        heartbeat.step("looking inside", 0.5)
         limits = [str(memory), str(int(seconds) + 1), version.declared_framework]
         ended = run_bounded(PROGRAM, [str(files), *limits], folder=scratch, seconds=seconds)
     return finding_of(ended, seconds=seconds)

@@ -196,6 +196,19 @@ def test_a_worker_that_died_is_followed_by_another(registered):
     assert (job.state, job.attempt, job.version.state) == (JobState.SUCCEEDED, 2, VersionState.READY)
 
 
+def test_an_inspection_whose_worker_is_killed_does_not_wait_for_the_longest_one_possible(registered, monkeypatch):
+    version = registered({"model.onnx": onnx_bytes()})
+    leases = []
+
+    def look(*_):
+        leases.append(version.inspections.get().lease_until - timezone.now())
+        return Finding(framework="onnx")
+
+    monkeypatch.setattr(inspection, "_look", look)
+    inspection.inspect(version.inspections.get().pk)
+    assert leases[0] <= timedelta(seconds=30)
+
+
 def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):
     version = registered({"model.onnx": onnx_bytes()})
     job = version.inspections.get()

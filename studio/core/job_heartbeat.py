@@ -1,4 +1,4 @@
-"""Keeps a build's lease while its work blocks, and notices when the build is no longer ours."""
+"""Keeps a job's lease while its work blocks, and notices when the job is no longer ours."""
 
 import logging
 import threading
@@ -7,25 +7,25 @@ from typing import Self
 
 from django.db import DatabaseError, connections
 
-from deployments.models import Build
+from studio.core.jobs import Job
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0  # a build whose worker was killed is taken up again after that
+LEASE_SECONDS = 30.0  # a job whose worker was killed is taken up again after that
 BEAT_SECONDS = 5.0
 
 
 class Lost(Exception):
-    """The build was cancelled, or another worker has taken it over: let go without a word."""
+    """The job was cancelled, or another worker has taken it over: let go without a word."""
 
 
 class Heartbeat:
     """Renews the lease from a thread of its own until the `with` block ends."""
 
-    def __init__(self, build: Build) -> None:
-        self._build, self._step, self._progress = build, build.step, build.progress
+    def __init__(self, job: Job) -> None:
+        self._job, self._step, self._progress = job, job.step, job.progress
         self._lost, self._ended = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"build-{build.pk}", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.pk}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -39,13 +39,13 @@ class Heartbeat:
         return self._lost.is_set()
 
     def step(self, step: str, progress: float) -> None:
-        """Tell where the build is. Raises `Lost` when it is not ours any more."""
+        """Tell where the work is. Raises `Lost` when it is not ours any more."""
         self._step, self._progress = step, progress
         if self._lost.is_set() or not self._report():
             raise Lost
 
     def _report(self) -> bool:
-        return self._build.report(self._step, self._progress, seconds=LEASE_SECONDS)
+        return self._job.report(self._step, self._progress, seconds=LEASE_SECONDS)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
@@ -54,5 +54,5 @@ class Heartbeat:
                     self._lost.set()
                     break
             except DatabaseError as reason:  # busy or away: the lease lasts for several beats
-                log.warning("cannot renew the lease of %s: %s", self._build, reason)
+                log.warning("cannot renew the lease of %s: %s", self._job, reason)
         connections.close_all()  # this thread's own
