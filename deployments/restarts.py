@@ -20,12 +20,12 @@ def is_looping(observation: Observation) -> bool:
 
 
 def seconds_to_next_start(observation: Observation, now: float) -> float | None:
-    """How long to wait before starting what has ended: 0 at the first crash, then 1, 2, 4, 8 seconds, then
+    """How long to wait before starting what has ended: 0 at the first two crashes, then 1, 2, 4 seconds, then
     `SLOW_RETRY_SECONDS`. None: never by itself. `now` is epoch seconds."""
     if observation.state not in {"failed", "dead"}:
         return 0.0
     if is_permanent(observation):
         return None
     crashes = observation.restarts_in_a_row
-    pause = SLOW_RETRY_SECONDS if crashes >= LOOP else (0.0 if crashes == 0 else float(2 ** (crashes - 1)))
+    pause = SLOW_RETRY_SECONDS if crashes >= LOOP else (0.0 if crashes < 2 else 2.0 ** (crashes - 2))
     return max(0.0, (observation.ended_at or 0.0) + pause - now)
