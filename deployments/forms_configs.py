@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 
 from deployments import configs
 from deployments.findings import Finding
@@ -12,6 +11,7 @@ from deployments.models.config import ConfigKind
 from deployments.sources import MAX_SCRIPT_BYTES, Content
 from registry import environments, uploads
 from registry.models import Environment, Upload
+from studio.accounts.access import WorkspaceRequest
 from studio.core.errors import SlipwayError
 
 SCRIPT = '''import json
@@ -68,7 +68,7 @@ class ConfigForm(forms.Form):
     )
     environment = forms.ChoiceField(required=False)
 
-    def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, request: WorkspaceRequest, **kwargs: Any) -> None:
         super().__init__(request.POST if request.method == "POST" else None, **kwargs)
         self.request = request
         environments.curated(request.workspace)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from deployments.models import Build, Desired, Phase, Service
 from registry.models import Inspection, ModelVersion
-from studio.accounts.access import workspace_page
+from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.context import last_used
 from studio.accounts.models import Workspace
 from studio.core.errors import NotFound
@@ -30,7 +30,7 @@ class Work:
     job: Job
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedInRequest) -> HttpResponse:
     """Send the person to the workspace they used last, or the first they belong to."""
     mine = Workspace.objects.visible_to(request.user)
     workspace = last_used(request, mine)
@@ -40,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def workspace_home(request: HttpRequest) -> HttpResponse:
+def workspace_home(request: WorkspaceRequest) -> HttpResponse:
     """Health of all services, newest versions and running work; htmx asks only for the live part."""
     request.session["workspace"] = request.workspace.slug
     services = Service.objects.in_workspace(request.workspace).exclude(desired=Desired.DELETED)

@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from deployments.models import Desired, Service
 from registry.models import ModelVersion
 from registry.search import search_models, search_versions
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
 from studio.core.pages import render
@@ -18,7 +18,7 @@ NAME_AND_NUMBER = re.compile(r"(?P<name>[^\s:=]+):(?P<number>\d{1,9})\Z")
 
 
 @workspace_page
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: WorkspaceRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     found = find(request.workspace, text) if text else {}
     return render(request, "studio/search.html", {"search_query": text, **found})

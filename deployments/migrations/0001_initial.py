@@ -3,195 +3,335 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import studio.core.encryption
 from django.conf import settings
 from django.db import migrations, models
 
+import studio.core.encryption
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InferenceConfig',
+            name="InferenceConfig",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('no_code', 'no code'), ('entry_script', 'entry script')], max_length=16)),
-                ('description', models.TextField(blank=True)),
-                ('entry_script', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('environment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='registry.environment')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inference_configs', to='accounts.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.CharField(choices=[("no_code", "no code"), ("entry_script", "entry script")], max_length=16),
+                ),
+                ("description", models.TextField(blank=True)),
+                ("entry_script", models.CharField(blank=True, max_length=500)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="registry.environment"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="inference_configs",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', '-number'],
+                "ordering": ["name", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='ConfigFile',
+            name="ConfigFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=500)),
-                ('artifact', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='config_uses', to='registry.artifact')),
-                ('config', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='deployments.inferenceconfig')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=500)),
+                (
+                    "artifact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="config_uses", to="registry.artifact"
+                    ),
+                ),
+                (
+                    "config",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="files",
+                        to="deployments.inferenceconfig",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['path'],
+                "ordering": ["path"],
             },
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('deployment_config', models.JSONField(default=dict)),
-                ('recipe_hash', models.CharField(max_length=64)),
-                ('reason', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('config', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='deployments.inferenceconfig')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("deployment_config", models.JSONField(default=dict)),
+                ("recipe_hash", models.CharField(max_length=64)),
+                ("reason", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "config",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revisions",
+                        to="deployments.inferenceconfig",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Build',
+            name="Build",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_index=True, default='queued', max_length=16)),
-                ('step', models.CharField(blank=True, max_length=64)),
-                ('progress', models.FloatField(default=0)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.JSONField(blank=True, null=True)),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='builds', to='deployments.revision')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_index=True,
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("step", models.CharField(blank=True, max_length=64)),
+                ("progress", models.FloatField(default=0)),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.JSONField(blank=True, null=True)),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="builds", to="deployments.revision"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='RevisionModel',
+            name="RevisionModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='models', to='deployments.revision')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='registry.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="models", to="deployments.revision"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="uses", to="registry.modelversion"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Service',
+            name="Service",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\Z', "Use lower-case letters, digits and '-', at most 63; the first and last is a letter or digit.")])),
-                ('description', models.TextField(blank=True)),
-                ('desired', models.CharField(choices=[('running', 'Running'), ('stopped', 'Stopped'), ('deleted', 'Deleted')], default='running', max_length=16)),
-                ('generation', models.PositiveIntegerField(default=1)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_revision', models.PositiveIntegerField(default=0)),
-                ('phase', models.CharField(choices=[('Transitioning', 'Transitioning'), ('Healthy', 'Healthy'), ('Unhealthy', 'Unhealthy'), ('Unschedulable', 'Unschedulable'), ('Failed', 'Failed'), ('Stopped', 'Stopped')], db_index=True, default='Transitioning', max_length=16)),
-                ('cause', models.JSONField(blank=True, null=True)),
-                ('observed', models.JSONField(default=dict)),
-                ('observed_generation', models.PositiveIntegerField(default=0)),
-                ('observed_at', models.DateTimeField(blank=True, null=True)),
-                ('port', models.PositiveIntegerField(blank=True, null=True)),
-                ('telemetry_digest', models.CharField(blank=True, max_length=64)),
-                ('telemetry_token', studio.core.encryption.EncryptedTextField(blank=True, default='')),
-                ('due_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('lease_holder', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='services', to='accounts.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\Z",
+                                "Use lower-case letters, digits and '-', at most 63; the first and last is a letter or digit.",
+                            )
+                        ],
+                    ),
+                ),
+                ("description", models.TextField(blank=True)),
+                (
+                    "desired",
+                    models.CharField(
+                        choices=[("running", "Running"), ("stopped", "Stopped"), ("deleted", "Deleted")],
+                        default="running",
+                        max_length=16,
+                    ),
+                ),
+                ("generation", models.PositiveIntegerField(default=1)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_revision", models.PositiveIntegerField(default=0)),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[
+                            ("Transitioning", "Transitioning"),
+                            ("Healthy", "Healthy"),
+                            ("Unhealthy", "Unhealthy"),
+                            ("Unschedulable", "Unschedulable"),
+                            ("Failed", "Failed"),
+                            ("Stopped", "Stopped"),
+                        ],
+                        db_index=True,
+                        default="Transitioning",
+                        max_length=16,
+                    ),
+                ),
+                ("cause", models.JSONField(blank=True, null=True)),
+                ("observed", models.JSONField(default=dict)),
+                ("observed_generation", models.PositiveIntegerField(default=0)),
+                ("observed_at", models.DateTimeField(blank=True, null=True)),
+                ("port", models.PositiveIntegerField(blank=True, null=True)),
+                ("telemetry_digest", models.CharField(blank=True, max_length=64)),
+                ("telemetry_token", studio.core.encryption.EncryptedTextField(blank=True, default="")),
+                ("due_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("lease_holder", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="services", to="accounts.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='revision',
-            name='service',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='deployments.service'),
+            model_name="revision",
+            name="service",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="revisions", to="deployments.service"
+            ),
         ),
         migrations.CreateModel(
-            name='Key',
+            name="Key",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slot', models.CharField(choices=[('primary', 'primary'), ('secondary', 'secondary')], max_length=16)),
-                ('value', studio.core.encryption.EncryptedTextField()),
-                ('created_at', models.DateTimeField(auto_now=True)),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='deployments.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("slot", models.CharField(choices=[("primary", "primary"), ("secondary", "secondary")], max_length=16)),
+                ("value", studio.core.encryption.EncryptedTextField()),
+                ("created_at", models.DateTimeField(auto_now=True)),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="deployments.service"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63)),
-                ('driver', models.CharField(default='local', max_length=32)),
-                ('settings', models.JSONField(default=dict)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='accounts.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=63)),
+                ("driver", models.CharField(default="local", max_length=32)),
+                ("settings", models.JSONField(default=dict)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="accounts.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='service',
-            name='target',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='deployments.target'),
+            model_name="service",
+            name="target",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="services", to="deployments.target"
+            ),
         ),
         migrations.CreateModel(
-            name='Traffic',
+            name="Traffic",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('percent', models.PositiveSmallIntegerField()),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='traffic', to='deployments.revision')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='traffic', to='deployments.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("percent", models.PositiveSmallIntegerField()),
+                (
+                    "revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="traffic", to="deployments.revision"
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="traffic", to="deployments.service"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='inferenceconfig',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name', 'number'), name='config_number_once'),
+            model_name="inferenceconfig",
+            constraint=models.UniqueConstraint(fields=("workspace", "name", "number"), name="config_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='configfile',
-            constraint=models.UniqueConstraint(fields=('config', 'path'), name='config_path_once'),
+            model_name="configfile",
+            constraint=models.UniqueConstraint(fields=("config", "path"), name="config_path_once"),
         ),
         migrations.AddConstraint(
-            model_name='revisionmodel',
-            constraint=models.UniqueConstraint(fields=('revision', 'version'), name='version_once_a_revision'),
+            model_name="revisionmodel",
+            constraint=models.UniqueConstraint(fields=("revision", "version"), name="version_once_a_revision"),
         ),
         migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('service', 'number'), name='revision_number_once'),
+            model_name="revision",
+            constraint=models.UniqueConstraint(fields=("service", "number"), name="revision_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='key',
-            constraint=models.UniqueConstraint(fields=('service', 'slot'), name='one_key_a_slot'),
+            model_name="key",
+            constraint=models.UniqueConstraint(fields=("service", "slot"), name="one_key_a_slot"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='target_name_once'),
+            model_name="target",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="target_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='service',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='service_name_once'),
+            model_name="service",
+            constraint=models.UniqueConstraint(fields=("workspace", "name"), name="service_name_once"),
         ),
         migrations.AddConstraint(
-            model_name='service',
-            constraint=models.UniqueConstraint(fields=('port',), name='service_port_once'),
+            model_name="service",
+            constraint=models.UniqueConstraint(fields=("port",), name="service_port_once"),
         ),
         migrations.AddConstraint(
-            model_name='traffic',
-            constraint=models.UniqueConstraint(fields=('service', 'revision'), name='one_share_a_revision'),
+            model_name="traffic",
+            constraint=models.UniqueConstraint(fields=("service", "revision"), name="one_share_a_revision"),
         ),
     ]

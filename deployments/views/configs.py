@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -16,7 +16,7 @@ from deployments.forms_configs import SCRIPT, ConfigForm, ImportForm
 from deployments.models import ConfigFile, InferenceConfig, Service
 from registry.artifacts import open_artifact
 from registry.models import Upload
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
@@ -29,7 +29,7 @@ TABS = {"overview": "Overview", "files": "Files", "activity": "Activity"}
 
 
 @workspace_page
-def config_list(request: HttpRequest) -> HttpResponse:
+def config_list(request: WorkspaceRequest) -> HttpResponse:
     """The newest version of every config."""
     rows = InferenceConfig.objects.in_workspace(request.workspace)
     newest = rows.filter(name=OuterRef("name")).order_by("-number").values("number")[:1]
@@ -40,7 +40,7 @@ def config_list(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def config_new(request: HttpRequest) -> HttpResponse:
+def config_new(request: WorkspaceRequest) -> HttpResponse:
     """The composer. `?from=name:2` and `?environment=name:1` fill it in; the button 'Check' saves nothing."""
     form = ConfigForm(request, initial=_start(request))
     context: dict[str, Any] = {"form": form, "uploads": [], "findings": None}
@@ -58,7 +58,7 @@ def config_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @workspace_page
-def config_check(request: HttpRequest) -> HttpResponse:
+def config_check(request: WorkspaceRequest) -> HttpResponse:
     """The check's result for what stands in the composer at this moment, as a fragment; saves nothing."""
     form = ConfigForm(request)
     known = Upload.objects.in_workspace(request.workspace).filter(user=request.user, artifact__isnull=False)
@@ -67,7 +67,7 @@ def config_check(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def config_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def config_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     config = configs.find(request.workspace, f"{name}:{number}")
     tab = request.GET["tab"] if request.GET.get("tab") in TABS else "overview"
     context = {
@@ -80,7 +80,7 @@ def config_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 
 @workspace_page
-def config_export(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def config_export(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     """The config as Azure's inferenceconfig.json, for download."""
     config = configs.find(request.workspace, f"{name}:{number}")
     answer = JsonResponse(inference_config_json.export(config), json_dumps_params={"indent": 2})
@@ -89,7 +89,7 @@ def config_export(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def config_import(request: HttpRequest) -> HttpResponse:
+def config_import(request: WorkspaceRequest) -> HttpResponse:
     """Read Azure's file, define its environment, and go on in the composer."""
     form = ImportForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -105,14 +105,14 @@ def config_import(request: HttpRequest) -> HttpResponse:
     return render(request, "deployments/config_import.html", {"form": form}, status=422 if form.errors else 200)
 
 
-def _created(request: HttpRequest, form: ConfigForm, files: list[Upload]) -> HttpResponse:
+def _created(request: WorkspaceRequest, form: ConfigForm, files: list[Upload]) -> HttpResponse:
     named = {"name": form.cleaned_data["name"], "description": form.cleaned_data["description"]}
     config = configs.create(workspace=request.workspace, actor=request.user, **named, **form.facts(files))
     messages.success(request, f"{config} is created.")
     return redirect("config_detail", workspace=request.workspace.slug, name=config.name, number=config.number)
 
 
-def _start(request: HttpRequest) -> dict[str, Any]:
+def _start(request: WorkspaceRequest) -> dict[str, Any]:
     """What the empty composer holds."""
     initial = {"kind": "entry_script", "entry_script": "score.py", "script": SCRIPT}
     initial |= {key: request.GET[key] for key in ("environment", "entry_script", "description") if key in request.GET}

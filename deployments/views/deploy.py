@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
@@ -12,13 +12,13 @@ from deployments.forms import NUMBERS, DeployForm
 from deployments.lookup import find
 from registry.models import ModelVersion
 from registry.registration import find_version
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role, Workspace
 from studio.core.pages import render
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def deploy(request: HttpRequest) -> HttpResponse:
+def deploy(request: WorkspaceRequest) -> HttpResponse:
     """`?version=iris:1` fills the form in; `&service=iris` makes it an update of that service."""
     version = _version(request)
     if request.method == "POST":
@@ -35,19 +35,19 @@ def deploy(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @workspace_page
-def deploy_commands(request: HttpRequest) -> HttpResponse:
+def deploy_commands(request: WorkspaceRequest) -> HttpResponse:
     """The command line and REST call for what stands in the form at this moment; changes nothing."""
     form = DeployForm(request.workspace, request.POST)
     form.is_valid()
     return render(request, "deployments/deploy_commands.html", _commands(request, form))
 
 
-def _version(request: HttpRequest) -> ModelVersion | None:
+def _version(request: WorkspaceRequest) -> ModelVersion | None:
     reference = request.GET.get("version")
     return find_version(request.workspace, reference) if reference else None
 
 
-def _initial(request: HttpRequest, version: ModelVersion | None) -> dict[str, Any]:
+def _initial(request: WorkspaceRequest, version: ModelVersion | None) -> dict[str, Any]:
     initial: dict[str, Any] = {"auth": True, "target": "local"}
     if version is not None:
         config = proposals.config_for(version)
@@ -69,7 +69,7 @@ def _hints(version: ModelVersion | None) -> dict[str, Any]:
     return {"updatable": proposals.services_to_update(version), "needs_script": proposals.needs_script(version)}
 
 
-def _commands(request: HttpRequest, form: DeployForm) -> dict[str, str]:
+def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, str]:
     given = _given(form)
     url = request.build_absolute_uri(_services_url(request.workspace))
     return {"cli": commands.cli(given), "curl": commands.rest(url, given)}

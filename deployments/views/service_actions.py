@@ -3,7 +3,7 @@
 import json
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -13,7 +13,7 @@ from deployments.json_text import readable
 from deployments.lookup import find
 from deployments.models import Service
 from deployments.views.services import show, test_panel
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
@@ -23,7 +23,7 @@ SHOWN_BYTES = 200_000  # of an answer on the page
 
 @require_POST
 @workspace_page
-def service_stop(request: HttpRequest, name: str) -> HttpResponse:
+def service_stop(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
     releases.stop(service, request.user)
     messages.success(request, f"{name} is being stopped. Its address and keys stay.")
@@ -32,7 +32,7 @@ def service_stop(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @workspace_page
-def service_start(request: HttpRequest, name: str) -> HttpResponse:
+def service_start(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
     releases.start(service, request.user)
     messages.success(request, f"{name} is being started.")
@@ -40,7 +40,7 @@ def service_start(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def service_delete(request: HttpRequest, name: str) -> HttpResponse:
+def service_delete(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Ask, then delete."""
     service = find(request.workspace, name)
     if request.method == "POST":
@@ -52,7 +52,7 @@ def service_delete(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @workspace_page
-def service_regenerate_key(request: HttpRequest, name: str) -> HttpResponse:
+def service_regenerate_key(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
     slot = request.POST.get("slot", "")
     releases.regenerate_key(service, slot, request.user)
@@ -62,7 +62,7 @@ def service_regenerate_key(request: HttpRequest, name: str) -> HttpResponse:
 
 @never_cache
 @workspace_page(role=Role.CONTRIBUTOR)
-def service_keys(request: HttpRequest, name: str) -> HttpResponse:
+def service_keys(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Both keys in plain text, for people who may change the service."""
     service = find(request.workspace, name)
     context = {"service": service, "keys": service.keys.order_by("slot")}
@@ -71,7 +71,7 @@ def service_keys(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @workspace_page
-def service_test(request: HttpRequest, name: str) -> HttpResponse:
+def service_test(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Send what stands in the editor to the service and show what it answers."""
     service, body = find(request.workspace, name), request.POST.get("body", "")
     context = {"tab": "test", **test_panel(service, body)}
@@ -95,7 +95,7 @@ def _readable(body: bytes) -> str:
         return text
 
 
-def _back(request: HttpRequest, service: Service, query: str = "") -> HttpResponse:
+def _back(request: WorkspaceRequest, service: Service, query: str = "") -> HttpResponse:
     response = redirect("service_detail", workspace=request.workspace.slug, name=service.name)
     response["Location"] += query
     return response

@@ -9,11 +9,11 @@ from deployments import deployment_log
 from deployments.lookup import find
 from deployments.models import Service
 from deployments.views.services import MOVING
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 
 
-@workspace_page  # type: ignore[arg-type]  # a stream is an answer too
-def service_logs(request: HttpRequest, name: str) -> HttpResponseBase:
+@workspace_page
+def service_logs(request: WorkspaceRequest, name: str) -> HttpResponseBase:
     """`?offset=N` (negative: from the end) gives {text, offset, done}; `?download=1` the file."""
     service = find(request.workspace, name)
     if "download" in request.GET:
@@ -23,7 +23,7 @@ def service_logs(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 @workspace_page
-def build_log(request: HttpRequest, name: str) -> JsonResponse:
+def build_log(request: WorkspaceRequest, name: str) -> JsonResponse:
     """The newest revision's build; `?then=service` goes on with the server's log, as one text."""
     service = find(request.workspace, name)
     read = deployment_log.whole_log if request.GET.get("then") == "service" else deployment_log.build_log

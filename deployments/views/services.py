@@ -16,7 +16,7 @@ from deployments.founding import SLOTS
 from deployments.lookup import described, find
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.steps import steps_of
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import NotFound
 from studio.core.pages import render
@@ -34,7 +34,7 @@ TABS = {
 
 
 @workspace_page
-def service_list(request: HttpRequest) -> HttpResponse:
+def service_list(request: WorkspaceRequest) -> HttpResponse:
     """All services, worst first on request; refreshes itself while something moves."""
     rows = _chosen(request, Service.objects.in_workspace(request.workspace))
     page = Paginator(described(rows), PAGE).get_page(request.GET.get("page"))
@@ -58,11 +58,11 @@ def _chosen(request: HttpRequest, rows: QuerySet[Service]) -> QuerySet[Service]:
 
 
 @workspace_page
-def service_detail(request: HttpRequest, name: str) -> HttpResponse:
+def service_detail(request: WorkspaceRequest, name: str) -> HttpResponse:
     return show(request, find(request.workspace, name))
 
 
-def show(request: HttpRequest, service: Service, *, status: int = 200, **more: Any) -> HttpResponse:
+def show(request: WorkspaceRequest, service: Service, *, status: int = 200, **more: Any) -> HttpResponse:
     """The page of a service on the tab that `?tab=` names; `more` adds to that tab's context."""
     tab = request.GET["tab"] if request.GET.get("tab") in TABS else more.pop("tab", "overview")
     context = {
@@ -79,7 +79,7 @@ def show(request: HttpRequest, service: Service, *, status: int = 200, **more: A
 
 
 @workspace_page
-def service_status(request: HttpRequest, name: str) -> HttpResponse:
+def service_status(request: WorkspaceRequest, name: str) -> HttpResponse:
     """The live part of the page. When the service has been deleted meanwhile, the browser goes to the list."""
     try:
         service = find(request.workspace, name)
@@ -90,7 +90,7 @@ def service_status(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "deployments/service_status.html", live(request, service))
 
 
-def live(request: HttpRequest, service: Service) -> dict[str, Any]:
+def live(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
     """What changes by itself while somebody looks."""
     newest = newest_revision(service)
     phase = Phase(service.phase)
@@ -105,7 +105,7 @@ def live(request: HttpRequest, service: Service) -> dict[str, Any]:
     }
 
 
-def _panel(request: HttpRequest, service: Service, tab: str) -> dict[str, Any]:
+def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, Any]:
     """What the chosen tab needs, and no more."""
     newest = newest_revision(service)
     if tab == "test":
@@ -136,5 +136,5 @@ def _revisions(service: Service) -> QuerySet[Revision]:
     return rows.order_by("-number")[:100]
 
 
-def _url(request: HttpRequest, service: Service) -> str:
+def _url(request: WorkspaceRequest, service: Service) -> str:
     return reverse("service_detail", kwargs={"workspace": request.workspace.slug, "name": service.name})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from deployments.models import Service
@@ -12,12 +12,12 @@ from monitoring.first_call import first_calls
 from monitoring.models import MetricWindow
 from monitoring.overview import overview
 from monitoring.ranges import RANGES, choose, series_for
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.pages import render
 
 
 @workspace_page
-def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
+def service_metrics(request: WorkspaceRequest, name: str) -> HttpResponse:
     """The panel, or only its tiles (`?part=tiles`); a page of its own without htmx."""
     service, chosen = find_service(request.workspace, name), choose(request.GET.get("range"))
     series = series_for(service, chosen)
@@ -37,14 +37,14 @@ def service_metrics(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @workspace_page
-def service_metrics_data(request: HttpRequest, name: str) -> JsonResponse:
+def service_metrics_data(request: WorkspaceRequest, name: str) -> JsonResponse:
     """The figures of all charts, for the script that draws them."""
     series = series_for(find_service(request.workspace, name), choose(request.GET.get("range")))
     return JsonResponse({"figures": charts.all_figures(series), "as_of": timezone.now().isoformat()})
 
 
 @workspace_page
-def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
+def service_metrics_csv(request: WorkspaceRequest, name: str) -> HttpResponse:
     """The same numbers as a file: all of them, or those of one chart (`?chart=latency`)."""
     chosen = choose(request.GET.get("range"))
     series = series_for(find_service(request.workspace, name), chosen)
@@ -55,7 +55,7 @@ def service_metrics_csv(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @workspace_page
-def home_metrics(request: HttpRequest) -> HttpResponse:
+def home_metrics(request: WorkspaceRequest) -> HttpResponse:
     """Requests/s, error rate and p95 of the workspace over the last hour; a fragment of the home page."""
     return render(request, "monitoring/home_metrics.html", {"overview": overview(request.workspace)})
 

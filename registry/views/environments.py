@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from registry import environments, interpreters
@@ -13,7 +13,7 @@ from registry.environment_form import EnvironmentForm
 from registry.environment_paths import environment_log_path
 from registry.locks import packages_of, read_tail
 from registry.models import Environment
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
@@ -25,7 +25,7 @@ TABS = {"overview": "Overview", "packages": "Packages", "log": "Build log", "act
 
 
 @workspace_page
-def environment_list(request: HttpRequest) -> HttpResponse:
+def environment_list(request: WorkspaceRequest) -> HttpResponse:
     """The newest version of every environment."""
     environments.curated(request.workspace)
     rows = Environment.objects.in_workspace(request.workspace)
@@ -37,7 +37,7 @@ def environment_list(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def environment_new(request: HttpRequest) -> HttpResponse:
+def environment_new(request: WorkspaceRequest) -> HttpResponse:
     """Define a new version; `?from=name:2` starts from an existing one."""
     form = EnvironmentForm(request.POST or None, initial=_start(request), installed=interpreters.installed())
     if request.method == "POST" and form.is_valid():
@@ -57,7 +57,7 @@ def environment_new(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def environment_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def environment_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     environment = environments.find(request.workspace, f"{name}:{number}")
     state, tone = environments.state_of(environment)
     tab = request.GET["tab"] if request.GET.get("tab") in TABS else "overview"
@@ -102,7 +102,7 @@ def _facts(environment: Environment) -> dict[str, Any]:
     }
 
 
-def _start(request: HttpRequest) -> dict[str, str]:
+def _start(request: WorkspaceRequest) -> dict[str, str]:
     initial = {"python_version": interpreters.own().minor, "name": request.GET.get("name", "")}
     if reference := request.GET.get("from"):
         source = environments.find(request.workspace, reference)

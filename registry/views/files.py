@@ -1,22 +1,21 @@
 """Downloads."""
 
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from registry import downloads, registration
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 
 
 @workspace_page
 @require_safe
-def version_file(request: HttpRequest, name: str, number: int, path: str) -> HttpResponseBase:
+def version_file(request: WorkspaceRequest, name: str, number: int, path: str) -> HttpResponseBase:
     version = registration.find_version(request.workspace, f"{name}:{number}")
     return downloads.file_response(request, downloads.find_file(version, path))
 
 
 @workspace_page
 @require_safe
-def version_archive(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+def version_archive(request: WorkspaceRequest, name: str, number: int) -> HttpResponseBase:
     version = registration.find_version(request.workspace, f"{name}:{number}")
     return downloads.archive_response(version)

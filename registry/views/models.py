@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -14,7 +14,7 @@ from registry.found_models import page_of_models
 from registry.models import Model, ModelVersion
 from registry.search import DEFAULT_SORT, parse
 from registry.whereabouts import running
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
 from studio.core.pages import render
@@ -24,7 +24,7 @@ VERSIONS_PER_PAGE = 25
 
 
 @workspace_page
-def model_list(request: HttpRequest) -> HttpResponse:
+def model_list(request: WorkspaceRequest) -> HttpResponse:
     text, sort = request.GET.get("filter", "").strip(), request.GET.get("sort") or DEFAULT_SORT
     context = {"filter": text, "sort": sort, "sorts": SORTS}
     try:
@@ -40,7 +40,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def model_facets(request: HttpRequest) -> HttpResponse:
+def model_facets(request: WorkspaceRequest) -> HttpResponse:
     """The panel beside the list: fetched on its own, since counting takes longer than listing."""
     text = request.GET.get("filter", "").strip()
     found, before, url = facets.facets(request.workspace, text), parse(text).root, _list_url(request.workspace)
@@ -53,7 +53,7 @@ def model_facets(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def model_detail(request: HttpRequest, name: str) -> HttpResponse:
+def model_detail(request: WorkspaceRequest, name: str) -> HttpResponse:
     model = get_object_or_404(Model.objects.in_workspace(request.workspace), name=name)
     versions = model.versions.select_related("created_by").prefetch_related("tags").order_by("-number")
     page = Paginator(versions, VERSIONS_PER_PAGE).get_page(request.GET.get("page"))

@@ -3,13 +3,13 @@
 import uuid
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from registry import registration, uploads
 from registry.forms import RegisterForm
 from registry.models import Model, ModelVersion, Upload
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
@@ -18,7 +18,7 @@ NAMES = 500  # offered while typing
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
-def model_register(request: HttpRequest) -> HttpResponse:
+def model_register(request: WorkspaceRequest) -> HttpResponse:
     """Files arrive by the drop zone (ids in `uploads`) or with the form itself (`files`)."""
     form = RegisterForm(request.POST or None, initial={"name": request.GET.get("name", "")})
     files: list[Upload] = []
@@ -33,17 +33,17 @@ def model_register(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/model_register.html", context, status=422 if form.errors else 200)
 
 
-def _register(request: HttpRequest, form: RegisterForm, files: list[Upload]) -> ModelVersion:
+def _register(request: WorkspaceRequest, form: RegisterForm, files: list[Upload]) -> ModelVersion:
     chosen = _unpacked(files) if form.cleaned_data["unpack"] else files
     return registration.register(workspace=request.workspace, actor=request.user, files=chosen, **form.facts())
 
 
-def _registered(request: HttpRequest, version: ModelVersion) -> HttpResponse:
+def _registered(request: WorkspaceRequest, version: ModelVersion) -> HttpResponse:
     messages.success(request, f"{version} is registered.")
     return redirect("version_detail", workspace=request.workspace.slug, name=version.name, number=version.number)
 
 
-def _files(request: HttpRequest) -> list[Upload]:
+def _files(request: WorkspaceRequest) -> list[Upload]:
     """What arrived before, and what came with this form: kept as uploads, so that an error loses nothing."""
     ids = [one for one in request.POST.getlist("uploads") if _is_id(one)]
     before = [uploads.find(request.workspace, request.user, one) for one in ids]
@@ -75,6 +75,6 @@ def _show(form: RegisterForm, error: SlipwayError) -> None:
     form.add_error(field, f"{error.message} {error.hint}".strip())
 
 
-def _names(request: HttpRequest) -> list[Model]:
+def _names(request: WorkspaceRequest) -> list[Model]:
     """Names to offer, with the number that the next version gets."""
     return list(Model.objects.in_workspace(request.workspace).order_by("-updated_at")[:NAMES])

@@ -1,17 +1,17 @@
 """One button that fills an empty workspace with real models."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from registry import samples
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 
 
 @workspace_page
 @require_POST
-def add_samples(request: HttpRequest) -> HttpResponse:
+def add_samples(request: WorkspaceRequest) -> HttpResponse:
     added = samples.add(request.workspace, request.user)
     names = ", ".join(str(version) for version in added)
     messages.success(request, f"Added {names}." if added else "The samples are here already.")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -14,7 +14,7 @@ from registry.fact_rows import fact_rows
 from registry.model_card import as_html
 from registry.models import ModelVersion
 from registry.whereabouts import running, uses_of
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 
@@ -24,14 +24,14 @@ PAGE = "registry/version_detail.html"
 
 @workspace_page
 @require_safe
-def version_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def version_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     version = registration.find_version(request.workspace, f"{name}:{number}")
     return render(request, PAGE, _context(request, version))
 
 
 @workspace_page
 @require_safe
-def version_state(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def version_state(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     """The badge, which polls while the version is being inspected; the whole page loads anew when that has ended."""
     version = registration.find_version(request.workspace, f"{name}:{number}")
     response = render(request, "registry/version_state.html", {"version": version})
@@ -42,7 +42,7 @@ def version_state(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 @workspace_page
 @require_POST
-def version_edit(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def version_edit(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     """One change: `add_tag`, `remove_tag`, `description`, `add_property` or `inspect`."""
     version = registration.find_version(request.workspace, f"{name}:{number}")
     try:
@@ -55,7 +55,7 @@ def version_edit(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 
 @workspace_page
-def version_delete(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def version_delete(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     """GET asks, naming what depends on the version; POST deletes."""
     version = registration.find_version(request.workspace, f"{name}:{number}")
     context = {"version": version, "services": usage.services_using(version)}
@@ -69,7 +69,7 @@ def version_delete(request: HttpRequest, name: str, number: int) -> HttpResponse
     return redirect("model_list", workspace=request.workspace.slug)
 
 
-def _change(request: HttpRequest, version: ModelVersion) -> None:
+def _change(request: WorkspaceRequest, version: ModelVersion) -> None:
     """What the form asks for. Raises `BadInput` and `Conflict`."""
     data, actor = request.POST, request.user
     if tag := data.get("add_tag"):
@@ -89,7 +89,7 @@ def _change(request: HttpRequest, version: ModelVersion) -> None:
         raise BadInput("Nothing to change was sent.", hint="Write a tag as key=value.", field="add_tag")
 
 
-def _context(request: HttpRequest, version: ModelVersion, error: SlipwayError | None = None) -> dict[str, Any]:
+def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayError | None = None) -> dict[str, Any]:
     """What the page and its partials show; the tab decides what is read."""
     tab = request.GET.get("tab", "overview")
     current = tab if tab in TABS else "overview"

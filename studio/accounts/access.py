@@ -2,12 +2,43 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Concatenate, ParamSpec, Protocol, TypeAlias, cast, overload
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
 from studio.accounts.models import Access, ApiToken, Role, User, Workspace
 from studio.core.errors import Forbidden, NotFound
+
+P = ParamSpec("P")
+
+
+class SignedInRequest(HttpRequest):
+    """What every page gets that asks for sign-in: the middleware let nobody else through. For annotations only."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+class WorkspaceRequest(SignedInRequest):
+    """What `workspace_page` hands to its page. For annotations only."""
+
+    workspace: Workspace
+    role: str
+
+
+Page: TypeAlias = Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]
+
+
+class Guarded(Protocol[P]):
+    """A page behind its check, with the roles that this check asks for."""
+
+    required_roles: dict[str, str]
+
+    def __call__(
+        self, request: SignedInRequest, workspace: str, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase: ...
 
 
 def enter(user: User, slug: str, *, role: str, token: ApiToken | None = None) -> tuple[Workspace, str]:
@@ -30,24 +61,31 @@ def enter(user: User, slug: str, *, role: str, token: ApiToken | None = None) ->
     return workspace, held
 
 
+@overload
+def workspace_page(view: Page[P], *, role: str = ..., write_role: str = ...) -> Guarded[P]: ...
+@overload
+def workspace_page(*, role: str = ..., write_role: str = ...) -> Callable[[Page[P]], Guarded[P]]: ...
 def workspace_page(
-    view: Callable[..., HttpResponse] | None = None, *, role: str = Role.VIEWER, write_role: str = Role.CONTRIBUTOR
-) -> Any:
+    view: Page[P] | None = None, *, role: str = Role.VIEWER, write_role: str = Role.CONTRIBUTOR
+) -> Guarded[P] | Callable[[Page[P]], Guarded[P]]:
     """Decorate a page below `/w/<workspace>/`: sets `request.workspace` and `request.role`.
 
     Reading needs `role`, every other method `write_role`. The view itself does not take the slug.
     """
 
-    def decorate(inner: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(inner: Page[P]) -> Guarded[P]:
         @wraps(inner)
-        def guarded(request: HttpRequest, workspace: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedInRequest, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             reads = request.method in {"GET", "HEAD", "OPTIONS"}
-            found, held = enter(request.user, workspace, role=role if reads else max_role(role, write_role))
-            request.workspace, request.role = found, held
-            return inner(request, *args, **kwargs)
+            page = cast(WorkspaceRequest, request)  # which the next line makes it
+            page.workspace, page.role = enter(
+                request.user, workspace, role=role if reads else max_role(role, write_role)
+            )
+            return inner(page, *args, **kwargs)
 
-        guarded.required_roles = {"read": role, "write": max_role(role, write_role)}  # for the permission tests
-        return guarded
+        result = cast(Guarded[P], guarded)
+        result.required_roles = {"read": role, "write": max_role(role, write_role)}  # for the permission tests
+        return result
 
     return decorate(view) if view else decorate
 

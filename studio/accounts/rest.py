@@ -2,14 +2,22 @@
 
 from typing import Any
 
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from studio.accounts.access import enter
-from studio.accounts.models import ApiToken, Role, Workspace
+from studio.accounts.models import ApiToken, Role, User, Workspace
+
+
+def person_of(request: Request) -> User:
+    """Who makes the call; raises `NotAuthenticated` when nobody is signed in."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
 
 
 class InWorkspace:
-    """Mix in before a DRF view class: checks the role first and sets `self.workspace` and `self.role`.
+    """Mix in before a DRF view class: checks the role first and sets `self.person`, `self.workspace` and `self.role`.
 
     Safe methods need `read_role`, all others `write_role`; `action_roles` overrides by viewset action.
     """
@@ -17,14 +25,17 @@ class InWorkspace:
     read_role: str = Role.VIEWER
     write_role: str = Role.CONTRIBUTOR
     action_roles: dict[str, str] = {}
+    kwargs: dict[str, Any]  # of the address; the view class has them
+    person: User
     workspace: Workspace
     role: str
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         token = request.auth if isinstance(request.auth, ApiToken) else None
+        self.person = person_of(request)
         self.workspace, self.role = enter(
-            request.user, self.kwargs["workspace"], role=self.required_role(request), token=token
+            self.person, self.kwargs["workspace"], role=self.required_role(request), token=token
         )
 
     def required_role(self, request: Request) -> str:

@@ -1,9 +1,9 @@
 """The audit trail as a page, and the latest of it as a fragment for other pages."""
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
-from studio.accounts.access import workspace_page
+from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.activity.listing import EventFilter
 from studio.activity.models import Event
 from studio.core.pages import render
@@ -13,14 +13,14 @@ RECENT = 8
 
 
 @workspace_page
-def activity_list(request: HttpRequest) -> HttpResponse:
+def activity_list(request: WorkspaceRequest) -> HttpResponse:
     found = EventFilter(request.GET, Event.objects.in_workspace(request.workspace))
     page = Paginator(found.qs, ROWS).get_page(request.GET.get("page"))
     return render(request, "activity/activity_list.html", {"page": page, "filter": found}, partial="list")
 
 
 @workspace_page
-def recent_activity(request: HttpRequest) -> HttpResponse:
+def recent_activity(request: WorkspaceRequest) -> HttpResponse:
     """The newest events, of one object when `subject_type` and `subject_id` name it."""
     found = EventFilter(request.GET, Event.objects.in_workspace(request.workspace))
     context = {"events": found.qs[:RECENT], "bare": "subject_id" in request.GET}

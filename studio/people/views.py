@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from studio.accounts.access import workspace_page
+from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.models import ApiToken, Role
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
@@ -18,7 +18,7 @@ from studio.people import members, tokens
 from studio.people.forms import MemberForm, TokenForm, WorkspaceForm
 
 
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: SignedInRequest) -> HttpResponse:
     """The person's own page: change the password, see tokens and workspaces."""
     form = PasswordChangeForm(request.user, request.POST or None)
     if form.is_valid():
@@ -29,7 +29,7 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(request, "people/account.html", {"form": form, "tokens": mine}, status=_status(form))
 
 
-def workspace_new(request: HttpRequest) -> HttpResponse:
+def workspace_new(request: SignedInRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST or None)
     if form.is_valid():
         try:
@@ -41,12 +41,12 @@ def workspace_new(request: HttpRequest) -> HttpResponse:
 
 
 @workspace_page
-def workspace_settings(request: HttpRequest) -> HttpResponse:
+def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "people/settings.html", _frame(request, "General"))
 
 
 @workspace_page(write_role=Role.VIEWER)
-def token_list(request: HttpRequest) -> HttpResponse:
+def token_list(request: WorkspaceRequest) -> HttpResponse:
     """Make a token (the secret is shown in this one answer) and see the live ones."""
     form, secret = TokenForm(request.POST or None), None
     if form.is_valid():
@@ -64,14 +64,14 @@ def token_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @workspace_page(write_role=Role.VIEWER)
-def token_revoke(request: HttpRequest, token: int) -> HttpResponse:
+def token_revoke(request: WorkspaceRequest, token: int) -> HttpResponse:
     tokens.revoke_token(token, workspace=request.workspace, actor=request.user)
     messages.success(request, "The token is revoked.")
     return redirect("tokens", workspace=request.workspace.slug)
 
 
 @workspace_page(write_role=Role.ADMIN)
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: WorkspaceRequest) -> HttpResponse:
     form = MemberForm(request.POST or None)
     if form.is_valid():
         try:
@@ -86,7 +86,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @workspace_page(write_role=Role.ADMIN)
-def member_change(request: HttpRequest, username: str) -> HttpResponse:
+def member_change(request: WorkspaceRequest, username: str) -> HttpResponse:
     """Change the role, or remove the person when the form's button says so."""
     membership = members.find_member(request.workspace, username)
     try:
@@ -103,7 +103,7 @@ def _status(form: Form) -> int:
     return 422 if form.is_bound and form.errors else 200
 
 
-def _frame(request: HttpRequest, current: str) -> dict[str, Any]:
+def _frame(request: WorkspaceRequest, current: str) -> dict[str, Any]:
     """The tabs that the settings pages share."""
     slug = request.workspace.slug
     base = f"/w/{slug}/settings/"
