@@ -14,16 +14,20 @@ TRIGRAMS = """
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
     CREATE INDEX version_text_trigrams ON registry_modelversion USING gin (text gin_trgm_ops);
 """
+# Compared byte by byte, the values of a key lie in the index so that `owner=person-1*` is one range of it.
+BYTEWISE = 'ALTER TABLE registry_tag ALTER COLUMN value TYPE varchar(256) COLLATE "C"'
 STATISTICS = "CREATE STATISTICS tag_key_value (mcv, dependencies) ON key, value FROM registry_tag"
 UNDO = """
     DROP STATISTICS IF EXISTS tag_key_value;
     DROP INDEX IF EXISTS version_text_trigrams;
+    ALTER TABLE registry_tag ALTER COLUMN value TYPE varchar(256) COLLATE "default";
 """
 
 
 def forwards(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor != "postgresql":
         return
+    schema_editor.execute(BYTEWISE)
     schema_editor.execute(STATISTICS)
     with schema_editor.connection.cursor() as cursor:
         cursor.execute(AVAILABLE)
