@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core.leash import leash
+
 NO_NETWORK = (("unshare", "--net"), ("unshare", "--user", "--map-current-user", "--net"))
 PROBE_SECONDS = 5
 ERRORS_KEPT = 4000  # characters of what the program printed to stderr
@@ -29,7 +31,7 @@ class Ended:
 
 def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> Ended:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [*_without_network(), sys.executable, "-I", "-B", str(program), *arguments]
+    command = [*_without_network(), *leash(), sys.executable, "-I", "-B", str(program), *arguments]
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command,

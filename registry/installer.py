@@ -15,6 +15,7 @@ from typing import IO
 
 import uv
 
+from studio.core.leash import leash
 from studio.core.tee import Log
 
 # What a resolver and the builds it may start get to see; the studio's own secrets are not among it.
@@ -71,7 +72,7 @@ def compile_arguments(python: Path, sources: Sources, inputs: list[str], *, cach
 
 def venv_arguments(python: Path, folder: Path) -> list[str]:
     """A relocatable environment: it is made under a draft's name and renamed when it is whole."""
-    return [*_uv("venv"), "--relocatable", "--no-project", "--python", str(python), str(folder)]
+    return [*_uv("venv"), "--quiet", "--relocatable", "--no-project", "--python", str(python), str(folder)]
 
 
 def sync_arguments(folder: Path, lock: Path, sources: Sources, *, cached_only: bool = False) -> list[str]:
@@ -106,10 +107,11 @@ def environment_variables() -> dict[str, str]:
 def run(arguments: list[str], *, folder: Path, log: Log, limits: Limits, result: IO[bytes] | None = None) -> Outcome:
     """Run in `folder`; messages go to `log` line by line, standard output to `result` if given.
 
-    Its own process group, so that everything it started ends with it.
+    Its own process group, so that everything it started ends with it. It ends with us too: left alone it would
+    go on writing where the next attempt cleans up, and hold the locks of uv's cache.
     """
     with subprocess.Popen(
-        arguments,
+        [*leash(), *arguments],
         cwd=folder,
         env=environment_variables(),
         stdin=subprocess.DEVNULL,
