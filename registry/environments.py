@@ -117,12 +117,15 @@ def find(workspace: Workspace, reference: str) -> Environment:
 
 
 def state_of(environment: Environment) -> tuple[str, str]:
-    """A word and its tone. An environment is made by the first deployment that needs it."""
+    """A word and its tone. An environment is made by the first deployment that needs it; a log without an
+    environment is of a try that did not end well."""
     digest = environment.definition_hash
     if is_installed(digest):
         return "ready", "ok"
     if is_held(environment_path(digest)):
         return "being made", "busy"
+    if environment_log_path(digest).exists():
+        return "last try failed", "bad"
     return ("locked", "idle") if environment.lock else ("not made yet", "idle")
 
 

@@ -357,7 +357,8 @@ def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_
             ended(worker("build"))
         finally:
             for orphan in orphans:
-                orphan.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # on a busy machine it may have ended
+                    orphan.kill()
         assert database.execute(look).fetchall() == [("succeeded", 2)]
     folders = (tmp_path / "shared" / "bundles").glob("[!.]*")
     assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [

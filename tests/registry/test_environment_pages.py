@@ -141,7 +141,9 @@ def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, e
     log.parent.mkdir(parents=True)
     log.write_text("Resolving <the> requirements.\n")
     client = sign_in(bob)
-    assert "every 2s" not in page(client, f"{HERE}own/1/?tab=log")
+    text = page(client, f"{HERE}own/1/?tab=log")
+    assert "last try failed" in text
+    assert "every 2s" not in text
     with exclusive(tmp_path / "environments" / environment.definition_hash):
         text = page(client, f"{HERE}own/1/?tab=log")
         assert "being made" in text
