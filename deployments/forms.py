@@ -1,6 +1,6 @@
 """The deploy form: what people type becomes what `releases.deploy` takes, and its errors go beside their fields."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -11,6 +11,7 @@ from registry.models import ModelVersion, VersionState
 from registry.registration import find_version
 from studio.accounts.models import User, Workspace
 from studio.core.errors import SlipwayError
+from studio.core.form_errors import show
 
 OFFERED = 100  # versions and configs that the form suggests
 NUMBERS = ("cpu", "memory_gb", "processes", "start_deadline_seconds", "scoring_timeout_seconds", "max_body_mb")
@@ -75,9 +76,7 @@ class DeployForm(forms.Form):
         self._offer("target", [(name, name) for name in sorted(targets)])
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - tells the type checker
-        field.choices = choices
+        cast(forms.ChoiceField, self.fields[name]).choices = choices
 
     @property
     def versions(self) -> list[str]:
@@ -134,9 +133,5 @@ class DeployForm(forms.Form):
                 overwrite=self.cleaned_data["overwrite"],
             )
         except SlipwayError as error:
-            self.show(error)
+            show(self, error)
             return None
-
-    def show(self, error: SlipwayError) -> None:
-        field = error.field if error.field in self.fields else None
-        self.add_error(field, f"{error.message} {error.hint}".strip())

@@ -1,7 +1,6 @@
 """The composer's form: what people type and upload becomes what `configs.create` and `configs.check` take."""
 
-import uuid
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -9,7 +8,7 @@ from deployments import configs
 from deployments.findings import Finding
 from deployments.models.config import ConfigKind
 from deployments.sources import MAX_SCRIPT_BYTES, Content
-from registry import environments, uploads
+from registry import environments
 from registry.models import Environment, Upload
 from studio.accounts.access import WorkspaceRequest
 from studio.core.errors import SlipwayError
@@ -66,28 +65,15 @@ class ConfigForm(forms.Form):
             attrs={"rows": 24, "class": "mono", "spellcheck": "false", "autocapitalize": "off", "wrap": "off"}
         ),
     )
-    environment = forms.ChoiceField(required=False)
+    environment = forms.ChoiceField(required=False, help_text="An entry script needs one.")
 
     def __init__(self, request: WorkspaceRequest, **kwargs: Any) -> None:
         super().__init__(request.POST if request.method == "POST" else None, **kwargs)
-        self.request = request
+        self.workspace = request.workspace
         environments.curated(request.workspace)
         rows = Environment.objects.in_workspace(request.workspace)
-        self.fields["environment"].choices = [
-            ("", "Choose one"),
-            *((str(row), f"{row} (Python {row.python_version})") for row in rows),
-        ]
-
-    def uploads(self) -> list[Upload]:
-        """Files that arrived before, and those that came with this request; kept, so that an error loses nothing."""
-        workspace, user = self.request.workspace, self.request.user
-        before = uploads.find_all(workspace, user, self.upload_ids())
-        sent = self.request.FILES.getlist("files")
-        return before + [uploads.receive(workspace, user, one.name, one.file, one.size) for one in sent]
-
-    def upload_ids(self) -> list[str]:
-        """What the page sent as ids, each once; what is none was not made by the page."""
-        return [one for one in dict.fromkeys(self.request.POST.getlist("uploads")) if _is_id(one)]
+        offered = [(str(row), f"{row} (Python {row.python_version})") for row in rows]
+        cast(forms.ChoiceField, self.fields["environment"]).choices = [("", "Choose one"), *offered]
 
     def facts(self, files: list[Upload]) -> dict[str, Any]:
         """Keyword arguments of `configs.check`. Raises `BadInput` for files that a config cannot hold."""
@@ -100,8 +86,8 @@ class ConfigForm(forms.Form):
         return {
             "kind": data.get("kind", ""),
             "entry_script": data.get("entry_script", ""),
-            "files": configs.gather(content, self.request.workspace),
-            "environment": environments.find(self.request.workspace, reference) if coded and reference else None,
+            "files": configs.gather(content, self.workspace),
+            "environment": environments.find(self.workspace, reference) if coded and reference else None,
         }
 
     def findings(self, files: list[Upload]) -> list[Finding]:
@@ -111,11 +97,6 @@ class ConfigForm(forms.Form):
             return configs.check(**self.facts(files))
         except SlipwayError as error:
             return [Finding("error", error.code, error.message, error.hint)]
-
-    def show(self, error: SlipwayError) -> None:
-        """The error beside the field it is about."""
-        field = error.field if error.field in self.fields else None
-        self.add_error(field, f"{error.message} {error.hint}".strip())
 
 
 class ImportForm(forms.Form):
@@ -127,11 +108,3 @@ class ImportForm(forms.Form):
         help_text="The text of the file. Keys: entryScript, environment, description.",
         widget=forms.Textarea(attrs={"rows": 18, "class": "mono", "spellcheck": "false"}),
     )
-
-
-def _is_id(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from registry import uploads
 from registry.models import Upload
 
-ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")  # the last two cannot be read, which is then said
 
 
 @contextmanager

@@ -15,11 +15,13 @@ from deployments import configs, inference_config_json
 from deployments.forms_configs import SCRIPT, ConfigForm, ImportForm
 from deployments.models import ConfigFile, InferenceConfig, Service
 from registry.artifacts import open_artifact
+from registry.form_files import files_of, upload_ids
 from registry.models import Upload
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
+from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
 
@@ -46,13 +48,13 @@ def config_new(request: WorkspaceRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "uploads": [], "findings": None}
     if request.method == "POST":
         try:
-            context["uploads"] = form.uploads()
+            context["uploads"] = files_of(request)
             if "check" not in request.POST and form.is_valid():
                 return _created(request, form, context["uploads"])
             context["findings"] = form.findings(context["uploads"])
         except SlipwayError as error:
             form.is_valid()
-            form.show(error)
+            show(form, error)
     return render(request, "deployments/config_new.html", context, status=422 if form.errors else 200)
 
 
@@ -62,7 +64,7 @@ def config_check(request: WorkspaceRequest) -> HttpResponse:
     """The check's result for what stands in the composer at this moment, as a fragment; saves nothing."""
     form = ConfigForm(request)
     known = Upload.objects.in_workspace(request.workspace).filter(user=request.user, artifact__isnull=False)
-    files = list(known.filter(pk__in=form.upload_ids()).select_related("artifact"))
+    files = list(known.filter(pk__in=upload_ids(request)).select_related("artifact"))
     return render(request, "deployments/config_findings.html", {"findings": form.findings(files)})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.forms import Form
+from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.models import ApiToken, Role
 from studio.core.errors import SlipwayError
+from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.people import members, tokens
 from studio.people.forms import MemberForm, TokenForm, WorkspaceForm
@@ -36,7 +37,7 @@ def workspace_new(request: SignedInRequest) -> HttpResponse:
             made = members.make_workspace(request.user, **form.cleaned_data)
             return redirect("workspace_home", workspace=made.slug)
         except SlipwayError as error:
-            form.add_error(error.field, error.message)
+            show(form, error)
     return render(request, "people/workspace_new.html", {"form": form}, status=_status(form))
 
 
@@ -54,7 +55,7 @@ def token_list(request: WorkspaceRequest) -> HttpResponse:
             _, secret = tokens.make_token(request.user, request.workspace, **form.cleaned_data)
             form = TokenForm()
         except SlipwayError as error:
-            form.add_error(error.field, f"{error.message} {error.hint}")
+            show(form, error)
     live = ApiToken.objects.live().filter(workspace=request.workspace).select_related("user")
     if request.role != Role.ADMIN:
         live = live.filter(user=request.user)
@@ -78,7 +79,7 @@ def member_list(request: WorkspaceRequest) -> HttpResponse:
             members.add_member(request.workspace, actor=request.user, **form.cleaned_data)
             return redirect("members", workspace=request.workspace.slug)
         except SlipwayError as error:
-            form.add_error(error.field, f"{error.message} {error.hint}")
+            show(form, error)
     everybody = request.workspace.memberships.select_related("user").order_by("user__username")
     context = _frame(request, "Members") | {"form": form, "memberships": everybody, "roles": Role.choices}
     return render(request, "people/members.html", context, status=_status(form))
@@ -99,7 +100,7 @@ def member_change(request: WorkspaceRequest, username: str) -> HttpResponse:
     return redirect("members", workspace=request.workspace.slug)
 
 
-def _status(form: Form) -> int:
+def _status(form: BaseForm) -> int:
     return 422 if form.is_bound and form.errors else 200
 
 
