@@ -13,7 +13,8 @@ from deployments import configs, inference_config_json
 from deployments.models import InferenceConfig
 from deployments.models.config import ConfigKind
 from registry import environments, uploads
-from registry.api.serializers import FileSerializer
+from registry.api.serializers import FileSerializer, author
+from registry.models import Environment
 from studio.accounts.rest import InWorkspace
 
 WORKSPACE = OpenApiParameter("workspace", str, "path")
@@ -24,8 +25,10 @@ class ConfigSerializer(serializers.ModelSerializer):
     id = serializers.CharField(source="__str__", help_text="name:number")
     version = serializers.IntegerField(source="number")
     files = FileSerializer(many=True)
-    environment = serializers.StringRelatedField(help_text="name:number; null without code")
-    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    environment: "serializers.StringRelatedField[Environment]" = serializers.StringRelatedField(
+        help_text="name:number; null without code"
+    )
+    created_by = author()
 
     class Meta:
         model = InferenceConfig
@@ -73,10 +76,10 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
         form = CreateConfigSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)
-        given["files"] = uploads.find_all(self.workspace, request.user, given["files"])
+        given["files"] = uploads.find_all(self.workspace, self.person, given["files"])
         if given["environment"] is not None:
             given["environment"] = environments.find(self.workspace, given["environment"])
-        config = configs.create(workspace=self.workspace, actor=request.user, **given)
+        config = configs.create(workspace=self.workspace, actor=self.person, **given)
         return Response(ConfigSerializer(config).data, status=201)
 
     @extend_schema(parameters=[REFERENCE])

@@ -57,7 +57,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         given = dict(form.validated_data)
         service = releases.deploy(
             workspace=self.workspace,
-            actor=request.user,
+            actor=self.person,
             versions=[find_version(self.workspace, reference) for reference in given.pop("models")],
             config=self._config(given.pop("config")),
             target=self._target(given.pop("target")),
@@ -93,7 +93,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     def regenerate_key(self, request: Request, name: str, slot: str, **_: Any) -> Response:
         """Replace one key; the old one stops working within seconds."""
         service = find(self.workspace, name)
-        releases.regenerate_key(service, slot, request.user)
+        releases.regenerate_key(service, slot, self.person)
         return Response(_keys(service))
 
     @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
@@ -122,7 +122,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
 
     def _do(self, verb: Any, name: str, *, status: int = 200) -> Response:
         service = find(self.workspace, name)
-        verb(service, self.request.user)
+        verb(service, self.person)
         return Response(self._shown(service), status=status)  # not read again: the loop may have deleted it already
 
     def _shown(self, service: Service) -> dict[str, Any]:

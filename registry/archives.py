@@ -139,7 +139,7 @@ def _tar_gz_members(packed: BinaryIO) -> Iterator[Member]:
             raise BadArchive("The archive goes on after its end.", field="files")
 
 
-def _tar_members(packed: BinaryIO) -> Iterator[Member]:
+def _tar_members(packed: BinaryIO | gzip.GzipFile) -> Iterator[Member]:
     with tarfile.open(fileobj=packed, mode="r|", tarinfo=_Header, bufsize=BUFFER) as archive:
         for info in archive:
             archive.members = []  # type: ignore[attr-defined] # it would keep every member in memory

@@ -51,12 +51,17 @@ def condition(node: Node | None, rows: Rows) -> Q:
         return ~condition(node.part, rows)
     if isinstance(node, And):
         return Q(*(condition(part, rows) for part in node.parts))
-    if tags := _tags_of(node):
-        tagged = TagRow.objects.filter(_wanted(tags), workspace=rows.workspace, version=OuterRef(rows.version))
-        return Q(Exists(tagged))
+    if isinstance(node, Tag):
+        return _tagged([node], rows)
     if isinstance(node, Or):
-        return _either(alternatives(node), rows)
+        return _tagged(tags, rows) if (tags := _tags_of(node)) else _either(alternatives(node), rows)
     return _contains(node, rows) if isinstance(node, Word) else _field(node, rows)
+
+
+def _tagged(tags: list[Tag], rows: Rows) -> Q:
+    """One of the tags is there."""
+    found = TagRow.objects.filter(_wanted(tags), workspace=rows.workspace, version=OuterRef(rows.version))
+    return Q(Exists(found))
 
 
 def alternatives(node: Or) -> list[Node]:

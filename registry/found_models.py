@@ -4,7 +4,9 @@ Counting every match of a common tag would cost more than showing a page of it, 
 end of the block of models that the page is in.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
+from typing import cast
 
 from django.core.paginator import Page, Paginator
 
@@ -44,11 +46,10 @@ class FoundModels:
         return [by_id[pk] for pk in ids if pk in by_id and by_id[pk].found]
 
 
-def page_of_models(workspace: Workspace, text: str, sort: str, number: object = 1) -> Page:
-    """Page `number` (the nearest that exists); `page.total` says how many there are, such as "250+"."""
+def page_of_models(workspace: Workspace, text: str, sort: str, number: int | str = 1) -> tuple[Page[Model], str]:
+    """Page `number` (the nearest that exists), and how many there are in all, such as "250+"."""
     wanted = int(number) if str(number).isdecimal() and len(str(number)) < 8 else 1
     limit = (wanted * PER_PAGE // BLOCK + 1) * BLOCK
     models = FoundModels(workspace, text, sort or DEFAULT_SORT, limit)
-    page = Paginator(models, PER_PAGE).get_page(wanted)
-    page.total = f"{len(models):,}{'+' if models.capped else ''}"
-    return page
+    page = Paginator(cast(Sequence[Model], models), PER_PAGE).get_page(wanted)  # it only counts and cuts
+    return page, f"{len(models):,}{'+' if models.capped else ''}"

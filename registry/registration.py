@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -196,7 +196,7 @@ def _next_version(workspace: Workspace, actor: User, name: str, facts: dict[str,
 
 def _use_up(files: list[Upload], paths: list[str], version: ModelVersion) -> None:
     VersionFile.objects.bulk_create(
-        VersionFile(version=version, path=path, artifact_id=upload.artifact_id)
+        VersionFile(version=version, path=path, artifact_id=cast(str, upload.artifact_id))  # `check_files` saw them
         for upload, path in zip(files, paths, strict=True)
     )
     gone, _ = Upload.objects.filter(pk__in=[upload.pk for upload in files]).delete()

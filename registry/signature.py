@@ -54,7 +54,8 @@ def read(stored: dict[str, Any]) -> Signature:
 
 def stored(signature: Signature) -> dict[str, Any]:
     """The form that `ModelVersion.signature` keeps."""
-    return msgspec.to_builtins(signature)
+    kept: dict[str, Any] = msgspec.to_builtins(signature)
+    return kept
 
 
 def example(signature: Signature | dict[str, Any]) -> dict[str, Any]:

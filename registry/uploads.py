@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def abandon(upload: Upload) -> None:
     part_of(upload).unlink(missing_ok=True)
 
 
-def find(workspace: Workspace, user: User, upload_id: object) -> Upload:
+def find(workspace: Workspace, user: User, upload_id: uuid.UUID | str) -> Upload:
     """The person's own upload; `NotFound` for everybody else's."""
     found = Upload.objects.in_workspace(workspace).filter(user=user, pk=upload_id).select_related("artifact").first()
     if found is None:
@@ -124,7 +125,7 @@ def find(workspace: Workspace, user: User, upload_id: object) -> Upload:
     return found
 
 
-def find_all(workspace: Workspace, user: User, upload_ids: Sequence[object]) -> list[Upload]:
+def find_all(workspace: Workspace, user: User, upload_ids: Sequence[uuid.UUID | str]) -> list[Upload]:
     """The person's own uploads in that order. Raises `BadInput` when one is missing or named twice."""
     rows = Upload.objects.in_workspace(workspace).filter(user=user).select_related("artifact")
     found = {str(upload.pk): upload for upload in rows.filter(pk__in=upload_ids)}

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from django.db.models import Manager
+
 from registry.filter_sql import SERVING
 from registry.models import ModelVersion
 
@@ -12,7 +14,7 @@ def running(by: Literal["version", "version__model"], keys: Iterable[int]) -> di
 
     One question for all of them. A service counts with its newest revision, unless it was stopped or deleted.
     """
-    uses = ModelVersion.uses.field.model._default_manager
+    uses: Manager[Any] = ModelVersion.uses.field.model._default_manager
     rows = uses.filter(**{f"{by}__in": list(keys)}, **SERVING).select_related("version", "revision__service")
     found: dict[int, list[Any]] = {}
     for row in rows.order_by("revision__service__name"):

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry import definitions, environments
+from registry.api.serializers import author
 from registry.interpreters import own
 from registry.models import Environment
 from studio.accounts.rest import InWorkspace
@@ -22,9 +23,9 @@ class EnvironmentSerializer(serializers.ModelSerializer):
     id = serializers.CharField(source="__str__", help_text="name:number")
     version = serializers.IntegerField(source="number")
     requirements = serializers.ListField(child=serializers.CharField())
-    state = serializers.SerializerMethodField(help_text="ready, being made, locked, or not made yet")
+    state = serializers.SerializerMethodField(help_text="ready, being made, last try failed, locked, or not made yet")
     lock = serializers.CharField(help_text="empty until the first deployment resolves it")
-    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    created_by = author()
 
     class Meta:
         model = Environment
@@ -82,7 +83,7 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         """Define the next version; the newest one comes back when it is defined the same already."""
         form = DefineSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        found = environments.define(workspace=self.workspace, actor=request.user, **form.definition())
+        found = environments.define(workspace=self.workspace, actor=self.person, **form.definition())
         return Response(EnvironmentSerializer(found).data, status=201)
 
     @extend_schema(parameters=[REFERENCE])

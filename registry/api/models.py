@@ -31,7 +31,7 @@ class ModelViewSet(InWorkspace, GenericViewSet):
         """Models with a version that matches."""
         asked = request.query_params
         rows = search_models(self.workspace, asked.get("filter", ""), asked.get("sort") or "-updated")
-        return self.get_paginated_response(_shown(self.paginate_queryset(rows.prefetch_related(None))))
+        return self.get_paginated_response(_shown(self.paginate_queryset(rows.prefetch_related(None)) or []))
 
     @extend_schema(parameters=[NAME])
     def retrieve(self, request: Request, name: str, **_: Any) -> Response:
@@ -41,7 +41,7 @@ class ModelViewSet(InWorkspace, GenericViewSet):
     def versions(self, request: Request, name: str, **_: Any) -> Response:
         """All versions of one model, newest first."""
         rows = _with_everything(ModelVersion.objects.filter(model=self._model(name)).order_by("-number"))
-        return self.get_paginated_response(shown(self.paginate_queryset(rows)))
+        return self.get_paginated_response(shown(self.paginate_queryset(rows) or []))
 
     def _model(self, name: str) -> Model:
         found = Model.objects.in_workspace(self.workspace).filter(name=name).first()
@@ -67,7 +67,7 @@ def _shown(models: Iterable[Model]) -> list[dict[str, Any]]:
         }
         for model in models
     ]
-    return ModelSerializer(rows, many=True, context=context).data
+    return list(ModelSerializer(rows, many=True, context=context).data)
 
 
 def _with_everything(rows: Any) -> Any:

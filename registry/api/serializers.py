@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from registry.models import ModelVersion, Upload
 from registry.usage import services_of
+from studio.accounts.models import User
 
 _TAGS_SCHEMA = {
     "oneOf": [
@@ -48,6 +49,11 @@ class FileSerializer(serializers.Serializer):
     sha256 = serializers.CharField(source="artifact.digest")
 
 
+def author() -> "serializers.SlugRelatedField[User]":
+    """Who made a thing, by name; null when their account is gone."""
+    return serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+
+
 class VersionSerializer(serializers.ModelSerializer):
     """A version. Give `services` (registry.usage.services_of) in the context when there are several."""
 
@@ -60,7 +66,7 @@ class VersionSerializer(serializers.ModelSerializer):
     properties = serializers.DictField()
     resources = ResourcesSerializer(source="*")
     files = FileSerializer(many=True)
-    created_by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+    created_by = author()
     services = serializers.SerializerMethodField()
 
     class Meta:
@@ -96,7 +102,7 @@ class VersionSerializer(serializers.ModelSerializer):
 
 def shown(versions: list[ModelVersion]) -> list[dict[str, Any]]:
     """Versions as JSON, with the services that use them found in one question."""
-    return VersionSerializer(versions, many=True, context={"services": services_of(versions)}).data
+    return list(VersionSerializer(versions, many=True, context={"services": services_of(versions)}).data)
 
 
 class ModelSerializer(serializers.Serializer):

@@ -31,7 +31,7 @@ class UploadViewSet(InWorkspace, ViewSet):
         facts = BeginUploadSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
         given = facts.validated_data
-        upload = uploads.begin(self.workspace, request.user, given["path"], given["size"], given["sha256"])
+        upload = uploads.begin(self.workspace, self.person, given["path"], given["size"], given["sha256"])
         return Response(UploadSerializer(upload).data, status=201)
 
     @extend_schema(responses=UploadSerializer)
@@ -77,7 +77,7 @@ class UploadViewSet(InWorkspace, ViewSet):
         return super().finalize_response(request, response, *args, **kwargs)
 
     def _mine(self, pk: str) -> Upload:
-        return uploads.find(self.workspace, self.request.user, pk)
+        return uploads.find(self.workspace, self.person, pk)
 
 
 def _drain(request: Request) -> None:

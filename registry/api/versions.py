@@ -36,7 +36,7 @@ class VersionViewSet(InWorkspace, GenericViewSet):
         """Versions that match, newest first."""
         rows = search_versions(self.workspace, request.query_params.get("filter", ""))
         page = self.paginate_queryset(rows.prefetch_related("files__artifact"))
-        return self.get_paginated_response(shown(page))
+        return self.get_paginated_response(shown(page or []))
 
     @extend_schema(request=RegisterSerializer, responses={201: VersionSerializer})
     def create(self, request: Request, **_: Any) -> Response:
@@ -44,10 +44,10 @@ class VersionViewSet(InWorkspace, GenericViewSet):
         form = RegisterSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = form.validated_data
-        files = uploads.find_all(self.workspace, request.user, given.pop("files"))
+        files = uploads.find_all(self.workspace, self.person, given.pop("files"))
         given |= given.pop("resources", {})
         with unpacked(files) if given.pop("unpack") else nullcontext(files) as found:
-            version = registration.register(workspace=self.workspace, actor=request.user, files=found, **given)
+            version = registration.register(workspace=self.workspace, actor=self.person, files=found, **given)
         return Response(shown([version])[0], status=201)
 
     @extend_schema(parameters=[REFERENCE])
@@ -62,25 +62,25 @@ class VersionViewSet(InWorkspace, GenericViewSet):
         given, version = form.validated_data, self._version(reference)
         with transaction.atomic():
             if "description" in given:
-                registration.edit_description(version, request.user, given["description"])
+                registration.edit_description(version, self.person, given["description"])
             if "add_tags" in given or "remove_tags" in given:
                 add, remove = given.get("add_tags", {}), given.get("remove_tags", [])
-                registration.edit_tags(version, request.user, add, remove)
+                registration.edit_tags(version, self.person, add, remove)
             if given.get("add_properties"):
-                registration.add_properties(version, request.user, given["add_properties"])
+                registration.add_properties(version, self.person, given["add_properties"])
         return Response(shown([self._version(str(version))])[0])
 
     @extend_schema(parameters=[REFERENCE], responses={204: None})
     def destroy(self, request: Request, reference: str, **_: Any) -> Response:
         """Delete a version; refused while a service uses it, naming the services."""
-        registration.delete_version(self._version(reference), request.user)
+        registration.delete_version(self._version(reference), self.person)
         return Response(status=204)
 
     @extend_schema(parameters=[REFERENCE], request=None, responses=VersionSerializer)
     def inspect(self, request: Request, reference: str, **_: Any) -> Response:
         """Have a rejected version inspected once more."""
         version = self._version(reference)
-        registration.inspect_again(version, request.user)
+        registration.inspect_again(version, self.person)
         return Response(shown([version])[0])
 
     @extend_schema(parameters=[REFERENCE, OpenApiParameter("path", str, "path")], responses=BYTES)

@@ -1,11 +1,16 @@
 """A model: the name under which versions are registered."""
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
+
+if TYPE_CHECKING:
+    from registry.models.version import ModelVersion
 
 name_rule = RegexValidator(
     r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?\Z",
@@ -22,6 +27,8 @@ class Model(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)  # moves with every new version and edit
+
+    found: "list[ModelVersion]"  # the newest version that matches, when a search put it here (registry.search)
 
     objects = OwnedQuerySet.as_manager()
 

@@ -26,9 +26,9 @@ VERSIONS_PER_PAGE = 25
 @workspace_page
 def model_list(request: WorkspaceRequest) -> HttpResponse:
     text, sort = request.GET.get("filter", "").strip(), request.GET.get("sort") or DEFAULT_SORT
-    context = {"filter": text, "sort": sort, "sorts": SORTS}
+    context: dict[str, Any] = {"filter": text, "sort": sort, "sorts": SORTS}
     try:
-        page = page_of_models(request.workspace, text, sort, request.GET.get("page", 1))
+        page, total = page_of_models(request.workspace, text, sort, request.GET.get("page", 1))
     except BadInput as error:
         context["error"] = error
         return render(request, "registry/model_list.html", context, partial="results", status=error.status)
@@ -36,7 +36,9 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     uses = running("version__model", [version.model_id for version in versions])
     url, before = _list_url(request.workspace), parse(text).root
     rows = [_row(version, uses.get(version.model_id, []), url, before) for version in versions]
-    return render(request, "registry/model_list.html", context | {"page": page, "rows": rows}, partial="results")
+    return render(
+        request, "registry/model_list.html", context | {"page": page, "total": total, "rows": rows}, partial="results"
+    )
 
 
 @workspace_page

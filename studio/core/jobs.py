@@ -6,7 +6,7 @@ to repeat.
 """
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -33,7 +33,10 @@ FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 MAX_ATTEMPTS = 5
 
 
-class JobQuerySet(models.QuerySet):
+JobRow = TypeVar("JobRow", bound="Job")
+
+
+class JobQuerySet(models.QuerySet[JobRow]):
     def due(self) -> Self:
         """Rows nobody works on: queued ones, and running ones whose worker went silent."""
         lapsed = Q(state=JobState.RUNNING, lease_until__lt=timezone.now())
@@ -91,7 +94,7 @@ class Job(models.Model):
             self.refresh_from_db()
         return bool(taken)
 
-    def _still_mine(self) -> models.QuerySet:
+    def _still_mine(self) -> "JobQuerySet[Job]":
         """The attempt is the fencing number: a worker that lost its lease can no longer write."""
         return type(self).objects.filter(pk=self.pk, state=JobState.RUNNING, attempt=self.attempt)
 

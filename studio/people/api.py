@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
-from studio.accounts.rest import InWorkspace
+from studio.accounts.rest import InWorkspace, person_of
 from studio.core.errors import NotFound
 from studio.people import members, tokens
 
@@ -90,10 +90,11 @@ class Me(APIView):
     @extend_schema(responses=MeSerializer, operation_id="me")
     def get(self, request: Request) -> Response:
         """Who the token belongs to, and where they may work."""
+        person = person_of(request)
         facts = {
-            "username": request.user.username,
-            "email": request.user.email,
-            "is_superuser": request.user.is_superuser,
+            "username": person.username,
+            "email": person.email,
+            "is_superuser": person.is_superuser,
             "workspaces": _workspaces(request),
         }
         return Response(MeSerializer(facts, context={"request": request}).data)
@@ -101,7 +102,7 @@ class Me(APIView):
 
 def _workspaces(request: Request) -> Any:
     """A token shows the one workspace it is bound to; a session shows all of the person's."""
-    mine = Workspace.objects.visible_to(request.user)
+    mine = Workspace.objects.visible_to(person_of(request))
     return mine.filter(pk=request.auth.workspace_id) if isinstance(request.auth, ApiToken) else mine
 
 
@@ -120,7 +121,7 @@ class WorkspaceViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.instance = members.make_workspace(self.request.user, **serializer.validated_data)
+        serializer.instance = members.make_workspace(person_of(self.request), **serializer.validated_data)
 
 
 class MemberSerializer(serializers.ModelSerializer):
@@ -158,7 +159,7 @@ class MemberViewSet(InWorkspace, viewsets.GenericViewSet):
             self.workspace,
             username=facts["user"]["username"],
             role=facts.get("role", Role.VIEWER),
-            actor=request.user,
+            actor=self.person,
         )
         return Response(MemberSerializer(made).data, status=201)
 
@@ -167,12 +168,12 @@ class MemberViewSet(InWorkspace, viewsets.GenericViewSet):
         given = MemberChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         membership = members.find_member(self.workspace, username)
-        members.change_role(membership, given.validated_data["role"], actor=request.user)
+        members.change_role(membership, given.validated_data["role"], actor=self.person)
         return Response(MemberSerializer(membership).data)
 
     @extend_schema(responses={204: OpenApiResponse(description="removed")})
     def destroy(self, request: Request, username: str, **_: Any) -> Response:
-        members.remove_member(members.find_member(self.workspace, username), actor=request.user)
+        members.remove_member(members.find_member(self.workspace, username), actor=self.person)
         return Response(status=204)
 
 
@@ -204,7 +205,7 @@ class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
     def list(self, request: Request, **_: Any) -> Response:
         rows = ApiToken.objects.live().filter(workspace=self.workspace).select_related("user")
         if self.role != Role.ADMIN:
-            rows = rows.filter(user=request.user)
+            rows = rows.filter(user=self.person)
         return self.get_paginated_response(TokenSerializer(self.paginate_queryset(rows), many=True).data)
 
     @extend_schema(responses={201: NewTokenSerializer})
@@ -213,13 +214,12 @@ class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
         given.is_valid(raise_exception=True)
         if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
             self.permission_denied(request, message="A reading token cannot make tokens.")
-        token, secret = tokens.make_token(request.user, self.workspace, **given.validated_data)
-        token.token = secret
-        return Response(NewTokenSerializer(token).data, status=201)
+        token, secret = tokens.make_token(self.person, self.workspace, **given.validated_data)
+        return Response({**TokenSerializer(token).data, "token": secret}, status=201)
 
     @extend_schema(responses={204: OpenApiResponse(description="revoked")})
     def destroy(self, request: Request, pk: str, **_: Any) -> Response:
         if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
             self.permission_denied(request, message="A reading token cannot revoke tokens.")
-        tokens.revoke_token(int(pk), workspace=self.workspace, actor=request.user)
+        tokens.revoke_token(int(pk), workspace=self.workspace, actor=self.person)
         return Response(status=204)

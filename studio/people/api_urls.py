@@ -1,8 +1,11 @@
+from typing import Any
+
 from django.urls import path
 
 from studio.people import api
 
-_list, _one = {"get": "list", "post": "create"}, "workspaces/<slug:workspace>/"
+_list: dict[str, Any] = {"get": "list", "post": "create"}
+_one = "workspaces/<slug:workspace>/"
 
 urlpatterns = [
     path("sign-in", api.SignIn.as_view(), name="api_sign_in"),
