@@ -3,7 +3,7 @@
 Fills 20,000 models with 100,000 versions of five tags, asks the Models page and REST (Django's test client, then
 granian over HTTP), and writes docs/benchmarks/registry.md with the query plans. Uses DATABASE_URL (an empty database)
 or starts a PostgreSQL of its own. Exits with 1 when a search takes 100 ms or more (p95) or, with --memory, the idle
-studio 600 MB or more.
+studio 600 MB or more. REST, which counts every match, may take 200 ms.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from bench.postgres import free_port, server  # noqa: E402
 
 REPORT = ROOT / "docs" / "benchmarks" / "registry.md"
 LIMIT_MS, LIMIT_MB = 100, 600
+REST_LIMIT_MS = 200  # REST counts every match exactly, which a page leaves to its panel
 
 # Name, and the query of round n: rare things differ from round to round, as people look for different ones.
 SEARCHES: dict[str, Callable[[int], dict[str, str]]] = {
@@ -73,12 +74,19 @@ def main() -> int:
     REPORT.write_text(report)
     print(report.split("## Plans")[0])
     slow = [
-        f"{where}: {what} {p95:.0f} ms" for where, rows in tables.items() for what, _, p95 in rows if p95 >= LIMIT_MS
+        f"{place}: {what} {p95:.0f} ms"
+        for place, rows in tables.items()
+        for what, _, p95 in rows
+        if p95 >= limit(place)
     ]
     heavy = [f"idle memory {sum(memory.values()):.0f} MB"] if sum(memory.values()) >= LIMIT_MB else []
     for failure in slow + heavy:
         print("TOO MUCH:", failure)
     return 1 if slow or heavy else 0
+
+
+def limit(place: str) -> int:
+    return REST_LIMIT_MS if place.startswith("REST") else LIMIT_MS
 
 
 def _options() -> argparse.Namespace:
@@ -205,7 +213,7 @@ def render(
     parts = [
         "# Searching a large registry",
         f"Made by `python bench/registry.py --memory` on {datetime.now(UTC):%Y-%m-%d}; {rounds} rounds a search;"
-        f" the bar is a p95 below {LIMIT_MS} ms.",
+        f" the bar is a p95 below {LIMIT_MS} ms for the page, {REST_LIMIT_MS} ms for REST, which counts every match.",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
         "Milliseconds, p50 / p95, of a whole answer: sign-in, search, count, rows, tags, services, template or JSON.",
         "| search | filter | " + " | ".join(places) + " |\n|---|---|" + "---|" * len(places),
