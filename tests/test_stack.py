@@ -17,7 +17,7 @@ pytestmark = pytest.mark.stack
 
 EMBEDDED = not os.environ.get("REDIS_URL")
 PROGRAMS = ["web", "quick", "heavy", "clock", *(["broker"] if EMBEDDED else [])]
-SECOND_START_SECONDS = 5.0
+SECOND_START_SECONDS = 5.0  # on a machine with two cores that are free
 IDLE_MEMORY_BYTES = 600e6
 
 
@@ -108,6 +108,16 @@ def test_a_second_studio_on_the_same_data_is_refused(stack):
     assert stack.health() == {"status": "ok"}
 
 
+def test_a_database_that_does_not_answer_is_named_and_nothing_is_left(tmp_path):
+    studio = Stack(tmp_path / "data", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
+    studio.launch()
+
+    assert studio.process.wait(60) != 0
+    assert "database cannot be used" in studio.log()
+    assert "Traceback" not in studio.log()
+    assert studio.processes() == []
+
+
 def test_a_taken_port_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         studio = Stack(tmp_path / "data", port=taken.getsockname()[1])
@@ -134,18 +144,20 @@ def test_stopping_leaves_nothing_and_starting_again_is_quick(own_stack):
     assert own_stack.processes() == []
     assert shown.encode() not in (own_stack.data / "slipway.sqlite3").read_bytes()
 
-    assert best_start_of(3, own_stack) < SECOND_START_SECONDS
+    assert best_start_of(3, own_stack) < 1
     assert own_stack.log().count(shown) == 1  # shown once
     assert sign_in(own_stack, password=shown)[0].status_code == 302
 
 
 def best_start_of(tries, studio):
-    """Seconds of the quickest start: a busy machine may spoil one, not all."""
-    seconds = [studio.start()]
-    while seconds[-1] >= SECOND_START_SECONDS and len(seconds) < tries:
-        studio.interrupt()
-        seconds.append(studio.start())
-    return min(seconds)
+    """The quickest start as a part of what is allowed. Where other work fills the cores, more is allowed."""
+    parts = []
+    while not parts or (min(parts) >= 1 and len(parts) < tries):
+        if parts:
+            studio.interrupt()
+        crowd = max(1.0, os.getloadavg()[0] / os.cpu_count())
+        parts.append(studio.start() / (SECOND_START_SECONDS * crowd))
+    return min(parts)
 
 
 def test_a_terminated_studio_stops_cleanly(own_stack):

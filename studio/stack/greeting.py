@@ -11,11 +11,14 @@ SLOW = 30.0  # seconds after which a start that is not ready says what it waits 
 
 
 class Greeting:
-    """Call it between other things: it asks for the studio's health, and says once where the studio is."""
+    """Call it between other things: it asks for the studio's health, and says once where the studio is.
 
-    def __init__(self, plan: Plan, password: str | None) -> None:
+    `password` is the first administrator's, at the first start; None later.
+    """
+
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.password = password
+        self.password: str | None = None
         self.started = self.asked = self.told = time.monotonic()
         self.done = False
 

@@ -43,13 +43,16 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
-        self._start([each for each in self.watched if each.program.command])
-        self.before_fork()
-        while not self.asked_to_stop:
-            self._start([each for each in self.watched if each.process is None and each.due <= time.monotonic()])
-            self._look()
-            self.on_tick()
-        self._stop_all()
+        try:
+            self._start([each for each in self.watched if each.program.command])
+            self.before_fork()
+            while not self.asked_to_stop:
+                self._start([each for each in self.watched if each.process is None and each.due <= time.monotonic()])
+                self._look()
+                self.on_tick()
+        finally:
+            self.asked_to_stop = max(self.asked_to_stop, 1)
+            self._stop_all()
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.asked_to_stop += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import Error, connections
 
 from studio.core.errors import SlipwayError
 from studio.stack import first_start, guards, worker
@@ -29,7 +29,28 @@ class Command(BaseCommand):
         except SlipwayError as error:
             raise CommandError(f"{error.message}\n{error.hint}") from error
         with held:
-            supervise(plan, prepare())
+            try:
+                supervise(plan)
+            except Error as error:
+                raise CommandError(f"The database cannot be used: {error}\nIs DATABASE_URL right?") from error
+        say("stopped")
+
+
+def supervise(plan: Plan) -> None:
+    """Run until somebody stops it. What has a command line already starts while this process prepares the rest."""
+    greeting = Greeting(plan)
+
+    def load() -> None:
+        greeting.password = prepare()
+        worker.preload()
+
+    Supervisor(
+        programs(plan),
+        environment(plan),
+        before_fork=load,
+        on_change=lambda pids: write_pids(plan, pids),
+        on_tick=greeting,
+    ).run()
 
 
 def prepare() -> str | None:
@@ -40,18 +61,6 @@ def prepare() -> str | None:
     password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
     connections.close_all()  # a forked child must not inherit a connection
     return password
-
-
-def supervise(plan: Plan, password: str | None) -> None:
-    """Run until somebody stops it."""
-    Supervisor(
-        programs(plan),
-        environment(plan),
-        before_fork=worker.preload,
-        on_change=lambda pids: write_pids(plan, pids),
-        on_tick=Greeting(plan, password),
-    ).run()
-    say("stopped")
 
 
 def write_pids(plan: Plan, pids: dict[str, int]) -> None:
