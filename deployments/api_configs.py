@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,10 +15,8 @@ from deployments.models.config import ConfigKind
 from registry import environments, uploads
 from registry.api.serializers import FileSerializer, author
 from registry.models import Environment
+from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
-
-WORKSPACE = OpenApiParameter("workspace", str, "path")
-REFERENCE = OpenApiParameter("reference", str, "path", description="`name:number` or `name:latest`")
 
 
 class ConfigSerializer(serializers.ModelSerializer):

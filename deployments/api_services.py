@@ -17,10 +17,10 @@ from deployments.lookup import described, find
 from deployments.models import RevisionModel, Service, Target
 from registry.registration import find_version
 from studio.accounts.models import Role, Workspace
+from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput, NotFound
 
-WORKSPACE = OpenApiParameter("workspace", str, "path")
 NAME = OpenApiParameter("name", str, "path", description="the service's name")
 SLOT = OpenApiParameter("slot", str, "path", enum=founding.SLOTS)
 OFFSET = OpenApiParameter("offset", int, description="byte to read from; negative counts from the end")

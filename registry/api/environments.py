@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,11 +12,9 @@ from registry import definitions, environments
 from registry.api.serializers import author
 from registry.interpreters import own
 from registry.models import Environment
+from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
-
-WORKSPACE = OpenApiParameter("workspace", str, "path")
-REFERENCE = OpenApiParameter("reference", str, "path", description="`name:number` or `name:latest`")
 
 
 class EnvironmentSerializer(serializers.ModelSerializer):

@@ -10,10 +10,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry.api.serializers import ModelSerializer, VersionSerializer, shown
-from registry.api.versions import FILTER, WORKSPACE
+from registry.api.versions import FILTER
 from registry.models import Model, ModelVersion
 from registry.search import SORTS, search_models
 from registry.usage import services_of
+from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import NotFound
 

@@ -15,11 +15,12 @@ from registry.api.serializers import BeginUploadSerializer, CompleteUploadSerial
 from registry.artifacts import PIECE
 from registry.errors import WrongOffset
 from registry.models import Upload
+from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
 
 
-@extend_schema(tags=["uploads"], parameters=[OpenApiParameter("workspace", str, "path")])
+@extend_schema(tags=["uploads"], parameters=[WORKSPACE])
 class UploadViewSet(InWorkspace, ViewSet):
     """Only contributors upload, and each sees only their own."""
 

@@ -17,10 +17,9 @@ from registry.downloads import archive_response, file_response, find_file
 from registry.models import ModelVersion
 from registry.search import search_versions
 from registry.unpacking import unpacked
+from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 
-WORKSPACE = OpenApiParameter("workspace", str, "path")
-REFERENCE = OpenApiParameter("reference", str, "path", description="`name:number` or `name:latest`")
 FILTER = OpenApiParameter("filter", str, description="such as `area=vision,framework=onnx`")
 BYTES = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
 

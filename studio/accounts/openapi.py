@@ -1,8 +1,12 @@
-"""How the OpenAPI document describes our tokens."""
+"""How the OpenAPI document describes our tokens, and what most addresses hold."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter
+
+WORKSPACE = OpenApiParameter("workspace", str, "path")
+REFERENCE = OpenApiParameter("reference", str, "path", description="`name:number` or `name:latest`")
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

@@ -57,24 +57,20 @@ class LocalDriver:
         return self._living(folder, launch) or self._ended(folder, launch)
 
     def stop(self, service_id: int) -> None:
-        folder = self._folder(service_id)
-        if not folder.path.exists():
-            return
-        with process.locked(folder) as lock:
-            if lock is None:
-                self._end(folder)
-            else:
-                _forget(folder)
+        self._end_or(_forget, self._folder(service_id))
 
     def remove(self, service_id: int) -> None:
-        folder = self._folder(service_id)
+        self._end_or(_erase, self._folder(service_id))
+
+    def _end_or(self, clear: Callable[[RunFolder], None], folder: RunFolder) -> None:
+        """End what runs; when nothing runs any more, clear up after it."""
         if not folder.path.exists():
             return
         with process.locked(folder) as lock:
             if lock is None:
                 self._end(folder)
             else:
-                shutil.rmtree(folder.path, ignore_errors=True)
+                clear(folder)
 
     def holds(self, service_id: int) -> bool:
         return self._folder(service_id).path.exists()
@@ -98,7 +94,7 @@ class LocalDriver:
         if not folder.stopping.exists():
             folder.stopping.touch()
             process.ask_to_end(folder, read_struct(folder.status, Status))
-        elif time.time() - folder.stopping.stat().st_mtime > TERM_SECONDS:
+        elif time.time() - _asked_at(folder) > TERM_SECONDS:
             process.kill(folder)
 
     def _start(self, folder: RunFolder, spec: ServiceSpec, lock: int) -> None:
@@ -159,6 +155,18 @@ def _forget(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
     for path in (folder.launch, *folder.of_one_run):
         path.unlink(missing_ok=True)
+
+
+def _asked_at(folder: RunFolder) -> float:
+    """When the process was asked to end; now, if the next one has begun in the meantime."""
+    try:
+        return folder.stopping.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _erase(folder: RunFolder) -> None:
+    shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _headline(launch: Launch) -> str:
