@@ -23,25 +23,14 @@ def main(verb: str) -> None:
 def deploy() -> None:
     from django.core.management import call_command
 
-    from deployments import configs, releases
-    from registry import environments
+    from deployments import releases
     from studio.accounts.models import User, Workspace
+    from tests.deployments.services import make_config
     from tests.registry.factories import make_version
 
     call_command("migrate", verbosity=0)
     workspace, bob = Workspace.objects.create(slug="vision", name="Vision"), User.objects.create(username="bob")
-    environment = environments.define(
-        workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["demo"]
-    )
-    config = configs.create(
-        workspace=workspace,
-        actor=bob,
-        name="own",
-        kind="entry_script",
-        entry_script="score.py",
-        files={"score.py": b"def init(): ...\ndef run(data): ...\n"},
-        environment=environment,
-    )
+    config = make_config(workspace, bob, "demo")
     version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
     releases.deploy(workspace=workspace, actor=bob, name="iris", versions=[version], config=config)
 

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments import activation, deployment_log, reconcile, releases
-from deployments.models import Service, Target
+from deployments import activation, configs, deployment_log, reconcile, releases
+from deployments.models import InferenceConfig, Service, Target
 from deployments.targets.fake import FakeDriver
+from registry import environments
+
+SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 
 
 @dataclass
@@ -52,6 +55,22 @@ def deploy(workspace, actor, *versions, name: str = "iris", built: bool = True, 
     if built:
         end_build(service)
     return service
+
+
+def make_config(workspace, actor, *requirements: str, files: dict[str, bytes] | None = None) -> InferenceConfig:
+    """The next version of the config `own`: a script with an environment of its own."""
+    environment = environments.define(
+        workspace=workspace, actor=actor, name="own", python_version="3.11", requirements=list(requirements)
+    )
+    return configs.create(
+        workspace=workspace,
+        actor=actor,
+        name="own",
+        kind="entry_script",
+        entry_script="score.py",
+        files=files or {"score.py": SCRIPT},
+        environment=environment,
+    )
 
 
 def end_build(service: Service) -> None:

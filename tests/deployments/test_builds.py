@@ -14,15 +14,15 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 
-from deployments import builds, bundles, configs
+from deployments import builds, bundles
 from deployments.models import Build, Service
 from registry import environments
 from scoring.contract import Bundle
 from studio.activity.models import Event
 from studio.core import job_heartbeat
-from tests.deployments.services import actions, deploy
+from tests.deployments.services import actions, deploy, make_config
 from tests.registry.factories import make_version
-from tests.registry.wheels import make_wheel
+from tests.registry.wheels import make_wheel, serve_wheels
 
 pytestmark = pytest.mark.django_db
 SCRIPT = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"
@@ -32,31 +32,16 @@ SECONDS = 180  # a busy machine starts a process slowly
 @pytest.fixture(autouse=True)
 def wheels(tmp_path, settings, monkeypatch):
     """Everything lies in the test's own folder; packages come from a folder of tiny wheels."""
-    folder = tmp_path / "wheels"
+    folder = serve_wheels(tmp_path, settings, monkeypatch)
     make_wheel(folder, "demo")
-    (folder / "runtime.txt").write_text("")
-    settings.DATA_DIR = tmp_path / "data"
-    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(folder), "OFFLINE": True}
-    monkeypatch.setattr(environments, "RUNTIME_FILE", folder / "runtime.txt")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return folder
 
 
 @pytest.fixture
 def config(workspace, bob):
     def make(*requirements, script=SCRIPT):
-        environment = environments.define(
-            workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=requirements or ["demo"]
-        )
-        return configs.create(
-            workspace=workspace,
-            actor=bob,
-            name="own",
-            kind="entry_script",
-            entry_script="score.py",
-            files={"score.py": script, "labels/names.txt": b"setosa"},
-            environment=environment,
-        )
+        files = {"score.py": script, "labels/names.txt": b"setosa"}
+        return make_config(workspace, bob, *(requirements or ["demo"]), files=files)
 
     return make
 

@@ -10,12 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from deployments import configs
 from deployments.recipe import hash_of, recipe_hash, recipe_of
 from deployments.spec import limits_of, spec_for
-from registry import environments
-from tests.deployments.services import deploy
+from tests.deployments.services import SCRIPT, deploy, make_config
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
-SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 
 
 @pytest.fixture
@@ -58,22 +56,11 @@ def test_making_a_specification_changes_nothing(service):
 
 
 def test_an_entry_script_runs_in_its_environments_python(workspace, bob, fake, settings):
-    environment = environments.define(
-        workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["joblib"]
-    )
-    config = configs.create(
-        workspace=workspace,
-        actor=bob,
-        name="own",
-        kind="entry_script",
-        entry_script="score.py",
-        files={"score.py": SCRIPT},
-        environment=environment,
-    )
+    config = make_config(workspace, bob, "joblib")
     version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
     service = deploy(workspace, bob, version, name="pickled", config=config, target=fake.target)
     spec = spec_for(service, service.revisions.get())
-    folder = settings.DATA_DIR / "environments" / environment.definition_hash
+    folder = settings.DATA_DIR / "environments" / config.environment.definition_hash
     assert (spec.kind, spec.python) == ("entry_script", folder / "bin" / "python")
 
 
@@ -86,18 +73,7 @@ def test_missing_limits_have_defaults(settings):
 
 def test_the_recipe_hash_depends_on_everything_that_decides_behaviour(workspace, bob, iris):
     def config(script=SCRIPT, *requirements):
-        environment = environments.define(
-            workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=requirements
-        )
-        return configs.create(
-            workspace=workspace,
-            actor=bob,
-            name="own",
-            kind="entry_script",
-            entry_script="score.py",
-            files={"score.py": script},
-            environment=environment,
-        )
+        return make_config(workspace, bob, *requirements, files={"score.py": script})
 
     other = make_version(workspace, "iris")
     base = recipe_hash([iris], config(), {"cpu": 1})

@@ -18,7 +18,7 @@ from registry.installer_failures import IndexAway, failure_of
 from registry.models import Environment
 from studio.activity.models import Event
 from studio.core.errors import BadInput, NotFound, SlipwayError
-from tests.registry.wheels import make_wheel
+from tests.registry.wheels import make_wheel, serve_wheels
 
 pytestmark = pytest.mark.django_db
 SECONDS = 180  # a busy machine starts a process slowly
@@ -27,16 +27,11 @@ SECONDS = 180  # a busy machine starts a process slowly
 @pytest.fixture
 def wheels(tmp_path, settings, monkeypatch):
     """A folder of wheels in place of the index, and a scoring server that needs only `demo-runtime`."""
-    folder = tmp_path / "wheels"
+    folder = serve_wheels(tmp_path, settings, monkeypatch, runtime="demo-runtime\n")
     make_wheel(folder, "demo-runtime")
     make_wheel(folder, "demo", needs=("demo-helper>=1",))
     make_wheel(folder, "demo-helper")
     make_wheel(folder, "demo-helper", "2.0")
-    (folder / "runtime.txt").write_text("demo-runtime\n")
-    settings.DATA_DIR = tmp_path / "data"
-    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(folder), "OFFLINE": True}
-    monkeypatch.setattr(environments, "RUNTIME_FILE", folder / "runtime.txt")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return folder
 
 

@@ -5,6 +5,8 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+from registry import environments
+
 
 def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[str, ...] = (), code: str = "") -> Path:
     """A pure-Python wheel of one module; `needs` are its requirements."""
@@ -23,6 +25,18 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[st
         for path, text in files.items():
             archive.writestr(path, text)
     return wheel
+
+
+def serve_wheels(tmp_path: Path, settings, monkeypatch, *, runtime: str = "") -> Path:
+    """The folder of wheels that stands in for the index; `runtime` is what the scoring server needs."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    (folder / "runtime.txt").write_text(runtime)
+    settings.DATA_DIR = tmp_path / "data"
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(folder), "OFFLINE": True}
+    monkeypatch.setattr(environments, "RUNTIME_FILE", folder / "runtime.txt")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
 
 
 def _digest(text: str) -> str:

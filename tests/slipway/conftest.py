@@ -39,6 +39,13 @@ def studio(monkeypatch):
 
 
 @pytest.fixture
+def model(tmp_path):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"0123456789")
+    return file
+
+
+@pytest.fixture
 def client(studio):
     with Client(URL, TOKEN, "vision") as found:
         yield found

@@ -11,13 +11,6 @@ DROPPED = httpx.ReadError("connection reset")
 GONE = httpx.ConnectError("connection refused")
 
 
-@pytest.fixture
-def model(tmp_path):
-    file = tmp_path / "model.onnx"
-    file.write_bytes(b"0123456789")
-    return file
-
-
 def sent(studio, method):
     return [path for verb, path in studio.requests if verb == method]
 

@@ -14,13 +14,6 @@ GONE = httpx.ConnectError("connection refused")
 
 
 @pytest.fixture
-def model(tmp_path):
-    file = tmp_path / "model.onnx"
-    file.write_bytes(b"0123456789")
-    return file
-
-
-@pytest.fixture
 def registered(slipway, signed_in, model):
     slipway("model", "register", "-n", "iris", "-p", model, "--tag", "area=demo")
     return signed_in
