@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from studio.core.leash import leash
+from tests.stack import wait_for
 
 PARENT = """
 import subprocess, sys
@@ -21,8 +22,9 @@ child.wait()
 def test_a_child_on_the_leash_ends_when_its_parent_is_killed():
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
+        wait_for(lambda: "setpriv" not in child.cmdline()[0], 30, "the leash to be on")
         os.kill(parent.pid, signal.SIGKILL)
-    child.wait(10)
+    child.wait(30)
     assert not child.is_running()
 
 
