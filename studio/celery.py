@@ -8,6 +8,7 @@ import os
 from celery import Celery
 
 from studio.heartbeat import WorkerHeartbeat
+from studio.watchdog import Watchdog
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 
@@ -15,6 +16,7 @@ app = Celery("slipway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
+app.steps["worker"].add(Watchdog)
 app.conf.task_routes = {
     "registry.tasks.inspect_version": {"queue": "heavy"},
     "deployments.tasks.run_build": {"queue": "heavy"},

@@ -5,24 +5,35 @@ The tests share one studio, in this order; each leaves it healthy.
 
 import hashlib
 import os
-import resource
-import signal
 import time
-from contextlib import contextmanager
 
 import httpx
 import psutil
 import pytest
 
+from tests.breaking import (
+    IRIS,
+    call,
+    children_of,
+    deploy_anew,
+    frozen,
+    full_disk,
+    half_made,
+    incoming,
+    inspectors,
+    is_of_a_service,
+    masters_on,
+    padded_model,
+    run_of,
+    studio_orphans,
+)
 from tests.rest import Rest
 from tests.slow_package import Gate, make_slow_package
-from tests.stack import ROOT, Stack, wait_for
+from tests.stack import Stack, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.skipif(not os.path.exists("/proc"), reason="kills by Linux's means")]
 
-IRIS = ROOT / "samples" / "iris"
 MIB = 1024 * 1024
-REQUEST = (IRIS / "sample-data.json").read_bytes()
 SCRIPT = b"import slow_demo\n\n\ndef init():\n    pass\n\n\ndef run(data):\n    return slow_demo.ANSWER\n"
 BACK_SECONDS = 5.0  # a service that was killed answers again
 LEASE_SECONDS = 60  # a job whose worker was killed is taken up after its lease of 30 s, and done
@@ -83,59 +94,6 @@ def tell(record_property):
     return note
 
 
-def padded_model(size: int) -> bytes:
-    """The iris model with a doc_string (field 6 of ONNX's ModelProto) that brings it to about `size` bytes."""
-    padding = size
-    length = bytearray()
-    while padding > 127:
-        length.append(padding & 127 | 128)
-        padding >>= 7
-    return (IRIS / "model.onnx").read_bytes() + bytes([6 << 3 | 2]) + bytes(length) + bytes([padding]) + b"." * size
-
-
-def children_of(studio: Stack, name: str) -> list[psutil.Process]:
-    return psutil.Process(studio.pids[name]).children(recursive=True)
-
-
-def incoming(studio: Stack) -> list[str]:
-    return sorted(os.listdir(studio.data / "artifacts" / ".incoming"))
-
-
-def run_of(studio: Stack, service: dict) -> psutil.Process:
-    """The one master that serves this service."""
-    [master] = masters_on(studio, httpx.URL(service["scoring_uri"]).port)
-    return master
-
-
-def masters_on(studio: Stack, port: int) -> list[psutil.Process]:
-    found = []
-    for process in studio.processes():
-        try:
-            if process.cmdline()[1:3] == ["-m", "scoring"] and listens_on(process, port):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def listens_on(process: psutil.Process, port: int) -> bool:
-    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in process.net_connections())
-
-
-def deploy_anew(rest: Rest, name: str, model: str) -> dict:
-    """Deploy under a recipe of its own, so that there is something to build."""
-    return rest.deploy(name, model, deployment_config={"environment_variables": {"NAME": name}})
-
-
-def call(service: dict, key: str) -> int:
-    """The status of one scoring request; 0 when nobody answers."""
-    try:
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        return httpx.post(service["scoring_uri"], content=REQUEST, headers=headers, timeout=5).status_code
-    except httpx.TransportError:
-        return 0
-
-
 # --- uploads --------------------------------------------------------------------------------------
 
 
@@ -167,17 +125,6 @@ def test_an_upload_survives_kills_of_web_between_and_during_chunks(studio, rest,
     assert incoming(studio) == []
 
 
-@contextmanager
-def full_disk(studio: Stack, size: int):
-    """Web cannot write any file beyond `size`: what the kernel then says is handled like a full disk."""
-    programs = [psutil.Process(studio.pids["web"]), *children_of(studio, "web")]
-    for process in programs:
-        process.rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    yield
-    for process in programs:
-        process.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
 def test_a_full_disk_is_said_and_later_uploads_work(studio, rest):
     content = padded_model(9 * MIB)
     upload = rest.begin("model.onnx", content)
@@ -198,12 +145,6 @@ def test_a_full_disk_is_said_and_later_uploads_work(studio, rest):
 
 
 # --- jobs -----------------------------------------------------------------------------------------
-
-
-def inspectors(studio: Stack) -> list[psutil.Process]:
-    return [
-        child for child in children_of(studio, "heavy") if any("inspect_file.py" in part for part in child.cmdline())
-    ]
 
 
 def begin_a_build(rest: Rest, iris: str, requirement: str) -> None:
@@ -243,15 +184,6 @@ def test_a_kill_of_the_heavy_worker_during_an_inspection_and_a_build(studio, res
     assert studio_orphans(gate) == []
 
 
-def half_made(studio: Stack) -> list[str]:
-    folders = [path for place in ("environments", "bundles") for path in (studio.data / place).iterdir()]
-    return [path.name for path in folders if path.is_dir() and path.name.startswith(".")]
-
-
-def studio_orphans(gate: Gate) -> list[int]:
-    return [pid for pid in gate.builders() if psutil.pid_exists(pid)]
-
-
 # --- the programs, while a deployment is under way ------------------------------------------------
 
 
@@ -269,15 +201,6 @@ def test_a_deployment_under_way_outlives(studio, rest, iris, program, tell):
     began = time.monotonic()
     rest.until(f"services/{name}", lambda found: found["state"] == "Stopped", 40)
     tell(f"Stopped although {program} was killed", time.monotonic() - began)
-
-
-@contextmanager
-def frozen(pid: int):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
@@ -302,6 +225,22 @@ def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, iris, t
     began = time.monotonic()
     rest.until_healthy("without-broker")
     tell("Healthy after the broker came back", time.monotonic() - began)
+
+
+@pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
+def test_a_worker_that_the_broker_left_deaf_is_started_anew(studio, rest, iris, tell):
+    deaf = studio.pids["quick"]
+    [child] = children_of(studio, "quick")
+    with frozen(studio.pids["up"]):
+        with frozen(child.pid):
+            time.sleep(2)  # a tick is under way
+            studio.kill("broker")
+        time.sleep(1)  # its acknowledgement fails, and nothing is read any more
+    began = time.monotonic()
+    deploy_anew(rest, "deaf-worker", iris)
+    rest.until_healthy("deaf-worker")
+    tell("Healthy although a worker was deaf", time.monotonic() - began)
+    assert studio.pids["quick"] != deaf
 
 
 # --- the service itself ---------------------------------------------------------------------------
@@ -358,10 +297,6 @@ def test_a_kill_of_up_leaves_services_that_the_next_start_adopts(studio, rest, s
     wait_for(lambda: requests(rest) >= before + 42, 30, "the windows of the time without a studio")
     tell("buffered telemetry arrived", time.monotonic() - began)
     assert settled_requests(rest) == before + 42
-
-
-def is_of_a_service(process: psutil.Process) -> bool:
-    return any("/services/" in part for part in process.cmdline()) or process.cmdline()[1:2] == ["-c"]
 
 
 def requests(rest: Rest) -> int:

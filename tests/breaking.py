@@ -1,0 +1,111 @@
+"""What the crash tests look at and break: processes, folders, disks."""
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import psutil
+
+from tests.rest import Rest
+from tests.slow_package import Gate
+from tests.stack import ROOT, Stack
+
+IRIS = ROOT / "samples" / "iris"
+REQUEST = (IRIS / "sample-data.json").read_bytes()
+
+
+def padded_model(size: int) -> bytes:
+    """The iris model with a doc_string (field 6 of ONNX's ModelProto) that brings it to about `size` bytes."""
+    padding = size
+    length = bytearray()
+    while padding > 127:
+        length.append(padding & 127 | 128)
+        padding >>= 7
+    return (IRIS / "model.onnx").read_bytes() + bytes([6 << 3 | 2]) + bytes(length) + bytes([padding]) + b"." * size
+
+
+def children_of(studio: Stack, name: str) -> list[psutil.Process]:
+    return psutil.Process(studio.pids[name]).children(recursive=True)
+
+
+def incoming(studio: Stack) -> list[str]:
+    return sorted(os.listdir(studio.data / "artifacts" / ".incoming"))
+
+
+def run_of(studio: Stack, service: dict) -> psutil.Process:
+    """The one master that serves this service."""
+    [master] = masters_on(studio, httpx.URL(service["scoring_uri"]).port)
+    return master
+
+
+def masters_on(studio: Stack, port: int) -> list[psutil.Process]:
+    found = []
+    for process in studio.processes():
+        try:
+            if process.cmdline()[1:3] == ["-m", "scoring"] and listens_on(process, port):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def listens_on(process: psutil.Process, port: int) -> bool:
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in process.net_connections())
+
+
+def deploy_anew(rest: Rest, name: str, model: str) -> dict:
+    """Deploy under a recipe of its own, so that there is something to build."""
+    return rest.deploy(name, model, deployment_config={"environment_variables": {"NAME": name}})
+
+
+def call(service: dict, key: str) -> int:
+    """The status of one scoring request; 0 when nobody answers."""
+    try:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        return httpx.post(service["scoring_uri"], content=REQUEST, headers=headers, timeout=5).status_code
+    except httpx.TransportError:
+        return 0
+
+
+@contextmanager
+def full_disk(studio: Stack, size: int) -> Iterator[None]:
+    """Web cannot write any file beyond `size`: what the kernel then says is handled like a full disk."""
+    programs = [psutil.Process(studio.pids["web"]), *children_of(studio, "web")]
+    for process in programs:
+        process.rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        for process in programs:
+            process.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def inspectors(studio: Stack) -> list[psutil.Process]:
+    return [
+        child for child in children_of(studio, "heavy") if any("inspect_file.py" in part for part in child.cmdline())
+    ]
+
+
+def half_made(studio: Stack) -> list[str]:
+    folders = [path for place in ("environments", "bundles") for path in (studio.data / place).iterdir()]
+    return [path.name for path in folders if path.is_dir() and path.name.startswith(".")]
+
+
+def studio_orphans(gate: Gate) -> list[int]:
+    return [pid for pid in gate.builders() if psutil.pid_exists(pid)]
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_of_a_service(process: psutil.Process) -> bool:
+    return any("/services/" in part for part in process.cmdline()) or process.cmdline()[1:2] == ["-c"]
