@@ -5,12 +5,13 @@ An error answer is `{"type": ..., "errors": [{"code", "detail", "attr", "hint"}]
 
 from typing import Any
 
+from django.db import OperationalError
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
 
-from studio.core.errors import SlipwayError
+from studio.core.errors import DatabaseAway, SlipwayError
 
 
 class Pagination(PageNumberPagination):
@@ -25,6 +26,8 @@ class ErrorHandler(ExceptionHandler):
     """Carries our own errors over to REST framework's, with their code, status and hint."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, OperationalError):
+            exc = DatabaseAway(str(exc))
         if not isinstance(exc, SlipwayError):
             return super().convert_known_exceptions(exc)
         if exc.status == 400:

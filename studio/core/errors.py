@@ -96,3 +96,16 @@ class Temporary(SlipwayError):
     code = "unavailable"
     status = 503
     retryable = True
+
+
+class DatabaseAway(Temporary):
+    """The database cannot read or write now. What it said of itself stays in the log: it may name hosts."""
+
+    code = "database_unavailable"
+
+    def __init__(self, said: str) -> None:
+        full = "full" in said or "disk I/O" in said or "No space left" in said
+        super().__init__(
+            "The studio's database cannot work at this moment" + (": its disk seems to be full." if full else "."),
+            hint="Ask an administrator to free space, then try again." if full else "Try again in a few seconds.",
+        )

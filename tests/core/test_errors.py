@@ -1,6 +1,7 @@
 """One family of errors, shown alike by pages and REST: what happened, why, what next."""
 
 import pytest
+from django.db import OperationalError
 from django.test import RequestFactory
 from rest_framework.exceptions import NotAuthenticated
 
@@ -71,3 +72,20 @@ def test_other_exceptions_are_not_dressed_up():
     middleware = ErrorPageMiddleware(lambda request: None)
 
     assert middleware.process_exception(RequestFactory().get("/"), ValueError("a bug")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("database or disk is full", "its disk seems to be full"),
+        ("disk I/O error", "its disk seems to be full"),
+        ('connection to server at "db.internal" failed', "cannot work at this moment."),
+    ],
+)
+def test_a_database_that_cannot_work_is_told_without_its_secrets(said, told):
+    error = OperationalError(said)
+    converted = ErrorHandler(error, {}).convert_known_exceptions(error)
+    assert (converted.status_code, converted.get_codes()) == (503, "database_unavailable")
+    assert told in converted.detail
+    assert converted.hint
+    assert "db.internal" not in converted.detail
