@@ -11,7 +11,7 @@ from registry import facets
 from registry.chips import chip, chips
 from registry.filter_nodes import Field, Node, Tag
 from registry.found_models import page_of_models
-from registry.models import Model, ModelVersion
+from registry.models import Model, ModelVersion, VersionState
 from registry.search import DEFAULT_SORT, parse
 from registry.whereabouts import running
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -36,9 +36,9 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
     uses = running("version__model", [version.model_id for version in versions])
     url, before = _list_url(request.workspace), parse(text).root
     rows = [_row(version, uses.get(version.model_id, []), url, before) for version in versions]
-    return render(
-        request, "registry/model_list.html", context | {"page": page, "total": total, "rows": rows}, partial="results"
-    )
+    inspecting = any(version.is_moving for version in versions)
+    context |= {"page": page, "total": total, "rows": rows, "inspecting": inspecting}
+    return render(request, "registry/model_list.html", context, partial="results")
 
 
 @workspace_page
@@ -61,7 +61,9 @@ def model_detail(request: WorkspaceRequest, name: str) -> HttpResponse:
     page = Paginator(versions, VERSIONS_PER_PAGE).get_page(request.GET.get("page"))
     uses = running("version", [version.pk for version in page])
     rows = [_row(version, uses.get(version.pk, []), _list_url(request.workspace)) for version in page]
-    return render(request, "registry/model_detail.html", {"model": model, "page": page, "rows": rows})
+    deployable = next((version for version in page if version.state == VersionState.READY), None)
+    context = {"model": model, "page": page, "rows": rows, "deployable": deployable}
+    return render(request, "registry/model_detail.html", context)
 
 
 def _row(version: ModelVersion, uses: list[Any], url: str, before: Node | None = None) -> dict[str, Any]:

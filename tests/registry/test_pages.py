@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from registry.models import Model, ModelVersion, Upload
+from registry.models import Model, ModelVersion, Upload, VersionState
 from tests.registry.factories import make_upload, make_version, onnx_bytes
 
 EVIL = "<script>alert(1)</script>"
@@ -130,6 +130,26 @@ def test_a_model_lists_its_versions_newest_first(sign_in, carol, workspace, iris
     make_version(workspace, "iris")
     page = text_of(sign_in(carol).get(url("model_detail", name="iris")))
     assert page.index("iris:2") < page.index("iris:1")
+
+
+def test_a_model_offers_to_deploy_its_newest_ready_version(sign_in, bob, workspace, iris):
+    make_version(workspace, "iris", state=VersionState.REJECTED)
+    assert f'{url("deploy")}?version=iris:1"' in text_of(sign_in(bob).get(url("model_detail", name="iris")))
+
+
+def test_a_model_without_a_ready_version_offers_no_deployment(sign_in, bob, workspace):
+    make_version(workspace, "iris", state=VersionState.UPLOADED)
+    assert f"{url('deploy')}?" not in text_of(sign_in(bob).get(url("model_detail", name="iris")))
+
+
+def test_a_viewer_of_a_model_is_offered_no_deployment(sign_in, carol, iris):
+    assert f"{url('deploy')}?" not in text_of(sign_in(carol).get(url("model_detail", name="iris")))
+
+
+@pytest.mark.parametrize(("state", "asks"), [(VersionState.UPLOADED, True), (VersionState.READY, False)])
+def test_the_list_asks_again_as_long_as_a_version_is_inspected(sign_in, carol, workspace, state, asks):
+    make_version(workspace, "iris", state=state)
+    assert ("every 2s" in text_of(sign_in(carol).get(url("model_list")))) is asks
 
 
 def test_a_version_shows_its_card_signature_and_tags(sign_in, carol, here):
