@@ -92,7 +92,8 @@ def _refuse_errors(findings: list[Finding]) -> None:
         first = errors[0]
         field = {"environment_missing": "environment", "kind_unknown": "kind"}.get(first.code, "entry_script")
         told = "\n".join(f"{finding.place}: {finding.message}".removeprefix(": ") for finding in errors)
-        raise BadInput(first.message, code=first.code, hint=first.hint, field=field, evidence=told)
+        message = f"{first.place}: {first.message}" if first.line else first.message  # programs see no more than this
+        raise BadInput(message, code=first.code, hint=first.hint, field=field, evidence=told)
 
 
 def _check_owner(workspace: Workspace, environment: Environment | None) -> None:
