@@ -16,7 +16,7 @@ env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env("SLIPWAY_DATA", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # sessions, models and logs are nobody else's
 
 DEBUG = env.bool("SLIPWAY_DEBUG", default=False)
 HOST = env("SLIPWAY_HOST", default="127.0.0.1")

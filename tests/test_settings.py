@@ -17,6 +17,18 @@ def page(sign_in, bob):
     return sign_in(bob).get("/account/")
 
 
+def test_a_data_folder_it_makes_is_closed_to_other_users_of_the_machine(tmp_path):
+    data = tmp_path / "new" / "data"
+    subprocess.run(
+        [sys.executable, "-c", "import studio.settings"],
+        cwd=ROOT,
+        env=os.environ | {"SLIPWAY_DATA": str(data)},
+        check=True,
+    )
+
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_page_runs_only_the_studio_s_own_scripts(page):
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
 
