@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from studio import health, home, patterns, search
 
+handler404 = "studio.api.not_found"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("studio.people.urls")),

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
-from studio.core.errors import SlipwayError
+from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 
 
@@ -15,9 +15,20 @@ class ErrorPageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):  # REST has an answer of its own
+            return _not_allowed(request, response)
+        return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, SlipwayError):
             return None
         return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
+
+
+def _not_allowed(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
+    """Browsers show nothing at all for an empty 405, which a reload or the back button can lead to."""
+    error = BadInput("This address only takes a form that was sent.", hint="Open the page it belongs to and try again.")
+    response = render(request, "error.html", {"error": error}, partial="alert", status=refused.status_code)
+    response.headers["Allow"] = refused.headers["Allow"]
+    return response

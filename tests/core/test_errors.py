@@ -51,6 +51,32 @@ def test_what_a_row_keeps_of_an_error_says_whose_turn_it_is():
 
 
 @pytest.mark.django_db
+def test_an_address_that_only_takes_forms_says_so_when_it_is_opened(sign_in, bob):
+    answer = sign_in(bob).get("/w/vision/models/samples/")
+
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+    assert "takes a form that was sent" in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_of_the_api_answers_as_the_api_does(client):
+    answer = client.get("/api/v1/nowhere")
+
+    assert answer.status_code == 404
+    assert answer.json()["errors"][0]["code"] == "not_found"
+    assert "/api/v1/nowhere" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.mark.django_db
+def test_any_other_unknown_address_answers_with_a_page(client):
+    answer = client.get("/nowhere")
+
+    assert answer.status_code == 404
+    assert "Not found" in answer.content.decode()
+
+
+@pytest.mark.django_db
 def test_a_page_shows_the_error_with_its_status_and_next_step(sign_in, carol):
     answer = sign_in(carol).post("/w/vision/models/samples/")
 
