@@ -53,6 +53,7 @@ class Version(TypedDict, total=False):
 class Model(TypedDict):
     name: str
     latest: Version | None
+    match: Version | None  # the newest that the filter finds; without a filter the latest
     versions: int
     updated_at: str
 

@@ -32,7 +32,9 @@ class ModelViewSet(InWorkspace, GenericViewSet):
         """Models with a version that matches."""
         asked = request.query_params
         rows = search_models(self.workspace, asked.get("filter", ""), asked.get("sort") or "-updated")
-        return self.get_paginated_response(_shown(self.paginate_queryset(rows.prefetch_related(None)) or []))
+        if not asked.get("filter", "").strip():
+            rows = rows.prefetch_related(None)  # every version matches: the latest is the newest of them
+        return self.get_paginated_response(_shown(self.paginate_queryset(rows) or []))
 
     @extend_schema(parameters=[NAME])
     def retrieve(self, request: Request, name: str, **_: Any) -> Response:
@@ -58,17 +60,27 @@ def _shown(models: Iterable[Model]) -> list[dict[str, Any]]:
     counts = dict(versions.order_by().values_list("model").annotate(Count("pk")))
     newer = ModelVersion.objects.filter(model=OuterRef("model"), number__gt=OuterRef("number"))
     latest = {version.model_id: version for version in _with_everything(versions.filter(~Exists(newer)))}
-    context = {"services": services_of(latest.values())}
+    match = latest | _matches(models, latest)
+    context = {"services": services_of([*latest.values(), *match.values()])}
     rows = [
         {
             "name": model.name,
             "latest": latest.get(model.pk),
+            "match": match.get(model.pk),
             "versions": counts.get(model.pk, 0),
             "updated_at": model.updated_at,
         }
         for model in models
     ]
     return list(ModelSerializer(rows, many=True, context=context).data)
+
+
+def _matches(models: Iterable[Model], latest: dict[int, ModelVersion]) -> dict[int, ModelVersion]:
+    """The newest version that a filter found, of the models whose latest it is not."""
+    found = [version for model in models for version in getattr(model, "found", [])]
+    older = [version.pk for version in found if version != latest.get(version.model_id)]
+    rows = _with_everything(ModelVersion.objects.filter(pk__in=older)) if older else []
+    return {version.model_id: version for version in rows}
 
 
 def _with_everything(rows: Any) -> Any:

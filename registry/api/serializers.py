@@ -108,6 +108,7 @@ def shown(versions: list[ModelVersion]) -> list[dict[str, Any]]:
 class ModelSerializer(serializers.Serializer):
     name = serializers.CharField()
     latest = VersionSerializer(allow_null=True)
+    match = VersionSerializer(allow_null=True, help_text="the newest version that the filter finds; else the latest")
     versions = serializers.IntegerField(help_text="how many there are")
     updated_at = serializers.DateTimeField()
 

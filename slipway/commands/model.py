@@ -59,7 +59,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="Models to list at most.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """List models, the newest first."""
+    """List models, the newest first, each with its newest version that the filter finds."""
     tags = [f"{key}={value}" for key, value in key_values(tag, "Tag").items()]
     wanted = ",".join([*tags, *([f"({filter})" if tags else filter] if filter else [])])
     with open_client() as client:
@@ -71,7 +71,7 @@ def list_(
         rows,
         lambda: output.table(
             ["name", "version", "framework", "state", "tags", "services"],
-            [_row(row["name"], row["latest"]) for row in rows],
+            [_row(row["name"], row["match"]) for row in rows],
         ),
     )
 
@@ -111,11 +111,11 @@ def delete(reference: Reference, yes: Yes = False, as_json: Json = False) -> Non
     output.Output(as_json).done({"deleted": reference}, f"Deleted {reference}.")
 
 
-def _row(name: str, latest: "Version | None") -> list[Any]:
-    if latest is None:
+def _row(name: str, found: "Version | None") -> list[Any]:
+    if found is None:
         return [name, "", "", "", "", ""]
-    services = ", ".join(latest.get("services", []))
-    return [name, latest["version"], latest["framework"], latest["state"], output.pairs(latest["tags"]), services]
+    services = ", ".join(found.get("services", []))
+    return [name, found["version"], found["framework"], found["state"], output.pairs(found["tags"]), services]
 
 
 def _show(version: "Version") -> None:

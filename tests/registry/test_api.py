@@ -339,6 +339,16 @@ def test_models_are_listed_with_their_newest_version(rest, workspace, bob):
     assert [row["id"] for row in rest.get(f"{BASE}/models/iris/versions").json()["results"]] == ["iris:2", "iris:1"]
 
 
+def test_a_filtered_model_names_its_newest_version_that_matches(rest, workspace, bob):
+    for stage in ("live", "live", "draft"):
+        make_version(workspace, "iris", user=bob, tags={"stage": stage})
+    (row,) = rest.get(f"{BASE}/models", {"filter": "stage=live"}).json()["results"]
+    assert (row["latest"]["id"], row["match"]["id"], row["match"]["tags"]) == ("iris:3", "iris:2", {"stage": "live"})
+    (row,) = rest.get(f"{BASE}/models").json()["results"]
+    assert row["match"]["id"] == "iris:3"
+    assert rest.get(f"{BASE}/models/iris").json()["match"]["id"] == "iris:3"
+
+
 def test_versions_are_listed_by_filter(rest, workspace, bob):
     make_version(workspace, user=bob, tags={"stage": "draft"})
     make_version(workspace, user=bob, tags={"stage": "ready"})

@@ -152,10 +152,8 @@ class FakeStudio:
 
     def on_models(self, request, rest):
         self.filter = request.url.params.get("filter", "")
-        rows = [
-            {"name": v["name"], "latest": {k: x for k, x in v.items() if k != "data"}, "versions": 1, "updated_at": ""}
-            for v in self.versions.values()
-        ]
+        shown = [{key: value for key, value in v.items() if key != "data"} for v in self.versions.values()]
+        rows = [{"name": v["name"], "latest": v, "match": v, "versions": 1, "updated_at": ""} for v in shown]
         return page(request, rows)
 
     def on_environments(self, request, rest):
