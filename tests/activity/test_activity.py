@@ -40,3 +40,10 @@ def test_a_fragment_shows_one_objects_events(sign_in, carol, bob, trail):
     page = sign_in(carol).get(f"/w/vision/activity/recent/?subject_type=user&subject_id={bob.pk}").content.decode()
     assert "model.registered" in page
     assert "service.deployed" not in page
+
+
+@pytest.mark.parametrize("where", ["", "recent/?subject_type=workspace"])
+def test_a_changed_state_is_told_with_what_it_was_and_is(sign_in, carol, workspace, where):
+    record("service.state_changed", workspace, workspace=workspace, **{"from": "Healthy", "to": "Failed"})
+    address = f"/w/vision/activity/{where}" + (f"&subject_id={workspace.pk}" if where else "")
+    assert "Healthy → Failed" in sign_in(carol).get(address).content.decode()
