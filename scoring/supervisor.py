@@ -172,7 +172,7 @@ class Supervisor:
         if not self._ready:
             raise StartFailure("out_of_memory", self._memory_message(), told)
         largest = max(self._children.values(), key=lambda child: sizes.get(child.pid, 0))
-        log(f"{self._memory_message()} ({told}); the largest is ended", "E")
+        log(f"{self._memory_message()} The largest is ended ({told}).", "E")
         largest.over_memory = True
         largest.tell(signal.SIGKILL)
         largest.process.wait()
