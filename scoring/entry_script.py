@@ -85,7 +85,7 @@ def _encode_slowly(result: Any) -> bytes:
     try:
         return json.dumps(result, allow_nan=False, default=_refuse).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"run() returned a {_type_name(result)} that JSON cannot carry: {error}"
+        message = f"run() returned something that JSON cannot carry, of type {_type_name(result)}: {error}"
         raise ScoringError(500, "not_serialisable", message, failed=True) from error
 
 
