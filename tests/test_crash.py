@@ -325,5 +325,5 @@ def test_every_change_stands_in_the_audit_trail_once(studio, rest, service):
         counts = [told.count(f"service.{verb}") for verb in ("deployed", "built", "revision_activated", "stopped")]
         assert counts == [1, 1, 1, int(stopped)], (name, told)
     for version in rest.get("versions?page_size=100")["results"]:
-        told = rest.actions("modelversion", version["id"])
+        told = rest.actions("version", version["id"])
         assert told.count("version.registered") == told.count("version.ready") == 1, (version["id"], told)

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "inference config",
                 "ordering": ["name", "-number"],
             },
         ),

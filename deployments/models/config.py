@@ -29,6 +29,7 @@ class InferenceConfig(models.Model):
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "inference config"
         ordering = ["name", "-number"]
         constraints = [models.UniqueConstraint(fields=["workspace", "name", "number"], name="config_number_once")]
 

@@ -133,7 +133,7 @@ def _panel(config: InferenceConfig, tab: str) -> dict[str, Any]:
         return {"files": [(file, _text(file)) for file in config.files.select_related("artifact")[:50]]}
     if tab == "activity":
         events = Event.objects.in_workspace(config.workspace)
-        return {"events": events.filter(subject_type="inferenceconfig", subject_id=str(config.pk))[:100]}
+        return {"events": events.filter(subject_type="inference config", subject_id=str(config.pk))[:100]}
     script = config.files.filter(path=config.entry_script).select_related("artifact").first()
     services = Service.objects.in_workspace(config.workspace).filter(revisions__config=config).distinct()
     others = InferenceConfig.objects.in_workspace(config.workspace).filter(name=config.name).exclude(pk=config.pk)

@@ -119,6 +119,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"verbose_name": "version"},
         ),
         migrations.CreateModel(
             name="Inspection",

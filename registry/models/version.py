@@ -67,6 +67,7 @@ class ModelVersion(models.Model):
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "version"
         constraints = [models.UniqueConstraint(fields=["model", "number"], name="version_number_once")]
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="version_newest"),

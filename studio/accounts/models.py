@@ -112,6 +112,7 @@ class ApiToken(models.Model):
     objects = TokenQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "token"
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

@@ -48,7 +48,7 @@ def record(
     return Event.objects.create(
         workspace=workspace,
         action=action,
-        subject_type=subject._meta.model_name or "",  # never empty: only a class in the making has none
+        subject_type=str(subject._meta.verbose_name),  # the glossary's word
         subject_id=str(subject.pk),
         subject_label=str(subject),
         actor=actor,

@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "token",
                 "ordering": ["-created_at"],
             },
         ),
