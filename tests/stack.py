@@ -9,6 +9,7 @@
 With DATABASE_URL or REDIS_URL set, the studio gets a fresh database and an empty broker there.
 """
 
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-stack-password"
+BROKERS = itertools.cycle(range(1, 16))  # Redis has 16 databases; studios side by side must not share one
 START_SECONDS = 90  # a busy machine; test_stack.py holds the real limit
 
 
@@ -195,7 +197,7 @@ def _own_servers() -> dict[str, str]:
     if url := os.environ.get("REDIS_URL"):
         import redis  # only where a server is named
 
-        own["REDIS_URL"] = url.rpartition("/")[0] + f"/{random.randrange(1, 16)}"
+        own["REDIS_URL"] = url.rpartition("/")[0] + f"/{next(BROKERS)}"
         redis.Redis.from_url(own["REDIS_URL"]).flushdb()
     return own
 

@@ -142,7 +142,8 @@ def test_stopping_leaves_nothing_and_starting_again_is_quick(own_stack):
     shown = wait_for(lambda: re.search(r"password (\S+) ", own_stack.log()), 5, "the first password")[1]
     assert own_stack.interrupt() == 0
     assert own_stack.processes() == []
-    assert shown.encode() not in (own_stack.data / "slipway.sqlite3").read_bytes()
+    if not os.environ.get("DATABASE_URL"):  # what a database server keeps in its files is not ours to read
+        assert shown.encode() not in (own_stack.data / "slipway.sqlite3").read_bytes()
 
     assert best_start_of(3, own_stack) < 1
     assert own_stack.log().count(shown) == 1  # shown once

@@ -126,7 +126,7 @@ def test_what_could_not_start_is_refused(create, changes, code):
 
 
 def test_a_syntax_error_is_told_with_its_line(create):
-    with pytest.raises(BadInput, match="score.py, line 3: .*no valid Python") as refused:
+    with pytest.raises(BadInput, match=r"score\.py, line 3: .*no valid Python") as refused:
         create({"score.py": b"import json\n\ndef init()\n    pass\n"})
     assert "line 3" in refused.value.evidence
     assert refused.value.field == "entry_script"
