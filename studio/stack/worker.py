@@ -22,9 +22,15 @@ def preload() -> None:
 
     from studio.celery import app
 
+    _skip_checks()
     app.loader.import_default_modules()
     app.finalize()
     share_memory()
+
+
+def _skip_checks() -> None:
+    """Celery would run Django's checks at each start, and load every page for it: a second, and 20 MB."""
+    os.environ["CELERY_SKIP_CHECKS"] = "1"
 
 
 def share_memory(**_: Any) -> None:
@@ -44,6 +50,7 @@ def run(queue: str) -> int:
 
     from studio.celery import app
 
+    _skip_checks()
     # Celery warns root because of pickled messages; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
     logging.getLogger("celery.redirected").setLevel(logging.WARNING)
