@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ ADDRESS = "http://127.0.0.1:8000"
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samples/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-SECONDS = 400
+SECONDS = 240
 
 
 def tour() -> str:
@@ -42,7 +43,8 @@ class Terminal:
         """Read on until `text` has come, or all has."""
         deadline = time.monotonic() + SECONDS
         while text not in self.seen or not text:
-            assert time.monotonic() < deadline, self.seen
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"nothing more within {SECONDS} s:\n{self.seen}"
             if not (part := os.read(self.process.stdout.fileno(), 65536)):
                 break
             self.seen += part.decode(errors="replace").replace("\r", "")

@@ -1,6 +1,7 @@
 """`slipway login`: get a token and remember it."""
 
 import sys
+from getpass import getpass
 from typing import Annotated, Any
 
 import typer
@@ -62,4 +63,7 @@ def _ask(what: str, *, hide: bool = False) -> str:
             "There is no terminal to ask on.",
             hint="Give --token, or --username with --password-stdin and the password.",
         )
-    return str(typer.prompt(what, hide_input=hide, err=True))
+    if hide:
+        # Turns the echo off before it asks: typer's own prompt asks first, and throws away what is typed meanwhile.
+        return getpass(f"{what}: ")
+    return str(typer.prompt(what, err=True))
