@@ -100,12 +100,10 @@ def _options() -> argparse.Namespace:
 
 def prepare(models: int, versions: int) -> dict[str, str]:
     """Tables, a person, rows. Refuses a database that somebody works in."""
-    import django  # only now: the settings read the environment
-
-    django.setup()
     from django.core.management import call_command
     from django.db import connection
 
+    import studio.wsgi  # noqa: F401 - only now: the settings read the environment. Set up as the web process is
     from bench.registry_rows import fill
     from studio.accounts.models import User, Workspace
 
