@@ -1,4 +1,4 @@
-"""Slow runs: a bounded queue, runner threads, a longest wait (503) and a longest run (504)."""
+"""Slow work: a bounded queue, runner threads, a longest wait (503) and a longest run (504)."""
 
 import asyncio
 import threading
@@ -9,54 +9,24 @@ from time import perf_counter_ns
 from typing import Any
 
 from scoring.errors import ScoringError, overloaded
+from scoring.job import Job
 from scoring.log import log
 
+Done = list[tuple[Job, Any]]  # jobs with what came of them
 MOST_STUCK = 8  # abandoned runs after which the process is beyond help
-
-
-class Job:
-    """One run that waits for a thread. `deliver(result or error, queued, ran)` is called once, on the loop."""
-
-    __slots__ = ("_claim", "arrived", "deliver", "delivered", "ended", "gone", "started", "work")
-
-    def __init__(
-        self,
-        work: Callable[[], bytes],
-        deliver: Callable[[Any, int, int], None],
-        gone: Callable[[], bool],
-        arrived: int,
-    ) -> None:
-        self.work = work
-        self.deliver = deliver
-        self.gone = gone
-        self.arrived = arrived  # all times in perf_counter nanoseconds
-        self.started = 0
-        self.ended = 0
-        self.delivered = False
-        self._claim = [True]
-
-    def claim(self) -> bool:
-        """True for the first who asks: a runner that starts it, or the sweep that gives it up."""
-        try:
-            return self._claim.pop()
-        except IndexError:
-            return False
 
 
 class Runner(threading.Thread):
     """Takes jobs until it is retired, which happens when a run of it exceeds the scoring timeout."""
 
-    def __init__(
-        self,
-        jobs: "SimpleQueue[Job | None]",
-        done: Callable[["Runner", Job, Any], None],
-        prepare: Callable[[], None],
-    ) -> None:
+    def __init__(self, jobs: "SimpleQueue[Job | None]", runners: int, done: Callable[["Runner", Done], None],
+                 prepare: Callable[[], None]) -> None:  # fmt: skip
         super().__init__(name="runner", daemon=True)
         self._prepare = prepare
         self._jobs = jobs
+        self._runners = runners
         self._done = done
-        self.current: Job | None = None
+        self.current: list[Job] = []
         self.retired = False
 
     def run(self) -> None:
@@ -66,16 +36,23 @@ class Runner(threading.Thread):
             if job is None:
                 return
             if job.claim():
-                job.started = perf_counter_ns()
-                self.current = job
-                self._done(self, job, _result_of(job))
+                self._done(self, self._work(job))
+
+    def _work(self, job: Job) -> Done:
+        batcher = job.work.batcher
+        group = [job] if batcher is None else batcher.gather(job, self._runners)
+        now = perf_counter_ns()
+        for one in group:
+            one.started = now
+        self.current = group
+        return [(job, _result_of(job))] if batcher is None else batcher.run(group)
 
 
 def _result_of(job: Job) -> Any:
     if job.gone():
         return ScoringError(499, "gone", "The client went away before its turn.")
     try:
-        return job.work()
+        return job.work(job.request, job.laps)
     except BaseException as error:  # whatever a script raises belongs to its own request
         return error
 
@@ -119,22 +96,27 @@ class Admission:
         while len(self._runners) < self._wanted:
             self._add_runner()
         self._waiting.append(job)
+        if job.work.batcher is not None:
+            job.work.batcher.pending.append(job)
         self._jobs.put(job)
 
     def sweep(self) -> None:
         """Give up what has waited or run too long; called a few times a second."""
         now = perf_counter_ns()
-        for job in [job for job in self._waiting if now - job.arrived > self._wait]:
+        for job in [job for job in self._waiting if now - job.request.arrived > self._wait]:
             if job.claim():
-                self._deliver(job, overloaded(f"It waited {(now - job.arrived) / 1e9:.1f} s for its turn."), now)
+                waited = now - job.request.arrived
+                self._deliver(job, overloaded(f"It waited {waited / 1e9:.1f} s for its turn."), now)
         for runner in list(self._runners):
-            job_now = runner.current
-            if job_now and not job_now.delivered and now - job_now.started > self._timeout:
-                self._abandon(runner, job_now, now)
+            late = [job for job in runner.current if not job.delivered and now - job.started > self._timeout]
+            if late:
+                self._abandon(runner, late, now)
 
-    def _abandon(self, runner: Runner, job: Job, now: int) -> None:
-        message = f"run() took longer than the scoring timeout of {self._timeout_seconds:g} s."
-        self._deliver(job, ScoringError(504, "scoring_timeout", message, failed=True), now)
+    def _abandon(self, runner: Runner, jobs: list[Job], now: int) -> None:
+        message = f"The run took longer than the scoring timeout of {self._timeout_seconds:g} s."
+        for job in jobs:
+            job.laps.infer = now - job.started
+            self._deliver(job, ScoringError(504, "scoring_timeout", message, failed=True), now)
         runner.retired = True
         self._runners.remove(runner)
         self._add_runner()
@@ -144,29 +126,28 @@ class Admission:
             self._on_stuck()
 
     def _add_runner(self) -> None:
-        runner = Runner(self._jobs, self._finished_in_thread, self._prepare_thread)
+        runner = Runner(self._jobs, self._wanted, self._finished_in_thread, self._prepare_thread)
         self._runners.append(runner)
         runner.start()
 
-    def _finished_in_thread(self, runner: Runner, job: Job, result: Any) -> None:
-        job.ended = perf_counter_ns()
+    def _finished_in_thread(self, runner: Runner, done: Done) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._finished, runner, job, result)
+            self._loop.call_soon_threadsafe(self._finished, runner, done)
         except RuntimeError:
             runner.retired = True  # the loop has closed: the server is stopping
 
-    def _finished(self, runner: Runner, job: Job, result: Any) -> None:
+    def _finished(self, runner: Runner, done: Done) -> None:
         if runner.retired:
             self._stuck -= 1
-        if not job.delivered:
-            self._deliver(job, result, job.ended)
+        for job, result in done:
+            if not job.delivered:
+                self._deliver(job, result, job.started)
 
-    def _deliver(self, job: Job, result: Any, ended: int) -> None:
+    def _deliver(self, job: Job, result: Any, started: int) -> None:
         job.delivered = True
         self._waiting.remove(job)
-        started = job.started or ended
         try:
-            job.deliver(result, started - job.arrived, ended - started)
+            job.deliver(job, result, (job.started or started) - job.request.arrived)
         except Exception as error:  # one client's trouble must not stop the others' answers
             log(f"an answer could not be delivered: {error!r}", "E")
 

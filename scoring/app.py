@@ -5,16 +5,15 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic, perf_counter_ns
 from typing import Any
-from urllib.parse import parse_qsl
 
-import orjson
-
-from scoring.admission import Admission, Job
+from scoring.admission import Admission
+from scoring.answer import Answer
 from scoring.auth import Keys
 from scoring.contract import RunSettings
-from scoring.engine import Engine, Served
+from scoring.engine import Engine
 from scoring.errors import ScoringError, bad_input, too_large
 from scoring.identity import RequestIds
+from scoring.job import Job
 from scoring.log import log
 from scoring.metadata import Plain, plain_routes
 from scoring.protocol import Connection
@@ -22,9 +21,11 @@ from scoring.replies import TEXT, Replies, error_body, header_lines
 from scoring.request import Request
 from scoring.routes import Route, Routes
 from scoring.telemetry import CONNECTIONS, WAITING, Counters
+from scoring.work import Laps
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
 EARLY_BYTES = 64 * 1024  # bodies above this are refused before they are read, when they will be
+NO_LAPS = Laps()
 
 
 class App:
@@ -85,7 +86,7 @@ class App:
 
     def refuse(self, request: Request | None, error: ScoringError) -> bytes:
         """The answer to a request that did not arrive whole; the connection ends after it."""
-        self._counters.record(error.status, 0, 0, 0)
+        self._counters.record(error.status, 0, 0, NO_LAPS)
         v2 = request is not None and request.target.startswith(b"/v2")
         headers = header_lines(error.headers) + b"connection: close\r\n"
         return self._replies.reply(error.status, error_body(error, v2), headers)
@@ -106,60 +107,40 @@ class App:
     # -- scoring
 
     def _score(self, request: Request, route: Route) -> bytes | None:
-        served = route.served
         ids = self._ids.lines(request.headers)
-        work = partial(route.work, self._body(request, served), request.headers)
-        if served.pace.inline and len(request.body) <= INLINE_BYTES:
-            return self._score_now(request, route, work, ids)
-        deliver = partial(self._deliver, request, route, ids)
-        self._admission.submit(Job(work, deliver, lambda: request.connection.left, request.arrived))
+        if route.served.pace.inline and len(request.body) <= INLINE_BYTES:
+            return self._score_now(request, route, ids)
+        self._admission.submit(Job(route.work, request, partial(self._deliver, route, ids)))
         self._counters.cells[WAITING] = self._admission.waiting
         return None
 
-    def _score_now(self, request: Request, route: Route, work: Callable[[], bytes], ids: bytes) -> bytes:
+    def _score_now(self, request: Request, route: Route, ids: bytes) -> bytes:
+        laps = Laps()
         began = perf_counter_ns()
         try:
-            result: Any = work()
+            result: Any = route.work(request, laps)
         except Exception as error:
             result = error
-        ended = perf_counter_ns()
-        route.served.pace.note(ended - began)
-        return self._result(request, route, ids, result, began - request.arrived, ended - began)
+        route.served.pace.note(perf_counter_ns() - began)
+        return self._response(request, route, ids, result, began - request.arrived, laps)
 
-    def _deliver(self, request: Request, route: Route, ids: bytes, result: Any, queued: int, ran: int) -> None:
+    def _deliver(self, route: Route, ids: bytes, job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
-            route.served.pace.note(ran)
-        request.connection.answer(request, self._result(request, route, ids, result, queued, ran))
+            route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
+        response = self._response(job.request, route, ids, result, waited, job.laps)
+        job.request.connection.answer(job.request, response)
 
-    def _result(self, request: Request, route: Route, ids: bytes, result: Any, queued: int, ran: int) -> bytes:
-        error = None if type(result) is bytes else _as_error(result)
-        status = error.status if error else 200
-        latency = perf_counter_ns() - request.arrived
-        self._counters.record(status, latency // 1000, queued // 1000, ran // 1000)
-        headers = (
-            ids
-            if route.v2
-            else b"%bx-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n"
-            % (
-                ids,
-                b"True" if error and error.failed else b"False",
-                ran / 1e6,
-            )
-        )
-        headers += self._connection_header(request)
-        if error is None:
-            return self._replies.json_ok(result, headers)
-        body = error_body(error, route.v2)
-        return self._replies.reply(error.status, body, headers + header_lines(error.headers))
-
-    def _body(self, request: Request, served: Served) -> bytes:
-        """The body; for GET the parameters as a JSON object: text for a script, JSON values for a model."""
-        if request.method != b"GET":
-            return request.body
-        given = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True))
-        if served.infer is None:
-            return orjson.dumps(given)
-        return b"{%b}" % b",".join(orjson.dumps(name) + b":" + value.encode() for name, value in given.items())
+    def _response(self, request: Request, route: Route, ids: bytes, result: Any, waited: int, laps: Laps) -> bytes:
+        """The bytes of an answer, which is counted here."""
+        plain = type(result) is bytes
+        answer = None if plain else result if type(result) is Answer else _answer_to(result, route.v2)
+        status, failed = (200, False) if answer is None else (answer.status, answer.failed)
+        self._counters.record(status, (perf_counter_ns() - request.arrived) // 1000, waited // 1000, laps)
+        headers = ids + self._connection_header(request)
+        if not route.v2:
+            told = b"True" if failed else b"False"
+            headers += b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (told, laps.infer / 1e6)
+        return self._replies.json_ok(result, headers) if answer is None else self._replies.answer(answer, headers)
 
     # -- everything else
 
@@ -176,12 +157,12 @@ class App:
             headers = f"allow: {allowed}\r\n".encode() + self._connection_header(request)
             return self._replies.reply(200, b"", headers, content_type=TEXT)
         message = f"This address takes {allowed}."
-        raise ScoringError(405, "method_not_allowed", message, headers=(f"allow: {allowed}",))
+        raise ScoringError(405, "method_not_allowed", message, headers=(("allow", allowed),))
 
     def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
         v2 = request.target.startswith(b"/v2")
         if route is not None and route.plain is None:
-            self._counters.record(error.status, (perf_counter_ns() - request.arrived) // 1000, 0, 0)
+            self._counters.record(error.status, (perf_counter_ns() - request.arrived) // 1000, 0, NO_LAPS)
         headers = header_lines(error.headers) + self._connection_header(request)
         body = error_body(error, v2)
         return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")
@@ -195,7 +176,12 @@ class App:
         return not self.draining
 
 
-def _as_error(result: Any) -> ScoringError:
+def _answer_to(error: BaseException, v2: bool) -> Answer:
+    told = _as_error(error)
+    return Answer(error_body(told, v2), status=told.status, headers=told.headers, failed=told.failed)
+
+
+def _as_error(result: BaseException) -> ScoringError:
     if isinstance(result, ScoringError):
         return result
     if isinstance(result, MemoryError):

@@ -58,4 +58,4 @@ class Keys:
 
 
 def _refused(message: str) -> ScoringError:
-    return ScoringError(401, "unauthorized", message, headers=('www-authenticate: Bearer realm="scoring"',))
+    return ScoringError(401, "unauthorized", message, headers=(("www-authenticate", 'Bearer realm="scoring"'),))

@@ -8,23 +8,25 @@ from scoring.admission import Pace
 from scoring.contract import BundledModel
 from scoring.errors import ScoringError, StartFailure
 from scoring.log import log
+from scoring.request import Request
 from scoring.settings import Replica
-
-Score = Callable[[bytes, dict[bytes, bytes]], bytes]
+from scoring.work import Laps, Result, Work
 
 
 class Served:
-    """One thing to call, with its own pace. `infer` is None where there is only `score`."""
+    """One thing to call, with its own pace. `work` says how, by address: "score", "infer", …"""
 
-    def __init__(
-        self, bundled: BundledModel, score: Score, infer: Score | None, signature: dict[str, Any], pace: Pace
-    ) -> None:
+    def __init__(self, bundled: BundledModel, work: dict[str, Work], signature: dict[str, Any], pace: Pace) -> None:
         self.name = bundled.name
         self.version = bundled.version
-        self.score = score
-        self.infer = infer
+        self.work = work
         self.signature = signature
         self.pace = pace
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model without code, which takes tensors."""
+        return "infer" in self.work
 
 
 class Engine:
@@ -68,26 +70,22 @@ def load_engine(replica: Replica, threads: int) -> Engine:
 def _no_code(replica: Replica, threads: int) -> Engine:
     try:
         from scoring import session  # onnxruntime is not installed beside every entry script
+        from scoring.model_work import works_of
     except ImportError as error:
         raise StartFailure("import_missing", f"No-code services need onnxruntime: {error}") from error
     if not replica.bundle.models:
         raise StartFailure("model_invalid", "The bundle holds no model.")
-    served, slowest = [], 0.0
-    known = True
+    served, taken = [], []
     for bundled, model in zip(
         replica.bundle.models, session.load_models(replica.bundle_folder, replica.bundle.models, 1), strict=True
     ):
         seconds = model.measure()
-        known = known and seconds is not None
-        slowest = max(slowest, seconds or 0.0)
-        infer, score = _ignoring_headers(model.infer), _ignoring_headers(model.score)
-        served.append(Served(bundled, score, infer, session.signature_of(model), Pace(seconds)))
-    default = (
-        served[0]
-        if len(served) == 1
-        else Served(replica.bundle.models[0], _which_model(served), None, {}, Pace(slowest))
-    )
-    return Engine(served, default, slowest if known else None, threads, session.refuse_overflow)
+        taken.append(seconds)
+        served.append(Served(bundled, works_of(model, seconds), session.signature_of(model), Pace(seconds)))
+    known = [seconds for seconds in taken if seconds is not None]
+    slowest = max(known) if len(known) == len(taken) else None
+    several = Served(replica.bundle.models[0], {"score": _WhichModel(served)}, {}, Pace(slowest))
+    return Engine(served, served[0] if len(served) == 1 else several, slowest, threads, session.refuse_overflow)
 
 
 def _entry_script(replica: Replica) -> Engine:
@@ -95,20 +93,20 @@ def _entry_script(replica: Replica) -> Engine:
 
     script = EntryScript(replica)
     service = BundledModel(name=replica.run.service, version=replica.run.revision, path="")
-    default = Served(service, script.score, None, {}, Pace(None))
-    models = [Served(model, script.score, None, model.signature or {}, default.pace) for model in replica.bundle.models]
+    work: dict[str, Work] = {"score": script}
+    default = Served(service, work, {}, Pace(None))
+    models = [Served(model, work, model.signature or {}, default.pace) for model in replica.bundle.models]
     return Engine(models, default, None, runners=1)  # run() need not be safe to call from two threads at once
 
 
-def _ignoring_headers(answer: Callable[[bytes], bytes]) -> Score:
-    return lambda body, _: answer(body)
+class _WhichModel:
+    """`/score` of a service with several models."""
 
+    batcher: Any = None
 
-def _which_model(served: list[Served]) -> Score:
-    names = ", ".join(one.name for one in served)
+    def __init__(self, served: list[Served]) -> None:
+        self._names = ", ".join(one.name for one in served)
 
-    def refuse(_: bytes, __: dict[bytes, bytes]) -> bytes:
-        message = f"This service holds several models ({names}): call /v2/models/<name>/infer."
+    def __call__(self, request: Request, laps: Laps) -> Result:
+        message = f"This service holds several models ({self._names}): call /v2/models/<name>/infer."
         raise ScoringError(400, "bad_input", message)
-
-    return refuse

@@ -6,11 +6,11 @@ from scoring.contract import Failure, Reason
 class ScoringError(Exception):
     """An answer other than 200: HTTP status, a stable code, and a sentence that says what and why.
 
-    `failed` is True where the user's own run() is to blame; `headers` are ready `name: value` lines.
+    `failed` is True where the user's own run() is to blame; `headers` are (name, value) pairs.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, failed: bool = False, headers: tuple[str, ...] = ()
+        self, status: int, code: str, message: str, *, failed: bool = False, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -27,7 +27,7 @@ def bad_input(message: str) -> ScoringError:
 
 def overloaded(message: str) -> ScoringError:
     """Too much is queued; the same request may well succeed a second later."""
-    return ScoringError(503, "overloaded", message, headers=("retry-after: 1",))
+    return ScoringError(503, "overloaded", message, headers=(("retry-after", "1"),))
 
 
 def too_large(limit: int) -> ScoringError:

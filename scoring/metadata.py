@@ -5,12 +5,13 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from scoring.answer import JSON
 from scoring.contract import RunSettings
 from scoring.engine import Engine, Served
 from scoring.errors import ScoringError
 from scoring.metrics import METRICS_TYPE, exposition
 from scoring.openapi import describe
-from scoring.replies import JSON, TEXT
+from scoring.replies import TEXT
 from scoring.request import Request
 from scoring.telemetry import CounterFile
 
@@ -39,7 +40,7 @@ def model_metadata(served: Served) -> Plain:
     body = {
         "name": served.name,
         "versions": [str(served.version)],
-        "platform": "onnxruntime_onnx" if served.infer else "python_entry_script",
+        "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
     }
     return lambda _: (JSON, orjson.dumps(body | facts))
 

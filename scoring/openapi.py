@@ -43,7 +43,7 @@ def _models(engine: Engine) -> str:
 
 def _schemas(served: Served) -> Document:
     inputs, outputs = served.signature.get("inputs") or [], served.signature.get("outputs") or []
-    known = bool(inputs) and served.infer is not None
+    known = bool(inputs) and served.is_model
     return {
         "ServiceInput": _input(inputs) if known else {"type": "object", "example": {"data": []}},
         "ServiceOutput": _tensors("outputs", outputs) if known else {"type": "object"},

@@ -5,13 +5,14 @@ from http import HTTPStatus
 
 import orjson
 
+from scoring.answer import JSON, Answer
 from scoring.errors import ScoringError
 
-JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+NOT_IN_HEADERS = dict.fromkeys(map(ord, "\r\n\0"))
 _LINES[499] = b"HTTP/1.1 499 Client Closed Request\r\n"
 
 
@@ -30,12 +31,17 @@ class Replies:
         """200 with JSON; `headers` are complete lines."""
         return b"".join((self._json_ok, headers, b"content-length: ", str(len(body)).encode(), b"\r\n\r\n", body))
 
+    def answer(self, answer: Answer, headers: bytes) -> bytes:
+        """A response of an engine; `headers` are complete lines to add."""
+        lines = headers + header_lines(answer.headers)
+        return self.reply(answer.status, answer.body, lines, content_type=answer.content_type)
+
     def reply(
         self, status: int, body: bytes, headers: bytes = b"", *, content_type: bytes = JSON, without_body: bool = False
     ) -> bytes:
         """Any response. `without_body` leaves the body out but tells its length, as HEAD wants it."""
         head = b"%b%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n" % (
-            _LINES[status],
+            _LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
             self._date,
             content_type,
             headers,
@@ -56,6 +62,7 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def header_lines(headers: tuple[str, ...]) -> bytes:
-    """Ready `name: value` strings as header lines."""
-    return "".join(f"{line}\r\n" for line in headers).encode()
+def header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Header lines of (name, value) pairs; what cannot stand in a header is left out of it."""
+    lines = (f"{name}: {value}".translate(NOT_IN_HEADERS) for name, value in headers)
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1", "replace")

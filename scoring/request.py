@@ -1,6 +1,9 @@
 """What passes between a connection, which speaks HTTP, and the application, which answers."""
 
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
 
 from scoring.errors import ScoringError
 
@@ -19,6 +22,16 @@ class Request:
         self.body = b""
         self.keep_alive = True
         self.arrived = 0
+
+    def parameters(self) -> dict[str, str]:
+        """The query's parameters; the last of equal names counts."""
+        return dict(parse_qsl(self.query.decode("latin-1"), keep_blank_values=True))
+
+    def parameters_as_values(self) -> bytes:
+        """The query as a JSON object whose values are JSON already: `?data=[1,2]` as `{"data":[1,2]}`."""
+        return b"{%b}" % b",".join(
+            orjson.dumps(name) + b":" + value.encode() for name, value in self.parameters().items()
+        )
 
 
 class Handler(Protocol):

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from scoring.engine import Engine, Score, Served
+from scoring.engine import Engine, Served
 from scoring.errors import ScoringError
 from scoring.metadata import Plain, model_metadata, ready_answer
 from scoring.request import Request
+from scoring.work import Work
 
 READ = frozenset((b"GET", b"HEAD"))
 SCORE = frozenset((b"GET", b"POST"))
@@ -16,13 +17,13 @@ KEPT = 256
 
 @dataclass(frozen=True)
 class Route:
-    """An address: either a `plain` answer, or scoring `work` by what is `served`."""
+    """An address: a `plain` answer, or else the `work` of what is `served`."""
 
     methods: frozenset[bytes]
     secured: bool
-    plain: Plain | None
     served: Served
-    work: Score
+    work: Work
+    plain: Plain | None = None
     v2: bool = False
 
 
@@ -33,9 +34,10 @@ class Routes:
         self._engine = engine
         nothing = engine.default
         self._fixed = {
-            path: Route(READ, secured, answer, nothing, nothing.score) for path, (answer, secured) in plain.items()
+            path: Route(READ, secured, nothing, nothing.work["score"], answer)
+            for path, (answer, secured) in plain.items()
         }
-        self._fixed[b"/score"] = Route(SCORE, True, None, nothing, nothing.score)
+        self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.work["score"])
         self._seen: dict[bytes, Route] = dict(self._fixed)
 
     def find(self, request: Request) -> Route:
@@ -67,12 +69,12 @@ class Routes:
         if rest == ["infer"]:
             return self._infer(served)
         if rest == ["ready"]:
-            return Route(READ, True, ready_answer(served), served, served.score, v2=True)
+            return Route(READ, True, served, served.work["score"], ready_answer(served), v2=True)
         if not rest:
-            return Route(READ, True, model_metadata(served), served, served.score, v2=True)
+            return Route(READ, True, served, served.work["score"], model_metadata(served), v2=True)
         raise ScoringError(404, "not_found", f"There is nothing at {path.decode('latin-1')}.")
 
     def _infer(self, served: Served) -> Route:
-        if served.infer is None:
+        if not served.is_model:
             raise ScoringError(404, "not_found", "This service runs an entry script: call /score.")
-        return Route(POST, True, None, served, served.infer, v2=True)
+        return Route(POST, True, served, served.work["infer"], v2=True)

@@ -1,6 +1,7 @@
 """ONNX models through ONNX Runtime: one session per model version, checked inputs, protocol answers."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -30,45 +31,20 @@ WARM_UP_RUNS = 5
 
 
 class OnnxModel:
-    """One loaded model version. `infer` and `score` take a body and give a body; safe to call from any thread."""
+    """One loaded model version; safe to call from any thread."""
 
     def __init__(self, bundled: BundledModel, path: Path, threads: int) -> None:
         self.name = bundled.name
         self.version = bundled.version
         session = _session(bundled, path, threads)
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
-        self.outputs = {one.name: one for one in (_Output(told) for told in session.get_outputs())}
-        self._names = list(self.outputs)
+        self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
+        self.names = list(self.outputs)
         # The public run() repeats checks that were made here already; the inner session skips them.
         self._run = getattr(session, "_sess", session).run
-        self._head = {"model_name": self.name, "model_version": str(self.version)}
 
-    def infer(self, raw: bytes) -> bytes:
-        """Answer an Open Inference Protocol request."""
-        return self._infer(codecs.decode(raw), raw)
-
-    def score(self, raw: bytes) -> bytes:
-        """Answer a request of either form in its own form."""
-        body = codecs.decode(raw)
-        if body.inputs is not None:
-            return self._infer(body, raw)
-        names = codecs.asked_outputs(body, self._names)
-        results = self._compute(names, codecs.feed_of_data(body.data, self.inputs))
-        values = {name: self.outputs[name].plain(result) for name, result in zip(names, results, strict=True)}
-        return codecs.encode({"data": values if len(self._names) > 1 else values[self._names[0]]})
-
-    def _infer(self, body: codecs.Body, raw: bytes) -> bytes:
-        names = codecs.asked_outputs(body, self._names)
-        results = self._compute(names, codecs.feed_of(body, raw, self.inputs))
-        answer: dict[str, Any] = {
-            **self._head,
-            "outputs": [self.outputs[name].encoded(result) for name, result in zip(names, results, strict=True)],
-        }
-        if body.id is not None:
-            answer["id"] = body.id
-        return codecs.encode(answer)
-
-    def _compute(self, names: Any, feed: codecs.Feed) -> list[Any]:
+    def compute(self, names: Sequence[str], feed: codecs.Feed) -> list[Any]:
+        """Run the model; ScoringError says whose fault it is when that fails."""
         try:
             results: list[Any] = self._run(names, feed, None)
         except runtime.InvalidArgument as error:
@@ -84,14 +60,14 @@ class OnnxModel:
         try:
             for _ in range(WARM_UP_RUNS):
                 started = perf_counter_ns()
-                self._run(self._names, feed, None)
+                self._run(self.names, feed, None)
                 taken.append(perf_counter_ns() - started)
         except LOAD_ERRORS:
             return None
         return sorted(taken)[len(taken) // 2] / 1e9
 
 
-class _Output:
+class Output:
     """How one output of a model is written. Lists of maps (class to probability) become a matrix and its keys."""
 
     def __init__(self, told: Any) -> None:

@@ -1,0 +1,40 @@
+"""One request on its way through the queue of slow work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from scoring.request import Request
+from scoring.work import Laps, Work
+
+# What comes of it: the job, the result or an error, and nanoseconds waited.
+Deliver = Callable[["Job", Any, int], None]
+
+
+class Job:
+    """A request that waits for a thread. `deliver(job, result or error, waited)` is called once, on the loop."""
+
+    __slots__ = ("_claim", "deliver", "delivered", "laps", "request", "started", "work")
+
+    def __init__(self, work: Work, request: Request, deliver: Deliver) -> None:
+        self.work = work
+        self.request = request
+        self.deliver = deliver
+        self.laps = Laps()
+        self.started = 0  # perf_counter nanoseconds
+        self.delivered = False
+        self._claim = [True]
+
+    @property
+    def claimed(self) -> bool:
+        return not self._claim
+
+    def claim(self) -> bool:
+        """True for the first who asks: a runner that starts it, or the sweep that gives it up."""
+        try:
+            return self._claim.pop()
+        except IndexError:
+            return False
+
+    def gone(self) -> bool:
+        """Whether its client has left."""
+        return bool(self.request.connection.left)

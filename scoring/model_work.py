@@ -1,0 +1,43 @@
+"""Models without code at work: which forms they are asked in, and the three steps of an answer."""
+
+from time import perf_counter_ns
+
+from scoring.batcher import Batcher, calibrate
+from scoring.forms import Form
+from scoring.forms.data import Data
+from scoring.forms.open_inference import OpenInference
+from scoring.request import Request
+from scoring.session import OnnxModel
+from scoring.work import Laps, Result, Work
+
+BATCH_SECONDS = 0.0005  # quicker models answer on the loop, where nothing waits
+
+
+class ModelWork:
+    """A model asked in one form. The steps stand apart so that requests can share the middle one."""
+
+    def __init__(self, form: Form, model: OnnxModel, batcher: Batcher | None) -> None:
+        self.form = form
+        self.model = model
+        self.batcher = batcher
+
+    def __call__(self, request: Request, laps: Laps) -> Result:
+        began = perf_counter_ns()
+        asked = self.form.decode(request)
+        decoded = perf_counter_ns()
+        results = self.model.compute(asked.names, asked.feed)
+        computed = perf_counter_ns()
+        answer = self.form.encode(asked, results)
+        laps.decode, laps.infer = decoded - began, computed - decoded
+        laps.encode = perf_counter_ns() - computed
+        return answer
+
+
+def works_of(model: OnnxModel, seconds: float | None) -> dict[str, Work]:
+    """What to do at each address of a model that takes so many seconds for a run."""
+    batcher = calibrate(model) if seconds is not None and seconds >= BATCH_SECONDS else None
+    open_inference = OpenInference(model)
+    return {
+        "infer": ModelWork(open_inference, model, batcher),
+        "score": ModelWork(Data(model, open_inference), model, batcher),
+    }

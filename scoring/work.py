@@ -1,0 +1,32 @@
+"""Work: what makes an answer of a request, be it a model without code or the entry script."""
+
+from typing import TYPE_CHECKING, Optional, Protocol
+
+from scoring.answer import Answer
+from scoring.request import Request
+
+if TYPE_CHECKING:
+    from scoring.batcher import Batcher
+
+Result = bytes | Answer  # bytes are JSON, with status 200
+
+
+class Laps:
+    """Nanoseconds a request spent on each part of its way, and the rows of the run that it shared."""
+
+    __slots__ = ("decode", "encode", "infer", "rows")
+
+    def __init__(self) -> None:
+        self.decode = self.infer = self.encode = 0
+        self.rows = 1
+
+
+class Work(Protocol):
+    """Called on the loop for quick models, in a runner thread for others; raises ScoringError.
+
+    With a `batcher`, it has a `form` too, and runners may let it share runs with others.
+    """
+
+    batcher: Optional["Batcher"]
+
+    def __call__(self, request: Request, laps: Laps) -> Result: ...
