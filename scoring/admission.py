@@ -19,31 +19,31 @@ MOST_STUCK = 8  # abandoned runs after which the process is beyond help
 class Runner(threading.Thread):
     """Takes jobs until it is retired, which happens when a run of it exceeds the scoring timeout."""
 
-    def __init__(self, jobs: "SimpleQueue[Job | None]", runners: int, done: Callable[["Runner", Done], None],
-                 prepare: Callable[[], None]) -> None:  # fmt: skip
+    def __init__(self, admission: "Admission") -> None:
         super().__init__(name="runner", daemon=True)
-        self._prepare = prepare
-        self._jobs = jobs
-        self._runners = runners
-        self._done = done
+        self._admission = admission
         self.current: list[Job] = []
         self.retired = False
 
     def run(self) -> None:
-        self._prepare()
+        admission = self._admission
+        admission.prepare_thread()
         while not self.retired:
-            job = self._jobs.get()
+            job = admission.jobs.get()
             if job is None:
                 return
             if job.claim():
-                self._done(self, self._work(job))
+                done = self._work(job)
+                self.current = []
+                admission.finished_in_thread(self, done)
 
     def _work(self, job: Job) -> Done:
-        batcher = job.work.batcher
-        group = [job] if batcher is None else batcher.gather(job, self._runners)
+        admission, batcher = self._admission, job.work.batcher
+        group = [job] if batcher is None else batcher.gather(job, admission.idle)
         now = perf_counter_ns()
         for one in group:
             one.started = now
+        job.laps.alone = admission.waiting == 1
         self.current = group
         return [(job, _result_of(job))] if batcher is None else batcher.run(group)
 
@@ -77,8 +77,8 @@ class Admission:
         self._timeout = int(timeout * 1e9)
         self._timeout_seconds = timeout
         self._on_stuck = on_stuck
-        self._prepare_thread = prepare_thread
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.prepare_thread = prepare_thread
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: deque[Job] = deque()
         self._stuck = 0
         self._runners: list[Runner] = []
@@ -89,6 +89,11 @@ class Admission:
         """Jobs that are queued or running."""
         return len(self._waiting)
 
+    @property
+    def idle(self) -> int:
+        """Runners without a job."""
+        return sum(not runner.current for runner in self._runners)
+
     def submit(self, job: Job) -> None:
         """Queue a job; 503 when the queue is full."""
         if len(self._waiting) >= self._limit + self._wanted:
@@ -98,7 +103,7 @@ class Admission:
         self._waiting.append(job)
         if job.work.batcher is not None:
             job.work.batcher.pending.append(job)
-        self._jobs.put(job)
+        self.jobs.put(job)
 
     def sweep(self) -> None:
         """Give up what has waited or run too long; called a few times a second."""
@@ -126,11 +131,12 @@ class Admission:
             self._on_stuck()
 
     def _add_runner(self) -> None:
-        runner = Runner(self._jobs, self._wanted, self._finished_in_thread, self._prepare_thread)
+        runner = Runner(self)
         self._runners.append(runner)
         runner.start()
 
-    def _finished_in_thread(self, runner: Runner, done: Done) -> None:
+    def finished_in_thread(self, runner: Runner, done: Done) -> None:
+        """Hand over to the loop what a runner has made."""
         try:
             self._loop.call_soon_threadsafe(self._finished, runner, done)
         except RuntimeError:

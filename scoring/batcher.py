@@ -36,13 +36,13 @@ class Batcher:
         self.most_rows = most_rows
         self.pending: deque[Job] = deque()
 
-    def gather(self, first: "Job", runners: int) -> list["Job"]:
-        """`first`, which is claimed, and the claimed others of this runner's share."""
+    def gather(self, first: "Job", idle: int) -> list["Job"]:
+        """`first`, which is claimed, and claimed others: what waits is shared among the idle runners, this one too."""
         pending, group = self.pending, [first]
         try:
             while pending[0].claimed:
                 pending.popleft()
-            share = min(self.most_rows, -(-(len(pending) + 1) // runners))
+            share = min(self.most_rows, -(-(len(pending) + 1) // max(idle, 1)))
             while len(group) < share:
                 job = pending.popleft()
                 if job.claim():
@@ -105,7 +105,7 @@ class Batcher:
     def _run_alone(self, job: "Job", asked: Asked) -> tuple["Job", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(asked.names, asked.feed)
+            results = self.model.compute(asked.names, asked.feed, alone=job.laps.alone)
         except Exception as error:
             return job, error
         finally:

@@ -81,7 +81,14 @@ def _no_code(replica: Replica, threads: int) -> Engine:
     ):
         seconds = model.measure()
         taken.append(seconds)
-        served.append(Served(bundled, works_of(model, seconds), session.signature_of(model), Pace(seconds)))
+        served.append(
+            Served(
+                bundled,
+                works_of(model, seconds, threads, replica.run.memory_bytes),
+                session.signature_of(model),
+                Pace(seconds),
+            )
+        )
     known = [seconds for seconds in taken if seconds is not None]
     slowest = max(known) if len(known) == len(taken) else None
     several = Served(replica.bundle.models[0], {"score": _WhichModel(served)}, {}, Pace(slowest))

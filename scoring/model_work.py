@@ -10,7 +10,7 @@ from scoring.request import Request
 from scoring.session import OnnxModel
 from scoring.work import Laps, Result, Work
 
-BATCH_SECONDS = 0.0005  # quicker models answer on the loop, where nothing waits
+HEAVY_SECONDS = 0.0005  # quicker models answer on the loop: nothing waits there, and HTTP costs more than the run
 
 
 class ModelWork:
@@ -25,7 +25,7 @@ class ModelWork:
         began = perf_counter_ns()
         asked = self.form.decode(request)
         decoded = perf_counter_ns()
-        results = self.model.compute(asked.names, asked.feed)
+        results = self.model.compute(asked.names, asked.feed, alone=laps.alone)
         computed = perf_counter_ns()
         answer = self.form.encode(asked, results)
         laps.decode, laps.infer = decoded - began, computed - decoded
@@ -33,9 +33,15 @@ class ModelWork:
         return answer
 
 
-def works_of(model: OnnxModel, seconds: float | None) -> dict[str, Work]:
-    """What to do at each address of a model that takes so many seconds for a run."""
-    batcher = calibrate(model) if seconds is not None and seconds >= BATCH_SECONDS else None
+def works_of(model: OnnxModel, seconds: float | None, cores: int, memory: int | None) -> dict[str, Work]:
+    """What to do at each address of a model that takes so many seconds for a run on one of `cores`.
+
+    `memory` is the replica's limit in bytes, None without one.
+    """
+    heavy = seconds is not None and seconds >= HEAVY_SECONDS
+    batcher = calibrate(model) if heavy else None
+    if heavy and cores > 1:
+        model.widen(cores, memory)
     open_inference = OpenInference(model)
     return {
         "infer": ModelWork(open_inference, model, batcher),

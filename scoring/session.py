@@ -1,7 +1,7 @@
 """ONNX models through ONNX Runtime: one session per model version, checked inputs, protocol answers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -11,7 +11,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from scoring import codecs
-from scoring.bundle import onnx_file, tree
+from scoring.bundle import onnx_file, size_of, tree
 from scoring.contract import BundledModel
 from scoring.errors import ScoringError, StartFailure, bad_input
 from scoring.tensors import BY_RUNTIME_NAME, Array, Tensor, writable
@@ -28,6 +28,9 @@ LOAD_ERRORS = (
 )
 MAP_OUTPUT = re.compile(r"seq\(map\((\w+),tensor\((\w+)\)\)\)")
 WARM_UP_RUNS = 5
+WIDEST_BYTES = 1 << 30  # larger models are not loaded a second time
+WIDE_GAIN = 1.2  # what all cores must at least be worth
+Run = Callable[[Sequence[str], codecs.Feed, None], list[Any]]
 
 
 class OnnxModel:
@@ -36,31 +39,46 @@ class OnnxModel:
     def __init__(self, bundled: BundledModel, path: Path, threads: int) -> None:
         self.name = bundled.name
         self.version = bundled.version
+        self._bundled, self._path = bundled, path
         session = _session(bundled, path, threads)
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
         self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
         self.names = list(self.outputs)
-        # The public run() repeats checks that were made here already; the inner session skips them.
-        self._run = getattr(session, "_sess", session).run
+        self._run = _inner(session)
+        self._wide = self._run  # what a run uses that has all cores to itself
 
-    def compute(self, names: Sequence[str], feed: codecs.Feed) -> list[Any]:
-        """Run the model; ScoringError says whose fault it is when that fails."""
+    def widen(self, cores: int, memory: int | None) -> None:
+        """Load the model once more for runs that may use all cores, and keep that where it is worth it.
+
+        Not where a third of `memory` (the replica's limit in bytes) would not hold it.
+        """
+        if size_of(self._path.parent) > min(WIDEST_BYTES, (memory or 3 * WIDEST_BYTES) // 3):
+            return
+        narrow = self.measure()
+        self._wide = _inner(_session(self._bundled, self._path, cores))
+        wide = self.measure(self._wide)
+        if not narrow or not wide or wide * WIDE_GAIN > narrow:
+            self._wide = self._run
+
+    def compute(self, names: Sequence[str], feed: codecs.Feed, *, alone: bool = False) -> list[Any]:
+        """Run the model, on all cores when `alone`; ScoringError says whose fault it is when that fails."""
         try:
-            results: list[Any] = self._run(names, feed, None)
+            results: list[Any] = (self._wide if alone else self._run)(names, feed, None)
         except runtime.InvalidArgument as error:
             raise bad_input(f"the model refuses these inputs: {error}") from error
         except (runtime.Fail, runtime.RuntimeException, runtime.NotImplemented) as error:
             raise ScoringError(500, "model_failed", f"the model failed: {error}", failed=True) from error
         return results
 
-    def measure(self) -> float | None:
+    def measure(self, run: Run | None = None) -> float | None:
         """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
+        run = run or self._run
         feed = {name: _zeros(tensor) for name, tensor in self.inputs.items()}
         taken = []
         try:
             for _ in range(WARM_UP_RUNS):
                 started = perf_counter_ns()
-                self._run(self.names, feed, None)
+                run(self.names, feed, None)
                 taken.append(perf_counter_ns() - started)
         except LOAD_ERRORS:
             return None
@@ -102,12 +120,21 @@ def refuse_overflow() -> None:
     np.seterr(over="raise")
 
 
+def _inner(session: onnxruntime.InferenceSession) -> Run:
+    """The public run() repeats checks that were made here already; the inner session skips them."""
+    run: Run = getattr(session, "_sess", session).run
+    return run
+
+
 def _session(bundled: BundledModel, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Several threads spin while a run lasts, since its parts are short, and never between runs."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except LOAD_ERRORS as error:

@@ -12,13 +12,17 @@ Result = bytes | Answer  # bytes are JSON, with status 200
 
 
 class Laps:
-    """Nanoseconds a request spent on each part of its way, and the rows of the run that it shared."""
+    """Nanoseconds a request spent on each part of its way, and the rows of the run that it shared.
 
-    __slots__ = ("decode", "encode", "infer", "rows")
+    `alone` says that nothing else waits or runs, so that the run may have all cores.
+    """
+
+    __slots__ = ("alone", "decode", "encode", "infer", "rows")
 
     def __init__(self) -> None:
         self.decode = self.infer = self.encode = 0
         self.rows = 1
+        self.alone = False
 
 
 class Work(Protocol):
