@@ -90,6 +90,11 @@ class Admission:
         return len(self._waiting)
 
     @property
+    def queued(self) -> int:
+        """Jobs that no runner has begun."""
+        return sum(not job.claimed for job in self._waiting)
+
+    @property
     def idle(self) -> int:
         """Runners without a job."""
         return sum(not runner.current for runner in self._runners)

@@ -20,7 +20,7 @@ from scoring.protocol import Connection
 from scoring.replies import TEXT, Replies, error_body, header_lines
 from scoring.request import Request
 from scoring.routes import Route, Routes
-from scoring.telemetry import CONNECTIONS, WAITING, Counters
+from scoring.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
 from scoring.work import Laps
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
@@ -72,7 +72,7 @@ class App:
         try:
             route = self._routes.find(request)
             if route.secured:
-                self._keys.check(request.headers.get(b"authorization"))
+                request.key = self._keys.check(request.headers.get(b"authorization"))
             if request.method not in route.methods:
                 return self._other_method(request, route)
             if route.plain is not None:
@@ -103,6 +103,7 @@ class App:
         """A few times a second: waits and runs that last too long."""
         self._admission.sweep()
         self._counters.cells[WAITING] = self._admission.waiting
+        self._counters.cells[QUEUED] = self._admission.queued
 
     # -- scoring
 
@@ -135,7 +136,8 @@ class App:
         plain = type(result) is bytes
         answer = None if plain else result if type(result) is Answer else _answer_to(result, route.v2)
         status, failed = (200, False) if answer is None else (answer.status, answer.failed)
-        self._counters.record(status, (perf_counter_ns() - request.arrived) // 1000, waited // 1000, laps)
+        taken = (perf_counter_ns() - request.arrived) // 1000
+        self._counters.record(status, taken, waited // 1000, laps, request.key)
         headers = ids + self._connection_header(request)
         if not route.v2:
             told = b"True" if failed else b"False"
@@ -162,7 +164,8 @@ class App:
     def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
         v2 = request.target.startswith(b"/v2")
         if route is not None and route.plain is None:
-            self._counters.record(error.status, (perf_counter_ns() - request.arrived) // 1000, 0, NO_LAPS)
+            taken = (perf_counter_ns() - request.arrived) // 1000
+            self._counters.record(error.status, taken, 0, NO_LAPS, request.key)
         headers = header_lines(error.headers) + self._connection_header(request)
         body = error_body(error, v2)
         return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")

@@ -113,7 +113,10 @@ class Status(msgspec.Struct, omit_defaults=True):
 class Window(msgspec.Struct, omit_defaults=True):
     """What a replica counted from `start` (epoch seconds) for `seconds`; mergeable by adding.
 
-    `codes`: HTTP status to count. `latency`, `queue`: sparse histograms, bucket index to count.
+    `codes`: HTTP status to count. `keys`: requests by the key they showed: primary, secondary or none.
+    `latency`, `queue`, `infer`: sparse histograms, bucket index to count; `infer` has only what reached the model.
+    `spent`: microseconds of all requests together, by part: total, queue, decode, infer, encode.
+    `rows`: how many rows the run of a request had (256 stands for more), to requests; 1 where runs are not shared.
     `cpu`: cores used on average. `memory`: resident bytes of all processes at the end.
     (`replica`, `sequence`) is given once, so that a repeated push counts once.
     """
@@ -128,6 +131,10 @@ class Window(msgspec.Struct, omit_defaults=True):
     queue: dict[str, int]
     cpu: float
     memory: int
+    keys: dict[str, int] = {}
+    infer: dict[str, int] = {}
+    spent: dict[str, int] = {}
+    rows: dict[str, int] = {}
 
 
 class Push(msgspec.Struct):

@@ -9,9 +9,12 @@ from scoring.errors import ScoringError
 
 
 class Request:
-    """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds."""
+    """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds.
 
-    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "method", "query", "target")
+    `key` tells which key it showed, an index of scoring.auth.KEYS.
+    """
+
+    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "key", "method", "query", "target")
 
     def __init__(self, connection: Any, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
         self.connection = connection
@@ -22,6 +25,7 @@ class Request:
         self.body = b""
         self.keep_alive = True
         self.arrived = 0
+        self.key = 0
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters; the last of equal names counts."""

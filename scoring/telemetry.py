@@ -6,20 +6,28 @@ nothing is locked, and it outlives a worker that crashes. Times are microseconds
 
 import mmap
 import os
+from collections import Counter
 from pathlib import Path
 
+from scoring.auth import KEYS
 from scoring.contract import BUCKETS, bucket_of
 from scoring.work import Laps
 
 HEAD = 16
 CODES = 500  # HTTP status 100 to 599
 FIRST_CODE = 100
-LATENCY = HEAD + CODES
+BEFORE_CODES = HEAD - FIRST_CODE
+LATENCY = HEAD + CODES * len(KEYS)  # the codes of every key one after another
 QUEUE = LATENCY + BUCKETS
-REGION = QUEUE + BUCKETS
+INFER = QUEUE + BUCKETS
+ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains of INFER
+MOST_ROWS = 256  # runs with more are counted as this
+REGION = ROWS + MOST_ROWS + 1
 
-# Head of a worker's region.
-CONNECTIONS, WAITING, LATENCY_SUM, QUEUE_SUM, RUN_SUM, PID = range(6)
+# Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
+CONNECTIONS, WAITING, QUEUED, PID = range(4)
+LATENCY_SUM, QUEUE_SUM, DECODE_SUM, INFER_SUM, ENCODE_SUM = range(4, 9)
+COLLECTED, DROPPED = range(9, 11)  # rows of data collection
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
@@ -33,6 +41,23 @@ def create(path: Path, workers: int) -> "CounterFile":
     scratch.write_bytes(bytes(8 * REGION * (workers + 1)))
     os.replace(scratch, path)
     return CounterFile(path)
+
+
+def by_code(cells: list[int]) -> dict[int, int]:
+    """Requests by HTTP status, of cells laid out like a worker's region."""
+    return dict(sorted(sum((Counter(by_key(cells, key)) for key in range(len(KEYS))), Counter()).items()))
+
+
+def by_key(cells: list[int], key: int) -> dict[int, int]:
+    """Requests by HTTP status that showed one of the `KEYS`."""
+    first = HEAD + CODES * key
+    return {code: count for code, count in enumerate(cells[first : first + CODES], FIRST_CODE) if count > 0}
+
+
+def by_rows(cells: list[int]) -> dict[int, int]:
+    """Requests that reached the model, by the rows of their run."""
+    shared = {rows: count for rows, count in enumerate(cells[ROWS : ROWS + MOST_ROWS + 1]) if count > 0}
+    return {1: sum(cells[INFER : INFER + BUCKETS]) - sum(shared.values())} | shared
 
 
 class CounterFile:
@@ -58,7 +83,7 @@ class CounterFile:
 
 
 class Counters:
-    """What one worker counts. `record` is called for every scoring request and costs well under a microsecond."""
+    """What one worker counts. `record` is called for every scoring request and costs about a microsecond."""
 
     def __init__(self, file: CounterFile, slot: int) -> None:
         self.file = file
@@ -66,13 +91,21 @@ class Counters:
         self.cells[PID] = os.getpid()
         self.cells[CONNECTIONS] = 0
         self.cells[WAITING] = 0
+        self.cells[QUEUED] = 0
 
-    def record(self, status: int, latency: int, queued: int, laps: Laps) -> None:
-        """One answered request: HTTP status, microseconds in all and waiting, and the laps of the rest."""
+    def record(self, status: int, latency: int, queued: int, laps: Laps, key: int = 0) -> None:
+        """One answered request: HTTP status, microseconds in all and waiting, the laps of the rest, its key."""
         cells = self.cells
-        cells[HEAD - FIRST_CODE + status] += 1
+        cells[BEFORE_CODES + CODES * key + status] += 1
         cells[LATENCY + (_TABLE[latency] if 0 <= latency < 4096 else bucket_of(latency))] += 1
         cells[QUEUE + (_TABLE[queued] if 0 <= queued < 4096 else bucket_of(queued))] += 1
         cells[LATENCY_SUM] += latency
         cells[QUEUE_SUM] += queued
-        cells[RUN_SUM] += laps.infer // 1000
+        if infer := laps.infer:
+            ran = infer // 1000
+            cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+            cells[DECODE_SUM] += laps.decode
+            cells[INFER_SUM] += infer
+            cells[ENCODE_SUM] += laps.encode
+            if (rows := laps.rows) != 1:
+                cells[ROWS + (rows if rows < MOST_ROWS else MOST_ROWS)] += 1

@@ -1,10 +1,35 @@
 """What happened since the last look: totals of all workers, cut into the contract's windows."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from scoring.auth import KEYS
 from scoring.contract import BUCKETS, Window
 from scoring.settings import Replica
-from scoring.telemetry import CODES, FIRST_CODE, HEAD, LATENCY, QUEUE, CounterFile
+from scoring.telemetry import (
+    DECODE_SUM,
+    ENCODE_SUM,
+    INFER,
+    INFER_SUM,
+    LATENCY,
+    LATENCY_SUM,
+    QUEUE,
+    QUEUE_SUM,
+    CounterFile,
+    by_code,
+    by_key,
+    by_rows,
+)
+
+# Parts of `Window.spent`: where their sum stands, and how many of its units make a microsecond.
+SPENT = {
+    "total": (LATENCY_SUM, 1),
+    "queue": (QUEUE_SUM, 1),
+    "decode": (DECODE_SUM, 1000),
+    "infer": (INFER_SUM, 1000),
+    "encode": (ENCODE_SUM, 1000),
+}
 
 
 class Cutter:
@@ -29,15 +54,23 @@ class Cutter:
             sequence=self._sequence,
             start=self._began,
             seconds=round(max(steady - self._steady, 0.001), 3),
-            codes=_sparse(grown, HEAD, CODES, FIRST_CODE),
-            latency=_sparse(grown, LATENCY, BUCKETS),
-            queue=_sparse(grown, QUEUE, BUCKETS),
+            codes=_named(by_code(grown)),
+            latency=_sparse(grown, LATENCY),
+            queue=_sparse(grown, QUEUE),
             cpu=round(cpu, 4),
             memory=memory,
+            keys=_named({name: sum(by_key(grown, key).values()) for key, name in enumerate(KEYS)}),
+            infer=_sparse(grown, INFER),
+            spent=_named({part: grown[cell] // unit for part, (cell, unit) in SPENT.items()}),
+            rows=_named(by_rows(grown)),
         )
         self._before, self._began, self._steady = totals, now, steady
         return window
 
 
-def _sparse(cells: list[int], first: int, count: int, base: int = 0) -> dict[str, int]:
-    return {str(index + base): value for index, value in enumerate(cells[first : first + count]) if value > 0}
+def _sparse(cells: list[int], first: int) -> dict[str, int]:
+    return _named(dict(enumerate(cells[first : first + BUCKETS])))
+
+
+def _named(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {str(name): count for name, count in counts.items() if count > 0}

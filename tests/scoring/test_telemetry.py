@@ -1,16 +1,26 @@
 """Windows arrive once, whatever happens to the studio, and add up to what was scored."""
 
 import json
+import re
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from scoring.contract import BUCKETS, bucket_of, upper_bound
-from tests.scoring.conftest import double_model, free_port
+from scoring.metrics import exposition
+from scoring.telemetry import Counters, by_rows, create
+from scoring.work import Laps
+from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 
 GOOD = {"data": [[1, 2, 3, 4]]}
+SLOW = """
+import json, time
+def init(): pass
+def run(data): time.sleep(json.loads(data).get("wait", 0))
+"""
 
 
 class Studio:
@@ -44,9 +54,12 @@ class Studio:
         self.thread.join()
 
     def codes(self):
+        return self.sums("codes")
+
+    def sums(self, name):
         total = Counter()
         for window in self.windows:
-            total.update(window["codes"])
+            total.update(window.get(name, {}))
         return dict(total)
 
 
@@ -162,3 +175,71 @@ def test_buckets_hold_what_they_say():
         assert 0 <= bucket < BUCKETS
         assert upper_bound(bucket) >= min(value, 2**32 - 1)
         assert bucket == 0 or upper_bound(bucket - 1) < value
+
+
+def test_a_window_says_where_the_time_went_and_which_key_asked(replica, open_studio):
+    port = free_port()
+    studio = open_studio(port)
+    start(replica, port)
+    for _ in range(5):
+        replica.score(GOOD)
+    replica.score(GOOD, headers={"Authorization": f"Bearer {SECOND_KEY}"})
+    replica.score(GOOD, headers={"Authorization": "Bearer wrong"})
+    replica.score("nonsense")
+    replica.until(lambda: sum(studio.codes().values()) == 8)
+    assert studio.sums("keys") == {"primary": 6, "secondary": 1, "none": 1}
+    assert sum(studio.sums("infer").values()) == 6, "what was refused never reached the model"
+    assert studio.sums("rows") == {"1": 6}
+    spent = studio.sums("spent")
+    assert set(spent) == {"total", "queue", "decode", "infer", "encode"}
+    parts = [spent[part] for part in ("queue", "decode", "infer", "encode")]
+    assert all(part > 0 for part in parts)
+    assert sum(parts) <= spent["total"]
+
+
+def test_the_rows_of_shared_runs_are_told(tmp_path):
+    file = create(tmp_path / "counters.bin", 1)
+    counters, laps = Counters(file, 0), Laps()
+    for rows in (1, 8, 8, 200, 5000):
+        laps.infer, laps.rows = 1000, rows
+        counters.record(200, 10, 0, laps)
+    assert by_rows(file.totals()) == {1: 1, 8: 2, 200: 1, 256: 1}
+    text = exposition(file).decode()
+    assert 'slipway_batch_size_bucket{le="8"} 3' in text
+    assert 'slipway_batch_size_bucket{le="255"} 4' in text
+    assert "slipway_batch_size_count 5" in text
+
+
+def test_metrics_are_what_prometheus_reads(replica):
+    replica.with_script(SLOW).start(processes=1)
+    replica.score("{}")
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(replica.score, '{"wait": 1.5}') for _ in range(3)]
+        replica.until(lambda: metrics(replica)["slipway_queue_length"] == 2)
+        assert metrics(replica)["slipway_requests_in_flight"] == 3
+        assert [each.result().status_code for each in asked] == [200] * 3
+    replica.score("nonsense")
+    read = metrics(replica)
+    assert read['slipway_requests_total{code="200",key="primary"}'] == 4
+    assert read['slipway_requests_total{code="500",key="primary"}'] == 1
+    for name, count in (("request", 5), ("queue", 5), ("inference", 5), ("decode", 5), ("encode", 5)):
+        assert read[f"slipway_{name}_duration_seconds_count"] == count
+    assert 4.5 < read["slipway_inference_duration_seconds_sum"] < 10
+    assert read['slipway_inference_duration_seconds_bucket{le="+Inf"}'] == 5
+    assert read["slipway_restarts_total"] == read["slipway_collection_dropped_rows_total"] == 0
+
+
+def metrics(replica):
+    """The samples by name, after a check of every line against the exposition format."""
+    text = replica.client.get("/metrics").text
+    samples, types = {}, {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE"):
+            _, _, name, kind = line.split()
+            types[name] = kind
+        elif not line.startswith("#"):
+            match = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[^"]*"(?:,[a-z]+="[^"]*")*\})? (\S+)', line)
+            assert match, line
+            assert match[1] in types or re.sub("_(bucket|sum|count)$", "", match[1]) in types, line
+            samples[match[1] + (match[2] or "")] = float(match[3])
+    return samples
