@@ -29,11 +29,13 @@ class InferInput(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
-    data: msgspec.Raw
+    data: msgspec.Raw = msgspec.Raw(b"")  # empty where it comes in binary
+    parameters: dict[str, Any] | None = None
 
 
 class InferOutput(msgspec.Struct):
     name: str
+    parameters: dict[str, Any] | None = None
 
 
 class Body(msgspec.Struct):
@@ -43,13 +45,14 @@ class Body(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(b"")
     id: str | None = None
     outputs: list[InferOutput] | None = None
+    parameters: dict[str, Any] | None = None
 
 
 _body = msgspec.json.Decoder(Body)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def decode(raw: bytes) -> Body:
+def decode(raw: bytes | memoryview) -> Body:
     """The envelope of a request; 400 when it is not JSON or not an envelope."""
     try:
         return _body.decode(raw)
@@ -61,13 +64,17 @@ def decode(raw: bytes) -> Body:
         raise bad_input("the body is nested too deeply") from error
 
 
-def feed_of(body: Body, raw: bytes, inputs: dict[str, Tensor]) -> Feed:
-    """The tensors of a protocol request, checked against what the model takes."""
+def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None = None) -> Feed:
+    """The tensors of a protocol request of `size` bytes, checked against what the model takes.
+
+    `quick` holds those that have been read already.
+    """
     given = body.inputs
     if not given:
         raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
     feed: Feed = {}
-    quick = _quick_arrays(raw, given, inputs) if len(raw) >= LARGE_BYTES else {}
+    if quick is None:
+        quick = _quick_arrays(given, inputs) if size >= LARGE_BYTES else {}
     for item in given:
         tensor = inputs.get(item.name)
         if tensor is None:
@@ -131,7 +138,7 @@ def encode(answer: dict[str, Any]) -> bytes:
     return orjson.dumps(answer, option=NUMPY)
 
 
-def _quick_arrays(raw: bytes, given: list[InferInput], inputs: dict[str, Tensor]) -> Feed:
+def _quick_arrays(given: list[InferInput], inputs: dict[str, Tensor]) -> Feed:
     """Flat numeric inputs of a large body, parsed without making a Python object of every number."""
     if simdjson is None:
         return {}

@@ -101,7 +101,7 @@ class Tensor:
         size = self.size_for(shape)
         try:
             array = np.array(self._flat.decode(raw), self.dtype)
-        except msgspec.ValidationError:
+        except msgspec.DecodeError:
             return self._read_nested(raw, shape)
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
@@ -110,6 +110,9 @@ class Tensor:
         return array.reshape(tuple(shape))
 
     def _read_nested(self, raw: msgspec.Raw | bytes, shape: Sequence[int]) -> Array:
+        if not bytes(raw):
+            binary = "`binary_data_size` with the header Inference-Header-Content-Length"
+            raise bad_input(f'input {self.name!r} has no values: give "data", or {binary}')
         array = self.read_as_nested(raw)
         if array.shape != tuple(shape):
             message = f"input {self.name!r}: the values are nested as {list(array.shape)}, the shape says {list(shape)}"

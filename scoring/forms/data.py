@@ -23,7 +23,7 @@ class Data:
         raw = request.body if request.method != b"GET" else request.parameters_as_values()
         body = codecs.decode(raw)
         if body.inputs is not None:
-            return self._open_inference.read(body, raw)
+            return self._open_inference.read(body, len(raw))
         names = codecs.asked_outputs(body, self._model.names)
         return Asked(names, codecs.feed_of_data(body.data, self._model.inputs), SHORT)
 

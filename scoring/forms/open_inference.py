@@ -1,12 +1,19 @@
-"""The Open Inference Protocol's form: named, typed, shaped tensors as JSON."""
+"""The Open Inference Protocol's form: named, typed, shaped tensors, as JSON or with their values in binary."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from scoring import codecs
 from scoring.answer import Answer
-from scoring.forms import Asked
+from scoring.forms import Asked, binary
 from scoring.request import Request
 from scoring.session import OnnxModel
+
+
+class Wish(NamedTuple):
+    """In `Asked.rest`, for requests that say more of their answer than its id."""
+
+    id: str | None
+    binary: frozenset[str]
 
 
 class OpenInference:
@@ -17,19 +24,31 @@ class OpenInference:
         self._head = {"model_name": model.name, "model_version": str(model.version)}
 
     def decode(self, request: Request) -> Asked:
-        return self.read(codecs.decode(request.body), request.body)
+        told = request.headers.get(binary.HEADER)
+        if told is None:
+            return self.read(codecs.decode(request.body), len(request.body))
+        head, tail = binary.split(request.body, told)
+        body = codecs.decode(head)
+        return self.read(body, len(head), binary.read(body, tail, self._model.inputs))
 
-    def read(self, body: codecs.Body, raw: bytes) -> Asked:
-        """What an envelope that has been decoded already asks."""
+    def read(self, body: codecs.Body, size: int, quick: codecs.Feed | None = None) -> Asked:
+        """What an envelope of `size` bytes, decoded already, asks; `quick` holds inputs that have been read."""
         model = self._model
-        return Asked(codecs.asked_outputs(body, model.names), codecs.feed_of(body, raw, model.inputs), body.id)
+        names = codecs.asked_outputs(body, model.names)
+        feed = codecs.feed_of(body, size, model.inputs, quick)
+        if body.parameters is None and body.outputs is None:
+            return Asked(names, feed, body.id)
+        return Asked(names, feed, Wish(body.id, binary.wanted(body, names)))
 
     def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
-        outputs = self._model.outputs
+        outputs, rest = self._model.outputs, asked.rest
         answer: dict[str, Any] = {
             **self._head,
             "outputs": [outputs[name].encoded(result) for name, result in zip(asked.names, results, strict=True)],
         }
-        if asked.rest is not None:
-            answer["id"] = asked.rest
-        return codecs.encode(answer)
+        if rest is None:
+            return codecs.encode(answer)
+        wish = Wish(rest, frozenset()) if type(rest) is str else rest
+        if wish.id is not None:
+            answer["id"] = wish.id
+        return binary.write(answer, wish.binary) if wish.binary else codecs.encode(answer)
