@@ -1,0 +1,268 @@
+"""Requests that wait for the same model share a run, and nobody notices but by the speed."""
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import orjson
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from scoring.batcher import Batcher, calibrate
+from scoring.contract import BundledModel
+from scoring.errors import ScoringError
+from scoring.forms.open_inference import OpenInference
+from scoring.job import Job
+from scoring.model_work import ModelWork
+from scoring.request import Request
+from scoring.session import OnnxModel
+from tests.scoring.conftest import read_answers, request_bytes, save
+
+WIDTH, LAYERS = 1024, 32
+TABLE = [0.0, 10.0, 20.0, 30.0]
+
+
+def heavy_model(path, *, name="y"):
+    """y = mean of x along its tokens + TABLE[pick], after work that costs about the same for one row as for eight."""
+    constants = [
+        numpy_helper.from_array(np.array(TABLE, np.float32), "table"),
+        numpy_helper.from_array(np.array([0.0], np.float32), "zero"),
+        numpy_helper.from_array(np.array([1], np.int64), "tokens_axis"),
+        numpy_helper.from_array(np.array([WIDTH, WIDTH], np.int64), "shape"),
+        numpy_helper.from_array(np.full((1, WIDTH), 1.0, np.float32), "widen"),
+    ]
+    weight = helper.make_tensor("value", TensorProto.FLOAT, [1], [1 / WIDTH])
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["weights"], value=weight),
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("MatMul", ["mean", "widen"], ["layer_0"]),
+        *(helper.make_node("MatMul", [f"layer_{n}", "weights"], [f"layer_{n + 1}"]) for n in range(LAYERS)),
+        helper.make_node("ReduceMean", [f"layer_{LAYERS}"], ["worked"], axes=[1], keepdims=0),
+        helper.make_node("Gather", ["table", "pick"], ["picked"]),
+        helper.make_node("Add", ["worked", "picked"], [name]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", "tokens"]),
+        helper.make_tensor_value_info("pick", TensorProto.INT64, ["rows"]),
+    ]
+    return save(path, nodes, inputs, [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows"])], constants)
+
+
+def mixing_model(path):
+    """Every row comes out as the sum of all rows: it must not be asked in company."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 4])
+    nodes = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1), helper.make_node("Add", ["x", "sum"], ["y"])]
+    return save(path, nodes, [x], [y])
+
+
+def load(path) -> OnnxModel:
+    return OnnxModel(BundledModel(name="heavy", version=1, path=""), path, 1)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load(heavy_model(tmp_path_factory.mktemp("batching") / "model.onnx"))
+
+
+class Client:
+    """What stands where a connection does."""
+
+    def __init__(self, *, left: bool = False) -> None:
+        self.left = left
+
+
+def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict:
+    """Row n is filled with `value` + n."""
+    values = [value + row for row in range(rows) for _ in range(tokens)]
+    return {
+        "inputs": [
+            {"name": "x", "shape": [rows, tokens], "datatype": "FP32", "data": values},
+            {"name": "pick", "shape": [rows], "datatype": "INT64", "data": [pick] * rows},
+        ]
+    }
+
+
+def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool = False) -> Job:
+    request = Request(Client(left=left), b"POST", b"/v2/models/heavy/infer", {})
+    request.body = content if isinstance(content, bytes) else orjson.dumps(content)
+    made = Job(ModelWork(OpenInference(model), model, batcher), request, lambda *_: None)
+    batcher.pending.append(made)
+    return made
+
+
+def values_of(answer: bytes) -> list[float]:
+    [output] = orjson.loads(answer)["outputs"]
+    assert output["shape"] == [len(output["data"])]
+    return output["data"]
+
+
+def answers_of(batcher: Batcher, jobs: list[Job]) -> list:
+    for one in jobs:
+        one.claim()
+    results = dict(batcher.run(jobs))
+    assert set(results) == set(jobs), "somebody was never answered"
+    return [results[one] for one in jobs]
+
+
+# --- one shared run
+
+
+def test_each_request_gets_its_own_rows_of_a_shared_run(model):
+    batcher = Batcher(model, 8)
+    jobs = [job(model, batcher, body(10.0 * n, rows=1 + n % 3)) for n in range(4)]
+
+    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+
+    assert found == [pytest.approx([10.0 * n + row for row in range(1 + n % 3)]) for n in range(4)]
+    assert [one.laps.rows for one in jobs] == [7] * 4
+
+
+def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model):
+    batcher = Batcher(model, 4)
+    jobs = [job(model, batcher, body(n, rows=rows)) for n, rows in enumerate([2, 2, 3, 9])]
+
+    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+
+    assert [len(values) for values in found] == [2, 2, 3, 9]
+    assert [one.laps.rows for one in jobs] == [4, 4, 3, 9]
+
+
+def test_requests_of_unlike_lengths_do_not_share_a_run(model):
+    batcher = Batcher(model, 8)
+    jobs = [job(model, batcher, body(n, tokens=tokens)) for n, tokens in enumerate([4, 7, 4, 7, 5])]
+
+    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+
+    assert found == [pytest.approx([n]) for n in range(5)]
+    assert [one.laps.rows for one in jobs] == [2, 2, 2, 2, 1]
+
+
+def test_a_poisoned_request_fails_alone(model):
+    batcher = Batcher(model, 8)
+    jobs = [job(model, batcher, body(n, pick=99 if n == 2 else 1)) for n in range(4)]
+
+    answers = answers_of(batcher, jobs)
+
+    assert isinstance(answers[2], ScoringError)
+    assert [values_of(answers[n]) for n in (0, 1, 3)] == [pytest.approx([n + 10]) for n in (0, 1, 3)]
+
+
+def test_a_body_that_cannot_be_read_fails_alone(model):
+    batcher = Batcher(model, 8)
+    jobs = [job(model, batcher, body(1)), job(model, batcher, b"no JSON"), job(model, batcher, body(2))]
+
+    first, broken, last = answers_of(batcher, jobs)
+
+    assert (values_of(first), values_of(last)) == (pytest.approx([1]), pytest.approx([2]))
+    assert broken.status == 400
+
+
+def test_what_a_client_no_longer_waits_for_is_not_run(model):
+    batcher = Batcher(model, 8)
+    jobs = [job(model, batcher, body(1)), job(model, batcher, body(2), left=True), job(model, batcher, body(3))]
+
+    first, gone, last = answers_of(batcher, jobs)
+
+    assert (values_of(first), values_of(last)) == (pytest.approx([1]), pytest.approx([3]))
+    assert gone.code == "gone"
+    assert jobs[0].laps.rows == 2
+
+
+# --- who shares
+
+
+def test_what_waits_is_shared_among_the_idle_runners(model):
+    batcher = Batcher(model, 32)
+    jobs = [job(model, batcher, body(n)) for n in range(9)]
+    jobs[0].claim()
+
+    group = batcher.gather(jobs[0], idle=2)
+
+    assert len(group) == 5
+    assert all(one.claimed for one in group)
+    assert not any(one.claimed for one in jobs if one not in group)
+
+
+def test_a_request_that_waited_too_long_is_not_gathered(model):
+    batcher = Batcher(model, 32)
+    jobs = [job(model, batcher, body(n)) for n in range(4)]
+    jobs[0].claim()
+    jobs[1].claim()  # the sweep has given it up
+
+    assert batcher.gather(jobs[0], idle=1) == [jobs[0], jobs[2], jobs[3]]
+
+
+# --- which models
+
+
+def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
+    batcher = calibrate(model)
+
+    assert batcher is not None
+    assert batcher.most_rows >= 8
+
+
+def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
+    assert calibrate(load(mixing_model(tmp_path / "model.onnx"))) is None
+
+
+def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
+
+    assert calibrate(load(save(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [x], [y]))) is None
+
+
+# --- the whole server
+
+
+@pytest.fixture(scope="module")
+def server(shared_replica):
+    server = shared_replica.with_models(heavy=heavy_model).start(processes=1, cpus=2.0)
+    assert "rows share a run" in server.log()
+    return server
+
+
+def test_many_at_once_all_get_their_own_answer(server):
+    def ask(n: int) -> tuple[int, list[float]]:
+        answer = server.score(body(n, tokens=3 + n % 2, pick=n % 4), path="/v2/models/heavy/infer")
+        return answer.status_code, answer.json()["outputs"][0]["data"]
+
+    with ThreadPoolExecutor(24) as people:
+        found = list(people.map(ask, range(240)))
+
+    assert found == [(200, [pytest.approx(n + TABLE[n % 4], rel=1e-4)]) for n in range(240)]
+
+
+def test_clients_that_leave_in_the_middle_of_a_batch_take_no_answer_from_others(server):
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        content = request_bytes(orjson.dumps(body(1.0)), "/v2/models/heavy/infer")
+        while not stop.is_set():
+            lines = [server.connect() for _ in range(8)]
+            for line in lines:
+                line.sendall(content)
+            for line in lines:  # some vanish with a reset, some politely, all before their answer
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                line.close()
+
+    def stay(n: int) -> None:
+        with server.connect() as line:
+            for turn in range(25):
+                line.sendall(request_bytes(orjson.dumps(body(100.0 * n + turn)), "/v2/models/heavy/infer"))
+                [(status, _, answer)] = read_answers(line)
+                assert status == 200
+                assert values_of(answer) == pytest.approx([100.0 * n + turn], rel=1e-4)
+
+    leaver = threading.Thread(target=come_and_go)
+    leaver.start()
+    try:
+        with ThreadPoolExecutor(8) as people:
+            list(people.map(stay, range(8)))
+    finally:
+        stop.set()
+        leaver.join()
+    assert server.process.poll() is None
