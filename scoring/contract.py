@@ -63,6 +63,19 @@ class Telemetry(msgspec.Struct):
     seconds: float = 5.0
 
 
+class Batching(msgspec.Struct, omit_defaults=True):
+    """How requests of a model without code share runs.
+
+    `rows`: the most in a run; None is found out when the model is loaded, 1 turns sharing off. `delay_seconds`: how
+    long a request may wait for company; 0 shares only what waits anyway. `pad`: inputs whose lengths may differ
+    within a run, and the value that fills the shorter ones up.
+    """
+
+    rows: int | None = None
+    delay_seconds: float = 0.0
+    pad: dict[str, float] = {}
+
+
 class RunSettings(msgspec.Struct, omit_defaults=True):
     """`run.json`: everything a replica needs to know."""
 
@@ -83,6 +96,7 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     start_deadline_seconds: float = 300.0
     queue_limit: int = 128  # slow runs that may wait in one process; more are answered 503
     queue_wait_seconds: float = 10.0  # longest wait for a slow run to begin, then 503
+    batching: Batching = msgspec.field(default_factory=Batching)
     share_port: bool = False  # let another revision that says so too listen on the same port for a while
     telemetry: Telemetry | None = None
 

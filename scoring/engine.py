@@ -84,7 +84,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
         served.append(
             Served(
                 bundled,
-                works_of(model, seconds, threads, replica.run.memory_bytes),
+                works_of(model, seconds, threads, replica.run),
                 session.signature_of(model),
                 Pace(seconds),
             )

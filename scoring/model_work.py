@@ -2,7 +2,9 @@
 
 from time import perf_counter_ns
 
-from scoring.batcher import Batcher, calibrate
+from scoring.batcher import Batcher
+from scoring.calibration import calibrate
+from scoring.contract import RunSettings
 from scoring.forms import Form
 from scoring.forms.data import Data
 from scoring.forms.open_inference import OpenInference
@@ -33,15 +35,12 @@ class ModelWork:
         return answer
 
 
-def works_of(model: OnnxModel, seconds: float | None, cores: int, memory: int | None) -> dict[str, Work]:
-    """What to do at each address of a model that takes so many seconds for a run on one of `cores`.
-
-    `memory` is the replica's limit in bytes, None without one.
-    """
+def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Work]:
+    """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
-    batcher = calibrate(model) if heavy else None
+    batcher = calibrate(model, run.batching) if heavy or run.batching.rows else None
     if heavy and cores > 1:
-        model.widen(cores, memory)
+        model.widen(cores, run.memory_bytes)
     open_inference = OpenInference(model)
     return {
         "infer": ModelWork(open_inference, model, batcher),

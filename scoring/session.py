@@ -44,6 +44,8 @@ class OnnxModel:
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
         self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
         self.names = list(self.outputs)
+        # As the model writes them: numbers, names of free dimensions, None.
+        self.dimensions = {one.name: list(one.shape or ()) for one in (*session.get_inputs(), *session.get_outputs())}
         self._run = _inner(session)
         self._wide = self._run  # what a run uses that has all cores to itself
 

@@ -9,9 +9,10 @@ import orjson
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from scoring.batcher import Batcher, calibrate
-from scoring.contract import BundledModel
-from scoring.errors import ScoringError
+from scoring.batcher import Batcher
+from scoring.calibration import calibrate
+from scoring.contract import Batching, BundledModel
+from scoring.errors import ScoringError, StartFailure
 from scoring.forms.open_inference import OpenInference
 from scoring.job import Job
 from scoring.model_work import ModelWork
@@ -198,21 +199,66 @@ def test_a_request_that_waited_too_long_is_not_gathered(model):
 
 
 def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
-    batcher = calibrate(model)
+    batcher = calibrate(model, Batching())
 
     assert batcher is not None
     assert batcher.most_rows >= 8
 
 
 def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
-    assert calibrate(load(mixing_model(tmp_path / "model.onnx"))) is None
+    assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
 
 
 def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
 
-    assert calibrate(load(save(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [x], [y]))) is None
+    fixed = load(save(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [x], [y]))
+
+    assert calibrate(fixed, Batching()) is None
+    assert calibrate(fixed, Batching(rows=8)) is None
+
+
+def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
+    assert calibrate(model, Batching(rows=1)) is None
+    assert calibrate(model, Batching(rows=5)).most_rows == 5
+
+
+# --- padding
+
+
+def lengths_model(path):
+    """y = 2 x along all tokens, and the length it was given."""
+    two = helper.make_tensor("two", TensorProto.FLOAT, [1], [2.0])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", "tokens"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", "tokens"])
+    total = helper.make_tensor_value_info("total", TensorProto.FLOAT, ["rows"])
+    nodes = [
+        helper.make_node("Mul", ["x", "two"], ["y"]),
+        helper.make_node("ReduceMax", ["x"], ["total"], axes=[1], keepdims=0),
+    ]
+    return save(path, nodes, [x], [y, total], [two])
+
+
+def test_with_padding_declared_unlike_lengths_share_a_run_and_get_their_own_length_back(tmp_path):
+    model = load(lengths_model(tmp_path / "model.onnx"))
+    batcher = Batcher(model, 8, Batching(pad={"x": -100}))
+    given = [[1.0, 2.0], [3.0], [4.0, 5.0, 6.0]]
+    jobs = [
+        job(model, batcher, {"inputs": [{"name": "x", "shape": [1, len(x)], "datatype": "FP32", "data": x}]})
+        for x in given
+    ]
+
+    found = [orjson.loads(answer)["outputs"] for answer in answers_of(batcher, jobs)]
+
+    assert [one.laps.rows for one in jobs] == [3, 3, 3]
+    assert [(y["shape"], y["data"]) for y, _ in found] == [([1, len(x)], [2 * value for value in x]) for x in given]
+    assert [total["data"] for _, total in found] == [[max(x)] for x in given]
+
+
+def test_padding_of_what_is_no_input_is_refused_at_the_start(model):
+    with pytest.raises(StartFailure, match="'words', which is no input of heavy; it takes x, pick"):
+        Batcher(model, 8, Batching(pad={"words": 0}))
 
 
 # --- the whole server

@@ -1,0 +1,93 @@
+"""How many rows of a model may share a run, found out when it is loaded.
+
+Models whose rows do not get cheaper in company, or come out different, are never batched.
+"""
+
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from scoring.batcher import Batcher
+from scoring.contract import Batching
+from scoring.errors import ScoringError
+from scoring.log import log
+from scoring.session import OnnxModel
+
+SIZES = (8, 16, 32, 64)  # rows tried, in this order
+GAIN = 1.1  # a row in company must cost this much less than a row alone
+MORE_GAIN = 1.04  # and in more company this much less again
+LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
+FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
+TOLERANCE = 1e-3
+
+
+def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
+    """A batcher where sharing runs is worth it, or asked for; None where it is not, or cannot be."""
+    if options.rows == 1 or not _takes_rows(model):
+        return None
+    try:
+        most = options.rows or _best_size(model)
+    except ScoringError:
+        return None  # made-up inputs are none for this model
+    if most == 1:
+        return None
+    log(f"{model.name}:{model.version}: up to {most} rows share a run")
+    return Batcher(model, most, options)
+
+
+def _takes_rows(model: OnnxModel) -> bool:
+    """Every input and output has a free first dimension."""
+    shapes = [one.shape for one in model.inputs.values()] + [one.shape for one in model.outputs.values()]
+    maps = any(one.is_maps for one in model.outputs.values())
+    return bool(model.inputs) and not maps and all(shape and shape[0] == -1 for shape in shapes)
+
+
+def _best_size(model: OnnxModel) -> int:
+    feed = _made_up(model, SIZES[-1])
+    alone = _cost(model, feed, 1)
+    best, cheapest = 1, alone / GAIN * MORE_GAIN
+    for size in SIZES:
+        cost = _cost(model, feed, size)
+        if cost * MORE_GAIN > cheapest or cost * size > LONGEST_NS:
+            break
+        best, cheapest = size, cost
+    return best if best == 1 or _same(model, feed, best) else 1
+
+
+def _made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
+    """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
+    chance = np.random.default_rng(0)
+    feed = {}
+    for tensor in model.inputs.values():
+        shape = [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
+        if tensor.datatype == "BYTES":
+            feed[tensor.name] = np.full(shape, "", dtype=object)
+        elif np.dtype(tensor.dtype).kind == "f":
+            feed[tensor.name] = chance.random(shape).astype(tensor.dtype)
+        else:
+            feed[tensor.name] = chance.integers(0, 2, shape).astype(tensor.dtype)
+    return feed
+
+
+def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
+    """Nanoseconds a row, the better of two runs after a first one."""
+    part = {name: array[:rows] for name, array in feed.items()}
+    model.compute(model.names, part)
+    taken = []
+    for _ in range(2):
+        began = perf_counter_ns()
+        model.compute(model.names, part)
+        taken.append(perf_counter_ns() - began)
+    return min(taken) / rows
+
+
+def _same(model: OnnxModel, feed: dict[str, Any], rows: int) -> bool:
+    """Whether rows come out of a shared run as they do alone."""
+    together = model.compute(model.names, {name: array[:rows] for name, array in feed.items()})
+    for row in (0, rows - 1):
+        alone = model.compute(model.names, {name: array[row : row + 1] for name, array in feed.items()})
+        for one, many in zip(alone, together, strict=True):
+            if len(many) != rows or not np.allclose(one[0], many[row], rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+                return False
+    return True
