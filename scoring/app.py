@@ -101,6 +101,7 @@ class App:
 
     def sweep(self) -> None:
         """A few times a second: waits and runs that last too long."""
+        self._counters.beat()
         self._admission.sweep()
         self._counters.cells[WAITING] = self._admission.waiting
         self._counters.cells[QUEUED] = self._admission.queued
@@ -108,7 +109,7 @@ class App:
     # -- scoring
 
     def _score(self, request: Request, route: Route) -> bytes | None:
-        ids = self._ids.lines(request.headers)
+        ids = self._ids.lines(request)
         if route.served.pace.inline and len(request.body) <= INLINE_BYTES:
             return self._score_now(request, route, ids)
         self._admission.submit(Job(route.work, request, partial(self._deliver, route, ids)))

@@ -26,7 +26,7 @@ class Child:
         self.slot = slot
         self.spawned = time.monotonic()
         self.heard: bytes | None = None  # its report, once it is whole
-        self.ready = False
+        self.ready_at: float | None = None  # monotonic seconds
         self.failure: Failure | None = None  # why it could not load
         self.over_memory = False
         self._buffer = b""
@@ -54,6 +54,11 @@ class Child:
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has loaded."""
+        return self.ready_at is not None
 
     @property
     def age(self) -> float:

@@ -1,4 +1,4 @@
-"""Where processes hang: their Python stacks, as evidence for a start that took too long."""
+"""Where processes hang: their Python stacks, as evidence."""
 
 import signal
 import time
@@ -11,9 +11,9 @@ WRITE_SECONDS = 0.3
 
 
 def stacks_of(folder: Path, children: list[Child]) -> str:
-    """Ask every loading process for its stacks and give them all."""
-    loading = [child for child in children if not child.ready and stack_file(folder, child.slot).exists()]
-    for child in loading:
+    """Ask processes for their stacks and give them all."""
+    asked = [child for child in children if stack_file(folder, child.slot).exists()]
+    for child in asked:
         child.tell(signal.SIGUSR2)
-    time.sleep(WRITE_SECONDS if loading else 0)
-    return "\n".join(stack_file(folder, child.slot).read_text(errors="replace") for child in loading)
+    time.sleep(WRITE_SECONDS if asked else 0)
+    return "\n".join(stack_file(folder, child.slot).read_text(errors="replace") for child in asked)

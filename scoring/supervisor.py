@@ -24,11 +24,12 @@ from scoring.shared import Report
 from scoring.signals import Signals
 from scoring.stacks import stacks_of
 from scoring.status import StatusFile
-from scoring.telemetry import CONNECTIONS, NOT_SERVING, create
+from scoring.telemetry import BEAT, CONNECTIONS, NOT_SERVING, create
 
 START_FAILED = 3
 START_TRIES = 3
 STOP_SECONDS = 9.5
+HANG_SECONDS = 3.0  # beyond the scoring timeout, after which a process that stands still is replaced
 HEAVY_SECONDS = 0.0005  # above this a run costs more than HTTP: one process with threads shares the weights
 
 
@@ -78,6 +79,7 @@ class Supervisor:
         self._check_start()
         self._ledger.tick([child.pid for child in self._children.values()])
         self._check_memory()
+        self._check_beats()
 
     def _hear(self, key: selectors.SelectorKey) -> None:
         if isinstance(key.data, Child):
@@ -95,7 +97,7 @@ class Supervisor:
         if report.failure is not None:
             child.failure = report.failure
         else:
-            child.ready = True
+            child.ready_at = time.monotonic()
             self._lay_out(report.seconds)
 
     def _lay_out(self, seconds: float | None) -> None:
@@ -159,7 +161,7 @@ class Supervisor:
     def _check_start(self) -> None:
         limit = self._replica.run.start_deadline_seconds
         if not self._ready and time.monotonic() - self._began > limit:
-            evidence = stacks_of(self._replica.folder, list(self._children.values()))
+            evidence = stacks_of(self._replica.folder, [child for child in self._children.values() if not child.ready])
             raise StartFailure("start_timeout", f"It was not ready {limit:g} s after the start.", evidence)
 
     def _check_memory(self) -> None:
@@ -177,6 +179,19 @@ class Supervisor:
         largest.tell(signal.SIGKILL)
         largest.process.wait()
         self._ledger.memory = 0
+
+    def _check_beats(self) -> None:
+        """A process whose loop stands still answers nobody: it is replaced once it has run longer than any run may."""
+        now, run = time.monotonic(), self._replica.run
+        for child in self._children.values() if self._ready else ():
+            beat = self._counters.region(child.slot + 1)[BEAT] / 1000
+            heard = max(beat, child.ready_at) if child.ready_at is not None else child.spawned
+            limit = run.scoring_timeout_seconds + HANG_SECONDS if child.ready else run.start_deadline_seconds
+            if now - heard > limit:
+                evidence = stacks_of(self._replica.folder, [child])
+                log(f"process {child.pid} has stood still for {limit:g} s and is ended. It was here:\n{evidence}", "E")
+                child.tell(signal.SIGKILL)
+                child.process.wait()
 
     def _memory_message(self) -> str:
         limit = (self._replica.run.memory_bytes or 0) // 2**20

@@ -6,6 +6,7 @@ nothing is locked, and it outlives a worker that crashes. Times are microseconds
 
 import mmap
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -28,6 +29,7 @@ REGION = ROWS + MOST_ROWS + 1
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
 LATENCY_SUM, QUEUE_SUM, DECODE_SUM, INFER_SUM, ENCODE_SUM = range(4, 9)
 COLLECTED, DROPPED = range(9, 11)  # rows of data collection
+BEAT = 11  # when its loop last turned, in monotonic milliseconds
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
@@ -92,6 +94,10 @@ class Counters:
         self.cells[CONNECTIONS] = 0
         self.cells[WAITING] = 0
         self.cells[QUEUED] = 0
+
+    def beat(self) -> None:
+        """The loop turns; called a few times a second."""
+        self.cells[BEAT] = int(time.monotonic() * 1000)
 
     def record(self, status: int, latency: int, queued: int, laps: Laps, key: int = 0) -> None:
         """One answered request: HTTP status, microseconds in all and waiting, the laps of the rest, its key."""

@@ -200,3 +200,35 @@ def test_a_heavy_model_is_loaded_once_and_run_in_threads(replica):
     for thread in threads:
         thread.join()
     assert [answer.json()["data"][0][0] for answer in answers] == [9_000_000.0] * 6
+
+
+def test_a_process_that_stands_still_is_replaced_and_shows_where(replica):
+    script = """
+import time
+
+def init():
+    pass
+
+def run(data):
+    if data == "hang":
+        time.sleep(600)  # on the loop, where quick scripts are run
+    return "ok"
+"""
+    replica.with_script(script).start(processes=2, scoring_timeout_seconds=1.0)
+    stuck, lines = [], [replica.connect() for _ in range(8)]
+    for line in lines:  # enough quick runs for every process to trust the script
+        for _ in range(130):
+            line.sendall(request_bytes(b"quick"))
+            assert read_answers(line)[0][0] == 200
+    before = {worker.pid for worker in replica.workers()}
+
+    stuck = lines[0]
+    stuck.sendall(request_bytes(b"hang"))
+
+    replica.until(lambda: len({worker.pid for worker in replica.workers()} - before) == 1)
+    assert stuck.recv(100) == b""
+    replica.until(lambda: "has stood still" in replica.log())
+    assert 'score.py", line 9 in run' in replica.log()
+    assert all(replica.score("again").json() == "ok" for _ in range(20))
+    for line in lines:
+        line.close()
