@@ -15,7 +15,8 @@ from scoring.errors import ScoringError, bad_input, too_large
 from scoring.identity import RequestIds
 from scoring.job import Job
 from scoring.log import log
-from scoring.metadata import Plain, plain_routes
+from scoring.metadata import pages
+from scoring.model_metadata import Plain
 from scoring.protocol import Connection
 from scoring.replies import TEXT, Replies, error_body, header_lines
 from scoring.request import Request
@@ -38,7 +39,7 @@ class App:
         self._keys = keys
         self._counters = counters
         self._replies = Replies()
-        self._routes = Routes(engine, plain_routes(run, engine, counters.file, self._ready))
+        self._routes = Routes(engine, pages(run, engine, counters.file, self._ready))
         self._ids = RequestIds()
         self._admission = Admission(
             asyncio.get_running_loop(),
@@ -87,7 +88,7 @@ class App:
     def refuse(self, request: Request | None, error: ScoringError) -> bytes:
         """The answer to a request that did not arrive whole; the connection ends after it."""
         self._counters.record(error.status, 0, 0, NO_LAPS)
-        v2 = request is not None and request.target.startswith(b"/v2")
+        v2 = request is not None and request.target.startswith((b"/v1/", b"/v2"))
         headers = header_lines(error.headers) + b"connection: close\r\n"
         return self._replies.reply(error.status, error_body(error, v2), headers)
 
@@ -163,7 +164,7 @@ class App:
         raise ScoringError(405, "method_not_allowed", message, headers=(("allow", allowed),))
 
     def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
-        v2 = request.target.startswith(b"/v2")
+        v2 = request.target.startswith((b"/v1/", b"/v2"))
         if route is not None and route.plain is None:
             taken = (perf_counter_ns() - request.arrived) // 1000
             self._counters.record(error.status, taken, 0, NO_LAPS, request.key)

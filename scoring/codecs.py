@@ -5,7 +5,7 @@ installed. Whatever the quick way refuses is read again by the strict way, which
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ LARGE_BYTES = 16 * 1024
 BUFFER_KIND = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
 NUMPY = orjson.OPT_SERIALIZE_NUMPY
 Feed = dict[str, Array]
+Envelope = TypeVar("Envelope")
 
 
 class InferInput(msgspec.Struct):
@@ -56,12 +57,24 @@ def decode(raw: bytes | memoryview) -> Body:
     """The envelope of a request; 400 when it is not JSON or not an envelope."""
     try:
         return _body.decode(raw)
-    except msgspec.ValidationError as error:
-        raise bad_input(f"the body is JSON, but not a request: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ScoringError(400, "not_json", f"the body is not JSON: {error}") from error
-    except RecursionError as error:
-        raise bad_input("the body is nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(error) from error
+
+
+def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes) -> Envelope:
+    """The same for the envelope of another form."""
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> ScoringError:
+    if isinstance(error, msgspec.ValidationError):
+        return bad_input(f"the body is JSON, but not a request: {error}")
+    if isinstance(error, RecursionError):
+        return bad_input("the body is nested too deeply")
+    return ScoringError(400, "not_json", f"the body is not JSON: {error}")
 
 
 def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None = None) -> Feed:
@@ -92,24 +105,28 @@ def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None
 
 
 def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
-    """The tensors of a `{"data": …}` body: nested lists for a single input, else an object of them by name."""
-    text = bytes(data)
-    if not text:
+    """The tensors of a `{"data": …}` body."""
+    if not bytes(data):
         raise bad_input('the body needs "inputs" (Open Inference Protocol) or "data" (nested lists)')
-    if text.startswith(b"{"):
-        parts = _object.decode(text)
-    elif len(inputs) == 1:
-        parts = {next(iter(inputs)): data}
-    else:
-        raise bad_input(f'the model has several inputs: "data" must be an object with {told(inputs)}')
-    if set(parts) != set(inputs):
-        raise bad_input(f'"data" has {sorted(parts)}, the model takes {told(inputs)}')
     feed = {}
-    for name, part in parts.items():
+    for name, part in parts_of(data, inputs, "data").items():
         array = inputs[name].read_as_nested(part)
         inputs[name].size_for(array.shape)
         feed[name] = array
     return feed
+
+
+def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:
+    """The values of every input in what a body has at `key`: those of a lone input, else an object by name."""
+    if bytes(data).startswith(b"{"):
+        parts = _object.decode(data)
+    elif len(inputs) == 1:
+        parts = {next(iter(inputs)): data}
+    else:
+        raise bad_input(f'the model has several inputs: "{key}" must be an object with {told(inputs)}')
+    if set(parts) != set(inputs):
+        raise bad_input(f'"{key}" has {sorted(parts)}, the model takes {told(inputs)}')
+    return parts
 
 
 def told(tensors: dict[str, Tensor]) -> str:

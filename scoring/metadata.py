@@ -1,53 +1,51 @@
 """Answers that describe the service: health, protocol metadata, OpenAPI, metrics."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
 
 from scoring.answer import JSON
 from scoring.contract import RunSettings
-from scoring.engine import Engine, Served
+from scoring.engine import Engine
 from scoring.errors import ScoringError
 from scoring.metrics import METRICS_TYPE, exposition
+from scoring.model_metadata import Plain, index, told
 from scoring.openapi import describe
 from scoring.replies import TEXT
 from scoring.request import Request
 from scoring.telemetry import CounterFile
 
-Plain = Callable[[Request], tuple[bytes, bytes]]  # content type and body
-SERVER = {"name": "slipway", "version": "2", "extensions": []}
+READ = frozenset((b"GET", b"HEAD"))
+VERSION = "2"
+SERVER = {"name": "slipway", "version": VERSION, "extensions": ["binary_tensor_data", "model_configuration"]}
 
 
-def plain_routes(
-    run: RunSettings, engine: Engine, file: CounterFile, ready: Callable[[], bool]
-) -> dict[bytes, tuple[Plain, bool]]:
-    """Fixed addresses: what each answers, and whether it needs the key."""
-    answers: dict[bytes, tuple[Plain, bool]] = {
-        b"/": (lambda _: (TEXT, b"Healthy"), False),
-        b"/v2/health/live": (lambda _: (JSON, b'{"live":true}'), False),
-        b"/v2/health/ready": (lambda _: (JSON, _ready_body(ready())), False),
-        b"/v2": (lambda _: (JSON, orjson.dumps(SERVER)), True),
-        b"/swagger.json": (_swagger(run, engine), True),
-        b"/metrics": (lambda _: (METRICS_TYPE, exposition(file)), True),
+class Page(NamedTuple):
+    """A fixed address: what it answers, whether it needs the key, and the methods it takes."""
+
+    answer: Plain
+    secured: bool = True
+    methods: frozenset[bytes] = READ
+
+
+def pages(run: RunSettings, engine: Engine, file: CounterFile, ready: Callable[[], bool]) -> dict[bytes, Page]:
+    """The fixed addresses."""
+    alive = Page(lambda _: (JSON, b"\n"), secured=False)
+    return {
+        b"/": Page(lambda _: (TEXT, b"Healthy"), secured=False),
+        b"/v2/health/live": Page(lambda _: (JSON, b'{"live":true}'), secured=False),
+        b"/v2/health/ready": Page(lambda _: (JSON, _ready_body(ready())), secured=False),
+        b"/v2": Page(told(SERVER)),
+        b"/v2/repository/index": Page(index(engine), methods=READ | {b"POST"}),
+        b"/v1/models": Page(told({"models": sorted({one.name for one in engine.served})})),
+        b"/ping": alive,  # these three are MLflow's
+        b"/health": alive,
+        b"/version": Page(lambda _: (TEXT, VERSION.encode())),
+        b"/swagger.json": Page(_swagger(run, engine)),
+        b"/metrics": Page(lambda _: (METRICS_TYPE, exposition(file))),
     }
-    return answers
-
-
-def model_metadata(served: Served) -> Plain:
-    """`/v2/models/<name>`: what goes in and what comes out."""
-    facts = {"inputs": [], "outputs": []} | served.signature
-    body = {
-        "name": served.name,
-        "versions": [str(served.version)],
-        "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
-    }
-    return lambda _: (JSON, orjson.dumps(body | facts))
-
-
-def ready_answer(served: Served) -> Plain:
-    """`/v2/models/<name>/ready`."""
-    return lambda _: (JSON, orjson.dumps({"name": served.name, "ready": True}))
 
 
 def _ready_body(ready: bool) -> bytes:

@@ -6,8 +6,11 @@ from scoring.batcher import Batcher
 from scoring.calibration import calibrate
 from scoring.contract import RunSettings
 from scoring.forms import Form
+from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
+from scoring.forms.mlflow import Invocations
 from scoring.forms.open_inference import OpenInference
+from scoring.forms.tf_serving import Predict
 from scoring.request import Request
 from scoring.session import OnnxModel
 from scoring.work import Laps, Result, Work
@@ -44,5 +47,7 @@ def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettin
     open_inference = OpenInference(model)
     return {
         "infer": ModelWork(open_inference, model, batcher),
-        "score": ModelWork(Data(model, open_inference), model, batcher),
+        "predict": ModelWork(Predict(model), model, batcher),
+        "invocations": ModelWork(Invocations(model), model, batcher),
+        "score": ModelWork(Data(model, open_inference, Bodies(model, open_inference)), model, batcher),
     }

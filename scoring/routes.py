@@ -5,14 +5,16 @@ from urllib.parse import unquote
 
 from scoring.engine import Engine, Served
 from scoring.errors import ScoringError
-from scoring.metadata import Plain, model_metadata, ready_answer
+from scoring.metadata import READ, Page
+from scoring.model_metadata import Plain, config, metadata, ready, tf_metadata, tf_status
 from scoring.request import Request
 from scoring.work import Work
 
-READ = frozenset((b"GET", b"HEAD"))
 SCORE = frozenset((b"GET", b"POST"))
 POST = frozenset((b"POST",))
 KEPT = 256
+V2_PAGES = {"": metadata, "ready": ready, "config": config}
+V1_PAGES = {"": tf_status, "metadata": tf_metadata}
 
 
 @dataclass(frozen=True)
@@ -24,20 +26,23 @@ class Route:
     served: Served
     work: Work
     plain: Plain | None = None
-    v2: bool = False
+    v2: bool = False  # errors and headers as below /v2 and /v1
 
 
 class Routes:
     """The table of a process."""
 
-    def __init__(self, engine: Engine, plain: dict[bytes, tuple[Plain, bool]]) -> None:
+    def __init__(self, engine: Engine, pages: dict[bytes, Page]) -> None:
         self._engine = engine
         nothing = engine.default
         self._fixed = {
-            path: Route(READ, secured, nothing, nothing.work["score"], answer)
-            for path, (answer, secured) in plain.items()
+            path: Route(page.methods, page.secured, nothing, nothing.work["score"], page.answer)
+            for path, page in pages.items()
         }
         self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.work["score"])
+        if any(one.is_model for one in engine.served):
+            invocations = nothing.work.get("invocations") or nothing.work["score"]  # the latter says where to go
+            self._fixed[b"/invocations"] = Route(POST, True, nothing, invocations)
         self._seen: dict[bytes, Route] = dict(self._fixed)
 
     def find(self, request: Request) -> Route:
@@ -57,24 +62,53 @@ class Routes:
         return route
 
     def _model_route(self, path: bytes) -> Route:
-        """`/v2/models/<name>[/versions/<version>][/infer|/ready]`."""
+        """`/v2/models/<name>[/versions/<version>][/<what>]` and `/v1/models/<name>[/versions/<version>][:predict]`."""
         parts = [unquote(part, errors="replace") for part in path.decode("latin-1").strip("/").split("/")]
-        if parts[:2] != ["v2", "models"] or len(parts) < 3:
-            raise ScoringError(404, "not_found", f"There is nothing at {path.decode('latin-1')}.")
-        name, rest = parts[2], parts[3:]
-        version = None
-        if rest[:1] == ["versions"] and len(rest) > 1:
-            version, rest = rest[1], rest[2:]
+        if len(parts) > 2 and parts[1] == "models":
+            if parts[0] == "v2":
+                return self._v2(parts[2:], path)
+            if parts[0] == "v1":
+                return self._v1(parts[2:], path)
+        raise _nothing_at(path)
+
+    def _v2(self, parts: list[str], path: bytes) -> Route:
+        name, version, rest = _version_of(parts)
         served = self._engine.find(name, version)
         if rest == ["infer"]:
-            return self._infer(served)
-        if rest == ["ready"]:
-            return Route(READ, True, served, served.work["score"], ready_answer(served), v2=True)
-        if not rest:
-            return Route(READ, True, served, served.work["score"], model_metadata(served), v2=True)
-        raise ScoringError(404, "not_found", f"There is nothing at {path.decode('latin-1')}.")
+            return _ask(served, "infer")
+        if len(rest) > 1 or (rest or [""])[0] not in V2_PAGES:
+            raise _nothing_at(path)
+        return _page(served, V2_PAGES[rest[0] if rest else ""](self._engine, served))
 
-    def _infer(self, served: Served) -> Route:
-        if not served.is_model:
-            raise ScoringError(404, "not_found", "This service runs an entry script: call /score.")
-        return Route(POST, True, served, served.work["infer"], v2=True)
+    def _v1(self, parts: list[str], path: bytes) -> Route:
+        last, colon, verb = parts[-1].rpartition(":")
+        if colon:
+            parts = [*parts[:-1], last]
+        name, version, rest = _version_of(parts)
+        if (colon and (verb != "predict" or rest)) or len(rest) > 1 or (rest or [""])[0] not in V1_PAGES:
+            raise _nothing_at(path)
+        served = self._engine.find(name, version)
+        if colon:
+            return _ask(served, "predict")
+        return _page(served, V1_PAGES[rest[0] if rest else ""](self._engine, served))
+
+
+def _version_of(parts: list[str]) -> tuple[str, str | None, list[str]]:
+    """Name, version and the rest of an address below `/models/`."""
+    if parts[1:2] == ["versions"] and len(parts) > 2:
+        return parts[0], parts[2], parts[3:]
+    return parts[0], None, parts[1:]
+
+
+def _ask(served: Served, how: str) -> Route:
+    if not served.is_model:
+        raise ScoringError(404, "not_found", "This service runs an entry script: call /score.")
+    return Route(POST, True, served, served.work[how], v2=True)
+
+
+def _page(served: Served, answer: Plain) -> Route:
+    return Route(READ, True, served, served.work["score"], answer, v2=True)
+
+
+def _nothing_at(path: bytes) -> ScoringError:
+    return ScoringError(404, "not_found", f"There is nothing at {path.decode('latin-1')}.")

@@ -1,26 +1,50 @@
-"""What `/score` takes: the short form `{"data": …}`, or the Open Inference Protocol's, each answered in its own."""
+"""What `/score` takes: the short form `{"data": …}`, or the Open Inference Protocol's, each answered in its own.
+
+Bodies of other content types go on to the forms of `bodies.py`.
+"""
 
 from typing import Any
 
 from scoring import codecs
 from scoring.answer import Answer
 from scoring.forms import Asked
+from scoring.forms.bodies import Bodies, Elsewhere
 from scoring.forms.open_inference import OpenInference
+from scoring.forms.short import short
 from scoring.request import Request
 from scoring.session import OnnxModel
 
 SHORT = object()  # in `Asked.rest`: the question came in the short form
+# How clients say JSON, so that it needs one look-up; other spellings are recognised more slowly.
+SAID_JSON = frozenset(
+    (
+        None,
+        b"application/json",
+        b"application/json; charset=utf-8",
+        b"application/json;charset=utf-8",
+        b"application/x-www-form-urlencoded",
+    )
+)
 
 
 class Data:
     """Nested lists for a model with one input, an object of them by name for several; the same way back."""
 
-    def __init__(self, model: OnnxModel, open_inference: OpenInference) -> None:
+    def __init__(self, model: OnnxModel, open_inference: OpenInference, bodies: Bodies) -> None:
         self._model = model
         self._open_inference = open_inference
+        self._bodies = bodies
 
     def decode(self, request: Request) -> Asked:
-        raw = request.body if request.method != b"GET" else request.parameters_as_values()
+        if request.method == b"GET":
+            raw = request.parameters_as_values()
+        else:
+            raw = request.body
+            kind = request.headers.get(b"content-type")
+            if kind not in SAID_JSON:
+                asked = self._bodies.decode(request, kind or b"")
+                if asked is not None:
+                    return asked
         body = codecs.decode(raw)
         if body.inputs is not None:
             return self._open_inference.read(body, len(raw))
@@ -28,10 +52,8 @@ class Data:
         return Asked(names, codecs.feed_of_data(body.data, self._model.inputs), SHORT)
 
     def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
-        if asked.rest is not SHORT:
-            return self._open_inference.encode(asked, results)
-        names = self._model.names
-        values = {
-            name: self._model.outputs[name].plain(result) for name, result in zip(asked.names, results, strict=True)
-        }
-        return codecs.encode({"data": values if len(names) > 1 else values[names[0]]})
+        if asked.rest is SHORT:
+            return short(self._model, asked, results)
+        if type(asked.rest) is Elsewhere:
+            return self._bodies.encode(asked, results)
+        return self._open_inference.encode(asked, results)

@@ -1,0 +1,59 @@
+"""Arrays that were made elsewhere, as the model takes them: in its own type wherever that changes no value."""
+
+from typing import Any
+
+import numpy as np
+
+from scoring.errors import ScoringError, bad_input
+from scoring.session import Output
+from scoring.tensors import Array, Tensor
+
+SAME = {"f": "iuf", "i": "iu", "u": "iu", "b": "b"}  # kind of the model's type: kinds that may become it
+
+
+def taken(tensor: Tensor, array: Array) -> Array:
+    """The array in the input's type, without a copy where it has that already; 400 where a value would not survive."""
+    tensor.size_for(array.shape)
+    if tensor.datatype == "BYTES":
+        return _texts(tensor, array)
+    wanted = np.dtype(tensor.dtype)
+    if array.dtype != wanted:
+        if array.dtype.kind not in SAME[wanted.kind]:
+            raise bad_input(f"input {tensor.name!r} takes {tensor.datatype}, not {array.dtype}")
+        array = _converted(tensor, array, wanted)
+    return np.require(array, requirements=["C", "A"])
+
+
+def _converted(tensor: Tensor, array: Array, wanted: np.dtype[Any]) -> Array:
+    if wanted.kind in "iu" and array.size:
+        bounds = np.iinfo(wanted)
+        if int(array.min()) < bounds.min or int(array.max()) > bounds.max:
+            raise bad_input(f"input {tensor.name!r}: a value does not fit into {tensor.datatype}")
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(wanted)
+    except FloatingPointError as error:
+        raise bad_input(f"input {tensor.name!r}: a value does not fit into {tensor.datatype}") from error
+
+
+def _texts(tensor: Tensor, array: Array) -> Array:
+    texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    if texts.dtype.kind == "U":
+        return texts.astype(object)
+    if texts.dtype.kind == "O" and all(type(text) is str for text in texts.flat):
+        return texts
+    raise bad_input(f"input {tensor.name!r} takes text, not {array.dtype}")
+
+
+def given(output: Output, result: Any) -> Array:
+    """A result as an array of plain numpy types, for formats that hold arrays: texts as such, maps as a matrix."""
+    told = output.encoded(result)
+    return np.asarray(told["data"]).reshape(told["shape"])
+
+
+def lone(inputs: dict[str, Tensor], what: str) -> Tensor:
+    """The only input of a model; 415 where there are several."""
+    if len(inputs) != 1:
+        message = f"{what} fills one input, and the model takes {', '.join(inputs)}: send JSON"
+        raise ScoringError(415, "unsupported_type", message)
+    return next(iter(inputs.values()))

@@ -1,0 +1,98 @@
+"""Apache Arrow's stream format, `application/vnd.apache.arrow.stream`: columns in, columns out.
+
+Needs pyarrow. Columns are matched to inputs as those of any table; a column of fixed-size lists has more dimensions.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from scoring.answer import Answer
+from scoring.errors import ScoringError, bad_input
+from scoring.forms import Asked
+from scoring.forms.arrays import given
+from scoring.forms.tables import feed_of_table
+from scoring.request import Request
+from scoring.session import OnnxModel
+from scoring.tensors import Array, Tensor
+
+CONTENT_TYPE = b"application/vnd.apache.arrow.stream"
+
+
+class Arrow:
+    """A table with a column for each input, or with all columns of a lone one."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+
+    def decode(self, request: Request) -> Asked:
+        feed = feed_of_table(ArrowTable(request.body), self._model.inputs)
+        return Asked(self._model.names, feed)
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        pa = _arrow()
+        arrays = [given(self._model.outputs[name], result) for name, result in zip(asked.names, results, strict=True)]
+        if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:
+            raise bad_input("the outputs do not have the same number of rows, as an Arrow table needs: ask in JSON")
+        table = pa.table([_column(pa, array) for array in arrays], names=list(asked.names))
+        file = io.BytesIO()
+        with pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+        return Answer(file.getvalue(), CONTENT_TYPE)
+
+
+class ArrowTable:
+    """A table that came as a stream."""
+
+    def __init__(self, body: bytes) -> None:
+        pa = _arrow()
+        try:
+            with pa.ipc.open_stream(body) as reader:
+                self._table = reader.read_all()
+            self._table.validate(full=True)  # what strangers send may point anywhere
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise bad_input(f"the body is no Arrow stream: {error}") from error
+        self.columns = self._table.column_names
+        if not self._table.num_rows:
+            raise bad_input("the table has no rows")
+
+    def column(self, number: int, tensor: Tensor) -> Array:
+        pa = _arrow()
+        chunks = self._table.column(number)
+        try:
+            return _values(pa, pa.concat_arrays(chunks.chunks))
+        except (pa.ArrowException, ValueError) as error:
+            raise bad_input(f"column {self.columns[number]!r} ({chunks.type}) cannot be read: {error}") from error
+
+
+def _values(pa: Any, column: Any) -> Array:
+    if pa.types.is_fixed_size_list(column.type):
+        if column.null_count:
+            raise ValueError("a list is missing")
+        inner = _values(pa, column.flatten())
+        return inner.reshape(len(column), column.type.list_size, *inner.shape[1:])
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    values: Array = column.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _column(pa: Any, array: Array) -> Any:
+    if array.ndim == 1:
+        return pa.array(array)
+    if array.shape[1:] == (1,):
+        return pa.array(array[:, 0])
+    flat: Any = pa.array(np.ascontiguousarray(array).reshape(-1))
+    for size in reversed(array.shape[1:]):
+        flat = pa.FixedSizeListArray.from_arrays(flat, size)
+    return flat
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError as error:
+        message = "Arrow streams need pyarrow: add pyarrow to the environment of the service"
+        raise ScoringError(415, "unsupported_type", message) from error
+    return pyarrow

@@ -1,0 +1,66 @@
+"""What `/score` takes besides JSON, by content type.
+
+A body without a type is JSON, and so is that of a form, which is what curl calls it when it is not told.
+"""
+
+from typing import Any, NamedTuple
+
+from scoring.answer import Answer
+from scoring.errors import ScoringError
+from scoring.forms import Asked, Form, binary
+from scoring.forms.arrow import Arrow
+from scoring.forms.images import Images
+from scoring.forms.npy import Npy
+from scoring.forms.open_inference import OpenInference
+from scoring.request import Request
+from scoring.session import OnnxModel
+
+JSON_TYPES = frozenset(("", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"))
+
+
+class Elsewhere(NamedTuple):
+    """In `Asked.rest`: the form that was asked in, and what it needs to know."""
+
+    form: Form
+    rest: Any
+
+
+class Bodies:
+    """The other forms of a model's `/score`."""
+
+    def __init__(self, model: OnnxModel, open_inference: OpenInference) -> None:
+        images = Images(model)
+        self._open_inference = open_inference
+        self._forms: dict[str, Form] = {
+            "application/x-npy": Npy(model),
+            "application/vnd.apache.arrow.stream": Arrow(model),
+            "multipart/form-data": images,
+            "image/*": images,
+        }
+
+    def decode(self, request: Request, content_type: bytes) -> Asked | None:
+        """What a body of another type asks; None when it is JSON in another spelling, 415 when nobody knows it."""
+        kind = media_type(content_type)
+        if kind in JSON_TYPES or kind.endswith("+json"):
+            return None
+        form = self._form(kind, request)
+        if form is None:
+            known = ", ".join(["application/json", *self._forms])
+            raise ScoringError(415, "unsupported_type", f"/score does not understand {kind}; it takes {known}")
+        asked = form.decode(request)
+        return Asked(asked.names, asked.feed, Elsewhere(form, asked.rest))
+
+    def _form(self, kind: str, request: Request) -> Form | None:
+        if binary.HEADER in request.headers:
+            return self._open_inference
+        return self._forms.get("image/*" if kind.startswith("image/") else kind)
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        form, rest = asked.rest
+        answer: bytes | Answer = form.encode(Asked(asked.names, asked.feed, rest), results)
+        return answer
+
+
+def media_type(content_type: bytes) -> str:
+    """`text/csv` of `Text/CSV; charset=utf-8`."""
+    return content_type.partition(b";")[0].strip().decode("latin-1").lower()

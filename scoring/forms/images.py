@@ -1,0 +1,111 @@
+"""Pictures as they are: an image body, or a form with image files. Decoded, resized and laid out for the model.
+
+Needs Pillow. Numbers are 0 to 255 for integer inputs and 0 to 1 for floating-point ones; any other normalisation is
+the model's own. Several files become the rows of one batch.
+"""
+
+import io
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scoring.answer import Answer
+from scoring.errors import ScoringError, bad_input
+from scoring.forms import Asked
+from scoring.forms.short import short
+from scoring.request import Request
+from scoring.session import OnnxModel
+from scoring.tensors import Array, Tensor
+
+MODES = {1: "L", 3: "RGB"}
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MOST_PIXELS = 64_000_000  # a small file can claim to be huge
+TYPES = ("UINT8", "FP16", "FP32", "FP64")
+
+
+class Layout(NamedTuple):
+    """How an input holds pictures; -1 for a free height or width."""
+
+    tensor: Tensor
+    channels: int
+    height: int
+    width: int
+    channels_first: bool
+
+
+class Images:
+    """For models with one input of shape [N, 3 or 1, height, width], or with the channels last."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+        self._layout = _layout_of(list(model.inputs.values()))
+
+    def decode(self, request: Request) -> Asked:
+        layout = self._layout
+        if layout is None:
+            message = "this model takes no images: that needs one input of shape [N, 3, height, width] or alike"
+            raise ScoringError(415, "unsupported_type", message)
+        content_type = request.headers.get(b"content-type", b"")
+        form = content_type.lower().startswith(b"multipart/")
+        files = _files(content_type, request.body) if form else [request.body]
+        pixels = [_pixels(file, layout) for file in files]
+        if len({one.shape for one in pixels}) > 1:
+            raise bad_input("the images have different sizes, and the model does not say which it wants")
+        array = np.stack(pixels)
+        layout.tensor.size_for(array.shape)
+        return Asked(self._model.names, {layout.tensor.name: array})
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        return short(self._model, asked, results)
+
+
+def _layout_of(tensors: list[Tensor]) -> Layout | None:
+    if len(tensors) != 1 or tensors[0].datatype not in TYPES or len(tensors[0].shape or ()) != 4:
+        return None
+    _, first, second, third = tensors[0].shape or ()
+    if first in MODES:
+        return Layout(tensors[0], first, second, third, channels_first=True)
+    if third in MODES:
+        return Layout(tensors[0], third, first, second, channels_first=False)
+    return None
+
+
+def _pixels(file: bytes, layout: Layout) -> Array:
+    """One picture as the input's row."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        message = "images need Pillow: add pillow to the environment of the service"
+        raise ScoringError(415, "unsupported_type", message) from error
+    try:
+        with Image.open(io.BytesIO(file), formats=FORMATS) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise bad_input(f"an image of {opened.width} x {opened.height} is too large")
+            picture = ImageOps.exif_transpose(opened).convert(MODES[layout.channels])
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise bad_input(f"the body is no image that can be read ({', '.join(FORMATS)}): {error}") from error
+    width, height = (
+        wanted if wanted > 0 else own for wanted, own in zip((layout.width, layout.height), picture.size, strict=True)
+    )
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    values = np.asarray(picture).reshape(height, width, layout.channels)
+    if layout.channels_first:
+        values = values.transpose(2, 0, 1)
+    dtype = np.dtype(layout.tensor.dtype)
+    return np.ascontiguousarray(values) if dtype.kind == "u" else (values / np.float32(255)).astype(dtype)
+
+
+def _files(content_type: bytes, body: bytes) -> list[bytes]:
+    """The files of a form: parts with a file name, or of an image's type."""
+    from email.parser import BytesParser
+
+    message = BytesParser().parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + body)
+    if message.defects or not message.is_multipart():
+        told = ", ".join(type(defect).__name__ for defect in message.defects)
+        raise bad_input(f"the body is not multipart/form-data as its content type says: {told or 'no parts'}")
+    parts = [part for part in message.walk() if part.get_filename() or part.get_content_maintype() == "image"]
+    files = [file for part in parts if isinstance(file := part.get_payload(decode=True), bytes)]
+    if not files:
+        raise bad_input("the form holds no file")
+    return files

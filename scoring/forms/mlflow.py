@@ -1,0 +1,82 @@
+"""MLflow's form: `/invocations` with data frames by JSON or CSV, or tensors, answered in `predictions`.
+
+Protocol: MLflow's scoring server, version 2 and later.
+"""
+
+from typing import Any
+
+import msgspec
+
+from scoring import codecs
+from scoring.answer import Answer
+from scoring.errors import ScoringError, bad_input
+from scoring.forms import Asked
+from scoring.forms.bodies import JSON_TYPES, media_type
+from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
+from scoring.forms.tables import CsvTable, JsonTable, feed_of_table
+from scoring.request import Request
+from scoring.session import OnnxModel
+
+NULL = msgspec.Raw(b"null")
+
+
+class Split(msgspec.Struct):
+    data: list[list[msgspec.Raw]]
+    columns: list[str | int] | None = None
+
+
+class Question(msgspec.Struct):
+    """Exactly one of them is given."""
+
+    dataframe_split: Split | None = None
+    dataframe_records: list[dict[str, msgspec.Raw]] | None = None
+    instances: msgspec.Raw | None = None
+    inputs: msgspec.Raw | None = None
+
+
+_question = msgspec.json.Decoder(Question)
+
+
+class Invocations:
+    """Columns are matched to inputs by name, or all go in order into a lone input."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+
+    def decode(self, request: Request) -> Asked:
+        kind = media_type(request.headers.get(b"content-type", b""))
+        model = self._model
+        if kind == "text/csv":
+            return Asked(model.names, feed_of_table(CsvTable(request.body), model.inputs), by_row)
+        if kind not in JSON_TYPES:
+            raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
+        question = codecs.envelope(_question, request.body)
+        given = [name for name in question.__struct_fields__ if getattr(question, name) is not None]
+        if len(given) != 1:
+            raise bad_input(f"the body needs one of {', '.join(question.__struct_fields__)}; it has {given or 'none'}")
+        return Asked(model.names, _feed(question, model), by_column if given == ["inputs"] else by_row)
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        return codecs.encode({"predictions": asked.rest(self._model, asked.names, results)})
+
+
+def _feed(question: Question, model: OnnxModel) -> codecs.Feed:
+    if question.inputs is not None:
+        return feed_of_columns(question.inputs, model.inputs)
+    if question.instances is not None:
+        return feed_of_instances(question.instances, model.inputs)
+    table = _split(question.dataframe_split) if question.dataframe_split else _records(question.dataframe_records or [])
+    return feed_of_table(table, model.inputs)
+
+
+def _split(split: Split) -> JsonTable:
+    columns = split.columns
+    if columns is None:
+        columns = list(range(len(split.data[0]))) if split.data else []
+    return JsonTable([str(name) for name in columns], split.data)
+
+
+def _records(records: list[dict[str, msgspec.Raw]]) -> JsonTable:
+    """A value that a record lacks is null, as it is in a data frame."""
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    return JsonTable(columns, [[record.get(name, NULL) for name in columns] for record in records])

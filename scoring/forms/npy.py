@@ -1,0 +1,59 @@
+"""One array in numpy's own file format, `application/x-npy`; the answer too, where `Accept` says so."""
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from scoring.answer import Answer
+from scoring.errors import ScoringError, bad_input
+from scoring.forms import Asked
+from scoring.forms.arrays import given, lone, taken
+from scoring.forms.short import short
+from scoring.request import Request
+from scoring.session import OnnxModel
+from scoring.tensors import Array
+
+CONTENT_TYPE = b"application/x-npy"
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class Npy:
+    """For models with one input."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+
+    def decode(self, request: Request) -> Asked:
+        tensor = lone(self._model.inputs, "npy")
+        back = CONTENT_TYPE in request.headers.get(b"accept", b"").lower()
+        if back and len(self._model.names) > 1:
+            message = f"npy holds one array, and the model gives {', '.join(self._model.names)}: accept JSON"
+            raise ScoringError(406, "not_acceptable", message)
+        return Asked(self._model.names, {tensor.name: taken(tensor, _array(request.body))}, back)
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        if not asked.rest:
+            return short(self._model, asked, results)
+        file = io.BytesIO()
+        npy.write_array(file, given(self._model.outputs[asked.names[0]], results[0]), allow_pickle=False)
+        return Answer(file.getvalue(), CONTENT_TYPE)
+
+
+def _array(body: bytes) -> Array:
+    """Without a copy, and never by unpickling."""
+    file = io.BytesIO(body)
+    try:
+        read_header = HEADERS[npy.read_magic(file)]
+        shape, in_columns, dtype = read_header(file)
+    except (ValueError, KeyError) as error:
+        raise bad_input(f"the body is no npy file that can be read: {error}") from error
+    if dtype.hasobject or dtype.fields:
+        raise bad_input(f"an npy array of {dtype} cannot be read: numbers and text can")
+    size = math.prod(shape) * dtype.itemsize
+    if size != len(body) - file.tell():
+        told = f"the npy header speaks of {size} bytes"
+        raise bad_input(f"{told}, the body has {len(body) - file.tell()} behind it")
+    return np.frombuffer(memoryview(body)[file.tell() :], dtype).reshape(shape, order="F" if in_columns else "C")

@@ -1,0 +1,83 @@
+"""Values by row or by column as TensorFlow Serving has them, for the forms that share its words."""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from scoring import codecs
+from scoring.errors import bad_input
+from scoring.session import OnnxModel
+from scoring.tensors import Array, Tensor
+
+_rows = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+
+
+def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
+    """Tensors from a list of rows: a row is the value of a lone input, or an object of values by input."""
+    text = bytes(raw)
+    if not text.startswith(b"["):
+        raise bad_input('"instances" must be a list with one item for each row')
+    inner = text[1:].lstrip()
+    if inner.startswith(b"]"):
+        raise bad_input('"instances" holds no row')
+    if len(inputs) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
+        return {name: read(tensor, text) for name, tensor in inputs.items()}
+    rows = codecs.envelope(_rows, text)
+    for number, row in enumerate(rows):
+        if set(row) != set(inputs):
+            raise bad_input(f"instance {number} has {sorted(row)}, the model takes {codecs.told(inputs)}")
+    return {
+        name: read(tensor, b"[%b]" % b",".join(bytes(row[name]) for row in rows)) for name, tensor in inputs.items()
+    }
+
+
+def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
+    """Tensors as whole: the value of a lone input, or an object of values by input."""
+    parts = codecs.parts_of(raw, inputs, "inputs")
+    return {name: read(inputs[name], bytes(part)) for name, part in parts.items()}
+
+
+def read(tensor: Tensor, text: bytes) -> Array:
+    """A tensor from nested values; `{"b64": …}` stands for bytes."""
+    array = tensor.read_as_nested(_without_base64(text) if tensor.datatype == "BYTES" and b'"b64"' in text else text)
+    tensor.size_for(array.shape)
+    return array
+
+
+def _without_base64(text: bytes) -> bytes:
+    try:
+        return orjson.dumps(_decoded(orjson.loads(text)))
+    except (binascii.Error, ValueError) as error:
+        raise bad_input(f'"b64" holds no UTF-8 text in base64: {error}') from error
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if isinstance(value, dict) and list(value) == ["b64"] and isinstance(value["b64"], str):
+        return b64decode(value["b64"], validate=True).decode()
+    return value
+
+
+def by_row(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
+    """Results as a list of rows: values of a model with one output, else objects of values by output."""
+    values = [model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)]
+    if len(model.names) == 1:
+        return values[0]
+    counts = {
+        name: len(value) if getattr(value, "ndim", 1) else None for name, value in zip(names, values, strict=True)
+    }
+    if len(set(counts.values())) != 1 or None in counts.values():
+        told = ", ".join(f"{name} has {count if count is not None else 'none'}" for name, count in counts.items())
+        raise bad_input(f'the outputs do not have the same number of rows ({told}): ask with "inputs" instead')
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def by_column(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
+    """Results as whole: the value of a model with one output, else an object of values by output."""
+    values = {name: model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)}
+    return values if len(model.names) > 1 else values[names[0]]

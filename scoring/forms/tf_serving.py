@@ -1,0 +1,50 @@
+"""TensorFlow Serving's form, which KServe calls V1: `{"instances": …}` by row, `{"inputs": …}` by column.
+
+Protocol: TensorFlow Serving RESTful API, predict.
+"""
+
+from typing import Any
+
+import msgspec
+
+from scoring import codecs
+from scoring.answer import Answer
+from scoring.errors import bad_input
+from scoring.forms import Asked
+from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
+from scoring.request import Request
+from scoring.session import OnnxModel
+
+SIGNATURES = (None, "", "serving_default")
+
+
+class Question(msgspec.Struct):
+    instances: msgspec.Raw = msgspec.Raw(b"")
+    inputs: msgspec.Raw = msgspec.Raw(b"")
+    signature_name: str | None = None
+
+
+_question = msgspec.json.Decoder(Question)
+
+
+class Predict:
+    """Rows are answered in `predictions`, columns in `outputs`."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+
+    def decode(self, request: Request) -> Asked:
+        question = codecs.envelope(_question, request.body)
+        rows, columns = question.instances, question.inputs
+        if bool(bytes(rows)) == bool(bytes(columns)):
+            raise bad_input('the body needs either "instances" (a list of rows) or "inputs" (values by input)')
+        if question.signature_name not in SIGNATURES:
+            raise bad_input(f"the model has no signature {question.signature_name!r}, only serving_default")
+        model = self._model
+        if bytes(rows):
+            return Asked(model.names, feed_of_instances(rows, model.inputs), "predictions")
+        return Asked(model.names, feed_of_columns(columns, model.inputs), "outputs")
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        write = by_row if asked.rest == "predictions" else by_column
+        return codecs.encode({asked.rest: write(self._model, asked.names, results)})

@@ -1,0 +1,83 @@
+"""Answers that describe one model: what the Open Inference Protocol, Triton's clients and TensorFlow Serving's ask."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from scoring.answer import JSON
+from scoring.engine import Engine, Served
+from scoring.request import Request
+
+Plain = Callable[[Request], tuple[bytes, bytes]]  # content type and body
+TF_NAMES = {"BOOL": "DT_BOOL", "BYTES": "DT_STRING", "FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE"}
+
+
+def told(value: Any) -> Plain:
+    """An answer that never changes."""
+    body = orjson.dumps(value)
+    return lambda _: (JSON, body)
+
+
+def metadata(engine: Engine, served: Served) -> Plain:
+    """`/v2/models/<name>`: what goes in and what comes out."""
+    facts = {"inputs": [], "outputs": []} | served.signature
+    head = {
+        "name": served.name,
+        "versions": [str(one.version) for one in engine.served if one.name == served.name],
+        "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
+    }
+    return told(head | facts)
+
+
+def ready(_: Engine, served: Served) -> Plain:
+    """`/v2/models/<name>/ready`."""
+    return told({"name": served.name, "ready": True})
+
+
+def config(_: Engine, served: Served) -> Plain:
+    """`/v2/models/<name>/config`, Triton's extension `model_configuration`: shapes are whole, batches included."""
+    facts = {
+        "name": served.name,
+        "platform": "onnxruntime_onnx" if served.is_model else "",
+        "backend": "onnxruntime" if served.is_model else "python",
+        "max_batch_size": 0,
+        "input": [_tensor(one) for one in served.signature.get("inputs") or []],
+        "output": [_tensor(one) for one in served.signature.get("outputs") or []],
+    }
+    return told(facts)
+
+
+def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
+    kind = "STRING" if facts["datatype"] == "BYTES" else facts["datatype"]
+    return {"name": facts["name"], "data_type": f"TYPE_{kind}", "dims": facts["shape"]}
+
+
+def index(engine: Engine) -> Plain:
+    """`/v2/repository/index`: all that is served."""
+    listed = [{"name": one.name, "version": str(one.version), "state": "READY", "reason": ""} for one in engine.served]
+    return told(listed)
+
+
+def tf_status(engine: Engine, served: Served) -> Plain:
+    """`/v1/models/<name>`, as TensorFlow Serving answers, and KServe: `ready`."""
+    versions = [one.version for one in engine.served if one.name == served.name]
+    state = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    statuses = [{"version": str(version)} | state for version in sorted(versions, reverse=True)]
+    return told({"name": served.name, "ready": True, "model_version_status": statuses})
+
+
+def tf_metadata(_: Engine, served: Served) -> Plain:
+    """`/v1/models/<name>/metadata`, TensorFlow Serving's."""
+    signature = {
+        key: {one["name"]: _tf_tensor(one) for one in served.signature.get(key) or []} for key in ("inputs", "outputs")
+    } | {"method_name": "tensorflow/serving/predict"}
+    spec = {"name": served.name, "signature_name": "", "version": str(served.version)}
+    facts = {"signature_def": {"signature_def": {"serving_default": signature}}}
+    return told({"model_spec": spec, "metadata": facts})
+
+
+def _tf_tensor(facts: dict[str, Any]) -> dict[str, Any]:
+    sizes = [{"size": str(size), "name": ""} for size in facts["shape"]]
+    kind = TF_NAMES.get(facts["datatype"], f"DT_{facts['datatype']}")
+    return {"dtype": kind, "tensor_shape": {"dim": sizes, "unknown_rank": False}, "name": facts["name"]}
