@@ -4,7 +4,7 @@ Colours are names of the page's tokens, `--series-1`: the browser puts in those 
 background stay unset for the same reason. Times are ISO 8601 in UTC.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ FigureData = dict[str, Any]
 
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = (f"var(--series-{number})" for number in range(1, 7))
 _CODE_COLOURS = {"400": ORANGE, "401": GREY, "403": GREY, "404": BLUE, "429": GREEN, "500": RED, "503": PURPLE}
+_PART_COLOURS = {"queue": GREY, "decode": BLUE, "infer": ORANGE, "encode": GREEN, "other": PURPLE}
 MARKERS_UP_TO = 30  # points that are drawn one by one; more of them become a line
 
 
@@ -37,21 +38,28 @@ def latency(series: Series) -> FigureData:
     return _plain(figure)
 
 
+def time_spent(series: Series) -> FigureData:
+    """Where the time of a request goes, on average: the parts add up to the mean latency."""
+    figure = _figure(series, "Where the time goes, ms per request", "ms")
+    _stack(figure, series, {part: (values, _PART_COLOURS[part]) for part, values in series.parts.items()})
+    if not series.parts:
+        _say(figure, "Not measured in this time")
+    return _plain(figure)
+
+
+def batch(series: Series) -> FigureData:
+    """Rows of the run that a request shared with others, on average."""
+    figure = _figure(series, "Batch size, rows per run", "rows")
+    _line(figure, series, series.batch or [None] * len(series.times), "rows", ORANGE)
+    return _plain(figure)
+
+
 def errors(series: Series) -> FigureData:
     """Answers with status 400 or more per second, stacked by status."""
     figure = _figure(series, "Errors by status, errors/s", "errors/s")
-    for code, values in series.errors.items():
-        figure.add_bar(
-            x=_times(series),
-            y=_rounded(values),
-            name=code,
-            marker={"color": _code_colour(code)},
-            hovertemplate=f"{code}: %{{y}} errors/s<extra></extra>",
-        )
+    _stack(figure, series, {code: (values, _code_colour(code)) for code, values in series.errors.items()})
     if not series.errors:
-        figure.add_annotation(text="No errors in this time", x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
-        figure.update_yaxes(range=[0, 1], showticklabels=False)
-    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(series.errors))
+        _say(figure, "No errors in this time")
     return _plain(figure)
 
 
@@ -73,6 +81,8 @@ def memory(series: Series) -> FigureData:
 CHARTS: dict[str, Callable[[Series], FigureData]] = {
     "throughput": throughput,
     "latency": latency,
+    "time": time_spent,
+    "batch": batch,
     "errors": errors,
     "cpu": cpu,
     "memory": memory,
@@ -80,8 +90,8 @@ CHARTS: dict[str, Callable[[Series], FigureData]] = {
 
 
 def all_figures(series: Series) -> dict[str, FigureData]:
-    """Every chart of a service by its id."""
-    return {name: draw(series) for name, draw in CHARTS.items()}
+    """Every chart of a service by its id; "batch" only where runs are shared."""
+    return {name: draw(series) for name, draw in CHARTS.items() if name != "batch" or series.batch}
 
 
 def _figure(series: Series, title: str, unit: str) -> "Figure":
@@ -124,6 +134,26 @@ def _line(figure: "Figure", series: Series, values: Values, name: str, colour: s
         hovertemplate=f"{label}%{{y}} {unit}<extra></extra>",
     )
     figure.update_layout(showlegend=len(figure.data) > 1)
+
+
+def _stack(figure: "Figure", series: Series, bars: Mapping[str, tuple[Values, str]]) -> None:
+    """Add bars on top of each other, by name with their colours."""
+    unit = figure.layout.yaxis.title.text
+    for name, (values, colour) in bars.items():
+        figure.add_bar(
+            x=_times(series),
+            y=_rounded(values),
+            name=name,
+            marker={"color": colour},
+            hovertemplate=f"{name}: %{{y}} {unit}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(bars))
+
+
+def _say(figure: "Figure", text: str) -> None:
+    """Words in the place of a drawing."""
+    figure.add_annotation(text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
+    figure.update_yaxes(range=[0, 1], showticklabels=False)
 
 
 def _has_lonely(values: Values) -> bool:

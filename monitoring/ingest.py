@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.errors import UnknownToken
-from monitoring.models import MetricWindow
-from scoring.contract import BUCKETS, Push, Window
+from monitoring.models import COUNTED, MetricWindow
+from scoring.contract import BUCKETS, KEYS, PARTS, Push, Window
 from studio.core.errors import BadInput, Forbidden, TooLarge
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -23,6 +23,7 @@ FUTURE_SECONDS = 10  # a clock may be this much ahead before its windows are mov
 
 _replica = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _code = re.compile(r"[1-5][0-9][0-9]\Z")
+_rows = re.compile(r"[1-9][0-9]{0,3}\Z")
 _decoder = msgspec.json.Decoder(Push)
 
 
@@ -77,6 +78,10 @@ def _check(window: Window) -> None:
         "codes": all(map(_code.match, window.codes)) and _are_counts(window.codes),
         "latency": _is_histogram(window.latency),
         "queue": _is_histogram(window.queue),
+        "infer": _is_histogram(window.infer),
+        "spent": window.spent.keys() <= set(PARTS) and _are_counts(window.spent),
+        "rows": all(map(_rows.match, window.rows)) and _are_counts(window.rows),
+        "keys": window.keys.keys() <= set(KEYS) and _are_counts(window.keys),
         "cpu": 0 <= window.cpu < 1e6 and math.isfinite(window.cpu),
         "memory": 0 <= window.memory < MAX_COUNT,
     }
@@ -106,9 +111,7 @@ def _row(service: int, window: Window, now: datetime) -> MetricWindow:
         sequence=window.sequence,
         start=start,
         seconds=window.seconds,
-        codes=window.codes,
-        latency=window.latency,
-        queue=window.queue,
+        **{name: getattr(window, name) for name in COUNTED},
         cpu=window.cpu,
         memory=window.memory,
     )

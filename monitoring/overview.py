@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.models import MetricWindow
-from monitoring.series import Figures, figures_of
+from monitoring.series import UNREAD, Figures, figures_of
 from studio.accounts.models import Workspace
 
 HOUR = timedelta(hours=1)
@@ -37,7 +37,7 @@ def overview(workspace: Workspace) -> Overview:
 def _read(workspace: Workspace) -> Overview:
     names = dict(Service.objects.in_workspace(workspace).values_list("pk", "name"))
     asked = MetricWindow.objects.filter(service__in=names, start__gte=timezone.now() - HOUR).exclude(codes={})
-    windows = list(asked.defer("queue", "merged"))
+    windows = list(asked.defer(*UNREAD))
     groups: dict[str, list[MetricWindow]] = defaultdict(list)
     for window in windows:
         groups[names[window.service_id]].append(window)

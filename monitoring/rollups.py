@@ -15,7 +15,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from monitoring.histograms import add
-from monitoring.models import MetricWindow, Resolution
+from monitoring.models import COUNTED, MetricWindow, Resolution
 from studio.core.states import StateChanged
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def absorb(total: MetricWindow, row: MetricWindow) -> bool:
     if held.intersection(new):
         return False
     total.merged = pack(held.union(new))
-    for counts in ("codes", "latency", "queue"):
+    for counts in COUNTED:
         add(getattr(total, counts), getattr(row, counts))
     seconds = total.seconds + row.seconds
     total.cpu = (total.cpu * total.seconds + row.cpu * row.seconds) / seconds
@@ -124,7 +124,7 @@ def unpack(packed: list[int]) -> list[int]:
 
 def _save(rows: list[MetricWindow]) -> None:
     MetricWindow.objects.bulk_create([row for row in rows if row.pk is None])
-    changed = ["codes", "latency", "queue", "cpu", "seconds", "memory", "merged"]
+    changed = [*COUNTED, "cpu", "seconds", "memory", "merged"]
     MetricWindow.objects.bulk_update([row for row in rows if row.pk is not None], changed, batch_size=50)
 
 

@@ -17,6 +17,8 @@ from monitoring.models import MetricWindow
 
 Values = list[float | None]
 LONGEST_WINDOW = 3600.0  # seconds; monitoring.ingest refuses longer ones
+PARTS = ("queue", "decode", "infer", "encode")  # of a request's time; what remains is "other"
+UNREAD = ("queue", "infer", "spent", "rows", "keys", "merged")  # fields that single figures do not need
 FRESH_SECONDS = 60
 
 
@@ -47,7 +49,9 @@ class Series:
     """One value per step: `times[i]` is the beginning of step i, `step` its length in seconds.
 
     Rates are per second, durations milliseconds, `cpu` cores, `memory` bytes. `errors` holds one list per status
-    from 400 on that occurred.
+    from 400 on that occurred. `parts` is the mean time per request by part, in which queue, decode, infer, encode and
+    other add up to the mean latency; empty where no window tells. `batch` is the mean number of rows of the run that a
+    request shared; empty where no run was shared.
     """
 
     times: list[datetime]
@@ -60,6 +64,8 @@ class Series:
     errors: dict[str, Values]
     cpu: Values
     memory: Values
+    parts: dict[str, Values] = field(default_factory=dict)
+    batch: Values = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     total: Figures = field(default_factory=Figures)
 
@@ -71,6 +77,9 @@ class _Step:
     codes: dict[str, float] = field(default_factory=dict)
     latency: dict[str, float] = field(default_factory=dict)
     queue: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    timed: float = 0  # requests whose time `spent` holds
+    rows: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0
     memory: dict[str, int] = field(default_factory=dict)  # by replica
     first: float = float("inf")
@@ -80,6 +89,10 @@ class _Step:
         add(self.codes, window.codes, share)
         add(self.latency, window.latency, share)
         add(self.queue, window.queue, share)
+        if window.spent:
+            add(self.spent, window.spent, share)
+            self.timed += sum(window.codes.values()) * share
+        add(self.rows, window.rows, share)
         self.cpu_seconds += window.cpu * window.seconds * share
         self.memory[window.replica] = max(self.memory.get(window.replica, 0), window.memory)
         self.first, self.last = min(self.first, begin), max(self.last, end)
@@ -114,6 +127,8 @@ def merge(
     def each(read: Callable[[_Step, float], float | None]) -> Values:
         return [None if row is None else read(row, span) for row, span in zip(rows, spans, strict=True)]
 
+    timed = any(row.timed for row in steps.values())
+    shared = any(row.rows.keys() - {"1"} for row in steps.values())
     codes = sorted({code for row in steps.values() for code in row.codes if code >= "400"})
     return Series(
         times=[since + timedelta(seconds=step * index) for index in range(count)],
@@ -126,6 +141,8 @@ def merge(
         errors={code: each(_rate_of(code)) for code in codes},
         cpu=each(lambda row, span: row.cpu_seconds / span),
         memory=each(lambda row, _: sum(row.memory.values())),
+        parts={part: each(_mean_of(part)) for part in (*PARTS, "other")} if timed else {},
+        batch=each(lambda row, _: _mean_rows(row)) if shared else [],
         marks=list(marks),
         total=figures_of(inside),
     )
@@ -133,6 +150,25 @@ def merge(
 
 def _rate_of(code: str) -> Callable[[_Step, float], float]:
     return lambda row, span: row.codes.get(code, 0) / span
+
+
+def _mean_of(part: str) -> Callable[[_Step, float], float | None]:
+    """Milliseconds per request; "other" is what the parts leave of the whole, such as changing threads."""
+
+    def mean(row: _Step, _: float) -> float | None:
+        if not row.timed:
+            return None
+        spent = row.spent.get(part, 0)
+        if part == "other":
+            spent = max(0, row.spent.get("total", 0) - sum(row.spent.get(name, 0) for name in PARTS))
+        return spent / row.timed / 1000
+
+    return mean
+
+
+def _mean_rows(row: _Step) -> float | None:
+    requests = sum(row.rows.values())
+    return sum(int(rows) * count for rows, count in row.rows.items()) / requests if requests else None
 
 
 def _end(window: MetricWindow) -> float:
@@ -170,7 +206,7 @@ def figures_between(services: Iterable[Service], since: datetime, until: datetim
     """Figures of every service over the windows that began between `since` and `until`, in one query."""
     groups: dict[int, list[MetricWindow]] = {service.pk: [] for service in services}
     found = MetricWindow.objects.filter(service__in=groups, start__gte=since, start__lt=until)
-    for window in found.defer("queue", "merged").iterator(chunk_size=2000):
+    for window in found.defer(*UNREAD).iterator(chunk_size=2000):
         groups[window.service_id].append(window)
     return {key: figures_of(windows) for key, windows in groups.items()}
 

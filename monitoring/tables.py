@@ -27,6 +27,8 @@ def columns(series: Series, chart: str | None = None) -> dict[str, Values]:
             "p99 ms": series.p99,
             "queue p95 ms": series.queue_p95,
         },
+        "time": {f"{part} mean ms": values for part, values in series.parts.items()},
+        "batch": {"rows per run": series.batch} if series.batch else {},
         "errors": errors,
         "cpu": {"CPU cores": series.cpu},
         "memory": {"memory MB": megabytes},

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.contract import KEYS
 from scoring.errors import ScoringError
 from scoring.log import log
 
 KNOWN_LIMIT = 256
-KEYS = ("none", "primary", "secondary")
 
 
 class Keys:

@@ -76,6 +76,19 @@ class Batching(msgspec.Struct, omit_defaults=True):
     pad: dict[str, float] = {}
 
 
+class Collect(msgspec.Struct, omit_defaults=True):
+    """Data collection: which share of the answered requests is kept, and what of them.
+
+    `max_bytes` bounds what lies in run/collected/; the oldest files make room. A file is complete after `seconds`.
+    """
+
+    fraction: float = 1.0  # 0 to 1
+    inputs: bool = True
+    predictions: bool = True
+    max_bytes: int = 256 * 1024 * 1024
+    seconds: float = 60.0
+
+
 class RunSettings(msgspec.Struct, omit_defaults=True):
     """`run.json`: everything a replica needs to know."""
 
@@ -94,11 +107,16 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     max_body_bytes: int = 100 * 1024 * 1024
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
+    connections_limit: int = 1024  # open at once in one process; beyond it idle and dawdling ones make room
     queue_limit: int = 128  # slow runs that may wait in one process; more are answered 503
     queue_wait_seconds: float = 10.0  # longest wait for a slow run to begin, then 503
     batching: Batching = msgspec.field(default_factory=Batching)
+    cors_origins: list[str] = []  # pages that may call from a browser, as https://example.com; * for all
     share_port: bool = False  # let another revision that says so too listen on the same port for a while
     telemetry: Telemetry | None = None
+    log_format: Literal["text", "json"] = "text"
+    access_log: bool = False  # a line in the log for every scoring request
+    collect: Collect | None = None
 
 
 class Failure(msgspec.Struct, omit_defaults=True):
@@ -122,6 +140,10 @@ class Status(msgspec.Struct, omit_defaults=True):
     ready_at: float | None = None
     restarts: int = 0  # processes replaced after a crash, since the start
     failure: Failure | None = None
+
+
+KEYS = ("none", "primary", "secondary")  # in `Window.keys`; none: nothing was needed, or nothing valid was shown
+PARTS = ("total", "queue", "decode", "infer", "encode")  # in `Window.spent`
 
 
 class Window(msgspec.Struct, omit_defaults=True):

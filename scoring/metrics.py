@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
-from scoring.auth import KEYS
-from scoring.contract import BUCKETS, upper_bound
+from scoring.contract import BUCKETS, KEYS, upper_bound
 from scoring.telemetry import (
     COLLECTED,
     CPU_MILLISECONDS,

@@ -10,8 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from scoring.auth import KEYS
-from scoring.contract import BUCKETS, bucket_of
+from scoring.contract import BUCKETS, KEYS, bucket_of
 from scoring.work import Laps
 
 HEAD = 16

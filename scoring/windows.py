@@ -4,8 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from scoring.auth import KEYS
-from scoring.contract import BUCKETS, Window
+from scoring.contract import BUCKETS, KEYS, Window
 from scoring.settings import Replica
 from scoring.telemetry import (
     DECODE_SUM,

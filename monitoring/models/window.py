@@ -18,12 +18,18 @@ class Resolution(models.IntegerChoices):
     TEN_MINUTES = 600
 
 
+COUNTED = ("codes", "latency", "queue", "infer", "spent", "rows", "keys")  # fields that merge by adding
+
+
 class MetricWindow(models.Model):
     """Counts and histograms of one replica from `start`.
 
-    `codes` maps HTTP status to request count; `latency` and `queue` are sparse histograms
-    {bucket: count} in the buckets of scoring.contract; `cpu` is cores used on average over `seconds`, `memory`
-    the highest number of resident bytes of all the replica's processes.
+    `codes` maps HTTP status to request count, `keys` the key that was shown (primary, secondary, none);
+    `latency`, `queue` and `infer` are sparse histograms {bucket: count} in the buckets of scoring.contract; `spent`
+    is microseconds of all requests together by part (total, queue, decode, infer, encode); `rows` maps the rows of a
+    run to the requests that shared it. The last four are empty in windows of scoring servers that did not send them.
+    `cpu` is cores used on average over `seconds`, `memory` the highest number of resident bytes of all the
+    replica's processes.
 
     A raw row lasts `seconds`, and its `sequence` makes a repeated push harmless. A rolled-up row stands for
     `resolution` seconds of the clock, of which the replica counted during `seconds`; its `sequence` is the
@@ -41,6 +47,10 @@ class MetricWindow(models.Model):
     codes = models.JSONField(default=dict)
     latency = models.JSONField(default=dict)
     queue = models.JSONField(default=dict)
+    infer = models.JSONField(default=dict)
+    spent = models.JSONField(default=dict)
+    rows = models.JSONField(default=dict)
+    keys = models.JSONField(default=dict)
     cpu = models.FloatField(default=0)
     memory = models.BigIntegerField(default=0)
     merged = models.JSONField(default=list)

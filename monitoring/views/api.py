@@ -36,6 +36,8 @@ def _as_json(series: Series) -> dict[str, Any]:
         "requests_per_second": series.requests,
         "latency_ms": {"p50": series.p50, "p95": series.p95, "p99": series.p99},
         "queue_ms": {"p95": series.queue_p95},
+        "time_ms": series.parts,
+        "rows_per_run": series.batch,
         "errors_per_second": series.errors,
         "cpu_cores": series.cpu,
         "memory_bytes": series.memory,

@@ -21,6 +21,8 @@ def series(**changes):
         "errors": {"400": [0, None, 1, 0], "503": [0, None, 0.5, 0]},
         "cpu": [0.5, None, 0.25, 0.1],
         "memory": [100_000_000, None, 120_000_000, 110_000_000],
+        "parts": {"queue": [1, None, 2, None], "infer": [3, None, 4, None], "other": [0.5, None, 0, None]},
+        "batch": [1, None, 6.5, None],
         "marks": [Mark(NOON + timedelta(seconds=15), "r2")],
         "total": Figures(),
     }
@@ -29,9 +31,9 @@ def series(**changes):
 
 def test_every_figure_is_plain_json_and_small():
     figures = charts.all_figures(series())
-    assert set(figures) == {"throughput", "latency", "errors", "cpu", "memory"}
+    assert set(figures) == {"throughput", "latency", "time", "batch", "errors", "cpu", "memory"}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
-    assert len(json.dumps(figures)) < 12_000
+    assert len(json.dumps(figures)) < 16_000
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ def test_every_figure_is_plain_json_and_small():
     [
         (charts.throughput, "Throughput, requests/s", "requests/s"),
         (charts.latency, "Latency, ms", "ms"),
+        (charts.time_spent, "Where the time goes, ms per request", "ms"),
+        (charts.batch, "Batch size, rows per run", "rows"),
         (charts.errors, "Errors by status, errors/s", "errors/s"),
         (charts.cpu, "CPU, cores", "cores"),
         (charts.memory, "Memory, MB", "MB"),
@@ -92,6 +96,25 @@ def test_errors_are_stacked_bars_and_none_is_said_in_words():
     empty = charts.errors(series(errors={}, marks=[]))
     assert empty["data"] == []
     assert [note["text"] for note in empty["layout"]["annotations"]] == ["No errors in this time"]
+
+
+def test_the_parts_of_the_time_are_stacked_in_their_own_colours():
+    figure = charts.time_spent(series())
+    assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [
+        ("bar", "queue"), ("bar", "infer"), ("bar", "other"),
+    ]  # fmt: skip
+    assert figure["layout"]["barmode"] == "stack"
+    assert len({trace["marker"]["color"] for trace in figure["data"]}) == 3
+    assert figure["data"][0]["y"] == [1, None, 2, None], "a gap is no bar of no height"
+
+
+def test_a_time_that_nobody_measured_is_said_in_words():
+    figure = charts.time_spent(series(parts={}, marks=[]))
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["Not measured in this time"]
+
+
+def test_a_batch_size_is_drawn_only_where_runs_are_shared():
+    assert "batch" not in charts.all_figures(series(batch=[]))
 
 
 def test_memory_is_in_megabytes():

@@ -43,6 +43,18 @@ def test_a_window_is_kept_as_it_was_sent(service):
     assert (kept.seconds, kept.cpu, kept.memory) == (5.0, 0.25, 123_456_789)
 
 
+def test_where_the_time_went_is_kept_too(service):
+    parts = {
+        "infer": {"80": 4},
+        "spent": {"total": 900, "queue": 1, "decode": 200, "infer": 500, "encode": 100},
+        "rows": {"1": 1, "8": 3},
+        "keys": {"primary": 3, "none": 1},
+    }
+    assert push(service, window(**parts)).status_code == 202
+    kept = MetricWindow.objects.get()
+    assert {name: getattr(kept, name) for name in parts} == parts
+
+
 def test_a_repeated_push_counts_once(service):
     first = window()
     push(service, first)
@@ -109,6 +121,12 @@ def test_a_malformed_push_is_refused_with_its_reason(service, body):
         ("latency", {"4000": 1}),
         ("latency", {"-1": 1}),
         ("queue", {"x": 1}),
+        ("infer", {"9999": 1}),
+        ("spent", {"lunch": 1}),
+        ("spent", {"queue": -1}),
+        ("rows", {"0": 1}),
+        ("rows", {"many": 1}),
+        ("keys", {"golden": 1}),
         ("cpu", -1.0),
         ("memory", -5),
     ],

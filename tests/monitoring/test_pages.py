@@ -50,15 +50,24 @@ def panel(client, service, **query):
     return client.get(address(service, "metrics/"), query, headers={"HX-Request": "true"}).content.decode()
 
 
-def test_the_panel_has_four_tiles_and_five_charts(asked, carol, sign_in):
+def test_the_panel_has_four_tiles_and_six_charts(asked, carol, sign_in):
     html = panel(sign_in(carol), asked)
     assert "<html" not in html
     assert re.findall(r'class="stat-label">([^<]+)', html) == ["Throughput", "Latency p95", "Error rate", "Memory"]
-    assert re.findall(r'data-figure="(\w+)"', html) == ["throughput", "latency", "errors", "cpu", "memory"]
-    assert html.count('data-refresh="5"') == 5
+    assert re.findall(r'data-figure="(\w+)"', html) == [
+        "throughput", "latency", "time", "errors", "cpu", "memory",
+    ]  # fmt: skip
+    assert html.count('data-refresh="5"') == 6
     assert f'data-url="{address(asked, "metrics/data/")}?range=15m"' in html
-    assert html.count("download>CSV</a>") == 5
+    assert html.count("download>CSV</a>") == 6
     assert ">25<" in html, "a quarter of the answers were 503"
+
+
+def test_the_batch_size_is_shown_where_runs_are_shared(asked, add_window, carol, sign_in):
+    add_window(asked, ago=3, latencies=[1500] * 8, rows={"1": 2, "4": 6})
+    assert 'data-figure="batch"' in panel(sign_in(carol), asked)
+    answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
+    assert max(filter(None, answer["figures"]["batch"]["data"][0]["y"])) == pytest.approx(3.25)
 
 
 def test_only_the_tiles_are_polled(asked, carol, sign_in):
@@ -93,7 +102,7 @@ def test_a_service_that_was_asked_long_ago_keeps_its_charts(service, add_window,
 def test_the_data_are_all_figures_at_once(asked, carol, sign_in):
     answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
     assert set(answer) == {"figures", "as_of"}
-    assert set(answer["figures"]) == {"throughput", "latency", "errors", "cpu", "memory"}
+    assert set(answer["figures"]) == {"throughput", "latency", "time", "errors", "cpu", "memory"}
     assert max(filter(None, answer["figures"]["throughput"]["data"][0]["y"])) == pytest.approx(0.8, rel=0.05)
 
 
@@ -139,6 +148,7 @@ def test_rest_gives_the_series_as_numbers(asked, carol, api):
     assert (body["service"], body["range"], body["step_seconds"]) == ("iris", "15m", 10)
     assert len(body["times"]) == len(body["requests_per_second"]) == len(body["latency_ms"]["p95"])
     assert (body["total"]["requests"], body["total"]["errors"]) == (96, 24)
+    assert (body["time_ms"], body["rows_per_run"]) == ({}, []), "these windows do not tell"
 
 
 def test_rest_refuses_strangers_and_unknown_services(asked, carol, mallory, api):

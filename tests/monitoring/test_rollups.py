@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring import rollups, tasks
-from monitoring.models import MetricWindow, Resolution
+from monitoring.models import COUNTED, MetricWindow, Resolution
 from monitoring.rollups import pack, roll_up, unpack
 from monitoring.series import merge
 
@@ -19,7 +19,7 @@ def totals():
     """Everything that must survive a roll-up: counts by status and bucket, seconds and core-seconds."""
     found = Counter()
     for row in MetricWindow.objects.all():
-        for kind in ("codes", "latency", "queue"):
+        for kind in COUNTED:
             for key, count in getattr(row, kind).items():
                 found[kind, key] += count
         found["seconds"] += row.seconds
@@ -40,6 +40,10 @@ def two_hours(service, add_window):
                 latencies=[1000 + 37 * index, 250_000],
                 codes={"200": 1, "503": 1},
                 queue={"4": 2},
+                infer={"90": 2},
+                spent={"total": 9000 + index, "queue": 8, "decode": 5, "infer": 8000, "encode": 7},
+                rows={"1": 1, "8": 1},
+                keys={"primary": 1, "none": 1},
                 cpu=0.1 * (index % 7),
                 memory=1000 + index,
             )

@@ -84,6 +84,40 @@ def test_queue_time_is_read_apart_from_latency(service, add_window):
     assert service_series(service, NOON, at(10), 10).queue_p95 == [0.005]
 
 
+SPENT = {"total": 40_000, "queue": 4000, "decode": 2000, "infer": 20_000, "encode": 6000}
+
+
+def test_the_mean_time_of_a_request_is_told_by_parts_that_add_up_to_it(service, add_window):
+    add_window(service, at=at(0), codes={"200": 3, "400": 1}, spent=SPENT)
+    add_window(service, at=at(5), codes={"200": 4}, spent=SPENT)
+    parts = service_series(service, NOON, at(20), 10).parts
+    assert parts == {"queue": [1, None], "decode": [0.5, None], "infer": [5, None], "encode": [1.5, None],
+                     "other": [2, None]}  # fmt: skip
+
+
+def test_windows_that_tell_no_parts_are_left_out_of_the_mean(service, add_window):
+    add_window(service, at=at(0), codes={"200": 100}, latencies=[90_000])
+    add_window(service, at=at(5), codes={"200": 4}, spent=SPENT)
+    assert service_series(service, NOON, at(10), 10).parts["infer"] == [5]
+
+
+def test_without_parts_there_is_no_mean(service, add_window):
+    add_window(service, at=at(0), latencies=[1000])
+    series = service_series(service, NOON, at(10), 10)
+    assert (series.parts, series.batch) == ({}, [])
+
+
+def test_the_batch_size_is_a_mean_over_requests(service, add_window):
+    add_window(service, at=at(0), latencies=[1000] * 4, rows={"1": 2, "8": 2})
+    add_window(service, at=at(10), latencies=[1000], rows={"1": 1})
+    assert service_series(service, NOON, at(30), 10).batch == [4.5, 1, None]
+
+
+def test_runs_that_nobody_shares_have_no_batch_size(service, add_window):
+    add_window(service, at=at(0), latencies=[1000] * 4, rows={"1": 4})
+    assert service_series(service, NOON, at(10), 10).batch == []
+
+
 def test_deployments_are_marked(service, add_revision):
     add_revision(service, 1, at(-100))
     add_revision(service, 2, at(30))
