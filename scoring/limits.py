@@ -16,6 +16,7 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
 )
 HEADROOM = 256 * 1024 * 1024  # reserved yet untouched memory (thread stacks, pools) that the data limit must not refuse
+OWN_FILES = 256  # of the script and its libraries
 PR_SET_PDEATHSIG = 1
 
 
@@ -38,6 +39,15 @@ def refuse_memory_above(limit: int | None) -> None:
     if limit and sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (limit + HEADROOM, hard))
+
+
+def allow_connections(count: int) -> None:
+    """Raise the number of files this process may have open, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * count + OWN_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def die_with_master(lifeline: int) -> None:

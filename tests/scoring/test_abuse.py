@@ -1,0 +1,285 @@
+"""Bad manners by the thousand: memory stays bounded, good clients are served, every refusal has the right code."""
+
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager, suppress
+
+import httpx
+import psutil
+import pytest
+
+from tests.scoring.conftest import KEY, double_model, read_answers, request_bytes
+
+MEGABYTE = 1024 * 1024
+LIMIT = 40  # connections in one process
+SCRIPT = """
+import os, sys, time
+
+kept = []
+
+def init():
+    pass
+
+def run(data):
+    if data == "raise":
+        raise ValueError("on purpose")
+    if data == "exit":
+        os._exit(3)
+    if data == "hang":
+        time.sleep(600)
+    if data == "leak":
+        kept.append(bytearray(os.urandom(1) * (60 * 1024 * 1024)))
+    if data == "slow":
+        time.sleep(0.05)
+    return data
+"""
+
+
+@pytest.fixture
+def script(replica):
+    return replica.with_script(SCRIPT).start(
+        processes=2,
+        memory_bytes=500 * MEGABYTE,
+        scoring_timeout_seconds=1.0,
+        queue_limit=8,
+        queue_wait_seconds=2.0,
+        connections_limit=LIMIT,
+        max_body_bytes=MEGABYTE,
+    )
+
+
+@pytest.fixture
+def model(replica):
+    return replica.with_models(double=double_model).start(
+        processes=2, connections_limit=LIMIT, max_body_bytes=MEGABYTE, memory_bytes=700 * MEGABYTE
+    )
+
+
+class GoodClient:
+    """Asks politely, again and again, and remembers everything that was not a right answer."""
+
+    def __init__(self, server, body, right) -> None:
+        self._server, self._body, self._right = server, body, right
+        self.answers, self.wrong, self.dropped = 0, [], 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def _ask(self) -> None:
+        client = self._client()
+        while not self._stop.is_set():
+            try:
+                answer = client.post("/score", content=self._body)
+            except httpx.TransportError:  # its process ended: a client asks again, on a new connection
+                self.dropped += 1
+                client = self._client()
+                continue
+            self.answers += 1
+            if answer.status_code != 200 or answer.json() != self._right:
+                self.wrong.append((answer.status_code, answer.text[:200]))
+            time.sleep(0.01)
+
+    def _client(self) -> httpx.Client:
+        address = f"http://127.0.0.1:{self._server.port}"
+        return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {KEY}"}, timeout=20, trust_env=False)
+
+    def __enter__(self) -> "GoodClient":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@contextmanager
+def good_clients(server, body, right, count=3):
+    """Good clients at work meanwhile; at the end all of them must have been served, and rightly."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(GoodClient(server, body, right)) for _ in range(count)]
+        yield clients
+    assert all(client.answers > 10 for client in clients)
+    assert [client.wrong for client in clients] == [[]] * count
+
+
+def memory_of(server) -> int:
+    """Bytes of all its processes, shared pages counted once."""
+    total = 0
+    for process in [psutil.Process(server.process.pid), *server.workers()]:
+        with suppress(psutil.Error):  # it has just ended
+            total += process.memory_full_info().pss
+    return total
+
+
+DOUBLE = json.dumps({"data": [[1, 2, 3, 4]]}), {"data": [[2, 4, 6, 8]]}
+
+
+def test_clients_that_dawdle_make_room_for_those_that_ask(model):
+    with good_clients(model, *DOUBLE) as clients:
+        lines = []
+        for _ in range(6 * LIMIT):  # three times what both processes take
+            line = model.connect()
+            line.sendall(b"POST /score HTTP/1.1\r\nHost: test\r\nContent-")
+            lines.append(line)
+            if len(lines) % LIMIT == 0:
+                time.sleep(0.8)
+                for open_one in lines:
+                    with suppress(OSError):  # made room already
+                        open_one.sendall(b"x")
+        open_now = sum(len(worker.net_connections("tcp")) for worker in model.workers())
+        for line in lines:
+            line.close()
+
+    assert open_now <= 2 * 2 * LIMIT + 10  # as many again may be about to read why they were refused
+    assert all(client.dropped == 0 for client in clients)
+
+
+def test_a_flood_of_connections_to_ten_times_the_limit_is_refused_or_served(model):
+    flood = Flood(model)
+    with good_clients(model, *DOUBLE) as clients:
+        threads = [threading.Thread(target=flood.roll) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    flood.ebb()
+
+    assert flood.seen[200] > 80
+    assert set(flood.seen) <= {200, 503, "closed"}, flood.seen
+    assert all(client.dropped == 0 for client in clients)
+
+
+class Flood:
+    """Many connections, each with one question; half of them are kept open afterwards."""
+
+    def __init__(self, server) -> None:
+        self.seen: Counter = Counter()
+        self._server = server
+        self._kept: list[socket.socket] = []
+
+    def roll(self) -> None:
+        for _ in range(20):
+            lines = [self._server.connect() for _ in range(10)]
+            self.seen.update([self._ask(line) for line in lines])
+            time.sleep(0.05)
+            for line in lines[::2]:
+                line.close()
+            self._kept.extend(lines[1::2])
+
+    def _ask(self, line: socket.socket) -> int | str:
+        try:
+            line.sendall(request_bytes(DOUBLE[0].encode()))
+            return read_answers(line)[0][0]
+        except (OSError, IndexError):
+            return "closed"  # to make room for others
+
+    def ebb(self) -> None:
+        for line in self._kept:
+            line.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"x" * (MEGABYTE + 1), 413, "too_large"),
+        (b"[" * 500_000, 400, "bad_input"),
+        (b'{"data":' + b"[" * 200_000 + b"1" + b"]" * 200_000 + b"}", 400, "bad_input"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400, "bad_input"),
+        (b'{"data": [[NaN, 1, 2, 3]]}', 400, "not_json"),
+        (b'{"data": [[Infinity, 1, 2, 3]]}', 400, "not_json"),
+        (b'{"data": [[1e400, 1, 2, 3]]}', 400, "bad_input"),
+        (b'{"data": [["1", 2, 3, 4]]}', 400, "bad_input"),
+        (b'{"data": [[true, 2, 3, 4]]}', 400, "bad_input"),
+        (b'{"data": {"x": 1}}', 400, "bad_input"),
+        (b'{"inputs": [{"name": "x", "shape": [9000000000, 4], "datatype": "FP32", "data": [1]}]}', 400, "bad_input"),
+        (b'{"inputs": [{"name": "x", "shape": [-1, 4], "datatype": "FP32", "data": [1]}]}', 400, "bad_input"),
+        (b"\xff\xfe\x00", 400, "not_json"),
+        (b"", 400, "not_json"),
+    ],
+    ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else None,
+)
+def test_bad_bodies_get_their_code_from_a_server_that_goes_on(shared_model, body, status, code):
+    answers = [shared_model.score(body) for _ in range(10)]
+
+    assert {answer.status_code for answer in answers} == {status}
+    assert {answer.json()["code"] for answer in answers} == {code}
+    assert shared_model.score(DOUBLE[0]).json() == DOUBLE[1]
+
+
+@pytest.fixture(scope="module")
+def shared_model(shared_replica):
+    return shared_replica.with_models(double=double_model).start(processes=2, max_body_bytes=MEGABYTE)
+
+
+def test_bad_bodies_by_the_hundred_leave_memory_where_it_was(shared_model):
+    bodies = [b"[" * 400_000, b"x" * (MEGABYTE - 10), json.dumps({"data": [[1.5] * 4] * 20_000}).encode()]
+    for body in bodies * 5:
+        shared_model.score(body)
+    before = memory_of(shared_model)
+
+    for body in bodies * 60:
+        shared_model.score(body)
+
+    assert memory_of(shared_model) < before + 60 * MEGABYTE
+
+
+def test_a_script_that_raises_takes_no_answer_from_others(script):
+    with good_clients(script, "good", "good") as clients:
+        failures = [script.score("raise") for _ in range(300)]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in failures} == {(500, "script_failed")}
+    assert all(client.dropped == 0 for client in clients)
+
+
+def test_a_script_that_ends_its_process_is_started_again_and_others_are_served(script):
+    with good_clients(script, "good", "good"):
+        for _ in range(3):
+            with pytest.raises(httpx.TransportError):
+                script.score("exit")
+            script.until(lambda: len(script.workers()) == 2)
+            time.sleep(0.7)
+
+    assert script.status()["state"] == "ready"
+    assert script.status()["restarts"] >= 3
+
+
+def test_a_script_that_leaks_stays_within_its_memory(script):
+    most = 0
+    with good_clients(script, "good", "good"):
+        for _ in range(25):
+            try:
+                script.score("leak")
+            except httpx.TransportError:
+                time.sleep(0.5)  # ended for its size
+            most = max(most, memory_of(script))
+
+    assert most < 650 * MEGABYTE
+    assert script.status()["restarts"] >= 1
+    assert "the service may use 500 MiB" in script.log()
+
+
+def test_more_than_the_queue_holds_is_answered_503_and_the_rest_200(script):
+    seen = Counter()
+
+    def ask() -> None:
+        answer = httpx.post(
+            f"http://127.0.0.1:{script.port}/score",
+            content="slow",
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=20,
+            trust_env=False,
+        )
+        seen[answer.status_code] += 1
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"] == "1"
+
+    people = [threading.Thread(target=ask) for _ in range(50)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+
+    assert set(seen) == {200, 503}
+    assert seen[200] >= 16
