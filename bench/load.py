@@ -1,34 +1,43 @@
-"""Closed-loop load: `wrk` where it is installed, else raw sockets from a process of its own.
+"""Closed-loop load with `wrk`: so many connections, each asking again as soon as its answer is there.
 
-Both keep so many connections open, send the same request again as soon as the answer is there, and tell
-throughput and latency. Absolute figures differ between the two; compare only what one of them measured.
+Its latencies are those of a closed loop, not corrected for coordinated omission; compare them with each other only.
 """
 
-import json
 import re
-import selectors
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_SECONDS = 30
+SCRIPT = """
+local file = io.open("{file}", "rb")
+wrk.method, wrk.body = "POST", file:read("*a")
+file:close()
+{headers}
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format("RESULT %f %f %f %d\\n", summary.requests / (summary.duration / 1e6),
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
+"""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Load:
     """One request, sent over and over."""
 
     port: int
     path: str
-    body: str
+    content: bytes
     headers: dict[str, str]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
-    """Requests per second, latencies in milliseconds, and answers that were not 200 or never came."""
+    """Requests per second, latencies in milliseconds, and answers that were not 2xx or never came."""
 
     throughput: float
     p50: float
@@ -36,87 +45,31 @@ class Result:
     errors: int
 
 
-def generator() -> str:
-    return "wrk" if shutil.which("wrk") else "sockets"
+class Generator:
+    """`wrk` with one request; its files live as long as the `with` block."""
 
+    def __init__(self, load: Load) -> None:
+        self._load = load
 
-def measure(load: Load, connections: int, seconds: float) -> Result:
-    """Run one measurement."""
-    if generator() == "wrk":
-        return _wrk(load, connections, seconds)
-    command = [sys.executable, __file__, json.dumps(asdict(load)), str(connections), str(seconds)]
-    return Result(**json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    def __enter__(self) -> "Generator":
+        if not shutil.which("wrk"):
+            raise SystemExit("Needs wrk, the load generator: `apt-get install wrk` or `brew install wrk`.")
+        self._folder = tempfile.TemporaryDirectory(prefix="slipway-load-")
+        body, self._script = Path(self._folder.name, "body"), Path(self._folder.name, "ask.lua")
+        body.write_bytes(self._load.content)
+        headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in self._load.headers.items())
+        self._script.write_text(SCRIPT.format(file=body, headers=headers))
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
 
-def _wrk(load: Load, connections: int, seconds: float) -> Result:
-    headers = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in load.headers.items())
-    script = f"""wrk.method = "POST"\nwrk.body = [==[{load.body}]==]\n{headers}
-function done(summary, latency, requests)
-  local errors = summary.errors
-  io.write(string.format("RESULT %f %f %f %d\\n", summary.requests / (summary.duration / 1e6),
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
-end"""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(script)
-        file.flush()
-        address = f"http://127.0.0.1:{load.port}{load.path}"
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "-s", file.name, address]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"RESULT ([\d.]+) ([\d.]+) ([\d.]+) (\d+)", out)
-    if not found:
-        raise RuntimeError(f"wrk said:\n{out}")
-    return Result(float(found[1]), float(found[2]), float(found[3]), int(found[4]))
-
-
-class _Line:
-    """One connection: what it sent, and when."""
-
-    def __init__(self, port: int, request: bytes) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.request = request
-        self.ask()
-
-    def ask(self) -> None:
-        self.answer = b""
-        self.sent = time.perf_counter()
-        self.socket.sendall(self.request)
-
-    def is_answered(self) -> bool:
-        """Read on; True once the answer is whole. ConnectionError when the server has closed."""
-        part = self.socket.recv(65536)
-        if not part:
-            raise ConnectionError
-        self.answer += part
-        head, mark, body = self.answer.partition(b"\r\n\r\n")
-        return bool(mark) and len(body) >= int(re.search(rb"(?i)content-length: (\d+)", head)[1])
-
-
-def _sockets(load: Load, connections: int, seconds: float) -> Result:
-    head = f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
-    request = f"{head}Content-Length: {len(load.body)}\r\n\r\n{load.body}".encode()
-    selector, taken, errors = selectors.DefaultSelector(), [], 0
-    for _ in range(connections):
-        line = _Line(load.port, request)
-        selector.register(line.socket, selectors.EVENT_READ, line)
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        for key, _ in selector.select(0.1):
-            line = key.data
-            try:
-                if line.is_answered():
-                    errors += not line.answer.startswith(b"HTTP/1.1 200")
-                    taken.append(time.perf_counter() - line.sent)
-                    line.ask()
-            except ConnectionError:
-                selector.unregister(line.socket)
-                errors += 1
-    lasted = time.perf_counter() - began
-    taken.sort()
-    return Result(len(taken) / lasted, taken[len(taken) // 2] * 1e3, taken[int(len(taken) * 0.99)] * 1e3, errors)
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(_sockets(Load(**json.loads(sys.argv[1])), int(sys.argv[2]), float(sys.argv[3])))))
+    def measure(self, connections: int, seconds: int) -> Result:
+        """Run once. RuntimeError when wrk says nothing that can be used."""
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_SECONDS}s"]
+        command += ["-s", str(self._script), f"http://127.0.0.1:{self._load.port}{self._load.path}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = re.search(r"RESULT ([\d.]+) ([\d.]+) ([\d.]+) (\d+)", done.stdout)
+        if not found:
+            raise RuntimeError(f"wrk said:\n{done.stdout}{done.stderr}")
+        return Result(float(found[1]), float(found[2]), float(found[3]), int(found[4]))

@@ -1,0 +1,111 @@
+"""What Slipway has to reach, as ratios of medians within one run, and whether it did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.results import RAW, Results
+
+LIGHT = ("tiny", "tabular")
+# Of the models, in a form: connections, peer, least ratio of throughput.
+THROUGHPUT: list[tuple[tuple[str, ...], str, int, str, float]] = [
+    *((LIGHT, "json", connections, "triton", least) for connections, least in ((1, 2.5), (16, 3), (64, 2.5))),
+    (LIGHT, "json", 16, "fastapi-async", 5),
+    (LIGHT, "json", 16, "kserve", 10),
+    (LIGHT, "json", 16, "mlserver", 12),
+    (LIGHT, "json", 16, "azure", 12),
+    (LIGHT, "json", 16, "mlflow", 12),
+    (LIGHT, "json", 16, "bentoml", 20),
+    *((("transformer",), "json", connections, "triton", least) for connections, least in ((1, 1.6), (16, 1), (64, 1))),
+    (("cnn",), "json", 16, "triton", 1.2),
+    *((("cnn",), "binary", connections, "triton", least) for connections, least in ((1, 1.6), (16, 1), (64, 1))),
+    (("cnn",), "binary", 16, RAW, 0.9),
+]
+SAME_SCRIPT = {"azure": "slipway-script"}  # compared with the same entry script on both sides
+START_OF_AZURE, START_SECONDS, MEMORY_OF_TRITON = 0.35, 0.5, 0.75
+
+
+@dataclass(frozen=True)
+class Verdict:
+    what: str
+    wanted: str
+    found: str
+    met: bool
+
+
+def ours(peer: str) -> str:
+    """Which of our rows a peer is compared with."""
+    return SAME_SCRIPT.get(peer, "slipway")
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Of every bar whose sides were chosen; one that could not be measured is missed."""
+    return [*_throughput(results), *_latency(results), *_start(results), *_memory(results), *_faults(results)]
+
+
+def _throughput(results: Results) -> Iterator[Verdict]:
+    for models, form, connections, peer, least in THROUGHPUT:
+        for model in models:
+            if _chosen(results, model, form, connections, ours(peer), peer):
+                mine, theirs = (results.cell(model, form, name, connections) for name in (ours(peer), peer))
+                found = mine.throughput / theirs.throughput if mine and theirs and theirs.throughput else None
+                what = f"{model}, {form}, {connections} connections: throughput of {peer}"
+                yield Verdict(what, f"≥ {least:g}x", _ratio(found), found is not None and found >= least)
+
+
+def _latency(results: Results) -> Iterator[Verdict]:
+    for model in LIGHT:
+        if _chosen(results, model, "json", 64, "slipway", "triton"):
+            mine, theirs = (results.cell(model, "json", name, 64) for name in ("slipway", "triton"))
+            found = mine.p99 / theirs.p99 if mine and theirs else None
+            yield Verdict(f"{model}, json, 64 connections: p99 of triton", "≤ 1x", _ratio(found), _within(found, 1))
+
+
+def _start(results: Results) -> Iterator[Verdict]:
+    mine = results.start("slipway")
+    if _chosen(results, "tiny", "json", None, "slipway", "azure"):
+        # Both run the script: a model without code starts no slower.
+        script, theirs = results.start("slipway-script") or mine, results.start("azure")
+        found = max(mine.seconds, script.seconds) / theirs.seconds if mine and theirs else None
+        met = _within(found, START_OF_AZURE)
+        yield Verdict("start to first answer, of azure's", f"≤ {START_OF_AZURE:g}x", _ratio(found), met)
+    if mine:
+        met = mine.seconds <= START_SECONDS
+        yield Verdict("start to first answer", f"≤ {START_SECONDS:g} s", f"{mine.seconds:.2f} s", met)
+
+
+def _memory(results: Results) -> Iterator[Verdict]:
+    if _chosen(results, "tiny", "json", None, "slipway", "triton"):
+        mine, theirs = results.start("slipway"), results.start("triton")
+        found = mine.memory / theirs.memory if mine and theirs else None
+        met = _within(found, MEMORY_OF_TRITON)
+        yield Verdict("idle memory (PSS), of triton's", f"≤ {MEMORY_OF_TRITON:g}x", _ratio(found), met)
+
+
+def _faults(results: Results) -> Iterator[Verdict]:
+    if "slipway" in results.choice.peers:
+        errors = sum(run.result.errors for run in results.runs if run.peer.startswith("slipway"))
+        yield Verdict("errors under load", "0", str(errors), errors == 0)
+    if results.crowds:
+        told = [one for crowd in results.crowds.values() for one in crowd]
+        bad = sum(one.wrong + one.unanswered for one in told)
+        asked = bad + sum(one.right for one in told)
+        yield Verdict(
+            "wrong or missing answers to different questions while other clients leave",
+            "0",
+            f"{bad} of {asked:,}",
+            not bad,
+        )
+
+
+def _chosen(results: Results, model: str, form: str, connections: int | None, *peers: str) -> bool:
+    choice = results.choice
+    fits = model in choice.models and form in choice.forms and set(peers) <= set(choice.peers)
+    return fits and (connections is None or connections in choice.connections)
+
+
+def _ratio(found: float | None) -> str:
+    return "not measured" if found is None else f"{found:.2f}x"
+
+
+def _within(found: float | None, most: float) -> bool:
+    return found is not None and found <= most
