@@ -17,6 +17,7 @@ from scoring.forms.tables import CsvTable, JsonTable, feed_of_table
 from scoring.request import Request
 from scoring.session import OnnxModel
 
+NOTHING = msgspec.Raw(b"")
 NULL = msgspec.Raw(b"null")
 
 
@@ -30,8 +31,8 @@ class Question(msgspec.Struct):
 
     dataframe_split: Split | None = None
     dataframe_records: list[dict[str, msgspec.Raw]] | None = None
-    instances: msgspec.Raw | None = None
-    inputs: msgspec.Raw | None = None
+    instances: msgspec.Raw = NOTHING
+    inputs: msgspec.Raw = NOTHING
 
 
 _question = msgspec.json.Decoder(Question)
@@ -51,7 +52,7 @@ class Invocations:
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
         question = codecs.envelope(_question, request.body)
-        given = [name for name in question.__struct_fields__ if getattr(question, name) is not None]
+        given = [name for name in question.__struct_fields__ if getattr(question, name) not in (None, NOTHING)]
         if len(given) != 1:
             raise bad_input(f"the body needs one of {', '.join(question.__struct_fields__)}; it has {given or 'none'}")
         return Asked(model.names, _feed(question, model), by_column if given == ["inputs"] else by_row)
@@ -61,9 +62,9 @@ class Invocations:
 
 
 def _feed(question: Question, model: OnnxModel) -> codecs.Feed:
-    if question.inputs is not None:
+    if question.inputs != NOTHING:
         return feed_of_columns(question.inputs, model.inputs)
-    if question.instances is not None:
+    if question.instances != NOTHING:
         return feed_of_instances(question.instances, model.inputs)
     table = _split(question.dataframe_split) if question.dataframe_split else _records(question.dataframe_records or [])
     return feed_of_table(table, model.inputs)
