@@ -37,7 +37,10 @@ def _converted(tensor: Tensor, array: Array, wanted: np.dtype[Any]) -> Array:
 
 
 def _texts(tensor: Tensor, array: Array) -> Array:
-    texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    try:
+        texts = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except UnicodeDecodeError as error:
+        raise bad_input(f"input {tensor.name!r} holds a text that is not UTF-8") from error
     if texts.dtype.kind == "U":
         return texts.astype(object)
     if texts.dtype.kind == "O" and all(type(text) is str for text in texts.flat):

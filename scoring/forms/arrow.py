@@ -1,6 +1,6 @@
 """Apache Arrow's stream format, `application/vnd.apache.arrow.stream`: columns in, columns out.
 
-Needs pyarrow. Columns are matched to inputs as those of any table; a column of fixed-size lists has more dimensions.
+Needs pyarrow. Columns are matched to inputs as those of any table; a column of lists has more dimensions.
 """
 
 import io
@@ -67,15 +67,20 @@ class ArrowTable:
 
 
 def _values(pa: Any, column: Any) -> Array:
-    if pa.types.is_fixed_size_list(column.type):
-        if column.null_count:
-            raise ValueError("a list is missing")
+    if any(is_kind(column.type) for is_kind in _list_kinds(pa)):
+        lengths = column.value_lengths().unique()  # a missing list has none
+        if len(lengths) != 1 or not lengths[0].is_valid:
+            raise ValueError("its lists differ in length, or one is missing")
         inner = _values(pa, column.flatten())
-        return inner.reshape(len(column), column.type.list_size, *inner.shape[1:])
+        return inner.reshape(len(column), lengths[0].as_py(), *inner.shape[1:])
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     values: Array = column.to_numpy(zero_copy_only=False)
     return values
+
+
+def _list_kinds(pa: Any) -> tuple[Any, ...]:
+    return pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list
 
 
 def _column(pa: Any, array: Array) -> Any:

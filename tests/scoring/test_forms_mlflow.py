@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.scoring.conftest import Replica, double_model, sum_model
+from tests.scoring.conftest import double_model, sum_model
+from tests.scoring.forms import services
 
 
 def sheet_model(path):
@@ -25,14 +26,8 @@ def sheet_model(path):
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    made = {}
-    for name, maker in {"double": double_model, "sum": sum_model, "sheet": sheet_model}.items():
-        made[name] = Replica(tmp_path_factory.mktemp(name) / "replica").with_models(**{name: maker}).launch()
-    for one in made.values():
-        one.wait_for("ready")
-    yield made
-    for one in made.values():
-        one.close()
+    with services(tmp_path_factory, double=double_model, sum=sum_model, sheet=sheet_model) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""/score with images and forms of images."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.scoring.conftest import double_model
+from tests.scoring.forms import same_model, send, services, told_of
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    with services(
+        tmp_path_factory,
+        double=double_model,
+        colour=same_model("float", ["n", 3, 2, 4]),
+        grey=same_model("uint8", ["n", "height", "width", 1]),
+    ) as made:
+        yield made
+
+
+def picture(colour=(255, 0, 51), size=(4, 2), form="PNG", mode="RGB"):
+    file = io.BytesIO()
+    Image.new(mode, size, colour).save(file, form)
+    return file.getvalue()
+
+
+def test_an_image_becomes_channels_of_numbers_from_nought_to_one(servers):
+    answer = send(servers["colour"], picture(), "image/png")
+    values = np.array(answer.json()["data"])
+    assert values.shape == (1, 3, 2, 4)
+    np.testing.assert_allclose(values[0].reshape(3, -1), np.repeat([[1.0], [0.0], [0.2]], 8, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
+def test_images_of_any_size_and_format_are_fitted(servers, form):
+    answer = send(servers["colour"], picture(size=(50, 31), form=form), f"image/{form.lower()}")
+    values = np.array(answer.json()["data"])
+    np.testing.assert_allclose(values[0].reshape(3, -1), np.repeat([[1.0], [0.0], [0.2]], 8, 1), atol=0.02)
+
+
+def test_an_image_is_laid_out_by_row_and_column(servers):
+    drawn = np.zeros((2, 3), np.uint8)
+    drawn[0, 2] = 200
+    file = io.BytesIO()
+    Image.fromarray(drawn).save(file, "PNG")
+    answer = send(servers["grey"], file.getvalue(), "image/png")
+    assert answer.json() == {"data": [[[[0], [0], [200]], [[0], [0], [0]]]]}
+
+
+def test_the_files_of_a_form_become_the_rows_of_a_batch(servers):
+    files = [("a", ("a.png", picture((255, 255, 255)), "image/png")), ("b", ("b.jpg", picture((0, 0, 0), form="JPEG")))]
+    answer = servers["colour"].client.post("/score", files=files, data={"note": "no file"})
+    means = np.array(answer.json()["data"]).mean(axis=(1, 2, 3))
+    assert means.tolist() == [1.0, 0.0]
+
+
+def test_a_file_arrives_byte_by_byte_through_a_form(servers):
+    drawn = np.frombuffer(b"\r\n--\n\r\0\xff\r\r\n\n" * 40, np.uint8).reshape(20, 24)
+    file = io.BytesIO()
+    Image.fromarray(drawn).save(file, "BMP")
+    answer = servers["grey"].client.post("/score", files={"image": ("x.bmp", file.getvalue(), "image/bmp")})
+    assert np.array_equal(np.array(answer.json()["data"])[0, :, :, 0], drawn)
+
+
+def bomb():
+    head = (
+        b"BM"
+        + struct.pack("<IHHI", 54, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, 9000, 9000, 1, 24, 0, 0, 0, 0, 0, 0)
+    )
+    return head + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (b"", "no image"),
+        (b"hello", "no image"),
+        (picture()[:40], "no image"),
+        (b"<svg/>", "no image"),
+        (bomb(), "large"),
+    ],
+)
+def test_what_is_no_image_is_refused(servers, body, word):
+    assert word in told_of(send(servers["colour"], body, "image/png"))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "word"),
+    [
+        ("multipart/form-data", b"--x--", "multipart"),
+        ("multipart/form-data; boundary=x", b"", "multipart"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nhello\r\n", "multipart"),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\ncontent-disposition: form-data; name=a\r\n\r\n5\r\n--x--",
+            "no file",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\ncontent-disposition: form-data; name=a; filename=b\r\n\r\nhello\r\n--x--",
+            "no image",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\ncontent-disposition: form-data; name=a; filename*=zz''%ff\r\ncontent-type: ;;=\r\n\r\n5\r\n--x--",
+            "no image",
+        ),
+    ],
+)
+def test_a_broken_form_is_refused(servers, content_type, body, word):
+    assert word in told_of(send(servers["colour"], body, content_type))
+
+
+def test_images_of_different_sizes_make_no_batch(servers):
+    files = [("a", ("a.png", picture(size=(3, 2)))), ("b", ("b.png", picture(size=(2, 3))))]
+    assert "different sizes" in told_of(servers["grey"].client.post("/score", files=files))
+
+
+def test_a_model_of_numbers_takes_no_images(servers):
+    assert "takes no images" in told_of(send(servers["double"], picture(), "image/png"), 415)
