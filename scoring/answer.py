@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 JSON = b"application/json"
+EVENTS = b"text/event-stream"  # server-sent events
 
 
 class Answer:

@@ -7,7 +7,7 @@ Expect, pipelining in order, back-pressure, and closing so that the client still
 import asyncio
 from collections import deque
 from time import monotonic, perf_counter_ns
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import httptools
 
@@ -24,12 +24,20 @@ LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusa
 MOST_WAITING = 32  # pipelined requests held back before reading stops
 
 
+class Stream(Protocol):
+    """What an answer in parts is told of its connection."""
+
+    def resumed(self) -> None: ...
+
+    def lost(self) -> None: ...
+
+
 class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_chunks", "_handler", "_header_bytes", "_headers", "_paused", "_reading", "_request", "_size", "_transport",
-        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "started",
+        "_chunks", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport", "_url",
+        "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started", "stream",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
@@ -42,8 +50,9 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._chunks: list[bytes] = []
         self._size = 0
-        self._paused = False  # the client does not read
+        self.paused = False  # the client does not read
         self.busy = False  # an answer is being made elsewhere
+        self.stream: Stream | None = None  # the answer that is being sent in parts
         self.closing = False  # no further request is read
         self.gone = False  # nothing can be sent any more
         self.left = False  # nothing more will come
@@ -61,15 +70,20 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = self.left = self.closing = True
         self._waiting.clear()
+        if self.stream is not None:
+            self.stream.lost()
+            self.stream = None
         self._handler.closed(self)
 
     def pause_writing(self) -> None:
-        self._paused = True
+        self.paused = True
         self.heard = monotonic()
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self._paused = False
+        self.paused = False
+        if self.stream is not None:
+            self.stream.resumed()
         self._proceed()
 
     def eof_received(self) -> bool:
@@ -150,7 +164,7 @@ class Connection(asyncio.Protocol):
         if chunks:
             request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         request.arrived = self.arrived
-        if self.busy or self._waiting or self._paused:
+        if self.busy or self._waiting or self.paused:
             self._hold(request)
         else:
             self._start(request)
@@ -164,16 +178,35 @@ class Connection(asyncio.Protocol):
             self._send(request, response)
             self._proceed()
 
+    def write(self, part: bytes) -> None:
+        """Send a part of an answer that `handle` left open."""
+        if not self.gone:
+            self._transport.write(part)
+
     def stop(self) -> None:
         """The server drains: finish what is being answered, close when nothing is."""
         if not self.busy and not self._waiting and not self.started:
             self.closing = True
             self._transport.close()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it waits for an answer, or has one on its way."""
+        return self.busy or bool(self._waiting) or self.paused or self.closing
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.closing = True
+        self._transport.abort()
+
+    def turn_away(self, error: ScoringError) -> None:
+        """Answer before anything was asked, and close."""
+        self._fail(error)
+
     def sweep(self, now: float) -> None:
         """Enforce the time limits; called about once a second."""
         quiet = now - self.heard
-        if self._paused:
+        if self.paused:
             if quiet > WRITE_IDLE_SECONDS:
                 self._transport.abort()
         elif self.started:
@@ -203,9 +236,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _proceed(self) -> None:
-        while self._waiting and not (self.busy or self._paused or self.gone):
+        while self._waiting and not (self.busy or self.paused or self.gone):
             self._start(self._waiting.popleft())
-        if self._paused or self.gone:
+        if self.paused or self.gone:
             return
         if len(self._waiting) < MOST_WAITING and not self._transport.is_closing():
             self._transport.resume_reading()

@@ -5,11 +5,13 @@ from http import HTTPStatus
 
 import orjson
 
-from scoring.answer import JSON, Answer
+from scoring.answer import EVENTS, JSON, Answer
 from scoring.errors import ScoringError
 
 TEXT = b"text/plain; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+WITHOUT_BODY = frozenset((204, 304))
 
 _LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 NOT_IN_HEADERS = dict.fromkeys(map(ord, "\r\n\0"))
@@ -34,7 +36,21 @@ class Replies:
     def answer(self, answer: Answer, headers: bytes) -> bytes:
         """A response of an engine; `headers` are complete lines to add."""
         lines = headers + header_lines(answer.headers)
+        if answer.status in WITHOUT_BODY:
+            return b"%b%b%b\r\n" % (_LINES[answer.status], self._date, lines)
         return self.reply(answer.status, answer.body, lines, content_type=answer.content_type)
+
+    def head(self, answer: Answer, headers: bytes) -> bytes:
+        """The lines of a streamed answer, but for how its body is framed and the empty line."""
+        fresh = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n" if answer.content_type == EVENTS else b""
+        return b"%b%bcontent-type: %b\r\n%b%b%b" % (
+            _LINES.get(answer.status) or b"HTTP/1.1 %d \r\n" % answer.status,
+            self._date,
+            answer.content_type,
+            fresh,
+            headers,
+            header_lines(answer.headers),
+        )
 
     def reply(
         self, status: int, body: bytes, headers: bytes = b"", *, content_type: bytes = JSON, without_body: bool = False
@@ -48,6 +64,17 @@ class Replies:
             len(body),
         )
         return head if without_body else head + body
+
+
+def chunk(part: bytes) -> bytes:
+    """A part of a body whose length is not known (RFC 9112, 7.1); it must not be empty."""
+    return b"%x\r\n%b\r\n" % (len(part), part)
+
+
+def failure_event(error: BaseException) -> bytes:
+    """The last event of a stream that broke off."""
+    told = error if isinstance(error, ScoringError) else ScoringError(500, "internal", "The server failed.")
+    return b"event: error\ndata: %b\n\n" % error_body(told, protocol_v2=False)
 
 
 def error_body(error: ScoringError, protocol_v2: bool) -> bytes:

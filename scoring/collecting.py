@@ -1,0 +1,49 @@
+"""Rows that an entry script collects itself (ModelDataCollector), on their way to whoever keeps them.
+
+A record has `designation` (inputs, predictions, labels, signals or general), `model`, `version`, `collection`,
+`columns` (names or None), `rows` (lists of plain values), `correlation` (the columns that join inputs with
+predictions, or None), `time` (ISO 8601, UTC) and `request` (an id).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from scoring.log import log
+
+Record = dict[str, Any]
+Sink = Callable[[Record], None]
+NO_REQUEST = "00000000-0000-0000-0000-000000000000"
+_sinks: list[Sink] = []
+_request_ids: list[Callable[[], str]] = []
+_uncollected = 0
+
+
+def send_to(sink: Sink) -> None:
+    """Give every record from now on to `sink`, in the thread of the run that made it; it must not wait."""
+    _sinks[:] = [sink]
+
+
+def request_ids_from(ask: Callable[[], str]) -> None:
+    """Where the id comes from of the request that is being worked on."""
+    _request_ids[:] = [ask]
+
+
+def request_id() -> str:
+    """The id of the request that is being worked on here; zeros outside of one."""
+    return (_request_ids[0]() if _request_ids else "") or NO_REQUEST
+
+
+def collect(record: Record) -> None:
+    """Hand a record on. Where nobody keeps records they are counted, and the first one is told of in the log."""
+    global _uncollected  # noqa: PLW0603 - one count for the process
+    if _sinks:
+        _sinks[0](record)
+        return
+    if not _uncollected:
+        log(f"the script collects {record['designation']}, but this service keeps none: collection is off")
+    _uncollected += 1
+
+
+def uncollected() -> int:
+    """Records that nobody has kept."""
+    return _uncollected

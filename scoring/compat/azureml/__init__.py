@@ -1,0 +1,1 @@
+"""Azure Machine Learning's names, as far as entry scripts use them."""

@@ -1,0 +1,1 @@
+"""Packages that Azure called preview, and that scripts still name."""

@@ -1,0 +1,1 @@
+"""Raw HTTP, by its newer name."""

@@ -1,0 +1,1 @@
+"""What a script takes from the server that it runs in."""

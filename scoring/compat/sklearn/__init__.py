@@ -1,0 +1,1 @@
+"""scikit-learn before 0.23."""

@@ -1,0 +1,1 @@
+"""What scikit-learn once shipped along."""

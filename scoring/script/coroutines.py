@@ -1,0 +1,44 @@
+"""`async def` in a script: one event loop for the process, in a thread of its own."""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any
+
+_loops: list[asyncio.AbstractEventLoop] = []
+_lock = threading.Lock()
+_END = object()
+
+
+def finish(work: Coroutine[Any, Any, Any], seconds: float | None = None) -> Any:
+    """Run a coroutine on the script's loop and wait for it; after `seconds` it is cancelled with TimeoutError."""
+    waited = asyncio.run_coroutine_threadsafe(work, _loop())
+    try:
+        return waited.result(seconds)
+    except concurrent.futures.TimeoutError:
+        waited.cancel()
+        raise
+
+
+def drawn(source: AsyncIterator[Any]) -> Iterator[Any]:
+    """What an asynchronous generator yields, one by one, for a thread that waits for each."""
+    try:
+        while (value := finish(_next(source))) is not _END:
+            yield value
+    finally:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            finish(close())
+
+
+async def _next(source: AsyncIterator[Any]) -> Any:
+    return await anext(source, _END)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        if not _loops:
+            _loops.append(asyncio.new_event_loop())
+            threading.Thread(target=_loops[0].run_forever, name="coroutines", daemon=True).start()
+    return _loops[0]

@@ -1,0 +1,37 @@
+"""JSON of what a script returns."""
+
+import json
+from typing import Any
+
+import orjson
+
+from scoring.errors import ScoringError
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON; None is {}. 500 that names the type JSON cannot carry."""
+    if value is None:
+        return b"{}"
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError):
+        return encode_slowly(value)
+
+
+def encode_slowly(value: Any) -> bytes:
+    """The standard encoder takes a few things that the fast one refuses: huge integers, lone surrogates."""
+    try:
+        return json.dumps(value, allow_nan=False, default=_refuse).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"run() returned something that JSON cannot carry, of type {_type_name(value)}: {error}"
+        raise ScoringError(500, "not_serialisable", message, failed=True) from error
+
+
+def _refuse(value: Any) -> Any:
+    hint = "; call .tolist() on it" if type(value).__module__.split(".")[0] in ("numpy", "pandas") else ""
+    raise TypeError(f"it holds a {_type_name(value)}{hint}")
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,82 @@
+"""Scripts that speak HTTP themselves: their request, and their own responses (AMLResponse, werkzeug's, Flask's)."""
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from werkzeug.wrappers import Response
+
+from scoring.answer import Answer
+from scoring.compat.raw_http import RUN_FAILED, AMLRequest
+from scoring.request import Request
+
+# What the server says itself about the connection, or what would contradict the body that it sends.
+OURS = {
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "keep-alive",
+    "transfer-encoding",
+    "upgrade",
+    RUN_FAILED,
+}
+
+
+class RawHttp:
+    """Reads the arguments of a run() that is marked with `rawhttp`: the request itself."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, request: Request) -> dict[str, Any]:
+        return {self._name: AMLRequest(environment(request))}
+
+
+def environment(request: Request) -> dict[str, Any]:
+    """The request as WSGI describes one (PEP 3333)."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
+    path, _, query = request.target.partition(b"?")
+    host, _, port = headers.get("host", "localhost").partition(":")
+    made = {
+        "REQUEST_METHOD": request.method.decode("latin-1"),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_NAME": host,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": headers.pop("content-type", ""),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(request.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    headers.pop("content-length", None)
+    headers.pop("transfer-encoding", None)  # the body is whole already
+    return made | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+
+
+def answer_of(response: Response) -> Answer:
+    """A script's own response, sent as it is."""
+    failed = response.headers.get(RUN_FAILED, "False").lower() == "true"
+    kind = (response.headers.get("Content-Type") or "application/octet-stream").encode("latin-1", "replace")
+    headers = tuple((name, value) for name, value in response.headers if name.lower() not in OURS)
+    streamed = response.is_streamed or response.direct_passthrough
+    body = b"" if streamed else response.get_data()
+    stream = _parts(response) if streamed else None
+    return Answer(body, kind, status=response.status_code, headers=headers, failed=failed, stream=stream)
+
+
+def _parts(response: Response) -> Iterator[bytes]:
+    try:
+        yield from response.iter_encoded()
+    finally:
+        response.close()
