@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from scoring.errors import StartFailure
-from scoring.log import log
+from scoring.log import log, use
 from scoring.logfile import redirect
 from scoring.settings import load_replica, read_run
 from scoring.status import StatusFile
@@ -32,6 +32,7 @@ def serve(path: Path, *, console: bool) -> int:
     except StartFailure as error:
         sys.stderr.write(f"{error.failure.message}\n")
         return START_FAILED
+    use(run.log_format)
     if not console:
         redirect(path.parent)
     status = StatusFile(path.parent, run)

@@ -11,6 +11,18 @@ A *bundle* is a folder that never changes; a *run folder* belongs to one replica
       keys.json                   {"digests": [sha256 hex, …]}; read again when it changes
       status.json                 `Status`, replaced atomically by the server
       server.log                  everything the server and the script print
+      spool/                      windows that the studio has not yet confirmed
+      collected/                  data collection, where `RunSettings.collect` asks for it:
+        open-<process>.part       being written; only whole lines count
+        <UTC time>-<process>-<pid>-<number>.jsonl
+                                  complete, never changed, deleted when there is no more room: the oldest first.
+                                  Whoever takes the data away may delete them too.
+
+A line of collected data is an object. Of an answered request (status below 400): `id` (its x-request-id), `time`
+(ISO 8601, UTC, of the answer), `revision`, `model`, `version`, `address`, `inputs` and `predictions`. What is no JSON,
+or larger than 1 MiB, is `inputs_text` or `inputs_base64` instead, with the headers needed to read it in
+`inputs_headers`; predictions likewise, and none for answers sent in parts. Of what a script collects itself: `id`,
+`time`, `revision` and `script`, the record as scoring/collecting.py describes it.
 
 Started as `python -m scoring run/run.json`.
 """
@@ -99,6 +111,7 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     bundle: str  # absolute path
     host: str = "127.0.0.1"
     port: int = 5001
+    grpc_port: int | None = None  # None: no gRPC, and nothing of it is loaded
     replica: str = "1"
     auth: bool = True
     processes: int | None = None  # None: chosen from the cores

@@ -1,10 +1,24 @@
 """Ids of requests: the client's own, or new ones, for answers and logs."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from scoring.errors import ScoringError
+from scoring.log import current
+from scoring.request import Request
 
 LIMIT = 100  # characters; nobody wants longer ones in a log
+
+
+@contextmanager
+def asked_by(request: Request) -> Iterator[None]:
+    """Log lines in here carry the request's id."""
+    token = current.set(request.id.decode("latin-1"))
+    try:
+        yield
+    finally:
+        current.reset(token)
 
 
 class RequestIds:
@@ -15,8 +29,9 @@ class RequestIds:
         self._head = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-".encode()
         self._count = 0
 
-    def lines(self, headers: dict[bytes, bytes]) -> bytes:
-        """The id headers of an answer; 431 for ids that are too long."""
+    def lines(self, request: Request) -> bytes:
+        """The id headers of an answer, and the id into the request; 431 for ids that are too long."""
+        headers = request.headers
         given = headers.get(b"x-request-id") or headers.get(b"x-ms-request-id")
         client = headers.get(b"x-ms-client-request-id")
         for value in (given, client):
@@ -25,5 +40,6 @@ class RequestIds:
         if given is None:
             self._count += 1
             given = b"%b%012x" % (self._head, self._count)
+        request.id = given
         lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
         return lines if client is None else lines + b"x-ms-client-request-id: %b\r\n" % client

@@ -11,10 +11,13 @@ from scoring.errors import ScoringError
 class Request:
     """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds.
 
-    `key` tells which key it showed, an index of scoring.auth.KEYS.
+    `key` tells which key it showed, an index of scoring.contract.KEYS; `id` is the client's or a new one, `span` its
+    trace where traces are wanted.
     """
 
-    __slots__ = ("arrived", "body", "connection", "headers", "keep_alive", "key", "method", "query", "target")
+    __slots__ = (
+        "arrived", "body", "connection", "headers", "id", "keep_alive", "key", "method", "query", "span", "target",
+    )  # fmt: skip
 
     def __init__(self, connection: Any, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
         self.connection = connection
@@ -26,6 +29,8 @@ class Request:
         self.keep_alive = True
         self.arrived = 0
         self.key = 0
+        self.id = b""
+        self.span: Any = None
 
     def parameters(self) -> dict[str, str]:
         """The query's parameters; the last of equal names counts."""
