@@ -28,6 +28,24 @@ def onnx_bytes(inputs: Sequence[TENSOR] = (FLOAT_IN,), *, opset: int = 17, ir_ve
     return model.SerializeToString()
 
 
+def graph_bytes(inputs, outputs, nodes, *, initializer=(), opsets=(("", 17),), **facts) -> bytes:
+    """A model of these nodes, unchecked: it may be wrong on purpose."""
+    graph = helper.make_graph(nodes, "g", inputs, outputs, initializer=initializer)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*opset) for opset in opsets], **facts)
+    model.ir_version = 8
+    return model.SerializeToString()
+
+
+def with_external_data(location: str, *, length: int = 48) -> bytes:
+    """A model whose twelve weights lie in the file `location`."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 3], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", "0"), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])
+    return graph_bytes([x], [y], [helper.make_node("MatMul", ["x", "w"], ["y"])], initializer=[tensor])
+
+
 def make_artifact(content: bytes = b"content") -> Artifact:
     return artifacts.store(io.BytesIO(content))
 

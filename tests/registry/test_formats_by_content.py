@@ -1,0 +1,146 @@
+"""Formats are known by what is in a file, whatever its name; nothing is ever loaded."""
+
+import bz2
+import contextlib
+import gzip
+import io
+import json
+import lzma
+import os
+import pickle
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from onnx import TensorProto
+
+from registry.formats.report import Refused
+from tests.registry.factories import onnx_bytes
+
+
+def test_onnx_is_known_by_its_content(look):
+    report = look({"weights.bin": onnx_bytes(), "README.md": b"words"})
+    assert (report.framework, report.facts["main_file"]) == ("onnx", "weights.bin")
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("echo pwned",)
+
+
+def test_pickles_are_read_and_never_loaded(look):
+    report = look({"model.pkl": pickle.dumps(Evil())})
+    assert report.framework == "custom"
+    assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
+
+
+PACKINGS = {
+    "plain": bytes,
+    "zlib": zlib.compress,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+@pytest.fixture(scope="module")
+def forest():
+    """A fitted scikit-learn pipeline, as joblib and as pickle bytes."""
+    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("sklearn")
+    from sklearn.ensemble import RandomForestClassifier  # optional: only where scikit-learn is installed
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(5)).fit(np.eye(4), [0, 1, 0, 1])
+    out = io.BytesIO()
+    joblib.dump(model, out)
+    return {"joblib": out.getvalue(), "pickle": pickle.dumps(model), "old": pickle.dumps(model, protocol=2)}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("writer", ["joblib", "pickle", "old"])
+def test_scikit_learn_is_known_through_every_packing(look, forest, packing, writer):
+    import sklearn  # optional: the fixture has made sure of it
+
+    report = look({"model.bin": PACKINGS[packing](forest[writer])})
+    assert (report.framework, report.framework_version) == ("scikit-learn", sklearn.__version__)
+    assert "sklearn.pipeline.Pipeline" in report.facts["globals"]
+
+
+def zip_of(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def safetensors(end=16, size=16):
+    header = {"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, end]}, "__metadata__": {"format": "pt"}}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(size)
+
+
+TORCH = zip_of({"m/data.pkl": b"\x80\x02ccollections\nOrderedDict\n.", "m/data/0": b"1234", "m/version": b"3"})
+KERAS = zip_of({"config.json": b'{"class_name": "Sequential", "config": {"layers": [1, 2]}}'}
+               | {"metadata.json": b'{"keras_version": "3.15.0"}', "model.weights.h5": b"x"})  # fmt: skip
+XGBOOST = json.dumps({"learner": {"objective": {"name": "binary:logistic"}}, "version": [3, 2, 0]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("files", "framework", "version"),
+    [
+        ({"weights.bin": TORCH}, "pytorch", ""),
+        ({"net.bin": KERAS}, "keras", "3.15.0"),
+        ({"old.h5": b"\x89HDF\r\n\x1a\n" + bytes(50) + b"keras_version"}, "keras", ""),
+        ({"data.h5": b"\x89HDF\r\n\x1a\n" + bytes(50)}, "custom", ""),
+        ({"w.bin": safetensors()}, "safetensors", ""),
+        ({"model.json": XGBOOST}, "xgboost", "3.2.0"),
+        ({"model.txt": b"tree\nversion=v4\nnum_class=1\n"}, "lightgbm", ""),
+        ({"model.cbm": b"CBM1" + bytes(10)}, "catboost", ""),
+        ({"m/saved_model.pb": b"\x08\x01\x12\x00", "m/variables/variables.index": bytes(9)}, "tensorflow", ""),
+        ({"notes.txt": "Grüße\n".encode()}, "custom", ""),
+        ({"x.bin": bytes(range(256))}, "custom", ""),
+        ({"x.gz": gzip.compress(b"a,b\n1,2\n")}, "custom", ""),
+    ],
+)
+def test_formats_are_known_by_their_content(look, files, framework, version):
+    report = look(files)
+    assert (report.framework, report.framework_version) == (framework, version)
+    assert report.facts["main_file"] == next(iter(files))
+
+
+def test_a_safetensors_file_that_breaks_off_is_refused(look):
+    with pytest.raises(Refused) as said:
+        look({"w.safetensors": safetensors(end=16, size=8)})
+    assert said.value.code == "safetensors_truncated"
+
+
+def test_the_main_file_is_the_likeliest_one(look):
+    files = {
+        "score.py": b"def init(): ...",
+        "config.json": b"{}",
+        "data/old/model.onnx": onnx_bytes(),
+        "encoder.onnx": onnx_bytes(),
+        "model.onnx": onnx_bytes([("best", TensorProto.FLOAT, [1])]),
+        "labels.txt": b"a\nb\n",
+    }
+    report = look(files)
+    assert report.facts["main_file"] == "model.onnx"
+    assert report.warnings == ["3 files look like a model; model.onnx was taken."]
+
+
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_files_are_refused_or_unknown_and_never_crash_the_readers(look, data):
+    whole = data.draw(st.sampled_from([TORCH, KERAS, safetensors(), XGBOOST, onnx_bytes(), pickle.dumps(Evil())]))
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(Refused):
+        assert look({"model.bin": bytes(damaged)[: data.draw(st.integers(1, len(damaged)))]}).framework

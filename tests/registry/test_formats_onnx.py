@@ -1,0 +1,103 @@
+"""What is read out of an ONNX file, and which ones are refused."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from registry.formats.report import Refused
+from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
+
+
+def test_dimensions_of_every_kind_are_understood(look):
+    formula = "floor((height + 2*pad - kernel)/stride) + 1 " * 15
+    report = look({"m.onnx": onnx_bytes([("x", TensorProto.INT64, ["N", None, "?", formula, 0, 3])])})
+    assert report.signature["inputs"][0] == {"name": "x", "datatype": "INT64", "shape": [-1, -1, -1, -1, -1, 3]}
+    assert report.facts["dimensions"]["x"][:3] == ["N", None, "?"]
+    assert len(report.facts["dimensions"]["x"][3]) == 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "datatype"),
+    [
+        (TensorProto.STRING, "BYTES"),
+        (TensorProto.FLOAT16, "FP16"),
+        (TensorProto.DOUBLE, "FP64"),
+        (TensorProto.UINT8, "UINT8"),
+        (TensorProto.BOOL, "BOOL"),
+        (TensorProto.COMPLEX64, "COMPLEX64"),
+    ],
+)
+def test_types_are_said_in_the_protocols_words(look, kind, datatype):
+    assert look({"m.onnx": onnx_bytes([("x", kind, [1])])}).signature["inputs"][0]["datatype"] == datatype
+
+
+def test_weights_count_and_are_no_inputs(look):
+    weights = numpy_helper.from_array(np.ones((4, 3), np.float32), "w")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 4])
+    w = helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    report = look({"m.onnx": graph_bytes([x, w], [y], nodes, initializer=[weights])})
+    assert [tensor["name"] for tensor in report.signature["inputs"]] == ["x"]
+    assert (report.facts["parameters"], report.facts["parameter_bytes"]) == (12, 48)
+
+
+def test_an_output_that_is_no_tensor_is_warned_of(look):
+    x = helper.make_tensor_value_info("x", TensorProto.INT64, [1])
+    y = helper.make_value_info(
+        "y", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.INT64, None))
+    )
+    report = look({"m.onnx": graph_bytes([x], [y], [helper.make_node("SequenceConstruct", ["x"], ["y"])])})
+    assert report.signature["outputs"][0]["datatype"] == "SEQUENCE"
+    assert report.warnings[0].startswith("The output y is a sequence, not a tensor.")
+
+
+def test_operators_of_unknown_domains_are_warned_of(look):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    node = helper.make_node("Magic", ["x"], ["y"], domain="org.wizards")
+    report = look({"m.onnx": graph_bytes([x], [y], [node], opsets=[("", 17), ("org.wizards", 1)])})
+    assert report.warnings == ["It uses operators of org.wizards, which a standard runtime lacks."]
+    assert report.facts["operators"] == {"org.wizards.Magic": 1}
+
+
+def test_an_unknown_operator_of_the_main_domain_is_refused(look):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    with pytest.raises(Refused) as said:
+        look({"m.onnx": graph_bytes([x], [y], [helper.make_node("NoSuchThing", ["x"], ["y"])])})
+    assert said.value.code == "onnx_invalid"
+    assert "NoSuchThing" in said.value.message
+
+
+def test_weights_beside_the_graph_are_found(look):
+    report = look({"net/m.onnx": with_external_data("w.bin"), "net/w.bin": bytes(48)})
+    assert report.facts["external_data"] == ["w.bin"]
+    assert report.facts["main_file"] == "net/m.onnx"
+    assert report.facts["parameters"] == 12
+
+
+@pytest.mark.parametrize(
+    ("location", "files", "code"),
+    [
+        ("w.bin", {}, "onnx_external_data_missing"),
+        ("w.bin", {"net/w.bin": bytes(40)}, "onnx_external_data_truncated"),
+        ("../w.bin", {"w.bin": bytes(48)}, "onnx_external_data_outside"),
+        ("/etc/passwd", {}, "onnx_external_data_outside"),
+        ("", {}, "onnx_external_data_outside"),
+    ],
+)
+def test_weights_that_are_missing_or_elsewhere_are_refused(look, location, files, code):
+    with pytest.raises(Refused) as said:
+        look({"net/m.onnx": with_external_data(location), **files})
+    assert said.value.code == code
+
+
+@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, len(onnx_bytes()) - 1))
+def test_onnx_cut_anywhere_is_refused(look, length):
+    with pytest.raises(Refused):
+        look({"m.onnx": onnx_bytes()[:length]})

@@ -1,0 +1,104 @@
+"""The process around the program that looks inside: what it cannot see, and what it refuses to do."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from registry import bounded
+from registry.bounded import Ended
+from registry.inspection import PROGRAM
+from registry.verdict import Rejected, finding_of
+from tests.registry.factories import onnx_bytes
+
+
+def run(tmp_path, source, *, seconds=10.0):
+    program = tmp_path / "program.py"
+    program.write_text(source)
+    return bounded.run_bounded(program, [], folder=tmp_path, seconds=seconds)
+
+
+def test_the_program_sees_nothing_of_the_studio(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_SECRET_KEY", "secret")
+    ended = run(tmp_path, "import os, json; print(json.dumps([dict(os.environ), os.getcwd()]))")
+    environment, folder = json.loads(ended.output)
+    assert "SLIPWAY_SECRET_KEY" not in environment
+    assert folder == str(tmp_path)
+
+
+def test_the_program_has_no_network_where_the_system_can_take_it_away(tmp_path):
+    if not bounded._without_network():
+        pytest.skip("this system lets nobody take the network away")
+    ended = run(tmp_path, "print(len(open('/proc/net/dev').read().splitlines()))")
+    assert ended.output.strip() == b"3"  # two lines of heading, and loopback
+
+
+def test_children_of_the_program_end_with_it(tmp_path):
+    source = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
+    pid = int(run(tmp_path, source).output)
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"process {pid} goes on")
+
+
+HOOKED = """
+import sys
+sys.path.insert(0, {root!r})
+from registry.inspect_file import refuse
+sys.addaudithook(refuse)
+try:
+    {attempt}
+except PermissionError as refused:
+    print(refused)
+"""
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import socket; socket.socket()",
+        "import os; os.system('true')",
+        "import subprocess; subprocess.run(['true'])",
+        "import pickle; pickle.loads(b'cos\\nsystem\\n.')",
+        "open('/tmp/x', 'w')",
+        "import os; os.open('/tmp/x', os.O_RDWR | os.O_CREAT)",
+        "import os; os.fork()",
+    ],
+)
+def test_the_program_refuses_to_do_harm(tmp_path, attempt):
+    root = str(PROGRAM.parent.parent)
+    ended = run(tmp_path, HOOKED.format(root=root, attempt=attempt))
+    assert ended.output.startswith(b"the inspection program does not"), ended.errors
+
+
+KNOWS = """
+import sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from registry import inspect_file
+assert inspect_file.look(Path({folder!r}), "")["framework"] == "onnx"
+print([name for name in sys.modules if name.split(".")[0] in ("django", "celery", "studio")])
+"""
+
+
+def test_the_program_knows_no_django(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(onnx_bytes())
+    script = KNOWS.format(folder=str(tmp_path), root=str(PROGRAM.parent.parent))
+    printed = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed == "[]\n"
+
+
+def test_a_crash_of_the_program_is_a_rejection_with_evidence():
+    with pytest.raises(Rejected) as said:
+        finding_of(Ended(-signal.SIGSEGV, b"", "Fatal Python error"), seconds=5)
+    assert said.value.code == "inspection_crashed"
+    assert "Fatal Python error" in said.value.evidence
+    with pytest.raises(Rejected) as said:
+        finding_of(Ended(-signal.SIGXCPU, b"", ""), seconds=5)
+    assert said.value.code == "inspection_timeout"
