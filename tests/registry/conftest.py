@@ -49,3 +49,9 @@ def look(tmp_path):
         return inspect_folder(tmp_path, declared)
 
     return make
+
+
+@pytest.fixture
+def rest(api, bob):
+    """Bob's REST client: he contributes to Vision."""
+    return api(bob)

@@ -1,11 +1,13 @@
-"""Small real things of the registry for any test: artifacts, uploads, versions, ONNX bytes."""
+"""Small real things of the registry for any test: artifacts, uploads, versions, services that use them, ONNX bytes."""
 
 import io
 from collections.abc import Sequence
 
 import onnx
+from django.db.models import F
 from onnx import TensorProto, helper
 
+from deployments.models import InferenceConfig, Revision, RevisionModel, Service, Target
 from registry import artifacts, frameworks, uploads
 from registry.models import Artifact, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 
@@ -91,3 +93,15 @@ def make_version(
     for key, value in (tags or {}).items():
         Tag.objects.create(workspace=workspace, model=model, version=version, key=key, value=value)
     return version
+
+
+def serve(workspace, version: ModelVersion, name: str = "shop") -> Service:
+    """A service whose first revision holds the version."""
+    target, _ = Target.objects.get_or_create(workspace=workspace, name="local")
+    config, _ = InferenceConfig.objects.get_or_create(workspace=workspace, name="none", number=1, kind="no_code")
+    service, _ = Service.objects.get_or_create(workspace=workspace, name=name, defaults={"target": target})
+    Service.objects.filter(pk=service.pk).update(last_revision=F("last_revision") + 1)
+    number = Service.objects.get(pk=service.pk).last_revision
+    revision = Revision.objects.create(service=service, number=number, config=config, recipe_hash="x")
+    RevisionModel.objects.create(revision=revision, version=version)
+    return service

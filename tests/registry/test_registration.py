@@ -9,15 +9,13 @@ import threading
 import pytest
 from django.conf import settings
 from django.db import connection, connections
-from django.db.models import F
 
-from deployments.models import InferenceConfig, Revision, RevisionModel, Service, Target
 from registry import registration
 from registry.errors import InUse
 from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionState
 from studio.activity.models import Event
 from studio.core.errors import BadInput, Conflict, NotFound
-from tests.registry.factories import make_upload, make_version
+from tests.registry.factories import make_upload, make_version, serve
 
 pytestmark = pytest.mark.django_db
 
@@ -34,18 +32,6 @@ def register(workspace, bob):
 
 def tags_of(version):
     return {tag.key: tag.value for tag in version.tags.all()}
-
-
-def serve(workspace, version, name="shop"):
-    """A service whose first revision holds the version."""
-    target, _ = Target.objects.get_or_create(workspace=workspace, name="local")
-    config, _ = InferenceConfig.objects.get_or_create(workspace=workspace, name="none", number=1, kind="no_code")
-    service, _ = Service.objects.get_or_create(workspace=workspace, name=name, defaults={"target": target})
-    Service.objects.filter(pk=service.pk).update(last_revision=F("last_revision") + 1)
-    number = Service.objects.get(pk=service.pk).last_revision
-    revision = Revision.objects.create(service=service, number=number, config=config, recipe_hash="x")
-    RevisionModel.objects.create(revision=revision, version=version)
-    return service
 
 
 def test_versions_count_from_one_for_each_name(register):

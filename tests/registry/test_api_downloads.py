@@ -1,0 +1,75 @@
+"""Downloads over REST: whole, in ranges, as one archive."""
+
+import io
+import zipfile
+
+import pytest
+
+from tests.registry.factories import make_version
+from tests.registry.rest_answers import BASE, BYTES
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def iris(workspace, bob):
+    return make_version(
+        workspace, user=bob, files={"net/mödel.onnx": b"0123456789", "README.md": b"", "w.bin": b"w" * 700_000}
+    )
+
+
+def body(response):
+    return b"".join(response.streaming_content)
+
+
+def test_a_file_is_downloaded_and_never_shown(rest, iris):
+    response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx")
+    assert body(response) == b"0123456789"
+    assert response.headers["Content-Length"] == "10"
+    assert response.headers["Content-Type"] == BYTES
+    assert response.headers["Content-Disposition"] == "attachment; filename*=utf-8''m%C3%B6del.onnx"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert rest.get(f"{BASE}/versions/iris:1/files/other.onnx").status_code == 404
+    assert body(rest.get(f"{BASE}/versions/iris:1/files/README.md")) == b""
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "content", "span"),
+    [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-2", 206, b"89", "bytes 8-9/10"),
+        ("bytes=5-99", 206, b"56789", "bytes 5-9/10"),
+        ("bytes=0-1,3-4", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+    ],
+)
+def test_a_broken_download_goes_on_where_it_stopped(rest, iris, header, status, content, span):
+    response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers={"Range": header})
+    assert (response.status_code, body(response)) == (status, content)
+    assert response.headers.get("Content-Range") == span
+    assert response.headers["Content-Length"] == str(len(content))
+
+
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=5-3", "bytes=-0"])
+def test_a_range_beyond_the_end_is_refused(rest, iris, header):
+    response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers={"Range": header})
+    assert (response.status_code, response.headers["Content-Range"]) == (416, "bytes */10")
+
+
+def test_a_range_of_another_file_than_before_gives_the_whole(rest, iris):
+    headers = {"Range": "bytes=2-4", "If-Range": '"another"'}
+    response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers=headers)
+    assert (response.status_code, body(response)) == (200, b"0123456789")
+
+
+def test_everything_is_downloaded_as_one_archive(rest, iris):
+    response = rest.get(f"{BASE}/versions/iris:1/archive")
+    assert response.headers["Content-Type"] == "application/zip"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="iris-1.zip"'
+    pieces = list(response.streaming_content)
+    assert max(map(len, pieces)) < 300_000
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert found == {"net/mödel.onnx": b"0123456789", "README.md": b"", "w.bin": b"w" * 700_000}
