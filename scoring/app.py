@@ -7,12 +7,14 @@ from time import monotonic, perf_counter_ns
 from typing import Any
 
 from scoring.admission import Admission
-from scoring.answer import Answer
+from scoring.answer import EVENTS, Answer
 from scoring.auth import Keys
 from scoring.contract import RunSettings
+from scoring.cors import Cors
+from scoring.crowd import make_room
 from scoring.engine import Engine
-from scoring.errors import ScoringError, bad_input, too_large
-from scoring.identity import RequestIds
+from scoring.errors import ScoringError, bad_input, overloaded, too_large
+from scoring.identity import RequestIds, asked_by
 from scoring.job import Job
 from scoring.log import log
 from scoring.metadata import pages
@@ -21,7 +23,9 @@ from scoring.protocol import Connection
 from scoring.replies import TEXT, Replies, error_body, header_lines
 from scoring.request import Request
 from scoring.routes import Route, Routes
+from scoring.streams import Stream, Streams
 from scoring.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
+from scoring.watch import Outcome, Watch
 from scoring.work import Laps
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
@@ -32,17 +36,31 @@ NO_LAPS = Laps()
 class App:
     """The handler of all connections of a process."""
 
-    def __init__(self, run: RunSettings, engine: Engine, keys: Keys, counters: Counters, give_up: Callable[[], None]):
+    def __init__(
+        self,
+        run: RunSettings,
+        engine: Engine,
+        keys: Keys,
+        counters: Counters,
+        give_up: Callable[[], None],
+        watch: Watch | None,
+    ) -> None:
         self.max_body = run.max_body_bytes
         self.draining = False
+        self._connections_limit = run.connections_limit
         self.connections: set[Connection] = set()
         self._keys = keys
         self._counters = counters
+        self._watch = watch
         self._replies = Replies()
         self._routes = Routes(engine, pages(run, engine, counters.file, self._ready))
         self._ids = RequestIds()
+        self._cors = Cors.of(run)
+        self._takes_options = engine.script is not None and engine.script.takes_options
+        loop = asyncio.get_running_loop()
+        self._streams = Streams(loop, run.scoring_timeout_seconds, give_up)
         self._admission = Admission(
-            asyncio.get_running_loop(),
+            loop,
             runners=engine.runners,
             limit=run.queue_limit,
             wait=run.queue_wait_seconds,
@@ -51,11 +69,22 @@ class App:
             prepare_thread=engine.prepare_thread,
         )
 
+    @property
+    def admission(self) -> Admission:
+        """The queue, for whoever else answers in this process."""
+        return self._admission
+
     # -- what a connection calls
 
     def opened(self, connection: Connection) -> None:
+        full = len(self.connections) >= self._connections_limit
+        crowded = full and not make_room(self.connections)
         self.connections.add(connection)
         self._counters.cells[CONNECTIONS] += 1
+        if len(self.connections) > 2 * self._connections_limit:
+            connection.abort()
+        elif crowded:
+            connection.turn_away(overloaded(f"{self._connections_limit} connections are open already."))
 
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
@@ -72,10 +101,10 @@ class App:
         route = None
         try:
             route = self._routes.find(request)
-            if route.secured:
-                request.key = self._keys.check(request.headers.get(b"authorization"))
             if request.method not in route.methods:
                 return self._other_method(request, route)
+            if route.secured:
+                request.key = self._keys.check(request.headers.get(b"authorization"))
             if route.plain is not None:
                 return self._plain(request, route.plain)
             return self._score(request, route)
@@ -90,6 +119,8 @@ class App:
         self._counters.record(error.status, 0, 0, NO_LAPS)
         v2 = request is not None and request.target.startswith((b"/v1/", b"/v2"))
         headers = header_lines(error.headers) + b"connection: close\r\n"
+        if self._cors is not None and request is not None:
+            headers += self._cors.lines(request)
         return self._replies.reply(error.status, error_body(error, v2), headers)
 
     def tick(self) -> None:
@@ -104,6 +135,7 @@ class App:
         """A few times a second: waits and runs that last too long."""
         self._counters.beat()
         self._admission.sweep()
+        self._streams.sweep()
         self._counters.cells[WAITING] = self._admission.waiting
         self._counters.cells[QUEUED] = self._admission.queued
 
@@ -111,13 +143,15 @@ class App:
 
     def _score(self, request: Request, route: Route) -> bytes | None:
         ids = self._ids.lines(request)
+        if self._watch is not None:
+            self._watch.begin(request)
         if route.served.pace.inline and len(request.body) <= INLINE_BYTES:
             return self._score_now(request, route, ids)
         self._admission.submit(Job(route.work, request, partial(self._deliver, route, ids)))
         self._counters.cells[WAITING] = self._admission.waiting
         return None
 
-    def _score_now(self, request: Request, route: Route, ids: bytes) -> bytes:
+    def _score_now(self, request: Request, route: Route, ids: bytes) -> bytes | None:
         laps = Laps()
         began = perf_counter_ns()
         try:
@@ -131,62 +165,107 @@ class App:
         if not isinstance(result, ScoringError):
             route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
         response = self._response(job.request, route, ids, result, waited, job.laps)
-        job.request.connection.answer(job.request, response)
+        if response is not None:
+            job.request.connection.answer(job.request, response)
 
-    def _response(self, request: Request, route: Route, ids: bytes, result: Any, waited: int, laps: Laps) -> bytes:
-        """The bytes of an answer, which is counted here."""
+    def _response(
+        self, request: Request, route: Route, ids: bytes, result: Any, waited: int, laps: Laps
+    ) -> bytes | None:
+        """The bytes of an answer, which is counted here; None when it will be sent in parts."""
         plain = type(result) is bytes
-        answer = None if plain else result if type(result) is Answer else _answer_to(result, route.v2)
-        status, failed = (200, False) if answer is None else (answer.status, answer.failed)
+        answer = None if plain else result if type(result) is Answer else _answer_to(request, result, route.v2)
+        headers = ids + self._general_headers(request)
+        if not route.v2:
+            told = b"True" if answer is not None and answer.failed else b"False"
+            headers += b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (told, laps.infer / 1e6)
+        if answer is None:
+            self._count(request, route, 200, result, waited, laps)
+            return self._replies.json_ok(result, headers)
+        if self._cors is not None:
+            answer.headers = self._cors.left_of(answer.headers)
+        if answer.stream is not None:
+            return self._begin_stream(request, route, ids, answer, self._replies.head(answer, headers), waited, laps)
+        self._count(request, route, answer.status, answer, waited, laps)
+        return self._replies.answer(answer, headers)
+
+    def _begin_stream(
+        self, request: Request, route: Route, ids: bytes, answer: Answer, head: bytes, waited: int, laps: Laps
+    ) -> bytes | None:
+        """Let a thread make the parts; what fails before the first is answered as if there were no stream."""
+
+        def refuse(error: BaseException) -> bytes:
+            return self._response(request, route, ids, error, waited, laps) or b""
+
+        def count(status: int) -> None:
+            self._count(request, route, status, answer, waited, laps)
+
+        parts, events = answer.stream or iter(()), answer.content_type == EVENTS
+        try:
+            self._streams.start(Stream(request, parts, head, refuse, count, events=events))
+        except ScoringError as error:
+            return refuse(error)
+        return None
+
+    def _count(
+        self, request: Request, route: Route, status: int, answer: bytes | Answer, waited: int, laps: Laps
+    ) -> None:
         taken = (perf_counter_ns() - request.arrived) // 1000
         self._counters.record(status, taken, waited // 1000, laps, request.key)
-        headers = ids + self._connection_header(request)
-        if not route.v2:
-            told = b"True" if failed else b"False"
-            headers += b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (told, laps.infer / 1e6)
-        return self._replies.json_ok(result, headers) if answer is None else self._replies.answer(answer, headers)
+        if self._watch is not None:
+            self._watch.end(request, Outcome(status, answer, route.served, taken, waited // 1000, laps))
 
     # -- everything else
 
     def _plain(self, request: Request, answer: Plain) -> bytes:
         content_type, body = answer(request)
-        headers = self._connection_header(request)
+        headers = self._general_headers(request)
         return self._replies.reply(
             200, body, headers, content_type=content_type, without_body=request.method == b"HEAD"
         )
 
-    def _other_method(self, request: Request, route: Route) -> bytes:
-        allowed = ", ".join(sorted(method.decode() for method in route.methods))
-        if request.method == b"OPTIONS":
-            headers = f"allow: {allowed}\r\n".encode() + self._connection_header(request)
+    def _other_method(self, request: Request, route: Route) -> bytes | None:
+        """OPTIONS: a browser's preflight, which carries no key; a script's own; or which methods there are."""
+        asks = request.method == b"OPTIONS"
+        own = self._takes_options and asks and route.plain is None
+        allowed = ", ".join(sorted(method.decode() for method in (*route.methods, *([b"OPTIONS"] if own else []))))
+        if asks and self._cors is not None and (lines := self._cors.preflight(request, allowed)):
+            return self._replies.reply(200, b"", lines + self._general_headers(request), content_type=TEXT)
+        if route.secured:
+            request.key = self._keys.check(request.headers.get(b"authorization"))
+        if own:
+            return self._score(request, route)
+        if asks:
+            headers = f"allow: {allowed}\r\n".encode() + self._general_headers(request)
             return self._replies.reply(200, b"", headers, content_type=TEXT)
         message = f"This address takes {allowed}."
         raise ScoringError(405, "method_not_allowed", message, headers=(("allow", allowed),))
 
     def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
         v2 = request.target.startswith((b"/v1/", b"/v2"))
-        if route is not None and route.plain is None:
-            taken = (perf_counter_ns() - request.arrived) // 1000
-            self._counters.record(error.status, taken, 0, NO_LAPS, request.key)
-        headers = header_lines(error.headers) + self._connection_header(request)
         body = error_body(error, v2)
+        if route is not None and route.plain is None:
+            self._count(request, route, error.status, body, 0, NO_LAPS)
+        headers = header_lines(error.headers) + self._general_headers(request)
         return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")
 
-    def _connection_header(self, request: Request) -> bytes:
+    def _general_headers(self, request: Request) -> bytes:
+        lines = b"" if self._cors is None else self._cors.lines(request)
         if self.draining or not request.keep_alive:
-            return b"connection: close\r\n"
-        return b"connection: keep-alive\r\n" if b"connection" in request.headers else b""
+            return lines + b"connection: close\r\n"
+        return lines + b"connection: keep-alive\r\n" if b"connection" in request.headers else lines
 
     def _ready(self) -> bool:
         return not self.draining
 
 
-def _answer_to(error: BaseException, v2: bool) -> Answer:
-    told = _as_error(error)
+def _answer_to(request: Request, error: BaseException, v2: bool) -> Answer:
+    with asked_by(request):
+        told = as_error(error)
     return Answer(error_body(told, v2), status=told.status, headers=told.headers, failed=told.failed)
 
 
-def _as_error(result: BaseException) -> ScoringError:
+def as_error(result: BaseException) -> ScoringError:
+    """What a failure of any kind is told as; a fault of ours is told in the log too."""
     if isinstance(result, ScoringError):
         return result
     if isinstance(result, MemoryError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from scoring.admission import Pace
 from scoring.contract import BundledModel
@@ -11,6 +11,9 @@ from scoring.log import log
 from scoring.request import Request
 from scoring.settings import Replica
 from scoring.work import Laps, Result, Work
+
+if TYPE_CHECKING:
+    from scoring.entry_script import EntryScript
 
 
 class Served:
@@ -39,11 +42,13 @@ class Engine:
         seconds: float | None,
         runners: int,
         prepare_thread: Callable[[], None] = lambda: None,
+        script: Optional["EntryScript"] = None,
     ) -> None:
         self.served = served
         self.default = default
         self.seconds = seconds
         self.runners = runners
+        self.script = script
         self.prepare_thread = prepare_thread  # called first in every thread that runs models
 
     def find(self, name: str, version: str | None = None) -> Served:
@@ -97,13 +102,14 @@ def _no_code(replica: Replica, threads: int) -> Engine:
 
 def _entry_script(replica: Replica) -> Engine:
     from scoring.entry_script import EntryScript  # only here: it prepares the process for the script
+    from scoring.printing import Identified
 
     script = EntryScript(replica)
     service = BundledModel(name=replica.run.service, version=replica.run.revision, path="")
-    work: dict[str, Work] = {"score": script}
-    default = Served(service, work, {}, Pace(None))
+    work: dict[str, Work] = {"score": Identified(script)}
+    default = Served(service, work, {}, script.pace)
     models = [Served(model, work, model.signature or {}, default.pace) for model in replica.bundle.models]
-    return Engine(models, default, None, runners=1)  # run() need not be safe to call from two threads at once
+    return Engine(models, default, None, script.runners, script=script)
 
 
 class _WhichModel:

@@ -57,6 +57,8 @@ def _ready_body(ready: bool) -> bytes:
 def _swagger(run: RunSettings, engine: Engine) -> Plain:
     def answer(request: Request) -> tuple[bytes, bytes]:
         version = parse_qs(request.query.decode("latin-1")).get("version", ["2"])[-1]
-        return JSON, orjson.dumps(describe(run.service, engine, version))
+        document = describe(run.service, engine, version)
+        script = engine.script
+        return JSON, orjson.dumps(document) if script is None else script.description.fill(document, version)
 
     return answer

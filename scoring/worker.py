@@ -23,11 +23,13 @@ from scoring.auth import Keys
 from scoring.contract import Failure
 from scoring.engine import Engine, load_engine
 from scoring.errors import StartFailure
-from scoring.log import log
+from scoring.log import log, use
+from scoring.printing import catch_prints
 from scoring.protocol import Connection
 from scoring.settings import Replica, load_replica
 from scoring.shared import Orders, Report, stack_file
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
+from scoring.watch import watch_of
 
 DRAIN_SECONDS = 8.5  # the master allows ten in all
 QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
@@ -43,6 +45,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
     limits.die_with_master(orders.lifeline)
     replica = load_replica(Path(orders.run))
+    use(replica.run.log_format)
+    catch_prints()
     _stacks.append(stack_file(replica.folder, orders.slot).open("w"))
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, _stacks[0])
@@ -67,6 +71,7 @@ def _load(replica: Replica, orders: Orders) -> Engine:
     try:
         limits.stay_on(orders.cores)
         limits.refuse_memory_above(replica.run.memory_bytes)
+        limits.allow_connections(replica.run.connections_limit)
         engine = load_engine(replica, orders.threads)
     except StartFailure as error:
         _tell(orders.report, Report(failure=error.failure))
@@ -101,7 +106,8 @@ class Server:
         run = self._replica.run
         self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
         keys = Keys(self._replica.folder / "keys.json", run.auth)
-        self._app = App(run, self._engine, keys, self._counters, self._give_up)
+        watch = watch_of(self._replica, self._counters, self._orders.slot)
+        self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
         listener = socket.socket(fileno=self._orders.listener)
         listener.setblocking(False)
         acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
@@ -112,6 +118,8 @@ class Server:
                         loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
         await self._stopped.wait()
         await self._drain(acceptor)
+        if watch is not None:
+            watch.close()
         for task in housekeeping:
             task.cancel()
         return self._exit_code

@@ -82,7 +82,9 @@ def test_run_sees_the_headers_when_it_wants_them(server):
 
 
 def test_a_get_turns_its_parameters_into_a_json_object(server):
-    assert server.client.get("/score", params={"what": "other", "n": "1"}).json() == {"what": "other", "n": "1"}
+    asked = {"what": "other", "n": "1", "rows": "[1, 2.5]", "name": "x y", "twice": ["a", "2"]}
+    understood = {"what": "other", "n": 1, "rows": [1, 2.5], "name": "x y", "twice": ["a", 2]}
+    assert server.client.get("/score", params=asked).json() == understood
 
 
 def test_the_script_finds_its_model_and_the_files_beside_it(server):
