@@ -5,7 +5,7 @@ from django.core.cache import cache
 
 from registry import registration, tasks
 from registry.formats.folder import inspect_folder
-from tests.registry.factories import make_upload
+from tests.registry.factories import make_upload, make_version
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +55,15 @@ def look(tmp_path):
 def rest(api, bob):
     """Bob's REST client: he contributes to Vision."""
     return api(bob)
+
+
+@pytest.fixture
+def iris(workspace, bob):
+    """A ready version of Bob's, iris:1."""
+    return make_version(workspace, "iris", user=bob, tags={"area": "tabular"}, description="# Iris\n\nThree *kinds*.")
+
+
+@pytest.fixture
+def here(iris):
+    """Where iris:1 is: `url("version_detail", **here)`."""
+    return {"name": "iris", "number": iris.number}

@@ -1,0 +1,150 @@
+"""A version's page: looked at, changed, deleted, its files downloaded."""
+
+import io
+import zipfile
+
+import pytest
+
+from registry.models import ModelVersion
+from tests.pages import text_of, url
+from tests.registry.factories import make_version, onnx_bytes
+
+EVIL = "<script>alert(1)</script>"
+
+
+def test_a_version_shows_its_card_signature_and_tags(sign_in, carol, here):
+    page = text_of(sign_in(carol).get(url("version_detail", **here)))
+    assert "<em>kinds</em>" in page
+    assert "x_out" in page
+    assert "tabular" in page
+
+
+def test_the_files_tab_shows_paths_sizes_and_digests(sign_in, carol, workspace):
+    version = make_version(workspace, "folder", files={"a.onnx": onnx_bytes(), "data/b.bin": b"12345"})
+    page = text_of(sign_in(carol).get(url("version_detail", name="folder", number=1), {"tab": "files"}))
+    assert "data/" in page
+    assert "5 B" in page
+    assert version.files.get(path="data/b.bin").artifact_id in page
+
+
+@pytest.mark.parametrize("tab", ["overview", "files", "deployments", "activity", "nonsense"])
+def test_every_tab_answers(sign_in, carol, here, tab):
+    assert sign_in(carol).get(url("version_detail", **here), {"tab": tab}).status_code == 200
+
+
+def test_the_badge_polls_until_the_inspection_has_ended(sign_in, carol, workspace):
+    version = make_version(workspace, "fresh", state="uploaded")
+    client, address = sign_in(carol), url("version_state", name="fresh", number=1)
+    moving = client.get(address)
+    assert 'hx-trigger="every 2s"' in text_of(moving)
+    assert "HX-Refresh" not in moving.headers
+    ModelVersion.objects.filter(pk=version.pk).update(state="ready")
+    settled = client.get(address)
+    assert "every 2s" not in text_of(settled)
+    assert settled.headers["HX-Refresh"] == "true"
+
+
+def test_a_rejected_version_says_why_and_what_to_do(sign_in, bob, workspace):
+    rejection = {"message": "The file is cut off.", "hint": "Upload it again."}
+    make_version(workspace, "broken", state="rejected", rejection=rejection)
+    page = text_of(sign_in(bob).get(url("version_detail", name="broken", number=1)))
+    assert "The file is cut off." in page
+    assert "Upload it again." in page
+    assert "Inspect again" in page
+    assert "Deploy</a>" not in page
+
+
+def test_what_people_type_is_never_run(sign_in, carol, workspace):
+    make_version(
+        workspace,
+        "evil",
+        description=f"{EVIL} [x](javascript:alert(1)) ![i](http://host/i.png) <img src=x onerror=alert(1)>",
+        tags={"area": EVIL},
+        files={f"{EVIL[:8]}.bin": b"x"},
+        properties={"note": EVIL},
+        facts={"operators": {EVIL: 1}},
+    )
+    client = sign_in(carol)
+    for address in (url("model_list"), url("model_detail", name="evil"), url("version_detail", name="evil", number=1)):
+        for tab in ("overview", "files"):
+            page = text_of(client.get(address, {"tab": tab}))
+            assert "<script>" not in page
+            assert "javascript:alert" not in page.replace("](javascript:alert(1))", "")
+            assert "<img" not in page
+
+
+def test_a_tag_is_added_changed_and_removed(sign_in, bob, iris, here):
+    client, address = sign_in(bob), url("version_edit", **here)
+    assert client.post(address, {"add_tag": "stage=draft"}).status_code == 302
+    client.post(address, {"add_tag": "stage=prod"})
+    client.post(address, {"remove_tag": "area"})
+    assert [str(tag) for tag in iris.tags.all()] == ["stage=prod"]
+
+
+def test_htmx_gets_the_tags_back(sign_in, bob, here):
+    response = sign_in(bob).post(
+        url("version_edit", **here), {"add_tag": "stage=draft"}, headers={"HX-Request": "true"}
+    )
+    assert text_of(response).strip().startswith('<div id="tags"')
+    assert "stage=draft" in text_of(response)
+
+
+def test_a_tag_without_an_equals_sign_is_refused_and_kept_in_the_field(sign_in, bob, iris, here):
+    response = sign_in(bob).post(url("version_edit", **here), {"add_tag": "draft"})
+    assert response.status_code == 422
+    assert "has no &#x27;=&#x27;" in text_of(response)
+    assert 'value="draft"' in text_of(response)
+    assert iris.tags.count() == 1
+
+
+def test_the_description_is_edited_and_properties_are_only_added(sign_in, bob, iris, here):
+    client, address = sign_in(bob), url("version_edit", **here)
+    client.post(address, {"description": "New words"})
+    client.post(address, {"add_property": "accuracy=0.97"})
+    changed = client.post(address, {"add_property": "accuracy=0.99"})
+    iris.refresh_from_db()
+    assert iris.description == "New words"
+    assert iris.properties == {"accuracy": "0.97"}
+    assert changed.status_code == 409
+
+
+def test_a_version_is_deleted_after_it_was_asked(sign_in, bob, iris, here):
+    client, address = sign_in(bob), url("version_delete", **here)
+    assert "Delete iris:1?" in text_of(client.get(address))
+    assert client.post(address).status_code == 302
+    assert not ModelVersion.objects.exists()
+    assert "No versions left" in text_of(client.get(url("model_detail", name="iris")))
+
+
+def test_delete_is_refused_while_a_service_uses_the_version_and_says_which(sign_in, bob, here, monkeypatch):
+    monkeypatch.setattr("registry.usage.services_using", lambda version: ["flowers"])
+    client, address = sign_in(bob), url("version_delete", **here)
+    assert "flowers" in text_of(client.get(address))
+    refused = client.post(address)
+    assert refused.status_code == 409
+    assert "flowers" in text_of(refused)
+    assert ModelVersion.objects.count() == 1
+
+
+def test_a_file_is_downloaded_and_never_shown(sign_in, carol, here):
+    response = sign_in(carol).get(url("version_file", path="model.onnx", **here))
+    assert b"".join(response.streaming_content) == onnx_bytes()
+    assert response.headers["Content-Disposition"] == 'attachment; filename="model.onnx"'
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    assert response.headers["Content-Length"] == str(len(onnx_bytes()))
+
+
+@pytest.mark.parametrize("path", ["../secret.key", "none.bin"])
+def test_a_file_that_the_version_does_not_have_is_not_found(sign_in, carol, here, path):
+    assert sign_in(carol).get(f"/w/vision/models/iris/1/files/{path}").status_code == 404
+
+
+def test_an_archive_holds_every_file(sign_in, carol, workspace):
+    make_version(workspace, "folder", files={"a.bin": b"1" * 3_000_000, "data/b.bin": b"2"})
+    response = sign_in(carol).get(url("version_archive", name="folder", number=1))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+    assert archive.testzip() is None
+    assert {info.filename: info.file_size for info in archive.infolist()} == {
+        "a.bin": 3_000_000,
+        "data/b.bin": 1,
+    }
