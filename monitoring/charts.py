@@ -147,7 +147,7 @@ def _stack(figure: "Figure", series: Series, bars: Mapping[str, tuple[Values, st
             marker={"color": colour},
             hovertemplate=f"{name}: %{{y}} {unit}<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(bars))
+    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(bars), legend={"traceorder": "normal"})
 
 
 def _say(figure: "Figure", text: str) -> None:
