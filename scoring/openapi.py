@@ -1,141 +1,149 @@
-"""The service described as OpenAPI 2 (Azure's default), 3.0 and 3.1, from the model's signature."""
+"""The service described as OpenAPI 2 (Azure's default), 3.0 and 3.1: its addresses, and what goes over them."""
 
-from typing import Any
+from typing import Protocol
+from urllib.parse import quote
 
 from scoring.engine import Engine, Served
 from scoring.errors import ScoringError
+from scoring.openapi_schemas import Document, body_types, schema_names, schemas_of, score_schemas
 
-VERSIONS = {"2": "2.0", "3": "3.0.3", "3.0": "3.0.3", "3.1": "3.1.0"}
-KINDS = {"BOOL": ("boolean", None), "BYTES": ("string", None), "FP64": ("number", "double")}
-EXAMPLE_DIMENSION = 1
-EXAMPLE_VALUES = 1024  # a larger example helps nobody
-Document = dict[str, Any]
+INFO_VERSION = "1.0"
+JSON = "application/json"
+SECURED: list[dict[str, list[str]]] = [{"Bearer": []}]
+ERRORS: Document = {
+    "ErrorResponse": {"type": "object", "properties": {"message": {"type": "string"}, "code": {"type": "string"}}},
+    "InferenceError": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+}
+
+
+class Dialect(Protocol):
+    """What the versions of OpenAPI say differently."""
+
+    def takes(self, schema: str, more: Document) -> Document:
+        """The part of an operation that says what it takes; `more` are other content types with their schemas."""
+
+    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
+        """A response; a schema is given as it is or by its name."""
+
+    def document(self, info: Document, paths: Document, schemas: Document) -> Document:
+        """The whole."""
+
+
+class Swagger2:
+    """OpenAPI 2, called Swagger."""
+
+    def takes(self, schema: str, more: Document) -> Document:
+        body = {"name": "serviceInputPayload", "in": "body", "schema": self._schema(schema)}
+        return {"parameters": [body]}
+
+    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
+        return {"description": told, "schema": self._schema(schema)}
+
+    def document(self, info: Document, paths: Document, schemas: Document) -> Document:
+        return {
+            "swagger": "2.0",
+            "info": info,
+            "schemes": ["http", "https"],
+            "consumes": [JSON],
+            "produces": [JSON],
+            "securityDefinitions": {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header"}},
+            "paths": paths,
+            "definitions": schemas,
+        }
+
+    def _schema(self, schema: str | Document) -> Document:
+        return {"$ref": f"#/definitions/{schema}"} if isinstance(schema, str) else schema
+
+
+class OpenApi3:
+    """OpenAPI 3.0 and 3.1."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    def takes(self, schema: str, more: Document) -> Document:
+        content = {JSON: {"schema": self._schema(schema)}} | {kind: {"schema": body} for kind, body in more.items()}
+        return {"requestBody": {"required": True, "content": content}}
+
+    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
+        return {"description": told, "content": {content_type: {"schema": self._schema(schema)}}}
+
+    def document(self, info: Document, paths: Document, schemas: Document) -> Document:
+        security = {"Bearer": {"type": "http", "scheme": "bearer"}}
+        components = {"schemas": schemas, "securitySchemes": security}
+        return {"openapi": self._version, "info": info, "paths": paths, "components": components}
+
+    def _schema(self, schema: str | Document) -> Document:
+        return {"$ref": f"#/components/schemas/{schema}"} if isinstance(schema, str) else schema
+
+
+DIALECTS: dict[str, Dialect] = {
+    "2": Swagger2(),
+    "3": OpenApi3("3.0.3"),
+    "3.0": OpenApi3("3.0.3"),
+    "3.1": OpenApi3("3.1.0"),
+}
 
 
 def describe(service: str, engine: Engine, version: str) -> Document:
     """The document for `?version=2|3|3.1`; 404 for any other."""
-    if version not in VERSIONS:
+    dialect = DIALECTS.get(version)
+    if dialect is None:
         raise ScoringError(404, "not_found", f"There is no swagger version {version}; there are 2, 3 and 3.1.")
-    schemas = _schemas(engine.default)
-    info = {"title": service, "version": "1.0", "description": f"Scores with {_models(engine)}."}
-    if version == "2":
-        return {
-            "swagger": VERSIONS[version],
-            "info": info,
-            "schemes": ["http", "https"],
-            "consumes": ["application/json"],
-            "produces": ["application/json"],
-            "securityDefinitions": {"Bearer": {"type": "apiKey", "name": "Authorization", "in": "header"}},
-            "paths": _paths_2(),
-            "definitions": schemas,
-        }
-    return {
-        "openapi": VERSIONS[version],
-        "info": info,
-        "paths": _paths_3(),
-        "components": {"schemas": schemas, "securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}}},
-    }
+    info = {"title": service, "version": INFO_VERSION, "description": f"Scores with {_models(engine)}."}
+    models = [one for one in engine.served if one.is_model]
+    paths, schemas = _general(dialect), ERRORS
+    if len(models) < 2:  # with several models /score does not know which is meant
+        paths["/score"] = {"post": _score(dialect, engine.default)}
+        schemas = schemas | score_schemas(engine.default, version)
+    for model in models:
+        paths[_infer_path(engine, model)] = {"post": _infer(dialect, model)}
+        schemas = schemas | schemas_of(model, version)
+    return dialect.document(info, paths, schemas)
 
 
 def _models(engine: Engine) -> str:
     return ", ".join(f"{one.name}:{one.version}" for one in engine.served) or "an entry script"
 
 
-def _schemas(served: Served) -> Document:
-    inputs, outputs = served.signature.get("inputs") or [], served.signature.get("outputs") or []
-    known = bool(inputs) and served.is_model
+def _infer_path(engine: Engine, model: Served) -> str:
+    """Without a version it is the highest that answers."""
+    path = f"/v2/models/{quote(model.name, safe='')}"
+    return f"{path}/infer" if engine.find(model.name) is model else f"{path}/versions/{model.version}/infer"
+
+
+def _score(dialect: Dialect, served: Served) -> Document:
     return {
-        "ServiceInput": _input(inputs) if known else {"type": "object", "example": {"data": []}},
-        "ServiceOutput": _tensors("outputs", outputs) if known else {"type": "object"},
-        "ErrorResponse": {
-            "type": "object",
-            "properties": {"message": {"type": "string"}, "code": {"type": "string"}},
+        "operationId": "RunMLService",
+        "summary": "Score",
+        "security": SECURED,
+        **dialect.takes("ServiceInput", body_types(served)),
+        "responses": {
+            "200": dialect.gives("The prediction", "ServiceOutput"),
+            "default": dialect.gives("What went wrong", "ErrorResponse"),
         },
     }
 
 
-def _input(inputs: list[Document]) -> Document:
-    return _tensors("inputs", inputs) | {"example": {"inputs": [_example(one) for one in inputs]}}
-
-
-def _tensors(key: str, tensors: list[Document]) -> Document:
-    item = {
-        "type": "object",
-        "required": ["name", "shape", "datatype", "data"],
-        "properties": {
-            "name": {"type": "string", "enum": [one["name"] for one in tensors]},
-            "shape": {"type": "array", "items": {"type": "integer"}},
-            "datatype": {"type": "string", "enum": sorted({one["datatype"] for one in tensors})},
-            "data": {"type": "array", "items": _element(tensors)},
+def _infer(dialect: Dialect, model: Served) -> Document:
+    asked, answered = schema_names(model)
+    return {
+        "operationId": asked.replace("InferenceRequest", "Infer"),
+        "summary": f"Score with {model.name}:{model.version}, by the Open Inference Protocol",
+        "security": SECURED,
+        **dialect.takes(asked, {}),
+        "responses": {
+            "200": dialect.gives("The prediction", answered),
+            "default": dialect.gives("What went wrong", "InferenceError"),
         },
     }
-    return {"type": "object", "required": [key], "properties": {key: {"type": "array", "items": item}}}
 
 
-def _element(tensors: list[Document]) -> Document:
-    """The schema of a value, where all tensors agree on one."""
-    kinds = {
-        KINDS.get(one["datatype"], ("number" if one["datatype"].startswith("FP") else "integer", None))
-        for one in tensors
-    }
-    if len(kinds) != 1:
-        return {}
-    kind, form = kinds.pop()
-    return {"type": kind} | ({"format": form} if form else {})
-
-
-def _example(tensor: Document) -> Document:
-    shape = [EXAMPLE_DIMENSION if size < 0 else size for size in tensor["shape"]]
-    size = 1
-    for dimension in shape:
-        size *= dimension
-    zero: Any = {"BOOL": False, "BYTES": ""}.get(tensor["datatype"], 0.0 if tensor["datatype"][:2] == "FP" else 0)
-    return {
-        "name": tensor["name"],
-        "shape": shape,
-        "datatype": tensor["datatype"],
-        "data": [zero] * min(size, EXAMPLE_VALUES),
-    }
-
-
-def _paths_2() -> Document:
-    answer = {"schema": {"$ref": "#/definitions/ServiceOutput"}, "description": "The prediction"}
-    failure = {"schema": {"$ref": "#/definitions/ErrorResponse"}, "description": "What went wrong"}
-    body = {"name": "serviceInputPayload", "in": "body", "schema": {"$ref": "#/definitions/ServiceInput"}}
-    score = _score({"parameters": [body], "responses": {"200": answer, "default": failure}})
-    health = {"200": {"description": "The service is up", "schema": {"type": "string"}}}
-    swagger = {"200": {"description": "This document", "schema": {"type": "object"}}}
-    return _paths(score, health, swagger)
-
-
-def _paths_3() -> Document:
-    def content(name: str) -> Document:
-        return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
-
-    responses = {
-        "200": {"description": "The prediction"} | content("ServiceOutput"),
-        "default": {"description": "What went wrong"} | content("ErrorResponse"),
-    }
-    score = _score({"requestBody": content("ServiceInput"), "responses": responses})
-    health = {"200": {"description": "The service is up", "content": {"text/plain": {"schema": {"type": "string"}}}}}
-    swagger = {"200": {"description": "This document", "content": {"application/json": {"schema": {"type": "object"}}}}}
-    return _paths(score, health, swagger)
-
-
-def _score(operation: Document) -> Document:
-    return {"operationId": "RunMLService", "summary": "Score", "security": [{"Bearer": []}]} | operation
-
-
-def _paths(score: Document, health: Document, swagger: Document) -> Document:
+def _general(dialect: Dialect) -> Document:
+    health = {"200": dialect.gives("The service is up", {"type": "string"}, "text/plain")}
+    swagger = {"200": dialect.gives("This document", {"type": "object"})}
+    about = {"operationId": "GetSwaggerSpec", "summary": "OpenAPI", "security": SECURED, "responses": swagger}
     return {
         "/": {"get": {"operationId": "ServiceHealthCheck", "summary": "Health", "responses": health}},
-        "/score": {"post": score},
-        "/swagger.json": {
-            "get": {
-                "operationId": "GetSwaggerSpec",
-                "summary": "OpenAPI",
-                "security": [{"Bearer": []}],
-                "responses": swagger,
-            }
-        },
+        "/swagger.json": {"get": about},
     }

@@ -230,21 +230,6 @@ def test_models_describe_themselves(server):
     assert infer(server, tensor(), model="double/versions/1").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("asked", "key", "value"), [("", "swagger", "2.0"), ("3", "openapi", "3.0.3"), ("3.1", "openapi", "3.1.0")]
-)
-def test_the_service_describes_itself_as_openapi(lone, asked, key, value):
-    document = lone.client.get("/swagger.json", params={"version": asked} if asked else {}).json()
-    assert document[key] == value
-    assert set(document["paths"]) == {"/", "/score", "/swagger.json"}
-    schemas = document.get("definitions") or document["components"]["schemas"]
-    assert lone.score(schemas["ServiceInput"]["example"]).status_code == 200
-
-
-def test_an_unknown_swagger_version_is_not_found(lone):
-    assert lone.client.get("/swagger.json?version=9").status_code == 404
-
-
 def test_the_body_may_be_large_but_not_too_large(server):
     assert infer(server, tensor(shape=(50_000, 4), data=[0.125] * 200_000)).status_code == 200
     answer = server.score(b" " * 4_000_001, "/v2/models/double/infer")
