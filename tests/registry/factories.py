@@ -57,6 +57,12 @@ def make_upload(workspace, user, path: str = "model.onnx", content: bytes = b"co
     return uploads.receive(workspace, user, path, io.BytesIO(content), len(content))
 
 
+def content_of(upload: Upload) -> bytes:
+    """What a complete upload holds."""
+    with artifacts.open_artifact(upload.artifact) as file:
+        return file.read()
+
+
 def make_version(
     workspace,
     name: str = "iris",

@@ -1,13 +1,12 @@
 """Versions over REST: registered, edited, deleted."""
 
 import hashlib
-import io
-import zipfile
 
 import pytest
 
 from registry.models import ModelVersion, Upload, VersionState
 from tests.registry.factories import make_version, onnx_bytes, serve
+from tests.registry.packing import zipped
 from tests.registry.rest_answers import BASE, BYTES, first_error
 
 pytestmark = pytest.mark.django_db
@@ -101,14 +100,6 @@ def test_what_is_not_json_is_refused_in_our_shape(rest):
     assert response.status_code == 400
     assert first_error(response)["code"] == "parse_error"
     assert rest.post(f"{BASE}/versions", "<a/>", content_type="text/xml").status_code == 415
-
-
-def zipped(members):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def test_an_archive_is_unpacked_on_request(rest, send):

@@ -1,14 +1,12 @@
 """The form that registers a version, without JavaScript."""
 
-import io
-import zipfile
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from registry.models import ModelVersion, Upload
 from tests.pages import text_of, url
 from tests.registry.factories import make_upload, onnx_bytes
+from tests.registry.packing import zipped
 
 
 def typed(**more):
@@ -38,10 +36,7 @@ def test_a_version_is_registered_from_files_that_arrived_before(sign_in, bob, wo
 
 
 def test_an_archive_is_unpacked_when_asked(sign_in, bob, workspace):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("inside/model.onnx", onnx_bytes())
-    file = SimpleUploadedFile("bundle.zip", packed.getvalue())
+    file = SimpleUploadedFile("bundle.zip", zipped({"inside/model.onnx": onnx_bytes()}))
     sign_in(bob).post(url("model_register"), typed(files=file, unpack="on"))
     assert [file.path for file in ModelVersion.objects.get().files.all()] == ["inside/model.onnx"]
 

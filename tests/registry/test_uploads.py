@@ -1,28 +1,19 @@
-"""Receiving files: chunk by chunk, whole, and out of archives."""
+"""Receiving files, chunk by chunk and whole."""
 
-import contextlib
 import fcntl
-import gzip
 import hashlib
 import io
 import os
-import stat
-import tarfile
-import zipfile
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
-from registry import archives, artifacts, sweeping, uploads
-from registry.errors import BadArchive, DigestMismatch, SizeMismatch, StorageFull, UnsafePath, WrongOffset
+from registry import artifacts, sweeping, uploads
+from registry.errors import DigestMismatch, SizeMismatch, StorageFull, UnsafePath, WrongOffset
 from registry.models import Artifact, Upload
-from registry.unpacking import unpacked
-from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError, TooLarge
-from tests.registry.factories import make_upload
+from studio.core.errors import BadInput, Conflict, NotFound, TooLarge
+from tests.registry.factories import content_of, make_upload
 
 pytestmark = pytest.mark.django_db
 
@@ -49,11 +40,6 @@ def no_parts_of_other_tests():
 
 def parts():
     return [file.name for file in artifacts.incoming().iterdir() if file.suffix == ".part"]
-
-
-def content_of(upload):
-    with artifacts.open_artifact(upload.artifact) as file:
-        return file.read()
 
 
 def test_chunks_become_an_artifact(workspace, bob):
@@ -258,170 +244,3 @@ def test_uploads_nobody_touches_are_given_up(send):
     assert sweeping.sweep_uploads() == 1
     assert list(Upload.objects.all()) == [fresh]
     assert parts() == [f"{fresh.pk}.part"]
-
-
-# --- archives -------------------------------------------------------------------------------------
-
-
-def zipped(members, *, modes=None):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            entry = zipfile.ZipInfo(name)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (modes or {}).get(name, 0) << 16
-            archive.writestr(entry, content)
-    return out.getvalue()
-
-
-def tarred(members, mode="w:gz", format=tarfile.GNU_FORMAT, **attributes):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, format=format) as archive:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            for key, value in attributes.items():
-                setattr(entry, key, value)
-            archive.addfile(entry, io.BytesIO(content))
-    return out.getvalue()
-
-
-@pytest.fixture
-def unpack(workspace, bob):
-    def make(content, name="models.zip"):
-        return uploads.unpack(make_upload(workspace, bob, name, content))
-
-    return make
-
-
-FOLDER = {"iris/model.onnx": b"graph", "iris/data/weights.bin": b"w" * 100_000, "README.md": b""}
-
-
-@pytest.mark.parametrize(
-    "packed",
-    [zipped(FOLDER), tarred(FOLDER), tarred(FOLDER, "w"), tarred(FOLDER, format=tarfile.PAX_FORMAT)],
-    ids=["zip", "tar.gz", "tar", "pax"],
-)
-def test_archives_keep_their_paths(unpack, packed):
-    found = {upload.path: content_of(upload) for upload in unpack(packed, "whatever.bin")}
-    assert found == FOLDER
-
-
-ESCAPES = ["../evil.sh", "a/../../evil.sh", "/etc/cron.d/evil", "a\\..\\evil", "C:/evil"]
-
-
-@pytest.mark.parametrize("name", ESCAPES)
-@pytest.mark.parametrize("pack", [zipped, tarred])
-def test_a_path_that_leaves_its_folder_is_refused_and_nothing_stays(unpack, pack, name):
-    with pytest.raises(UnsafePath):
-        unpack(pack({"good.txt": b"fine", name: b"evil"}))
-    assert [upload.path for upload in Upload.objects.all()] == ["models.zip"]
-
-
-@pytest.mark.parametrize("name", ["../", "../x/", "/etc/"])
-def test_folders_are_judged_like_files(unpack, name):
-    with pytest.raises(UnsafePath):
-        unpack(zipped({"good.txt": b"fine", name: b""}))
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_in_a_tar_are_refused(unpack, kind):
-    with pytest.raises(BadArchive):
-        unpack(tarred({"evil": b""}, type=kind, linkname="/etc/passwd"))
-
-
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
-def test_links_and_devices_in_a_zip_are_refused(unpack, kind):
-    with pytest.raises(BadArchive):
-        unpack(zipped({"evil": b"/etc/passwd"}, modes={"evil": kind | 0o777}))
-
-
-def test_a_bomb_is_refused_before_it_unfolds(unpack, monkeypatch):
-    monkeypatch.setattr(archives, "RATIO_COUNTS_FROM", 100_000)
-    for packed in (zipped({"zeros": b"\0" * 10_000_000}), tarred({"zeros": b"\0" * 10_000_000})):
-        with pytest.raises(TooLarge) as said:
-            unpack(packed)
-        assert "would unpack to more than" in said.value.message
-    assert Artifact.objects.count() == 2  # the two archives
-
-
-def test_an_archive_of_too_many_files_is_refused(unpack, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
-    with pytest.raises(TooLarge):
-        unpack(zipped({f"{number}.txt": b"x" for number in range(4)}))
-
-
-def test_a_tar_with_an_enormous_header_is_refused(unpack):
-    header = tarfile.TarInfo("././@LongLink")
-    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 3 * GB
-    with pytest.raises(BadArchive):
-        unpack(gzip.compress(header.tobuf() + b"a" * 100_000))
-
-
-def test_a_sparse_file_is_refused(unpack):
-    entry = tarfile.TarInfo("zeros")
-    entry.type = tarfile.GNUTYPE_SPARSE
-    with pytest.raises(BadArchive):
-        unpack(gzip.compress(entry.tobuf() + b"\0" * 1024))
-
-
-@pytest.mark.parametrize("packed", [zipped(FOLDER), tarred(FOLDER)], ids=["zip", "tar.gz"])
-def test_a_truncated_archive_is_refused_and_nothing_stays(unpack, packed):
-    for length in (len(packed) // 2, len(packed) - 30):
-        with pytest.raises(BadArchive):
-            unpack(packed[:length])
-    assert not Upload.objects.exclude(path="models.zip").exists()
-
-
-def test_what_is_no_archive_is_refused(unpack):
-    with pytest.raises(BadArchive) as said:
-        unpack(b"just text")
-    assert "neither a zip nor a tar" in said.value.message
-    with pytest.raises(BadArchive):
-        unpack(zipped({}))
-
-
-def test_an_archive_that_has_not_arrived_is_refused(workspace, bob):
-    with pytest.raises(BadInput) as said:
-        uploads.unpack(uploads.begin(workspace, bob, "models.zip", 100))
-    assert said.value.message == "models.zip has not arrived completely."
-
-
-def test_what_macos_adds_is_left_out(unpack):
-    found = unpack(zipped({"a.txt": b"a", "__MACOSX/._a.txt": b"x", "folder/.DS_Store": b"x"}))
-    assert [upload.path for upload in found] == ["a.txt"]
-
-
-def test_an_archive_is_cleared_away_only_when_its_files_were_used(workspace, bob):
-    archive = make_upload(workspace, bob, "models.zip", zipped(FOLDER))
-    with pytest.raises(ZeroDivisionError), unpacked([archive]) as files:
-        assert len(files) / 0
-    assert list(Upload.objects.all()) == [archive]
-    with unpacked([archive, make_upload(workspace, bob, "extra.txt")]) as files:
-        assert {file.path for file in files} == {*FOLDER, "extra.txt"}
-    assert not Upload.objects.filter(path="models.zip").exists()
-
-
-names = st.text(alphabet="ab./\\\n:é", min_size=1, max_size=12)
-
-
-@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.dictionaries(names, st.binary(max_size=20), min_size=1, max_size=4), st.sampled_from([zipped, tarred]))
-def test_whatever_names_an_archive_has_files_stay_in_their_folder(members, pack):
-    packed = pack(members)
-    try:
-        found = [member.path for member in archives.members(io.BytesIO(packed), len(packed), "archive")]
-    except SlipwayError:
-        return
-    assert all(os.path.normpath(f"/root/{path}").startswith("/root/") for path in found)
-
-
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.data())
-def test_a_damaged_archive_is_refused_and_never_crashes(data):
-    packed = bytearray(data.draw(st.sampled_from([zipped(FOLDER), tarred(FOLDER), tarred(FOLDER, "w")])))
-    for _ in range(data.draw(st.integers(1, 5))):
-        packed[data.draw(st.integers(0, min(len(packed) - 1, 1500)))] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(BadArchive, UnsafePath, TooLarge), archives.faults_are_named("archive"):
-        for member in archives.members(io.BytesIO(bytes(packed)), len(packed), "archive"):
-            member.stream.read()
