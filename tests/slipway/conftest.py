@@ -76,3 +76,18 @@ def slipway(capsys, monkeypatch):
         return Answer(int(end.value.code or 0), found.out, found.err)
 
     return run
+
+
+@pytest.fixture
+def registered(slipway, signed_in, model):
+    """The studio holds iris:1."""
+    slipway("model", "register", "-n", "iris", "-p", model, "--tag", "area=demo")
+    return signed_in
+
+
+@pytest.fixture
+def deployed(slipway, registered):
+    """The service `iris` answers with iris:1."""
+    registered.states["iris"] = ["Healthy"]
+    slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--wait")
+    return registered

@@ -1,0 +1,65 @@
+"""Signing in, and choosing a workspace."""
+
+import json
+
+from slipway import profiles
+from tests.slipway.conftest import URL
+from tests.slipway.fake import TOKEN
+
+
+def test_a_token_signs_in(slipway, studio):
+    answer = slipway("login", URL, "--token", TOKEN)
+    assert answer.code == 0
+    assert answer.out == f"Signed in to {URL} as alice, workspace vision.\n"
+    assert profiles.current() == profiles.Login(URL, TOKEN, "vision")
+
+
+def test_a_password_from_standard_input_signs_in_and_is_not_printed(slipway, studio):
+    answer = slipway("login", URL, "-u", "alice", "--password-stdin", "--json", stdin=b"correct\n")
+    assert answer.code == 0
+    assert json.loads(answer.out) == {
+        "url": URL,
+        "workspace": "vision",
+        "expires_at": "2027-01-01",
+        "username": "alice",
+    }
+    assert profiles.current().token == TOKEN
+
+
+def test_a_wrong_password_or_token_ends_with_3(slipway, studio):
+    assert slipway("login", URL, "-u", "alice", "--password-stdin", stdin=b"wrong").code == 3
+    answer = slipway("login", URL, "--token", "slw_wrong")
+    assert (answer.code, answer.err) == (3, "Error: This token is not known here.\n")
+    assert not profiles.config_file().exists()
+
+
+def test_without_a_terminal_nothing_is_asked(slipway, studio):
+    answer = slipway("login", URL)
+    assert answer.code == 2
+    assert "--password-stdin" in answer.err
+
+
+def test_workspaces_are_listed_and_the_used_one_is_marked(slipway, signed_in):
+    answer = slipway("workspace", "list", "--json")
+    assert [(row["slug"], row["current"]) for row in json.loads(answer.out)] == [("vision", True)]
+
+
+def test_workspaces_whose_token_has_expired_are_left_out(slipway, signed_in):
+    profiles.remember(profiles.Login(URL, "slw_expired", "text"))
+    profiles.use_workspace("vision")
+    assert slipway("workspace", "list").out.splitlines()[1:] == ["*\tvision\tVision\t"]
+
+
+def test_a_token_is_not_remembered_for_a_workspace_it_is_not_valid_in(slipway, studio):
+    assert slipway("login", URL, "--token", TOKEN, "-w", "text").code == 2
+    assert not profiles.config_file().exists()
+
+
+def test_another_workspace_needs_a_token_of_its_own(slipway, signed_in):
+    answer = slipway("workspace", "use", "text")
+    assert answer.code == 3
+    assert "slipway login http://studio.test --workspace text" in answer.err
+    profiles.remember(profiles.Login(URL, "slw_text", "text"))
+    profiles.use_workspace("vision")
+    assert slipway("workspace", "use", "text").code == 0
+    assert profiles.current().workspace == "text"

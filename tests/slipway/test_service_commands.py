@@ -1,0 +1,185 @@
+"""`slipway service`: deploy, list, show, score, logs, keys, stop, start, delete."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.slipway.fake import answer as own_answer
+from tests.slipway.fake import error
+
+GONE = httpx.ConnectError("connection refused")
+
+
+def test_a_service_is_deployed_and_waited_for(slipway, registered):
+    registered.states["iris"] = ["Transitioning", "Transitioning", "Healthy"]
+    answer = slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--wait", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["state"] == "Healthy"
+    assert answer.err.splitlines() == [
+        "Deploying iris.",
+        "iris: Transitioning, rollout",
+        "iris: Healthy, rollout",
+    ]
+
+
+def test_limits_and_variables_go_into_the_deployment_config(slipway, registered):
+    options = ["--cpu", "1.5", "--memory-gb", "2", "--no-auth", "--env", "A=1", "--reason", "first", "--processes", "3"]
+    slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options)
+    asked = registered.services["iris"]["asked"]
+    assert asked["deployment_config"] == {
+        "cpu": 1.5,
+        "memory_gb": 2,
+        "processes": 3,
+        "auth": False,
+        "environment_variables": {"A": "1"},
+    }
+    assert (asked["reason"], asked["config"]) == ("first", None)
+
+
+def test_an_entry_script_becomes_environment_and_config(slipway, registered, tmp_path):
+    source = tmp_path / "source"
+    (source / "__pycache__").mkdir(parents=True)
+    (source / "__pycache__" / "x.pyc").touch()
+    (source / "score.py").write_text("def init(): ...")
+    (source / "helper.py").write_text("x = 1")
+    (source / "requirements.txt").write_text("# needed\n\nnumpy==2.4.6  # fast\nscikit-learn\n")
+    answer = slipway(
+        *("service", "deploy", "-n", "iris", "-m", "iris:1", "--entry-script", "score.py", "--source-dir", source),
+        *("--requirements", source / "requirements.txt"),
+    )
+    assert answer.code == 0
+    assert registered.environment == {
+        "name": "iris",
+        "requirements": ["numpy==2.4.6", "scikit-learn"],
+    }
+    (config,) = registered.configs
+    assert (config["kind"], config["entry_script"], config["environment"]) == ("entry_script", "score.py", "iris:1")
+    assert [registered.uploads[key]["path"] for key in config["files"]] == ["helper.py", "requirements.txt", "score.py"]
+    assert registered.services["iris"]["asked"]["config"] == "iris:1"
+
+
+def test_a_script_alone_is_enough(slipway, registered, tmp_path):
+    (tmp_path / "score.py").write_text("def init(): ...")
+    assert slipway("service", "deploy", "-n", "i", "-m", "iris:1", "--entry-script", tmp_path / "score.py").code == 0
+    assert registered.configs[0]["entry_script"] == "score.py"
+    assert registered.configs[0]["environment"] == "slipway-runtime:latest"
+    options = ["--entry-script", tmp_path / "score.py", "--environment", "mine:2", "--overwrite"]
+    assert slipway("service", "deploy", "-n", "i", "-m", "iris:1", *options).code == 0
+    assert registered.configs[1]["environment"] == "mine:2"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--entry-script", "nothing.py"],
+        ["--entry-script", "score.py", "--config", "c:1"],
+        ["--source-dir", "."],
+        ["--environment", "mine:2"],
+        ["--env", "novalue"],
+    ],
+)
+def test_options_that_do_not_fit_end_with_2(slipway, registered, options):
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options).code == 2
+    assert not registered.services
+
+
+def test_a_service_of_that_name_ends_with_5_unless_overwritten(slipway, deployed):
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1").code == 5
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--overwrite").code == 0
+
+
+def test_a_failed_deployment_ends_with_1_and_prints_the_end_of_the_evidence(slipway, registered):
+    evidence = "\n".join(f"line {number}" for number in range(100))
+    cause = {"code": "init_failed", "message": "init() raised.", "hint": "Look at line 3.", "evidence": evidence}
+    original = registered.deploy
+
+    def deploy(given):
+        answer = original(given)
+        registered.services["iris"]["cause"] = cause
+        registered.states["iris"] = ["Transitioning", "Failed"]
+        return answer
+
+    registered.deploy = deploy
+    answer = slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--wait", "--json")
+    assert answer.code == 1
+    assert "Error: iris is Failed: init() raised.\nHint: Look at line 3.\n---\nline 80\n" in answer.err
+    assert answer.err.endswith("line 99\n")
+    assert json.loads(answer.out)["error"]["evidence"] == evidence
+
+
+def test_a_deployment_that_takes_too_long_ends_with_6(slipway, registered, monkeypatch):
+    ticks = iter(range(10_000))
+    monkeypatch.setattr("slipway.waiting.time.monotonic", lambda: next(ticks))
+    answer = slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--wait", "--timeout", "5")
+    assert answer.code == 6
+
+
+def test_a_studio_that_is_away_ends_with_7(slipway, signed_in):
+    signed_in.faults = [("GET", "/services", GONE)] * 100
+    answer = slipway("service", "list", "--json")
+    assert answer.code == 7
+    assert "make run" in answer.err
+    assert json.loads(answer.out)["error"]["code"] == "unreachable"
+
+
+def test_services_are_listed_and_shown(slipway, deployed):
+    assert slipway("service", "list").out.splitlines()[1].split("\t")[:3] == ["iris", "Healthy", "iris:1"]
+    answer = slipway("service", "show", "iris")
+    assert "address   http://127.0.0.1:20000/score\n" in answer.out
+    assert slipway("service", "show", "nothing").code == 4
+
+
+@pytest.mark.parametrize("form", ["text", "file", "stdin"])
+def test_a_request_comes_from_the_line_a_file_or_standard_input(slipway, deployed, tmp_path, form):
+    (tmp_path / "sample.json").write_text('{"data": [1]}')
+    data = {"text": '{"data": [1]}', "file": f"@{tmp_path / 'sample.json'}", "stdin": "-"}[form]
+    answer = slipway("service", "score", "iris", "-d", data, stdin=b'{"data": [1]}')
+    assert (answer.code, answer.out) == (0, "[1]\n")
+    assert deployed.scored == b'{"data": [1]}'
+
+
+def test_a_services_error_is_printed_and_ends_with_1(slipway, deployed):
+    deployed.score = own_answer({"error": "bad shape"}, 400)
+    answer = slipway("service", "score", "iris", "-d", "{}", "--json")
+    assert answer.code == 1
+    document = json.loads(answer.out)
+    assert (document["status"], document["body"]) == (400, {"error": "bad shape"})
+    deployed.score = error(409, "not_running", "iris is stopped.")
+    assert slipway("service", "score", "iris", "-d", "{}").code == 5
+
+
+def test_a_log_is_read_to_its_end(slipway, deployed):
+    deployed.log = {"service": "loading\nready ☂\n", "build": "resolving\n"}
+    assert slipway("service", "logs", "iris").out == "loading\nready ☂\n"
+    answer = slipway("service", "logs", "iris", "--source", "build", "--json")
+    assert json.loads(answer.out) == {"text": "resolving\n", "offset": 10}
+
+
+def test_a_followed_log_goes_on_until_interrupted(slipway, deployed, monkeypatch):
+    deployed.log["service"] = "first\n"
+    naps = iter(["second\n", "third\n"])
+
+    def nap(seconds):
+        try:
+            deployed.log["service"] += next(naps)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("slipway.commands.service.time.sleep", nap)
+    answer = slipway("service", "logs", "iris", "-f")
+    assert answer.out.startswith("first\nsecond\nthird\n")
+    assert answer.code == 130
+    assert slipway("service", "logs", "iris", "-f", "--json").code == 2
+
+
+def test_keys_are_printed(slipway, deployed):
+    assert json.loads(slipway("service", "keys", "iris", "--json").out) == {"primary": "p" * 8, "secondary": "s" * 8}
+
+
+def test_a_service_is_stopped_started_and_deleted(slipway, deployed):
+    assert slipway("service", "stop", "iris", "--wait").out == "iris is Stopped.\n"
+    assert slipway("service", "start", "iris", "--wait").out == "iris is Healthy.\n"
+    assert slipway("service", "delete", "iris").code == 2, "nobody is there to answer"
+    assert json.loads(slipway("service", "delete", "iris", "--yes", "--wait", "--json").out) == {"deleted": "iris"}
+    assert slipway("service", "show", "iris").code == 4
