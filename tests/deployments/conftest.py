@@ -1,6 +1,6 @@
 import pytest
 
-from tests.deployments.services import make_fake_target
+from tests.deployments.services import deploy, make_fake_target
 from tests.registry.factories import make_version
 
 
@@ -19,3 +19,9 @@ def iris(workspace):
 def fake(workspace, monkeypatch):
     """The workspace's fake target; `fake.driver` is its driver, `fake.behave('slow')` chooses how it behaves."""
     return make_fake_target(workspace, monkeypatch)
+
+
+@pytest.fixture
+def service(workspace, bob, iris, fake):
+    """Deployed and built; the loop has not seen it yet."""
+    return deploy(workspace, bob, iris, target=fake.target, description="Three kinds of flowers")

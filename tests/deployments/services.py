@@ -82,6 +82,11 @@ def end_build(service: Service) -> None:
     service.refresh_from_db()
 
 
+def cause_code(service: Service) -> str | None:
+    """Which cause the service shows, if any."""
+    return service.cause and service.cause["code"]
+
+
 def actions(service: Service) -> list[str]:
     """What the audit trail tells of a service, oldest first."""
     from studio.activity.models import Event

@@ -1,4 +1,4 @@
-"""The loop against a target that misbehaves on order, with a clock that is turned by hand."""
+"""What the loop does to a service that is built, updated, stopped, deleted; its clock is turned by hand."""
 
 from datetime import timedelta
 
@@ -6,22 +6,11 @@ import pytest
 
 from deployments import reconcile, releases
 from deployments.models import Build, Desired, Phase, Service
-from deployments.restarts import LOOP
 from deployments.spec import spec_for
-from tests.deployments.services import actions, deploy, end_build
+from tests.deployments.services import actions, cause_code, deploy, end_build
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def service(workspace, bob, iris, fake):
-    """Deployed and built; the loop has not seen it yet."""
-    return deploy(workspace, bob, iris, target=fake.target)
-
-
-def code(service) -> str | None:
-    return service.cause and service.cause["code"]
 
 
 class TestAGoodService:
@@ -56,7 +45,7 @@ class TestAGoodService:
         fake.visit(service, 2)
         fake.driver.kill(service.pk)
         fake.visit(service)
-        assert (service.phase, code(service)) == (Phase.UNHEALTHY, "worker_crashed")
+        assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "worker_crashed")
         fake.visit(service)
         assert service.phase == Phase.HEALTHY
         assert fake.driver.starts == 2
@@ -78,7 +67,7 @@ class TestBeforeTheBuildHasEnded:
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         Build.objects.update(state="failed", error={"code": "package_unknown", "message": "no", "hint": "yes"})
         fake.visit(service)
-        assert (service.phase, code(service)) == (Phase.FAILED, "package_unknown")
+        assert (service.phase, cause_code(service)) == (Phase.FAILED, "package_unknown")
 
     def test_a_build_whose_end_was_never_told_is_activated_by_the_loop(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
@@ -100,7 +89,7 @@ class TestBeforeTheBuildHasEnded:
         deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, built=False)
         Build.objects.filter(revision__number=2).update(state="failed", error={"code": "disk_full", "message": "full"})
         fake.visit(service, 2)
-        assert (service.phase, code(service)) == (Phase.FAILED, "disk_full")
+        assert (service.phase, cause_code(service)) == (Phase.FAILED, "disk_full")
         assert service.observed["state"] == "ready"
 
 
@@ -112,119 +101,6 @@ class TestAnUpdate:
         assert newer.phase == Phase.TRANSITIONING
         fake.visit(newer)
         assert (newer.phase, newer.observed["revision"]) == (Phase.HEALTHY, 2)
-
-
-class TestAFailure:
-    def test_for_good_is_not_tried_again(self, fake, service):
-        fake.behave("failing")
-        fake.visit(service, 10)
-        assert (service.phase, code(service)) == (Phase.FAILED, "init_failed")
-        assert service.cause["evidence"] == "Traceback …"
-        assert fake.driver.starts == 1
-
-    def test_for_good_is_tried_again_when_somebody_starts_it(self, bob, fake, service):
-        fake.behave("failing")
-        fake.visit(service, 3)
-        fake.behave("good")
-        releases.start(service, bob)
-        fake.visit(service, 2)
-        assert service.phase == Phase.HEALTHY
-
-    def test_for_good_is_tried_again_with_a_new_revision(self, workspace, bob, iris, fake, service):
-        fake.behave("failing")
-        fake.visit(service, 3)
-        fake.behave("good")
-        fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 2)
-        service.refresh_from_db()
-        assert service.phase == Phase.HEALTHY
-
-    def test_again_and_again_is_retried_more_and_more_slowly_and_then_shown_as_failed(self, fake, service):
-        fake.behave("crashing")
-        fake.visit(service, 60)
-        assert (service.phase, code(service)) == (Phase.FAILED, "worker_crashed")
-        assert fake.driver.starts == 1 + LOOP
-
-    def test_that_has_passed_heals_without_anybody(self, fake, service):
-        fake.behave("crashing")
-        fake.visit(service, 60)
-        fake.behave("good")
-        fake.visit(service, 12, every=60)
-        assert service.phase == Phase.HEALTHY
-
-    def test_to_become_ready_ends_at_the_deadline_and_the_process_with_it(self, fake, service):
-        fake.behave("never")
-        fake.visit(service, 3)
-        assert service.phase == Phase.TRANSITIONING
-        fake.wait(400)
-        fake.visit(service, 3)
-        assert (service.phase, code(service)) == (Phase.FAILED, "start_timeout")
-        assert fake.driver.observe(service.pk).state == "absent"
-        assert fake.driver.starts == 1
-
-    def test_of_a_flapping_service_is_never_shown_as_healthy_and_failed_at_once(self, fake, service):
-        fake.behave("flapping")
-        seen = {(fake.visit(service).phase, code(service)) for _ in range(40)}
-        assert seen <= {
-            (Phase.TRANSITIONING, None),
-            (Phase.HEALTHY, None),
-            (Phase.UNHEALTHY, "worker_crashed"),
-            (Phase.UNHEALTHY, None),
-            (Phase.FAILED, "worker_crashed"),
-        }
-
-
-class TestTheTarget:
-    def test_without_room_is_waited_for_and_then_given_up(self, fake, service):
-        fake.behave("full")
-        fake.visit(service)
-        assert (service.phase, code(service)) == (Phase.UNSCHEDULABLE, "no_room")
-        fake.wait(301)
-        assert fake.visit(service).phase == Phase.FAILED
-
-    def test_with_room_again_takes_the_service(self, fake, service):
-        fake.behave("full")
-        fake.visit(service)
-        fake.behave("good")
-        fake.visit(service, 2)
-        assert service.phase == Phase.HEALTHY
-
-    def test_that_is_away_is_asked_more_and_more_rarely(self, fake, service):
-        fake.behave("away")
-        waits = []
-        for _ in range(7):
-            fake.visit(service)
-            waits.append(round((service.due_at - fake.now()).total_seconds()))
-        assert waits == [2, 4, 8, 16, 32, 60, 60]
-        assert code(service) == "target_unavailable"
-
-    def test_that_breaks_in_an_unknown_way_stops_nobody_else(self, workspace, bob, iris, fake, service, monkeypatch):
-        healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
-        observe = fake.driver.observe
-
-        def broken(service_id):
-            if service_id == service.pk:
-                raise ZeroDivisionError("a bug")
-            return observe(service_id)
-
-        monkeypatch.setattr(fake.driver, "observe", broken)
-        for _ in range(3):
-            fake.wait(2)
-            reconcile.reconcile_due()
-        healthy.refresh_from_db()
-        service.refresh_from_db()
-        assert healthy.phase == Phase.HEALTHY
-        assert code(service) == "target_unavailable"
-        assert "a bug" in service.cause["evidence"]
-
-    def test_that_nobody_knows_is_stepped_over(self, workspace, fake, service, monkeypatch):
-        def unknown(name):
-            raise LookupError(name)
-
-        monkeypatch.setattr(reconcile, "driver_for", unknown)
-        reconcile.reconcile(service.pk)
-        service.refresh_from_db()
-        assert service.lease_holder == ""
-        assert service.due_at > fake.now()
 
 
 class TestGoingAway:
@@ -275,80 +151,7 @@ class TestGoingAway:
         monkeypatch.setattr(fake.driver, "observe", away)
         fake.visit(service)
         assert service.desired == Desired.DELETED
-        assert code(service) == "target_unavailable"
-
-
-class TestTwoWorkers:
-    def test_never_visit_one_service_at_once(self, fake, service, monkeypatch):
-        visits = []
-
-        def visit(*args):
-            visits.append(1)
-            reconcile.reconcile(service.pk)  # the other worker, meanwhile
-            return original(*args)
-
-        original = reconcile.visit
-        monkeypatch.setattr(reconcile, "visit", visit)
-        reconcile.reconcile(service.pk)
-        assert len(visits) == 1
-
-    def test_a_dead_workers_service_is_taken_over_when_its_lease_has_lapsed(self, fake, service):
-        Service.objects.update(lease_holder="dead", lease_until=fake.now() + timedelta(seconds=15))
-        assert fake.visit(service).observed == {}
-        fake.wait(20)
-        fake.visit(service, 2)
-        assert service.phase == Phase.HEALTHY
-
-    def test_a_worker_that_lost_its_lease_writes_nothing(self, fake, service, monkeypatch):
-        original = reconcile.visit
-
-        def slow(*args):
-            found = original(*args)
-            Service.objects.update(lease_holder="another")
-            return found
-
-        monkeypatch.setattr(reconcile, "visit", slow)
-        reconcile.reconcile(service.pk)
-        service.refresh_from_db()
-        assert (service.observed, service.lease_holder) == ({}, "another")
-
-    def test_facts_of_an_old_generation_do_not_count(self, bob, fake, service, monkeypatch):
-        original = reconcile.visit
-
-        def meanwhile(*args):
-            found = original(*args)
-            releases.stop(Service.objects.get(), bob)
-            return found
-
-        monkeypatch.setattr(reconcile, "visit", meanwhile)
-        reconcile.reconcile(service.pk)
-        service.refresh_from_db()
-        assert (service.observed, service.lease_holder, service.phase) == ({}, "", Phase.TRANSITIONING)
-        assert service.due_at <= fake.now()
-
-
-class TestTheTick:
-    def test_visits_what_is_due_and_nothing_else(self, workspace, bob, iris, fake, service):
-        later = deploy(workspace, bob, iris, target=fake.target, name="later")
-        Service.objects.filter(pk=later.pk).update(due_at=fake.now() + timedelta(seconds=30))
-        reconcile.reconcile_due()
-        assert set(fake.driver.specs) == {service.pk}
-
-    def test_rings_for_the_rest_when_it_takes_long(
-        self, fake, service, rings, monkeypatch, django_capture_on_commit_callbacks
-    ):
-        monkeypatch.setattr(reconcile, "TICK_SECONDS", -1)
-        with django_capture_on_commit_callbacks(execute=True):
-            reconcile.reconcile_due()
-        assert ("deployments.tasks.reconcile", (service.pk,)) in rings
-
-    def test_of_a_settled_service_costs_few_queries(self, fake, service, django_assert_max_num_queries):
-        fake.visit(service, 3)
-        with django_assert_max_num_queries(14):
-            reconcile.reconcile(service.pk)
-
-    def test_of_a_service_that_is_gone_is_no_error(self, db):
-        reconcile.reconcile(123456)
+        assert cause_code(service) == "target_unavailable"
 
 
 def test_a_key_goes_to_the_driver_as_a_digest_only(fake, service):

@@ -1,0 +1,105 @@
+"""The tabs of a service's page that do something: Test and Logs."""
+
+import json
+
+import pytest
+
+from deployments import commands, scoring_client
+from deployments.json_text import readable
+from deployments.models import Build
+from deployments.places import build_log_path
+from registry import samples
+from registry.models import ModelVersion, VersionState
+from tests.deployments.services import deploy
+from tests.pages import text_of, url
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def service(fake, service):
+    """Healthy, as the loop has seen it."""
+    return fake.visit(service, 2)
+
+
+class TestTheTestTab:
+    def test_begins_with_a_request_from_the_signature(self, sign_in, bob, service):
+        page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
+        body = json.loads(page.context["body"])
+        assert body["inputs"][0]["name"] == "x"
+        assert body["inputs"][0]["datatype"] == "FP32"
+
+    def test_begins_with_a_bundled_samples_own_request(self, sign_in, bob, workspace, fake):
+        iris = next(version for version in samples.add(workspace, bob) if version.model.name == "iris")
+        ModelVersion.objects.update(state=VersionState.READY)
+        iris.refresh_from_db()
+        deploy(workspace, bob, iris, target=fake.target)
+        page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
+        assert json.loads(page.context["body"]) == json.loads((samples.FOLDER / "iris/sample.json").read_text())
+
+    def test_shows_the_answer_with_status_and_time_without_javascript(self, sign_in, bob, service, monkeypatch):
+        result = scoring_client.ScoreResult(200, {"content-type": "application/json"}, b'{"class":"setosa"}', 3.21)
+        monkeypatch.setattr(scoring_client, "_call", lambda *_: result)
+        answer = sign_in(bob).post(url("service_test", name="iris"), {"body": '{"data": []}'})
+        assert answer.status_code == 200
+        assert "setosa" in text_of(answer)
+        assert "3.2 ms" in text_of(answer)
+        assert answer.context["body"] == '{"data": []}'
+
+    def test_shows_only_the_answer_to_htmx(self, sign_in, bob, service, monkeypatch):
+        result = scoring_client.ScoreResult(500, {}, b"boom", 1.0)
+        monkeypatch.setattr(scoring_client, "_call", lambda *_: result)
+        answer = sign_in(bob).post(url("service_test", name="iris"), {"body": "{}"}, HTTP_HX_REQUEST="true")
+        assert text_of(answer).count("<section") == 1
+        assert "500" in text_of(answer)
+        assert "boom" in text_of(answer)
+
+    def test_explains_why_nothing_answers(self, sign_in, bob, service):
+        answer = sign_in(bob).post(url("service_test", name="iris"), {"body": "{}"})
+        assert answer.status_code == 409
+        assert "does not answer" in text_of(answer)
+
+    def test_escapes_what_a_service_answers(self, sign_in, bob, service, monkeypatch):
+        result = scoring_client.ScoreResult(200, {}, b"<script>alert(1)</script>", 1.0)
+        monkeypatch.setattr(scoring_client, "_call", lambda *_: result)
+        assert "<script>alert(1)" not in text_of(sign_in(bob).post(url("service_test", name="iris"), {"body": "{}"}))
+
+
+class TestLogs:
+    def test_of_the_server_are_followed(self, sign_in, carol, service):
+        piece = sign_in(carol).get(url("service_logs", name="iris")).json()
+        assert piece == {"text": "revision 1 starts\n", "offset": 18, "done": False}
+
+    def test_of_the_server_can_be_downloaded(self, sign_in, carol, service):
+        answer = sign_in(carol).get(url("service_logs", name="iris") + "?download=1")
+        assert b"".join(answer.streaming_content) == b"revision 1 starts\n"
+        assert "iris.log" in answer["Content-Disposition"]
+
+    def test_of_a_deployment_are_the_builds_and_then_the_servers(self, sign_in, carol, service):
+        path = build_log_path(Build.objects.get().pk)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("Built.\n")
+        client = sign_in(carol)
+        read, offset = "", 0
+        while True:
+            piece = client.get(url("build_log", name="iris"), {"offset": offset, "then": "service"}).json()
+            read, offset = read + piece["text"], piece["offset"]
+            if not piece["text"]:
+                break
+        assert read == "Built.\nrevision 1 starts\n"
+        assert piece["done"] is True
+        only = client.get(url("build_log", name="iris")).json()
+        assert only["text"] == "Built.\n"
+
+
+def test_the_copied_python_runs_as_it_stands():
+    code = commands.score_python("http://127.0.0.1:1", '{"data": [[1.5, true, null]]}', auth=True)
+    compile(code, "snippet", "exec")
+    assert "'data': [[1.5, True, None]]" in code
+    compile(commands.score_python("http://127.0.0.1:1", "not json", auth=False), "snippet", "exec")
+
+
+def test_rows_of_numbers_stay_on_one_line():
+    assert readable({"a": [1, 2.5], "b": [[1], []], "c": {}, "d": "é"}) == (
+        '{\n  "a": [1, 2.5],\n  "b": [\n    [1],\n    []\n  ],\n  "c": {},\n  "d": "é"\n}'
+    )
