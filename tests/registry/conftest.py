@@ -3,9 +3,10 @@
 import pytest
 from django.core.cache import cache
 
-from registry import registration, tasks
+from registry import environments, registration, tasks
 from registry.formats.folder import inspect_folder
 from tests.registry.factories import make_upload, make_version
+from tests.registry.wheels import make_wheel, serve_wheels
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,26 @@ def iris(workspace, bob):
 def here(iris):
     """Where iris:1 is: `url("version_detail", **here)`."""
     return {"name": "iris", "number": iris.number}
+
+
+@pytest.fixture
+def wheels(tmp_path, settings, monkeypatch):
+    """A folder of wheels in place of the index, and a scoring server that needs only `demo-runtime`."""
+    folder = serve_wheels(tmp_path, settings, monkeypatch, runtime="demo-runtime\n")
+    make_wheel(folder, "demo-runtime")
+    make_wheel(folder, "demo", needs=("demo-helper>=1",))
+    make_wheel(folder, "demo-helper")
+    make_wheel(folder, "demo-helper", "2.0")
+    return folder
+
+
+@pytest.fixture
+def define(workspace, bob):
+    """`define("demo>=1", python="3.12")` is the next version of the environment `demo`."""
+
+    def make(*requirements, name="demo", python="3.11", where=workspace):
+        return environments.define(
+            workspace=where, actor=bob, name=name, python_version=python, requirements=requirements
+        )
+
+    return make

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import django
 
+from tests.registry.worker_processes import hang_halfway
+
 REQUIREMENTS = ["demo"]
 
 
@@ -15,7 +17,7 @@ def main(verb: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from registry import environments, installer
+    from registry import environments
     from registry.models import Environment
 
     environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
@@ -23,8 +25,7 @@ def main(verb: str) -> None:
         define(environments)
         return
     if verb == "hang":
-        program = "import time; print('half installed', flush=True); time.sleep(60)"
-        installer.sync_arguments = lambda *_, **__: [sys.executable, "-c", program]
+        hang_halfway()
     environments.install(Environment.objects.get(name="demo"), sys.stdout)
 
 

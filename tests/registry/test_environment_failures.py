@@ -1,0 +1,114 @@
+"""Environments that cannot be made: what is named, what is left behind, what can be done."""
+
+import io
+import subprocess
+import sys
+import time
+
+import pytest
+
+from registry import environments, installer
+from registry.environment_paths import environment_path
+from registry.installer import Outcome, Sources
+from registry.installer_failures import failure_of
+from studio.core.errors import SlipwayError
+from tests.registry.wheels import make_wheel
+
+pytestmark = pytest.mark.django_db
+
+
+def fails(environment) -> SlipwayError:
+    log = io.StringIO()
+    with pytest.raises(SlipwayError) as failed:
+        environments.install(environment, log)
+    assert failed.value.message in log.getvalue()
+    assert not environment_path(environment.definition_hash).exists()
+    assert not list(environment_path(environment.definition_hash).parent.glob("*.draft"))
+    assert environments.state_of(environment) == ("last try failed", "bad")
+    return failed.value
+
+
+def test_requirements_that_collide_are_named(wheels, define):
+    error = fails(define("demo", "demo-helper<1"))
+    assert (error.code, error.turn) == ("environment_unsolvable", "user")
+    assert "demo-helper<1" in error.message
+    assert "No solution found" in error.evidence
+
+
+def test_a_package_that_the_wheel_folder_lacks_is_named_without_blaming_the_requirements(wheels, define):
+    error = fails(define("demo", "absent-package"))
+    assert error.code == "package_unknown"
+    assert "absent-package" in error.message
+    assert "wheel folder" in error.message
+    assert str(wheels) in error.hint
+
+
+def test_a_version_that_does_not_exist_is_named(wheels, define):
+    assert "demo==9" in fails(define("demo==9")).message
+
+
+def test_a_python_that_is_not_installed_is_told_with_those_that_are(wheels, define):
+    error = fails(define("demo", python="3.99"))
+    assert error.code == "python_missing"
+    assert f"these are: {'.'.join(map(str, sys.version_info[:3]))}" in error.message
+
+
+def test_a_file_that_was_replaced_after_locking_is_refused(wheels, define, tmp_path, monkeypatch):
+    environment = define("demo")
+    environments.lock(environment)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "another-cache"))
+    make_wheel(wheels, "demo", needs=("demo-helper>=1",), code="print('tampered with')\n")
+    error = fails(environment)
+    assert error.code == "hash_mismatch"
+    assert "demo==1.0" in error.message
+
+
+def test_a_source_package_that_cannot_be_built_is_named(wheels, define):
+    broken = "demo_broken-1.0"
+    (wheels.parent / broken).mkdir()
+    (wheels.parent / broken / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: demo-broken\nVersion: 1.0\n")
+    (wheels.parent / broken / "setup.py").write_text("raise SystemExit(3)\n")
+    subprocess.run(["tar", "-czf", wheels / f"{broken}.tar.gz", "-C", wheels.parent, broken], check=True)
+    error = fails(define("demo-broken"))
+    assert error.code == "package_unbuildable"
+    assert "demo-broken" in error.message
+
+
+def test_an_index_that_cannot_be_reached_is_not_taken_for_a_conflict(wheels, define, settings, monkeypatch):
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": "", "OFFLINE": False}
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    error = fails(define("demo"))
+    assert (error.code, error.retryable, error.turn) == ("index_unreachable", True, "us")
+    assert "Nothing is known to be wrong with the requirements" in error.message
+    assert "127.0.0.1:9" in error.evidence
+
+
+def test_a_missing_wheel_folder_is_told(define, settings, tmp_path):
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(tmp_path / "nowhere")}
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(SlipwayError, match="does not exist"):
+        environments.install(define("demo"), io.StringIO())
+
+
+def test_an_installation_that_takes_too_long_is_ended(wheels, define, settings, monkeypatch):
+    settings.SLIPWAY = settings.SLIPWAY | {"BUILD_SECONDS": 1}
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(installer, "compile_arguments", lambda *_, **__: sleep)
+    began = time.monotonic()
+    assert fails(define("demo")).code == "environment_timeout"
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("error: Failed to write\n  cause: No space left on device (os error 28)", "disk_full"),
+        ("error: Failed to fetch: `x`\n  cause: dns error", "index_unreachable"),
+        ("error: something nobody has seen", "environment_failed"),
+    ],
+)
+def test_a_failed_run_becomes_an_error_with_the_text_as_evidence(text, code):
+    error = failure_of(Outcome(2, text), ["demo"], Sources())
+    assert (error.code, error.evidence) == (code, text)
+    assert error.hint
