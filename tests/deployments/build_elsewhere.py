@@ -9,6 +9,8 @@ from pathlib import Path
 
 import django
 
+from tests.registry.worker_processes import hang_halfway
+
 
 def main(verb: str) -> None:
     django.setup()
@@ -44,10 +46,9 @@ def build() -> None:
 
 
 def hang() -> None:
-    from registry import environments, installer
+    from registry import environments
 
-    program = "import time; print('half installed', flush=True); time.sleep(60)"
-    installer.sync_arguments = lambda *_, **__: [sys.executable, "-c", program]
+    hang_halfway()
     install = environments.install
 
     def install_aloud(environment, log, **more):

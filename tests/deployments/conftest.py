@@ -1,7 +1,8 @@
 import pytest
 
-from tests.deployments.services import deploy, make_fake_target
+from tests.deployments.services import SCRIPT_OF_DEMO, deploy, make_config, make_fake_target
 from tests.registry.factories import make_version
+from tests.registry.wheels import make_wheel, serve_wheels
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,35 @@ def fake(workspace, monkeypatch):
 def service(workspace, bob, iris, fake):
     """Deployed and built; the loop has not seen it yet."""
     return deploy(workspace, bob, iris, target=fake.target, description="Three kinds of flowers")
+
+
+@pytest.fixture
+def wheels(tmp_path, settings, monkeypatch):
+    """Everything lies in the test's own folder; packages come from a folder of tiny wheels."""
+    folder = serve_wheels(tmp_path, settings, monkeypatch)
+    make_wheel(folder, "demo")
+    return folder
+
+
+@pytest.fixture
+def script_config(workspace, bob):
+    """`script_config("demo")` is a config with an entry script, a file beside it, and these requirements."""
+
+    def make(*requirements):
+        files = {"score.py": SCRIPT_OF_DEMO, "labels/names.txt": b"setosa"}
+        return make_config(workspace, bob, *requirements, files=files)
+
+    return make
+
+
+@pytest.fixture
+def pickled(workspace):
+    """A version that needs an entry script."""
+    return make_version(workspace, "pickled", files={"model.pkl": b"pickle"}, framework="scikit-learn")
+
+
+@pytest.fixture
+def scripted(workspace, bob, fake, script_config, pickled):
+    """A deployed service with an entry script, not yet built."""
+    config = script_config("demo")
+    return deploy(workspace, bob, pickled, name="scripted", built=False, config=config, target=fake.target)

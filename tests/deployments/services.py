@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments import activation, configs, deployment_log, reconcile, releases
-from deployments.models import InferenceConfig, Service, Target
+from deployments import activation, builds, configs, deployment_log, reconcile, releases
+from deployments.models import Build, InferenceConfig, Service, Target
 from deployments.targets.fake import FakeDriver
 from registry import environments
 
 SCRIPT = b"def init(): ...\ndef run(data): ...\n"
+SCRIPT_OF_DEMO = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"
 
 
 @dataclass
@@ -80,6 +81,19 @@ def end_build(service: Service) -> None:
     revision.builds.update(state="succeeded", step="bundle", progress=1, started_at=now, finished_at=now)
     activation.activate(revision)
     service.refresh_from_db()
+
+
+def build_of(service: Service) -> Build:
+    """The newest build of the service's newest revision."""
+    return service.revisions.get(number=service.last_revision).builds.latest("id")
+
+
+def run_build(service: Service) -> Build:
+    """Do what the build's task does, and read how it ended."""
+    build = build_of(service)
+    builds.run(build.pk)
+    build.refresh_from_db()
+    return build
 
 
 def cause_code(service: Service) -> str | None:
