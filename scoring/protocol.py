@@ -5,7 +5,9 @@ Expect, pipelining in order, back-pressure, and closing so that the client still
 """
 
 import asyncio
+import os
 from collections import deque
+from contextlib import suppress
 from time import monotonic, perf_counter_ns
 from typing import Any, Protocol, cast
 
@@ -182,6 +184,11 @@ class Connection(asyncio.Protocol):
         """Send a part of an answer that `handle` left open."""
         if not self.gone:
             self._transport.write(part)
+
+    def let_go(self) -> None:
+        """This process is a forked copy: close the copied descriptor, and leave the connection to the original."""
+        with suppress(OSError):  # it was closed between the two
+            os.close(self._transport.get_extra_info("socket").fileno())
 
     def stop(self) -> None:
         """The server drains: finish what is being answered, close when nothing is."""

@@ -110,6 +110,7 @@ class Server:
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
         listener = socket.socket(fileno=self._orders.listener)
         listener.setblocking(False)
+        os.register_at_fork(after_in_child=lambda: self._let_go(listener))
         acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
         gc.collect()
         gc.freeze()  # what is loaded stays; the collector need not look at it again
@@ -137,6 +138,12 @@ class Server:
                 if now - connection.heard > QUIET_SECONDS:
                     connection.stop()
             await asyncio.sleep(0.05)
+
+    def _let_go(self, listener: socket.socket) -> None:
+        """In a process that the script forks: it may outlive this one, and must not keep the port or a client."""
+        listener.close()
+        for connection in self._app.connections:
+            connection.let_go()
 
     def _give_up(self) -> None:
         log("too many runs are stuck; this process ends and is replaced", "E")

@@ -39,7 +39,7 @@ class Model:
         """The only file or folder of a model version, or its folder where there are several; the highest version
         without `version`. A path that exists beside the script is given back: models need not be registered.
         """
-        if not _versions_of(model_name) and Path(model_name).exists():
+        if model_name and not _versions_of(model_name) and Path(model_name).exists():
             return model_name
         folder = _folder_of(model_name, version)
         held = list(folder.iterdir())
