@@ -124,6 +124,7 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     queue_limit: int = 128  # slow runs that may wait in one process; more are answered 503
     queue_wait_seconds: float = 10.0  # longest wait for a slow run to begin, then 503
     batching: Batching = msgspec.field(default_factory=Batching)
+    providers: list[Literal["cpu", "cuda", "tensorrt", "openvino"]] = []  # of ONNX Runtime, best first; empty: the CPU
     cors_origins: list[str] = []  # pages that may call from a browser, as https://example.com; * for all
     share_port: bool = False  # let another revision that says so too listen on the same port for a while
     telemetry: Telemetry | None = None

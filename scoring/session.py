@@ -14,6 +14,7 @@ from scoring import codecs
 from scoring.bundle import onnx_file, size_of, tree
 from scoring.contract import BundledModel
 from scoring.errors import ScoringError, StartFailure, bad_input
+from scoring.providers import CPU, chosen, tell_fallback
 from scoring.tensors import BY_RUNTIME_NAME, Array, Tensor, writable
 
 LOAD_ERRORS = (
@@ -36,11 +37,12 @@ Run = Callable[[Sequence[str], codecs.Feed, None], list[Any]]
 class OnnxModel:
     """One loaded model version; safe to call from any thread."""
 
-    def __init__(self, bundled: BundledModel, path: Path, threads: int) -> None:
+    def __init__(self, bundled: BundledModel, path: Path, threads: int, providers: Sequence[str] = (CPU,)) -> None:
         self.name = bundled.name
         self.version = bundled.version
-        self._bundled, self._path = bundled, path
-        session = _session(bundled, path, threads)
+        self._bundled, self._path, self._providers = bundled, path, list(providers)
+        session = _session(bundled, path, threads, self._providers)
+        tell_fallback(self._providers, session, f"{self.name}:{self.version}")
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
         self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
         self.names = list(self.outputs)
@@ -54,10 +56,12 @@ class OnnxModel:
 
         Not where a third of `memory` (the replica's limit in bytes) would not hold it.
         """
-        if size_of(self._path.parent) > min(WIDEST_BYTES, (memory or 3 * WIDEST_BYTES) // 3):
+        if self._providers[0] != CPU or size_of(self._path.parent) > min(
+            WIDEST_BYTES, (memory or 3 * WIDEST_BYTES) // 3
+        ):
             return
         narrow = self.measure()
-        self._wide = _inner(_session(self._bundled, self._path, cores))
+        self._wide = _inner(_session(self._bundled, self._path, cores, self._providers))
         wide = self.measure(self._wide)
         if not narrow or not wide or wide * WIDE_GAIN > narrow:
             self._wide = self._run
@@ -111,10 +115,11 @@ class Output:
         return [{str(key): value for key, value in row.items()} for row in result] if self.is_maps else writable(result)
 
 
-def load_models(folder: Path, bundled: list[BundledModel], threads: int) -> list[OnnxModel]:
+def load_models(folder: Path, bundled: list[BundledModel], threads: int, wanted: Sequence[str] = ()) -> list[OnnxModel]:
     """Load every model of a bundle; StartFailure(model_invalid) names the one that cannot be."""
     refuse_overflow()
-    return [OnnxModel(model, onnx_file(folder, model), threads) for model in bundled]
+    providers = chosen(wanted)
+    return [OnnxModel(model, onnx_file(folder, model), threads, providers) for model in bundled]
 
 
 def refuse_overflow() -> None:
@@ -128,7 +133,7 @@ def _inner(session: onnxruntime.InferenceSession) -> Run:
     return run
 
 
-def _session(bundled: BundledModel, path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _session(bundled: BundledModel, path: Path, threads: int, providers: list[str]) -> onnxruntime.InferenceSession:
     """Several threads spin while a run lasts, since its parts are short, and never between runs."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -138,7 +143,7 @@ def _session(bundled: BundledModel, path: Path, threads: int) -> onnxruntime.Inf
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except LOAD_ERRORS as error:
         message = f"ONNX Runtime cannot load {bundled.name}:{bundled.version} ({path.name})"
         raise StartFailure("model_invalid", message, f"{error}\n\n{tree(path.parent)}") from error

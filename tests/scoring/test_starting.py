@@ -120,3 +120,10 @@ def test_the_status_tells_who_runs_what(replica):
     assert status["started_at"] <= status["ready_at"]
     assert replica.stop() == 0
     assert replica.status()["state"] == "stopping"
+
+
+def test_a_provider_that_the_environment_lacks_is_named_and_the_cpu_used(replica):
+    replica.with_models(double=double_model).start(providers=["cuda", "cpu"])
+
+    assert replica.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2, 4, 6, 8]]}
+    assert "cuda is asked for, but the environment lacks it: add onnxruntime-gpu to it" in replica.log()
