@@ -20,14 +20,19 @@ def told(value: Any) -> Plain:
 
 
 def metadata(engine: Engine, served: Served) -> Plain:
-    """`/v2/models/<name>`: what goes in and what comes out."""
+    """`/v2/models/<name>`."""
+    return told(metadata_facts(engine, served))
+
+
+def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
+    """What goes into a model and what comes out."""
     facts = {"inputs": [], "outputs": []} | served.signature
     head = {
         "name": served.name,
         "versions": [str(one.version) for one in engine.served if one.name == served.name],
         "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
     }
-    return told(head | facts)
+    return head | facts
 
 
 def ready(_: Engine, served: Served) -> Plain:
@@ -36,8 +41,13 @@ def ready(_: Engine, served: Served) -> Plain:
 
 
 def config(_: Engine, served: Served) -> Plain:
-    """`/v2/models/<name>/config`, Triton's extension `model_configuration`: shapes are whole, batches included."""
-    facts = {
+    """`/v2/models/<name>/config`."""
+    return told(config_facts(served))
+
+
+def config_facts(served: Served) -> dict[str, Any]:
+    """Triton's extension `model_configuration`: shapes are whole, batches included."""
+    return {
         "name": served.name,
         "platform": "onnxruntime_onnx" if served.is_model else "",
         "backend": "onnxruntime" if served.is_model else "python",
@@ -45,7 +55,6 @@ def config(_: Engine, served: Served) -> Plain:
         "input": [_tensor(one) for one in served.signature.get("inputs") or []],
         "output": [_tensor(one) for one in served.signature.get("outputs") or []],
     }
-    return told(facts)
 
 
 def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
@@ -54,9 +63,13 @@ def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def index(engine: Engine) -> Plain:
-    """`/v2/repository/index`: all that is served."""
-    listed = [{"name": one.name, "version": str(one.version), "state": "READY", "reason": ""} for one in engine.served]
-    return told(listed)
+    """`/v2/repository/index`."""
+    return told(index_facts(engine))
+
+
+def index_facts(engine: Engine) -> list[dict[str, Any]]:
+    """All that is served."""
+    return [{"name": one.name, "version": str(one.version), "state": "READY", "reason": ""} for one in engine.served]
 
 
 def tf_status(engine: Engine, served: Served) -> Plain:

@@ -15,7 +15,7 @@ from scoring.child import Child
 from scoring.contract import Failure
 from scoring.errors import StartFailure
 from scoring.ledger import Ledger
-from scoring.listener import listen
+from scoring.listener import listen, reserve
 from scoring.log import log
 from scoring.logfile import tail
 from scoring.restarts import Restarts
@@ -55,6 +55,8 @@ class Supervisor:
         self._signals.listen()
         try:
             self._listener = listen(self._replica.run)
+            if (port := self._replica.run.grpc_port) is not None:
+                self._held = reserve(self._replica.run, port)
             self._lifeline, self._life = os.pipe()  # workers hold one end, only this process the other
             counters = create(self._replica.counters, self._replica.most_processes)
             for slot in range(counters.workers):

@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
@@ -26,10 +27,12 @@ from scoring.errors import StartFailure
 from scoring.log import log, use
 from scoring.printing import catch_prints
 from scoring.protocol import Connection
+from scoring.rpc import serve_rpc
+from scoring.rpc.parts import Parts
 from scoring.settings import Replica, load_replica
 from scoring.shared import Orders, Report, stack_file
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
-from scoring.watch import watch_of
+from scoring.watch import Watch, watch_of
 
 DRAIN_SECONDS = 8.5  # the master allows ten in all
 QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
@@ -68,11 +71,18 @@ def _forget_own_folder() -> None:
 
 
 def _load(replica: Replica, orders: Orders) -> Engine:
-    try:
+    with _failure_told(orders):
         limits.stay_on(orders.cores)
         limits.refuse_memory_above(replica.run.memory_bytes)
         limits.allow_connections(replica.run.connections_limit)
-        engine = load_engine(replica, orders.threads)
+        return load_engine(replica, orders.threads)
+
+
+@contextmanager
+def _failure_told(orders: Orders) -> Iterator[None]:
+    """What goes wrong before the worker is ready ends it, and the master learns why."""
+    try:
+        yield
     except StartFailure as error:
         _tell(orders.report, Report(failure=error.failure))
         sys.exit(3)
@@ -80,8 +90,6 @@ def _load(replica: Replica, orders: Orders) -> Engine:
         failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
         _tell(orders.report, Report(failure=failure))
         sys.exit(3)
-    _tell(orders.report, Report(seconds=engine.seconds))
-    return engine
 
 
 def _tell(descriptor: int, report: Report) -> None:
@@ -108,6 +116,9 @@ class Server:
         keys = Keys(self._replica.folder / "keys.json", run.auth)
         watch = watch_of(self._replica, self._counters, self._orders.slot)
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
+        with _failure_told(self._orders):
+            rpc = None if run.grpc_port is None else await serve_rpc(self._parts(keys, watch))
+        _tell(self._orders.report, Report(seconds=self._engine.seconds))
         listener = socket.socket(fileno=self._orders.listener)
         listener.setblocking(False)
         os.register_at_fork(after_in_child=lambda: self._let_go(listener))
@@ -118,16 +129,20 @@ class Server:
         housekeeping = [loop.create_task(self._every(1.0, self._app.tick)),
                         loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
         await self._stopped.wait()
-        await self._drain(acceptor)
+        self._app.draining = True
+        await asyncio.gather(self._drain(acceptor), *([rpc.drain(DRAIN_SECONDS)] if rpc else []))
         if watch is not None:
             watch.close()
         for task in housekeeping:
             task.cancel()
         return self._exit_code
 
+    def _parts(self, keys: Keys, watch: Watch | None) -> Parts:
+        app = self._app
+        return Parts(self._replica, self._engine, keys, self._counters, app.admission, watch, lambda: app.draining)
+
     async def _drain(self, acceptor: Acceptor) -> None:
         """Take no more connections, answer what has been asked, close what is silent."""
-        self._app.draining = True
         acceptor.stop()
         await asyncio.sleep(0.05)  # connections that were just accepted reach their handler
         self._counters.cells[CONNECTIONS] += NOT_SERVING

@@ -46,7 +46,7 @@ def read(body: Body, tail: memoryview, inputs: dict[str, Tensor]) -> Feed:
             raise bad_input(f"input {item.name!r} has binary_data_size {size}, but {left} bytes are left in the body")
         tensor = inputs.get(item.name)
         if tensor is not None and item.datatype == tensor.datatype:
-            feed[item.name] = _tensor(tensor, item, tail[start : start + size])
+            feed[item.name] = tensor_of(tensor, item.shape, tail[start : start + size])
         start += size
     if start != len(tail):
         raise bad_input(f"{len(tail) - start} bytes follow the last tensor of the body")
@@ -64,18 +64,19 @@ def _declared_size(item: InferInput) -> int | None:
     return size
 
 
-def _tensor(tensor: Tensor, item: InferInput, part: memoryview) -> Array:
-    count = tensor.size_for(item.shape)
+def tensor_of(tensor: Tensor, shape: list[int], part: memoryview, called: str = "binary_data_size") -> Array:
+    """An input from its bytes; `called` is what the protocol calls their number."""
+    count = tensor.size_for(shape)
     if tensor.datatype == "BYTES":
-        return _texts(tensor.name, part, count).reshape(item.shape)
+        return _texts(tensor.name, part, count).reshape(shape)
     dtype = np.dtype(tensor.dtype)
     if len(part) != count * dtype.itemsize:
-        needed = f"its shape {item.shape} of {tensor.datatype} needs {count * dtype.itemsize}"
-        raise bad_input(f"input {item.name!r} has binary_data_size {len(part)}, {needed}")
+        needed = f"its shape {shape} of {tensor.datatype} needs {count * dtype.itemsize}"
+        raise bad_input(f"input {tensor.name!r} has {called} {len(part)}, {needed}")
     array = np.frombuffer(part, dtype)
     if dtype.kind == "b" and count and array.view(np.uint8).max() > 1:
-        raise bad_input(f"input {item.name!r}: a BOOL is a byte of 0 or 1")
-    return np.require(array, requirements="A").reshape(item.shape)
+        raise bad_input(f"input {tensor.name!r}: a BOOL is a byte of 0 or 1")
+    return np.require(array, requirements="A").reshape(shape)
 
 
 def _texts(name: str, part: memoryview, count: int) -> Array:
@@ -122,14 +123,15 @@ def write(answer: dict[str, Any], binary: frozenset[str]) -> Answer:
     for output in answer["outputs"]:
         if output["name"] in binary:
             data = output.pop("data")
-            part = _packed(data) if isinstance(data, list) else data
+            part = packed(data) if isinstance(data, list) else data
             output["parameters"] = {**output.get("parameters", {}), "binary_data_size": memoryview(part).nbytes}
             parts.append(part)
     parts[0] = head = orjson.dumps(answer, option=NUMPY)
     return Answer(b"".join(parts), CONTENT_TYPE, headers=((HEADER.decode(), str(len(head))),))
 
 
-def _packed(texts: list[str]) -> bytes:
+def packed(texts: list[str]) -> bytes:
+    """Texts, each behind its length."""
     parts: list[bytes] = []
     for text in texts:
         raw = text.encode()

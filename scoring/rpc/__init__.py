@@ -1,0 +1,26 @@
+"""Scoring over gRPC, for models without code.
+
+The rest of the package is imported only where a gRPC port is asked for: it needs two libraries, time and memory.
+"""
+
+from typing import TYPE_CHECKING
+
+from scoring.errors import StartFailure
+from scoring.rpc.parts import Parts
+
+if TYPE_CHECKING:
+    from scoring.rpc.server import RpcServer
+
+
+async def serve_rpc(parts: Parts) -> "RpcServer":
+    """A server that listens on the gRPC port; StartFailure says why there is none."""
+    if parts.replica.bundle.kind != "no_code":
+        raise StartFailure("internal", "gRPC is for models without code; this service runs an entry script.")
+    try:
+        from scoring.rpc.server import RpcServer
+    except ImportError as error:
+        message = f"gRPC needs the packages grpcio and protobuf (4.22 or newer): {error}"
+        raise StartFailure("import_missing", message) from error
+    server = RpcServer(parts)
+    await server.start()
+    return server

@@ -1,0 +1,62 @@
+"""What the service says of itself: health, what is served, and what Triton's clients ask beyond the protocol."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from scoring.engine import Engine, Served
+from scoring.errors import ScoringError
+from scoring.metadata import SERVER
+from scoring.model_metadata import config_facts, index_facts, metadata_facts
+from scoring.rpc.messages import message
+
+
+class Method(NamedTuple):
+    """A question: the message that it comes in, what answers with a message, and whether it needs the key."""
+
+    asked: str
+    answer: Callable[[Any], Any]
+    secured: bool = True
+
+
+class Description:
+    """Answers to everything but predictions; they raise ScoringError. The key is needed where it is over HTTP."""
+
+    def __init__(self, engine: Engine, ready: Callable[[], bool]) -> None:
+        self._engine = engine
+        self._ready = ready
+
+    def methods(self) -> dict[str, Method]:
+        """All of them by name."""
+        live, server = message("ServerLiveResponse")(live=True), message("ServerMetadataResponse")(**SERVER)
+        return {
+            "ServerLive": Method("Nothing", lambda _: live, secured=False),
+            "ServerReady": Method("Nothing", lambda _: self._is_ready(), secured=False),
+            "ModelReady": Method("ModelName", self._model_ready),
+            "ServerMetadata": Method("Nothing", lambda _: server),
+            "ModelMetadata": Method("ModelName", self._model_metadata),
+            "ModelConfig": Method("ModelName", self._model_config),
+            "RepositoryIndex": Method("Nothing", lambda _: self._index()),
+        }
+
+    def _find(self, asked: Any) -> Served:
+        return self._engine.find(asked.name, asked.version or None)
+
+    def _is_ready(self) -> Any:
+        return message("ReadyResponse")(ready=self._ready())
+
+    def _model_ready(self, asked: Any) -> Any:
+        """A model that is not here is not ready, which is no error in this protocol."""
+        try:
+            self._find(asked)
+        except ScoringError:
+            return message("ReadyResponse")(ready=False)
+        return self._is_ready()
+
+    def _model_metadata(self, asked: Any) -> Any:
+        return message("ModelMetadataResponse")(**metadata_facts(self._engine, self._find(asked)))
+
+    def _model_config(self, asked: Any) -> Any:
+        return message("ModelConfigResponse")(config=config_facts(self._find(asked)))
+
+    def _index(self) -> Any:
+        return message("RepositoryIndexResponse")(models=index_facts(self._engine))

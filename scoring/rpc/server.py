@@ -1,0 +1,91 @@
+"""The gRPC server of a worker: `inference.GRPCInferenceService` on a port that all workers listen on.
+
+Protocol: Open Inference Protocol V2 over gRPC. The kernel spreads connections over the workers (SO_REUSEPORT).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import grpc
+
+from scoring.contract import RunSettings
+from scoring.errors import ScoringError, StartFailure
+from scoring.model_work import ModelWork
+from scoring.rpc.describing import Description, Method
+from scoring.rpc.form import Protobuf, parse
+from scoring.rpc.inference import WORK, Inference
+from scoring.rpc.messages import PACKAGE, message
+from scoring.rpc.parts import Parts
+from scoring.rpc.refusals import refuse
+
+SERVICE = f"{PACKAGE}.GRPCInferenceService"
+QUIET_SECONDS = 0.4  # how long draining waits for the next message of a stream
+KEEPALIVE_MS = 60_000  # a client that does not answer a ping for 20 s after that has gone
+PINGS_MS = 10_000  # clients may ping this often
+
+
+class RpcServer:
+    """Made and used on the loop."""
+
+    def __init__(self, parts: Parts) -> None:
+        for served in parts.engine.served:
+            infer = served.work.get("infer")
+            if isinstance(infer, ModelWork):
+                served.work[WORK] = ModelWork(Protobuf(infer.model), infer.model, infer.batcher)
+        self._run = parts.replica.run
+        self._keys = parts.keys
+        self._inference = Inference(parts)
+        self._server = grpc.aio.server(options=_options(self._run))
+        methods = {
+            "ModelInfer": grpc.stream_unary_rpc_method_handler(self._inference.infer),
+            "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(self._inference.stream_infer),
+        }
+        for name, method in Description(parts.engine, lambda: not parts.draining()).methods().items():
+            methods[name] = grpc.unary_unary_rpc_method_handler(self._described(method))
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+
+    async def start(self) -> None:
+        """Listen; StartFailure(port_taken) when that cannot be."""
+        host = f"[{self._run.host}]" if ":" in self._run.host else self._run.host
+        try:
+            self._server.add_insecure_port(f"{host}:{self._run.grpc_port}")
+        except RuntimeError as error:
+            told = f"gRPC cannot listen on port {self._run.grpc_port} of {self._run.host}."
+            raise StartFailure("port_taken", told, str(error)) from error
+        await self._server.start()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more connections, answer what has been asked, close streams that are silent."""
+        stopping = asyncio.create_task(self._server.stop(seconds))
+        end = monotonic() + QUIET_SECONDS
+        while not stopping.done() and (self._inference.active or monotonic() < end):
+            await asyncio.sleep(0.02)
+        await self._server.stop(None)
+        await stopping
+
+    def _described(self, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        kind = message(method.asked)
+
+        async def answer(body: bytes, context: Any) -> Any:
+            try:
+                if method.secured:
+                    metadata = dict(context.invocation_metadata())
+                    self._keys.check(metadata.get("authorization", "").encode())
+                return method.answer(parse(kind, body)).SerializeToString()
+            except ScoringError as error:
+                return await refuse(context, error)
+
+        return answer
+
+
+def _options(run: RunSettings) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.so_reuseport", 1),
+        ("grpc.max_receive_message_length", run.max_body_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", PINGS_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
