@@ -111,5 +111,6 @@ class CollectedFiles:
 
 
 def _finish(path: Path, slot: int, number: int) -> None:
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    os.replace(path, path.with_name(f"{moment}-{slot}-{os.getpid()}-{number:06}{COMPLETE}"))
+    now = time.time()
+    moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
+    os.replace(path, path.with_name(f"{moment}.{int(now % 1 * 1000):03}Z-{slot}-{os.getpid()}-{number:06}{COMPLETE}"))
