@@ -51,6 +51,7 @@ class App:
         self.connections: set[Connection] = set()
         self._keys = keys
         self._counters = counters
+        self._all_counters = [counters, *(one.counters for one in engine.served if one.counters is not None)]
         self._watch = watch
         self._replies = Replies()
         self._routes = Routes(engine, pages(run, engine, counters.file, self._ready))
@@ -133,7 +134,8 @@ class App:
 
     def sweep(self) -> None:
         """A few times a second: waits and runs that last too long."""
-        self._counters.beat()
+        for counters in self._all_counters:
+            counters.beat()
         self._admission.sweep()
         self._streams.sweep()
         self._counters.cells[WAITING] = self._admission.waiting
@@ -211,6 +213,8 @@ class App:
     ) -> None:
         taken = (perf_counter_ns() - request.arrived) // 1000
         self._counters.record(status, taken, waited // 1000, laps, request.key)
+        if route.served.counters is not None:
+            route.served.counters.record(status, taken, waited // 1000, laps, request.key)
         if self._watch is not None:
             self._watch.end(request, Outcome(status, answer, route.served, taken, waited // 1000, laps))
 

@@ -101,6 +101,7 @@ class Batcher:
         done, first = [], 0
         for job, one in members:
             job.laps.infer, job.laps.rows = took, total
+            job.laps.follows = first > 0
             last = first + _rows(one)
             done.append((job, _encode(job, one, self._padding.cut(one, results, first, last))))
             first = last

@@ -10,6 +10,7 @@ from scoring.errors import ScoringError, StartFailure
 from scoring.log import log
 from scoring.request import Request
 from scoring.settings import Replica
+from scoring.telemetry import CounterFile, Counters
 from scoring.work import Laps, Result, Work
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Served:
         self.work = work
         self.signature = signature
         self.pace = pace
+        self.counters: Counters | None = None  # its own, where there are other models
+        self.counted: CounterFile | None = None  # where its figures stand, of all processes
 
     @property
     def is_model(self) -> bool:

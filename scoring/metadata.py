@@ -15,11 +15,13 @@ from scoring.model_metadata import Plain, index, told
 from scoring.openapi import describe
 from scoring.replies import TEXT
 from scoring.request import Request
+from scoring.statistics import all_statistics
 from scoring.telemetry import CounterFile
 
 READ = frozenset((b"GET", b"HEAD"))
 VERSION = "2"
-SERVER = {"name": "slipway", "version": VERSION, "extensions": ["binary_tensor_data", "model_configuration"]}
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
+SERVER = {"name": "slipway", "version": VERSION, "extensions": EXTENSIONS}
 
 
 class Page(NamedTuple):
@@ -38,6 +40,7 @@ def pages(run: RunSettings, engine: Engine, file: CounterFile, ready: Callable[[
         b"/v2/health/live": Page(lambda _: (JSON, b'{"live":true}'), secured=False),
         b"/v2/health/ready": Page(lambda _: (JSON, _ready_body(ready())), secured=False),
         b"/v2": Page(told(SERVER)),
+        b"/v2/models/stats": Page(all_statistics(engine)),
         b"/v2/repository/index": Page(index(engine), methods=READ | {b"POST"}),
         b"/v1/models": Page(told({"models": sorted({one.name for one in engine.served})})),
         b"/ping": alive,  # these three are MLflow's

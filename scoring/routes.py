@@ -8,12 +8,13 @@ from scoring.errors import ScoringError
 from scoring.metadata import READ, Page
 from scoring.model_metadata import Plain, config, metadata, ready, tf_metadata, tf_status
 from scoring.request import Request
+from scoring.statistics import model_statistics
 from scoring.work import Work
 
 SCORE = frozenset((b"GET", b"POST"))
 POST = frozenset((b"POST",))
 KEPT = 256
-V2_PAGES = {"": metadata, "ready": ready, "config": config}
+V2_PAGES = {"": metadata, "ready": ready, "config": config, "stats": model_statistics}
 V1_PAGES = {"": tf_status, "metadata": tf_metadata}
 
 

@@ -32,6 +32,12 @@ class Replica:
         return self.folder / "counters.bin"
 
     @property
+    def model_counters(self) -> list[Path]:
+        """Where each model is counted by itself; nowhere for a lone one, whose figures are the service's."""
+        models = self.bundle.models if self.bundle.kind == "no_code" else []
+        return [self.folder / f"counters-{number}.bin" for number in range(len(models))] if len(models) > 1 else []
+
+    @property
     def cores(self) -> list[int]:
         """The cores this replica may run on, as numbers; which ones depends on the service's name.
 

@@ -62,6 +62,8 @@ class Supervisor:
             for slot in range(counters.workers):
                 counters.region(slot + 1)[CONNECTIONS] = NOT_SERVING
             self._counters = counters
+            for path in self._replica.model_counters:
+                create(path, counters.workers)
             self._ledger = Ledger(self._replica, counters)
             self._start_missing()
             while not self._signals.stop:

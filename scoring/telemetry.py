@@ -9,6 +9,7 @@ import os
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from scoring.contract import BUCKETS, KEYS, bucket_of
 from scoring.work import Laps
@@ -22,13 +23,18 @@ QUEUE = LATENCY + BUCKETS
 INFER = QUEUE + BUCKETS
 ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains of INFER
 MOST_ROWS = 256  # runs with more are counted as this
-REGION = ROWS + MOST_ROWS + 1
+RUNS = ROWS + MOST_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
+RUN_LAPS = RUNS + MOST_ROWS + 1  # three for each number of rows: decode, infer, encode
+REGION = RUN_LAPS + 3 * (MOST_ROWS + 1)
 
 # Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
 LATENCY_SUM, QUEUE_SUM, DECODE_SUM, INFER_SUM, ENCODE_SUM = range(4, 9)
 COLLECTED, DROPPED = range(9, 11)  # rows of data collection
 BEAT = 11  # when its loop last turned, in monotonic milliseconds
+FAILED_SUM = 12  # of the latency, what answers of 400 and above took
+SHARED_INFER_SUM = 13  # of the sum of infer, what requests in runs of several rows have added
+LAST = 14  # when a request was last seen to be answered, in epoch milliseconds
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
@@ -59,6 +65,31 @@ def by_rows(cells: list[int]) -> dict[int, int]:
     """Requests that reached the model, by the rows of their run."""
     shared = {rows: count for rows, count in enumerate(cells[ROWS : ROWS + MOST_ROWS + 1]) if count > 0}
     return {1: sum(cells[INFER : INFER + BUCKETS]) - sum(shared.values())} | shared
+
+
+class Runs(NamedTuple):
+    """Runs of so many rows: how many, and the nanoseconds of their parts."""
+
+    runs: int
+    decode: int
+    infer: int
+    encode: int
+
+
+def runs_by_rows(cells: list[int]) -> dict[int, Runs]:
+    """Runs by their rows; requests of quick models count as one row each."""
+    shared = {
+        rows: Runs(cells[RUNS + rows], *cells[RUN_LAPS + 3 * rows : RUN_LAPS + 3 * rows + 3])
+        for rows in range(MOST_ROWS + 1)
+        if cells[RUNS + rows]
+    }
+    lone = Runs(
+        sum(cells[INFER : INFER + BUCKETS]) - sum(cells[ROWS : ROWS + MOST_ROWS + 1]),
+        cells[DECODE_SUM] - sum(run.decode for run in shared.values()),
+        cells[INFER_SUM] - cells[SHARED_INFER_SUM],
+        cells[ENCODE_SUM] - sum(run.encode for run in shared.values()),
+    )
+    return ({1: lone} if lone.runs > 0 else {}) | shared
 
 
 class CounterFile:
@@ -93,10 +124,14 @@ class Counters:
         self.cells[CONNECTIONS] = 0
         self.cells[WAITING] = 0
         self.cells[QUEUED] = 0
+        self._seen = self.cells[LATENCY_SUM]
 
     def beat(self) -> None:
         """The loop turns; called a few times a second."""
         self.cells[BEAT] = int(time.monotonic() * 1000)
+        if self.cells[LATENCY_SUM] != self._seen:
+            self._seen = self.cells[LATENCY_SUM]
+            self.cells[LAST] = int(time.time() * 1000)
 
     def record(self, status: int, latency: int, queued: int, laps: Laps, key: int = 0) -> None:
         """One answered request: HTTP status, microseconds in all and waiting, the laps of the rest, its key."""
@@ -106,6 +141,8 @@ class Counters:
         cells[QUEUE + (_TABLE[queued] if 0 <= queued < 4096 else bucket_of(queued))] += 1
         cells[LATENCY_SUM] += latency
         cells[QUEUE_SUM] += queued
+        if status >= 400:
+            cells[FAILED_SUM] += latency
         if infer := laps.infer:
             ran = infer // 1000
             cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
@@ -113,4 +150,15 @@ class Counters:
             cells[INFER_SUM] += infer
             cells[ENCODE_SUM] += laps.encode
             if (rows := laps.rows) != 1:
-                cells[ROWS + (rows if rows < MOST_ROWS else MOST_ROWS)] += 1
+                self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, laps)
+
+    def _record_shared(self, rows: int, laps: Laps) -> None:
+        """A request in a run of several rows; the run itself is counted with its first request."""
+        cells, place = self.cells, RUN_LAPS + 3 * rows
+        cells[ROWS + rows] += 1
+        cells[SHARED_INFER_SUM] += laps.infer
+        cells[place] += laps.decode
+        cells[place + 2] += laps.encode
+        if not laps.follows:
+            cells[RUNS + rows] += 1
+            cells[place + 1] += laps.infer

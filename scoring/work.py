@@ -14,15 +14,16 @@ Result = bytes | Answer  # bytes are JSON, with status 200
 class Laps:
     """Nanoseconds a request spent on each part of its way, and the rows of the run that it shared.
 
-    `alone` says that nothing else waits or runs, so that the run may have all cores.
+    `alone` says that nothing else waits or runs, so that the run may have all cores; `follows`, that another
+    request's laps stand for the run that they share.
     """
 
-    __slots__ = ("alone", "decode", "encode", "infer", "rows")
+    __slots__ = ("alone", "decode", "encode", "follows", "infer", "rows")
 
     def __init__(self) -> None:
         self.decode = self.infer = self.encode = 0
         self.rows = 1
-        self.alone = False
+        self.alone = self.follows = False
 
 
 class Work(Protocol):

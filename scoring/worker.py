@@ -31,6 +31,7 @@ from scoring.rpc import serve_rpc
 from scoring.rpc.parts import Parts
 from scoring.settings import Replica, load_replica
 from scoring.shared import Orders, Report, stack_file
+from scoring.statistics import attach
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
 from scoring.watch import Watch, watch_of
 
@@ -113,6 +114,7 @@ class Server:
         loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
         run = self._replica.run
         self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
+        attach(self._engine, self._replica, self._counters, self._orders.slot)
         keys = Keys(self._replica.folder / "keys.json", run.auth)
         watch = watch_of(self._replica, self._counters, self._orders.slot)
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
