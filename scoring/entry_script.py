@@ -47,7 +47,8 @@ class EntryScript:
         self.runners = AT_ONCE if waits else 1  # a plain run() need not be safe to call from two threads at once
         self.pace = Threaded(None) if waits else Pace(None)
         guarded("init() raised", models, lambda: _initialise(init))
-        self._process = _Process()
+        self._is_copy = False
+        os.register_at_fork(after_in_child=self._mark_copy)
 
     def __call__(self, request: Request, laps: Laps) -> Result:
         """Answer one request."""
@@ -58,16 +59,19 @@ class EntryScript:
         try:
             result = self._run(**arguments)
         except BaseException as error:  # whatever a script raises belongs to its own request
-            self._process.end_if_forked(error)
+            if self._is_copy:
+                _end_copy(error)
             raise script_failed(error) from error
         finally:
-            ran = perf_counter_ns()
-            laps.infer = ran - decoded
-        if self._process.forked:
-            self._process.end_if_forked()
+            laps.infer = (ran := perf_counter_ns()) - decoded
+        if self._is_copy:
+            _end_copy(None)
         answer = encode(result)
         laps.encode = perf_counter_ns() - ran
         return answer
+
+    def _mark_copy(self) -> None:
+        self._is_copy = True  # this process was forked by the script: only the original may answer
 
 
 class Threaded(Pace):
@@ -77,23 +81,14 @@ class Threaded(Pace):
         pass
 
 
-class _Process:
-    """Knows whether this process is a copy that the script forked: only the original may answer."""
-
-    def __init__(self) -> None:
-        self.forked = False
-        os.register_at_fork(after_in_child=self._mark)
-
-    def _mark(self) -> None:
-        self.forked = True
-
-    def end_if_forked(self, error: BaseException | None = None) -> None:
-        """End a copy whose run() has come to its end, as the script would have it end."""
-        if self.forked:
-            if error is not None and not isinstance(error, SystemExit):
-                complain(f"a process that the script forked ended with {error!r}\n")
-            code = error.code if isinstance(error, SystemExit) else bool(error)
-            os._exit(code if isinstance(code, int) else bool(code))
+def _end_copy(error: BaseException | None) -> None:
+    """End a forked copy whose run() has come to its end, as a program ends that has come to its own."""
+    code: object = bool(error)
+    if isinstance(error, SystemExit):
+        code = error.code
+    elif error is not None:
+        complain(f"a process that the script forked ended with {error!r}")
+    os._exit(code if isinstance(code, int) else bool(code))
 
 
 def _waiting(run: Run, seconds: float) -> Run:

@@ -38,7 +38,7 @@ def _reader_of(run: Run, path: Path) -> Reader:
         from scoring.script.raw_http import RawHttp  # werkzeug is for scripts that ask for it
 
         return RawHttp(one_parameter(run, path))
-    return _Text(one_parameter(run, path))
+    return _text(one_parameter(run, path))
 
 
 def wants_raw_http() -> bool:
@@ -55,17 +55,16 @@ def has_schema(run: Run) -> bool:
     return known is not None and bool(known.is_schema_decorated(run))
 
 
-class _Text:
+def _text(name: str) -> Reader:
     """Undecorated: the whole body as text; a GET's parameters as the text of a JSON object."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, request: Request) -> Arguments:
+    def read(request: Request) -> Arguments:
         try:
-            return {self._name: (request.body if request.method != b"GET" else _query(request)).decode()}
+            return {name: (request.body if request.method != b"GET" else _query(request)).decode()}
         except UnicodeDecodeError as error:
             raise bad_input(f"the body is not UTF-8 text: {error}") from error
+
+    return read
 
 
 class _Schema:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import inspect
-import io
 import os
 import sys
 from collections.abc import Callable
@@ -36,9 +35,6 @@ def prepare(replica: Replica, source: Path, path: Path, models: Path) -> None:
     os.chdir(source)
     Model.root = replica.bundle_folder / "models"
     compat.install()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # print() of odd characters is no reason to fail
 
 
 def load(path: Path) -> ModuleType:

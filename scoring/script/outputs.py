@@ -4,7 +4,7 @@ import inspect
 import sys
 from typing import Any
 
-import orjson
+from orjson import OPT_NON_STR_KEYS, dumps
 
 from scoring.answer import EVENTS, Answer
 from scoring.script.coroutines import drawn, finish
@@ -18,7 +18,7 @@ def encode(result: Any) -> Result:
     if result is None:
         return b"{}"
     try:
-        return orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS)
+        return dumps(result, option=OPT_NON_STR_KEYS)
     except (TypeError, RecursionError):
         return _other(result)
 

@@ -2,6 +2,7 @@
 
 import json
 
+import openapi_spec_validator
 import pytest
 
 from tests.scoring.test_entry_scripts_in_the_wild import Case
@@ -88,6 +89,11 @@ def test_openapi_has_the_samples_and_the_types(server, version):
     assert given["required"] == ["param1", "param2", "param3"]
     assert given["example"]["param1"] == [[1, 2, 3]]
     assert given["example"]["param2"] == [{"a": 1, "b": "x"}]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_openapi_of_a_script_is_valid(server, version):
+    openapi_spec_validator.validate(server.client.get("/swagger.json", params={"version": version}).json())
 
 
 def test_the_example_of_openapi_is_a_request_that_works(server):
