@@ -190,6 +190,8 @@ class Inference:
         status = outcome.status if isinstance(outcome, ScoringError) else 200
         taken = (perf_counter_ns() - request.arrived) // 1000
         self._counters.record(status, taken, waited // 1000, laps, request.key)
+        if served is not None and served.counters is not None:
+            served.counters.record(status, taken, waited // 1000, laps, request.key)
         if self._watch is not None and served is not None:
             self._watch.end(request, Watched(status, _shown(outcome), served, taken, waited // 1000, laps))
         return outcome
