@@ -27,7 +27,7 @@ or larger than 1 MiB, is `inputs_text` or `inputs_base64` instead, with the head
 Started as `python -m scoring run/run.json`.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -83,8 +83,8 @@ class Batching(msgspec.Struct, omit_defaults=True):
     within a run, and the value that fills the shorter ones up.
     """
 
-    rows: int | None = None
-    delay_seconds: float = 0.0
+    rows: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
+    delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0
     pad: dict[str, float] = {}
 
 
@@ -94,14 +94,32 @@ class Collect(msgspec.Struct, omit_defaults=True):
     `max_bytes` bounds what lies in run/collected/; the oldest files make room. A file is complete after `seconds`.
     """
 
-    fraction: float = 1.0  # 0 to 1
+    fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     inputs: bool = True
     predictions: bool = True
-    max_bytes: int = 256 * 1024 * 1024
-    seconds: float = 60.0
+    max_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 256 * 1024 * 1024
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
 
 
-class RunSettings(msgspec.Struct, omit_defaults=True):
+class ServerOptions(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What a deployment may choose beyond size and limits; its deployment config has them under "server".
+
+    `connections_limit`: open at once in one process; beyond it idle and dawdling ones make room. `queue_limit`: slow
+    runs that may wait in one process, and `queue_wait_seconds` how long; the rest is answered 503.
+    """
+
+    connections_limit: Annotated[int, msgspec.Meta(ge=16, le=65_536)] = 1024
+    queue_limit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 128
+    queue_wait_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    batching: Batching = msgspec.field(default_factory=Batching)
+    providers: list[Literal["cpu", "cuda", "tensorrt", "openvino"]] = []  # of ONNX Runtime, best first; empty: the CPU
+    cors_origins: list[str] = []  # pages that may call from a browser, as https://example.com; * for all
+    log_format: Literal["text", "json"] = "text"
+    access_log: bool = False  # a line in the log for every scoring request
+    collect: Collect | None = None
+
+
+class RunSettings(ServerOptions, kw_only=True):
     """`run.json`: everything a replica needs to know."""
 
     service: str
@@ -120,17 +138,8 @@ class RunSettings(msgspec.Struct, omit_defaults=True):
     max_body_bytes: int = 100 * 1024 * 1024
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
-    connections_limit: int = 1024  # open at once in one process; beyond it idle and dawdling ones make room
-    queue_limit: int = 128  # slow runs that may wait in one process; more are answered 503
-    queue_wait_seconds: float = 10.0  # longest wait for a slow run to begin, then 503
-    batching: Batching = msgspec.field(default_factory=Batching)
-    providers: list[Literal["cpu", "cuda", "tensorrt", "openvino"]] = []  # of ONNX Runtime, best first; empty: the CPU
-    cors_origins: list[str] = []  # pages that may call from a browser, as https://example.com; * for all
     share_port: bool = False  # let another revision that says so too listen on the same port for a while
     telemetry: Telemetry | None = None
-    log_format: Literal["text", "json"] = "text"
-    access_log: bool = False  # a line in the log for every scoring request
-    collect: Collect | None = None
 
 
 class Failure(msgspec.Struct, omit_defaults=True):
