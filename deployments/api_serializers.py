@@ -33,6 +33,9 @@ class DeploymentConfigSerializer(serializers.Serializer):
     memory_gb = serializers.FloatField(required=False, allow_null=True, help_text="default 1")
     processes = serializers.IntegerField(required=False, allow_null=True, help_text="default: chosen from the cores")
     auth = serializers.BooleanField(required=False, help_text="whether calls need a key; default true")
+    grpc = serializers.BooleanField(
+        required=False, help_text="whether it answers over gRPC too, models without code only; default false"
+    )
     environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
     start_deadline_seconds = serializers.IntegerField(required=False, allow_null=True)
     scoring_timeout_seconds = serializers.FloatField(required=False, allow_null=True)
@@ -46,6 +49,9 @@ class ServiceSerializer(serializers.Serializer):
     cause = CauseSerializer(allow_null=True)
     scoring_uri = serializers.CharField(allow_null=True)
     swagger_uri = serializers.CharField(allow_null=True)
+    grpc_address = serializers.CharField(
+        allow_null=True, help_text="host:port of the Open Inference Protocol over gRPC"
+    )
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
     config = serializers.CharField(allow_null=True, help_text="name:number")
     revision = serializers.IntegerField(help_text="the newest")

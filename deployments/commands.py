@@ -15,6 +15,8 @@ def cli(given: dict[str, Any]) -> str:
     for option, name in (("--cpu", "cpu"), ("--memory", "memory_gb")):
         if given.get("deployment_config", {}).get(name) is not None:
             parts += [option, f"{given['deployment_config'][name]:g}"]
+    if given.get("deployment_config", {}).get("grpc"):
+        parts.append("--grpc")
     if given.get("overwrite"):
         parts.append("--overwrite")
     return shlex.join([*parts, "--wait"])

@@ -1,6 +1,6 @@
 """The deployment config: how much of a machine a service gets. Pure: checks what was given, adds defaults.
 
-{"cpu": cores, "memory_gb": GB, "processes": n or null (chosen from the cores), "auth": bool,
+{"cpu": cores, "memory_gb": GB, "processes": n or null (chosen from the cores), "auth": bool, "grpc": bool,
 "environment_variables": {}, "start_deadline_seconds": s, "scoring_timeout_seconds": s, "max_body_mb": MB}
 """
 
@@ -28,7 +28,7 @@ RANGES: dict[str, tuple[float, float, float | None]] = {
     "max_body_mb": (1, 1000, 100),
 }
 WHOLE = frozenset({"processes", "start_deadline_seconds", "max_body_mb"})
-NAMES = (*RANGES, "auth", "environment_variables")
+NAMES = (*RANGES, "auth", "grpc", "environment_variables")
 MAX_VARIABLES = 100
 MAX_VALUE = 8192  # characters of one variable
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -52,6 +52,7 @@ def complete(given: dict[str, Any] | None, versions: Iterable[Needs], *, start_d
     config = {name: _number(name, given.get(name, defaults.get(name))) for name in RANGES}
     return config | {
         "auth": _flag("auth", given.get("auth", True)),
+        "grpc": _flag("grpc", given.get("grpc", False)),
         "environment_variables": _variables(given.get("environment_variables", {})),
     }
 

@@ -22,6 +22,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "cause": service.cause,
         "scoring_uri": f"{address}/score" if address else None,
         "swagger_uri": f"{address}/swagger.json" if address else None,
+        "grpc_address": grpc_address_of(service, revision) or None,
         "models": models_of(revision),
         "config": str(revision.config) if revision else None,
         "revision": service.last_revision,
@@ -39,6 +40,12 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
 def address_of(service: Service) -> str:
     """Where the service answers; empty for targets that give no port."""
     return f"http://127.0.0.1:{service.port}" if service.port else ""
+
+
+def grpc_address_of(service: Service, revision: Revision | None) -> str:
+    """Where it answers over gRPC, as clients take it; empty where the revision has none."""
+    wanted = revision is not None and revision.deployment_config.get("grpc")
+    return f"127.0.0.1:{service.grpc_port}" if wanted and service.grpc_port else ""
 
 
 def models_of(revision: Revision | None) -> list[str]:
@@ -60,6 +67,7 @@ LABELS = {
     "memory_gb": ("Memory", "GB"),
     "processes": ("Processes", ""),
     "auth": ("Calls need a key", ""),
+    "grpc": ("gRPC", ""),
     "start_deadline_seconds": ("Start deadline", "s"),
     "scoring_timeout_seconds": ("Scoring timeout", "s"),
     "max_body_mb": ("Largest request", "MB"),
@@ -68,6 +76,7 @@ LABELS = {
 
 def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
     """A deployment config in words, for pages."""
+    config = {"grpc": False} | config  # revisions from before there was gRPC do not name it
     rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
     return rows + list((config.get("environment_variables") or {}).items())
 

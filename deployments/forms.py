@@ -58,13 +58,16 @@ class DeployForm(forms.Form):
     scoring_timeout_seconds = forms.FloatField(required=False, label="Scoring timeout in seconds")
     max_body_mb = forms.IntegerField(required=False, label="Largest request in MB")
     auth = forms.BooleanField(required=False, initial=True, label="Calls need a key")
+    grpc = forms.BooleanField(
+        required=False, label="Answer over gRPC too", help_text="On a second port. Models without code only."
+    )
     environment_variables = forms.CharField(
         required=False,
         help_text="NAME=value, one a line. The process sees them; viewers do not see the values.",
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
     )
 
-    ADVANCED = ("reason", "description", "target", *NUMBERS, "auth", "environment_variables")
+    ADVANCED = ("reason", "description", "target", *NUMBERS, "auth", "grpc", "environment_variables")
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,6 +114,8 @@ class DeployForm(forms.Form):
         resources: dict[str, Any] = {name: data[name] for name in NUMBERS if data[name] is not None}
         if not data["auth"]:
             resources["auth"] = False
+        if data["grpc"]:
+            resources["grpc"] = True
         if data["environment_variables"]:
             resources["environment_variables"] = data["environment_variables"]
         given = {name: data[name] for name in ("name", "models", "config", "description", "reason", "overwrite")}

@@ -37,6 +37,22 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def give_grpc_port(service: Service) -> None:
+    """A second port, for gRPC, if it has none yet; raises `NoFreePort`."""
+    if service.grpc_port is not None:
+        return
+    for _ in range(PORT_TRIES):
+        offered = free_port()
+        try:
+            with transaction.atomic():
+                Service.objects.filter(pk=service.pk).update(grpc_port=offered)
+        except IntegrityError:
+            continue  # the port went to somebody else
+        service.grpc_port = offered
+        return
+    raise NoFreePort()
+
+
 def _with_port(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
     """Insert the row; the unique constraints on name and port decide between people who come at once."""
     for _ in range(PORT_TRIES):

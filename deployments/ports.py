@@ -1,4 +1,4 @@
-"""Ports of the local target: each service keeps one for its life, so that its address never changes."""
+"""Ports of the local target: each service keeps its own for its life, so that its address never changes."""
 
 import random
 import socket
@@ -16,7 +16,7 @@ def free_port() -> int:
     asks again. Picking at random keeps two callers from racing for the same one.
     """
     first, last = settings.SLIPWAY["LOCAL_PORTS"]
-    taken = set(Service.objects.filter(port__isnull=False).values_list("port", flat=True))
+    taken = {port for both in Service.objects.values_list("port", "grpc_port") for port in both}
     candidates = [port for port in range(first, last + 1) if port not in taken]
     random.shuffle(candidates)
     for port in candidates:

@@ -16,8 +16,9 @@ from django.utils import timezone
 from deployments import builds, configs, deployment_config, founding, samples, tasks
 from deployments.activation import activate
 from deployments.changes import change, moved, tell
-from deployments.errors import BeingDeleted, NameTaken, VersionNotReady
+from deployments.errors import BadDeploymentConfig, BeingDeleted, NameTaken, VersionNotReady
 from deployments.models import Desired, InferenceConfig, Phase, Revision, RevisionModel, Service, Target
+from deployments.models.config import ConfigKind
 from deployments.recipe import recipe_hash
 from registry.models import ModelVersion, VersionState
 from studio.accounts.models import User, Workspace, slug_rule
@@ -137,12 +138,19 @@ def _checked(
         raise NotFound(f"There is no inference config '{config}' in {workspace}.", field="config")
     unique = list({version.pk: version for version in versions}.values())
     deadline = settings.SLIPWAY["START_DEADLINE_SECONDS"]
-    return Recipe(
+    recipe = Recipe(
         versions=unique,
         config=config or _default_config(unique, actor),
         deployment_config=deployment_config.complete(given, unique, start_deadline=deadline),
         reason=reason,
     )
+    if recipe.deployment_config["grpc"] and recipe.config.kind == ConfigKind.ENTRY_SCRIPT:
+        raise BadDeploymentConfig(
+            "gRPC is for models that are served without code; this service runs an entry script.",
+            hint="Leave gRPC off, or deploy an ONNX model without an inference config.",
+            field="grpc",
+        )
+    return recipe
 
 
 def _check_version(workspace: Workspace, version: ModelVersion) -> None:
@@ -177,6 +185,8 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
     if description is not None:
         facts["description"] = description
     change(service, **facts)
+    if recipe.deployment_config["grpc"]:
+        founding.give_grpc_port(service)
     revision = Revision.objects.create(
         service=service,
         number=service.last_revision + 1,

@@ -31,6 +31,7 @@ class ServiceSpec:
     bundle: Path
     python: Path  # interpreter of the revision's environment
     port: int | None = None
+    grpc_port: int | None = None  # None: no gRPC
     host: str = "127.0.0.1"
     auth: bool = True
     key_digests: tuple[str, ...] = ()  # SHA-256, hex; primary first
@@ -60,6 +61,7 @@ def spec_for(service: Any, revision: Any) -> ServiceSpec:
         bundle=bundle_path(revision.recipe_hash),
         python=python_path(_environment_hash(revision.config)),
         port=service.port,
+        grpc_port=service.grpc_port if revision.deployment_config.get("grpc") else None,
         key_digests=_key_digests(service),
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,

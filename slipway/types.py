@@ -73,6 +73,7 @@ class Service(TypedDict, total=False):
     cause: Cause | None
     scoring_uri: str | None
     swagger_uri: str | None
+    grpc_address: str | None
     models: list[str]
     config: str | None
     revision: int | None

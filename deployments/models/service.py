@@ -64,6 +64,7 @@ class Service(models.Model):
     observed_generation = models.PositiveIntegerField(default=0)
     observed_at = models.DateTimeField(null=True, blank=True)
     port = models.PositiveIntegerField(null=True, blank=True)  # local target: stays for the service's life
+    grpc_port = models.PositiveIntegerField(null=True, blank=True)  # given by the first revision that wants gRPC, stays
     telemetry_digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the token its windows come with
     telemetry_token = EncryptedTextField(blank=True, default="")
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -79,6 +80,7 @@ class Service(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="service_name_once"),
             models.UniqueConstraint(fields=["port"], name="service_port_once"),
+            models.UniqueConstraint(fields=["grpc_port"], name="service_grpc_port_once"),
         ]
 
     def __str__(self) -> str:
@@ -98,7 +100,7 @@ class Revision(models.Model):
     """A frozen recipe: model versions + inference config + deployment config. Never changed.
 
     `deployment_config` is {"cpu": cores, "memory_gb": GB, "processes": n or null,
-    "auth": bool, "environment_variables": {}, "start_deadline_seconds": n, "max_body_mb": n}.
+    "auth": bool, "grpc": bool, "environment_variables": {}, "start_deadline_seconds": n, "max_body_mb": n}.
     """
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deployments import commands, proposals
 from deployments.comparison import compare
-from deployments.describe import address_of, labelled, models_of, shown_config
+from deployments.describe import address_of, grpc_address_of, labelled, models_of, shown_config
 from deployments.facts import facts_of, newest_revision
 from deployments.founding import SLOTS
 from deployments.lookup import described, find
@@ -115,7 +115,8 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
         return {"config": labelled(shown_config(newest, with_values=may_write)), "slots": SLOTS}
-    return {"models": [use.version for use in newest.models.all()] if newest else []}
+    models = [use.version for use in newest.models.all()] if newest else []
+    return {"models": models, "grpc_address": grpc_address_of(service, newest)}
 
 
 def test_panel(service: Service, body: str) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def show(service: "Service") -> None:
             "next step": cause.get("hint"),
             "address": service.get("scoring_uri"),
             "swagger": service.get("swagger_uri"),
+            "gRPC": service.get("grpc_address"),
             "models": ", ".join(service.get("models") or []),
             "config": service.get("config"),
             "revision": service.get("revision"),

@@ -33,6 +33,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     memory_gb: Annotated[float | None, typer.Option("--memory-gb", "--memory", help="Gigabytes.")] = None,
     processes: Annotated[int | None, typer.Option(help="Processes (default: chosen from the cores).")] = None,
     auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
+    grpc: Annotated[bool | None, typer.Option("--grpc/--no-grpc", help="Answer over gRPC too (ONNX).")] = None,
     env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
@@ -42,7 +43,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     as_json: Json = False,
 ) -> None:
     """Deploy model versions as a service."""
-    limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth)
+    limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth, grpc=grpc)
     limits |= given(environment_variables=key_values(env, "Variable"))
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
     script = _script(config, entry_script, source_dir, requirements, environment)

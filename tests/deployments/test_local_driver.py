@@ -8,8 +8,10 @@ import time
 from contextlib import closing
 
 import httpx
+import numpy as np
 import psutil
 import pytest
+import tritonclient.grpc as triton
 from django.conf import settings
 
 from deployments import builds, configs, reconcile, releases, targets
@@ -264,3 +266,14 @@ def test_the_run_folder_tells_the_server_what_the_contract_says(deploy, iris):
     assert run["service"] == "iris"
     assert run["telemetry"]["service"] == service.pk
     assert run["telemetry"]["token"] == service.telemetry_token
+
+
+def test_a_model_answers_over_grpc_at_its_second_address(deploy, iris):
+    service = deploy(iris, deployment_config={"grpc": True})
+    beat(service, Phase.HEALTHY)
+    sent = triton.InferInput("x", [1, 4], "FP32")
+    sent.set_data_from_numpy(np.array([[1, 2, 3, 4]], np.float32))
+    headers = {"authorization": f"Bearer {service.keys.get(slot='primary').value}"}
+    with triton.InferenceServerClient(f"127.0.0.1:{service.grpc_port}") as client:
+        answer = client.infer("iris", [sent], headers=headers)
+    assert answer.as_numpy(answer.get_response().outputs[0].name).tolist() == [[1, 2, 3, 4]]

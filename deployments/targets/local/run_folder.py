@@ -115,6 +115,7 @@ def run_settings(spec: ServiceSpec) -> RunSettings:
         bundle=str(spec.bundle),
         host=spec.host,
         port=spec.port,
+        grpc_port=spec.grpc_port,
         auth=spec.auth,
         processes=spec.processes,
         cpus=spec.cpus,
