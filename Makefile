@@ -9,7 +9,7 @@ help:
 	@echo "make run     start the studio (SLIPWAY_PORT, SLIPWAY_HOST, SLIPWAY_DATA choose where)"
 	@echo "make test    run every test this machine can run"
 	@echo "make lint    check style, types, layers, migrations and the OpenAPI document"
-	@echo "make bench   measure: scoring server against a plain FastAPI service"
+	@echo "make bench   measure: scoring server beside its peers, about 40 minutes (needs wrk)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data folder stays"
 
@@ -36,7 +36,7 @@ lint: setup-dev
 	$(BIN)/python manage.py spectacular --fail-on-warn --file /dev/null
 
 bench: setup-dev
-	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/scoring.py --report docs/benchmarks/scoring.md
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \

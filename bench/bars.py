@@ -61,16 +61,15 @@ def _latency(results: Results) -> Iterator[Verdict]:
 
 
 def _start(results: Results) -> Iterator[Verdict]:
-    mine = results.start("slipway")
-    if _chosen(results, "tiny", "json", None, "slipway", "azure"):
-        # Both run the script: a model without code starts no slower.
-        script, theirs = results.start("slipway-script") or mine, results.start("azure")
-        found = max(mine.seconds, script.seconds) / theirs.seconds if mine and theirs else None
-        met = _within(found, START_OF_AZURE)
-        yield Verdict("start to first answer, of azure's", f"≤ {START_OF_AZURE:g}x", _ratio(found), met)
-    if mine:
-        met = mine.seconds <= START_SECONDS
-        yield Verdict("start to first answer", f"≤ {START_SECONDS:g} s", f"{mine.seconds:.2f} s", met)
+    for name in ("slipway", "slipway-script"):
+        mine, theirs = results.start(name), results.start("azure")
+        if _chosen(results, "tiny", "json", None, name, "azure"):
+            found = mine.seconds / theirs.seconds if mine and theirs else None
+            met = _within(found, START_OF_AZURE)
+            yield Verdict(f"{name}: start to first answer, of azure's", f"≤ {START_OF_AZURE:g}x", _ratio(found), met)
+        if mine:
+            met = mine.seconds <= START_SECONDS
+            yield Verdict(f"{name}: start to first answer", f"≤ {START_SECONDS:g} s", f"{mine.seconds:.2f} s", met)
 
 
 def _memory(results: Results) -> Iterator[Verdict]:
@@ -87,14 +86,10 @@ def _faults(results: Results) -> Iterator[Verdict]:
         yield Verdict("errors under load", "0", str(errors), errors == 0)
     if results.crowds:
         told = [one for crowd in results.crowds.values() for one in crowd]
-        bad = sum(one.wrong + one.unanswered for one in told)
+        bad, reasons = sum(one.bad for one in told), sorted({reason for one in told for reason in one.unanswered})
         asked = bad + sum(one.right for one in told)
-        yield Verdict(
-            "wrong or missing answers to different questions while other clients leave",
-            "0",
-            f"{bad} of {asked:,}",
-            not bad,
-        )
+        found = f"{bad} of {asked:,}{f' ({reasons[0]})' if reasons else ''}"
+        yield Verdict("wrong or missing answers to different questions while other clients leave", "0", found, not bad)
 
 
 def _chosen(results: Results, model: str, form: str, connections: int | None, *peers: str) -> bool:

@@ -3,9 +3,10 @@
 import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 
 from bench.load import Load
@@ -13,17 +14,22 @@ from bench.questions import Question
 from bench.server import PeerFailed, Server
 
 ASKERS, QUITTERS = 16, 4
+LOCK = threading.Lock()
 QUIT_AFTER = (0.0005, 0.002, 0.01)  # seconds; while the question waits, while its batch runs
 
 
-@dataclass(frozen=True)
+@dataclass
 class Told:
-    """How many were answered rightly, wrongly or not at all, and how many left before their answer."""
+    """How many were answered rightly, wrongly or not at all (and why), and how many left before their answer."""
 
-    right: int
-    wrong: int
-    unanswered: int
-    left: int
+    right: int = 0
+    wrong: int = 0
+    unanswered: Counter[str] = field(default_factory=Counter)
+    left: int = 0
+
+    @property
+    def bad(self) -> int:
+        return self.wrong + self.unanswered.total()
 
 
 def crowd(server: Server, form: str, questions: list[Question], seconds: float) -> Told:
@@ -35,26 +41,28 @@ def crowd(server: Server, form: str, questions: list[Question], seconds: float) 
     ]
     for one in quitters:
         one.start()
-    end = time.monotonic() + seconds
+    told, end = Told(), time.monotonic() + seconds
     with ThreadPoolExecutor(ASKERS) as askers:
-        told = list(askers.map(lambda number: _ask(server, form, questions[number::ASKERS], end), range(ASKERS)))
+        for number in range(ASKERS):
+            askers.submit(_ask, server, form, questions[number::ASKERS], end, told)
     over.set()
     for one in quitters:
         one.join()
-    return Told(*(sum(column) for column in zip(*told, strict=True)), sum(left))
+    told.left = sum(left)
+    return told
 
 
-def _ask(server: Server, form: str, questions: list[Question], end: float) -> tuple[int, int, int]:
-    right = wrong = unanswered = 0
+def _ask(server: Server, form: str, questions: list[Question], end: float, told: Told) -> None:
     while time.monotonic() < end:
         for question in questions:
             try:
-                fits = question.is_right(server.answer(form, question))
-            except (OSError, HTTPException, PeerFailed):
-                unanswered += 1
+                is_right = question.is_right(server.answer(form, question))
+            except (OSError, HTTPException, PeerFailed) as error:
+                with LOCK:
+                    told.unanswered[str(error)[:100]] += 1
             else:
-                right, wrong = right + fits, wrong + (not fits)
-    return right, wrong, unanswered
+                with LOCK:
+                    told.right, told.wrong = told.right + is_right, told.wrong + (not is_right)
 
 
 def _quit(load: Load, number: int, over: threading.Event, left: list[int]) -> None:

@@ -4,7 +4,6 @@ Its latencies are those of a closed loop, not corrected for coordinated omission
 """
 
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -52,8 +51,6 @@ class Generator:
         self._load = load
 
     def __enter__(self) -> "Generator":
-        if not shutil.which("wrk"):
-            raise SystemExit("Needs wrk, the load generator: `apt-get install wrk` or `brew install wrk`.")
         self._folder = tempfile.TemporaryDirectory(prefix="slipway-load-")
         body, self._script = Path(self._folder.name, "body"), Path(self._folder.name, "ask.lua")
         body.write_bytes(self._load.content)

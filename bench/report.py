@@ -10,7 +10,7 @@ import onnxruntime
 from bench.bars import Verdict, ours
 from bench.machine import CALM_CORES
 from bench.peers import PEERS
-from bench.results import RAW, Cell, Results
+from bench.results import RAW, Cell, Failure, Results
 
 TITLES = {
     "tiny": "tiny: logistic regression on 4 numbers",
@@ -139,7 +139,13 @@ def _peers(results: Results) -> str:
 
 def _failures(results: Results) -> str:
     rows = [
-        f"- {one.peer}, {one.model}{f', {one.form}' if one.form else ''}: {one.reason.splitlines()[0]}"
+        f"- {one.peer}, {one.model}{f', {one.form}' if one.form else ''}: {_reason(one)}"
         for one in {(one.peer, one.model, one.form): one for one in results.failures}.values()
     ]
     return "\n".join(["## Not measured", "", *rows]) if rows else ""
+
+
+def _reason(failure: Failure) -> str:
+    """What was noticed, and the last thing that the server said."""
+    lines = failure.reason.strip().splitlines()
+    return " … ".join(dict.fromkeys([lines[0], lines[-1]]))

@@ -6,6 +6,8 @@ missed or a peer could not be measured. A quick look: `--models tiny --peers sli
 """
 
 import argparse
+import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -83,23 +85,21 @@ class Bench:
             for connections in self._results.choice.connections:
                 server.family.settle()
                 generator.measure(connections, WARM_UP_SECONDS)
-                run = self._calm(server, form, question, connections, generator)
-                self._keep(run)
+                self._run(server, form, question, connections, generator)
         if server.peer.name.startswith("slipway"):
             told = crowd(server, form, self._questions[question.model], CROWD_SECONDS)
             self._results.crowds.setdefault((server.peer.name, question.model, form), []).append(told)
             print(f"{server.peer.name:15} {question.model:12} {form:7} {told}", flush=True)
 
-    def _calm(self, server: Server, form: str, question: Question, connections: int, generator: Generator) -> Run:
-        """The run; a disturbed one is repeated once, and the calmer of the two counts."""
-        runs = []
+    def _run(self, server: Server, form: str, question: Question, connections: int, generator: Generator) -> None:
+        """Measure; once more where bystanders disturbed it."""
         for _ in range(2):
             bystanders = Bystanders(server.family)
             result = generator.measure(connections, self._seconds_of(question.model))
-            runs.append(Run(question.model, form, server.peer.name, connections, result, bystanders.cores()))
-            if runs[-1].others < CALM_CORES:
-                break
-        return min(runs, key=lambda run: run.others)
+            others = bystanders.cores()
+            self._keep(Run(question.model, form, server.peer.name, connections, result, others))
+            if others < CALM_CORES:
+                return
 
     def _measure_raw(self, model: str) -> None:
         question = self._questions[model][0]
@@ -136,6 +136,9 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = read_arguments()
+    if not shutil.which("wrk"):
+        raise SystemExit("Needs wrk, the load generator: `apt-get install wrk` or `brew install wrk`.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the servers, too: each leads its own session
     choice = Choice(arguments.models, arguments.peers, arguments.forms, arguments.connections)
     results = Results(choice)
     with telemetry_sink() as port:

@@ -11,8 +11,9 @@ import onnxruntime
 
 from bench.forms import DATATYPES, V2, V2_BINARY
 from bench.machine import free_port
-from bench.peers.peer import CORES, HEAVY, ONNXRUNTIME, Peer, Place
+from bench.peers.peer import CORES, ONNXRUNTIME, Peer, Place
 
+BATCH = 8
 STUB = "triton_python_backend_stub"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -20,7 +21,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 class Triton(Peer):
     name = "triton"
     title = "Triton 2.51.0, Python backend"
-    note = f"{CORES} instances; heavy models: batches of up to 8 of what is queued, no waiting; gRPC and metrics off"
+    note = f"{CORES} instances; batches of up to {BATCH} of what is queued, no waiting; gRPC and metrics off"
     requirements = ("nvidia-pytriton==0.7.0", "numpy==1.26.4", ONNXRUNTIME)
     forms = {"json": V2, "binary": V2_BINARY}
 
@@ -54,20 +55,19 @@ def _distribution(place: Place) -> Path:
 
 
 def _config(place: Place) -> str:
-    """Light models are served without batching: collecting them costs more than a run."""
-    batched = place.question.model in HEAVY
+    """Batches help light models, too: each call of the backend then carries several requests."""
     session = onnxruntime.InferenceSession(place.question.file, providers=["CPUExecutionProvider"])
 
     def tensors(kind: str, told: list) -> str:
-        return "\n".join(f"{kind} [{{ name: '{one.name}' {_shape(one, batched)} }}]" for one in told)
+        return "\n".join(f"{kind} [{{ name: '{one.name}' {_shape(one)} }}]" for one in told)
 
-    lines = [f"name: '{place.question.model}'", "backend: 'python'", f"max_batch_size: {8 if batched else 0}"]
+    lines = [f"name: '{place.question.model}'", "backend: 'python'", f"max_batch_size: {BATCH}"]
     lines += [tensors("input", session.get_inputs()), tensors("output", session.get_outputs())]
     lines += [f"instance_group [{{ kind: KIND_CPU count: {CORES} }}]"]
-    return "\n".join([*lines, "dynamic_batching { max_queue_delay_microseconds: 0 }"] if batched else lines)
+    return "\n".join([*lines, "dynamic_batching { max_queue_delay_microseconds: 0 }"])
 
 
-def _shape(one: onnxruntime.NodeArg, batched: bool) -> str:
+def _shape(one: onnxruntime.NodeArg) -> str:
     kind = {"tensor(float)": "float32", "tensor(int64)": "int64"}[one.type]
-    dims = [size if isinstance(size, int) else -1 for size in one.shape[1 if batched else 0 :]]
+    dims = [size if isinstance(size, int) else -1 for size in one.shape[1:]]
     return f"data_type: TYPE_{DATATYPES[kind]} dims: {dims or [1]}"

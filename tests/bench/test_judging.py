@@ -1,0 +1,101 @@
+"""What the benchmark concludes from what it measured."""
+
+import pytest
+
+from bench.bars import verdicts
+from bench.crowd import Told
+from bench.load import Result
+from bench.report import report
+from bench.results import Choice, Failure, Results, Run, Start
+
+PEERS = ["raw", "slipway", "triton"]
+
+
+def results_of(*runs: Run, models=("tiny",), peers=PEERS, connections=(16,)) -> Results:
+    return Results(Choice(list(models), list(peers), ["json", "binary"], list(connections)), list(runs))
+
+
+def run(peer: str, throughput: float, *, others: float = 0.0, errors: int = 0, connections: int = 16, p99: float = 2.0):
+    return Run("tiny", "json", peer, connections, Result(throughput, 1.0, p99, errors), others)
+
+
+def verdict(results: Results, part: str):
+    (found,) = [one for one in verdicts(results) if part in one.what]
+    return found
+
+
+def test_a_cell_is_the_median_of_the_clean_runs():
+    results = results_of(run("triton", 100), run("triton", 300), run("triton", 200), run("triton", 9, others=0.9))
+    cell = results.cell("tiny", "json", "triton", 16)
+    assert (cell.throughput, cell.clean) == (200, 3)
+
+
+def test_without_a_clean_run_the_least_disturbed_one_counts():
+    results = results_of(run("triton", 100, others=0.9), run("triton", 300, others=0.4))
+    cell = results.cell("tiny", "json", "triton", 16)
+    assert (cell.throughput, cell.clean) == (300, 0)
+
+
+def test_errors_of_disturbed_runs_count_as_well():
+    results = results_of(run("slipway", 100, others=0.9, errors=2), run("slipway", 100))
+    assert results.cell("tiny", "json", "slipway", 16).errors == 2
+    assert not verdict(results, "errors under load").met
+
+
+@pytest.mark.parametrize(("throughput", "met"), [(3000, True), (2999, False)])
+def test_a_bar_is_met_exactly_from_its_ratio_on(throughput, met):
+    results = results_of(run("slipway", throughput), run("triton", 1000))
+    assert verdict(results, "16 connections: throughput of triton").met is met
+
+
+def test_a_worse_p99_than_tritons_is_a_miss():
+    results = results_of(
+        run("slipway", 9000, connections=64, p99=5.1), run("triton", 1000, connections=64, p99=5.0), connections=[64]
+    )
+    assert not verdict(results, "p99").met
+
+
+def test_a_chosen_peer_without_a_figure_misses_its_bar():
+    found = verdict(results_of(run("slipway", 9000)), "throughput of triton")
+    assert (found.found, found.met) == ("not measured", False)
+
+
+def test_a_peer_that_was_not_chosen_is_not_judged():
+    results = results_of(run("slipway", 9000), peers=["slipway"])
+    assert [one.what for one in verdicts(results)] == ["errors under load"]
+
+
+def test_azures_server_is_compared_with_the_same_script():
+    results = results_of(
+        run("slipway", 9000), run("slipway-script", 1000), run("azure", 100),
+        peers=["slipway", "slipway-script", "azure"],
+    )  # fmt: skip
+    assert verdict(results, "throughput of azure").found == "10.00x"
+
+
+def test_memory_and_start_are_ratios_of_medians():
+    results = results_of(peers=["slipway", "triton", "azure"])
+    results.starts += [
+        Start("slipway", 0.4, 60, 3, 0.0),
+        Start("slipway", 9.0, 900, 3, 0.9),
+        Start("triton", 1.5, 100, 3, 0.0),
+        Start("azure", 1.0, 180, 3, 0.0),
+    ]
+    assert verdict(results, "idle memory").found == "0.60x"
+    assert (verdict(results, "of azure's").found, verdict(results, "of azure's").met) == ("0.40x", False)
+
+
+def test_an_answer_that_never_came_is_a_miss():
+    results = results_of(peers=["slipway"])
+    results.crowds["slipway", "tiny", "json"] = [Told(right=99), Told(right=99)]
+    assert verdict(results, "wrong or missing").met
+    results.crowds["slipway", "tiny", "json"][1].unanswered["timed out"] += 1
+    assert verdict(results, "wrong or missing").found == "1 of 199 (timed out)"
+
+
+def test_the_report_names_what_could_not_be_measured_and_marks_disturbed_cells():
+    results = results_of(run("slipway", 9000), run("triton", 1000, others=0.8))
+    results.failures.append(Failure("kserve", "tiny", "", "needs a compiler\nand more"))
+    text = report(results, verdicts(results), 3, "2 s", 5)
+    assert "kserve, tiny: needs a compiler … and more" in text
+    assert "| 1,000 (1.00 / 2.0)* | 9.00x |" in text
