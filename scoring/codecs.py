@@ -87,7 +87,7 @@ def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None
         raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
     feed: Feed = {}
     if quick is None:
-        quick = _quick_arrays(given, inputs) if size >= LARGE_BYTES else {}
+        quick = _quick_arrays(given, inputs) if size >= LARGE_BYTES else None
     for item in given:
         tensor = inputs.get(item.name)
         if tensor is None:
@@ -96,7 +96,7 @@ def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None
             raise bad_input(f"input {item.name!r} is given twice")
         if item.datatype != tensor.datatype:
             raise bad_input(f"input {item.name!r} has datatype {item.datatype}, the model takes {tensor.datatype}")
-        array = quick.get(item.name)
+        array = quick.get(item.name) if quick else None
         feed[item.name] = tensor.read(item.data, item.shape) if array is None else array
     if len(feed) != len(inputs):
         missing = {name: tensor for name, tensor in inputs.items() if name not in feed}

@@ -9,5 +9,7 @@ from scoring.session import OnnxModel
 
 def short(model: OnnxModel, asked: Asked, results: list[Any]) -> bytes:
     """The answer in JSON."""
-    values = {name: model.outputs[name].plain(result) for name, result in zip(asked.names, results, strict=True)}
-    return codecs.encode({"data": values if len(model.names) > 1 else values[model.names[0]]})
+    outputs, names = model.outputs, asked.names
+    if len(model.names) == 1:
+        return codecs.encode({"data": outputs[names[0]].plain(results[0])})
+    return codecs.encode({"data": {name: outputs[name].plain(one) for name, one in zip(names, results, strict=True)}})

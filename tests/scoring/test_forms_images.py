@@ -121,5 +121,14 @@ def test_images_of_different_sizes_make_no_batch(servers):
     assert "different sizes" in told_of(servers["grey"].client.post("/score", files=files))
 
 
+def test_an_environment_without_the_libraries_says_what_to_add(replica, tmp_path, monkeypatch):
+    for name in ("PIL", "pyarrow"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not installed here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    replica.with_models(colour=same_model("float", ["n", 3, 2, 4])).start()
+    assert "add pillow" in told_of(send(replica, picture(), "image/png"), 415)
+    assert "add pyarrow" in told_of(send(replica, b"", "application/vnd.apache.arrow.stream"), 415)
+
+
 def test_a_model_of_numbers_takes_no_images(servers):
     assert "takes no images" in told_of(send(servers["double"], picture(), "image/png"), 415)

@@ -112,7 +112,7 @@ def test_a_lone_model_has_the_services_figures(replica):
 
 def test_shared_runs_are_counted_as_what_they_are(replica):
     replica.with_models(heavy=heavy_model).start(batching={"rows": 8, "delay_seconds": 0.2})
-    rows = [body(value) for value in range(24)]
+    rows = [body(1.25, tokens=60_000)] * 24  # so large that they wait for a thread, however quick the machine is
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda row: replica.score(row, "/v2/models/heavy/infer"), rows))
     assert {answer.status_code for answer in answers} == {200}
