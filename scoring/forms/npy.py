@@ -2,6 +2,7 @@
 
 import io
 import math
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,10 @@ def _array(body: bytes) -> Array:
     try:
         read_header = HEADERS[npy.read_magic(file)]
         shape, in_columns, dtype = read_header(file)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, SyntaxError, TokenError) as error:
         raise bad_input(f"the body is no npy file that can be read: {error}") from error
-    if dtype.hasobject or dtype.fields:
-        raise bad_input(f"an npy array of {dtype} cannot be read: numbers and text can")
+    if dtype.kind not in "biufSU" or not dtype.itemsize or any(size < 0 for size in shape):
+        raise bad_input(f"an npy array of {dtype} and shape {list(shape)} cannot be read: numbers and text can")
     size = math.prod(shape) * dtype.itemsize
     if size != len(body) - file.tell():
         told = f"the npy header speaks of {size} bytes"
