@@ -31,14 +31,14 @@ def stay_on(cores: list[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def refuse_memory_above(limit: int | None) -> None:
+def refuse_memory_above(limit: int | None, *, headroom: int = HEADROOM) -> None:
     """Make an allocation beyond the limit fail as MemoryError, instead of the whole machine running out.
 
     A back-stop for a single huge allocation; the master watches what is really resident.
     """
     if limit and sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (limit + HEADROOM, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit + headroom, hard))
 
 
 def allow_connections(count: int) -> None:

@@ -74,7 +74,8 @@ def _forget_own_folder() -> None:
 def _load(replica: Replica, orders: Orders) -> Engine:
     with _failure_told(orders):
         limits.stay_on(orders.cores)
-        limits.refuse_memory_above(replica.run.memory_bytes)
+        stacks = 1 if replica.run.grpc_port is None else 2  # gRPC has threads of its own
+        limits.refuse_memory_above(replica.run.memory_bytes, headroom=stacks * limits.HEADROOM)
         limits.allow_connections(replica.run.connections_limit)
         return load_engine(replica, orders.threads)
 

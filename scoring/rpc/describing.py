@@ -8,6 +8,7 @@ from scoring.errors import ScoringError
 from scoring.metadata import SERVER
 from scoring.model_metadata import config_facts, index_facts, metadata_facts
 from scoring.rpc.messages import message
+from scoring.statistics import statistics
 
 
 class Method(NamedTuple):
@@ -35,6 +36,7 @@ class Description:
             "ServerMetadata": Method("Nothing", lambda _: server),
             "ModelMetadata": Method("ModelName", self._model_metadata),
             "ModelConfig": Method("ModelName", self._model_config),
+            "ModelStatistics": Method("ModelName", self._statistics),
             "RepositoryIndex": Method("Nothing", lambda _: self._index()),
         }
 
@@ -57,6 +59,11 @@ class Description:
 
     def _model_config(self, asked: Any) -> Any:
         return message("ModelConfigResponse")(config=config_facts(self._find(asked)))
+
+    def _statistics(self, asked: Any) -> Any:
+        """Of one model, or of all where none is named."""
+        models = [self._find(asked)] if asked.name else self._engine.served
+        return message("ModelStatisticsResponse")(**statistics(models))
 
     def _index(self) -> Any:
         return message("RepositoryIndexResponse")(models=index_facts(self._engine))

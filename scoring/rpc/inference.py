@@ -74,6 +74,7 @@ class Inference:
         self._ids = RequestIds()
         self._found: dict[tuple[str, str], tuple[Served, Work]] = {}
         self.active = 0
+        self.gate: asyncio.Event | None = None  # where there is one, answers wait until it opens
 
     # -- the two methods. Both read their messages themselves: a stranger's is never taken in.
 
@@ -89,6 +90,8 @@ class Inference:
             if body is EOF:  # none at all, or one over the limit, which the library has refused already
                 return await refuse(context, bad_input("the call has no message"))
             outcome = await self._answer(request, call, body)
+        if self.gate is not None:
+            await self.gate.wait()
         told = ("x-request-id", request.id.decode("latin-1"))
         if isinstance(outcome, ScoringError):
             return await refuse(context, outcome, told)

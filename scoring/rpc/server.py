@@ -21,6 +21,7 @@ from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
+HOLD_SECONDS = 0.1
 QUIET_SECONDS = 0.4  # how long draining waits for the next message of a stream
 KEEPALIVE_MS = 60_000  # a client that does not answer a ping for 20 s after that has gone
 PINGS_MS = 10_000  # clients may ping this often
@@ -57,8 +58,16 @@ class RpcServer:
         await self._server.start()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more connections, answer what has been asked, close streams that are silent."""
+        """Take no more connections, answer what has been asked, close streams that are silent.
+
+        The library cancels whatever has not reached its method when it stops. So answers are held back for a moment
+        before: clients wait for them instead of asking again, and learn with the answer that they must go elsewhere.
+        """
+        gate = self._inference.gate = asyncio.Event()
+        await asyncio.sleep(HOLD_SECONDS)
         stopping = asyncio.create_task(self._server.stop(seconds))
+        await asyncio.sleep(HOLD_SECONDS / 10)  # the library has begun to stop
+        gate.set()
         end = monotonic() + QUIET_SECONDS
         while not stopping.done() and (self._inference.active or monotonic() < end):
             await asyncio.sleep(0.02)

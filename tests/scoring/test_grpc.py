@@ -226,6 +226,28 @@ def test_the_service_and_its_models_are_described_as_over_http(server):
     ]
 
 
+def test_each_model_is_counted_by_itself_whatever_the_protocol(server):
+    def counted(name: str) -> tuple[int, int, int]:
+        [told] = server.triton.get_inference_statistics(name, headers=HEADERS).model_stats
+        [shown] = server.replica.client.get(f"/v2/models/{name}/stats").json()["model_stats"]
+        stats = told.inference_stats
+        assert (told.inference_count, stats.success.count) == (
+            shown["inference_count"],
+            shown["inference_stats"]["success"]["count"],
+        )
+        return told.inference_count, stats.success.count, stats.fail.count
+
+    before, other = counted("double"), counted("sum")
+    server.ask(tensor())
+    server.replica.score({"inputs": [x()]}, "/v2/models/double/infer")
+    with refused(grpc.StatusCode.INVALID_ARGUMENT):
+        server.ask(tensor("z"))
+    assert [now - then for now, then in zip(counted("double"), before, strict=True)] == [2, 2, 1]
+    assert counted("sum") == other
+    told = server.triton.get_inference_statistics(headers=HEADERS).model_stats
+    assert {one.name for one in told} == {"double", "sum", "kinds", "typed", "halves", "iris"}
+
+
 def test_a_model_that_is_not_here_is_not_ready(server):
     assert server.triton.is_model_ready("double", headers=HEADERS)
     assert server.triton.is_model_ready("double", "1", headers=HEADERS)
@@ -603,6 +625,32 @@ def test_stopping_answers_what_was_asked_and_ends_silent_streams(lasting):
         next(open_stream)
 
 
+def test_clients_that_keep_asking_lose_nothing_when_it_stops(replica):
+    rpc = started(replica.with_models(double=double_model), processes=2)
+    answered, failures = Counter(), []
+
+    def ask_until_it_has_gone() -> None:
+        channel = rpc.another_channel()
+        stub = GRPCInferenceServiceStub(channel)
+        request = messages.ModelInferRequest(model_name="double", inputs=[tensor()])
+        try:
+            while True:
+                stub.ModelInfer(request, metadata=AUTH, timeout=20)
+                answered[channel] += 1
+        except grpc.RpcError as error:
+            failures.append(error)
+        channel.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(ask_until_it_has_gone)
+        replica.until(lambda: len(answered) == 8 and min(answered.values()) > 20)
+        assert replica.stop() == 0
+    assert [error.code() for error in failures] == [grpc.StatusCode.UNAVAILABLE] * 8
+    assert all("failed to connect" in error.details() for error in failures)
+    rpc.close()
+
+
 def test_two_processes_share_the_port_and_one_goes_on_alone(replica):
     rpc = started(replica.with_models(double=double_model), processes=2)
     channels = [rpc.another_channel() for _ in range(24)]
@@ -663,6 +711,14 @@ def test_an_entry_script_is_not_served_over_grpc(replica):
     script = "def init():\n    pass\ndef run(data):\n    return data\n"
     failure = replica.with_script(script).fail_to_start(grpc_port=free_port())
     assert "models without code" in failure["message"]
+
+
+def test_a_memory_limit_leaves_room_for_the_threads_of_grpc(replica):
+    rpc = started(replica.with_models(double=double_model), processes=1, memory_bytes=200 * 1024 * 1024)
+    assert rpc.triton.infer("double", [triton_input("x", ROW)], headers=HEADERS).as_numpy("y").tolist() == [
+        [2, 4, 6, 8]
+    ]
+    rpc.close()
 
 
 def test_missing_libraries_are_named(replica, tmp_path, monkeypatch):
