@@ -23,6 +23,7 @@ from scoring.rpc.refusals import refuse
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 HOLD_SECONDS = 0.1
 QUIET_SECONDS = 0.4  # how long draining waits for the next message of a stream
+HANDSHAKE_MS = 20_000
 KEEPALIVE_MS = 60_000  # a client that does not answer a ping for 20 s after that has gone
 PINGS_MS = 10_000  # clients may ping this often
 
@@ -94,6 +95,8 @@ def _options(run: RunSettings) -> list[tuple[str, Any]]:
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", run.max_body_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_allowed_incoming_connections", run.connections_limit),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", PINGS_MS),
         ("grpc.keepalive_permit_without_calls", 1),

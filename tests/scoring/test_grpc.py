@@ -22,6 +22,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from tritonclient.utils import np_to_triton_dtype
 
 from tests.scoring.conftest import KEY, KINDS, SECOND_KEY, Replica, double_model, free_port, save, sum_model
+from tests.scoring.test_batching import TABLE, heavy_model
 
 AUTH = (("authorization", f"Bearer {KEY}"),)
 HEADERS = dict(AUTH)
@@ -29,6 +30,7 @@ INFER = "/inference.GRPCInferenceService/ModelInfer"
 ROW = np.array([[1, 2, 3, 4]], np.float32)
 SIDE = 128  # of the matrices that the lasting model multiplies
 LONG = 10_000  # half a second or more
+LARGE = 150_000  # values of a request that is not worked on at once, however quick the model
 CONTENTS = {
     "BOOL": ("bool_contents", [True, False]),
     "UINT8": ("uint_contents", [0, 255]),
@@ -609,6 +611,28 @@ def test_http_and_grpc_wait_in_the_same_queue(lasting):
     assert running.result().outputs[0].name == "y"
 
 
+def test_requests_of_both_protocols_share_runs_and_each_gets_its_own(replica):
+    rpc = started(replica.with_models(heavy=heavy_model), processes=1, cpus=1)
+
+    def over_grpc(pick: int) -> float:
+        inputs = [triton_input("x", np.ones((1, LARGE), np.float32)), triton_input("pick", np.array([pick]))]
+        return rpc.triton.infer("heavy", inputs, headers=HEADERS).as_numpy("y")[0]
+
+    def over_http(pick: int) -> float:
+        tensors = [x(shape=[1, LARGE], data=[1] * LARGE), x(name="pick", shape=[1], datatype="INT64", data=[pick])]
+        answer = replica.score({"inputs": tensors}, "/v2/models/heavy/infer")
+        return answer.json()["outputs"][0]["data"][0]
+
+    picks = [number % len(TABLE) for number in range(48)]
+    with ThreadPoolExecutor(24) as pool:
+        got = list(pool.map(lambda pick: (over_grpc, over_http)[pick % 2](pick), picks))
+    np.testing.assert_allclose(got, [1 + TABLE[pick] for pick in picks], rtol=1e-3)
+    stats = rpc.triton.get_inference_statistics("heavy", headers=HEADERS).model_stats[0]
+    assert stats.inference_count == 48
+    assert stats.execution_count < 48
+    rpc.close()
+
+
 # -- start and end
 
 
@@ -648,6 +672,18 @@ def test_clients_that_keep_asking_lose_nothing_when_it_stops(replica):
         assert replica.stop() == 0
     assert [error.code() for error in failures] == [grpc.StatusCode.UNAVAILABLE] * 8
     assert all("failed to connect" in error.details() for error in failures)
+    rpc.close()
+
+
+def test_a_flood_of_connections_leaves_those_that_are_there(replica):
+    rpc = started(replica.with_models(double=double_model), processes=1, connections_limit=16)
+    assert rpc.ask(tensor()).model_name == "double"
+    flood = [socket.create_connection(("127.0.0.1", rpc.port)) for _ in range(40)]
+    worker = replica.workers()[0]
+    replica.until(lambda: len([one for one in worker.net_connections("tcp") if one.status == "ESTABLISHED"]) <= 17)
+    assert rpc.ask(tensor()).model_name == "double"
+    for one in flood:
+        one.close()
     rpc.close()
 
 
