@@ -21,9 +21,9 @@ from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
-HOLD_SECONDS = 0.1
+HOLD_SECONDS = 0.1  # how long draining holds answers back
 QUIET_SECONDS = 0.4  # how long draining waits for the next message of a stream
-HANDSHAKE_MS = 20_000
+HANDSHAKE_MS = 20_000  # a connection that does not begin to speak HTTP/2 by then is closed
 KEEPALIVE_MS = 60_000  # a client that does not answer a ping for 20 s after that has gone
 PINGS_MS = 10_000  # clients may ping this often
 
