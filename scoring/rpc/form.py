@@ -67,7 +67,7 @@ class Protobuf:
                 continue
             if not raw:
                 arrays[item.name] = _typed(tensor, item)
-            elif item.HasField("contents"):
+            elif item.HasField("contents") and item.contents.ByteSize():
                 raise bad_input(f"input {item.name!r} has both contents and raw_input_contents")
             else:
                 part = memoryview(asked.raw_input_contents[place])

@@ -298,6 +298,12 @@ def test_every_datatype_comes_back_as_raw_bytes(server):
         assert (got.dtype, got.tolist()) == (wanted.dtype, wanted.tolist())
 
 
+def test_contents_that_hold_nothing_may_stand_beside_raw_bytes(server):
+    """As MLServer's converters write them."""
+    answer = server.ask(tensor(data=[]), raw=[ROW.tobytes()])
+    assert np.frombuffer(answer.raw_output_contents[0], np.float32).tolist() == [2, 4, 6, 8]
+
+
 def test_half_floats_have_raw_bytes_only(server):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "FP16 has no typed contents", "raw_input_contents"):
         server.ask(tensor("in_FP16", [1], "FP16", data=[0.5]), model="kinds")
