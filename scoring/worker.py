@@ -124,7 +124,11 @@ class Server:
         _tell(self._orders.report, Report(seconds=self._engine.seconds))
         listener = socket.socket(fileno=self._orders.listener)
         listener.setblocking(False)
-        os.register_at_fork(after_in_child=lambda: self._let_go(listener))
+        os.register_at_fork(
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
+            after_in_child=lambda: self._let_go(listener),
+        )
         acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
         gc.collect()
         gc.freeze()  # what is loaded stays; the collector need not look at it again
@@ -158,7 +162,14 @@ class Server:
             await asyncio.sleep(0.05)
 
     def _let_go(self, listener: socket.socket) -> None:
-        """In a process that the script forks: it may outlive this one, and must not keep the port or a client."""
+        """In a process that the script forks: it may outlive this one, and must not keep the port or a client.
+
+        Nor may a signal to it arrive here, through the descriptor by which the loop learns of its own: SIGTERM is
+        blocked until it is sure of that.
+        """
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         listener.close()
         for connection in self._app.connections:
             connection.let_go()

@@ -183,6 +183,13 @@ def test_pools_programs_and_threads_of_a_script_work(server):
     assert is_fine(server)
 
 
+def test_ending_the_members_of_a_scripts_pool_does_not_end_its_server(server):
+    before = [worker.pid for worker in server.workers()]
+    for _ in range(10):
+        assert ask(server, "pool").json() == [1, 2, 3]
+    assert [worker.pid for worker in server.workers()] == before
+
+
 @pytest.mark.parametrize("how", ["lasting_program", "lasting_copy"])
 def test_what_a_script_leaves_running_keeps_neither_the_port_nor_a_client(replica, how):
     replica.with_script(SCRIPT).start()
