@@ -84,9 +84,8 @@ def _no_code(replica: Replica, threads: int) -> Engine:
     if not replica.bundle.models:
         raise StartFailure("model_invalid", "The bundle holds no model.")
     served, taken = [], []
-    for bundled, model in zip(
-        replica.bundle.models, session.load_models(replica.bundle_folder, replica.bundle.models, 1), strict=True
-    ):
+    models = session.load_models(replica.bundle_folder, replica.bundle.models, 1, replica.run.providers)
+    for bundled, model in zip(replica.bundle.models, models, strict=True):
         seconds = model.measure()
         taken.append(seconds)
         served.append(
