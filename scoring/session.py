@@ -73,8 +73,23 @@ class OnnxModel:
         except runtime.InvalidArgument as error:
             raise bad_input(f"the model refuses these inputs: {error}") from error
         except (runtime.Fail, runtime.RuntimeException, runtime.NotImplemented) as error:
+            if unlike := self._unlike(feed):
+                raise bad_input(f"the model failed, and {unlike}: {error}") from error
             raise ScoringError(500, "model_failed", f"the model failed: {error}", failed=True) from error
         return results
+
+    def _unlike(self, feed: codecs.Feed) -> str:
+        """Where inputs differ in a dimension that the model gives one name.
+
+        Asked only after a failure, since some exporters give one name to dimensions that are free of each other.
+        """
+        seen: dict[str, tuple[str, int]] = {}
+        for name, array in feed.items():
+            for dimension, size in zip(self.dimensions[name], array.shape, strict=False):
+                other, expected = seen.setdefault(str(dimension), (name, size))
+                if isinstance(dimension, str) and size != expected:
+                    return f"dimension {dimension!r} is {expected} in {other} and {size} in {name}"
+        return ""
 
     def measure(self, run: Run | None = None) -> float | None:
         """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
