@@ -37,6 +37,11 @@ class DeploymentConfigSerializer(serializers.Serializer):
         required=False, help_text="whether it answers over gRPC too, models without code only; default false"
     )
     environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+    server = serializers.DictField(
+        required=False,
+        help_text="options of the scoring server: batching, queue_limit, queue_wait_seconds, connections_limit, "
+        "providers, cors_origins, log_format, access_log, collect",
+    )
     start_deadline_seconds = serializers.IntegerField(required=False, allow_null=True)
     scoring_timeout_seconds = serializers.FloatField(required=False, allow_null=True)
     max_body_mb = serializers.IntegerField(required=False, allow_null=True)

@@ -1,13 +1,15 @@
 """The deployment config: how much of a machine a service gets. Pure: checks what was given, adds defaults.
 
 {"cpu": cores, "memory_gb": GB, "processes": n or null (chosen from the cores), "auth": bool, "grpc": bool,
-"environment_variables": {}, "start_deadline_seconds": s, "scoring_timeout_seconds": s, "max_body_mb": MB}
+"environment_variables": {}, "start_deadline_seconds": s, "scoring_timeout_seconds": s, "max_body_mb": MB,
+"server": {what server_options.py checks; left out when nothing is chosen}}
 """
 
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from deployments import server_options
 from deployments.errors import BadDeploymentConfig
 
 
@@ -28,7 +30,7 @@ RANGES: dict[str, tuple[float, float, float | None]] = {
     "max_body_mb": (1, 1000, 100),
 }
 WHOLE = frozenset({"processes", "start_deadline_seconds", "max_body_mb"})
-NAMES = (*RANGES, "auth", "grpc", "environment_variables")
+NAMES = (*RANGES, "auth", "grpc", "environment_variables", "server")
 MAX_VARIABLES = 100
 MAX_VALUE = 8192  # characters of one variable
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -49,12 +51,14 @@ def complete(given: dict[str, Any] | None, versions: Iterable[Needs], *, start_d
             field=unknown[0],
         )
     defaults = _needs(versions) | {"start_deadline_seconds": start_deadline}
-    config = {name: _number(name, given.get(name, defaults.get(name))) for name in RANGES}
-    return config | {
+    config: dict[str, Any] = {name: _number(name, given.get(name, defaults.get(name))) for name in RANGES}
+    config |= {
         "auth": _flag("auth", given.get("auth", True)),
         "grpc": _flag("grpc", given.get("grpc", False)),
         "environment_variables": _variables(given.get("environment_variables", {})),
     }
+    server = server_options.checked(given.get("server", {}))
+    return config | ({"server": server} if server else {})
 
 
 def _needs(versions: Iterable[Needs]) -> dict[str, float]:

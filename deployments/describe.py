@@ -1,5 +1,6 @@
 """A service as REST answers and pages show it: plain values, secrets left out."""
 
+import json
 from typing import Any
 
 from django.utils import timezone
@@ -78,7 +79,8 @@ def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
     """A deployment config in words, for pages."""
     config = {"grpc": False} | config  # revisions from before there was gRPC do not name it
     rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
-    return rows + list((config.get("environment_variables") or {}).items())
+    server = [(f"Server: {name}", json.dumps(value)) for name, value in (config.get("server") or {}).items()]
+    return rows + server + list((config.get("environment_variables") or {}).items())
 
 
 def _value(value: Any, unit: str) -> str:

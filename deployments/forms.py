@@ -67,7 +67,14 @@ class DeployForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
     )
 
-    ADVANCED = ("reason", "description", "target", *NUMBERS, "auth", "grpc", "environment_variables")
+    server = forms.JSONField(
+        required=False,
+        label="Server options",
+        help_text='JSON, for example {"batching": {"delay_seconds": 0.005}, "cors_origins": ["https://example.com"]}.',
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+
+    ADVANCED = ("reason", "description", "target", *NUMBERS, "auth", "grpc", "environment_variables", "server")
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,8 +123,9 @@ class DeployForm(forms.Form):
             resources["auth"] = False
         if data["grpc"]:
             resources["grpc"] = True
-        if data["environment_variables"]:
-            resources["environment_variables"] = data["environment_variables"]
+        for name in ("environment_variables", "server"):
+            if data[name]:
+                resources[name] = data[name]
         given = {name: data[name] for name in ("name", "models", "config", "description", "reason", "overwrite")}
         return {key: value for key, value in (given | {"deployment_config": resources}).items() if value}
 

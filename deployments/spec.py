@@ -42,6 +42,7 @@ class ServiceSpec:
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
     environment_variables: dict[str, str] = field(default_factory=dict)
+    server: dict[str, Any] = field(default_factory=dict)  # as scoring.contract.ServerOptions has it
     telemetry_url: str = ""
     telemetry_token: str = field(default="", repr=False)
     telemetry_seconds: float = 5.0
@@ -87,6 +88,7 @@ def limits_of(deployment_config: dict[str, Any]) -> dict[str, Any]:
             config.get("start_deadline_seconds") or settings.SLIPWAY["START_DEADLINE_SECONDS"]
         ),
         "environment_variables": {name: str(value) for name, value in variables.items()},
+        "server": config.get("server") or {},
     }
 
 

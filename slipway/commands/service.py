@@ -35,6 +35,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
     grpc: Annotated[bool | None, typer.Option("--grpc/--no-grpc", help="Answer over gRPC too (ONNX).")] = None,
     env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
+    server: Annotated[str, typer.Option(help="Options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
@@ -44,7 +45,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
 ) -> None:
     """Deploy model versions as a service."""
     limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth, grpc=grpc)
-    limits |= given(environment_variables=key_values(env, "Variable"))
+    limits |= given(environment_variables=key_values(env, "Variable"), server=_options(server))
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
     script = _script(config, entry_script, source_dir, requirements, environment)
     with open_client() as client:
@@ -178,6 +179,19 @@ def _script(
     if config or (requirements and environment):
         raise Misuse("Give one of --config and --entry-script, and one of --requirements and --environment.")
     return deploying.Script(entry, folder, requirements, environment)
+
+
+def _options(text: str) -> dict[str, Any] | None:
+    """The value of --server."""
+    if not text:
+        return None
+    try:
+        found = json.loads(_body(text))
+    except ValueError as reason:
+        raise Misuse(f"--server is not JSON: {reason}") from reason
+    if not isinstance(found, dict):
+        raise Misuse('--server must be a JSON object, as {"access_log": true}.')
+    return found
 
 
 def _body(data: str) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 
 from deployments.spec import ServiceSpec
 from deployments.targets.base import Failure
-from scoring.contract import RunSettings, Telemetry
+from scoring.contract import RunSettings, ServerOptions, Telemetry
 
 # What a service may see of the studio's own environment. Everything else (secrets, addresses of databases,
 # tokens) stays outside; a deployment config can add variables.
@@ -124,6 +124,7 @@ def run_settings(spec: ServiceSpec) -> RunSettings:
         scoring_timeout_seconds=spec.scoring_timeout_seconds,
         start_deadline_seconds=spec.start_deadline_seconds,
         telemetry=telemetry if spec.telemetry_url else None,
+        **msgspec.structs.asdict(msgspec.convert(spec.server, ServerOptions)),
     )
 
 

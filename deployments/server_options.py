@@ -1,0 +1,47 @@
+"""What a deployment may choose of the scoring server, under "server" in its config: checked, and nothing left out.
+
+Pure; `scoring.contract.ServerOptions` says what there is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from deployments.errors import BadDeploymentConfig
+from scoring.contract import ServerOptions
+
+FIELD = "server"
+
+
+def checked(given: Any) -> dict[str, Any]:
+    """What differs from the defaults, as JSON keeps it. Raises `BadDeploymentConfig`, which names the option."""
+    if not isinstance(given, dict):
+        raise BadDeploymentConfig("server must be an object of options.", field=FIELD)
+    for name, known in _unknown(given, ServerOptions):
+        raise BadDeploymentConfig(
+            f"The server has no option '{name}'.", hint=f"It knows {', '.join(known)}.", field=FIELD
+        )
+    try:
+        options = msgspec.convert(given, ServerOptions)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise BadDeploymentConfig(f"server.{where.rstrip('`')}: {what}.", field=FIELD) from error
+    found: dict[str, Any] = msgspec.to_builtins(options)
+    return {name: value for name, value in found.items() if value != {}}  # parts of which nothing was chosen
+
+
+def _unknown(given: dict[str, Any], kind: Any) -> Iterator[tuple[str, list[str]]]:
+    """Names that `kind` does not have, each with those that it has, also within its parts."""
+    known = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    for name, value in given.items():
+        if name not in known:
+            yield name, list(known)
+        elif isinstance(value, dict):
+            for part in _structs(known[name]):
+                yield from ((f"{name}.{inner}", there) for inner, there in _unknown(value, part))
+
+
+def _structs(kind: Any) -> list[Any]:
+    options = getattr(kind, "__args__", (kind,))
+    return [one for one in options if isinstance(one, type) and issubclass(one, msgspec.Struct)]
