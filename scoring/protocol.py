@@ -38,8 +38,8 @@ class Connection(asyncio.Protocol):
     """One client connection."""
 
     __slots__ = (
-        "_chunks", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport", "_url",
-        "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started", "stream",
+        "_chunks", "_declined", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport",
+        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started", "stream",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
         self.heard = monotonic()
         self.arrived = 0
         self.parser = httptools.HttpRequestParser(self)
+        self._declined = b""  # the head of a request that offers another protocol, without that offer
 
     # -- the transport's side
 
@@ -104,18 +105,34 @@ class Connection(asyncio.Protocol):
             return
         self.arrived = perf_counter_ns()
         self.heard = monotonic()
-        self._reading = len(data)
-        try:
-            self.parser.feed_data(data)
-            if self._request is None and self.started:
-                self._count_headers(len(data))
-        except httptools.HttpParserUpgrade:
-            self.closing = True  # answered by on_message_complete; what follows would be another protocol
-            self._close_when_done()
-        except httptools.HttpParserError as error:
-            self._fail(_cause(error))
-        except ScoringError as error:
-            self._fail(error)
+        while data:
+            self._reading = len(data)
+            try:
+                self.parser.feed_data(data)
+                if self._request is None and self.started:
+                    self._count_headers(len(data))
+                return
+            except httptools.HttpParserUpgrade as stopped:
+                data = self._without_offer(data[stopped.args[0] :])
+            except httptools.HttpParserError as error:
+                self._fail(_cause(error))
+                return
+            except ScoringError as error:
+                self._fail(error)
+                return
+
+    def _without_offer(self, rest: bytes) -> bytes:
+        """What is to be read after a request that offers another protocol, as if it had not (RFC 9110, 7.8).
+
+        The parser takes what follows such a head for the other protocol, so a new one reads the head without the offer.
+        """
+        head, self._declined = self._declined, b""
+        if head:
+            self.parser = httptools.HttpRequestParser(self)
+            return head + rest
+        self.closing = True  # CONNECT, answered by on_message_complete: what follows is meant for another server
+        self._close_when_done()
+        return b""
 
     # -- the parser's side
 
@@ -143,13 +160,14 @@ class Connection(asyncio.Protocol):
             self._count_headers(len(self._url) + sum(len(name) + len(value) for name, value in headers.items()))
         request = self._request = Request(self, self.parser.get_method(), self._url, headers)
         request.keep_alive = self.parser.should_keep_alive()
+        if b"upgrade" in headers and self.parser.should_upgrade() and request.method != b"CONNECT":
+            self._declined = _head_without_upgrade(request, self.parser.get_http_version())
+            return
         length = headers.get(b"content-length")
         if length is not None or b"transfer-encoding" in headers:
             self._handler.admit(request, int(length or 0))
             if b"expect" in headers:
                 self._expect(headers[b"expect"])
-        if b"upgrade" in headers and self.parser.should_upgrade() and length not in (None, b"0"):
-            raise ScoringError(400, "bad_input", "This server speaks HTTP/1.1 only: send no Upgrade header.")
 
     def on_body(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -159,7 +177,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         request = self._request
-        if request is None or self.closing:
+        if request is None or self.closing or self._declined:
             return
         self.started = 0.0
         chunks = self._chunks
@@ -285,3 +303,9 @@ def _cause(error: Exception) -> ScoringError:
     if isinstance(inner, ScoringError):
         return inner
     return ScoringError(400, "bad_http", f"This is not HTTP/1.1: {error}")
+
+
+def _head_without_upgrade(request: Request, version: str) -> bytes:
+    """The head of a request as it goes over the wire."""
+    lines = [b"%b: %b" % header for header in request.headers.items() if header[0] != b"upgrade"]
+    return b"%b %b HTTP/%b\r\n%b\r\n\r\n" % (request.method, request.target, version.encode(), b"\r\n".join(lines))

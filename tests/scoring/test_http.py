@@ -201,14 +201,38 @@ def test_a_client_that_closes_its_side_still_gets_its_answer(connection):
     assert json.loads(read_answers(connection)[0][2]) == ANSWER
 
 
-def test_an_upgrade_is_not_followed(server, connection):
-    upgrade = ("Upgrade: h2c", "Connection: Upgrade")
-    connection.sendall(request_bytes(b"", "/", *upgrade, method="GET"))
+UPGRADE = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
+
+
+def test_an_upgrade_is_declined_by_answering_as_if_it_had_not_been_offered(connection):
+    """curl --http2 and Java's own client offer it with every request."""
+    connection.sendall(request_bytes(b"", "/", *UPGRADE, method="GET"))
     assert read_answers(connection)[0][2] == b"Healthy"
+    connection.sendall(request_bytes(GOOD, "/score", *UPGRADE) + request_bytes(row(7), "/score", *UPGRADE))
+    first, second = read_answers(connection, 2)
+    assert (first[0], json.loads(first[2])) == (200, ANSWER)
+    assert json.loads(second[2])["data"][0][0] == 14.0
+
+
+def test_an_upgrade_may_come_in_parts_with_its_body_in_chunks(connection):
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+    for byte in request_bytes(b"", "/score", *UPGRADE, "Transfer-Encoding: chunked") + chunks:
+        connection.sendall(bytes([byte]))
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
+def test_what_offers_an_upgrade_is_refused_like_all_others(server, connection):
+    connection.sendall(request_bytes(b"", "/score", *UPGRADE, "Content-Length: 2000000"))
+    assert read_answers(connection)[0][0] == 413
+    with server.connect() as stranger:
+        stranger.sendall(request_bytes(GOOD, "/score", *UPGRADE, key="wrong"))
+        assert read_answers(stranger)[0][0] == 401
+
+
+def test_a_tunnel_is_not_opened(connection):
+    connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n" + GOOD)
+    assert read_answers(connection)[0][0] in (404, 405)
     assert is_closed(connection)
-    with server.connect() as second:
-        second.sendall(request_bytes(GOOD, "/score", *upgrade))
-        assert read_answers(second)[0][0] == 400
 
 
 def test_clients_that_vanish_do_not_disturb_others(server):
