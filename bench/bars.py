@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.results import RAW, Results
+from bench.results import RAW, Cell, Results
 
 LIGHT = ("tiny", "tabular")
 # Of the models, in a form: connections, peer, least ratio of throughput.
@@ -46,18 +46,20 @@ def _throughput(results: Results) -> Iterator[Verdict]:
     for models, form, connections, peer, least in THROUGHPUT:
         for model in models:
             if _chosen(results, model, form, connections, ours(peer), peer):
-                mine, theirs = (results.cell(model, form, name, connections) for name in (ours(peer), peer))
-                found = mine.throughput / theirs.throughput if mine and theirs and theirs.throughput else None
-                what = f"{model}, {form}, {connections} connections: throughput of {peer}"
-                yield Verdict(what, f"≥ {least:g}x", _ratio(found), found is not None and found >= least)
+                cells = [results.cell(model, form, name, connections) for name in (ours(peer), peer)]
+                found = _quotient(cells, "throughput")
+                what = f"{model}, {form}, {_connections(connections)}: throughput of {peer}"
+                told = _ratio(found) + _star(cells)
+                yield Verdict(what, f"≥ {least:g}x", told, found is not None and found >= least)
 
 
 def _latency(results: Results) -> Iterator[Verdict]:
     for model in LIGHT:
         if _chosen(results, model, "json", 64, "slipway", "triton"):
-            mine, theirs = (results.cell(model, "json", name, 64) for name in ("slipway", "triton"))
-            found = mine.p99 / theirs.p99 if mine and theirs else None
-            yield Verdict(f"{model}, json, 64 connections: p99 of triton", "≤ 1x", _ratio(found), _within(found, 1))
+            cells = [results.cell(model, "json", name, 64) for name in ("slipway", "triton")]
+            found = _quotient(cells, "p99")
+            what = f"{model}, json, {_connections(64)}: p99 of triton"
+            yield Verdict(what, "≤ 1x", _ratio(found) + _star(cells), _within(found, 1))
 
 
 def _start(results: Results) -> Iterator[Verdict]:
@@ -96,6 +98,21 @@ def _chosen(results: Results, model: str, form: str, connections: int | None, *p
     choice = results.choice
     fits = model in choice.models and form in choice.forms and set(peers) <= set(choice.peers)
     return fits and (connections is None or connections in choice.connections)
+
+
+def _connections(count: int) -> str:
+    return f"{count} connection{'s' if count > 1 else ''}"
+
+
+def _quotient(cells: list[Cell | None], name: str) -> float | None:
+    """Ours by theirs; None where one was not measured, or answered nothing in time."""
+    mine, theirs = (getattr(cell, name) if cell else 0.0 for cell in cells)
+    return mine / theirs if mine and theirs else None
+
+
+def _star(cells: list[Cell | None]) -> str:
+    """Marks what rests on disturbed runs."""
+    return "" if all(cell.clean for cell in cells if cell) else "*"
 
 
 def _ratio(found: float | None) -> str:

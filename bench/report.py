@@ -103,6 +103,8 @@ def _row(results: Results, model: str, form: str, peer: str) -> str:
 def _told(cell: Cell | None) -> str:
     if cell is None:
         return "–"
+    if not cell.throughput:
+        return "no answer in time"
     digits = 0 if cell.throughput >= 200 else 1
     star = "" if cell.clean else "*"
     return f"{cell.throughput:,.{digits}f} ({cell.p50:.2f} / {cell.p99:.1f}){star}"

@@ -4,11 +4,13 @@ from bench.forms import Form, named
 from bench.peers.peer import CORES, NUMPY, ONNXRUNTIME, Peer, Place
 from bench.questions import Question
 
+CHANCE = "; which worker gets a connection is left to chance: at times one has them all"
+
 
 class BentoML(Peer):
     name = "bentoml"
     title = "BentoML"
-    note = f"{CORES} workers, `async` endpoint (its quicker kind), its own JSON, metrics and access log off"
+    note = f"{CORES} workers, `async` endpoint (its quicker kind), its own JSON, metrics and access log off{CHANCE}"
     requirements = ("bentoml==1.4.39", NUMPY, ONNXRUNTIME)
     forms: dict[str, Form] = {"json": named("inputs")}
 
