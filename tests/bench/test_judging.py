@@ -60,6 +60,10 @@ def test_a_chosen_peer_without_a_figure_misses_its_bar():
     assert (found.found, found.met) == ("not measured", False)
 
 
+def test_no_errors_where_nothing_was_measured_is_a_miss():
+    assert not verdict(results_of(), "errors under load").met
+
+
 def test_a_peer_that_was_not_chosen_is_not_judged():
     results = results_of(run("slipway", 9000), peers=["slipway"])
     assert [one.what for one in verdicts(results)] == ["errors under load"]
