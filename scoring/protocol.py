@@ -39,7 +39,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_declined", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport",
-        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started", "stream",
+        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started",
+        "stream",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
