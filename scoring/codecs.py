@@ -147,7 +147,9 @@ def asked_outputs(body: Body, names: Sequence[str]) -> Sequence[str]:
 
 def encode_tensor(name: str, datatype: str, array: Array) -> dict[str, Any]:
     """One output of a protocol answer; values flat, in row-major order."""
-    return {"name": name, "datatype": datatype, "shape": array.shape, "data": writable(array.reshape(-1))}
+    # Numbers go to the encoder as they are, contiguous; text has to become a list.
+    data = writable(array.reshape(-1)) if datatype == "BYTES" else array.ravel()
+    return {"name": name, "datatype": datatype, "shape": array.shape, "data": data}
 
 
 def encode(answer: dict[str, Any]) -> bytes:
