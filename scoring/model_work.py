@@ -10,6 +10,7 @@ from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
 from scoring.forms.mlflow import Invocations
 from scoring.forms.open_inference import OpenInference
+from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
 from scoring.request import Request
 from scoring.session import OnnxModel
@@ -49,5 +50,6 @@ def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettin
         "infer": ModelWork(open_inference, model, batcher),
         "predict": ModelWork(Predict(model), model, batcher),
         "invocations": ModelWork(Invocations(model), model, batcher),
+        "probe": ModelWork(Probe(model), model, batcher),
         "score": ModelWork(Data(model, open_inference, Bodies(model, open_inference)), model, batcher),
     }

@@ -77,6 +77,8 @@ class Routes:
         served = self._engine.find(name, version)
         if rest == ["infer"]:
             return _ask(served, "infer")
+        if rest == ["probe"]:
+            return _ask(served, "probe", READ)
         if len(rest) > 1 or (rest or [""])[0] not in V2_PAGES:
             raise _nothing_at(path)
         return _page(served, V2_PAGES[rest[0] if rest else ""](self._engine, served))
@@ -101,10 +103,10 @@ def _version_of(parts: list[str]) -> tuple[str, str | None, list[str]]:
     return parts[0], None, parts[1:]
 
 
-def _ask(served: Served, how: str) -> Route:
+def _ask(served: Served, how: str, methods: frozenset[bytes] = POST) -> Route:
     if not served.is_model:
         raise ScoringError(404, "not_found", "This service runs an entry script: call /score.")
-    return Route(POST, True, served, served.work[how], v2=True)
+    return Route(methods, True, served, served.work[how], v2=True)
 
 
 def _page(served: Served, answer: Plain) -> Route:

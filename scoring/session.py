@@ -91,10 +91,14 @@ class OnnxModel:
                     return f"dimension {dimension!r} is {expected} in {other} and {size} in {name}"
         return ""
 
+    def zeros(self) -> codecs.Feed:
+        """One row of zeros, free dimensions as 1."""
+        return {name: _zeros(tensor) for name, tensor in self.inputs.items()}
+
     def measure(self, run: Run | None = None) -> float | None:
         """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
         run = run or self._run
-        feed = {name: _zeros(tensor) for name, tensor in self.inputs.items()}
+        feed = self.zeros()
         taken = []
         try:
             for _ in range(WARM_UP_RUNS):

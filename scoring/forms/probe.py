@@ -1,0 +1,24 @@
+"""A question without a body, for health checks that want to see a prediction: what does the model make of zeros?"""
+
+from typing import Any
+
+import orjson
+
+from scoring.answer import Answer
+from scoring.forms import Asked
+from scoring.request import Request
+from scoring.session import OnnxModel
+
+
+class Probe:
+    """It takes the way of every request, through queue and model; 400 from a model for which zeros are no input."""
+
+    def __init__(self, model: OnnxModel) -> None:
+        self._model = model
+        self._answer = orjson.dumps({"name": model.name, "version": str(model.version), "predicted": True})
+
+    def decode(self, request: Request) -> Asked:
+        return Asked(self._model.names, self._model.zeros())
+
+    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+        return self._answer
