@@ -74,11 +74,14 @@ class Family:
 
     def stop(self, patience: float = 15.0) -> None:
         """End the leader politely, then whoever is left."""
+        self.settle()  # a server that is told to end in the middle of its work may forget to tidy up
         members = self.members()
         self._leader.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._leader.wait(patience)
-        for process in {*members, *self.members()}:
+        # Helpers that outlive the leader tidy up (shared memory, semaphores), and end by themselves.
+        _, left = psutil.wait_procs({*members, *self.members()}, timeout=3)
+        for process in left:
             with suppress(*GONE):
                 process.send_signal(signal.SIGKILL)
         self._leader.wait()
