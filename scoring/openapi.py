@@ -141,7 +141,8 @@ def _infer(dialect: Dialect, model: Served) -> Document:
 
 def _general(dialect: Dialect) -> Document:
     health = {"200": dialect.gives("The service is up", {"type": "string"}, "text/plain")}
-    swagger = {"200": dialect.gives("This document", {"type": "object"})}
+    refused = dialect.gives("What went wrong", "ErrorResponse")
+    swagger = {"200": dialect.gives("This document", {"type": "object"}), "default": refused}
     about = {"operationId": "GetSwaggerSpec", "summary": "OpenAPI", "security": SECURED, "responses": swagger}
     return {
         "/": {"get": {"operationId": "ServiceHealthCheck", "summary": "Health", "responses": health}},
