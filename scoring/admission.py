@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.errors import ScoringError, overloaded
+from scoring.errors import ScoringError, gone, overloaded
 from scoring.job import Job
 from scoring.log import log
 
@@ -50,7 +50,7 @@ class Runner(threading.Thread):
 
 def _result_of(job: Job) -> Any:
     if job.gone():
-        return ScoringError(499, "gone", "The client went away before its turn.")
+        return gone()
     try:
         return job.work(job.request, job.laps)
     except BaseException as error:  # whatever a script raises belongs to its own request
@@ -101,7 +101,9 @@ class Admission:
 
     def submit(self, job: Job) -> None:
         """Queue a job; 503 when the queue is full."""
-        if len(self._waiting) >= self._limit + self._wanted:
+        if self._is_full:
+            self._forget_leavers()
+        if self._is_full:
             raise overloaded(f"{self._limit} requests are waiting already.")
         while len(self._runners) < self._wanted:
             self._add_runner()
@@ -109,6 +111,17 @@ class Admission:
         if job.work.batcher is not None:
             job.work.batcher.pending.append(job)
         self.jobs.put(job)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= self._limit + self._wanted
+
+    def _forget_leavers(self) -> None:
+        """Requests that nobody waits for any more take no place from others."""
+        now = perf_counter_ns()
+        for job in [job for job in self._waiting if job.gone()]:
+            if job.claim():
+                self._deliver(job, gone(), now)
 
     def sweep(self) -> None:
         """Give up what has waited or run too long; called a few times a second."""

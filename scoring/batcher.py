@@ -9,7 +9,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from scoring.contract import Batching
-from scoring.errors import ScoringError
+from scoring.errors import gone
 from scoring.forms import Asked
 from scoring.padding import Padding
 from scoring.session import OnnxModel
@@ -61,7 +61,7 @@ class Batcher:
         groups: dict[Any, list[Member]] = {}
         for job in jobs:
             if job.gone():
-                done.append((job, ScoringError(499, "gone", "The client went away before its turn.")))
+                done.append((job, gone()))
                 continue
             began = perf_counter_ns()
             try:

@@ -30,6 +30,11 @@ def overloaded(message: str) -> ScoringError:
     return ScoringError(503, "overloaded", message, headers=(("retry-after", "1"),))
 
 
+def gone() -> ScoringError:
+    """Nobody reads this: it is counted."""
+    return ScoringError(499, "gone", "The client went away before its turn.")
+
+
 def too_large(limit: int) -> ScoringError:
     """The body is larger than the service takes."""
     return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")

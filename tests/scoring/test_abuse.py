@@ -283,3 +283,16 @@ def test_more_than_the_queue_holds_is_answered_503_and_the_rest_200(script):
 
     assert set(seen) == {200, 503}
     assert seen[200] >= 16
+
+
+def test_clients_that_leave_the_queue_take_no_place_in_it(replica):
+    script = "import time\n\ndef init():\n    pass\n\ndef run(data):\n    time.sleep(0.3)\n    return data\n"
+    replica.with_script(script).start(processes=1, queue_limit=4)
+    for _ in range(6):
+        for _ in range(5):  # fill the queue, and leave
+            line = replica.connect()
+            line.sendall(request_bytes(b"left"))
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            time.sleep(0.01)
+            line.close()
+        assert replica.score("stayed").json() == "stayed"
