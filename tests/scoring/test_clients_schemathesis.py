@@ -21,7 +21,7 @@ VERSIONS = ("3.0", "3.1")
 GOOD, BAD = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 DOCUMENTED = [content_type_conformance, response_schema_conformance, status_code_conformance]
 SAME_EVERY_TIME = settings(
-    max_examples=25, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+    max_examples=20, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 DECORATED = """
