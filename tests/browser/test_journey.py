@@ -93,7 +93,7 @@ def call_it(page: Page) -> None:
 def watch_it(page: Page) -> None:
     """The charts show the five calls without anybody pressing reload."""
     page.get_by_role("link", name="Metrics", exact=True).click()
-    expect(page.locator(".chart[data-ready=yes]")).to_have_count(5, timeout=30_000)
+    expect(page.locator(".chart[data-ready=yes]")).to_have_count(6, timeout=30_000)
     expect(page.get_by_text(re.compile(r"^[5-9] requests$"))).to_be_visible(timeout=30_000)
     look(page, "service-metrics")
     if os.environ.get(
