@@ -2,25 +2,17 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
-
-import msgspec
 
 from scoring.contract import Failure
-from scoring.limits import thread_variables
+from scoring.forked import Forked
 from scoring.settings import Replica
 from scoring.shared import Orders
-
-# The package's parent is put first for the import, and forgotten by the worker before the script is loaded.
-BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from scoring.worker import main; main()"
-PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent)
+from scoring.worker import work
 
 
 class Child:
-    """One worker. A fresh interpreter rather than a fork: threads and locks of the master stay the master's."""
+    """One worker, forked: it shares the libraries' memory with its master, and starts without loading them again."""
 
     def __init__(self, replica: Replica, slot: int, listener: int, lifeline: int, threads: int) -> None:
         self.slot = slot
@@ -32,7 +24,6 @@ class Child:
         self._buffer = b""
         self.report, writing = os.pipe()
         orders = Orders(
-            run=str(replica.folder / "run.json"),
             slot=slot,
             listener=listener,
             report=writing,
@@ -40,15 +31,7 @@ class Child:
             cores=replica.cores,
             threads=threads,
         )
-        environment = dict(os.environ)
-        environment |= thread_variables(environment, 1)
-        _leave_out(environment, PACKAGE_PARENT)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", BOOT, PACKAGE_PARENT, msgspec.json.encode(orders).decode()],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(listener, writing, lifeline),
-            env=environment,
-        )
+        self.process = Forked(lambda: work(replica, orders), {listener, writing, lifeline})
         os.close(writing)
 
     @property
@@ -77,8 +60,7 @@ class Child:
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
+        self.process.send_signal(number)
 
     def ending(self) -> str:
         """How it ended, in words."""
@@ -93,13 +75,3 @@ class Child:
             name = f"signal {-code}"
         hint = ", perhaps by the system because memory ran out" if name == "SIGKILL" else ""
         return f"was ended by {name}{hint}"
-
-
-def _leave_out(environment: dict[str, str], folder: str) -> None:
-    """Take a folder out of PYTHONPATH."""
-    parts = [part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part]
-    kept = [part for part in parts if os.path.realpath(part) != folder]
-    if kept:
-        environment["PYTHONPATH"] = os.pathsep.join(kept)
-    else:
-        environment.pop("PYTHONPATH", None)

@@ -8,9 +8,8 @@ from scoring.contract import Failure
 
 
 class Orders(msgspec.Struct):
-    """What the master tells a worker on its command line, as JSON. Numbers of descriptors are inherited ones."""
+    """What the master tells a worker. Numbers of descriptors are inherited ones."""
 
-    run: str  # path of run.json
     slot: int
     listener: int
     report: int

@@ -1,6 +1,6 @@
 """The master process: starts the workers, replaces those that die, watches memory, reports, stops in order.
 
-It loads no model and imports none of the libraries that do, so it stays small whatever the model is.
+It loads no model, but the libraries that do: the workers, which it forks, share their memory.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from scoring.signals import Signals
 from scoring.stacks import stacks_of
 from scoring.status import StatusFile
 from scoring.telemetry import BEAT, CONNECTIONS, NOT_SERVING, create
+from scoring.worker import preload
 
 START_FAILED = 3
 START_TRIES = 3
@@ -57,6 +58,7 @@ class Supervisor:
             self._listener = listen(self._replica.run)
             if (port := self._replica.run.grpc_port) is not None:
                 self._held = reserve(self._replica.run, port)
+            preload(self._replica)
             self._lifeline, self._life = os.pipe()  # workers hold one end, only this process the other
             counters = create(self._replica.counters, self._replica.most_processes)
             for slot in range(counters.workers):

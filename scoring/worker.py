@@ -1,15 +1,16 @@
-"""One serving process: load, report, serve, drain. Started by the master with inherited descriptors."""
+"""One serving process: load, report, serve, drain. Forked by the master, with descriptors of its."""
 
 import asyncio
 import faulthandler
 import gc
+import importlib
 import os
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TextIO
@@ -24,17 +25,18 @@ from scoring.auth import Keys
 from scoring.contract import Failure
 from scoring.engine import Engine, load_engine
 from scoring.errors import StartFailure
-from scoring.log import log, use
+from scoring.log import log
 from scoring.printing import catch_prints
 from scoring.protocol import Connection
 from scoring.rpc import serve_rpc
 from scoring.rpc.parts import Parts
-from scoring.settings import Replica, load_replica
+from scoring.settings import Replica
 from scoring.shared import Orders, Report, stack_file
 from scoring.statistics import attach
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
 from scoring.watch import Watch, watch_of
 
+LIBRARIES = {"no_code": ("scoring.model_work",), "entry_script": ("scoring.entry_script",)}
 DRAIN_SECONDS = 8.5  # the master allows ten in all
 QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
 STUCK_EXIT = 70
@@ -42,33 +44,44 @@ SWEEP_SECONDS = 0.25
 _stacks: list[TextIO] = []  # keeps the file open that faulthandler writes to
 
 
-def main() -> None:
-    """Entry point of the process."""
-    orders = msgspec.json.decode(sys.argv[1], type=Orders)
+def preload(replica: Replica) -> None:
+    """Load what all workers will need, before they are forked, and keep their collectors from copying it."""
+    os.environ.update(limits.thread_variables(os.environ, 1))
+    for name in LIBRARIES[replica.bundle.kind]:
+        with suppress(ImportError):  # the worker tells what is missing
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def work(replica: Replica, orders: Orders) -> int:
+    """A worker's whole life, in a process of its own; gives its exit code."""
     _forget_own_folder()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
     limits.die_with_master(orders.lifeline)
-    replica = load_replica(Path(orders.run))
-    use(replica.run.log_format)
     catch_prints()
     _stacks.append(stack_file(replica.folder, orders.slot).open("w"))
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, _stacks[0])
+    if numbers := sys.modules.get("numpy.random"):
+        numbers.seed()  # or every worker would draw the same ones
     engine = _load(replica, orders)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    code = loop.run_until_complete(Server(replica, engine, orders).run())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # threads of a stuck run, or of the script, must not keep the process
+    # Threads of a stuck run, or of the script, do not keep the process: it ends with this code at once.
+    return loop.run_until_complete(Server(replica, engine, orders).run())
 
 
 def _forget_own_folder() -> None:
-    """What lies beside this package is not the script's to import."""
+    """What lies beside this package, or where the server was started, is not the script's to import."""
     own = str(Path(__file__).resolve().parent.parent)
-    if os.path.basename(own) in ("site-packages", "dist-packages"):
-        return  # installed among the libraries, which the script may import
-    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) != own]
+    left_out = {os.path.realpath(os.getcwd())}
+    if os.path.basename(own) not in ("site-packages", "dist-packages"):  # among libraries, which the script may import
+        left_out.add(own)
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in left_out]
+    parts = [part for part in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if part]
+    if kept := [part for part in parts if os.path.realpath(part) not in left_out]:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)  # for programs that the script starts
 
 
 def _load(replica: Replica, orders: Orders) -> Engine:

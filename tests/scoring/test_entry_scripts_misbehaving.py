@@ -77,6 +77,10 @@ def pool():
     with multiprocessing.get_context("fork").Pool(2) as workers:
         return workers.map(abs, [-1, -2, -3])
 
+def spawned_pool():
+    with multiprocessing.get_context("spawn").Pool(2) as workers:
+        return [multiprocessing.current_process().name, workers.map(abs, [-1, -2])]
+
 def program():
     return subprocess.run(["echo", "42"], capture_output=True, text=True).stdout
 
@@ -177,6 +181,7 @@ def test_a_forked_copy_that_reaches_the_end_of_run_answers_nobody(server, how, m
 
 def test_pools_programs_and_threads_of_a_script_work(server):
     assert ask(server, "pool").json() == [1, 2, 3]
+    assert ask(server, "spawned_pool").json() == ["MainProcess", [1, 2]]
     assert ask(server, "program").json() == "42\n"
     assert ask(server, "threads").json() == "started"
     server.until(lambda: "ZeroDivisionError" in server.log())

@@ -170,13 +170,41 @@ def test_the_number_of_processes_follows_the_cores(replica):
     assert len(worker.cpu_affinity()) == 1
 
 
-def test_the_master_stays_small(replica):
-    replica.with_models(double=double_model).start()
-    master = psutil.Process(replica.process.pid)
-    loaded = " ".join(one.path for one in master.memory_maps())
-    assert "onnxruntime" not in loaded
-    assert "numpy" not in loaded
-    assert master.memory_info().rss < 60 * 2**20
+def test_all_processes_share_the_memory_of_the_libraries(replica):
+    replica.with_models(double=double_model).start(processes=3)
+    processes = [psutil.Process(replica.process.pid), *replica.workers()]
+    assert len(processes) == 4
+
+    told = [process.memory_full_info() for process in processes]
+
+    assert sum(memory.pss for memory in told) < 0.6 * sum(memory.rss for memory in told)
+
+
+def test_workers_do_not_draw_the_same_random_numbers(replica):
+    script = """
+import os, random
+import numpy
+
+def init():
+    pass
+
+def run(data):
+    return [os.getpid(), random.random(), float(numpy.random.random())]
+"""
+    replica.with_script(script).start(processes=2)
+    first: dict[int, tuple] = {}
+
+    def ask() -> bool:
+        with replica.connect() as line:
+            line.sendall(request_bytes(b""))
+            pid, *numbers = json.loads(read_answers(line)[0][2])
+        first.setdefault(pid, tuple(numbers))
+        return len(first) == 2
+
+    replica.until(ask)
+    (plain, other_plain), (drawn, other_drawn) = zip(*first.values(), strict=True)
+    assert plain != other_plain
+    assert drawn != other_drawn
 
 
 def heavy_model(path):
