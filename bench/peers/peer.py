@@ -1,6 +1,7 @@
 """What every peer is: its environment, the files it needs, how it is started, and how it is asked."""
 
 import shutil
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Place:
             shutil.copy(PROGRAMS / program, self.folder)
 
 
-class Peer:
+class Peer(ABC):
     """One server. Sessions have one thread each, and there are as many processes as cores, unless `note` differs."""
 
     name: str  # in --peers
@@ -46,11 +47,13 @@ class Peer:
     only: tuple[str, ...] = ()  # models; none: all
     headers: dict[str, str] = {}
 
+    @abstractmethod
     def write(self, place: Place) -> None:
         """Put the files of this start into the folder."""
 
+    @abstractmethod
     def command(self, place: Place) -> list[str]:
-        raise NotImplementedError
+        """What starts the server, in the folder of this start."""
 
     def environ(self, place: Place) -> dict[str, str]:
         return {}
