@@ -17,9 +17,10 @@ import psutil
 import pytest
 
 from deployments.targets.base import NoRoom
+from deployments.targets.local import driver as local
 from deployments.targets.local import process
 from deployments.targets.local.driver import LocalDriver
-from deployments.targets.local.run_folder import RunFolder
+from deployments.targets.local.run_folder import Launch, RunFolder
 from tests.targets.contract import DriverContract, until
 from tests.targets.specs import make_spec
 
@@ -223,6 +224,34 @@ class TestAStart:
             thread.join()
         until(driver, spec.service_id, "ready")
         assert driver.logs(spec.service_id)[0].count("the stand-in begins") == 1
+
+    def test_is_not_ended_by_who_asked_for_the_end_of_what_was_there_before(self, driver, spec):
+        folder = folder_of(driver, spec)
+        library = driver.library
+
+        def library_at_an_unlucky_moment():
+            folder.stopping.touch()
+            return library()
+
+        driver.library = library_at_an_unlucky_moment
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+
+    def test_that_comes_between_a_look_and_an_end_is_left_alone(self, driver, spec, monkeypatch):
+        folder = folder_of(driver, spec)
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        old = Launch(generation=0, revision=0, recipe="old", port=1, started_at=0.0)
+        looks, real = iter([old]), local.read_struct
+
+        def look(path, kind):
+            return next(looks, None) or real(path, kind) if kind is Launch else real(path, kind)
+
+        monkeypatch.setattr(local, "read_struct", look)
+        driver.apply(spec)
+
+        assert not folder.stopping.exists()
+        assert driver.observe(spec.service_id).state == "ready"
 
     @pytest.mark.parametrize("lost", ["group", "status.json", "launch.json", "run.json"])
     def test_that_lost_a_file_converges(self, driver, spec, lost):

@@ -87,13 +87,16 @@ class LocalDriver:
         if status and (status.state == "failed" or not process.lives(status)):
             process.kill(folder)
         elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
-            self._end(folder)
+            self._end(folder, lambda: read_struct(folder.launch, Launch) == launch)
 
-    def _end(self, folder: RunFolder) -> None:
-        """Ask first, kill later."""
+    def _end(self, folder: RunFolder, is_meant: Callable[[], bool] = lambda: True) -> None:
+        """Ask first, kill later. `is_meant` looks once more whether nothing else has been started meanwhile."""
         if not folder.stopping.exists():
             folder.stopping.touch()
-            process.ask_to_end(folder, read_struct(folder.status, Status))
+            if is_meant():
+                process.ask_to_end(folder, read_struct(folder.status, Status))
+            else:
+                folder.stopping.unlink(missing_ok=True)
         elif time.time() - _asked_at(folder) > TERM_SECONDS:
             process.kill(folder)
 
@@ -108,6 +111,8 @@ class LocalDriver:
         with folder.log.open("a") as log:
             log.write(_headline(launch))
         process.spawn(folder, command(spec, folder), environment(spec, folder, self.library()), lock)
+        # Whoever saw the lock held, and not yet by what, may have marked this one for its end: who means it asks again.
+        folder.stopping.unlink(missing_ok=True)
 
     def _next_launch(self, folder: RunFolder, spec: ServiceSpec) -> Launch:
         before = read_struct(folder.launch, Launch)
