@@ -42,14 +42,16 @@ def run_of(studio: Stack, service: dict) -> psutil.Process:
 
 
 def masters_on(studio: Stack, port: int) -> list[psutil.Process]:
+    """The scoring servers that listen on a port, without the workers that they have forked."""
     found = []
     for process in studio.processes():
         try:
             if process.cmdline()[1:3] == ["-m", "scoring"] and listens_on(process, port):
-                found.append(process)
+                found.append((process, process.ppid()))
         except psutil.Error:
             continue
-    return found
+    listening = {process.pid for process, _ in found}
+    return [process for process, parent in found if parent not in listening]
 
 
 def listens_on(process: psutil.Process, port: int) -> bool:
