@@ -160,7 +160,6 @@ def _session(bundled: BundledModel, path: Path, threads: int, providers: list[st
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except LOAD_ERRORS as error:
