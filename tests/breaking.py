@@ -86,9 +86,14 @@ def full_disk(studio: Stack, size: int) -> Iterator[None]:
 
 
 def inspectors(studio: Stack) -> list[psutil.Process]:
-    return [
-        child for child in children_of(studio, "heavy") if any("inspect_file.py" in part for part in child.cmdline())
-    ]
+    return [child for child in children_of(studio, "heavy") if _inspects(child)]
+
+
+def _inspects(process: psutil.Process) -> bool:
+    try:
+        return any("inspect_file.py" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def half_made(studio: Stack) -> list[str]:
@@ -110,4 +115,8 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 def is_of_a_service(process: psutil.Process) -> bool:
-    return any("/services/" in part for part in process.cmdline()) or process.cmdline()[1:2] == ["-c"]
+    try:
+        words = process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+    return any("/services/" in word for word in words) or words[1:2] == ["-c"]
