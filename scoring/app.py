@@ -15,7 +15,7 @@ from scoring.crowd import make_room
 from scoring.engine import Engine
 from scoring.errors import ScoringError, bad_input, overloaded, too_large
 from scoring.identity import RequestIds, asked_by
-from scoring.job import Job
+from scoring.job import Job, Question
 from scoring.log import log
 from scoring.metadata import pages
 from scoring.model_metadata import Plain
@@ -25,6 +25,7 @@ from scoring.request import Request
 from scoring.routes import Route, Routes
 from scoring.streams import Stream, Streams
 from scoring.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
+from scoring.turn import Turn
 from scoring.watch import Outcome, Watch
 from scoring.work import Laps
 
@@ -59,6 +60,7 @@ class App:
         self._cors = Cors.of(run)
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
+        self._turn = Turn(loop, self._deliver_together)
         self._streams = Streams(loop, run.scoring_timeout_seconds, give_up)
         self._admission = Admission(
             loop,
@@ -144,16 +146,19 @@ class App:
     # -- scoring
 
     def _score(self, request: Request, route: Route) -> bytes | None:
-        ids = self._ids.lines(request)
+        self._ids.give(request)
         if self._watch is not None:
             self._watch.begin(request)
         if route.served.pace.inline and len(request.body) <= INLINE_BYTES:
-            return self._score_now(request, route, ids)
-        self._admission.submit(Job(route.work, request, partial(self._deliver, route, ids)))
+            if len(self.connections) == 1:
+                return self._score_now(request, route)
+            self._turn.add(request, route)
+            return None
+        self._admission.submit(Job(route.work, request, partial(self._deliver, route)))
         self._counters.cells[WAITING] = self._admission.waiting
         return None
 
-    def _score_now(self, request: Request, route: Route, ids: bytes) -> bytes | None:
+    def _score_now(self, request: Request, route: Route) -> bytes | None:
         laps = Laps()
         began = perf_counter_ns()
         try:
@@ -161,42 +166,67 @@ class App:
         except Exception as error:
             result = error
         route.served.pace.note(perf_counter_ns() - began)
-        return self._response(request, route, ids, result, began - request.arrived, laps)
+        return self._response(request, route, result, began - request.arrived, laps)
 
-    def _deliver(self, route: Route, ids: bytes, job: Job, result: Any, waited: int) -> None:
+    def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
             route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
-        response = self._response(job.request, route, ids, result, waited, job.laps)
+        response = self._response(job.request, route, result, waited, job.laps)
         if response is not None:
             job.request.connection.answer(job.request, response)
 
-    def _response(
-        self, request: Request, route: Route, ids: bytes, result: Any, waited: int, laps: Laps
-    ) -> bytes | None:
+    def _deliver_together(self, route: Route, done: list[tuple[Question, Any]], began: int) -> None:
+        """Answer what came in one turn; what needs nothing special is counted in one go."""
+        now = perf_counter_ns()
+        route.served.pace.note(now - began)
+        in_one_go = self._watch is None
+        if in_one_go:
+            plain = [question for question, result in done if type(result) is bytes]
+            self._counters.record_together(plain, began, now)
+            if route.served.counters is not None:
+                route.served.counters.record_together(plain, began, now)
+        for question, result in done:
+            request, laps = question.request, question.laps
+            try:
+                if in_one_go and type(result) is bytes:
+                    response: bytes | None = self._replies.json_ok(result, self._headers(request, route, laps))
+                else:
+                    response = self._response(request, route, result, began - request.arrived, laps)
+                if response is not None:
+                    request.connection.answer(request, response)
+            except Exception as error:  # one client's trouble must not stop the others' answers
+                log(f"an answer could not be delivered: {error!r}", "E")
+
+    def _response(self, request: Request, route: Route, result: Any, waited: int, laps: Laps) -> bytes | None:
         """The bytes of an answer, which is counted here; None when it will be sent in parts."""
-        plain = type(result) is bytes
-        answer = None if plain else result if type(result) is Answer else _answer_to(request, result, route.v2)
-        headers = ids + self._general_headers(request)
-        if not route.v2:
-            told = b"True" if answer is not None and answer.failed else b"False"
-            headers += b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (told, laps.infer / 1e6)
-        if answer is None:
+        if type(result) is bytes:
             self._count(request, route, 200, result, waited, laps)
-            return self._replies.json_ok(result, headers)
+            return self._replies.json_ok(result, self._headers(request, route, laps))
+        answer = result if type(result) is Answer else _answer_to(request, result, route.v2)
+        headers = self._headers(request, route, laps, failed=answer.failed)
         if self._cors is not None:
             answer.headers = self._cors.left_of(answer.headers)
         if answer.stream is not None:
-            return self._begin_stream(request, route, ids, answer, self._replies.head(answer, headers), waited, laps)
+            return self._begin_stream(request, route, answer, self._replies.head(answer, headers), waited, laps)
         self._count(request, route, answer.status, answer, waited, laps)
         return self._replies.answer(answer, headers)
 
+    def _headers(self, request: Request, route: Route, laps: Laps, *, failed: bool = False) -> bytes:
+        lines = request.id_lines
+        if self.draining or self._cors is not None or not request.keep_alive or b"connection" in request.headers:
+            lines += self._general_headers(request)
+        if route.v2:
+            return lines
+        told = b"True" if failed else b"False"
+        return b"%bx-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (lines, told, laps.infer / 1e6)
+
     def _begin_stream(
-        self, request: Request, route: Route, ids: bytes, answer: Answer, head: bytes, waited: int, laps: Laps
+        self, request: Request, route: Route, answer: Answer, head: bytes, waited: int, laps: Laps
     ) -> bytes | None:
         """Let a thread make the parts; what fails before the first is answered as if there were no stream."""
 
         def refuse(error: BaseException) -> bytes:
-            return self._response(request, route, ids, error, waited, laps) or b""
+            return self._response(request, route, error, waited, laps) or b""
 
         def count(status: int) -> None:
             self._count(request, route, status, answer, waited, laps)

@@ -5,6 +5,7 @@ A runner that becomes free takes its share of what waits; what cannot share a ru
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ from scoring.padding import Padding
 from scoring.session import OnnxModel
 
 if TYPE_CHECKING:
-    from scoring.job import Job
+    from scoring.job import Job, Question
 
 LOOK_AGAIN_SECONDS = 0.0005  # while a configured delay lasts
-Done = list[tuple["Job", Any]]
-Member = tuple["Job", Asked]
+Done = list[tuple[Any, Any]]  # questions with what came of them
+Member = tuple["Question", Asked]
 
 
 class Batcher:
@@ -32,6 +33,7 @@ class Batcher:
         self.pending: deque[Job] = deque()
         self._delay = int(options.delay_seconds * 1e9)
         self._padding = Padding(model, options.pad)
+        self.pads = bool(options.pad)
 
     def gather(self, first: "Job", idle: int) -> list["Job"]:
         """`first`, which is claimed, and claimed others: what waits is shared among the idle runners, this one too."""
@@ -55,22 +57,33 @@ class Batcher:
         while len(self.pending) < self.most_rows and perf_counter_ns() < end:
             time.sleep(LOOK_AGAIN_SECONDS)
 
-    def run(self, jobs: list["Job"]) -> Done:
-        """Answer claimed jobs: those of the same shapes together, whatever fails alone."""
+    def run(self, questions: Sequence["Question"]) -> Done:
+        """Answer them: those of the same shapes together, whatever fails alone."""
+        try:
+            return self._run(questions)
+        except Exception as error:  # a fault of ours, and still nobody stays without an answer
+            return [(question, error) for question in questions]
+
+    def _run(self, questions: Sequence["Question"]) -> Done:
         done: Done = []
         groups: dict[Any, list[Member]] = {}
-        for job in jobs:
-            if job.gone():
-                done.append((job, gone()))
+        now = perf_counter_ns()
+        for question in questions:
+            if question.gone():
+                done.append((question, gone()))
                 continue
-            began = perf_counter_ns()
             try:
-                asked = job.work.form.decode(job.request)  # type: ignore[attr-defined]
+                asked = question.work.form.decode(question.request)  # type: ignore[attr-defined]
             except Exception as error:
-                done.append((job, error))
+                done.append((question, error))
                 continue
-            job.laps.decode = perf_counter_ns() - began
-            groups.setdefault(self._padding.kind(asked), []).append((job, asked))
+            kind = self._padding.kind(asked)
+            if kind in groups:
+                groups[kind].append((question, asked))
+            else:
+                groups[kind] = [(question, asked)]
+            began, now = now, perf_counter_ns()
+            question.laps.decode = now - began
         for members in groups.values():
             for part in self._parts(members):
                 done += self._run_together(part) if len(part) > 1 else [self._run_alone(*part[0])]
@@ -79,10 +92,10 @@ class Batcher:
     def _parts(self, members: list[Member]) -> list[list[Member]]:
         """Cut where a run would have too many rows."""
         parts: list[list[Member]] = []
-        rows = self.most_rows
+        rows = 0
         for member in members:
             count = _rows(member[1])
-            if rows + count > self.most_rows:
+            if not parts or rows + count > self.most_rows:
                 parts.append([])
                 rows = 0
             parts[-1].append(member)
@@ -96,36 +109,61 @@ class Batcher:
             feed = self._padding.join([one for _, one in members])
             results = self.model.compute(asked.names, feed)
         except Exception:  # one of them is to blame: each by itself, so that only that one fails
-            return [self._run_alone(job, one) for job, one in members]
-        took, total = perf_counter_ns() - began, sum(_rows(one) for _, one in members)
+            return [self._run_alone(question, one) for question, one in members]
+        took, sizes = perf_counter_ns() - began, [_rows(one) for _, one in members]
+        total, follows = sum(sizes), False
+        for question, _ in members:
+            laps = question.laps
+            laps.infer, laps.rows, laps.follows = took, total, follows
+            follows = True
+        return self._encode_alike(members, results, sizes) or self._encode_each(members, results, sizes)
+
+    def _encode_alike(self, members: list[Member], results: list[Any], sizes: list[int]) -> Done:
+        """The answers written in one go; none where the requests are not alike enough for that."""
+        work: Any = members[0][0].work
+        alike = work.encode_alike
+        if (
+            alike is None
+            or sizes.count(sizes[0]) != len(sizes)
+            or any(question.work is not work for question, _ in members)
+        ):
+            return []
+        began = perf_counter_ns()
+        answers = alike([asked for _, asked in members], results, sizes[0])
+        took = (perf_counter_ns() - began) // len(members)
+        done = []
+        for (question, _), answer in zip(members, answers, strict=False):
+            question.laps.encode = took
+            done.append((question, answer))
+        return done
+
+    def _encode_each(self, members: list[Member], results: list[Any], sizes: list[int]) -> Done:
         done, first = [], 0
-        for job, one in members:
-            job.laps.infer, job.laps.rows = took, total
-            job.laps.follows = first > 0
-            last = first + _rows(one)
-            done.append((job, _encode(job, one, self._padding.cut(one, results, first, last))))
+        for (question, asked), size in zip(members, sizes, strict=True):
+            last = first + size
+            done.append((question, _encode(question, asked, self._padding.cut(asked, results, first, last))))
             first = last
         return done
 
-    def _run_alone(self, job: "Job", asked: Asked) -> tuple["Job", Any]:
+    def _run_alone(self, question: "Question", asked: Asked) -> tuple["Question", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(asked.names, asked.feed, alone=job.laps.alone)
+            results = self.model.compute(asked.names, asked.feed, alone=question.laps.alone)
         except Exception as error:
-            return job, error
+            return question, error
         finally:
-            job.laps.infer, job.laps.rows = perf_counter_ns() - began, _rows(asked)
-        return job, _encode(job, asked, results)
+            question.laps.infer, question.laps.rows = perf_counter_ns() - began, _rows(asked)
+        return question, _encode(question, asked, results)
 
 
-def _encode(job: "Job", asked: Asked, results: list[Any]) -> Any:
+def _encode(question: "Question", asked: Asked, results: list[Any]) -> Any:
     began = perf_counter_ns()
     try:
-        return job.work.form.encode(asked, results)  # type: ignore[attr-defined]
+        return question.work.form.encode(asked, results)  # type: ignore[attr-defined]
     except Exception as error:
         return error
     finally:
-        job.laps.encode = perf_counter_ns() - began
+        question.laps.encode = perf_counter_ns() - began
 
 
 def _rows(asked: Asked) -> int:

@@ -29,17 +29,23 @@ class RequestIds:
         self._head = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-".encode()
         self._count = 0
 
-    def lines(self, request: Request) -> bytes:
-        """The id headers of an answer, and the id into the request; 431 for ids that are too long."""
+    def give(self, request: Request) -> None:
+        """Its id, and the header lines that tell it in the answer; 431 for ids that are too long."""
         headers = request.headers
         given = headers.get(b"x-request-id") or headers.get(b"x-ms-request-id")
         client = headers.get(b"x-ms-client-request-id")
-        for value in (given, client):
-            if value is not None and len(value) > LIMIT:
-                raise ScoringError(431, "id_too_long", f"A request id may have {LIMIT} characters.")
         if given is None:
             self._count += 1
             given = b"%b%012x" % (self._head, self._count)
+        elif len(given) > LIMIT:
+            raise _too_long()
         request.id = given
-        lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
-        return lines if client is None else lines + b"x-ms-client-request-id: %b\r\n" % client
+        request.id_lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
+        if client is not None:
+            if len(client) > LIMIT:
+                raise _too_long()
+            request.id_lines += b"x-ms-client-request-id: %b\r\n" % client
+
+
+def _too_long() -> ScoringError:
+    return ScoringError(431, "id_too_long", f"A request id may have {LIMIT} characters.")

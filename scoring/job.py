@@ -1,4 +1,4 @@
-"""One request on its way through the queue of slow work."""
+"""A request together with the work that answers it, and the same on its way through the queue of slow work."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,16 +10,29 @@ from scoring.work import Laps, Work
 Deliver = Callable[["Job", Any, int], None]
 
 
-class Job:
-    """A request that waits for a thread. `deliver(job, result or error, waited)` is called once, on the loop."""
+class Question:
+    """A request and the work that answers it."""
 
-    __slots__ = ("_claim", "deliver", "delivered", "laps", "request", "started", "work")
+    __slots__ = ("laps", "request", "work")
 
-    def __init__(self, work: Work, request: Request, deliver: Deliver) -> None:
+    def __init__(self, work: Work, request: Request) -> None:
         self.work = work
         self.request = request
-        self.deliver = deliver
         self.laps = Laps()
+
+    def gone(self) -> bool:
+        """Whether its client has left."""
+        return bool(self.request.connection.left)
+
+
+class Job(Question):
+    """A question that waits for a thread. `deliver(job, result or error, waited)` is called once, on the loop."""
+
+    __slots__ = ("_claim", "deliver", "delivered", "started")
+
+    def __init__(self, work: Work, request: Request, deliver: Deliver) -> None:
+        super().__init__(work, request)
+        self.deliver = deliver
         self.started = 0  # perf_counter nanoseconds
         self.delivered = False
         self._claim = [True]
@@ -34,7 +47,3 @@ class Job:
             return self._claim.pop()
         except IndexError:
             return False
-
-    def gone(self) -> bool:
-        """Whether its client has left."""
-        return bool(self.request.connection.left)

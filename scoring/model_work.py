@@ -26,6 +26,8 @@ class ModelWork:
         self.form = form
         self.model = model
         self.batcher = batcher
+        padded = batcher is not None and batcher.pads
+        self.encode_alike = None if padded else getattr(form, "encode_alike", None)
 
     def __call__(self, request: Request, laps: Laps) -> Result:
         began = perf_counter_ns()
@@ -42,7 +44,7 @@ class ModelWork:
 def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Work]:
     """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
-    batcher = calibrate(model, run.batching) if heavy or run.batching.rows else None
+    batcher = calibrate(model, run.batching)
     if heavy and cores > 1:
         model.widen(cores, run.memory_bytes)
     open_inference = OpenInference(model)

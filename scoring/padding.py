@@ -28,6 +28,8 @@ class Padding:
 
     def kind(self, asked: Asked) -> Any:
         """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
+        if not self._fill:
+            return (*asked.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in asked.feed.items()])
         return tuple(asked.names), tuple(
             (name, array.dtype.str, array.ndim if name in self._fill else array.shape[1:])
             for name, array in asked.feed.items()

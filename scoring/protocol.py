@@ -23,6 +23,7 @@ BODY_IDLE_SECONDS = 30.0  # without a byte, in the middle of a body
 WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
 KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusal is read
+SHORT_LENGTH = 4  # digits of a length that needs no look before the body comes
 MOST_WAITING = 32  # pipelined requests held back before reading stops
 
 
@@ -105,7 +106,7 @@ class Connection(asyncio.Protocol):
         if self.closing:
             return
         self.arrived = perf_counter_ns()
-        self.heard = monotonic()
+        self.heard = self.arrived / 1e9  # the same clock as monotonic()
         while data:
             self._reading = len(data)
             try:
@@ -164,8 +165,8 @@ class Connection(asyncio.Protocol):
         if b"upgrade" in headers and self.parser.should_upgrade() and request.method != b"CONNECT":
             self._declined = _head_without_upgrade(request, self.parser.get_http_version())
             return
-        length = headers.get(b"content-length")
-        if length is not None or b"transfer-encoding" in headers:
+        length = headers.get(b"content-length", b"")
+        if len(length) > SHORT_LENGTH or b"expect" in headers:
             self._handler.admit(request, int(length or 0))
             if b"expect" in headers:
                 self._expect(headers[b"expect"])
@@ -181,8 +182,7 @@ class Connection(asyncio.Protocol):
         if request is None or self.closing or self._declined:
             return
         self.started = 0.0
-        chunks = self._chunks
-        if chunks:
+        if chunks := self._chunks:
             request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         request.arrived = self.arrived
         if self.busy or self._waiting or self.paused:
@@ -197,7 +197,8 @@ class Connection(asyncio.Protocol):
         self.busy = False
         if not self.gone:
             self._send(request, response)
-            self._proceed()
+            if self._waiting or self.closing:
+                self._proceed()
 
     def write(self, part: bytes) -> None:
         """Send a part of an answer that `handle` left open."""

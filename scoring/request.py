@@ -11,12 +11,13 @@ from scoring.errors import ScoringError
 class Request:
     """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds.
 
-    `key` tells which key it showed, an index of scoring.contract.KEYS; `id` is the client's or a new one, `span` its
-    trace where traces are wanted.
+    `key` tells which key it showed, an index of scoring.contract.KEYS; `id` is the client's or a new one, and
+    `id_lines` tell it in the headers of the answer; `span` is its trace where traces are wanted.
     """
 
     __slots__ = (
-        "arrived", "body", "connection", "headers", "id", "keep_alive", "key", "method", "query", "span", "target",
+        "arrived", "body", "connection", "headers", "id", "id_lines", "keep_alive", "key", "method", "query", "span",
+        "target",
     )  # fmt: skip
 
     def __init__(self, connection: Any, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
@@ -29,7 +30,7 @@ class Request:
         self.keep_alive = True
         self.arrived = 0
         self.key = 0
-        self.id = b""
+        self.id = self.id_lines = b""
         self.span: Any = None
 
     def parameters(self) -> dict[str, str]:

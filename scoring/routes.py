@@ -18,7 +18,7 @@ V2_PAGES = {"": metadata, "ready": ready, "config": config, "stats": model_stati
 V1_PAGES = {"": tf_status, "metadata": tf_metadata}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Route:
     """An address: a `plain` answer, or else the `work` of what is `served`."""
 

@@ -8,11 +8,15 @@ import mmap
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scoring.contract import BUCKETS, KEYS, bucket_of
 from scoring.work import Laps
+
+if TYPE_CHECKING:
+    from scoring.job import Question
 
 HEAD = 16
 CODES = 500  # HTTP status 100 to 599
@@ -151,6 +155,48 @@ class Counters:
             cells[ENCODE_SUM] += laps.encode
             if (rows := laps.rows) != 1:
                 self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, laps)
+
+    def record_together(self, questions: "Sequence[Question]", began: int, now: int) -> None:
+        """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
+        run: list[Question] = []
+        for question in questions:
+            laps = question.laps
+            if run and (not laps.follows or laps.infer != run[0].laps.infer):
+                self._record_run(run, began, now)
+                run = []
+            run.append(question)
+        if run:
+            self._record_run(run, began, now)
+
+    def _record_run(self, questions: "Sequence[Question]", began: int, now: int) -> None:
+        cells, count, laps = self.cells, len(questions), questions[0].laps
+        latency = queued = decode = encode = 0
+        for question in questions:
+            arrived, own = question.request.arrived, question.laps
+            taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
+            cells[BEFORE_CODES + CODES * question.request.key + 200] += 1
+            cells[LATENCY + (_TABLE[taken] if taken < 4096 else bucket_of(taken))] += 1
+            cells[QUEUE + (_TABLE[waited] if waited < 4096 else bucket_of(waited))] += 1
+            latency += taken
+            queued += waited
+            decode += own.decode
+            encode += own.encode
+        ran = laps.infer // 1000
+        cells[INFER + bucket_of(ran)] += count
+        cells[LATENCY_SUM] += latency
+        cells[QUEUE_SUM] += queued
+        cells[DECODE_SUM] += decode
+        cells[INFER_SUM] += laps.infer * count
+        cells[ENCODE_SUM] += encode
+        if laps.rows != 1:
+            rows = min(laps.rows, MOST_ROWS)
+            cells[ROWS + rows] += count
+            cells[SHARED_INFER_SUM] += laps.infer * count
+            cells[RUN_LAPS + 3 * rows] += decode
+            cells[RUN_LAPS + 3 * rows + 2] += encode
+            if not laps.follows:
+                cells[RUNS + rows] += 1
+                cells[RUN_LAPS + 3 * rows + 1] += laps.infer
 
     def _record_shared(self, rows: int, laps: Laps) -> None:
         """A request in a run of several rows; the run itself is counted with its first request."""

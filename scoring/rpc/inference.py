@@ -125,7 +125,7 @@ class Inference:
         request.arrived = perf_counter_ns()
         try:
             request.key = self._keys.check(request.headers.get(b"authorization"))
-            self._ids.lines(request)
+            self._ids.give(request)
         except ScoringError as error:
             self._count(request, None, error, 0, NO_LAPS)
             return error

@@ -143,7 +143,7 @@ def run(data):
     kept.append(bytes([1]) * (64 * 2**20))
     return len(kept)
 """
-    replica.with_script(script).start(memory_bytes=220 * 2**20)
+    replica.with_script(script).start(memory_bytes=200 * 2**20)
     for _ in range(3):
         replica.score("{}")
     replica.until(lambda: replica.status().get("restarts"))
