@@ -178,7 +178,7 @@ class App:
     def _deliver_together(self, route: Route, done: list[tuple[Question, Any]], began: int) -> None:
         """Answer what came in one turn; what needs nothing special is counted in one go."""
         now = perf_counter_ns()
-        route.served.pace.note(now - began)
+        route.served.pace.note((now - began) // len(done))
         in_one_go = self._watch is None
         if in_one_go:
             plain = [question for question, result in done if type(result) is bytes]
