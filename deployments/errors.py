@@ -38,6 +38,17 @@ class VersionNotReady(Conflict):
     code = "version_not_ready"
 
 
+class PortTaken(Conflict):
+    code = "port_held"
+    retryable = True
+
+    def __init__(self, number: int, holder: str, use: str) -> None:
+        super().__init__(
+            f"Port {number} belongs to the service '{holder}', which answers there over {use}.",
+            hint=f"Choose another port, or delete '{holder}': a service keeps its ports while it exists.",
+        )
+
+
 class NoFreePort(Temporary):
     code = "no_free_port"
 

@@ -5,9 +5,9 @@ import secrets
 
 from django.db import IntegrityError, transaction
 
-from deployments.errors import NameTaken, NoFreePort
-from deployments.models import Key, Service, Target
-from deployments.ports import free_port
+from deployments.errors import NameTaken, NoFreePort, PortTaken
+from deployments.models import Key, Port, Service, Target
+from deployments.ports import claim, free_port
 from studio.accounts.models import User, Workspace
 from studio.core.errors import NotFound
 
@@ -22,7 +22,8 @@ def found(workspace: Workspace, actor: User, name: str, target: Target | None = 
     """
     if target is not None and target.workspace_id != workspace.pk:
         raise NotFound(f"There is no target '{target}' in {workspace}.", field="target")
-    service = _with_port(workspace, actor, name, target or local_target(workspace))
+    service = _with_name(workspace, actor, name, target or local_target(workspace))
+    _give_port(service, Port.Use.HTTP)
     Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
     return service
 
@@ -39,39 +40,33 @@ def new_secret() -> str:
 
 def give_grpc_port(service: Service) -> None:
     """A second port, for gRPC, if it has none yet; raises `NoFreePort`."""
-    if service.grpc_port is not None:
-        return
+    if service.grpc_port is None:
+        _give_port(service, Port.Use.GRPC)
+
+
+def _give_port(service: Service, use: Port.Use) -> None:
     for _ in range(PORT_TRIES):
-        offered = free_port()
         try:
-            with transaction.atomic():
-                Service.objects.filter(pk=service.pk).update(grpc_port=offered)
-        except IntegrityError:
-            continue  # the port went to somebody else
-        service.grpc_port = offered
-        return
+            return claim(service, use, free_port())
+        except PortTaken:
+            continue  # it went to somebody else since it was seen to be free
     raise NoFreePort()
 
 
-def _with_port(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
-    """Insert the row; the unique constraints on name and port decide between people who come at once."""
-    for _ in range(PORT_TRIES):
-        token = new_secret()
-        service = Service(
-            workspace=workspace,
-            name=name,
-            target=target,
-            port=free_port(),
-            created_by=actor,
-            telemetry_token=token,
-            telemetry_digest=hashlib.sha256(token.encode()).hexdigest(),
-        )
-        try:
-            with transaction.atomic():
-                service.save(force_insert=True)
-        except IntegrityError as error:
-            if Service.objects.in_workspace(workspace).filter(name=name).exists():
-                raise NameTaken(name) from error
-            continue  # the port went to somebody else
-        return service
-    raise NoFreePort()
+def _with_name(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
+    """Insert the row; the unique constraint on the name decides between people who come at once."""
+    token = new_secret()
+    service = Service(
+        workspace=workspace,
+        name=name,
+        target=target,
+        created_by=actor,
+        telemetry_token=token,
+        telemetry_digest=hashlib.sha256(token.encode()).hexdigest(),
+    )
+    try:
+        with transaction.atomic():
+            service.save(force_insert=True)
+    except IntegrityError as error:
+        raise NameTaken(name) from error
+    return service

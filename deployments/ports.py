@@ -4,25 +4,42 @@ import random
 import socket
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
-from deployments.errors import NoFreePort
-from deployments.models import Service
+from deployments.errors import NoFreePort, PortTaken
+from deployments.models import Port, Service
+
+COLUMNS = {Port.Use.HTTP: "port", Port.Use.GRPC: "grpc_port"}
 
 
 def free_port() -> int:
     """A port that no service has and nobody on this machine listens on; raises `NoFreePort`.
 
-    Another deployment may take it a moment later: the table's unique constraint decides, and the caller
-    asks again. Picking at random keeps two callers from racing for the same one.
+    Another deployment may take it a moment later: `claim` decides, and the caller asks again. Picking at random
+    keeps two callers from racing for the same one.
     """
     first, last = settings.SLIPWAY["LOCAL_PORTS"]
-    taken = {port for both in Service.objects.values_list("port", "grpc_port") for port in both}
+    taken = set(Port.objects.values_list("number", flat=True))
     candidates = [port for port in range(first, last + 1) if port not in taken]
     random.shuffle(candidates)
     for port in candidates:
         if _nobody_listens(port):
             return port
     raise NoFreePort
+
+
+def claim(service: Service, use: Port.Use, number: int) -> None:
+    """Hold a port for the service's life. Raises `PortTaken`, which names the service that has it, be it this one."""
+    try:
+        with transaction.atomic():
+            Port.objects.create(number=number, service=service, use=use)
+            Service.objects.filter(pk=service.pk).update(**{COLUMNS[use]: number})
+    except IntegrityError as error:
+        held = Port.objects.select_related("service").filter(pk=number).first()
+        if held is None:
+            raise
+        raise PortTaken(number, held.service.name, held.get_use_display()) from error
+    setattr(service, COLUMNS[use], number)
 
 
 def _nobody_listens(port: int) -> bool:

@@ -1,5 +1,6 @@
 from deployments.models.build import Build
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.port import Port
 from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
 
@@ -10,6 +11,7 @@ __all__ = [
     "InferenceConfig",
     "Key",
     "Phase",
+    "Port",
     "Revision",
     "RevisionModel",
     "Service",
