@@ -47,6 +47,8 @@ def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettin
     batcher = calibrate(model, run.batching)
     if heavy and cores > 1:
         model.widen(cores, run.memory_bytes)
+    if not heavy:
+        model.bind()
     open_inference = OpenInference(model)
     return {
         "infer": ModelWork(open_inference, model, batcher),
