@@ -59,6 +59,12 @@ _START: dict[str, Entry] = {
         "Raise memory_gb in the deployment config, lower the number of processes (each loads the model), or deploy "
         "a smaller model.",
     ),
+    "warm_up_failed": Entry(
+        "The service answers its own sample request with an error.",
+        "Read the answer below. Where the sample is wrong, correct warm_up in the server options (its body is what "
+        "clients send, its path where they send it); where it is right, correct the script or the model. Then deploy "
+        "again.",
+    ),
     "start_timeout": Entry(
         "The service was not ready before its start deadline.",
         "Read the log for what it was doing. Make init() faster, or raise start_deadline_seconds in the deployment "

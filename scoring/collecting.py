@@ -5,7 +5,8 @@ A record has `designation` (inputs, predictions, labels, signals or general), `m
 predictions, or None), `time` (ISO 8601, UTC) and `request` (an id).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from scoring.log import log
@@ -21,6 +22,17 @@ _uncollected = 0
 def send_to(sink: Sink) -> None:
     """Give every record from now on to `sink`, in the thread of the run that made it; it must not wait."""
     _sinks[:] = [sink]
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """What is collected in here is passed over in silence: it belongs to no client's request."""
+    sinks = list(_sinks)
+    send_to(lambda _: None)
+    try:
+        yield
+    finally:
+        _sinks[:] = sinks
 
 
 def request_ids_from(ask: Callable[[], str]) -> None:

@@ -41,6 +41,7 @@ Reason = Literal[
     "model_invalid",  # the runtime cannot load the model file
     "port_taken",
     "out_of_memory",
+    "warm_up_failed",  # the service answers its own sample request with an error
     "start_timeout",  # not ready before the start deadline
     "worker_crashed",  # a process died again and again (signal, os._exit)
     "internal",
@@ -101,6 +102,17 @@ class Collect(msgspec.Struct, omit_defaults=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
 
 
+class WarmUp(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A sample request that every process must have answered, `runs` times, before it is ready.
+
+    `body`: the JSON value that a client would POST to `path`, which is /score or another address that predicts.
+    """
+
+    body: Any
+    path: Annotated[str, msgspec.Meta(pattern="^/[!-~]*$", max_length=1000)] = "/score"
+    runs: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+
+
 class ServerOptions(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What a deployment may choose beyond size and limits; its deployment config has them under "server".
 
@@ -117,6 +129,7 @@ class ServerOptions(msgspec.Struct, omit_defaults=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
     access_log: bool = False  # a line in the log for every scoring request
     collect: Collect | None = None
+    warm_up: WarmUp | None = None
 
 
 class RunSettings(ServerOptions, kw_only=True):

@@ -34,6 +34,7 @@ from scoring.settings import Replica
 from scoring.shared import Orders, Report, stack_file
 from scoring.statistics import attach
 from scoring.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
+from scoring.warm_up import warm_up
 from scoring.watch import Watch, watch_of
 
 LIBRARIES = {"no_code": ("scoring.model_work",), "entry_script": ("scoring.entry_script",)}
@@ -90,7 +91,10 @@ def _load(replica: Replica, orders: Orders) -> Engine:
         stacks = 1 if replica.run.grpc_port is None else 2  # gRPC has threads of its own
         limits.refuse_memory_above(replica.run.memory_bytes, headroom=stacks * limits.HEADROOM)
         limits.allow_connections(replica.run.connections_limit)
-        return load_engine(replica, orders.threads)
+        engine = load_engine(replica, orders.threads)
+        if replica.run.warm_up is not None:
+            warm_up(engine, replica.run, replica.run.warm_up)
+        return engine
 
 
 @contextmanager
