@@ -104,14 +104,18 @@ class Batcher:
 
     def _run_together(self, members: list[Member]) -> Done:
         asked = members[0][1]
+        sizes = [_rows(one) for _, one in members]
+        total, follows = sum(sizes), False
         began = perf_counter_ns()
         try:
             feed = self._padding.join([one for _, one in members])
             results = self.model.compute(asked.names, feed)
-        except Exception:  # one of them is to blame: each by itself, so that only that one fails
+            by_row = all(len(result) == total for result in results)
+        except Exception:  # one of them is to blame
+            by_row = False
+        if not by_row:  # each by itself: only the one to blame fails, and no row is taken for another's
             return [self._run_alone(question, one) for question, one in members]
-        took, sizes = perf_counter_ns() - began, [_rows(one) for _, one in members]
-        total, follows = sum(sizes), False
+        took = perf_counter_ns() - began
         for question, _ in members:
             laps = question.laps
             laps.infer, laps.rows, laps.follows = took, total, follows

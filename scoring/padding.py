@@ -28,11 +28,14 @@ class Padding:
 
     def kind(self, asked: Asked) -> Any:
         """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
+        feed = asked.feed
+        if len(feed) > 1 and len({len(array) for array in feed.values()}) > 1:
+            return object()  # like no other: its rows would meet those of its neighbours
         if not self._fill:
-            return (*asked.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in asked.feed.items()])
+            return (*asked.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
         return tuple(asked.names), tuple(
             (name, array.dtype.str, array.ndim if name in self._fill else array.shape[1:])
-            for name, array in asked.feed.items()
+            for name, array in feed.items()
         )
 
     def join(self, requests: list[Asked]) -> dict[str, Array]:

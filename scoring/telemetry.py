@@ -159,11 +159,13 @@ class Counters:
     def record_together(self, questions: "Sequence[Question]", began: int, now: int) -> None:
         """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
         run: list[Question] = []
+        first = Laps()
         for question in questions:
             laps = question.laps
-            if run and (not laps.follows or laps.infer != run[0].laps.infer):
-                self._record_run(run, began, now)
-                run = []
+            if not laps.follows or laps.infer != first.infer or laps.rows != first.rows:
+                if run:
+                    self._record_run(run, began, now)
+                run, first = [], laps
             run.append(question)
         if run:
             self._record_run(run, began, now)

@@ -18,7 +18,7 @@ from scoring.job import Job
 from scoring.model_work import ModelWork
 from scoring.request import Request
 from scoring.session import OnnxModel
-from tests.scoring.conftest import read_answers, request_bytes, save
+from tests.scoring.conftest import read_answers, request_bytes, save, sum_model
 
 WIDTH, LAYERS = 1024, 32
 TABLE = [0.0, 10.0, 20.0, 30.0]
@@ -56,6 +56,30 @@ def mixing_model(path):
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 4])
     nodes = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1), helper.make_node("Add", ["x", "sum"], ["y"])]
     return save(path, nodes, [x], [y])
+
+
+def filter_model(path):
+    """Those of x that are not below zero: as many rows as it likes."""
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["kept"])
+    nodes = [
+        helper.make_node("GreaterOrEqual", ["x", "zero"], ["wanted"]),
+        helper.make_node("Compress", ["x", "wanted"], ["y"], axis=0),
+    ]
+    return save(path, nodes, [x], [y], [zero])
+
+
+def tensor(name: str, shape: list[int], data: list[float]) -> dict:
+    return {"name": name, "shape": shape, "datatype": "FP32", "data": data}
+
+
+def vector(x: list[float]) -> dict:
+    return {"inputs": [tensor("x", [len(x)], x)]}
+
+
+def pair(a: list[float], b: list[float]) -> dict:
+    return {"inputs": [tensor("a", [len(a)], a), tensor("b", [len(b)], b)]}
 
 
 def load(path) -> OnnxModel:
@@ -171,6 +195,66 @@ def test_what_a_client_no_longer_waits_for_is_not_run(model):
     assert jobs[0].laps.rows == 2
 
 
+def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(tmp_path):
+    model = load(sum_model(tmp_path / "model.onnx"))
+    batcher = Batcher(model, 8)
+    given = [([1.0], [10.0, 20.0]), ([2.0], [30.0]), ([3.0, 4.0], [40.0]), ([5.0], [60.0])]  # as many a as b in all
+    jobs = [job(model, batcher, pair(a, b)) for a, b in given]
+
+    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, jobs)]
+
+    assert found == [[11.0, 21.0], [32.0], [43.0, 44.0], [65.0]]
+    assert [one.laps.rows for one in jobs] == [1, 2, 2, 2]
+    assert [one.laps.follows for one in jobs] == [False, False, False, True]
+
+
+def test_rows_of_unlike_numbers_are_told_apart_where_lengths_are_filled_up_too(tmp_path):
+    model = load(sum_model(tmp_path / "model.onnx"))
+    batcher = Batcher(model, 8, Batching(pad={"a": 0}))
+    jobs = [job(model, batcher, pair(a, b)) for a, b in [([1.0], [1.0, 2.0]), ([1.0, 2.0], [3.0])]]
+
+    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, jobs)]
+
+    assert found == [[2.0, 3.0], [4.0, 5.0]]
+
+
+def test_a_model_that_leaves_rows_out_gives_nobody_the_rows_of_another(tmp_path):
+    model = load(filter_model(tmp_path / "model.onnx"))
+    batcher = calibrate(model, Batching()) or Batcher(model, 8)  # on made-up inputs, which it keeps, it looks harmless
+    given = [[1.0, -1.0], [2.0, 3.0], [-4.0, 5.0], [-6.0]]
+    jobs = [job(model, batcher, vector(x)) for x in given]
+
+    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+
+    assert found == [[1.0], [2.0, 3.0], [5.0], []]
+
+
+# --- no rows at all
+
+
+@pytest.mark.parametrize("company", [[], [0], [1, 2], [9], [0, 9, 0]])
+@pytest.mark.parametrize("most_rows", [1, 4])
+def test_a_request_without_rows_is_answered_alone_and_in_company(model, company, most_rows):
+    batcher = Batcher(model, most_rows)
+    sizes = [0, *company, 0]
+    jobs = [job(model, batcher, body(10.0, rows=rows)) for rows in sizes]
+
+    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+
+    assert found == [pytest.approx([10.0 + row for row in range(rows)]) for rows in sizes]
+
+
+def test_a_request_without_rows_is_answered_where_lengths_are_filled_up(tmp_path):
+    model = load(lengths_model(tmp_path / "model.onnx", reduce=False))
+    batcher = Batcher(model, 8, Batching(pad={"x": 0}))
+    shapes = [[0, 3], [1, 2], [0, 4], [2, 1]]
+    jobs = [job(model, batcher, {"inputs": [tensor("x", shape, [1.0] * (shape[0] * shape[1]))]}) for shape in shapes]
+
+    found = [orjson.loads(answer)["outputs"][0]["shape"] for answer in answers_of(batcher, jobs)]
+
+    assert found == shapes
+
+
 # --- who shares
 
 
@@ -227,7 +311,7 @@ def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
 # --- padding
 
 
-def lengths_model(path):
+def lengths_model(path, *, reduce=True):
     """y = 2 x along all tokens, and the length it was given."""
     two = helper.make_tensor("two", TensorProto.FLOAT, [1], [2.0])
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", "tokens"])
@@ -237,7 +321,7 @@ def lengths_model(path):
         helper.make_node("Mul", ["x", "two"], ["y"]),
         helper.make_node("ReduceMax", ["x"], ["total"], axes=[1], keepdims=0),
     ]
-    return save(path, nodes, [x], [y, total], [two])
+    return save(path, nodes if reduce else nodes[:1], [x], [y, total] if reduce else [y], [two])
 
 
 def test_with_padding_declared_unlike_lengths_share_a_run_and_get_their_own_length_back(tmp_path):
