@@ -12,6 +12,7 @@ from deployments.errors import BadDeploymentConfig
 from scoring.contract import ServerOptions
 
 FIELD = "server"
+OFF = {field.name for field in msgspec.structs.fields(ServerOptions) if field.default is None}  # {} turns these on
 
 
 def checked(given: Any) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def checked(given: Any) -> dict[str, Any]:
         what, _, where = str(error).partition(" - at `$.")
         raise BadDeploymentConfig(f"server.{where.rstrip('`')}: {what}.", field=FIELD) from error
     found: dict[str, Any] = msgspec.to_builtins(options)
-    return {name: value for name, value in found.items() if value != {}}  # parts of which nothing was chosen
+    return {name: value for name, value in found.items() if value != {} or name in OFF}
 
 
 def _unknown(given: dict[str, Any], kind: Any) -> Iterator[tuple[str, list[str]]]:

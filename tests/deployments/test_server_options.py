@@ -25,6 +25,10 @@ def test_what_is_chosen_is_kept_and_what_is_default_left_out():
     assert server_options.checked(given) == CHOSEN
 
 
+def test_a_part_that_is_off_by_default_is_turned_on_by_being_named():
+    assert server_options.checked({"collect": {}, "batching": {}}) == {"collect": {}}
+
+
 def test_a_config_without_options_stays_as_it_was():
     config = deployment_config.complete({"server": {}}, [], start_deadline=300)
 
