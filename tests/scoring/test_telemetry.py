@@ -6,12 +6,17 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from scoring.contract import BUCKETS, bucket_of, upper_bound
+from scoring.contract import BUCKETS, KEYS, bucket_of, upper_bound
+from scoring.job import Question
 from scoring.metrics import exposition
-from scoring.telemetry import Counters, by_rows, create
+from scoring.request import Request
+from scoring.telemetry import REGION, Counters, by_rows, create, runs_by_rows
 from scoring.work import Laps
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 
@@ -208,6 +213,95 @@ def test_the_rows_of_shared_runs_are_told(tmp_path):
     assert 'slipway_batch_size_bucket{le="8"} 3' in text
     assert 'slipway_batch_size_bucket{le="255"} 4' in text
     assert "slipway_batch_size_count 5" in text
+
+
+BEGAN, NOW = 10**12, 10**12 + 700_000
+
+
+def shared_run(*requests, infer=5_000, rows=None, misses_first=False):
+    """The questions of one run, from what each adds: its key, microseconds waited, decode and encode."""
+    questions = []
+    for place, (key, waited, decode, encode) in enumerate(requests):
+        one = Question(None, Request(None, b"POST", b"/score", {}))
+        one.request.key, one.request.arrived = key, BEGAN - waited * 1000 - place
+        one.laps.decode, one.laps.infer, one.laps.encode = decode, infer, encode
+        one.laps.rows, one.laps.follows = rows or len(requests), place > 0
+        questions.append(one)
+    return questions[misses_first:]
+
+
+def cells_of(folder, record, questions):
+    counters = Counters(create(folder / "counters.bin", 1), 0)
+    record(counters, questions)
+    return {place: value for place, value in enumerate(counters.cells.tolist()) if value}
+
+
+def together(counters, questions):
+    counters.record_together(questions, BEGAN, NOW)
+
+
+def one_by_one(counters, questions):
+    for one in questions:
+        taken, waited = ((end - one.request.arrived) // 1000 for end in (NOW, BEGAN))
+        counters.record(200, taken, waited, one.laps, one.request.key)
+
+
+ONE = (1, 40, 900, 800)
+runs = st.builds(
+    lambda requests, **more: shared_run(*requests, **more),
+    st.lists(
+        st.tuples(st.integers(0, len(KEYS) - 1), st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7)),
+        min_size=1,
+        max_size=4,
+    ),
+    infer=st.integers(1, 3) | st.integers(1, 10**10),  # alike now and then
+    rows=st.none() | st.sampled_from([0, 1, 2, 5, 255, 256, 257, 5000]),
+    misses_first=st.booleans(),
+)
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        [],
+        shared_run(ONE),
+        shared_run(ONE) + shared_run(ONE),
+        shared_run(ONE, ONE, ONE),
+        shared_run(ONE, (2, 5, 70, 60), (0, 0, 1, 1), rows=12),
+        shared_run(ONE, ONE) + shared_run(ONE, ONE, ONE, infer=6_000),
+        shared_run(ONE, ONE) + shared_run(ONE, ONE),
+        shared_run(ONE, ONE, misses_first=True),
+        shared_run(ONE, ONE) + shared_run(ONE, ONE, ONE, misses_first=True),
+        shared_run(ONE) + shared_run(ONE, ONE, misses_first=True),
+        shared_run(ONE, ONE, rows=0),
+        shared_run(ONE, ONE, rows=400),
+        shared_run((1, 5_000_000, 1, 1), (2, 10**8, 1, 1), infer=10**10),
+    ],
+    ids=[
+        "nothing", "a run of one row", "two runs of one row", "a run of three", "more rows than requests",
+        "two runs", "two that took as long", "its first was counted by itself", "two, the second without its first",
+        "after a lone one", "no rows", "more rows than are told apart", "slow ones",
+    ],
+)  # fmt: skip
+def test_what_is_counted_in_one_go_is_counted_as_one_by_one(tmp_path, questions):
+    assert cells_of(tmp_path, together, questions) == cells_of(tmp_path, one_by_one, questions)
+
+
+@settings(max_examples=200, deadline=None)
+@given(turn=st.lists(runs, max_size=5).map(lambda parts: list(chain(*parts))))
+def test_any_turn_is_counted_as_one_by_one(tmp_path_factory, turn):
+    folder = tmp_path_factory.getbasetemp()
+    assert cells_of(folder, together, turn) == cells_of(folder, one_by_one, turn)
+
+
+def test_a_run_whose_first_request_failed_is_counted_once(tmp_path):
+    file = create(tmp_path / "counters.bin", 1)
+    counters, questions = Counters(file, 0), shared_run(ONE, ONE, ONE)
+    counters.record(500, 10, 0, questions[0].laps)
+    counters.record_together(questions[1:], BEGAN, NOW)
+    assert {rows: run.runs for rows, run in runs_by_rows(file.totals()).items()} == {3: 1}
+    assert by_rows(file.totals())[3] == 3
+    assert len(file.totals()) == REGION
 
 
 def test_metrics_are_what_prometheus_reads(replica):
