@@ -33,20 +33,20 @@ def rest(url: str, given: dict[str, Any]) -> str:
     )
 
 
-def score_curl(address: str, body: str, *, auth: bool) -> str:
+def score_curl(address: str, body: str, *, auth: bool, path: str = "/score") -> str:
     key = '  -H "Authorization: Bearer $SERVICE_KEY" \\\n' if auth else ""
     return (
-        f"curl -X POST {address}/score \\\n{key}"
+        f"curl -X POST {shlex.quote(address + path)} \\\n{key}"
         f"  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(_compact(body))}"
     )
 
 
-def score_python(address: str, body: str, *, auth: bool) -> str:
+def score_python(address: str, body: str, *, auth: bool, path: str = "/score") -> str:
     """With the requests package, which people know."""
     key = 'headers={"Authorization": f"Bearer {os.environ[\'SERVICE_KEY\']}"},\n    ' if auth else ""
     imports = "import os\n\nimport requests" if auth else "import requests"
     return (
-        f"{imports}\n\nanswer = requests.post(\n    {f'{address}/score'!r},\n    json={_python(body)},\n    {key}"
+        f"{imports}\n\nanswer = requests.post(\n    {address + path!r},\n    json={_python(body)},\n    {key}"
         "timeout=60,\n)\nanswer.raise_for_status()\nprint(answer.json())\n"
     )
 

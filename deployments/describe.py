@@ -1,15 +1,17 @@
 """A service as REST answers and pages show it: plain values, secrets left out."""
 
-import json
 from typing import Any
 
 from django.utils import timezone
+from django.utils.text import Truncator
 
+from deployments import server_fields
 from deployments.facts import facts_of, newest_revision
 from deployments.models import Revision, Service
 from deployments.steps import steps_of
 
 HIDDEN = "•••"
+MOST_SHOWN = 300  # characters of an option: a warm-up's body may be long
 
 
 def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
@@ -76,11 +78,10 @@ LABELS = {
 
 
 def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """A deployment config in words, for pages."""
+    """A deployment config in words, for pages; environment variables stand apart."""
     config = {"grpc": False} | config  # revisions from before there was gRPC do not name it
     rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
-    server = [(f"Server: {name}", json.dumps(value)) for name, value in (config.get("server") or {}).items()]
-    return rows + server + list((config.get("environment_variables") or {}).items())
+    return rows + server_fields.labelled(config.get("server") or {})
 
 
 def _value(value: Any, unit: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from deployments import samples
+from deployments import samples, server_fields
 from deployments.describe import models_of
 from deployments.facts import newest_revision
 from deployments.json_text import readable
@@ -51,7 +51,7 @@ def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
     revision = newest_revision(service)
     config = dict(revision.deployment_config) if revision else {}
-    variables = config.pop("environment_variables", {})
+    variables, server = config.pop("environment_variables", {}), config.pop("server", {})
     return config | {
         "name": service.name,
         "models": ", ".join(models_of(revision)),
@@ -59,12 +59,25 @@ def values_of(service: Service) -> dict[str, Any]:
         "description": service.description,
         "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
         "environment_variables": "\n".join(f"{name}={value}" for name, value in variables.items()),
+        **server_fields.initial_of(server),
     }
 
 
 def sample_request(revision: Revision | None) -> str:
-    """A body that the service should accept: a bundled sample's own, else one made from the signature."""
-    return readable(_sample(revision) or FREE_FORM)
+    """A body that the service should accept: its own warm-up's, a bundled sample's, or one made from the signature."""
+    own = _warm_up(revision)
+    return readable(own["body"] if own else _sample(revision) or FREE_FORM)
+
+
+def sample_path(revision: Revision | None) -> str:
+    """Where that body goes."""
+    path: str = _warm_up(revision).get("path", "/score")
+    return path
+
+
+def _warm_up(revision: Revision | None) -> dict[str, Any]:
+    server = (revision.deployment_config.get("server") if revision else None) or {}
+    return server.get("warm_up") or {}
 
 
 def _sample(revision: Revision | None) -> Any:

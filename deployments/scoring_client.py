@@ -14,7 +14,7 @@ MAX_REQUEST_BYTES = 16 * 1024**2
 MAX_ANSWER_BYTES = 16 * 1024**2
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 65.0  # a little more than a service may take
-PATHS = ("/score", "/v2/", "/swagger.json")
+PATHS = ("/score", "/invocations", "/v1/", "/v2/", "/swagger.json")
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 Pure; `scoring.contract.ServerOptions` says what there is.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import orjson
 
 from deployments.errors import BadDeploymentConfig
 from scoring.contract import ServerOptions
 
 FIELD = "server"
+MOST_SAMPLE_BYTES = 1024**2  # of a warm-up's body: it is kept with every revision and shown with the service
 OFF = {field.name for field in msgspec.structs.fields(ServerOptions) if field.default is None}  # {} turns these on
 
 
@@ -28,8 +31,27 @@ def checked(given: Any) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
         raise BadDeploymentConfig(f"server.{where.rstrip('`')}: {what}.", field=FIELD) from error
+    if options.warm_up is not None:
+        _check_sample(options.warm_up.body)
     found: dict[str, Any] = msgspec.to_builtins(options)
     return {name: value for name, value in found.items() if value != {} or name in OFF}
+
+
+def _check_sample(body: Any) -> None:
+    """It must be JSON for whoever keeps or reads it, and no more than anybody wants to look at."""
+    try:
+        json.dumps(body, allow_nan=False)  # orjson writes NaN as null
+        sample = orjson.dumps(body)  # as the recipe's hash needs it
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadDeploymentConfig(f"server.warm_up.body is no JSON: {error}.", field=FIELD) from error
+    if b"\\u0000" in sample:
+        raise BadDeploymentConfig("server.warm_up.body has the character NUL, which cannot be kept.", field=FIELD)
+    if len(sample) > MOST_SAMPLE_BYTES:
+        raise BadDeploymentConfig(
+            f"server.warm_up.body has {len(sample)} bytes; it may have {MOST_SAMPLE_BYTES}.",
+            hint="Take a smaller request: a single row is enough.",
+            field=FIELD,
+        )
 
 
 def _unknown(given: dict[str, Any], kind: Any) -> Iterator[tuple[str, list[str]]]:

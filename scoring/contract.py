@@ -102,14 +102,17 @@ class Collect(msgspec.Struct, omit_defaults=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
 
 
+SCORING_PATH = "^/(score|invocations|v[12]/models/[!-~]+)$"  # what may be asked for a prediction
+
+
 class WarmUp(msgspec.Struct, omit_defaults=True, kw_only=True):
     """A sample request that every process must have answered, `runs` times, before it is ready.
 
-    `body`: the JSON value that a client would POST to `path`, which is /score or another address that predicts.
+    `body`: the JSON value that a client would POST to `path`.
     """
 
     body: Any
-    path: Annotated[str, msgspec.Meta(pattern="^/[!-~]*$", max_length=1000)] = "/score"
+    path: Annotated[str, msgspec.Meta(pattern=SCORING_PATH, max_length=1000)] = "/score"
     runs: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
 
 
@@ -129,6 +132,7 @@ class ServerOptions(msgspec.Struct, omit_defaults=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
     access_log: bool = False  # a line in the log for every scoring request
     collect: Collect | None = None
+    compress_answers: bool = True  # large ones, for clients that accept gzip or deflate
     warm_up: WarmUp | None = None
 
 

@@ -225,10 +225,10 @@ class Client:
         path = f"{self._base}/services/{quote(name)}/metrics"
         return cast(dict[str, Any], self._transport.json("GET", path, params={"range": range}))
 
-    def score(self, name: str, body: bytes, content_type: str = "application/json") -> Score:
-        """Send `body` to the service by way of the studio; the service's own answer, whatever its status."""
-        path = f"{self._base}/services/{quote(name)}/score"
-        response = self._transport.exchange("POST", path, content=body, headers={"Content-Type": content_type})
+    def score(self, name: str, body: bytes, content_type: str = "application/json", *, path: str = "/score") -> Score:
+        """Send `body` to the service's `path` by way of the studio; the service's own answer, whatever its status."""
+        address, headers = f"{self._base}/services/{quote(name)}/score", {"Content-Type": content_type}
+        response = self._transport.exchange("POST", address, params={"path": path}, content=body, headers=headers)
         if TIMING not in response.headers:
             self._transport.checked(response)
         took = float(response.headers.get(TIMING, 0))

@@ -77,7 +77,7 @@ def service_test(request: WorkspaceRequest, name: str) -> HttpResponse:
     context = {"tab": "test", **test_panel(service, body)}
     status = 200
     try:
-        result = scoring_client.score(service, body.encode())
+        result = scoring_client.score(service, body.encode(), path=context["path"])
         context |= {"result": result, "answer": _readable(result.body)}
     except SlipwayError as error:
         context["test_error"], status = error, error.status

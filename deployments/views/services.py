@@ -114,7 +114,8 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
         return {"revisions": _revisions(service)}
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
-        return {"config": labelled(shown_config(newest, with_values=may_write)), "slots": SLOTS}
+        config = shown_config(newest, with_values=may_write)
+        return {"config": labelled(config), "variables": config["environment_variables"], "slots": SLOTS}
     models = [use.version for use in newest.models.all()] if newest else []
     return {"models": models, "grpc_address": grpc_address_of(service, newest)}
 
@@ -123,11 +124,13 @@ def test_panel(service: Service, body: str) -> dict[str, Any]:
     """The Test tab around a request body."""
     address, newest = address_of(service), newest_revision(service)
     auth = newest is None or newest.deployment_config.get("auth", True)
+    path = proposals.sample_path(newest)
+    how: dict[str, Any] = {"auth": auth, "path": path}
     snippets = [
-        {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, auth=auth)},
-        {"label": "Python", "language": "python", "text": commands.score_python(address, body, auth=auth)},
+        {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, **how)},
+        {"label": "Python", "language": "python", "text": commands.score_python(address, body, **how)},
     ]
-    return {"body": body, "snippets": snippets, "auth": auth}
+    return {"body": body, "snippets": snippets, "auth": auth, "path": path}
 
 
 def _revisions(service: Service) -> QuerySet[Revision]:

@@ -83,12 +83,13 @@ def score(
     name: ServiceName,
     data: Annotated[str, typer.Option("--data", "-d", help="The request: JSON, @file, or - for standard input.")],
     content_type: Annotated[str, typer.Option(help="Of the request.")] = "application/json",
+    path: Annotated[str, typer.Option(help="Where it goes, as /v2/models/NAME/infer.")] = "/score",
     as_json: Json = False,
 ) -> None:
     """Send a request to a service and print its answer."""
     body = _body(data)
     with open_client() as client:
-        answer = client.score(name, body, content_type)
+        answer = client.score(name, body, content_type, path=path)
     document = {
         "status": answer.status,
         "milliseconds": round(answer.milliseconds, 1),

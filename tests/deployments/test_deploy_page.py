@@ -1,5 +1,7 @@
 """The page that deploys: its form, and the commands that do the same."""
 
+import json
+
 import pytest
 
 from deployments import commands
@@ -53,6 +55,16 @@ class TestTheDeployPage:
         assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
         assert (initial["cpu"], initial["environment_variables"]) == (0.5, "A=1")
 
+    def test_takes_a_sample_to_warm_up_with_and_keeps_it_for_an_update(self, sign_in, bob, iris):
+        warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
+        given = {"name": "iris", "models": "iris:1", "auth": "on", "server": json.dumps({"warm_up": warm_up})}
+        client = sign_in(bob)
+        assert client.post(url("deploy"), given).status_code == 302
+        config = Service.objects.get().revisions.get().deployment_config
+        assert config["server"] == {"warm_up": warm_up}
+        initial = client.get(url("deploy") + "?service=iris").context["form"].initial
+        assert initial["server"] == {"warm_up": warm_up}
+
     def test_for_an_update_takes_the_version_that_was_asked_for(self, sign_in, bob, workspace, service):
         make_version(workspace, "iris")
         initial = sign_in(bob).get(url("deploy") + "?service=iris&version=iris:2").context["form"].initial
@@ -73,6 +85,7 @@ class TestTheDeployPage:
             ({"name": "iris", "models": "iris:1", "cpu": "0"}, "cpu"),
             ({"name": "iris", "models": "iris:1", "environment_variables": "NOVALUE"}, "environment_variables"),
             ({"name": "iris", "models": "iris:1", "config": "other:1"}, "config"),
+            ({"name": "iris", "models": "iris:1", "server": '{"warm_up": {"runs": 3}}'}, "server"),
         ],
     )
     def test_keeps_what_was_typed_and_shows_errors_beside_their_field(self, sign_in, bob, iris, given, field):

@@ -16,6 +16,7 @@ CHOSEN = {
     "queue_limit": 4,
     "log_format": "json",
     "providers": ["cuda", "cpu"],
+    "warm_up": {"body": {"data": [[1, 2.0, None, "é"]]}, "path": "/v2/models/iris/infer", "runs": 5},
 }
 
 
@@ -47,6 +48,18 @@ def test_a_config_without_options_stays_as_it_was():
         ({"batching": {"delay_seconds": 60}}, "server.batching.delay_seconds: Expected `float` <= 10.0."),
         ({"collect": {"fraction": 1.5}}, "server.collect.fraction: "),
         ({"providers": ["abacus"]}, "server.providers[0]: Invalid enum value 'abacus'."),
+        ({"warm_up": [1]}, "server.warm_up: Expected `object | null`, got `array`."),
+        ({"warm_up": {"runs": 2}}, "server.warm_up: Object missing required field `body`."),
+        ({"warm_up": {"body": 1, "sample": 2}}, "no option 'warm_up.sample'"),
+        ({"warm_up": {"body": 1, "runs": 0}}, "server.warm_up.runs: Expected `int` >= 1."),
+        ({"warm_up": {"body": 1, "runs": 101}}, "server.warm_up.runs: Expected `int` <= 100."),
+        ({"warm_up": {"body": 1, "path": "/metrics"}}, "server.warm_up.path: Expected `str` matching regex"),
+        ({"warm_up": {"body": 1, "path": "/v2/models/a b/infer"}}, "server.warm_up.path: "),
+        ({"warm_up": {"body": [float("nan")]}}, "server.warm_up.body is no JSON"),
+        ({"warm_up": {"body": 2**64}}, "server.warm_up.body is no JSON"),
+        ({"warm_up": {"body": "\ud800"}}, "server.warm_up.body is no JSON"),
+        ({"warm_up": {"body": "\0"}}, "NUL"),
+        ({"warm_up": {"body": ["x" * 1024] * 1024}}, "it may have 1048576"),
         ({"cors_origins": "https://example.com"}, "server.cors_origins: Expected `array`, got `str`."),
     ],
 )
@@ -56,6 +69,14 @@ def test_what_cannot_be_is_named(given, words):
 
     assert words in str(caught.value.message)
     assert caught.value.field == "server"
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "", 0, False, {"unknown": {"colour": 1}}])
+def test_any_json_may_be_the_sample_to_warm_up_with(body):
+    given = {"warm_up": {"body": body}}
+
+    assert server_options.checked(given | {"access_log": False}) == given
+    assert server_options.checked({"warm_up": None}) == {}
 
 
 def test_the_options_reach_the_specification_and_every_one_is_known_to_the_server():

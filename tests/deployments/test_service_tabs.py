@@ -37,6 +37,25 @@ class TestTheTestTab:
         page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
         assert json.loads(page.context["body"]) == json.loads((samples.FOLDER / "iris/sample.json").read_text())
 
+    @pytest.mark.parametrize("body", [{"data": [[5, 6]]}, [], None])
+    def test_begins_with_the_request_that_the_service_warms_up_with(self, sign_in, bob, workspace, fake, iris, body):
+        config = {"server": {"warm_up": {"body": body}}}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
+        page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
+        assert json.loads(page.context["body"]) == body
+        assert "Sent to /score with the primary key." in text_of(page)
+
+    def test_sends_it_to_where_the_service_takes_it(self, sign_in, bob, workspace, fake, iris, monkeypatch):
+        warm_up = {"body": {"inputs": []}, "path": "/v2/models/iris/infer"}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config={"server": {"warm_up": warm_up}})
+        called = []
+        result = scoring_client.ScoreResult(200, {}, b"{}", 1.0)
+        monkeypatch.setattr(scoring_client, "_call", lambda url, *_: called.append(url) or result)
+        page = sign_in(bob).post(url("service_test", name="iris"), {"body": "{}"})
+        assert called[0].endswith("/v2/models/iris/infer")
+        assert "Sent to /v2/models/iris/infer with" in text_of(page)
+        assert all("/v2/models/iris/infer" in snippet["text"] for snippet in page.context["snippets"])
+
     def test_shows_the_answer_with_status_and_time_without_javascript(self, sign_in, bob, service, monkeypatch):
         result = scoring_client.ScoreResult(200, {"content-type": "application/json"}, b'{"class":"setosa"}', 3.21)
         monkeypatch.setattr(scoring_client, "_call", lambda *_: result)

@@ -53,6 +53,12 @@ class TestDeploying:
         assert (answer.status_code, codes(answer)) == (409, ["service_exists"])
         assert "overwrite" in answer.json()["errors"][0]["hint"]
 
+    def test_keeps_the_sample_to_warm_up_with(self, api, bob, iris):
+        server = {"warm_up": {"body": {"data": [[1, 2.5, None]]}, "path": "/v2/models/iris/infer", "runs": 7}}
+        body = {"name": "iris", "models": ["iris:1"], "deployment_config": {"server": server}}
+        assert api(bob).post(SERVICES, body, format="json").status_code == 201
+        assert api(bob).get(f"{SERVICES}/iris").json()["deployment_config"]["server"] == server
+
     def test_with_overwrite_gives_a_new_revision(self, api, bob, iris, service):
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "overwrite": True, "reason": "again"})
         assert (answer.status_code, answer.json()["revision"]) == (201, 2)
@@ -69,6 +75,11 @@ class TestDeploying:
             ({"name": "iris", "models": ["iris:1"], "target": "moon"}, 404, None),
             ({"name": "iris", "models": ["iris:1"], "deployment_config": {"cpu": -1}}, 400, "cpu"),
             ({"name": "iris", "models": ["iris:1"], "deployment_config": "much"}, 400, "deployment_config"),
+            (
+                {"name": "iris", "models": ["iris:1"], "deployment_config": {"server": {"warm_up": {"runs": 2}}}},
+                400,
+                "server",
+            ),
         ],
     )
     def test_refuses_what_makes_no_sense(self, api, bob, iris, body, status, attr):

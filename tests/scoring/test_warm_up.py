@@ -208,7 +208,7 @@ def test_a_script_that_fails_its_sample_does_not_start(replica, script, body, st
         ({"body": "text"}, 400, "message"),
         ({"body": ROW, "path": "/v2/models/double/infer"}, 400, '"error"'),
         ({"body": ROW, "path": "/v2/models/other/infer"}, 404, "served: double:1"),
-        ({"body": ROW, "path": "/nowhere"}, 404, "nothing at /nowhere"),
+        ({"body": ROW, "path": "/v2/models/double/colour"}, 404, "nothing at /v2/models/double/colour"),
         ({"body": ROW, "path": "/v2/models/double/ready"}, 405, "no request to score"),
     ],
 )

@@ -28,6 +28,7 @@ class FakeStudio:
         self.configs = []
         self.log = {"service": "", "build": ""}
         self.score = answer([1])
+        self.scored_at = None
 
     def handle(self, request):
         path = unquote(request.url.path).removeprefix("/api/v1/")
@@ -184,7 +185,7 @@ class FakeStudio:
         return httpx.Response(200, json=service)
 
     def answer_score(self, request):
-        self.scored = request.content
+        self.scored, self.scored_at = request.content, request.url.params.get("path")
         return self.score
 
     def answer_keys(self, request):

@@ -139,6 +139,22 @@ def test_a_request_comes_from_the_line_a_file_or_standard_input(slipway, deploye
     assert deployed.scored == b'{"data": [1]}'
 
 
+@pytest.mark.parametrize(
+    ("options", "path"), [([], "/score"), (["--path", "/v2/models/a/infer"], "/v2/models/a/infer")]
+)
+def test_a_request_goes_where_it_is_told(slipway, deployed, options, path):
+    assert slipway("service", "score", "iris", "-d", "[1]", *options).code == 0
+    assert deployed.scored_at == path
+
+
+def test_a_sample_to_warm_up_with_comes_from_a_file(slipway, registered, tmp_path):
+    (tmp_path / "options.json").write_text('{"warm_up": {"body": {"data": [[1, 2]]}, "runs": 5}}')
+    options = ["--server", f"@{tmp_path / 'options.json'}"]
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options).code == 0
+    config = registered.services["iris"]["asked"]["deployment_config"]
+    assert config["server"] == {"warm_up": {"body": {"data": [[1, 2]]}, "runs": 5}}
+
+
 def test_a_services_error_is_printed_and_ends_with_1(slipway, deployed):
     deployed.score = own_answer({"error": "bad shape"}, 400)
     answer = slipway("service", "score", "iris", "-d", "{}", "--json")
