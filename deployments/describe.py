@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils import timezone
-from django.utils.text import Truncator
 
 from deployments import server_fields
 from deployments.facts import facts_of, newest_revision
@@ -11,7 +10,6 @@ from deployments.models import Revision, Service
 from deployments.steps import steps_of
 
 HIDDEN = "•••"
-MOST_SHOWN = 300  # characters of an option: a warm-up's body may be long
 
 
 def describe(service: Service, *, with_values: bool) -> dict[str, Any]:

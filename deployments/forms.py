@@ -3,10 +3,14 @@
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 
-from deployments import configs, releases
+from deployments import configs, releases, server_fields, server_options
+from deployments.errors import BadDeploymentConfig
+from deployments.json_text import readable
 from deployments.models import InferenceConfig, Service, Target
 from deployments.models.config import ConfigKind
+from deployments.number_fields import resource
 from registry.models import ModelVersion, VersionState
 from registry.registration import find_version
 from studio.accounts.models import User, Workspace
@@ -16,6 +20,23 @@ from studio.core.form_errors import show
 OFFERED = 100  # versions and configs that the form suggests
 NUMBERS = ("cpu", "memory_gb", "processes", "start_deadline_seconds", "scoring_timeout_seconds", "max_body_mb")
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+# What stands together in the advanced settings: a heading, how many short fields fit in a row, and the fields.
+GROUPS = (
+    ("Notes", 2, ("reason", "description")),
+    ("Size", 2, ("target", "processes", "cpu", "memory_gb")),
+    ("Limits", 3, ("start_deadline_seconds", "scoring_timeout_seconds", "max_body_mb")),
+    ("Access", 1, ("auth", "grpc", "server_cors_origins")),
+    ("Under load", 3, server_fields.LOAD),
+    ("Logs and data", 3, server_fields.RECORDS),
+    ("Variables and other options", 1, ("environment_variables", "server")),
+)
+
+
+class JSONText(forms.JSONField):
+    """JSON that is laid out for reading, and nothing where there is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else readable(value) if value else ""
 
 
 class DeployForm(forms.Form):
@@ -45,40 +66,47 @@ class DeployForm(forms.Form):
         required=False, max_length=2000, label="Why", help_text="Kept with the revision and in the activity."
     )
     target = forms.ChoiceField(required=False, help_text="Where the service runs.")
-    cpu = forms.FloatField(
-        required=False, label="CPU cores", widget=forms.NumberInput(attrs={"step": "any", "min": 0.1})
+    cpu = resource("cpu", "CPU (cores)", "What the model asks for, else 1.", shown=False)
+    memory_gb = resource("memory_gb", "Memory (GB)", "What the model asks for, else 1.", shown=False)
+    processes = resource("processes", "Processes", "Each loads the model. Empty: chosen from the cores.")
+    start_deadline_seconds = resource(
+        "start_deadline_seconds",
+        "Start deadline (s)",
+        "Not ready by then counts as failed.",
+        default=settings.SLIPWAY["START_DEADLINE_SECONDS"],
     )
-    memory_gb = forms.FloatField(
-        required=False, label="Memory in GB", widget=forms.NumberInput(attrs={"step": "any", "min": 0.1})
+    scoring_timeout_seconds = resource("scoring_timeout_seconds", "Scoring timeout (s)", "Then the answer is an error.")
+    max_body_mb = resource("max_body_mb", "Largest request (MB)", "Larger ones are refused.")
+    auth = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Calls need a key",
+        help_text="Off: whoever reaches the service may call it.",
     )
-    processes = forms.IntegerField(required=False, help_text="Empty: chosen from the cores.")
-    start_deadline_seconds = forms.IntegerField(
-        required=False, label="Start deadline in seconds", help_text="Not ready by then counts as failed."
-    )
-    scoring_timeout_seconds = forms.FloatField(required=False, label="Scoring timeout in seconds")
-    max_body_mb = forms.IntegerField(required=False, label="Largest request in MB")
-    auth = forms.BooleanField(required=False, initial=True, label="Calls need a key")
     grpc = forms.BooleanField(
-        required=False, label="Answer over gRPC too", help_text="On a second port. Models without code only."
+        required=False,
+        label="Answer over gRPC too",
+        help_text="On a second port, which the service keeps. For models without an inference config.",
     )
     environment_variables = forms.CharField(
         required=False,
         help_text="NAME=value, one a line. The process sees them; viewers do not see the values.",
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        widget=forms.Textarea(
+            attrs={"rows": 3, "spellcheck": "false", "class": "mono", "placeholder": "LOG_LEVEL=info"}
+        ),
     )
 
-    server = forms.JSONField(
+    server = JSONText(
         required=False,
-        label="Server options",
-        help_text='JSON, for example {"batching": {"delay_seconds": 0.005}, "cors_origins": ["https://example.com"]}.',
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        label="Other server options",
+        help_text='JSON, for what has no field above: {"batching": {"pad": {"tokens": 0}}}.',
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"}),
     )
-
-    ADVANCED = ("reason", "description", "target", *NUMBERS, "auth", "grpc", "environment_variables", "server")
 
     def __init__(self, workspace: Workspace, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.workspace = workspace
+        self.fields.update(server_fields.fields())
         scripts = InferenceConfig.objects.in_workspace(workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
         names = [str(config) for config in scripts.order_by("-id")[:OFFERED]]
         self._offer("config", [("", "No code (ONNX)"), *((name, name) for name in names)])
@@ -95,12 +123,20 @@ class DeployForm(forms.Form):
         return [str(version) for version in ready.select_related("model").order_by("-id")[:OFFERED]]
 
     @property
-    def advanced(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.ADVANCED]
+    def advanced(self) -> list[tuple[str, int, list[forms.BoundField]]]:
+        """Heading, columns and fields of every group."""
+        return [(heading, columns, [self[name] for name in names]) for heading, columns, names in GROUPS]
 
     @property
     def advanced_is_wrong(self) -> bool:
-        return any(name in self.errors for name in self.ADVANCED)
+        return any(field.errors for *_, fields in self.advanced for field in fields)
+
+    @property
+    def wrong(self) -> list[forms.BoundField]:
+        """The fields that need another look, as they stand on the page."""
+        first = [self[name] for name in ("name", "models", "config", "overwrite")]
+        folded = [field for *_, fields in self.advanced for field in fields]
+        return [field for field in first + folded if field.errors]
 
     def clean_models(self) -> list[str]:
         references = [part.strip() for part in self.cleaned_data["models"].split(",") if part.strip()]
@@ -114,6 +150,23 @@ class DeployForm(forms.Form):
         if wrong:
             raise forms.ValidationError(f"'{wrong[0][:50]}' has no '='. Write NAME=value, one a line.")
         return {name.strip(): value for name, _, value in (line.partition("=") for line in lines)}
+
+    def clean(self) -> dict[str, Any]:
+        """Puts the fields of the server's options together with the JSON beside them."""
+        data = cast(dict[str, Any], super().clean())
+        self._check_collection(data)
+        try:
+            data["server"] = server_options.checked(server_fields.options_of(data))
+        except forms.ValidationError as error:
+            self.add_error("server", error)
+        except BadDeploymentConfig as error:
+            show(self, error)
+        return data
+
+    def _check_collection(self, data: dict[str, Any]) -> None:
+        share, room = "server_collect_percent", "server_collect_mb"
+        if data.get(room) is not None and data.get(share) is None and share not in self.errors:
+            self.add_error(share, "Say which share is kept, or leave the room for it empty.")
 
     def body(self) -> dict[str, Any]:
         """The values as the REST call takes them, what is empty left out; call it on a valid form."""

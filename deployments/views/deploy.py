@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from deployments import commands, proposals
-from deployments.forms import NUMBERS, DeployForm
+from deployments.forms import DeployForm
 from deployments.lookup import find
 from registry.models import ModelVersion
 from registry.registration import find_version
@@ -77,16 +77,11 @@ def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, str]:
 
 def _given(form: DeployForm) -> dict[str, Any]:
     """The REST body of the form as it stands, whole or not."""
-    if form.is_bound and not form.errors:
-        return form.body()
-    if form.is_bound:
-        models = [part.strip() for part in (form.data.get("models") or "iris:1").split(",")]
-        return {"name": form.data.get("name") or "iris", "models": models}
-    initial = form.initial
-    resources = {name: initial[name] for name in NUMBERS if initial.get(name) is not None}
-    given = {"name": initial.get("name") or "iris", "models": [initial.get("models") or "iris:1"]}
-    more = {"config": initial.get("config"), "overwrite": initial.get("overwrite"), "deployment_config": resources}
-    return given | {key: value for key, value in more.items() if value}
+    typed = form if form.is_bound else DeployForm(form.workspace, {name: form[name].value() for name in form.fields})
+    if typed.is_valid():
+        return typed.body()
+    models = [part.strip() for part in (typed.data.get("models") or "iris:1").split(",")]
+    return {"name": typed.data.get("name") or "iris", "models": models}
 
 
 def _services_url(workspace: Workspace) -> str:

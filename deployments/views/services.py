@@ -115,7 +115,7 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
         config = shown_config(newest, with_values=may_write)
-        return {"config": labelled(config), "variables": config["environment_variables"], "slots": SLOTS}
+        return {"config": labelled(config), "variables": config.get("environment_variables"), "slots": SLOTS}
     models = [use.version for use in newest.models.all()] if newest else []
     return {"models": models, "grpc_address": grpc_address_of(service, newest)}
 
