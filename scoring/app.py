@@ -9,6 +9,7 @@ from typing import Any
 from scoring.admission import Admission
 from scoring.answer import EVENTS, Answer
 from scoring.auth import Keys
+from scoring.content_coding import WORTH_BYTES, Compressor, decoding
 from scoring.contract import RunSettings
 from scoring.cors import Cors
 from scoring.crowd import make_room
@@ -27,7 +28,7 @@ from scoring.streams import Stream, Streams
 from scoring.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
 from scoring.turn import Turn
 from scoring.watch import Outcome, Watch
-from scoring.work import Laps
+from scoring.work import Laps, Work
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
 EARLY_BYTES = 64 * 1024  # bodies above this are refused before they are read, when they will be
@@ -61,6 +62,7 @@ class App:
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
         self._turn = Turn(loop, self._deliver_together)
+        self._compressor = Compressor(loop, engine.runners) if run.compress_answers else None
         self._streams = Streams(loop, run.scoring_timeout_seconds, give_up)
         self._admission = Admission(
             loop,
@@ -149,14 +151,19 @@ class App:
         self._ids.give(request)
         if self._watch is not None:
             self._watch.begin(request)
-        if route.served.pace.inline and len(request.body) <= INLINE_BYTES:
-            if len(self.connections) == 1:
-                return self._score_now(request, route)
+        if b"content-encoding" in request.headers:
+            self._queue(request, route, decoding(route.work, request, self.max_body))
+        elif not route.served.pace.inline or len(request.body) > INLINE_BYTES:
+            self._queue(request, route, route.work)
+        elif len(self.connections) == 1:
+            return self._score_now(request, route)
+        else:
             self._turn.add(request, route)
-            return None
-        self._admission.submit(Job(route.work, request, partial(self._deliver, route)))
-        self._counters.cells[WAITING] = self._admission.waiting
         return None
+
+    def _queue(self, request: Request, route: Route, work: Work) -> None:
+        self._admission.submit(Job(work, request, partial(self._deliver, route)))
+        self._counters.cells[WAITING] = self._admission.waiting
 
     def _score_now(self, request: Request, route: Route) -> bytes | None:
         laps = Laps()
@@ -181,14 +188,14 @@ class App:
         route.served.pace.note((now - began) // len(done))
         in_one_go = self._watch is None
         if in_one_go:
-            plain = [question for question, result in done if type(result) is bytes]
+            plain = [question for question, result in done if type(result) is bytes and len(result) < WORTH_BYTES]
             self._counters.record_together(plain, began, now)
             if route.served.counters is not None:
                 route.served.counters.record_together(plain, began, now)
         for question, result in done:
             request, laps = question.request, question.laps
             try:
-                if in_one_go and type(result) is bytes:
+                if in_one_go and type(result) is bytes and len(result) < WORTH_BYTES:
                     response: bytes | None = self._replies.json_ok(result, self._headers(request, route, laps))
                 else:
                     response = self._response(request, route, result, began - request.arrived, laps)
@@ -198,18 +205,42 @@ class App:
                 log(f"an answer could not be delivered: {error!r}", "E")
 
     def _response(self, request: Request, route: Route, result: Any, waited: int, laps: Laps) -> bytes | None:
-        """The bytes of an answer, which is counted here; None when it will be sent in parts."""
-        if type(result) is bytes:
+        """The bytes of an answer, which is counted here; None when it will be sent later, or in parts."""
+        if type(result) is bytes and len(result) < WORTH_BYTES:
             self._count(request, route, 200, result, waited, laps)
             return self._replies.json_ok(result, self._headers(request, route, laps))
-        answer = result if type(result) is Answer else _answer_to(request, result, route.v2)
-        headers = self._headers(request, route, laps, failed=answer.failed)
+        if isinstance(result, BaseException):
+            return self._whole(request, route, _answer_to(request, result, route.v2), waited, laps)
+        answer = result if type(result) is Answer else Answer(result)
+        if answer.stream is None and self._is_compressed_first(request, route, answer, waited, laps):
+            return None
+        return self._whole(request, route, answer, waited, laps)
+
+    def _whole(
+        self, request: Request, route: Route, answer: Answer, waited: int, laps: Laps, coded: Answer | None = None
+    ) -> bytes | None:
+        """An answer, sent as it is or as what it has been `coded` to."""
+        sent, headers = coded or answer, self._headers(request, route, laps, failed=answer.failed)
         if self._cors is not None:
-            answer.headers = self._cors.left_of(answer.headers)
+            sent.headers = self._cors.left_of(sent.headers)
         if answer.stream is not None:
             return self._begin_stream(request, route, answer, self._replies.head(answer, headers), waited, laps)
         self._count(request, route, answer.status, answer, waited, laps)
-        return self._replies.answer(answer, headers)
+        return self._replies.answer(sent, headers)
+
+    def _is_compressed_first(self, request: Request, route: Route, answer: Answer, waited: int, laps: Laps) -> bool:
+        """Whether a thread compresses an answer, which is sent after that."""
+        began = perf_counter_ns()
+
+        def then(coded: Answer | BaseException) -> None:
+            laps.encode += perf_counter_ns() - began
+            if isinstance(coded, BaseException):
+                response = self._response(request, route, coded, waited, laps)
+            else:
+                response = self._whole(request, route, answer, waited, laps, coded)
+            request.connection.answer(request, response)
+
+        return self._compressor is not None and self._compressor.takes(request, answer, then)
 
     def _headers(self, request: Request, route: Route, laps: Laps, *, failed: bool = False) -> bytes:
         lines = request.id_lines
