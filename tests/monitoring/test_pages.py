@@ -3,6 +3,7 @@ import io
 import re
 
 import pytest
+from django.utils import timezone
 
 PAGES = ["metrics/", "metrics/data/", "metrics/csv/"]
 
@@ -92,6 +93,18 @@ def test_before_the_first_request_the_panel_says_how_to_send_one(service, add_wi
     assert f"slipway service score {service.name}" in html
     assert 'hx-trigger="every 5s"' in html
     assert "data-figure" not in html
+
+
+def test_the_first_request_is_the_one_that_the_service_warms_up_with(service, add_revision, add_window, carol, sign_in):
+    revision = add_revision(service, 1, timezone.now())
+    revision.deployment_config |= {"server": {"warm_up": {"body": {"inputs": []}, "path": "/v2/models/iris/infer"}}}
+    revision.save()
+    service.last_revision = 1
+    service.save()
+    add_window(service, ago=20)
+    html = panel(sign_in(carol), service)
+    assert f"curl -X POST http://127.0.0.1:{service.port}/v2/models/iris/infer" in html
+    assert f"slipway service score {service.name} --path /v2/models/iris/infer -d" in html
 
 
 def test_a_service_that_was_asked_long_ago_keeps_its_charts(service, add_window, carol, sign_in):

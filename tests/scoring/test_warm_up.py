@@ -180,6 +180,15 @@ def test_the_start_deadline_bounds_it_and_tells_where_it_hangs(replica):
     assert "in run" in failure["evidence"]
 
 
+def test_it_can_be_stopped_in_the_middle(replica):
+    replica.with_script(SCRIPT).launch(warm_up={"body": {"every": 60}})
+    replica.until(lambda: asked(replica) == [['{"every":60}']])
+    began = time.monotonic()
+
+    assert replica.stop() == 0
+    assert time.monotonic() - began < 3
+
+
 @pytest.mark.parametrize(
     ("script", "body", "status", "message", "evidence"),
     [
