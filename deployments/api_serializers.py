@@ -40,7 +40,8 @@ class DeploymentConfigSerializer(serializers.Serializer):
     server = serializers.DictField(
         required=False,
         help_text="options of the scoring server: batching, queue_limit, queue_wait_seconds, connections_limit, "
-        "providers, cors_origins, log_format, access_log, collect, warm_up (a sample request: body, path, runs)",
+        "providers, cors_origins, log_format, access_log, collect, compress_answers, "
+        "warm_up (a sample request: body, path, runs)",
     )
     start_deadline_seconds = serializers.IntegerField(required=False, allow_null=True)
     scoring_timeout_seconds = serializers.FloatField(required=False, allow_null=True)
