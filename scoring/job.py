@@ -21,8 +21,8 @@ class Question:
         self.laps = Laps()
 
     def gone(self) -> bool:
-        """Whether its client has left."""
-        return bool(self.request.connection.left)
+        """Whether nothing can be sent to its client any more."""
+        return bool(self.request.connection.gone)
 
 
 class Job(Question):
@@ -36,6 +36,10 @@ class Job(Question):
         self.started = 0  # perf_counter nanoseconds
         self.delivered = False
         self._claim = [True]
+
+    def gone(self) -> bool:
+        """Whether its client has left, or looks like it: slow work is not begun for one that has said its last."""
+        return bool(self.request.connection.left)
 
     @property
     def claimed(self) -> bool:

@@ -132,4 +132,4 @@ class _Sample:
 class _Nobody:
     """In place of a connection: whoever asks is here until the end."""
 
-    left = False
+    gone = False

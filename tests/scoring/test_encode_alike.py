@@ -188,7 +188,7 @@ def question(work: ModelWork, content: bytes) -> Question:
 class Stays:
     """A connection whose client waits."""
 
-    left = False
+    gone = False
 
 
 def plainly(result: bytes | Answer) -> tuple:

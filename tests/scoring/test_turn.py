@@ -374,6 +374,17 @@ def test_a_client_that_has_said_all_and_listens_is_answered(server):
         assert [line.recv(1) for line in lines] == [b""] * 6
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_client_that_has_said_all_ahead_and_listens_is_answered_to_the_end(server, count):
+    with lines_to(server, count) as lines:
+        with stopped(server):
+            for n, line in enumerate(lines):
+                line.sendall(b"".join(request_bytes(infer(n + k / 8), DOUBLE) for k in range(5)))
+                line.shutdown(socket.SHUT_WR)
+        found = [[doubled(answer) for answer in read_answers(line, 5)] for line in lines]
+    assert found == [[twice(n + k / 8) for k in range(5)] for n in range(count)]
+
+
 def test_requests_sent_ahead_on_several_connections_are_answered_in_order(server):
     ahead = 40  # more than are held back before reading stops
     contents = [b"".join(request_bytes(infer(n + k / 64), DOUBLE) for k in range(ahead)) for n in range(5)]
