@@ -4,6 +4,19 @@ import json
 import shlex
 from typing import Any
 
+NUMBERS = {
+    "cpu": "--cpu",
+    "memory_gb": "--memory",
+    "processes": "--processes",
+    "start_deadline_seconds": "--start-deadline",
+    "scoring_timeout_seconds": "--scoring-timeout",
+    "max_body_mb": "--max-body",
+}
+DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
+    "BOOL": "bool_", "BYTES": "object_", "FP16": "float16", "BF16": "float32", "FP32": "float32", "FP64": "float64",
+    **{f"{kind.upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+
 
 def cli(given: dict[str, Any]) -> str:
     """`slipway service deploy …` for the values of a REST body."""
@@ -12,14 +25,28 @@ def cli(given: dict[str, Any]) -> str:
         parts += ["-m", model]
     if given.get("config"):
         parts += ["--config", given["config"]]
-    for option, name in (("--cpu", "cpu"), ("--memory", "memory_gb")):
-        if given.get("deployment_config", {}).get(name) is not None:
-            parts += [option, f"{given['deployment_config'][name]:g}"]
-    if given.get("deployment_config", {}).get("grpc"):
-        parts.append("--grpc")
+    parts += _limits(given.get("deployment_config", {}))
+    for option in ("description", "reason"):
+        if given.get(option):
+            parts += [f"--{option}", given[option]]
     if given.get("overwrite"):
         parts.append("--overwrite")
     return shlex.join([*parts, "--wait"])
+
+
+def _limits(config: dict[str, Any]) -> list[str]:
+    """The options of a deployment config."""
+    parts = []
+    for name, option in NUMBERS.items():
+        if config.get(name) is not None:
+            parts += [option, f"{config[name]:g}"]
+    parts += ["--no-auth"] if config.get("auth") is False else []
+    parts += ["--grpc"] if config.get("grpc") else []
+    for name, value in config.get("environment_variables", {}).items():
+        parts += ["--env", f"{name}={value}"]
+    if config.get("server"):
+        parts += ["--server", json.dumps(config["server"], ensure_ascii=False)]
+    return parts
 
 
 def rest(url: str, given: dict[str, Any]) -> str:
@@ -48,6 +75,31 @@ def score_python(address: str, body: str, *, auth: bool, path: str = "/score") -
     return (
         f"{imports}\n\nanswer = requests.post(\n    {address + path!r},\n    json={_python(body)},\n    {key}"
         "timeout=60,\n)\nanswer.raise_for_status()\nprint(answer.json())\n"
+    )
+
+
+def score_grpc(address: str, model: str, inputs: list[dict[str, Any]], *, auth: bool) -> str:
+    """With tritonclient; `inputs` as a V2 request has them."""
+    sent = "\n".join(_tensor(number, tensor) for number, tensor in enumerate(inputs, 1))
+    names = ", ".join(f"input_{number}" for number in range(1, len(inputs) + 1))
+    key = ', headers={"authorization": f"Bearer {os.environ[\'SERVICE_KEY\']}"}' if auth else ""
+    return (
+        f'# pip install "tritonclient[grpc]"\n{"import os" + chr(10) * 2 if auth else ""}'
+        f"import numpy as np\nimport tritonclient.grpc as triton\n\n{sent}\n\n"
+        f"with triton.InferenceServerClient({address!r}) as client:\n"
+        f"    answer = client.infer({model!r}, [{names}]{key})\n"
+        "for output in answer.get_response().outputs:\n    print(output.name, answer.as_numpy(output.name))\n"
+    )
+
+
+def _tensor(number: int, tensor: dict[str, Any]) -> str:
+    name, shape, datatype, data = tensor["name"], tensor["shape"], tensor["datatype"], tensor["data"]
+    dtype = f"np.{DTYPES[datatype]}"
+    alike = len(data) > 1 and not isinstance(data[0], list) and data.count(data[0]) == len(data)
+    array = f"np.full({shape}, {data[0]!r}, {dtype})" if alike else f"np.array({data!r}, {dtype}).reshape({shape})"
+    return (
+        f"input_{number} = triton.InferInput({name!r}, {shape}, {datatype!r})\n"
+        f"input_{number}.set_data_from_numpy({array})"
     )
 
 

@@ -75,6 +75,12 @@ def sample_path(revision: Revision | None) -> str:
     return path
 
 
+def sample_inputs(revision: Revision) -> list[dict[str, Any]]:
+    """Tensors that the model accepts, as the Open Inference Protocol names them; none where they are not known."""
+    sample = _sample(revision) or {}
+    return sample.get("inputs", [])
+
+
 def _warm_up(revision: Revision | None) -> dict[str, Any]:
     server = (revision.deployment_config.get("server") if revision else None) or {}
     return server.get("warm_up") or {}

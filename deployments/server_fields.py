@@ -61,8 +61,11 @@ class Option:
         *parts, name = self.path
         for part in parts:
             server = server.get(part) or {}
-        value = server.pop(name, None)
-        return value if self.unit == 1 or value is None else _tidy(value / self.unit)
+        value = server.get(name)
+        if value is None or (self.unit > 1 and value % self.unit):  # what the field's unit cannot say stays JSON
+            return None
+        del server[name]
+        return value if self.unit == 1 else _tidy(value / self.unit)
 
     def write(self, server: dict[str, Any], value: Any) -> None:
         """Put the field's value among the options; one that stands there already, written as JSON, must be equal."""

@@ -130,6 +130,10 @@ def test_panel(service: Service, body: str) -> dict[str, Any]:
         {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, **how)},
         {"label": "Python", "language": "python", "text": commands.score_python(address, body, **how)},
     ]
+    rpc = grpc_address_of(service, newest)
+    if newest and rpc and (inputs := proposals.sample_inputs(newest)):
+        text = commands.score_grpc(rpc, newest.models.all()[0].version.model.name, inputs, auth=auth)
+        snippets.append({"label": "Python, gRPC", "language": "python", "text": text})
     return {"body": body, "snippets": snippets, "auth": auth, "path": path}
 
 

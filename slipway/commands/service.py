@@ -32,6 +32,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     cpu: Annotated[float | None, typer.Option(help="Cores.")] = None,
     memory_gb: Annotated[float | None, typer.Option("--memory-gb", "--memory", help="Gigabytes.")] = None,
     processes: Annotated[int | None, typer.Option(help="Processes (default: chosen from the cores).")] = None,
+    start_deadline: Annotated[int | None, typer.Option(help="Seconds from start to ready.")] = None,
+    scoring_timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
+    max_body: Annotated[int | None, typer.Option(help="Megabytes of the largest request.")] = None,
     auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
     grpc: Annotated[bool | None, typer.Option("--grpc/--no-grpc", help="Answer over gRPC too (ONNX).")] = None,
     env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
@@ -45,6 +48,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
 ) -> None:
     """Deploy model versions as a service."""
     limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth, grpc=grpc)
+    limits |= given(
+        start_deadline_seconds=start_deadline, scoring_timeout_seconds=scoring_timeout, max_body_mb=max_body
+    )
     limits |= given(environment_variables=key_values(env, "Variable"), server=_options(server))
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
     script = _script(config, entry_script, source_dir, requirements, environment)

@@ -43,6 +43,29 @@ class TestTheDeployPage:
         assert '"cpu": 0.5' in answer.context["curl"]
         assert not Service.objects.exists()
 
+    def test_leaves_nothing_out_of_the_command_line(self, sign_in, bob, iris):
+        given = {
+            "name": "iris",
+            "models": "iris:1",
+            "processes": "2",
+            "start_deadline_seconds": "40",
+            "grpc": "on",
+            "environment_variables": "A=b c",
+            "server_delay_ms": "5",
+            "overwrite": "on",
+        }
+        assert sign_in(bob).post(url("deploy_commands"), given).context["cli"] == (
+            "slipway service deploy -n iris -m iris:1 --processes 2 --start-deadline 40 --no-auth --grpc "
+            """--env 'A=b c' --server '{"batching": {"delay_seconds": 0.005}}' --overwrite --wait"""
+        )
+
+    def test_begins_the_commands_of_an_update_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
+        config = {"cpu": 0.5, "auth": False, "server": {"access_log": True}}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
+        page = sign_in(bob).get(url("deploy") + "?service=iris")
+        assert "--cpu 0.5" in page.context["cli"]
+        assert """--no-auth --server '{"access_log": true}' --overwrite""" in page.context["cli"]
+
     def test_proposes_a_free_name_and_offers_the_update(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
         assert page.context["form"].initial["name"] == "iris-2"
@@ -109,5 +132,5 @@ class TestTheDeployPage:
 
 def test_the_copied_commands_quote_what_a_shell_would_read():
     given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
-    assert commands.cli(given) == "slipway service deploy -n a -m 'x y:1' --cpu 2 --wait"
+    assert commands.cli(given) == """slipway service deploy -n a -m 'x y:1' --cpu 2 --reason 'it'"'"'s' --wait"""
     assert "'\"'\"'" in commands.rest("http://h/a", given)

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -14,7 +16,7 @@ import pytest
 import tritonclient.grpc as triton
 from django.conf import settings
 
-from deployments import builds, configs, reconcile, releases, targets
+from deployments import builds, commands, configs, reconcile, releases, targets
 from deployments.models import Phase, Service
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
@@ -266,6 +268,19 @@ def test_the_run_folder_tells_the_server_what_the_contract_says(deploy, iris):
     assert run["service"] == "iris"
     assert run["telemetry"]["service"] == service.pk
     assert run["telemetry"]["token"] == service.telemetry_token
+
+
+def test_the_shown_grpc_example_runs_as_it_is(deploy, iris):
+    service = deploy(iris, deployment_config={"grpc": True})
+    beat(service, Phase.HEALTHY)
+    tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
+    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], auth=True)
+    key = service.keys.get(slot="primary").value
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"SERVICE_KEY": key}, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "[[1. 2. 3. 4.]]" in ran.stdout
 
 
 def test_a_model_answers_over_grpc_at_its_second_address(deploy, iris):

@@ -56,6 +56,18 @@ class TestTheTestTab:
         assert "Sent to /v2/models/iris/infer with" in text_of(page)
         assert all("/v2/models/iris/infer" in snippet["text"] for snippet in page.context["snippets"])
 
+    def test_shows_how_to_call_a_service_over_grpc(self, sign_in, bob, workspace, fake, iris):
+        service = deploy(workspace, bob, iris, target=fake.target, deployment_config={"grpc": True, "auth": False})
+        snippets = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test").context["snippets"]
+        code = {snippet["label"]: snippet["text"] for snippet in snippets}["Python, gRPC"]
+        assert f"InferenceServerClient('127.0.0.1:{service.grpc_port}')" in code
+        assert "client.infer('iris', [input_1])" in code
+        assert "np.full([1, 4], 0.0, np.float32)" in code
+
+    def test_does_not_speak_of_grpc_where_there_is_none(self, sign_in, bob, service):
+        page = sign_in(bob).get(url("service_detail", name="iris") + "?tab=test")
+        assert [snippet["label"] for snippet in page.context["snippets"]] == ["curl", "Python"]
+
     def test_shows_the_answer_with_status_and_time_without_javascript(self, sign_in, bob, service, monkeypatch):
         result = scoring_client.ScoreResult(200, {"content-type": "application/json"}, b'{"class":"setosa"}', 3.21)
         monkeypatch.setattr(scoring_client, "_call", lambda *_: result)

@@ -37,6 +37,13 @@ def test_limits_and_variables_go_into_the_deployment_config(slipway, registered)
     assert (asked["reason"], asked["config"]) == ("first", None)
 
 
+def test_times_and_sizes_go_into_the_deployment_config(slipway, registered):
+    options = ["--start-deadline", "40", "--scoring-timeout", "0.5", "--max-body", "7"]
+    slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options)
+    limits = {"start_deadline_seconds": 40, "scoring_timeout_seconds": 0.5, "max_body_mb": 7}
+    assert registered.services["iris"]["asked"]["deployment_config"] == limits
+
+
 def test_an_entry_script_becomes_environment_and_config(slipway, registered, tmp_path):
     source = tmp_path / "source"
     (source / "__pycache__").mkdir(parents=True)
