@@ -12,6 +12,7 @@ from onnx import helper
 from scoring.answer import Answer
 from scoring.batcher import Batcher
 from scoring.contract import BundledModel
+from scoring.errors import ScoringError
 from scoring.forms import Asked
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
@@ -22,7 +23,7 @@ from scoring.request import Request
 from scoring.session import OnnxModel
 from scoring.tensors import DATATYPES
 from scoring.work import Laps
-from tests.scoring.conftest import KINDS, kinds_model, save
+from tests.scoring.conftest import KINDS, kinds_model, save, sum_model
 
 NUMERIC = [name for name in DATATYPES if name != "BYTES"]
 SHAPES = {1: ["n"], 3: ["n", "a", "b"]}
@@ -221,6 +222,55 @@ def test_a_shared_run_answers_each_as_if_it_were_alone(kinds, wishes, sizes):
 
     alone = [work(one.request, Laps()) for one in asked]
     assert [plainly(together[one]) for one in asked] == [plainly(result) for result in alone]
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory):
+    return load(sum_model(tmp_path_factory.mktemp("sums") / "model.onnx"))
+
+
+lengths = st.sampled_from([0, 1, 1, 1, 2, 3])
+questions = st.fixed_dictionaries(
+    {"a": lengths, "b": lengths, "start": st.integers(-99, 99), "alike": st.booleans()},
+    optional={
+        "id": st.text(max_size=3),
+        "outputs": st.sampled_from([["total"], ["difference", "total"], ["total", "difference"], ["nothing"]]),
+    },
+)
+
+
+def sum_question(work: ModelWork, told: dict) -> Question:
+    sizes = {"a": told["a"], "b": told["a"] if told["alike"] else told["b"]}
+    inputs = [
+        {"name": name, "shape": [size], "datatype": "FP32", "data": [told["start"] + n for n in range(size)]}
+        for name, size in sizes.items()
+    ]
+    more = {"outputs": [{"name": name} for name in told["outputs"]]} if "outputs" in told else {}
+    more |= {"id": told["id"]} if "id" in told else {}
+    return question(work, orjson.dumps({"inputs": inputs} | more))
+
+
+def by_itself(work: ModelWork, request: Request) -> tuple:
+    try:
+        return plainly(work(request, Laps()))
+    except ScoringError as error:
+        return error.status, error.message
+
+
+@settings(max_examples=200, deadline=None)
+@given(turn=st.lists(questions, min_size=1, max_size=8), most_rows=st.integers(1, 8))
+def test_whatever_comes_together_is_answered_as_if_each_were_alone(sums, turn, most_rows):
+    batcher = Batcher(sums, most_rows)
+    work = ModelWork(OpenInference(sums), sums, batcher)
+    asked = [sum_question(work, told) for told in turn]
+
+    together = dict(batcher.run(asked))
+
+    found = [
+        (result.status, result.message) if isinstance(result, ScoringError) else plainly(result)
+        for result in map(together.__getitem__, asked)
+    ]
+    assert found == [by_itself(work, one.request) for one in asked]
 
 
 def test_forms_that_share_a_run_are_each_answered_in_their_own(tmp_path):

@@ -418,6 +418,25 @@ def test_a_connection_is_asked_again_and_again_while_others_are(server):
             assert [doubled(read_answers(line)[0]) for line in lines] == [twice(10 * turn + n) for n in range(3)]
 
 
+def test_bodies_over_a_small_limit_are_refused_whatever_length_they_tell(replica):
+    limit = len(infer(1, id="full"))
+    replica.with_models(double=double_model).start(max_body_bytes=limit)
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (limit + 1, b" " * (limit + 1))
+    contents = [
+        request_bytes(infer(1, id="full"), DOUBLE),
+        request_bytes(infer(1) + b" " * limit, DOUBLE),  # a length of three digits, looked at when the body has come
+        request_bytes(b"", DOUBLE, "Content-Length: 10000"),  # and of five: nothing of it is awaited
+        request_bytes(chunked, DOUBLE, "Transfer-Encoding: chunked"),
+        request_bytes(infer(2), DOUBLE),
+    ]
+
+    answers = at_once(replica, contents)
+
+    assert [status for status, _, _ in answers] == [200, 413, 413, 413, 200]
+    assert [headers.get("connection") for _, headers, _ in answers] == [None, "close", "close", "close", None]
+    assert (doubled(answers[0]), doubled(answers[4])) == (twice(1), twice(2))
+
+
 # --- who shares
 
 
