@@ -59,6 +59,7 @@ class App:
         self._routes = Routes(engine, pages(run, engine, counters.file, self._ready))
         self._ids = RequestIds()
         self._cors = Cors.of(run)
+        self._is_script = engine.script is not None
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
         self._turn = Turn(loop, self._deliver_together)
@@ -162,6 +163,9 @@ class App:
         return None
 
     def _queue(self, request: Request, route: Route, work: Work) -> None:
+        if self._is_script:  # run() is called one at a time: not on the loop too, until nothing waits for a thread
+            self._turn.end()
+            route.served.pace.inline = False
         self._admission.submit(Job(work, request, partial(self._deliver, route)))
         self._counters.cells[WAITING] = self._admission.waiting
 
@@ -178,6 +182,8 @@ class App:
     def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
             route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
+        if self._is_script and self._admission.waiting:
+            route.served.pace.inline = False
         response = self._response(job.request, route, result, waited, job.laps)
         if response is not None:
             job.request.connection.answer(job.request, response)

@@ -30,14 +30,15 @@ class Turn:
         """Answer this at the end of the turn."""
         asked = self._asked
         if not asked:
-            self._loop.call_soon(self._end)
+            self._loop.call_soon(self.end)
         question = Question(route.work, request)
         if route in asked:
             asked[route].append(question)
         else:
             asked[route] = [question]
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Answer all that was asked, now."""
         asked, self._asked = self._asked, {}
         for route, questions in asked.items():
             began = perf_counter_ns()

@@ -480,6 +480,37 @@ def test_what_a_script_has_settled_stays_so(scripted, headers, status):
     assert "vary" not in answer.headers
 
 
+COUNTING = """
+import json, time
+
+busy = 0
+def init(): pass
+def run(data):
+    global busy
+    busy += 1
+    time.sleep(json.loads(data))
+    busy -= 1
+    return busy
+"""
+
+
+@pytest.mark.parametrize("prepare", [gzip.compress, lambda body: body + b" " * 300_000])
+def test_a_quick_script_is_not_called_on_the_loop_while_a_thread_calls_it(replica, prepare):
+    replica.with_script(COUNTING).start()
+    for _ in range(120):  # from here on it is quick enough for the loop
+        assert replica.score(b"0").json() == 0
+    special = prepare(b"0.3")
+    coding = {"Content-Encoding": "gzip"} if len(special) < 1000 else {}
+    others = [replica.connect() for _ in range(4)]
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(replica.score, special, headers=coding)
+        while not slow.done():
+            for other in others:
+                other.sendall(request_bytes(b"0.001"))
+            assert [read_answers(other)[0][2] for other in others] == [b"0"] * 4
+        assert slow.result().json() == 0
+
+
 def test_streams_and_failures_go_as_they_are(scripted):
     stream = scripted.score({"stream": True}, headers={"Accept-Encoding": "gzip"})
     assert stream.headers["content-type"] == "text/event-stream"
