@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from scoring.batcher import Batcher
-from scoring.calibration import calibrate
+from scoring.calibration import _same, calibrate
 from scoring.contract import Batching, BundledModel
 from scoring.errors import ScoringError, StartFailure
 from scoring.forms.open_inference import OpenInference
@@ -22,6 +22,7 @@ from tests.scoring.conftest import read_answers, request_bytes, save, sum_model
 
 WIDTH, LAYERS = 1024, 32
 TABLE = [0.0, 10.0, 20.0, 30.0]
+FARTHEST = {"high": 65504.0, "low": -65504.0}
 
 
 def heavy_model(path, *, name="y"):
@@ -291,6 +292,57 @@ def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
 
 def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
     assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
+
+
+def test_a_model_that_squeezes_a_lone_row_is_never_batched(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows"])
+    squeezing = load(save(tmp_path / "m.onnx", [helper.make_node("Squeeze", ["x"], ["y"])], [x], [y]))
+
+    assert calibrate(squeezing, Batching()) is None
+
+
+def test_answers_as_far_apart_as_their_type_allows_are_told_apart(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["rows", 1])
+    ends = [helper.make_tensor(name, TensorProto.FLOAT16, [1], [value]) for name, value in FARTHEST.items()]
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
+        helper.make_node("Greater", ["sum", "x"], ["in_company"]),
+        helper.make_node("Where", ["in_company", "high", "low"], ["y"]),
+    ]
+    model = load(save(tmp_path / "m.onnx", nodes, [x], [y], ends))
+
+    with np.errstate(over="raise"):  # as while models are loaded
+        assert calibrate(model, Batching()) is None
+
+
+@pytest.mark.parametrize("shape", [["rows"], ["rows", 3], ["rows", 2, 2]])
+def test_text_is_compared_like_everything_else(tmp_path, shape):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, shape)
+    node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
+
+    assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
+    assert _same(load(tmp_path / "m.onnx"), made_up(shape), 8)
+
+
+def test_text_that_depends_on_company_is_told_apart(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
+    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, ["rows", 4])
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+        helper.make_node("Cast", ["y"], ["texts"], to=TensorProto.STRING),
+    ]
+    model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
+
+    assert calibrate(model, Batching()) is None
+    assert not _same(model, made_up(["rows", 4]), 8)
+
+
+def made_up(shape: list) -> dict:
+    return {"x": np.random.default_rng(0).random([8, *shape[1:]]).astype(np.float32)}
 
 
 def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
