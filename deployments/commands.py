@@ -12,6 +12,7 @@ NUMBERS = {
     "scoring_timeout_seconds": "--scoring-timeout",
     "max_body_mb": "--max-body",
 }
+LINE = 72  # characters of a command that stays on one line
 DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
     "BOOL": "bool_", "BYTES": "object_", "FP16": "float16", "BF16": "float32", "FP32": "float32", "FP64": "float64",
     **{f"{kind.upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
@@ -19,34 +20,24 @@ DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
 
 
 def cli(given: dict[str, Any]) -> str:
-    """`slipway service deploy …` for the values of a REST body."""
-    parts = ["slipway", "service", "deploy", "-n", given["name"]]
-    for model in given["models"]:
-        parts += ["-m", model]
-    if given.get("config"):
-        parts += ["--config", given["config"]]
-    parts += _limits(given.get("deployment_config", {}))
-    for option in ("description", "reason"):
-        if given.get(option):
-            parts += [f"--{option}", given[option]]
-    if given.get("overwrite"):
-        parts.append("--overwrite")
-    return shlex.join([*parts, "--wait"])
+    """`slipway service deploy …` for the values of a REST body; a long one has a line for each option."""
+    options = [["-n", given["name"]], *(["-m", model] for model in given["models"])]
+    options += [[f"--{name}", given[name]] for name in ("config", "description", "reason") if given.get(name)]
+    options += _limits(given.get("deployment_config", {}))
+    options += [["--overwrite"]] if given.get("overwrite") else []
+    parts = ["slipway service deploy", *(shlex.join(option) for option in [*options, ["--wait"]])]
+    return " ".join(parts) if sum(map(len, parts)) + len(parts) <= LINE else " \\\n  ".join(parts)
 
 
-def _limits(config: dict[str, Any]) -> list[str]:
+def _limits(config: dict[str, Any]) -> list[list[str]]:
     """The options of a deployment config."""
-    parts = []
-    for name, option in NUMBERS.items():
-        if config.get(name) is not None:
-            parts += [option, f"{config[name]:g}"]
-    parts += ["--no-auth"] if config.get("auth") is False else []
-    parts += ["--grpc"] if config.get("grpc") else []
-    for name, value in config.get("environment_variables", {}).items():
-        parts += ["--env", f"{name}={value}"]
+    found = [[option, f"{config[name]:g}"] for name, option in NUMBERS.items() if config.get(name) is not None]
+    found += [["--no-auth"]] if config.get("auth") is False else []
+    found += [["--grpc"]] if config.get("grpc") else []
+    found += [["--env", f"{name}={value}"] for name, value in config.get("environment_variables", {}).items()]
     if config.get("server"):
-        parts += ["--server", json.dumps(config["server"], ensure_ascii=False)]
-    return parts
+        found += [["--server", json.dumps(config["server"], ensure_ascii=False)]]
+    return found
 
 
 def rest(url: str, given: dict[str, Any]) -> str:

@@ -7,19 +7,26 @@ from django import forms
 from deployments.deployment_config import RANGES, WHOLE
 
 
+class Decimal(forms.FloatField):
+    """Shows whole numbers without a point."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def whole(label: str, low: float, high: float, help_text: str = "", default: float | None = None) -> forms.IntegerField:
     """`default` is shown where nothing is typed; left empty, the field is None."""
     return forms.IntegerField(**_facts("numeric", label, low, high, help_text, default))
 
 
-def decimal(label: str, low: float, high: float, help_text: str = "", default: float | None = None) -> forms.FloatField:
+def decimal(label: str, low: float, high: float, help_text: str = "", default: float | None = None) -> Decimal:
     """As `whole`, for numbers with a fraction."""
-    return forms.FloatField(**_facts("decimal", label, low, high, help_text, default))
+    return Decimal(**_facts("decimal", label, low, high, help_text, default))
 
 
 def resource(
     name: str, label: str, help_text: str, *, default: float | None = None, shown: bool = True
-) -> forms.IntegerField | forms.FloatField:
+) -> forms.IntegerField | Decimal:
     """A number of the deployment config, within its range there; `shown`: whether the default is told."""
     low, high, usual = RANGES[name]
     make = whole if name in WHOLE else decimal

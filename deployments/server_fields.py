@@ -174,9 +174,8 @@ def labelled(server: dict[str, Any]) -> list[tuple[str, str]]:
     """What is chosen, in the words of the form; options without a field by their names."""
     found = initial_of(server)
     rest = found.pop("server", {})
-    return [(str(OPTIONS[name].field.label), _words(value)) for name, value in found.items()] + [
-        (name, Truncator(json.dumps(value)).chars(MOST_SHOWN)) for name, value in rest.items()
-    ]
+    named = [_in_words(str(OPTIONS[name].field.label), value) for name, value in found.items()]
+    return named + [(name, Truncator(json.dumps(value)).chars(MOST_SHOWN)) for name, value in rest.items()]
 
 
 def options_of(data: dict[str, Any]) -> dict[str, Any]:
@@ -192,10 +191,14 @@ def options_of(data: dict[str, Any]) -> dict[str, Any]:
     return server
 
 
-def _words(value: Any) -> str:
+def _in_words(label: str, value: Any) -> tuple[str, str]:
+    """A fact for a page: the unit, which a field has in its label, goes behind the number."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else f"{value:,}" if isinstance(value, (int, float)) else value
+        return label, "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        what, _, unit = label.partition(" (")
+        return what, f"{value:,} {unit.rstrip(')')}".strip()
+    return label, ", ".join(value) if isinstance(value, list) else value
 
 
 def _tidy(value: float) -> float | int:

@@ -29,7 +29,8 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
             return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
     else:
         form = DeployForm(request.workspace, initial=_initial(request, version))
-    context = {"form": form, "version": version, **_hints(version), **_commands(request, form)}
+    updated = request.GET.get("service", "")
+    context = {"form": form, "version": version, "updated": updated, **_hints(version), **_commands(request, form)}
     return render(request, "deployments/deploy.html", context, status=422 if form.errors else 200)
 
 

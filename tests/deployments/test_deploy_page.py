@@ -54,17 +54,27 @@ class TestTheDeployPage:
             "server_delay_ms": "5",
             "overwrite": "on",
         }
-        assert sign_in(bob).post(url("deploy_commands"), given).context["cli"] == (
-            "slipway service deploy -n iris -m iris:1 --processes 2 --start-deadline 40 --no-auth --grpc "
-            """--env 'A=b c' --server '{"batching": {"delay_seconds": 0.005}}' --overwrite --wait"""
-        )
+        assert sign_in(bob).post(url("deploy_commands"), given).context["cli"].split(" \\\n  ") == [
+            "slipway service deploy",
+            "-n iris",
+            "-m iris:1",
+            "--processes 2",
+            "--start-deadline 40",
+            "--no-auth",
+            "--grpc",
+            "--env 'A=b c'",
+            """--server '{"batching": {"delay_seconds": 0.005}}'""",
+            "--overwrite",
+            "--wait",
+        ]
 
     def test_begins_the_commands_of_an_update_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
         config = {"cpu": 0.5, "auth": False, "server": {"access_log": True}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         page = sign_in(bob).get(url("deploy") + "?service=iris")
         assert "--cpu 0.5" in page.context["cli"]
-        assert """--no-auth --server '{"access_log": true}' --overwrite""" in page.context["cli"]
+        assert "--no-auth" in page.context["cli"]
+        assert """--server '{"access_log": true}'""" in page.context["cli"]
 
     def test_proposes_a_free_name_and_offers_the_update(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
@@ -77,6 +87,11 @@ class TestTheDeployPage:
         initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
         assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
         assert (initial["cpu"], initial["environment_variables"]) == (0.5, "A=1")
+
+    def test_for_an_update_says_so(self, sign_in, bob, service):
+        page = sign_in(bob).get(url("deploy") + "?service=iris")
+        assert "Update iris" in text_of(page)
+        assert page.context["form"]["memory_gb"].value() == 1
 
     def test_takes_a_sample_to_warm_up_with_and_keeps_it_for_an_update(self, sign_in, bob, iris):
         warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
@@ -132,5 +147,6 @@ class TestTheDeployPage:
 
 def test_the_copied_commands_quote_what_a_shell_would_read():
     given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
-    assert commands.cli(given) == """slipway service deploy -n a -m 'x y:1' --cpu 2 --reason 'it'"'"'s' --wait"""
+    lines = ["slipway service deploy", "-n a", "-m 'x y:1'", """--reason 'it'"'"'s'""", "--cpu 2", "--wait"]
+    assert commands.cli(given) == " \\\n  ".join(lines)
     assert "'\"'\"'" in commands.rest("http://h/a", given)

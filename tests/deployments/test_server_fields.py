@@ -133,7 +133,9 @@ def test_the_settings_tab_says_what_is_chosen_in_the_same_words(sign_in, bob, wo
     deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
     context = sign_in(bob).get(url("service_detail", name="iris") + "?tab=settings").context
     shown = dict(context["config"])
-    assert shown["Batching delay (ms)"] == "5"
+    assert shown["Batching delay"] == "5 ms"
+    assert shown["Requests collected"] == "7 %"
+    assert shown["Connections limit"] == "64"
     assert shown["Execution providers"] == "cuda, cpu"
     assert shown["Log every request"] == "yes"
     assert json.loads(shown["batching"]) == {"pad": {"tokens": 0.0}}

@@ -1,0 +1,82 @@
+"""The deploy page in a real browser: its advanced settings folded, open, filled in and wrong."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deployments.models import Service
+from tests.browser.conftest import PHONE, look
+from tests.deployments.services import deploy
+from tests.registry.factories import make_version
+
+DEPLOY = "/w/vision/deploy/?version=iris:1"
+
+
+@pytest.fixture
+def iris(workspace):
+    return make_version(workspace, "iris")
+
+
+def summary(page: Page):
+    return page.locator("summary", has_text="Advanced settings")
+
+
+def test_the_advanced_settings_are_folded_until_somebody_wants_them(open_as, bob, iris):
+    page = open_as(bob, DEPLOY)
+    expect(page.get_by_label("CPU (cores)")).to_be_hidden()
+    look(page, "deploy-folded")
+    summary(page).click()
+    expect(page.get_by_label("CPU (cores)")).to_be_visible()
+    expect(page.get_by_label("Other server options")).to_have_value("")
+    look(page, "deploy-advanced")
+
+
+def test_the_commands_follow_what_is_typed(open_as, bob, iris):
+    page = open_as(bob, DEPLOY)
+    summary(page).click()
+    page.get_by_label("Answer over gRPC too").check()
+    page.get_by_label("Batching delay (ms)").fill("2")
+    command = page.locator("[aria-label='Command line']")
+    expect(command).to_contain_text("--grpc")
+    expect(command).to_contain_text("""--server '{"batching": {"delay_seconds": 0.002}}'""")
+
+
+def test_what_is_wrong_is_open_named_at_the_top_and_one_click_away(open_as, bob, iris):
+    page = open_as(bob, DEPLOY)
+    page.expected.append("status of 422")
+    summary(page).click()
+    page.get_by_label("CPU (cores)").fill("900")
+    page.get_by_label("Allowed origins").fill("example.com")
+    page.get_by_label("Requests collected (%)").fill("ten")
+    page.get_by_label("Other server options").fill('{"turbo": 1}')
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Nothing is deployed yet.")
+    look(page, "deploy-wrong")
+    cpu = page.get_by_label("CPU (cores)")
+    expect(cpu).to_have_value("900")
+    expect(cpu).to_have_attribute("aria-invalid", "true")
+    expect(cpu).to_have_accessible_description("What the model asks for, else 1. Must lie between 0.1 and 256.")
+    page.set_viewport_size(PHONE)
+    alert.get_by_role("link", name="Other server options").click()
+    expect(page.get_by_label("Other server options")).to_be_in_viewport()
+    assert not Service.objects.exists()
+
+
+def test_a_service_shows_both_addresses_and_its_settings_in_words(open_as, workspace, bob, iris):
+    server = {
+        "batching": {"delay_seconds": 0.002},
+        "cors_origins": ["https://example.com"],
+        "collect": {"fraction": 0.1},
+    }
+    config = {"grpc": True, "server": server, "environment_variables": {"LEVEL": "high"}}
+    deploy(workspace, bob, iris, deployment_config=config)
+    page = open_as(bob, "/w/vision/services/iris/")
+    expect(page.get_by_role("button", name="Copy the gRPC address")).to_be_visible()
+    look(page, "service-both-addresses")
+    page.goto(page.url + "?tab=settings")
+    expect(page.get_by_role("region", name="Deployment config")).to_contain_text("2 ms")
+    look(page, "service-settings-in-words")
+    page.goto(page.url.replace("settings", "test"))
+    page.get_by_role("tab", name="Python, gRPC").click()
+    expect(page.get_by_label("Python, gRPC").locator("pre")).to_contain_text("triton.InferenceServerClient")
+    look(page, "service-test-grpc")
