@@ -14,7 +14,7 @@ from scoring.contract import RunSettings
 from scoring.cors import Cors
 from scoring.crowd import make_room
 from scoring.engine import Engine
-from scoring.errors import ScoringError, bad_input, overloaded, too_large
+from scoring.errors import ScoringError, as_error, overloaded, too_large
 from scoring.identity import RequestIds, asked_by
 from scoring.job import Job, Question
 from scoring.log import log
@@ -22,7 +22,7 @@ from scoring.metadata import pages
 from scoring.model_metadata import Plain
 from scoring.protocol import Connection
 from scoring.replies import TEXT, Replies, error_body, header_lines
-from scoring.request import Request
+from scoring.request import SAID_JSON, Request
 from scoring.routes import Route, Routes
 from scoring.streams import Stream, Streams
 from scoring.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
@@ -154,7 +154,11 @@ class App:
             self._watch.begin(request)
         if b"content-encoding" in request.headers:
             self._queue(request, route, decoding(route.work, request, self.max_body))
-        elif not route.served.pace.inline or len(request.body) > INLINE_BYTES:
+        elif (
+            not route.served.pace.inline
+            or len(request.body) > INLINE_BYTES
+            or (route.takes_files and request.headers.get(b"content-type") not in SAID_JSON)
+        ):
             self._queue(request, route, route.work)
         elif len(self.connections) == 1:
             return self._score_now(request, route)
@@ -333,15 +337,3 @@ def _answer_to(request: Request, error: BaseException, v2: bool) -> Answer:
     with asked_by(request):
         told = as_error(error)
     return Answer(error_body(told, v2), status=told.status, headers=told.headers, failed=told.failed)
-
-
-def as_error(result: BaseException) -> ScoringError:
-    """What a failure of any kind is told as; a fault of ours is told in the log too."""
-    if isinstance(result, ScoringError):
-        return result
-    if isinstance(result, MemoryError):
-        return ScoringError(500, "out_of_memory", "There was not enough memory to answer.", failed=True)
-    if isinstance(result, RecursionError):
-        return bad_input("the body is nested too deeply")
-    log(f"scoring failed: {result!r}", "E")
-    return ScoringError(500, "internal", "The server failed; its log says how.")

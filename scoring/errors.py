@@ -1,6 +1,7 @@
 """What can go wrong: while answering a request (`ScoringError`), and while starting (`StartFailure`)."""
 
 from scoring.contract import Failure, Reason
+from scoring.log import log
 
 
 class ScoringError(Exception):
@@ -38,6 +39,18 @@ def gone() -> ScoringError:
 def too_large(limit: int) -> ScoringError:
     """The body is larger than the service takes."""
     return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")
+
+
+def as_error(result: BaseException) -> ScoringError:
+    """What a failure of any kind is told as; a fault of ours is told in the log too."""
+    if isinstance(result, ScoringError):
+        return result
+    if isinstance(result, MemoryError):
+        return ScoringError(500, "out_of_memory", "There was not enough memory to answer.", failed=True)
+    if isinstance(result, RecursionError):
+        return bad_input("the body is nested too deeply")
+    log(f"scoring failed: {result!r}", "E")
+    return ScoringError(500, "internal", "The server failed; its log says how.")
 
 
 class StartFailure(Exception):

@@ -28,6 +28,7 @@ class Route:
     work: Work
     plain: Plain | None = None
     v2: bool = False  # errors and headers as below /v2 and /v1
+    takes_files: bool = False  # pictures, Arrow streams and such, which take long to read even where they are small
 
 
 class Routes:
@@ -40,7 +41,8 @@ class Routes:
             path: Route(page.methods, page.secured, nothing, nothing.work["score"], page.answer)
             for path, page in pages.items()
         }
-        self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.work["score"])
+        files = nothing.is_model
+        self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.work["score"], takes_files=files)
         if any(one.is_model for one in engine.served):
             invocations = nothing.work.get("invocations") or nothing.work["score"]  # the latter says where to go
             self._fixed[b"/invocations"] = Route(POST, True, nothing, invocations)

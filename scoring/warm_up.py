@@ -12,10 +12,9 @@ import msgspec
 
 from scoring import collecting
 from scoring.answer import Answer
-from scoring.app import as_error
 from scoring.contract import RunSettings, WarmUp
 from scoring.engine import Engine
-from scoring.errors import ScoringError, StartFailure
+from scoring.errors import ScoringError, StartFailure, as_error
 from scoring.job import Question
 from scoring.log import log
 from scoring.replies import error_body

@@ -11,20 +11,10 @@ from scoring.forms import Asked
 from scoring.forms.bodies import Bodies, Elsewhere
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.short import short
-from scoring.request import Request
+from scoring.request import SAID_JSON, Request
 from scoring.session import OnnxModel
 
 SHORT = object()  # in `Asked.rest`: the question came in the short form
-# How clients say JSON, so that it needs one look-up; other spellings are recognised more slowly.
-SAID_JSON = frozenset(
-    (
-        None,
-        b"application/json",
-        b"application/json; charset=utf-8",
-        b"application/json;charset=utf-8",
-        b"application/x-www-form-urlencoded",
-    )
-)
 
 
 class Data:

@@ -8,9 +8,9 @@ from typing import Any
 from grpc.aio import EOF
 
 from scoring.answer import Answer
-from scoring.app import INLINE_BYTES, NO_LAPS, as_error
+from scoring.app import INLINE_BYTES, NO_LAPS
 from scoring.engine import Served
-from scoring.errors import ScoringError, bad_input, too_large
+from scoring.errors import ScoringError, as_error, bad_input, too_large
 from scoring.identity import RequestIds, asked_by
 from scoring.job import Job
 from scoring.replies import TEXT

@@ -1,13 +1,15 @@
 """/score with images and forms of images."""
 
 import io
+import select
 import struct
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.scoring.conftest import double_model
+from tests.scoring.conftest import double_model, request_bytes
 from tests.scoring.forms import same_model, send, services, told_of
 
 
@@ -132,3 +134,15 @@ def test_an_environment_without_the_libraries_says_what_to_add(replica, tmp_path
 
 def test_a_model_of_numbers_takes_no_images(servers):
     assert "takes no images" in told_of(send(servers["double"], picture(), "image/png"), 415)
+
+
+def test_a_picture_that_takes_long_to_read_holds_nobody_up(replica):
+    replica.with_models(grey=same_model("uint8", ["n", "height", "width", 1])).start(processes=1)
+    huge = picture(colour=7, size=(7000, 7000), mode="L")
+    assert len(huge) < 200_000
+    with replica.connect() as slow:
+        slow.sendall(request_bytes(huge, "/score", "Content-Type: image/png"))
+        time.sleep(0.05)
+        assert replica.score({"data": [[[[1]]]]}).status_code == 200
+        answered, _, _ = select.select([slow], [], [], 0)
+        assert not answered, "the picture was read before another request was answered"
