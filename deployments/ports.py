@@ -4,11 +4,12 @@ import random
 import socket
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from deployments.errors import NoFreePort, PortTaken
 from deployments.models import Port, Service
 
+DEADLOCK = "40P01"  # SQLSTATE
 COLUMNS = {Port.Use.HTTP: "port", Port.Use.GRPC: "grpc_port"}
 
 
@@ -39,6 +40,11 @@ def claim(service: Service, use: Port.Use, number: int) -> None:
         if held is None:
             raise
         raise PortTaken(number, held.service.name, held.get_use_display()) from error
+    except OperationalError as error:
+        # Two deployments, each of which is about to get as its gRPC port what the other has as its HTTP port.
+        if getattr(error.__cause__, "sqlstate", None) != DEADLOCK:
+            raise
+        raise PortTaken(number, "another deployment", "HTTP") from error
     setattr(service, COLUMNS[use], number)
 
 

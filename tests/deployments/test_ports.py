@@ -1,14 +1,16 @@
 """A port has one holder, whatever is spoken on it and whoever comes at once."""
 
+import threading
 from importlib import import_module
 
 import pytest
 from django.apps import apps
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
-from deployments import founding, ports
+from deployments import configs, founding, ports
 from deployments.errors import NoFreePort, PortTaken
 from deployments.models import Port, Service
+from tests.conftest import require
 from tests.deployments.services import deploy
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +77,46 @@ def test_both_ports_are_free_again_when_the_service_is_gone(workspace, bob, iris
     assert set(service.ports.values_list("number", flat=True)) == held
     service.delete()
     assert not Port.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_reach_for_the_same_ports_at_once_each_gets_its_own(workspace, bob, iris, settings, monkeypatch):
+    if connection.vendor != "postgresql":
+        require("postgres", "the suite runs on another database")
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21511)}
+    monkeypatch.setattr(ports, "_nobody_listens", lambda port: True)
+    mine = threading.local()
+
+    def from_one_end_then_the_other(candidates: list[int]) -> None:
+        """Half of them begin above, half below, so that some wait for each other's first port while they hold it."""
+        mine.looks = getattr(mine, "looks", int(threading.current_thread().name[-1])) + 1
+        if mine.looks % 2:
+            candidates.reverse()
+
+    monkeypatch.setattr(ports.random, "shuffle", from_one_end_then_the_other)
+    configs.default_for(iris, bob)
+    failures, gate = [], threading.Barrier(6)
+
+    def one(name: str) -> None:
+        gate.wait()
+        try:
+            deploy(workspace, bob, iris, name=name, built=False, **ON)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [
+        threading.Thread(target=one, name=f"service-{number}", args=(f"service-{number}",)) for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    given = Service.objects.values_list("port", "grpc_port")
+    assert {number for both in given for number in both} == set(range(21500, 21512))
 
 
 class TestServicesFromBefore:
