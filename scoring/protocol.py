@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._request = None
         self._headers = {}
-        self._header_bytes = 0
+        self._header_bytes = -self._reading  # what came in one piece with it may be other requests
         self._url = b""
         self._chunks = []
         self._size = 0
@@ -158,7 +158,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         headers = self._headers
-        if self._reading > HEADER_BYTES:  # it came in one large piece, of which the headers may be all
+        if self._header_bytes >= 0 or self._reading > HEADER_BYTES:  # they came in several pieces, or in a large one
+            self._header_bytes = 0
             self._count_headers(len(self._url) + sum(len(name) + len(value) for name, value in headers.items()))
         request = self._request = Request(self, self.parser.get_method(), self._url, headers)
         request.keep_alive = self.parser.should_keep_alive()

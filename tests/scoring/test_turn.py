@@ -396,6 +396,21 @@ def test_requests_sent_ahead_on_several_connections_are_answered_in_order(server
     ]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_more_sent_ahead_than_headers_may_have_bytes_is_no_large_header(server, count):
+    """It is read in one piece, and the piece ends within the headers of the last request."""
+    one, ahead = request_bytes(infer(1), DOUBLE), 500
+    assert len(one) * ahead > 64 * 1024
+    with lines_to(server, count) as lines:
+        with stopped(server):
+            for line in lines:
+                line.sendall(one * ahead + one[:40])
+        for line in lines:
+            line.sendall(one[40:])
+        for line in lines:
+            assert [doubled(answer) for answer in read_answers(line, ahead + 1)] == [twice(1)] * (ahead + 1)
+
+
 def test_slow_quick_and_broken_ones_sent_ahead_are_answered_in_order(server):
     heavy = request_bytes(json.dumps(heavy_body(3.0)).encode(), INFER.format("heavy"))
     broken = request_bytes(b"no JSON", DOUBLE)
@@ -435,6 +450,18 @@ def test_bodies_over_a_small_limit_are_refused_whatever_length_they_tell(replica
     assert [status for status, _, _ in answers] == [200, 413, 413, 413, 200]
     assert [headers.get("connection") for _, headers, _ in answers] == [None, "close", "close", "close", None]
     assert (doubled(answers[0]), doubled(answers[4])) == (twice(1), twice(2))
+
+
+@pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
+@pytest.mark.parametrize("cut", [50, 30_000, 59_000])
+def test_headers_are_limited_wherever_they_are_cut(server, size, status, cut):
+    content = request_bytes(infer(1), DOUBLE, f"X-Long: {'a' * size}")
+    with server.connect() as line:
+        for part in (content[:cut], content[cut:]):
+            with stopped(server):
+                line.sendall(part)
+            server.client.get("/v2/health/live")  # by then it has been read
+        assert read_answers(line)[0][0] == status
 
 
 # --- who shares
