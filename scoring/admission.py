@@ -205,3 +205,13 @@ class Pace:
         else:
             self._seen = self._seen + 1 if ran < self.CLIP else 0
             self.inline = self._seen >= self._needed and average < self.QUICK
+
+
+class Threaded(Pace):
+    """Never on the loop: what waits, for something of its own or for company, would hold up everything else."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def note(self, ran: int) -> None:
+        pass

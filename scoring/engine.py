@@ -4,7 +4,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Optional
 
-from scoring.admission import Pace
+from scoring.admission import Pace, Threaded
 from scoring.contract import BundledModel
 from scoring.errors import ScoringError, StartFailure
 from scoring.log import log
@@ -93,7 +93,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
                 bundled,
                 works_of(model, seconds, threads, replica.run),
                 session.signature_of(model),
-                Pace(seconds),
+                Threaded() if replica.run.batching.delay_seconds else Pace(seconds),
             )
         )
     known = [seconds for seconds in taken if seconds is not None]

@@ -8,7 +8,7 @@ import os
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.admission import Pace
+from scoring.admission import Pace, Threaded
 from scoring.bundle import model_directory
 from scoring.request import Request
 from scoring.script.coroutines import finish
@@ -45,7 +45,7 @@ class EntryScript:
         waits = inspect.iscoroutinefunction(inspect.unwrap(run))
         self._run = _waiting(run, replica.run.scoring_timeout_seconds + GRACE) if waits else run
         self.runners = AT_ONCE if waits else 1  # a plain run() need not be safe to call from two threads at once
-        self.pace = Threaded(None) if waits else Pace(None)
+        self.pace = Threaded() if waits else Pace(None)
         guarded("init() raised", models, lambda: _initialise(init))
         self._is_copy = False
         os.register_at_fork(after_in_child=self._mark_copy)
@@ -72,13 +72,6 @@ class EntryScript:
 
     def _mark_copy(self) -> None:
         self._is_copy = True  # this process was forked by the script: only the original may answer
-
-
-class Threaded(Pace):
-    """Never on the loop: an `async def` that waits would hold up everything else."""
-
-    def note(self, ran: int) -> None:
-        pass
 
 
 def _end_copy(error: BaseException | None) -> None:

@@ -18,7 +18,7 @@ from scoring.job import Job
 from scoring.model_work import ModelWork
 from scoring.request import Request
 from scoring.session import OnnxModel
-from tests.scoring.conftest import read_answers, request_bytes, save, sum_model
+from tests.scoring.conftest import double_model, read_answers, request_bytes, save, sum_model
 
 WIDTH, LAYERS = 1024, 32
 TABLE = [0.0, 10.0, 20.0, 30.0]
@@ -358,6 +358,15 @@ def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
 def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
     assert calibrate(model, Batching(rows=1)) is None
     assert calibrate(model, Batching(rows=5)).most_rows == 5
+
+
+def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
+    replica.with_models(double=double_model).start(cpus=1, batching={"rows": 8, "delay_seconds": 2})
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda number: replica.score({"data": [[number] * 4]}).json(), range(8))
+    assert list(asked) == [{"data": [[2.0 * number] * 4]} for number in range(8)]
+    (counted,) = replica.client.get("/v2/models/double/stats").json()["model_stats"]
+    assert [one["batch_size"] for one in counted["batch_stats"]] == [8]
 
 
 # --- padding
