@@ -9,6 +9,7 @@ from typing import Any
 from scoring.admission import Admission
 from scoring.answer import EVENTS, Answer
 from scoring.auth import Keys
+from scoring.busy_poll import BusyPoll, has_cores_to_spare
 from scoring.content_coding import WORTH_BYTES, Compressor, decoding
 from scoring.contract import RunSettings
 from scoring.cors import Cors
@@ -63,6 +64,7 @@ class App:
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
         self._turn = Turn(loop, self._deliver_together)
+        self._busy_poll = BusyPoll(loop) if has_cores_to_spare(run.cpus) else None
         self._compressor = Compressor(loop, engine.runners) if run.compress_answers else None
         self._streams = Streams(loop, run.scoring_timeout_seconds, give_up)
         self._admission = Admission(
@@ -180,7 +182,10 @@ class App:
             result: Any = route.work(request, laps)
         except Exception as error:
             result = error
-        route.served.pace.note(perf_counter_ns() - began)
+        now = perf_counter_ns()
+        route.served.pace.note(now - began)
+        if self._busy_poll is not None:
+            self._busy_poll.answered(request.arrived, now)
         return self._response(request, route, result, began - request.arrived, laps)
 
     def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:

@@ -1,0 +1,95 @@
+"""The loop stays awake for clients that come back at once, and for nobody else."""
+
+import asyncio
+import os
+from collections import deque
+
+import pytest
+
+from scoring import busy_poll
+from scoring.busy_poll import WINDOW, BusyPoll, has_cores_to_spare
+
+
+class Loop(asyncio.AbstractEventLoop):
+    """Runs what is due when told to."""
+
+    def __init__(self) -> None:
+        self.due = deque()
+
+    def call_soon(self, call, *args, context=None):
+        self.due.append(call)
+
+    def turn(self) -> None:
+        for _ in range(len(self.due)):
+            self.due.popleft()()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0]
+    monkeypatch.setattr(busy_poll, "perf_counter_ns", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def loop():
+    return Loop()
+
+
+@pytest.fixture
+def poll(loop):
+    return BusyPoll(loop)
+
+
+def answer(poll, clock, *, after: int) -> None:
+    """A request that arrives so long after the last answer, and is answered 20 µs later."""
+    arrived = clock[0] + after
+    clock[0] = arrived + 20_000
+    poll.answered(arrived, clock[0])
+
+
+def test_the_first_request_keeps_nobody_awake(poll, loop, clock):
+    clock[0] = 10 * WINDOW
+    answer(poll, clock, after=0)
+    assert not loop.due
+
+
+def test_a_client_that_comes_back_at_once_finds_the_loop_awake(poll, loop, clock):
+    answer(poll, clock, after=5 * WINDOW)
+    answer(poll, clock, after=WINDOW // 2)
+    for _ in range(3):
+        clock[0] += WINDOW // 4
+        loop.turn()
+        assert len(loop.due) == 1
+
+
+def test_it_falls_asleep_when_the_client_does_not_come(poll, loop, clock):
+    answer(poll, clock, after=5 * WINDOW)
+    answer(poll, clock, after=WINDOW // 2)
+    clock[0] += WINDOW
+    loop.turn()
+    assert not loop.due
+    answer(poll, clock, after=WINDOW)
+    answer(poll, clock, after=WINDOW // 2)
+    assert loop.due, "it does not look again for who comes back at once again"
+
+
+def test_a_client_that_takes_its_time_never_costs_a_turn(poll, loop, clock):
+    for _ in range(10):
+        answer(poll, clock, after=WINDOW)
+        assert not loop.due
+
+
+def test_many_answers_look_once_in_a_turn(poll, loop, clock):
+    for _ in range(10):
+        answer(poll, clock, after=WINDOW // 10)
+    assert len(loop.due) == 1
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpus", "spare"),
+    [(8, None, True), (8, 1, True), (8, 0.5, False), (1, None, False), (None, None, False)],
+)
+def test_a_replica_without_a_core_of_its_own_never_stays_awake(monkeypatch, machine, cpus, spare):
+    monkeypatch.setattr(os, "cpu_count", lambda: machine)
+    assert has_cores_to_spare(cpus) is spare
