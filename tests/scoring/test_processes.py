@@ -236,7 +236,6 @@ def test_a_heavy_model_is_loaded_once_and_run_in_threads(replica):
 def test_a_process_that_stands_still_is_replaced_and_shows_where(replica):
     script = """
 import time
-from contextlib import suppress
 
 def init():
     pass
