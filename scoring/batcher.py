@@ -133,7 +133,10 @@ class Batcher:
         ):
             return []
         began = perf_counter_ns()
-        answers = alike([asked for _, asked in members], results, sizes[0])
+        try:
+            answers = alike([asked for _, asked in members], results, sizes[0])
+        except Exception:  # one of them cannot be written, and is told so by itself
+            return []
         took = (perf_counter_ns() - began) // len(members)
         done = []
         for (question, _), answer in zip(members, answers, strict=False):
