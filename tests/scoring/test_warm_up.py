@@ -116,6 +116,13 @@ def test_a_model_is_asked_in_company_where_runs_are_shared(replica, rows, batchi
     assert ("at once" in replica.log()) == (most is not None)
 
 
+def test_a_sample_may_have_no_rows(replica):
+    nothing = {"name": "x", "shape": [0, 4], "datatype": "FP32", "data": []}
+    replica.with_models(double=double_model).start(warm_up={"body": {"inputs": [nothing]}}, batching={"rows": 8})
+
+    assert "at once" in replica.log()
+
+
 @pytest.mark.parametrize("script", [SCRIPT, ASYNC])
 def test_a_script_is_asked_as_often_as_wanted(replica, script):
     replica.with_script(script).start(warm_up={"body": {"a": [1, None, "é"]}, "runs": 5})
