@@ -44,7 +44,7 @@ def _takes_rows(model: OnnxModel) -> bool:
 
 
 def _best_size(model: OnnxModel) -> int:
-    feed = _made_up(model, SIZES[-1])
+    feed = made_up(model, SIZES[-1])
     alone = _cost(model, feed, 1)
     best, cheapest = 1, alone / GAIN * MORE_GAIN
     for size in SIZES:
@@ -55,7 +55,7 @@ def _best_size(model: OnnxModel) -> int:
     return best if best == 1 or _same(model, feed, best) else 1
 
 
-def _made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
+def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
     """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
     chance = np.random.default_rng(0)
     feed = {}

@@ -3,7 +3,7 @@
 from time import perf_counter_ns
 
 from scoring.batcher import Batcher
-from scoring.calibration import calibrate
+from scoring.calibration import calibrate, made_up
 from scoring.contract import RunSettings
 from scoring.forms import Form
 from scoring.forms.bodies import Bodies
@@ -46,7 +46,7 @@ def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettin
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
     batcher = calibrate(model, run.batching)
     if heavy and cores > 1:
-        model.widen(cores, run.memory_bytes)
+        model.widen(cores, run.memory_bytes, made_up(model, 1))
     if not heavy:
         model.bind()
     open_inference = OpenInference(model)

@@ -58,20 +58,22 @@ class OnnxModel:
         self._wide = self._run  # what a run uses that has all cores to itself
         self._bound: Bound | None = None
 
-    def widen(self, cores: int, memory: int | None) -> None:
+    def widen(self, cores: int, memory: int | None, feed: codecs.Feed) -> None:
         """Load the model once more for runs that may use all cores, and keep that where it is worth it.
 
-        Not where a third of `memory` (the replica's limit in bytes) would not hold it.
+        `feed` is a row of a likely length: on zeros free lengths are 1, which leaves little to share. Not where a third
+        of `memory` (the replica's limit in bytes) would not hold it.
         """
         if self._providers[0] != CPU or size_of(self._path.parent) > min(
             WIDEST_BYTES, (memory or 3 * WIDEST_BYTES) // 3
         ):
             return
-        narrow = self.measure()
-        self._wide = _inner(_session(self._bundled, self._path, cores, self._providers))
-        wide = self.measure(self._wide)
-        if not narrow or not wide or wide * WIDE_GAIN > narrow:
-            self._wide = self._run
+        wide = _inner(_session(self._bundled, self._path, cores, self._providers))
+        for row in (feed, self.zeros()):  # where made-up values are no input for it, zeros may be
+            with suppress(*LOAD_ERRORS):
+                if self._quickest(wide, row) * WIDE_GAIN <= self._quickest(self._run, row):
+                    self._wide = wide
+                return
 
     def bind(self) -> None:
         """Keep places in memory for a lone row, where its shape tells those of all outputs."""
@@ -124,19 +126,25 @@ class OnnxModel:
         """One row of zeros, free dimensions as 1."""
         return {name: _zeros(tensor) for name, tensor in self.inputs.items()}
 
-    def measure(self, run: Run | None = None) -> float | None:
+    def measure(self) -> float | None:
         """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
-        run = run or self._run
-        feed = self.zeros()
-        taken = []
         try:
-            for _ in range(WARM_UP_RUNS):
-                started = perf_counter_ns()
-                run(self.names, feed, None)
-                taken.append(perf_counter_ns() - started)
+            taken = self._time(self._run, self.zeros())
         except LOAD_ERRORS:
             return None
         return sorted(taken)[len(taken) // 2] / 1e9
+
+    def _quickest(self, run: Run, feed: codecs.Feed) -> int:
+        return min(self._time(run, feed))
+
+    def _time(self, run: Run, feed: codecs.Feed) -> list[int]:
+        """Nanoseconds of a few runs."""
+        taken = []
+        for _ in range(WARM_UP_RUNS):
+            started = perf_counter_ns()
+            run(self.names, feed, None)
+            taken.append(perf_counter_ns() - started)
+        return taken
 
 
 class Output:

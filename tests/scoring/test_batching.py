@@ -9,6 +9,7 @@ import orjson
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from scoring import calibration
 from scoring.batcher import Batcher
 from scoring.calibration import _same, calibrate
 from scoring.contract import Batching, BundledModel
@@ -367,6 +368,37 @@ def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
     assert list(asked) == [{"data": [[2.0 * number] * 4]} for number in range(8)]
     (counted,) = replica.client.get("/v2/models/double/stats").json()["model_stats"]
     assert [one["batch_size"] for one in counted["batch_stats"]] == [8]
+
+
+def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
+    narrow, lengths = model._run, []
+
+    def time(self, run, feed):
+        lengths.append(feed["x"].shape[1])
+        return [len(feed["x"][0]) if run is narrow else 5]  # a second core pays from five tokens on
+
+    monkeypatch.setattr(OnnxModel, "_time", time)
+    monkeypatch.setattr(model, "_wide", narrow)
+    model.widen(2, None, calibration.made_up(model, 1))
+    assert model._wide is not narrow
+    assert set(lengths) == {calibration.FREE_DIMENSION}
+
+
+def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypatch):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
+    fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
+    narrow, time, rows = fixed._run, OnnxModel._time, []
+
+    def noted(self, run, feed):
+        time(self, run, feed)
+        rows.append(len(feed["x"]))
+        return [10 if run is narrow else 5]
+
+    monkeypatch.setattr(OnnxModel, "_time", noted)
+    fixed.widen(2, None, calibration.made_up(fixed, 1))
+    assert fixed._wide is not narrow
+    assert set(rows) == {3}
 
 
 # --- padding
