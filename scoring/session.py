@@ -33,6 +33,7 @@ LOAD_ERRORS = (
 )
 MAP_OUTPUT = re.compile(r"seq\(map\((\w+),tensor\((\w+)\)\)\)")
 WARM_UP_RUNS = 5
+LONG_ENOUGH_NS = 100_000_000
 WIDEST_BYTES = 1 << 30  # larger models are not loaded a second time
 WIDE_GAIN = 1.2  # what all cores must at least be worth
 OPENINGS_KEPT = 256
@@ -135,7 +136,12 @@ class OnnxModel:
         return sorted(taken)[len(taken) // 2] / 1e9
 
     def _quickest(self, run: Run, feed: codecs.Feed) -> int:
-        return min(self._time(run, feed))
+        """Nanoseconds at its best, which a core that has slept takes a while to reach."""
+        quickest, spent = min(first := self._time(run, feed)), sum(first)
+        while spent < LONG_ENOUGH_NS:
+            again = self._time(run, feed)
+            quickest, spent = min(quickest, *again), spent + sum(again)
+        return quickest
 
     def _time(self, run: Run, feed: codecs.Feed) -> list[int]:
         """Nanoseconds of a few runs."""

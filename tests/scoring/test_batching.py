@@ -375,9 +375,9 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 
     def time(self, run, feed):
         lengths.append(feed["x"].shape[1])
-        return [len(feed["x"][0]) if run is narrow else 5]  # a second core pays from five tokens on
+        return len(feed["x"][0]) if run is narrow else 5  # a second core pays from five tokens on
 
-    monkeypatch.setattr(OnnxModel, "_time", time)
+    monkeypatch.setattr(OnnxModel, "_quickest", time)
     monkeypatch.setattr(model, "_wide", narrow)
     model.widen(2, None, calibration.made_up(model, 1))
     assert model._wide is not narrow
@@ -388,14 +388,14 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
     fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
-    narrow, time, rows = fixed._run, OnnxModel._time, []
+    narrow, quickest, rows = fixed._run, OnnxModel._quickest, []
 
     def noted(self, run, feed):
-        time(self, run, feed)
+        quickest(self, run, feed)
         rows.append(len(feed["x"]))
-        return [10 if run is narrow else 5]
+        return 10 if run is narrow else 5
 
-    monkeypatch.setattr(OnnxModel, "_time", noted)
+    monkeypatch.setattr(OnnxModel, "_quickest", noted)
     fixed.widen(2, None, calibration.made_up(fixed, 1))
     assert fixed._wide is not narrow
     assert set(rows) == {3}
