@@ -89,7 +89,7 @@ def test_who_shows_a_right_token_is_answered_again_and_again(server):
         (token(SECRET * 2, algorithm="HS512"), "not signed with HS256"),
         (token(RSA, algorithm="RS256"), "not signed with HS256"),
         (signed_with_a_public_key(), "signature"),
-        (token()[:-4], "signature"),
+        (f"{token(sub='eve').rpartition('.')[0]}.{token().rpartition('.')[2]}", "signature"),
         (KEY, "takes tokens, no keys"),
         (sha256(KEY.encode()).hexdigest(), "takes tokens, no keys"),
         ("a.b.c", "takes tokens, no keys"),
