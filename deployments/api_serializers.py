@@ -33,6 +33,9 @@ class DeploymentConfigSerializer(serializers.Serializer):
     memory_gb = serializers.FloatField(required=False, allow_null=True, help_text="default 1")
     processes = serializers.IntegerField(required=False, allow_null=True, help_text="default: chosen from the cores")
     auth = serializers.BooleanField(required=False, help_text="whether calls need a key; default true")
+    token_auth = serializers.BooleanField(
+        required=False, help_text="whether calls need a token that expires instead of a key; default false"
+    )
     grpc = serializers.BooleanField(
         required=False, help_text="whether it answers over gRPC too, models without code only; default false"
     )
@@ -89,6 +92,15 @@ class DeploySerializer(serializers.Serializer):
 class KeysSerializer(serializers.Serializer):
     primary = serializers.CharField()
     secondary = serializers.CharField()
+
+
+class AccessTokenSerializer(serializers.Serializer):
+    """Clients send `access_token` as `Authorization: Bearer …`, and get a new one after `refresh_after`."""
+
+    access_token = serializers.CharField()
+    token_type = serializers.CharField(help_text="always Bearer")
+    refresh_after = serializers.DateTimeField()
+    expiry_on = serializers.DateTimeField()
 
 
 class LogSerializer(serializers.Serializer):

@@ -1,4 +1,4 @@
-"""`/services`: deploy, list, show, stop, start, delete, keys, logs, score."""
+"""`/services`: deploy, list, show, stop, start, delete, keys, tokens, logs, score."""
 
 from typing import Any, cast
 
@@ -10,8 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from deployments import configs, deployment_log, founding, releases, scoring_client
-from deployments.api_serializers import DeploySerializer, KeysSerializer, LogSerializer, ServiceSerializer
+from deployments import configs, deployment_log, founding, releases, scoring_client, tokens
+from deployments.api_serializers import (
+    AccessTokenSerializer,
+    DeploySerializer,
+    KeysSerializer,
+    LogSerializer,
+    ServiceSerializer,
+)
 from deployments.describe import describe
 from deployments.lookup import described, find
 from deployments.models import RevisionModel, Service, Target
@@ -36,7 +42,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     queryset = Service.objects.none()
     serializer_class = ServiceSerializer
     filter_backends = []
-    action_roles = {"keys": Role.CONTRIBUTOR}
+    action_roles = {"keys": Role.CONTRIBUTOR, "token": Role.VIEWER}
 
     @extend_schema(parameters=[STATE, MODEL])
     def list(self, request: Request, **_: Any) -> Response:
@@ -86,15 +92,29 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
 
     @extend_schema(parameters=[NAME], responses=KeysSerializer)
     def keys(self, request: Request, name: str, **_: Any) -> Response:
-        """The keys that clients send as `Authorization: Bearer …`."""
-        return Response(_keys(find(self.workspace, name)))
+        """The keys that clients send as `Authorization: Bearer …`; 409 for a service that takes tokens."""
+        service = find(self.workspace, name)
+        tokens.refuse_keys(service)
+        return Response(_keys(service))
 
     @extend_schema(parameters=[NAME, SLOT], request=None, responses=KeysSerializer)
     def regenerate_key(self, request: Request, name: str, slot: str, **_: Any) -> Response:
         """Replace one key; the old one stops working within seconds."""
         service = find(self.workspace, name)
+        tokens.refuse_keys(service)
         releases.regenerate_key(service, slot, self.person)
         return Response(_keys(service))
+
+    @extend_schema(parameters=[NAME], request=None, responses=AccessTokenSerializer)
+    def token(self, request: Request, name: str, **_: Any) -> Response:
+        """A token to call the service with, good for an hour; 409 for a service that takes keys, or nothing."""
+        made = tokens.issue(find(self.workspace, name), self.person)
+        return Response(AccessTokenSerializer(made).data, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
+    def regenerate_tokens(self, request: Request, name: str, **_: Any) -> Response:
+        """Change what tokens are signed with: all that were made so far stop working within seconds."""
+        return self._do(tokens.regenerate, name)
 
     @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
     def logs(self, request: Request, name: str, **_: Any) -> Response:

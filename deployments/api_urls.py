@@ -18,6 +18,8 @@ urlpatterns = [
     path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
     path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
+    path(f"{service}/token", ServiceViewSet.as_view({"post": "token"})),
+    path(f"{service}/token/regenerate", ServiceViewSet.as_view({"post": "regenerate_tokens"})),
     path(f"{service}/logs", ServiceViewSet.as_view({"get": "logs"})),
     path(f"{service}/score", ServiceViewSet.as_view({"post": "score"}, parser_classes=[RawParser])),
 ]

@@ -4,6 +4,8 @@ import json
 import shlex
 from typing import Any
 
+from deployments.deployment_config import Credential, credential_of
+
 NUMBERS = {
     "cpu": "--cpu",
     "memory_gb": "--memory",
@@ -12,6 +14,7 @@ NUMBERS = {
     "scoring_timeout_seconds": "--scoring-timeout",
     "max_body_mb": "--max-body",
 }
+VARIABLES = {"key": "SERVICE_KEY", "token": "SERVICE_TOKEN"}  # that hold what a caller must show
 LINE = 72  # characters of a command that stays on one line
 DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
     "BOOL": "bool_", "BYTES": "object_", "FP16": "float16", "BF16": "float32", "FP32": "float32", "FP64": "float64",
@@ -32,7 +35,7 @@ def cli(given: dict[str, Any]) -> str:
 def _limits(config: dict[str, Any]) -> list[list[str]]:
     """The options of a deployment config."""
     found = [[option, f"{config[name]:g}"] for name, option in NUMBERS.items() if config.get(name) is not None]
-    found += [["--no-auth"]] if config.get("auth") is False else []
+    found += {"key": [], "token": [["--token-auth"]], "": [["--no-auth"]]}[credential_of(config)]
     found += [["--grpc"]] if config.get("grpc") else []
     found += [["--env", f"{name}={value}"] for name, value in config.get("environment_variables", {}).items()]
     if config.get("server"):
@@ -51,36 +54,51 @@ def rest(url: str, given: dict[str, Any]) -> str:
     )
 
 
-def score_curl(address: str, body: str, *, auth: bool, path: str = "/score") -> str:
-    key = '  -H "Authorization: Bearer $SERVICE_KEY" \\\n' if auth else ""
+def token_cli(name: str) -> str:
+    """Fetch a token where `score_curl` and its like look for it."""
+    return f"export {VARIABLES['token']}=$(slipway service get-access-token {shlex.quote(name)})"
+
+
+def token_curl(url: str) -> str:
+    """The REST call for a token; the studio's own token is left for the reader to fill in."""
+    return f'curl -X POST {shlex.quote(url)} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN"'
+
+
+def score_curl(address: str, body: str, *, credential: Credential, path: str = "/score") -> str:
+    key = f'  -H "Authorization: Bearer ${VARIABLES[credential]}" \\\n' if credential else ""
     return (
         f"curl -X POST {shlex.quote(address + path)} \\\n{key}"
         f"  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(_compact(body))}"
     )
 
 
-def score_python(address: str, body: str, *, auth: bool, path: str = "/score") -> str:
+def score_python(address: str, body: str, *, credential: Credential, path: str = "/score") -> str:
     """With the requests package, which people know."""
-    key = 'headers={"Authorization": f"Bearer {os.environ[\'SERVICE_KEY\']}"},\n    ' if auth else ""
-    imports = "import os\n\nimport requests" if auth else "import requests"
+    key = f'headers={{"Authorization": {_bearer(credential)}}},\n    ' if credential else ""
+    imports = "import os\n\nimport requests" if credential else "import requests"
     return (
         f"{imports}\n\nanswer = requests.post(\n    {address + path!r},\n    json={_python(body)},\n    {key}"
         "timeout=60,\n)\nanswer.raise_for_status()\nprint(answer.json())\n"
     )
 
 
-def score_grpc(address: str, model: str, inputs: list[dict[str, Any]], *, auth: bool) -> str:
+def score_grpc(address: str, model: str, inputs: list[dict[str, Any]], *, credential: Credential) -> str:
     """With tritonclient; `inputs` as a V2 request has them."""
     sent = "\n".join(_tensor(number, tensor) for number, tensor in enumerate(inputs, 1))
     names = ", ".join(f"input_{number}" for number in range(1, len(inputs) + 1))
-    key = ', headers={"authorization": f"Bearer {os.environ[\'SERVICE_KEY\']}"}' if auth else ""
+    key = f', headers={{"authorization": {_bearer(credential)}}}' if credential else ""
     return (
-        f'# pip install "tritonclient[grpc]"\n{"import os" + chr(10) * 2 if auth else ""}'
+        f'# pip install "tritonclient[grpc]"\n{"import os" + chr(10) * 2 if credential else ""}'
         f"import numpy as np\nimport tritonclient.grpc as triton\n\n{sent}\n\n"
         f"with triton.InferenceServerClient({address!r}) as client:\n"
         f"    answer = client.infer({model!r}, [{names}]{key})\n"
         "for output in answer.get_response().outputs:\n    print(output.name, answer.as_numpy(output.name))\n"
     )
+
+
+def _bearer(credential: Credential) -> str:
+    """The header's value as Python."""
+    return f"f\"Bearer {{os.environ['{VARIABLES[credential]}']}}\""
 
 
 def _tensor(number: int, tensor: dict[str, Any]) -> str:

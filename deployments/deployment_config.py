@@ -1,16 +1,19 @@
 """The deployment config: how much of a machine a service gets. Pure: checks what was given, adds defaults.
 
-{"cpu": cores, "memory_gb": GB, "processes": n or null (chosen from the cores), "auth": bool, "grpc": bool,
+{"cpu": cores, "memory_gb": GB, "processes": n or null (chosen from the cores), "auth": bool (keys),
+"token_auth": true or left out, "grpc": bool,
 "environment_variables": {}, "start_deadline_seconds": s, "scoring_timeout_seconds": s, "max_body_mb": MB,
 "server": {what server_options.py checks; left out when nothing is chosen}}
 """
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from deployments import server_options
 from deployments.errors import BadDeploymentConfig
+
+Credential = Literal["key", "token", ""]
 
 
 class Needs(Protocol):
@@ -30,7 +33,7 @@ RANGES: dict[str, tuple[float, float, float | None]] = {
     "max_body_mb": (1, 1000, 100),
 }
 WHOLE = frozenset({"processes", "start_deadline_seconds", "max_body_mb"})
-NAMES = (*RANGES, "auth", "grpc", "environment_variables", "server")
+NAMES = (*RANGES, "auth", "token_auth", "grpc", "environment_variables", "server")
 MAX_VARIABLES = 100
 MAX_VALUE = 8192  # characters of one variable
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -52,13 +55,32 @@ def complete(given: dict[str, Any] | None, versions: Iterable[Needs], *, start_d
         )
     defaults = _needs(versions) | {"start_deadline_seconds": start_deadline}
     config: dict[str, Any] = {name: _number(name, given.get(name, defaults.get(name))) for name in RANGES}
-    config |= {
-        "auth": _flag("auth", given.get("auth", True)),
+    config |= _access(given) | {
         "grpc": _flag("grpc", given.get("grpc", False)),
         "environment_variables": _variables(given.get("environment_variables", {})),
     }
     server = server_options.checked(given.get("server", {}))
     return config | ({"server": server} if server else {})
+
+
+def credential_of(config: dict[str, Any]) -> Credential:
+    """What callers must show: a key, a token, or nothing."""
+    if config.get("token_auth"):
+        return "token"
+    return "key" if config.get("auth", True) else ""
+
+
+def _access(given: dict[str, Any]) -> dict[str, bool]:
+    """`auth` is about keys: who chooses tokens has chosen against them."""
+    tokens = _flag("token_auth", given.get("token_auth", False))
+    keys = _flag("auth", given.get("auth", not tokens))
+    if tokens and keys:
+        raise BadDeploymentConfig(
+            "A service takes keys or tokens, never both.",
+            hint="Leave auth out, or set it to false: tokens take the place of keys.",
+            field="token_auth",
+        )
+    return {"auth": keys} | ({"token_auth": True} if tokens else {})
 
 
 def _needs(versions: Iterable[Needs]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from deployments import server_fields
+from deployments.deployment_config import credential_of
 from deployments.facts import facts_of, newest_revision
 from deployments.models import Revision, Service
 from deployments.steps import steps_of
@@ -67,17 +68,19 @@ LABELS = {
     "cpu": ("CPU", "cores"),
     "memory_gb": ("Memory", "GB"),
     "processes": ("Processes", ""),
-    "auth": ("Calls need a key", ""),
+    "auth": ("Calls need", ""),
     "grpc": ("gRPC", ""),
     "start_deadline_seconds": ("Start deadline", "s"),
     "scoring_timeout_seconds": ("Scoring timeout", "s"),
     "max_body_mb": ("Largest request", "MB"),
 }
+CREDENTIALS = {"key": "a key", "token": "a token", "": "nothing"}
 
 
 def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
     """A deployment config in words, for pages; environment variables stand apart."""
-    config = {"grpc": False} | config  # revisions from before there was gRPC do not name it
+    needed = {"auth": CREDENTIALS[credential_of(config)]}
+    config = {"grpc": False} | config | needed  # revisions from before there was gRPC do not name it
     rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
     return rows + server_fields.labelled(config.get("server") or {})
 
@@ -85,6 +88,8 @@ def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
 def _value(value: Any, unit: str) -> str:
     if value is None:
         return "automatic"
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g} {unit.removesuffix('s') if value == 1 and unit == 'cores' else unit}".strip()

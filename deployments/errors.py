@@ -69,5 +69,27 @@ class ServiceSilent(Temporary):
     status = 504
 
 
+class TakesNoTokens(Conflict):
+    code = "service_takes_no_tokens"
+
+    def __init__(self, name: str, *, takes_keys: bool) -> None:
+        super().__init__(
+            f"The service '{name}' takes {'keys, not tokens' if takes_keys else 'neither keys nor tokens'}.",
+            hint="Send one of its keys (slipway service keys), or deploy it with token_auth (--token-auth)."
+            if takes_keys
+            else "Call it without an Authorization header.",
+        )
+
+
+class TakesNoKeys(Conflict):
+    code = "service_takes_no_keys"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The service '{name}' takes tokens, not keys.",
+            hint=f"Get one: slipway service get-access-token {name}, or POST to its address /token.",
+        )
+
+
 class BadDeploymentConfig(BadInput):
     code = "bad_deployment_config"

@@ -20,6 +20,7 @@ from studio.core.form_errors import show
 OFFERED = 100  # versions and configs that the form suggests
 NUMBERS = ("cpu", "memory_gb", "processes", "start_deadline_seconds", "scoring_timeout_seconds", "max_body_mb")
 PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+ACCESS: dict[str, dict[str, bool]] = {"token": {"token_auth": True}, "none": {"auth": False}}  # else keys
 # What stands together in the advanced settings: a heading, how many short fields fit in a row, and the fields.
 GROUPS = (
     ("Notes", 2, ("reason", "description")),
@@ -77,11 +78,12 @@ class DeployForm(forms.Form):
     )
     scoring_timeout_seconds = resource("scoring_timeout_seconds", "Scoring timeout (s)", "Then the answer is an error.")
     max_body_mb = resource("max_body_mb", "Largest request (MB)", "Larger ones are refused.")
-    auth = forms.BooleanField(
+    auth = forms.ChoiceField(
         required=False,
-        initial=True,
-        label="Calls need a key",
-        help_text="Off: whoever reaches the service may call it.",
+        initial="key",
+        label="Calls need",
+        choices=[("key", "A key"), ("token", "A token that expires"), ("none", "Nothing")],
+        help_text="The studio makes tokens, for an hour each. Nothing: whoever reaches the service may call it.",
     )
     grpc = forms.BooleanField(
         required=False,
@@ -172,8 +174,7 @@ class DeployForm(forms.Form):
         """The values as the REST call takes them, what is empty left out; call it on a valid form."""
         data = self.cleaned_data
         resources: dict[str, Any] = {name: data[name] for name in NUMBERS if data[name] is not None}
-        if not data["auth"]:
-            resources["auth"] = False
+        resources |= ACCESS.get(data["auth"], {})
         if data["grpc"]:
             resources["grpc"] = True
         for name in ("environment_variables", "server"):

@@ -44,6 +44,13 @@ def give_grpc_port(service: Service) -> None:
         _give_port(service, Port.Use.GRPC)
 
 
+def give_token_secret(service: Service) -> None:
+    """What its access tokens are signed with, if it has none yet."""
+    if not service.token_secret:
+        service.token_secret = new_secret()
+        service.save(update_fields=["token_secret"])
+
+
 def _give_port(service: Service, use: Port.Use) -> None:
     for _ in range(PORT_TRIES):
         try:

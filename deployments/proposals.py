@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from deployments import samples, server_fields
+from deployments.deployment_config import credential_of
 from deployments.describe import models_of
 from deployments.facts import newest_revision
 from deployments.json_text import readable
@@ -53,6 +54,7 @@ def values_of(service: Service) -> dict[str, Any]:
     config = dict(revision.deployment_config) if revision else {}
     variables, server = config.pop("environment_variables", {}), config.pop("server", {})
     return config | {
+        "auth": credential_of(config) or "none",
         "name": service.name,
         "models": ", ".join(models_of(revision)),
         "overwrite": True,

@@ -187,6 +187,8 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
     change(service, **facts)
     if recipe.deployment_config["grpc"]:
         founding.give_grpc_port(service)
+    if deployment_config.credential_of(recipe.deployment_config) == "token":
+        founding.give_token_secret(service)
     revision = Revision.objects.create(
         service=service,
         number=service.last_revision + 1,

@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 
+from deployments import tokens
 from deployments.errors import NotScorable, ServiceSilent
 from deployments.models import Desired, Service
 from studio.core.errors import BadInput, TooLarge
@@ -13,6 +15,7 @@ LOOPBACK = "127.0.0.1"  # the only host this module ever calls
 MAX_REQUEST_BYTES = 16 * 1024**2
 MAX_ANSWER_BYTES = 16 * 1024**2
 CONNECT_SECONDS = 2.0
+TOKEN_LIFETIME = timedelta(minutes=1)  # of the token for one call
 ANSWER_SECONDS = 65.0  # a little more than a service may take
 PATHS = ("/score", "/invocations", "/v1/", "/v2/", "/swagger.json")
 
@@ -32,7 +35,7 @@ class ScoreResult:
 
 
 def score(service: Service, body: bytes, content_type: str = "application/json", path: str = "/score") -> ScoreResult:
-    """POST `body` to the service with its primary key.
+    """POST `body` to the service with its primary key, or a token made for this one call.
 
     Raises `NotScorable` when nothing can answer, `ServiceSilent` when nothing did, `TooLarge` and `BadInput`.
     """
@@ -57,6 +60,11 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
 
 
 def _authorization(service: Service) -> dict[str, str]:
+    needed = tokens.needed_for(service)
+    if not needed:
+        return {}
+    if needed == "token":
+        return {"Authorization": f"Bearer {tokens.sign(service, 'studio', TOKEN_LIFETIME)}"}
     key = service.keys.filter(slot="primary").first()
     return {"Authorization": f"Bearer {key.value}"} if key else {}
 

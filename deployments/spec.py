@@ -10,11 +10,13 @@ from typing import Any
 
 from django.conf import settings
 
+from deployments.deployment_config import credential_of
 from deployments.places import bundle_path
 from registry.environment_paths import CURATED_HASH, python_path
 
 GIGABYTE = 1024**3
 MEGABYTE = 1024**2
+TOKEN_ISSUER = "slipway"  # noqa: S105 - no password: `iss` of every access token; not the studio's address, which may change
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class ServiceSpec:
     port: int | None = None
     grpc_port: int | None = None  # None: no gRPC
     host: str = "127.0.0.1"
-    auth: bool = True
-    key_digests: tuple[str, ...] = ()  # SHA-256, hex; primary first
+    auth: bool = True  # whether callers must show anything
+    key_digests: tuple[str, ...] = ()  # SHA-256, hex; primary first; none where tokens are taken
+    token_secret: str = field(default="", repr=False)  # signs access tokens; empty where keys are taken, or nothing
     processes: int | None = None  # None: chosen from the cores
     cpus: float | None = None  # cores
     memory_bytes: int | None = None
@@ -49,8 +52,14 @@ class ServiceSpec:
     target_settings: dict[str, Any] = field(default_factory=dict)
 
 
+def token_audience(workspace: str, service: str) -> str:
+    """`aud` of a service's access tokens."""
+    return f"{workspace}/{service}"
+
+
 def spec_for(service: Any, revision: Any) -> ServiceSpec:
     """The specification of `revision` (a Revision) as `service` (its Service) wants it to run now."""
+    takes_tokens = credential_of(revision.deployment_config) == "token"
     return ServiceSpec(
         service_id=service.pk,
         name=service.name,
@@ -63,7 +72,8 @@ def spec_for(service: Any, revision: Any) -> ServiceSpec:
         python=python_path(_environment_hash(revision.config)),
         port=service.port,
         grpc_port=service.grpc_port if revision.deployment_config.get("grpc") else None,
-        key_digests=_key_digests(service),
+        key_digests=() if takes_tokens else _key_digests(service),
+        token_secret=service.token_secret if takes_tokens else "",
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
@@ -78,7 +88,7 @@ def limits_of(deployment_config: dict[str, Any]) -> dict[str, Any]:
     memory = config.get("memory_gb")
     variables = config.get("environment_variables") or {}
     return {
-        "auth": config.get("auth", True),
+        "auth": credential_of(config) != "",
         "processes": config.get("processes"),
         "cpus": config.get("cpu"),
         "memory_bytes": None if memory is None else int(memory * GIGABYTE),

@@ -23,6 +23,12 @@ urlpatterns = [
     path(
         "services/<slug:name>/keys/regenerate/", service_actions.service_regenerate_key, name="service_regenerate_key"
     ),
+    path("services/<slug:name>/token/", service_actions.service_token, name="service_token"),
+    path(
+        "services/<slug:name>/token/regenerate/",
+        service_actions.service_regenerate_tokens,
+        name="service_regenerate_tokens",
+    ),
     path("services/<slug:name>/test/", service_actions.service_test, name="service_test"),
     path("services/<slug:name>/logs/", service_logs.service_logs, name="service_logs"),
     path("services/<slug:name>/build-log/", service_logs.build_log, name="build_log"),

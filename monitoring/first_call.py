@@ -4,6 +4,7 @@ import json
 import shlex
 
 from deployments.commands import score_curl
+from deployments.deployment_config import credential_of
 from deployments.describe import address_of
 from deployments.facts import newest_revision
 from deployments.lookup import find
@@ -17,9 +18,9 @@ def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
     newest = newest_revision(service)
     body, address = sample_request(newest), address_of(service)
     path = sample_path(newest)
-    auth = newest is None or newest.deployment_config.get("auth", True)
+    credential = credential_of(newest.deployment_config if newest else {})
     where = "" if path == "/score" else f" --path {shlex.quote(path)}"
     return {
-        "curl": score_curl(address, body, auth=auth, path=path) if address else "",
+        "curl": score_curl(address, body, credential=credential, path=path) if address else "",
         "command": f"slipway service score {service.name}{where} -d {shlex.quote(json.dumps(json.loads(body)))}",
     }

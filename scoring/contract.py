@@ -8,7 +8,7 @@ A *bundle* is a folder that never changes; a *run folder* belongs to one replica
       source/…                    the entry script and its files (kind entry_script)
     run/
       run.json                    `RunSettings`, written by the studio before the start
-      keys.json                   {"digests": [sha256 hex, …]}; read again when it changes
+      keys.json                   `KeysFile`; read again when it changes
       status.json                 `Status`, replaced atomically by the server
       server.log                  everything the server and the script print
       spool/                      windows that the studio has not yet confirmed
@@ -159,6 +159,21 @@ class RunSettings(ServerOptions, kw_only=True):
     telemetry: Telemetry | None = None
 
 
+class TokenRules(msgspec.Struct):
+    """Which JSON Web Tokens a service takes: signed with HS256 and `secret`, of this `iss` and `aud`."""
+
+    secret: Annotated[str, msgspec.Meta(min_length=32)]  # RFC 7518: as long as the digest, 256 bits
+    audience: str
+    issuer: str
+
+
+class KeysFile(msgspec.Struct, omit_defaults=True):
+    """`keys.json`: SHA-256 of the keys, hex, primary first. With `tokens`, no key is taken."""
+
+    digests: list[str]
+    tokens: TokenRules | None = None
+
+
 class Failure(msgspec.Struct, omit_defaults=True):
     """Why a replica is not ready: a reason from the list, a sentence, and the raw text behind it."""
 
@@ -182,14 +197,19 @@ class Status(msgspec.Struct, omit_defaults=True):
     failure: Failure | None = None
 
 
-KEYS = ("none", "primary", "secondary")  # in `Window.keys`; none: nothing was needed, or nothing valid was shown
+KEYS = (
+    "none",
+    "primary",
+    "secondary",
+    "token",
+)  # in `Window.keys`; none: nothing was needed, or nothing right shown
 PARTS = ("total", "queue", "decode", "infer", "encode")  # in `Window.spent`
 
 
 class Window(msgspec.Struct, omit_defaults=True):
     """What a replica counted from `start` (epoch seconds) for `seconds`; mergeable by adding.
 
-    `codes`: HTTP status to count. `keys`: requests by the key they showed: primary, secondary or none.
+    `codes`: HTTP status to count. `keys`: requests by what they showed: the primary or secondary key, a token, or none.
     `latency`, `queue`, `infer`: sparse histograms, bucket index to count; `infer` has only what reached the model.
     `spent`: microseconds of all requests together, by part: total, queue, decode, infer, encode.
     `rows`: how many rows the run of a request had (256 stands for more), to requests; 1 where runs are not shared.

@@ -133,7 +133,8 @@ class Server:
         run = self._replica.run
         self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
         attach(self._engine, self._replica, self._counters, self._orders.slot)
-        keys = Keys(self._replica.folder / "keys.json", run.auth)
+        with _failure_told(self._orders):
+            keys = Keys(self._replica.folder / "keys.json", run.auth)
         watch = watch_of(self._replica, self._counters, self._orders.slot)
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
         with _failure_told(self._orders):

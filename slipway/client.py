@@ -12,7 +12,7 @@ import httpx
 from slipway import downloads, waiting
 from slipway.errors import Failed, SlipwayApiError
 from slipway.transport import Transport
-from slipway.types import Keys, Log, Model, Service, Version
+from slipway.types import AccessToken, Keys, Log, Model, Service, Version
 from slipway.uploads import Progress, Uploader, collect
 
 RUNTIME = "slipway-runtime:latest"
@@ -214,6 +214,14 @@ class Client:
     def regenerate_key(self, name: str, slot: str) -> Keys:
         """A new `primary` or `secondary` key; the old one stops working."""
         return cast(Keys, self._call("POST", f"services/{quote(name)}/keys/{quote(slot)}/regenerate"))
+
+    def access_token(self, name: str) -> AccessToken:
+        """A token to call the service with, where it takes tokens; `score` needs none."""
+        return cast(AccessToken, self._call("POST", f"services/{quote(name)}/token"))
+
+    def end_tokens(self, name: str) -> Service:
+        """Every token of the service stops working within seconds."""
+        return cast(Service, self._call("POST", f"services/{quote(name)}/token/regenerate"))
 
     def logs(self, name: str, offset: int = 0, source: str = "service") -> Log:
         """A piece of the service's log, or of its build's (`source="build"`), from `offset` on."""

@@ -92,6 +92,15 @@ class Keys(TypedDict):
     secondary: str
 
 
+class AccessToken(TypedDict):
+    """For services that take tokens; `refresh_after` and `expiry_on` are ISO 8601."""
+
+    access_token: str
+    token_type: str
+    refresh_after: str
+    expiry_on: str
+
+
 class Log(TypedDict):
     """A piece of a log; ask again from `offset`."""
 

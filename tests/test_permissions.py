@@ -26,6 +26,8 @@ PERSONAL = {  # (address, method): what a viewer may change
     ("w/<slug:workspace>/settings/tokens/<int:token>/revoke/", "POST"): "everybody revokes their own tokens",
     ("api/v1/workspaces/<slug:workspace>/tokens", "POST"): "everybody makes tokens of their own",
     ("api/v1/workspaces/<slug:workspace>/tokens/<int:pk>", "DELETE"): "everybody revokes their own tokens",
+    ("w/<slug:workspace>/services/<slug:name>/token/", "POST"): "who may see a service may call it with a token",
+    ("api/v1/workspaces/<slug:workspace>/services/<slug:name>/token", "POST"): "the same for programs",
 }
 NOT_THIS_METHOD = 405  # said before the workspace is looked at, so it tells nothing
 

@@ -67,6 +67,7 @@ class Service(models.Model):
     grpc_port = models.PositiveIntegerField(null=True, blank=True)  # given by the first revision that wants gRPC, stays
     telemetry_digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the token its windows come with
     telemetry_token = EncryptedTextField(blank=True, default="")
+    token_secret = EncryptedTextField(blank=True, default="")  # signs access tokens; given when they are first wanted
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_holder = models.CharField(max_length=64, blank=True)
@@ -100,7 +101,8 @@ class Revision(models.Model):
     """A frozen recipe: model versions + inference config + deployment config. Never changed.
 
     `deployment_config` is {"cpu": cores, "memory_gb": GB, "processes": n or null,
-    "auth": bool, "grpc": bool, "environment_variables": {}, "start_deadline_seconds": n, "max_body_mb": n}.
+    "auth": bool, "token_auth": bool, "grpc": bool, "environment_variables": {}, "start_deadline_seconds": n,
+    "max_body_mb": n}.
     """
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")

@@ -49,7 +49,7 @@ def _version(request: WorkspaceRequest) -> ModelVersion | None:
 
 
 def _initial(request: WorkspaceRequest, version: ModelVersion | None) -> dict[str, Any]:
-    initial: dict[str, Any] = {"auth": True, "target": "local"}
+    initial: dict[str, Any] = {"auth": "key", "target": "local"}
     if version is not None:
         config = proposals.config_for(version)
         initial |= {

@@ -1,4 +1,4 @@
-"""What the buttons of a service's page do: stop, start, delete, keys, a test request."""
+"""What the buttons of a service's page do: stop, start, delete, keys, tokens, a test request."""
 
 import json
 
@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from deployments import releases, scoring_client
+from deployments import releases, scoring_client, tokens
 from deployments.json_text import readable
 from deployments.lookup import find
 from deployments.models import Service
@@ -65,8 +65,28 @@ def service_regenerate_key(request: WorkspaceRequest, name: str) -> HttpResponse
 def service_keys(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Both keys in plain text, for people who may change the service."""
     service = find(request.workspace, name)
+    tokens.refuse_keys(service)
     context = {"service": service, "keys": service.keys.order_by("slot")}
     return render(request, "deployments/service_keys.html", context, partial="keys")
+
+
+@require_POST
+@never_cache
+@workspace_page(write_role=Role.VIEWER)
+def service_token(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """A token, shown once; everybody who may see the service may call it."""
+    service = find(request.workspace, name)
+    context = {"service": service, "made": tokens.issue(service, request.user)}
+    return render(request, "deployments/service_token.html", context, partial="token")
+
+
+@require_POST
+@workspace_page
+def service_regenerate_tokens(request: WorkspaceRequest, name: str) -> HttpResponse:
+    service = find(request.workspace, name)
+    tokens.regenerate(service, request.user)
+    messages.success(request, f"All tokens of {name} stop working within seconds.")
+    return _back(request, service, "?tab=settings")
 
 
 @require_POST

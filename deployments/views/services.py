@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from deployments import commands, proposals
 from deployments.comparison import compare
+from deployments.deployment_config import credential_of
 from deployments.describe import address_of, grpc_address_of, labelled, models_of, shown_config
 from deployments.facts import facts_of, newest_revision
 from deployments.founding import SLOTS
@@ -115,26 +116,38 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
         config = shown_config(newest, with_values=may_write)
-        return {"config": labelled(config), "variables": config.get("environment_variables"), "slots": SLOTS}
+        shown = {"config": labelled(config), "variables": config.get("environment_variables"), "slots": SLOTS}
+        return shown | _tokens(request, service, config)
     models = [use.version for use in newest.models.all()] if newest else []
     return {"models": models, "grpc_address": grpc_address_of(service, newest)}
+
+
+def _tokens(request: WorkspaceRequest, service: Service, config: dict[str, Any]) -> dict[str, Any]:
+    """What callers must show, and how they get a token."""
+    url = f"/api/v1/workspaces/{request.workspace.slug}/services/{service.name}/token"
+    how = [
+        {"label": "Command line", "language": "shell", "text": commands.token_cli(service.name)},
+        {"label": "curl", "language": "shell", "text": commands.token_curl(request.build_absolute_uri(url))},
+    ]
+    return {"credential": credential_of(config), "token_snippets": how}
 
 
 def test_panel(service: Service, body: str) -> dict[str, Any]:
     """The Test tab around a request body."""
     address, newest = address_of(service), newest_revision(service)
-    auth = newest is None or newest.deployment_config.get("auth", True)
+    credential = credential_of(newest.deployment_config if newest else {})
     path = proposals.sample_path(newest)
-    how: dict[str, Any] = {"auth": auth, "path": path}
+    how: dict[str, Any] = {"credential": credential, "path": path}
     snippets = [
         {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, **how)},
         {"label": "Python", "language": "python", "text": commands.score_python(address, body, **how)},
     ]
     rpc = grpc_address_of(service, newest)
     if newest and rpc and (inputs := proposals.sample_inputs(newest)):
-        text = commands.score_grpc(rpc, newest.models.all()[0].version.model.name, inputs, auth=auth)
+        text = commands.score_grpc(rpc, newest.models.all()[0].version.model.name, inputs, credential=credential)
         snippets.append({"label": "Python, gRPC", "language": "python", "text": text})
-    return {"body": body, "snippets": snippets, "auth": auth, "path": path}
+    sent_with = {"key": "the primary key", "token": "a token of its own", "": "no key"}[credential]
+    return {"body": body, "snippets": snippets, "credential": credential, "sent_with": sent_with, "path": path}
 
 
 def _revisions(service: Service) -> QuerySet[Revision]:

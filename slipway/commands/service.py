@@ -1,4 +1,4 @@
-"""`slipway service`: deploy, list, show, score, logs, keys, stop, start, delete."""
+"""`slipway service`: deploy, list, show, score, logs, keys, access tokens, stop, start, delete."""
 
 import json
 import sys
@@ -36,6 +36,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     scoring_timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
     max_body: Annotated[int | None, typer.Option(help="Megabytes of the largest request.")] = None,
     auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
+    token_auth: Annotated[bool, typer.Option("--token-auth", help="Ask for a token that expires.")] = False,
     grpc: Annotated[bool | None, typer.Option("--grpc/--no-grpc", help="Answer over gRPC too (ONNX).")] = None,
     env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
     server: Annotated[str, typer.Option(help="Options of the scoring server: JSON, or @file.")] = "",
@@ -48,6 +49,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
 ) -> None:
     """Deploy model versions as a service."""
     limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth, grpc=grpc)
+    limits |= given(token_auth=token_auth or None)
     limits |= given(
         start_deadline_seconds=start_deadline, scoring_timeout_seconds=scoring_timeout, max_body_mb=max_body
     )
@@ -140,6 +142,26 @@ def keys(
     with open_client() as client:
         found = client.regenerate_key(name, regenerate) if regenerate else client.keys(name)
     output.Output(as_json).result(found, lambda: output.facts(dict(found)))
+
+
+@app.command("get-access-token")
+def get_access_token(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A service.")] = None,
+    named: Annotated[str | None, typer.Option("--name", "-n", help="The same.")] = None,
+    regenerate: Annotated[bool, typer.Option("--regenerate", help="End all tokens so far first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print a token for calls of a service that takes tokens instead of keys."""
+    service = name or named
+    if service is None or (name and named):
+        raise Misuse("Name one service.", hint="slipway service get-access-token NAME")
+    with open_client() as client:
+        if regenerate:
+            client.end_tokens(service)
+        found = client.access_token(service)
+    # The token alone on standard output: TOKEN=$(slipway service get-access-token NAME)
+    output.Output(as_json).done(found, found["access_token"])
+    output.note(f"Get a new one after {found['refresh_after']}; this one expires at {found['expiry_on']}.")
 
 
 @app.command()

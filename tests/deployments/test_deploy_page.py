@@ -37,7 +37,7 @@ class TestTheDeployPage:
 
     def test_keeps_both_in_step_with_the_form(self, sign_in, bob, iris):
         answer = sign_in(bob).post(
-            url("deploy_commands"), {"name": "flowers", "models": "iris:1", "cpu": "0.5", "auth": "on"}
+            url("deploy_commands"), {"name": "flowers", "models": "iris:1", "cpu": "0.5", "auth": "key"}
         )
         assert answer.context["cli"] == "slipway service deploy -n flowers -m iris:1 --cpu 0.5 --wait"
         assert '"cpu": 0.5' in answer.context["curl"]
@@ -49,6 +49,7 @@ class TestTheDeployPage:
             "models": "iris:1",
             "processes": "2",
             "start_deadline_seconds": "40",
+            "auth": "none",
             "grpc": "on",
             "environment_variables": "A=b c",
             "server_delay_ms": "5",
@@ -76,6 +77,23 @@ class TestTheDeployPage:
         assert "--no-auth" in page.context["cli"]
         assert """--server '{"access_log": true}'""" in page.context["cli"]
 
+    @pytest.mark.parametrize(
+        ("chosen", "option", "kept"),
+        [
+            ("key", None, {"auth": True}),
+            ("token", "--token-auth", {"auth": False, "token_auth": True}),
+            ("none", "--no-auth", {"auth": False}),
+        ],
+    )
+    def test_offers_a_key_a_token_or_nothing(self, sign_in, bob, iris, chosen, option, kept):
+        client, given = sign_in(bob), {"name": "iris", "models": "iris:1", "auth": chosen}
+        command = client.post(url("deploy_commands"), given).context["cli"]
+        assert [each for each in ("--token-auth", "--no-auth") if each in command] == ([option] if option else [])
+        assert client.post(url("deploy"), given).status_code == 302
+        config = Service.objects.get().revisions.get().deployment_config
+        assert {name: config[name] for name in ("auth", "token_auth") if name in config} == kept
+        assert client.get(url("deploy") + "?service=iris").context["form"]["auth"].value() == chosen
+
     def test_proposes_a_free_name_and_offers_the_update(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
         assert page.context["form"].initial["name"] == "iris-2"
@@ -95,7 +113,7 @@ class TestTheDeployPage:
 
     def test_takes_a_sample_to_warm_up_with_and_keeps_it_for_an_update(self, sign_in, bob, iris):
         warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
-        given = {"name": "iris", "models": "iris:1", "auth": "on", "server": json.dumps({"warm_up": warm_up})}
+        given = {"name": "iris", "models": "iris:1", "auth": "key", "server": json.dumps({"warm_up": warm_up})}
         client = sign_in(bob)
         assert client.post(url("deploy"), given).status_code == 302
         config = Service.objects.get().revisions.get().deployment_config

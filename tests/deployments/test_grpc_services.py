@@ -84,7 +84,7 @@ def test_grpc_is_on_or_off(api, bob, iris, value):
 def test_the_form_turns_it_on_and_the_page_shows_the_address(sign_in, bob, workspace, iris):
     client = sign_in(bob)
     page = client.post(
-        url("deploy"), {"name": "iris", "models": "iris:1", "target": "local", "auth": "on", "grpc": "on"}
+        url("deploy"), {"name": "iris", "models": "iris:1", "target": "local", "auth": "key", "grpc": "on"}
     )
     assert page.status_code == 302, text_of(page)
     service = Service.objects.get()

@@ -16,7 +16,7 @@ import pytest
 import tritonclient.grpc as triton
 from django.conf import settings
 
-from deployments import builds, commands, configs, reconcile, releases, targets
+from deployments import builds, commands, configs, reconcile, releases, scoring_client, targets, tokens
 from deployments.models import Phase, Service
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
@@ -274,7 +274,7 @@ def test_the_shown_grpc_example_runs_as_it_is(deploy, iris):
     service = deploy(iris, deployment_config={"grpc": True})
     beat(service, Phase.HEALTHY)
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
-    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], auth=True)
+    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="key")
     key = service.keys.get(slot="primary").value
     ran = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"SERVICE_KEY": key}, capture_output=True, text=True, check=False
@@ -292,3 +292,36 @@ def test_a_model_answers_over_grpc_at_its_second_address(deploy, iris):
     with triton.InferenceServerClient(f"127.0.0.1:{service.grpc_port}") as client:
         answer = client.infer("iris", [sent], headers=headers)
     assert answer.as_numpy(answer.get_response().outputs[0].name).tolist() == [[1, 2, 3, 4]]
+
+
+def test_a_service_with_tokens_answers_who_shows_one_until_all_are_ended(deploy, iris, bob):
+    service = deploy(iris, deployment_config={"token_auth": True, "grpc": True})
+    beat(service, Phase.HEALTHY)
+
+    def status(shown):
+        headers = {"Authorization": f"Bearer {shown}"}
+        return httpx.post(f"http://127.0.0.1:{service.port}/score", json=REQUEST, headers=headers, trust_env=False)
+
+    token = tokens.issue(service, bob).access_token
+    assert status(token).json()["outputs"][0]["data"] == [1, 2, 3, 4]
+    assert call(service).status_code == 401  # with its primary key
+    assert scoring_client.score(service, json.dumps(REQUEST).encode()).status == 200
+    tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
+    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="token")
+    shown = os.environ | {"SERVICE_TOKEN": token}
+    ran = subprocess.run([sys.executable, "-c", code], env=shown, capture_output=True, text=True, check=False)
+    assert "[[1. 2. 3. 4.]]" in ran.stdout, ran.stderr
+
+    tokens.regenerate(service, bob)
+    reconcile.reconcile(service.pk)
+    service.refresh_from_db()
+    time.sleep(2)
+    assert status(token).status_code == 401
+    assert status(tokens.issue(service, bob).access_token).status_code == 200
+    assert ((settings.DATA_DIR / "services" / str(service.pk) / "keys.json").stat().st_mode & 0o077) == 0
+
+    deploy(iris, overwrite=True)  # back to keys
+    service.refresh_from_db()
+    beat(service, Phase.HEALTHY)
+    assert call(service).status_code == 200
+    assert status(token).status_code == 401

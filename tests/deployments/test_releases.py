@@ -130,6 +130,8 @@ class TestDeploying:
             ({"processes": 1.5}, "processes"),
             ({"processes": 65}, "processes"),
             ({"auth": "no"}, "auth"),
+            ({"token_auth": "yes"}, "token_auth"),
+            ({"token_auth": True, "auth": True}, "token_auth"),
             ({"start_deadline_seconds": 0}, "start_deadline_seconds"),
             ({"replicas": 2}, "replicas"),
             ({"environment_variables": ["A=1"]}, "environment_variables"),

@@ -22,7 +22,7 @@ CHOSEN = {
     "access_log": True,
     "collect": {"fraction": 0.07, "max_bytes": 64 * 1024 * 1024, "inputs": False},
 }
-NEEDED = {"name": "iris", "models": "iris:1", "auth": "on"}
+NEEDED = {"name": "iris", "models": "iris:1", "auth": "key"}
 
 
 def errors(workspace, **given) -> dict[str, list[str]]:

@@ -124,10 +124,10 @@ class TestLogs:
 
 
 def test_the_copied_python_runs_as_it_stands():
-    code = commands.score_python("http://127.0.0.1:1", '{"data": [[1.5, true, null]]}', auth=True)
+    code = commands.score_python("http://127.0.0.1:1", '{"data": [[1.5, true, null]]}', credential="key")
     compile(code, "snippet", "exec")
     assert "'data': [[1.5, True, None]]" in code
-    compile(commands.score_python("http://127.0.0.1:1", "not json", auth=False), "snippet", "exec")
+    compile(commands.score_python("http://127.0.0.1:1", "not json", credential=""), "snippet", "exec")
 
 
 def test_rows_of_numbers_stay_on_one_line():

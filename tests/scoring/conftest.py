@@ -98,9 +98,9 @@ class Replica:
             trust_env=False,
         )
 
-    def write_keys(self, *keys: str) -> None:
+    def write_keys(self, *keys: str, **more) -> None:
         scratch = self.folder / "keys.new"
-        scratch.write_text(json.dumps({"digests": [sha256(key.encode()).hexdigest() for key in keys]}))
+        scratch.write_text(json.dumps({"digests": [sha256(key.encode()).hexdigest() for key in keys], **more}))
         os.replace(scratch, self.folder / "keys.json")
 
     def with_models(self, **makers) -> "Replica":

@@ -65,13 +65,13 @@ def answer_of(server: Replica, *arguments: str, **more):
 def test_the_command_on_the_services_page_runs_as_it_is_copied(servers, shell):
     address = f"http://127.0.0.1:{servers['text'].port}"
     data = {"data": ["it's", 'a "quoted" $HOME', "grün\n`x`"]}
-    command = score_curl(address, json.dumps(data), auth=True)
+    command = score_curl(address, json.dumps(data), credential="key")
     assert json.loads(run(shell, "-c", command, SERVICE_KEY=KEY)[0]) == data
 
 
 def test_the_command_on_the_services_page_leaves_the_key_out_where_none_is_needed(replica):
     replica.with_models(double=double_model).start(auth=False)
-    command = score_curl(f"http://127.0.0.1:{replica.port}", json.dumps(BODY), auth=False)
+    command = score_curl(f"http://127.0.0.1:{replica.port}", json.dumps(BODY), credential="")
     assert "SERVICE_KEY" not in command
     assert json.loads(run("sh", "-c", command)[0]) == ANSWER
 

@@ -27,6 +27,7 @@ class FakeStudio:
         self.inspections = ["ready"]
         self.configs = []
         self.log = {"service": "", "build": ""}
+        self.secrets = 1  # made for signing tokens so far
         self.score = answer([1])
         self.scored_at = None
 
@@ -174,6 +175,8 @@ class FakeStudio:
             return error(404, "not_found", f"There is no service '{name}'.")
         if verb in {"score", "keys", "logs"}:
             return getattr(self, f"answer_{verb}")(request)
+        if verb in {"token", "token/regenerate"}:
+            return self.answer_token(service, verb)
         if verb in {"stop", "start"}:
             service["state"] = "Transitioning"
             self.states[name] = ["Transitioning", "Stopped" if verb == "stop" else "Healthy"]
@@ -190,6 +193,15 @@ class FakeStudio:
 
     def answer_keys(self, request):
         return httpx.Response(200, json={"primary": "p" * 8, "secondary": "s" * 8})
+
+    def answer_token(self, service, verb):
+        if not (service["asked"].get("deployment_config") or {}).get("token_auth"):
+            return error(409, "service_takes_no_tokens", "The service takes keys, not tokens.", hint="Send a key.")
+        if verb.endswith("regenerate"):
+            self.secrets += 1
+            return httpx.Response(200, json=service)
+        times = {"refresh_after": "2026-11-21T04:45:00Z", "expiry_on": "2026-11-21T05:00:00Z"}
+        return httpx.Response(200, json={"access_token": f"a.b.{self.secrets}", "token_type": "Bearer", **times})
 
     def answer_logs(self, request):
         text, offset = self.log[request.url.params["source"]], int(request.url.params["offset"])

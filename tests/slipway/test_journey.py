@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from slipway import Client, profiles
@@ -159,3 +160,24 @@ def test_calls_appear_in_the_metrics(shell, service, monkeypatch):
     assert total["requests"] == 5
     assert total["errors"] == 0
     assert total["p95_ms"] > 0
+
+
+def test_a_service_with_tokens_answers_who_fetches_one(shell, service):
+    shell.run("model", "register", "-n", service, "-p", IRIS / "model.onnx", "--wait")
+    deployed = shell.json("service", "deploy", "-n", service, "-m", f"{service}:1", "--token-auth", "--wait")
+    body = (IRIS / "sample-data.json").read_bytes()
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.post(deployed["scoring_uri"], content=body, headers=headers, trust_env=False).status_code
+
+    token = shell.run("service", "get-access-token", service).stdout.strip()
+    assert status(token) == 200
+    assert shell.json("service", "score", service, "-d", f"@{IRIS / 'sample-data.json'}")["status"] == 200
+    shell.run("service", "keys", service, code=5)
+
+    found = shell.json("service", "get-access-token", "-n", service, "--regenerate")
+    deadline = time.monotonic() + 20
+    while (status(token), status(found["access_token"])) != (401, 200):
+        assert time.monotonic() < deadline, "the old token still works, or the new one does not yet"
+        time.sleep(0.2)

@@ -206,3 +206,40 @@ def test_a_service_is_stopped_started_and_deleted(slipway, deployed):
     assert slipway("service", "delete", "iris").code == 2, "nobody is there to answer"
     assert json.loads(slipway("service", "delete", "iris", "--yes", "--wait", "--json").out) == {"deleted": "iris"}
     assert slipway("service", "show", "iris").code == 4
+
+
+@pytest.fixture
+def token_service(slipway, registered):
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--token-auth").code == 0
+    return registered
+
+
+def test_a_service_is_deployed_that_takes_tokens(token_service):
+    assert token_service.services["iris"]["asked"]["deployment_config"] == {"token_auth": True}
+
+
+@pytest.mark.parametrize("options", [["iris"], ["-n", "iris"], ["--name", "iris"]])
+def test_a_token_is_printed_alone_so_that_a_shell_can_take_it(slipway, token_service, options):
+    answer = slipway("service", "get-access-token", *options)
+    assert (answer.code, answer.out) == (0, "a.b.1\n")
+    assert "Get a new one after 2026-11-21T04:45:00Z" in answer.err
+
+
+def test_a_token_is_printed_with_its_times_as_json(slipway, token_service):
+    found = json.loads(slipway("service", "get-access-token", "iris", "--json").out)
+    assert set(found) == {"access_token", "token_type", "refresh_after", "expiry_on"}
+
+
+def test_all_tokens_can_be_ended_first(slipway, token_service):
+    assert slipway("service", "get-access-token", "iris", "--regenerate").out == "a.b.2\n"
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 2), (["iris", "-n", "iris"], 2), (["nothing"], 4)])
+def test_a_token_is_of_one_service_that_exists(slipway, token_service, options, code):
+    assert slipway("service", "get-access-token", *options).code == code
+
+
+def test_a_service_with_keys_gives_no_token(slipway, deployed):
+    answer = slipway("service", "get-access-token", "iris")
+    assert (answer.code, answer.out) == (5, "")
+    assert "takes keys, not tokens" in answer.err

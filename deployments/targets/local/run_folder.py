@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.spec import ServiceSpec
+from deployments.spec import TOKEN_ISSUER, ServiceSpec, token_audience
 from deployments.targets.base import Failure
-from scoring.contract import RunSettings, ServerOptions, Telemetry
+from scoring.contract import KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
 
 # What a service may see of the studio's own environment. Everything else (secrets, addresses of databases,
 # tokens) stays outside; a deployment config can add variables.
@@ -129,8 +129,9 @@ def run_settings(spec: ServiceSpec) -> RunSettings:
 
 
 def keys_file(spec: ServiceSpec) -> bytes:
-    """`keys.json`."""
-    return msgspec.json.encode({"digests": list(spec.key_digests)})
+    """`keys.json`: digests of the keys, or what the server needs to check tokens."""
+    rules = TokenRules(spec.token_secret, token_audience(spec.workspace, spec.name), TOKEN_ISSUER)
+    return msgspec.json.encode(KeysFile(list(spec.key_digests), rules if spec.token_secret else None))
 
 
 def environment(

@@ -1,0 +1,189 @@
+"""Services that take JSON Web Tokens: who is let in, who is told what, and when what was right ends."""
+
+import base64
+import json
+import time
+from contextlib import closing
+from hashlib import sha256
+from hmac import digest
+
+import grpc
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.scoring.conftest import KEY, double_model
+from tests.scoring.rpc_client import refused, started, tensor
+
+SECRET, OTHER_SECRET = "a" * 43, "b" * 43
+RULES = {"secret": SECRET, "audience": "vision/iris", "issuer": "https://studio.example"}
+GOOD, ANSWER = {"data": [[1, 2, 3, 4]]}, {"data": [[2, 4, 6, 8]]}
+LEEWAY = 5
+
+
+def token(secret=SECRET, seconds=600.0, algorithm="HS256", without=(), **claims) -> str:
+    now = time.time()
+    told = {"iss": RULES["issuer"], "aud": RULES["audience"], "sub": "ada", "iat": int(now), "exp": now + seconds}
+    told |= claims
+    return jwt.encode({name: told[name] for name in told if name not in without}, secret, algorithm=algorithm)
+
+
+def bearer(shown: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {shown}"}
+
+
+def coded(value: dict) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def signed_with_a_public_key() -> str:
+    """A token that says HS256 and is signed with what everybody knows of a key pair."""
+    public = rsa.generate_private_key(65537, 2048).public_key()
+    text = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head = f"{coded({'alg': 'HS256', 'typ': 'JWT'})}.{coded(CLAIMS)}"
+    return f"{head}.{base64.urlsafe_b64encode(digest(text, head.encode(), 'sha256')).rstrip(b'=').decode()}"
+
+
+CLAIMS = {"iss": RULES["issuer"], "aud": RULES["audience"], "exp": 4_000_000_000}
+RSA = rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="module")
+def rpc(shared_replica):
+    shared_replica.with_models(double=double_model).write_keys(KEY, tokens=RULES)
+    with closing(started(shared_replica, processes=2)) as made:
+        yield made
+
+
+@pytest.fixture
+def server(rpc):
+    return rpc.replica
+
+
+def status(server, shown: str) -> int:
+    return server.score(GOOD, headers=bearer(shown)).status_code
+
+
+def test_who_shows_a_right_token_is_answered_again_and_again(server):
+    shown = bearer(token())
+    assert [server.score(GOOD, headers=shown).json() for _ in range(4)] == [ANSWER] * 4
+    assert server.client.get("/v2", headers=shown).status_code == 200
+    metrics = server.client.get("/metrics", headers=shown).text
+    assert 'code="200",key="token"}' in metrics
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        (token(seconds=-60), "has expired"),
+        (token(OTHER_SECRET), "signature"),
+        (token(aud="vision/digits"), "another service"),
+        (token(iss="https://elsewhere.example"), "another issuer"),
+        (token(nbf=4_000_000_000), "not valid yet"),
+        (token(without=["exp"]), "lacks the claim 'exp'"),
+        (token(without=["aud"]), "lacks the claim 'aud'"),
+        (token(without=["iss"]), "lacks the claim 'iss'"),
+        (token(None, algorithm="none"), "not signed with HS256"),
+        (f"{coded({'alg': 'none'})}.{coded(CLAIMS)}.", "not signed with HS256"),
+        (token(SECRET * 2, algorithm="HS512"), "not signed with HS256"),
+        (token(RSA, algorithm="RS256"), "not signed with HS256"),
+        (signed_with_a_public_key(), "signature"),
+        (f"{token(sub='eve').rpartition('.')[0]}.{token().rpartition('.')[2]}", "signature"),
+        (KEY, "takes tokens, no keys"),
+        (sha256(KEY.encode()).hexdigest(), "takes tokens, no keys"),
+        ("a.b.c", "takes tokens, no keys"),
+        ("...", "takes tokens, no keys"),
+        (f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.e30.e30", "no"),
+    ],
+)
+def test_every_other_token_is_refused_and_told_why(server, shown, told):
+    for _ in range(2):
+        answer = server.score(GOOD, headers=bearer(shown))
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+        challenge = answer.headers["www-authenticate"]
+        assert challenge.startswith('Bearer realm="scoring", error="invalid_token", error_description="')
+        assert told in challenge
+        assert told in answer.json()["message"]
+        assert SECRET not in answer.text + challenge
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", token()])
+def test_who_shows_no_token_is_told_that_one_is_needed(server, header):
+    answer = server.score(GOOD, headers={"Authorization": header})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scoring"')
+    assert "Bearer <token>" in answer.json()["message"]
+
+
+def test_a_header_that_is_no_text_is_refused(server):
+    answer = server.score(GOOD, headers={b"Authorization": b"Bearer \xff\xfe.\xff.\xff"})
+    assert answer.status_code == 401
+
+
+def test_a_token_that_is_remembered_ends_when_its_time_has_come(server):
+    expiry = int(time.time()) + 2
+    shown, ends = token(exp=expiry), expiry + LEEWAY
+    while time.time() < ends - 0.5:
+        assert status(server, shown) == 200
+        time.sleep(0.1)
+    time.sleep(max(0.0, ends + 0.1 - time.time()))
+    for _ in range(8):
+        answer = server.score(GOOD, headers=bearer(shown))
+        assert answer.status_code == 401
+        assert "has expired" in answer.json()["message"]
+
+
+def test_more_clients_than_can_be_remembered_are_all_answered(server):
+    shown = [token(sub=str(number)) for number in range(300)]
+    assert {status(server, one) for one in shown} == {200}
+    assert {status(server, one) for one in shown[:20]} == {200}
+
+
+def test_a_new_secret_ends_all_tokens_within_two_seconds(server):
+    old, new = token(), token(OTHER_SECRET)
+    assert (status(server, old), status(server, new)) == (200, 401)
+    server.write_keys(tokens=RULES | {"secret": OTHER_SECRET})
+    time.sleep(2)
+    assert {status(server, old) for _ in range(8)} == {401}
+    assert {status(server, new) for _ in range(8)} == {200}
+    server.write_keys(tokens=RULES)
+    server.until(lambda: all(status(server, old) == 200 for _ in range(8)), 3)
+
+
+def test_a_secret_that_is_too_short_leaves_the_one_before_in_force(server):
+    server.write_keys(tokens=RULES | {"secret": "short"})
+    time.sleep(1.2)
+    assert status(server, token()) == 200
+    assert "keys.json cannot be used" in server.log()
+    server.write_keys(tokens=RULES)
+
+
+def test_grpc_takes_the_same_tokens(rpc):
+    assert list(
+        rpc.ask(tensor(), metadata=(("authorization", f"Bearer {token()}"),)).outputs[0].contents.fp32_contents
+    ) == [2, 4, 6, 8]
+    for shown, told in [(token(seconds=-60), "has expired"), (KEY, "takes tokens, no keys")]:
+        with refused(grpc.StatusCode.UNAUTHENTICATED, told):
+            rpc.ask(tensor(), metadata=(("authorization", f"Bearer {shown}"),))
+
+
+def test_a_service_with_keys_takes_no_tokens(replica):
+    replica.with_models(double=double_model).start()
+    answer = replica.score(GOOD, headers=bearer(token()))
+    assert (answer.status_code, "not one of this service's keys" in answer.json()["message"]) == (401, True)
+    assert replica.score(GOOD).json() == ANSWER
+
+
+def test_a_service_that_needs_nothing_asks_for_no_token(replica):
+    replica.write_keys(tokens=RULES)
+    replica.with_models(double=double_model).start(auth=False)
+    assert replica.score(GOOD, headers={"Authorization": ""}).json() == ANSWER
+
+
+def test_an_environment_that_cannot_check_tokens_is_told_at_the_start(replica, tmp_path, monkeypatch):
+    (tmp_path / "jwt.py").write_text("raise ImportError('no module named jwt')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    replica.write_keys(tokens=RULES)
+    failure = replica.with_models(double=double_model).fail_to_start()
+    assert failure["reason"] == "import_missing"
+    assert "needs PyJWT" in failure["message"]
