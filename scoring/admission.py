@@ -45,16 +45,7 @@ class Runner(threading.Thread):
             one.started = now
         job.laps.alone = admission.waiting == 1
         self.current = group
-        return [(job, _result_of(job))] if batcher is None else batcher.run(group)
-
-
-def _result_of(job: Job) -> Any:
-    if job.gone():
-        return gone()
-    try:
-        return job.work(job.request, job.laps)
-    except BaseException as error:  # whatever a script raises belongs to its own request
-        return error
+        return [(job, job.result())] if batcher is None else batcher.run(group)
 
 
 class Admission:

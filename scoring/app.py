@@ -176,22 +176,19 @@ class App:
         self._counters.cells[WAITING] = self._admission.waiting
 
     def _score_now(self, request: Request, route: Route) -> bytes | None:
-        laps = Laps()
+        question = Question(route.work, request)
         began = perf_counter_ns()
-        try:
-            result: Any = route.work(request, laps)
-        except Exception as error:
-            result = error
+        result = question.result()
         now = perf_counter_ns()
         route.served.pace.note(now - began)
         if self._busy_poll is not None:
             self._busy_poll.answered(request.arrived, now)
-        return self._response(request, route, result, began - request.arrived, laps)
+        return self._response(request, route, result, began - request.arrived, question.laps)
 
     def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
             route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
-        if self._is_script and self._admission.waiting:
+        if self._is_script and self._admission.waiting:  # as in `_queue`
             route.served.pace.inline = False
         response = self._response(job.request, route, result, waited, job.laps)
         if response is not None:

@@ -1,7 +1,7 @@
 """Busy polling: a client that asks again at once finds the loop awake.
 
 Falling asleep and waking up costs a quick request more than its work: on a virtual machine a lone connection had 7,000
-answers a second without, and 12,000 with it. It costs at most the window for every request, and only while the client
+answers a second without, and 11,000 with it. It costs at most the window for every request, and only while the client
 comes back within it; one that takes longer to ask again never meets a loop that waits for it.
 """
 

@@ -197,12 +197,8 @@ class Status(msgspec.Struct, omit_defaults=True):
     failure: Failure | None = None
 
 
-KEYS = (
-    "none",
-    "primary",
-    "secondary",
-    "token",
-)  # in `Window.keys`; none: nothing was needed, or nothing right shown
+# In `Window.keys`; none: nothing was needed, or nothing right was shown.
+KEYS = ("none", "primary", "secondary", "token")
 PARTS = ("total", "queue", "decode", "infer", "encode")  # in `Window.spent`
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from scoring.errors import gone
 from scoring.request import Request
 from scoring.work import Laps, Work
 
@@ -23,6 +24,15 @@ class Question:
     def gone(self) -> bool:
         """Whether nothing can be sent to its client any more."""
         return bool(self.request.connection.gone)
+
+    def result(self) -> Any:
+        """What comes of it: the answer, or an error; whatever a script raises belongs to its own request."""
+        if self.gone():
+            return gone()
+        try:
+            return self.work(self.request, self.laps)
+        except BaseException as error:
+            return error
 
 
 class Job(Question):

@@ -1,4 +1,4 @@
-"""Quick models: what arrives in one turn of the loop is answered at its end, together, so that it shares runs.
+"""Quick models and scripts: what arrives in one turn of the loop is answered at its end, together, sharing runs.
 
 Nothing waits for company: the turn ends as soon as nothing more has arrived. Besides the runs, the processor's caches
 are shared: each step is made for all before the next, and its code is fetched once.
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.errors import gone
 from scoring.job import Question
 from scoring.request import Request
 from scoring.routes import Route
@@ -19,7 +18,7 @@ Deliver = Callable[[Route, list[tuple[Question, Any]], int], None]
 
 
 class Turn:
-    """What has arrived since the loop last looked, of models with a batcher that are quick enough for the loop."""
+    """What has arrived since the loop last looked, for models and scripts that are quick enough for the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Deliver) -> None:
         self._loop = loop
@@ -43,14 +42,5 @@ class Turn:
         for route, questions in asked.items():
             began = perf_counter_ns()
             batcher = route.work.batcher
-            done = [(one, _result_of(one)) for one in questions] if batcher is None else batcher.run(questions)
+            done = [(one, one.result()) for one in questions] if batcher is None else batcher.run(questions)
             self._deliver(route, done, began)
-
-
-def _result_of(question: Question) -> Any:
-    if question.gone():
-        return gone()
-    try:
-        return question.work(question.request, question.laps)
-    except Exception as error:  # whatever a script raises belongs to its own request
-        return error

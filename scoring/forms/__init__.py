@@ -21,7 +21,10 @@ class Asked(NamedTuple):
 
 
 class Form(Protocol):
-    """One way to ask one model."""
+    """One way to ask one model.
+
+    A form may have `encode_alike(asked, results, rows)` too, which writes many answers of a shared run in one go.
+    """
 
     def decode(self, request: Request) -> Asked:
         """Read a request; ScoringError 400 (or 415) when it cannot be used."""
