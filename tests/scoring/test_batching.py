@@ -4,133 +4,33 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import orjson
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from scoring import calibration
 from scoring.batcher import Batcher
-from scoring.calibration import _same, calibrate
-from scoring.contract import Batching, BundledModel
+from scoring.calibration import calibrate
+from scoring.contract import Batching
 from scoring.errors import ScoringError, StartFailure
-from scoring.forms.open_inference import OpenInference
-from scoring.job import Job
-from scoring.model_work import ModelWork
-from scoring.request import Request
-from scoring.session import OnnxModel
-from tests.scoring.conftest import double_model, read_answers, request_bytes, save, sum_model
-
-WIDTH, LAYERS = 1024, 32
-TABLE = [0.0, 10.0, 20.0, 30.0]
-FARTHEST = {"high": 65504.0, "low": -65504.0}
-
-
-def heavy_model(path, *, name="y"):
-    """y = mean of x along its tokens + TABLE[pick], after work that costs about the same for one row as for eight."""
-    constants = [
-        numpy_helper.from_array(np.array(TABLE, np.float32), "table"),
-        numpy_helper.from_array(np.array([0.0], np.float32), "zero"),
-        numpy_helper.from_array(np.array([1], np.int64), "tokens_axis"),
-        numpy_helper.from_array(np.array([WIDTH, WIDTH], np.int64), "shape"),
-        numpy_helper.from_array(np.full((1, WIDTH), 1.0, np.float32), "widen"),
-    ]
-    weight = helper.make_tensor("value", TensorProto.FLOAT, [1], [1 / WIDTH])
-    nodes = [
-        helper.make_node("ConstantOfShape", ["shape"], ["weights"], value=weight),
-        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[1], keepdims=1),
-        helper.make_node("MatMul", ["mean", "widen"], ["layer_0"]),
-        *(helper.make_node("MatMul", [f"layer_{n}", "weights"], [f"layer_{n + 1}"]) for n in range(LAYERS)),
-        helper.make_node("ReduceMean", [f"layer_{LAYERS}"], ["worked"], axes=[1], keepdims=0),
-        helper.make_node("Gather", ["table", "pick"], ["picked"]),
-        helper.make_node("Add", ["worked", "picked"], [name]),
-    ]
-    inputs = [
-        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", "tokens"]),
-        helper.make_tensor_value_info("pick", TensorProto.INT64, ["rows"]),
-    ]
-    return save(path, nodes, inputs, [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows"])], constants)
-
-
-def mixing_model(path):
-    """Every row comes out as the sum of all rows: it must not be asked in company."""
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 4])
-    nodes = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1), helper.make_node("Add", ["x", "sum"], ["y"])]
-    return save(path, nodes, [x], [y])
-
-
-def filter_model(path):
-    """Those of x that are not below zero: as many rows as it likes."""
-    zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["kept"])
-    nodes = [
-        helper.make_node("GreaterOrEqual", ["x", "zero"], ["wanted"]),
-        helper.make_node("Compress", ["x", "wanted"], ["y"], axis=0),
-    ]
-    return save(path, nodes, [x], [y], [zero])
-
-
-def tensor(name: str, shape: list[int], data: list[float]) -> dict:
-    return {"name": name, "shape": shape, "datatype": "FP32", "data": data}
-
-
-def vector(x: list[float]) -> dict:
-    return {"inputs": [tensor("x", [len(x)], x)]}
-
-
-def pair(a: list[float], b: list[float]) -> dict:
-    return {"inputs": [tensor("a", [len(a)], a), tensor("b", [len(b)], b)]}
-
-
-def load(path) -> OnnxModel:
-    return OnnxModel(BundledModel(name="heavy", version=1, path=""), path, 1)
+from tests.scoring.batches import (
+    TABLE,
+    answers_of,
+    body,
+    filter_model,
+    heavy_model,
+    job,
+    load,
+    pair,
+    tensor,
+    values_of,
+    vector,
+)
+from tests.scoring.conftest import read_answers, request_bytes, save, sum_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return load(heavy_model(tmp_path_factory.mktemp("batching") / "model.onnx"))
-
-
-class Client:
-    """What stands where a connection does."""
-
-    def __init__(self, *, left: bool = False) -> None:
-        self.left = left
-
-
-def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict:
-    """Row n is filled with `value` + n."""
-    values = [value + row for row in range(rows) for _ in range(tokens)]
-    return {
-        "inputs": [
-            {"name": "x", "shape": [rows, tokens], "datatype": "FP32", "data": values},
-            {"name": "pick", "shape": [rows], "datatype": "INT64", "data": [pick] * rows},
-        ]
-    }
-
-
-def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool = False) -> Job:
-    request = Request(Client(left=left), b"POST", b"/v2/models/heavy/infer", {})
-    request.body = content if isinstance(content, bytes) else orjson.dumps(content)
-    made = Job(ModelWork(OpenInference(model), model, batcher), request, lambda *_: None)
-    batcher.pending.append(made)
-    return made
-
-
-def values_of(answer: bytes) -> list[float]:
-    [output] = orjson.loads(answer)["outputs"]
-    assert output["shape"] == [len(output["data"])]
-    return output["data"]
-
-
-def answers_of(batcher: Batcher, jobs: list[Job]) -> list:
-    for one in jobs:
-        one.claim()
-    results = dict(batcher.run(jobs))
-    assert set(results) == set(jobs), "somebody was never answered"
-    return [results[one] for one in jobs]
 
 
 # --- one shared run
@@ -279,126 +179,6 @@ def test_a_request_that_waited_too_long_is_not_gathered(model):
     jobs[1].claim()  # the sweep has given it up
 
     assert batcher.gather(jobs[0], idle=1) == [jobs[0], jobs[2], jobs[3]]
-
-
-# --- which models
-
-
-def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
-    batcher = calibrate(model, Batching())
-
-    assert batcher is not None
-    assert batcher.most_rows >= 8
-
-
-def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
-    assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
-
-
-def test_a_model_that_squeezes_a_lone_row_is_never_batched(tmp_path):
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows"])
-    squeezing = load(save(tmp_path / "m.onnx", [helper.make_node("Squeeze", ["x"], ["y"])], [x], [y]))
-
-    assert calibrate(squeezing, Batching()) is None
-
-
-def test_answers_as_far_apart_as_their_type_allows_are_told_apart(tmp_path):
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["rows", 1])
-    ends = [helper.make_tensor(name, TensorProto.FLOAT16, [1], [value]) for name, value in FARTHEST.items()]
-    nodes = [
-        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
-        helper.make_node("Greater", ["sum", "x"], ["in_company"]),
-        helper.make_node("Where", ["in_company", "high", "low"], ["y"]),
-    ]
-    model = load(save(tmp_path / "m.onnx", nodes, [x], [y], ends))
-
-    with np.errstate(over="raise"):  # as while models are loaded
-        assert calibrate(model, Batching()) is None
-
-
-@pytest.mark.parametrize("shape", [["rows"], ["rows", 3], ["rows", 2, 2]])
-def test_text_is_compared_like_everything_else(tmp_path, shape):
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
-    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, shape)
-    node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
-
-    assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
-    assert _same(load(tmp_path / "m.onnx"), made_up(shape), 8)
-
-
-def test_text_that_depends_on_company_is_told_apart(tmp_path):
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
-    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, ["rows", 4])
-    nodes = [
-        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
-        helper.make_node("Add", ["x", "sum"], ["y"]),
-        helper.make_node("Cast", ["y"], ["texts"], to=TensorProto.STRING),
-    ]
-    model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
-
-    assert calibrate(model, Batching()) is None
-    assert not _same(model, made_up(["rows", 4]), 8)
-
-
-def made_up(shape: list) -> dict:
-    return {"x": np.random.default_rng(0).random([8, *shape[1:]]).astype(np.float32)}
-
-
-def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
-
-    fixed = load(save(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [x], [y]))
-
-    assert calibrate(fixed, Batching()) is None
-    assert calibrate(fixed, Batching(rows=8)) is None
-
-
-def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
-    assert calibrate(model, Batching(rows=1)) is None
-    assert calibrate(model, Batching(rows=5)).most_rows == 5
-
-
-def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
-    replica.with_models(double=double_model).start(cpus=1, batching={"rows": 8, "delay_seconds": 2})
-    with ThreadPoolExecutor(8) as pool:
-        asked = pool.map(lambda number: replica.score({"data": [[number] * 4]}).json(), range(8))
-    assert list(asked) == [{"data": [[2.0 * number] * 4]} for number in range(8)]
-    (counted,) = replica.client.get("/v2/models/double/stats").json()["model_stats"]
-    assert [one["batch_size"] for one in counted["batch_stats"]] == [8]
-
-
-def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
-    narrow, lengths = model._run, []
-
-    def time(self, run, feed):
-        lengths.append(feed["x"].shape[1])
-        return len(feed["x"][0]) if run is narrow else 5  # a second core pays from five tokens on
-
-    monkeypatch.setattr(OnnxModel, "_quickest", time)
-    monkeypatch.setattr(model, "_wide", narrow)
-    model.widen(2, None, calibration.made_up(model, 1))
-    assert model._wide is not narrow
-    assert set(lengths) == {calibration.FREE_DIMENSION}
-
-
-def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypatch):
-    nodes = [helper.make_node("Identity", ["x"], ["y"])]
-    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
-    fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
-    narrow, quickest, rows = fixed._run, OnnxModel._quickest, []
-
-    def noted(self, run, feed):
-        quickest(self, run, feed)
-        rows.append(len(feed["x"]))
-        return 10 if run is narrow else 5
-
-    monkeypatch.setattr(OnnxModel, "_quickest", noted)
-    fixed.widen(2, None, calibration.made_up(fixed, 1))
-    assert fixed._wide is not narrow
-    assert set(rows) == {3}
 
 
 # --- padding

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
+from tests.scoring.batches import body, heavy_model
 from tests.scoring.conftest import KEY, double_model, kinds_model, sum_model
-from tests.scoring.test_batching import body, heavy_model
 
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 ROW = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}

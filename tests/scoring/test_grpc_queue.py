@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2 as messages
 
+from tests.scoring.batches import TABLE, heavy_model
 from tests.scoring.rpc_client import AUTH, HEADERS, LONG, ROW, Rpc, refused, served, started, tensor, triton_input, x
 from tests.scoring.rpc_models import lasting_model
-from tests.scoring.test_batching import TABLE, heavy_model
 
 LARGE = 150_000  # values of a request that is not worked on at once, however quick the model
 

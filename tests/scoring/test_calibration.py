@@ -1,0 +1,136 @@
+"""Which models are batched, how far, and which have all cores, found out when they are loaded."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from scoring import calibration
+from scoring.calibration import _same, calibrate
+from scoring.contract import Batching
+from scoring.session import OnnxModel
+from tests.scoring.batches import FARTHEST, heavy_model, load, mixing_model
+from tests.scoring.conftest import double_model, save
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load(heavy_model(tmp_path_factory.mktemp("batching") / "model.onnx"))
+
+
+def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
+    batcher = calibrate(model, Batching())
+
+    assert batcher is not None
+    assert batcher.most_rows >= 8
+
+
+def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
+    assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
+
+
+def test_a_model_that_squeezes_a_lone_row_is_never_batched(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows"])
+    squeezing = load(save(tmp_path / "m.onnx", [helper.make_node("Squeeze", ["x"], ["y"])], [x], [y]))
+
+    assert calibrate(squeezing, Batching()) is None
+
+
+def test_answers_as_far_apart_as_their_type_allows_are_told_apart(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["rows", 1])
+    ends = [helper.make_tensor(name, TensorProto.FLOAT16, [1], [value]) for name, value in FARTHEST.items()]
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
+        helper.make_node("Greater", ["sum", "x"], ["in_company"]),
+        helper.make_node("Where", ["in_company", "high", "low"], ["y"]),
+    ]
+    model = load(save(tmp_path / "m.onnx", nodes, [x], [y], ends))
+
+    with np.errstate(over="raise"):  # as while models are loaded
+        assert calibrate(model, Batching()) is None
+
+
+@pytest.mark.parametrize("shape", [["rows"], ["rows", 3], ["rows", 2, 2]])
+def test_text_is_compared_like_everything_else(tmp_path, shape):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, shape)
+    node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
+
+    assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
+    assert _same(load(tmp_path / "m.onnx"), made_up(shape), 8)
+
+
+def test_text_that_depends_on_company_is_told_apart(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
+    texts = helper.make_tensor_value_info("texts", TensorProto.STRING, ["rows", 4])
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+        helper.make_node("Cast", ["y"], ["texts"], to=TensorProto.STRING),
+    ]
+    model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
+
+    assert calibrate(model, Batching()) is None
+    assert not _same(model, made_up(["rows", 4]), 8)
+
+
+def made_up(shape: list) -> dict:
+    return {"x": np.random.default_rng(0).random([8, *shape[1:]]).astype(np.float32)}
+
+
+def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
+
+    fixed = load(save(tmp_path / "m.onnx", [helper.make_node("Relu", ["x"], ["y"])], [x], [y]))
+
+    assert calibrate(fixed, Batching()) is None
+    assert calibrate(fixed, Batching(rows=8)) is None
+
+
+def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
+    assert calibrate(model, Batching(rows=1)) is None
+    assert calibrate(model, Batching(rows=5)).most_rows == 5
+
+
+def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
+    replica.with_models(double=double_model).start(cpus=1, batching={"rows": 8, "delay_seconds": 2})
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda number: replica.score({"data": [[number] * 4]}).json(), range(8))
+    assert list(asked) == [{"data": [[2.0 * number] * 4]} for number in range(8)]
+    (counted,) = replica.client.get("/v2/models/double/stats").json()["model_stats"]
+    assert [one["batch_size"] for one in counted["batch_stats"]] == [8]
+
+
+def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
+    narrow, lengths = model._run, []
+
+    def time(self, run, feed):
+        lengths.append(feed["x"].shape[1])
+        return len(feed["x"][0]) if run is narrow else 5  # a second core pays from five tokens on
+
+    monkeypatch.setattr(OnnxModel, "_quickest", time)
+    monkeypatch.setattr(model, "_wide", narrow)
+    model.widen(2, None, calibration.made_up(model, 1))
+    assert model._wide is not narrow
+    assert set(lengths) == {calibration.FREE_DIMENSION}
+
+
+def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypatch):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
+    fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
+    narrow, quickest, rows = fixed._run, OnnxModel._quickest, []
+
+    def noted(self, run, feed):
+        quickest(self, run, feed)
+        rows.append(len(feed["x"]))
+        return 10 if run is narrow else 5
+
+    monkeypatch.setattr(OnnxModel, "_quickest", noted)
+    fixed.widen(2, None, calibration.made_up(fixed, 1))
+    assert fixed._wide is not narrow
+    assert set(rows) == {3}
