@@ -5,8 +5,6 @@ import socket
 import time
 from collections.abc import Callable
 
-import psutil
-
 from scoring.contract import RunSettings
 from scoring.errors import StartFailure
 
@@ -82,6 +80,8 @@ def _listen(run: RunSettings) -> socket.socket:
 
 def _holder(port: int) -> str:
     """Who listens on a port, as far as this user may see."""
+    import psutil  # only here: it takes long to load
+
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

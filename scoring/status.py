@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-import psutil
 
 from scoring.contract import Failure, RunSettings, Status
 
@@ -14,23 +13,25 @@ State = Literal["starting", "ready", "failed", "stopping"]
 
 
 class StatusFile:
-    """Writes the status of this process."""
+    """Writes the status of this process, from the first `move` on."""
 
     def __init__(self, folder: Path, run: RunSettings) -> None:
         self._path = folder / "status.json"
         self.status = Status(
             state="starting",
             pid=os.getpid(),
-            created=psutil.Process().create_time(),
+            created=0.0,
             revision=run.revision,
             recipe=run.recipe,
             port=run.port,
             started_at=time.time(),
         )
-        self._write()
 
     def move(self, state: State, failure: Failure | None = None) -> None:
         """A new state; `ready` notes when it was reached first."""
+        import psutil  # a tenth of the time until the workers are forked, who do not need it
+
+        self.status.created = psutil.Process().create_time()
         self.status.state = state
         self.status.failure = failure
         if state == "ready" and self.status.ready_at is None:

@@ -14,7 +14,6 @@ import msgspec
 from scoring.child import Child
 from scoring.contract import Failure
 from scoring.errors import StartFailure
-from scoring.ledger import Ledger
 from scoring.listener import listen, reserve
 from scoring.log import log
 from scoring.logfile import tail
@@ -66,8 +65,11 @@ class Supervisor:
             self._counters = counters
             for path in self._replica.model_counters:
                 create(path, counters.workers)
-            self._ledger = Ledger(self._replica, counters)
             self._start_missing()
+            self._status.move("starting")
+            from scoring.ledger import Ledger  # now, while the workers load: what it needs takes as long as some do
+
+            self._ledger = Ledger(self._replica, counters)
             while not self._signals.stop:
                 self._step()
         except StartFailure as error:

@@ -15,6 +15,7 @@ from scoring.telemetry import (
     LATENCY_SUM,
     QUEUE,
     QUEUE_SUM,
+    REGION,
     CounterFile,
     by_code,
     by_key,
@@ -37,7 +38,7 @@ class Cutter:
     def __init__(self, replica: Replica, file: CounterFile) -> None:
         self._replica = replica
         self._file = file
-        self._before = file.totals()
+        self._before = [0] * REGION  # the workers may have answered before this was called
         self._began = time.time()
         self._steady = time.monotonic()
         self._sequence = 0

@@ -3,14 +3,23 @@
 import json
 import shutil
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.forms import V2, V2_BINARY, named
-from bench.peers.peer import PROGRAMS, Peer, Place
+from bench.peers.peer import NUMPY, ONNXRUNTIME, PROGRAMS, Peer, Place
 from bench.questions import Question
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "bench-key"
+MODELS = (NUMPY, ONNXRUNTIME, f"pysimdjson=={version('pysimdjson')}")
+
+
+def _needed() -> tuple[str, ...]:
+    """What the studio installs beside a model, in the versions that the project is tested with."""
+    lines = (ROOT / "scoring" / "requirements.txt").read_text().splitlines()
+    names = [line.partition(">=")[0] for line in lines if line and not line.startswith("#")]
+    return tuple(f"{name}=={version(name)}" for name in names if name != "numpy")
 
 
 class Slipway(Peer):
@@ -18,6 +27,7 @@ class Slipway(Peer):
     title = "**Slipway**"
     note = "key check, admission, request id and telemetry (pushed every second) on; processes and batching by default"
     forms = {"json": V2, "binary": V2_BINARY}
+    requirements = (*MODELS, *_needed())
     headers = {"Authorization": f"Bearer {KEY}"}
     bundle: dict[str, str] = {"kind": "no_code"}
 

@@ -16,7 +16,9 @@ from scoring.contract import BUCKETS, KEYS, bucket_of, upper_bound
 from scoring.job import Question
 from scoring.metrics import exposition
 from scoring.request import Request
+from scoring.settings import load_replica
 from scoring.telemetry import REGION, Counters, by_rows, create, runs_by_rows
+from scoring.windows import Cutter
 from scoring.work import Laps
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 
@@ -108,6 +110,14 @@ def test_windows_add_up_to_what_was_scored(replica, open_studio):
     assert all(window["memory"] > 10 * 2**20 for window in studio.windows)
     assert any(window["cpu"] > 0 for window in studio.windows)
     assert sum(window["seconds"] for window in studio.windows) > 0.2
+
+
+def test_what_is_answered_while_the_server_still_opens_its_books_is_in_the_first_window(replica):
+    replica.with_models(double=double_model).start().stop()
+    settings = load_replica(replica.folder / "run.json")
+    file = create(settings.counters, 2)
+    Counters(file, 1).record(200, 1000, 0, Laps(), 0)
+    assert Cutter(settings, file).cut(0.0, 0).codes == {"200": 1}
 
 
 def test_windows_wait_while_the_studio_is_down_and_arrive_once(replica, open_studio):
