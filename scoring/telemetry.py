@@ -158,47 +158,50 @@ class Counters:
 
     def record_together(self, questions: "Sequence[Question]", began: int, now: int) -> None:
         """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
-        run: list[Question] = []
-        first = Laps()
+        cells = self.cells
+        latency = queued = decode = infer = encode = 0
+        run: list[Laps] = []  # of several rows
         for question in questions:
-            laps = question.laps
-            if not laps.follows or laps.infer != first.infer or laps.rows != first.rows:
-                if run:
-                    self._record_run(run, began, now)
-                run, first = [], laps
-            run.append(question)
-        if run:
-            self._record_run(run, began, now)
-
-    def _record_run(self, questions: "Sequence[Question]", began: int, now: int) -> None:
-        cells, count, laps = self.cells, len(questions), questions[0].laps
-        latency = queued = decode = encode = 0
-        for question in questions:
-            arrived, own = question.request.arrived, question.laps
+            request, laps = question.request, question.laps
+            arrived = request.arrived
             taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
-            cells[BEFORE_CODES + CODES * question.request.key + 200] += 1
+            cells[BEFORE_CODES + CODES * request.key + 200] += 1
             cells[LATENCY + (_TABLE[taken] if taken < 4096 else bucket_of(taken))] += 1
             cells[QUEUE + (_TABLE[waited] if waited < 4096 else bucket_of(waited))] += 1
             latency += taken
             queued += waited
-            decode += own.decode
-            encode += own.encode
-        ran = laps.infer // 1000
-        cells[INFER + bucket_of(ran)] += count
+            decode += laps.decode
+            infer += laps.infer
+            encode += laps.encode
+            if laps.rows == 1:
+                ran = laps.infer // 1000
+                cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+            elif laps.follows and run and laps.infer == run[0].infer and laps.rows == run[0].rows:
+                run.append(laps)
+            else:
+                self._record_run(run)
+                run = [laps]
+        self._record_run(run)
         cells[LATENCY_SUM] += latency
         cells[QUEUE_SUM] += queued
         cells[DECODE_SUM] += decode
-        cells[INFER_SUM] += laps.infer * count
+        cells[INFER_SUM] += infer
         cells[ENCODE_SUM] += encode
-        if laps.rows != 1:
-            rows = min(laps.rows, MOST_ROWS)
-            cells[ROWS + rows] += count
-            cells[SHARED_INFER_SUM] += laps.infer * count
-            cells[RUN_LAPS + 3 * rows] += decode
-            cells[RUN_LAPS + 3 * rows + 2] += encode
-            if not laps.follows:
-                cells[RUNS + rows] += 1
-                cells[RUN_LAPS + 3 * rows + 1] += laps.infer
+
+    def _record_run(self, run: "Sequence[Laps]") -> None:
+        """The laps of requests that shared a run of several rows, but for their sums."""
+        if not run:
+            return
+        cells, count, infer, rows = self.cells, len(run), run[0].infer, min(run[0].rows, MOST_ROWS)
+        place = RUN_LAPS + 3 * rows
+        cells[INFER + bucket_of(infer // 1000)] += count
+        cells[ROWS + rows] += count
+        cells[SHARED_INFER_SUM] += infer * count
+        cells[place] += sum([laps.decode for laps in run])
+        cells[place + 2] += sum([laps.encode for laps in run])
+        if not run[0].follows:
+            cells[RUNS + rows] += 1
+            cells[place + 1] += infer
 
     def _record_shared(self, rows: int, laps: Laps) -> None:
         """A request in a run of several rows; the run itself is counted with its first request."""
