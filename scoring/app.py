@@ -16,6 +16,7 @@ from scoring.cors import Cors
 from scoring.crowd import make_room
 from scoring.engine import Engine
 from scoring.errors import ScoringError, as_error, overloaded, too_large
+from scoring.heads import Heads
 from scoring.identity import RequestIds, asked_by
 from scoring.job import Job, Question
 from scoring.log import log
@@ -49,6 +50,7 @@ class App:
         watch: Watch | None,
     ) -> None:
         self.max_body = run.max_body_bytes
+        self.heads = Heads()
         self.draining = False
         self._connections_limit = run.connections_limit
         self.connections: set[Connection] = set()

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from scoring.errors import ScoringError, too_large
+from scoring.heads import Head, without_upgrade
 from scoring.replies import CONTINUE
 from scoring.request import Handler, Request
 
@@ -24,6 +25,7 @@ WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
 KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusal is read
 SHORT_LENGTH = 4  # digits of a length that needs no look before the body comes
+MOST_UNKNOWN = 64  # heads in a row, after which a client is thought never to send the same one twice
 MOST_WAITING = 32  # pipelined requests held back before reading stops
 
 
@@ -40,8 +42,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_declined", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport",
-        "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused", "started",
-        "stream",
+        "_unknown", "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused",
+        "started", "stream",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
@@ -64,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.heard = monotonic()
         self.arrived = 0
         self.parser = httptools.HttpRequestParser(self)
+        self._unknown = 0  # how many heads in a row were
         self._declined = b""  # the head of a request that offers another protocol, without that offer
 
     # -- the transport's side
@@ -107,6 +110,17 @@ class Connection(asyncio.Protocol):
             return
         self.arrived = perf_counter_ns()
         self.heard = self.arrived / 1e9  # the same clock as monotonic()
+        if self.started or self._unknown >= MOST_UNKNOWN:
+            self._parse(data)
+        elif (head := self._handler.heads.find(data)) is None:
+            self._unknown += 1
+            self._parse(data)
+            self._remember(data)
+        else:
+            self._unknown = 0
+            self._receive(head, data)
+
+    def _parse(self, data: bytes) -> None:
         while data:
             self._reading = len(data)
             try:
@@ -122,6 +136,20 @@ class Connection(asyncio.Protocol):
             except ScoringError as error:
                 self._fail(error)
                 return
+
+    def _receive(self, head: Head, data: bytes) -> None:
+        """A whole request, whose head is known."""
+        request = self._request = Request(self, head.method, head.target, head.headers)
+        if head.length:
+            request.body = data[-head.length :]
+        self._take(request)
+
+    def _remember(self, data: bytes) -> None:
+        """Know the head of what has just been parsed the next time, if it was one request and nothing else."""
+        request = self._request
+        if request is not None and request.keep_alive and not self.started and not self.closing:
+            head = Head(request.method, self._url, self._headers, self._size)
+            self._handler.heads.remember(data, head, b"".join(self._chunks))
 
     def _without_offer(self, rest: bytes) -> bytes:
         """What is to be read after a request that offers another protocol, as if it had not (RFC 9110, 7.8).
@@ -164,7 +192,7 @@ class Connection(asyncio.Protocol):
         request = self._request = Request(self, self.parser.get_method(), self._url, headers)
         request.keep_alive = self.parser.should_keep_alive()
         if b"upgrade" in headers and self.parser.should_upgrade() and request.method != b"CONNECT":
-            self._declined = _head_without_upgrade(request, self.parser.get_http_version())
+            self._declined = without_upgrade(request, self.parser.get_http_version())
             return
         length = headers.get(b"content-length", b"")
         if len(length) > SHORT_LENGTH or b"expect" in headers:
@@ -185,6 +213,9 @@ class Connection(asyncio.Protocol):
         self.started = 0.0
         if chunks := self._chunks:
             request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._take(request)
+
+    def _take(self, request: Request) -> None:
         request.arrived = self.arrived
         if self.busy or self._waiting or self.paused:
             self._hold(request)
@@ -306,9 +337,3 @@ def _cause(error: Exception) -> ScoringError:
     if isinstance(inner, ScoringError):
         return inner
     return ScoringError(400, "bad_http", f"This is not HTTP/1.1: {error}")
-
-
-def _head_without_upgrade(request: Request, version: str) -> bytes:
-    """The head of a request as it goes over the wire."""
-    lines = [b"%b: %b" % header for header in request.headers.items() if header[0] != b"upgrade"]
-    return b"%b %b HTTP/%b\r\n%b\r\n\r\n" % (request.method, request.target, version.encode(), b"\r\n".join(lines))

@@ -59,6 +59,7 @@ class Handler(Protocol):
     """What a connection needs of the application."""
 
     max_body: int  # bytes
+    heads: Any  # scoring.heads.Heads
     draining: bool
     connections: set[Any]
 
