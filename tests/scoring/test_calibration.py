@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from scoring import calibration
+from scoring import calibration, session
 from scoring.calibration import _same, calibrate
 from scoring.contract import Batching
 from scoring.session import OnnxModel
@@ -117,6 +117,17 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
     model.widen(2, None, calibration.made_up(model, 1))
     assert model._wide is not narrow
     assert set(lengths) == {calibration.FREE_DIMENSION}
+
+
+@pytest.mark.parametrize(("of_all_cores", "is_wide"), [([33, 18], True), ([33, 33, 18], True), ([33] * 3, False)])
+def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, monkeypatch, of_all_cores, is_wide):
+    narrow, found = model._run, iter(of_all_cores)
+    monkeypatch.setattr(OnnxModel, "_quickest", lambda self, run, feed: 34 if run is narrow else next(found))
+    monkeypatch.setattr(session, "WIDE_TRIES", (0, 0, 0))
+    monkeypatch.setattr(model, "_wide", narrow)
+    model.widen(2, None, calibration.made_up(model, 1))
+    assert (model._wide is not narrow) == is_wide
+    assert next(found, None) is None
 
 
 def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypatch):
