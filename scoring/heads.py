@@ -37,12 +37,13 @@ class Heads:
     def remember(self, data: bytes, head: Head, body: bytes) -> None:
         """Know a head again that the parser found in these bytes, which began where a request may begin.
 
-        Not if they could be divided in another way than into this head, an empty line and this body.
+        Not if they could be divided in another way than into this head, an empty line and this body, nor if the head
+        asks for more than an answer.
         """
         text, end, rest = data.partition(END)
         lines = text.replace(b"\r\n", b"")
         whole = end and rest == body and text[:1].isalpha() and b"\r" not in lines and b"\n" not in lines
-        if whole and len(text) <= MOST_BYTES:
+        if whole and len(text) <= MOST_BYTES and b"expect" not in head.headers:
             if len(self._known) >= KEPT:
                 del self._known[next(iter(self._known))]
             self._known[text] = head

@@ -1,11 +1,14 @@
 """What passes between a connection, which speaks HTTP, and the application, which answers."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
 
 from scoring.errors import ScoringError
+
+if TYPE_CHECKING:
+    from scoring.heads import Heads
 
 # How clients say JSON, so that it needs one look-up; other spellings are recognised more slowly.
 SAID_JSON = frozenset(
@@ -59,7 +62,7 @@ class Handler(Protocol):
     """What a connection needs of the application."""
 
     max_body: int  # bytes
-    heads: Any  # scoring.heads.Heads
+    heads: "Heads"
     draining: bool
     connections: set[Any]
 

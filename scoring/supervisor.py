@@ -67,7 +67,7 @@ class Supervisor:
                 create(path, counters.workers)
             self._start_missing()
             self._status.move("starting")
-            from scoring.ledger import Ledger  # now, while the workers load: what it needs takes as long as some do
+            from scoring.ledger import Ledger  # only now: psutil and HTTP load while the workers do
 
             self._ledger = Ledger(self._replica, counters)
             while not self._signals.stop:

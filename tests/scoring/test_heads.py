@@ -112,6 +112,7 @@ pieces = st.one_of(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.lists(pieces, max_size=6), min_size=1, max_size=4))
 @example([[A + B, A]])
+@example([[post(b"", b"Expect: 100-continue")] * 2])
 @example([[A, b"GARBAGE\r\n\r\n1"], [b"GARBAGE\r\n\r\n1"]])
 @example([[SHORT + b"\r\n", SHORT[:-2] + b"12\r\n"]])
 def test_whatever_clients_send_means_the_same_as_if_no_head_were_known(connections):
@@ -142,9 +143,10 @@ def test_a_head_is_known_from_the_second_time_on_and_on_other_connections_too():
         post(b"1") + post(b"1"),
         post(b"1", end=b"\n"),
         post(b"1", b"Connection: close"),
+        post(b"1", b"Expect: 100-continue"),
         post(b"1", b"Long: " + b"x" * 2048),
     ],
-    ids=["cut", "more at the end", "more at the start", "two", "other line ends", "the last", "long"],
+    ids=["cut", "more at the end", "more at the start", "two", "other line ends", "the last", "expecting", "long"],
 )
 def test_what_is_out_of_the_ordinary_is_parsed_again(piece):
     heads = Heads()

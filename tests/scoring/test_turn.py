@@ -8,8 +8,7 @@ import pytest
 from scoring.calibration import calibrate
 from scoring.contract import Batching, BundledModel
 from scoring.session import OnnxModel
-from tests.scoring.batches import heavy_model, mixing_model
-from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes, sum_model
+from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
 from tests.scoring.turns import (
     DOUBLE,
     INFER,
@@ -25,19 +24,13 @@ from tests.scoring.turns import (
     tensor,
     texts_model,
     twice,
+    with_all_models,
 )
 
 
 @pytest.fixture(scope="module")
 def server(shared_replica):
-    models = {
-        "double": double_model,
-        "heavy": heavy_model,
-        "mixing": mixing_model,
-        "sum": sum_model,
-        "texts": texts_model,
-    }
-    return shared_replica.with_models(**models).start(processes=1, cpus=1.0)
+    return with_all_models(shared_replica).start(processes=1, cpus=1.0)
 
 
 # --- each gets what is theirs

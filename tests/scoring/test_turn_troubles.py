@@ -6,7 +6,6 @@ import socket
 import pytest
 
 from tests.scoring.batches import body as heavy_body
-from tests.scoring.batches import heavy_model, mixing_model
 from tests.scoring.conftest import KEY, double_model, read_answers, request_bytes, sum_model
 from tests.scoring.turns import (
     DOUBLE,
@@ -21,21 +20,14 @@ from tests.scoring.turns import (
     statistics,
     stopped,
     tensor,
-    texts_model,
     twice,
+    with_all_models,
 )
 
 
 @pytest.fixture(scope="module")
 def server(shared_replica):
-    models = {
-        "double": double_model,
-        "heavy": heavy_model,
-        "mixing": mixing_model,
-        "sum": sum_model,
-        "texts": texts_model,
-    }
-    return shared_replica.with_models(**models).start(processes=1, cpus=1.0)
+    return with_all_models(shared_replica).start(processes=1, cpus=1.0)
 
 
 # --- what is wrong with one is nobody else's trouble

@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 import psutil
 from onnx import helper
 
-from tests.scoring.conftest import KINDS, read_answers, request_bytes, save
+from tests.scoring.batches import heavy_model, mixing_model
+from tests.scoring.conftest import KINDS, double_model, read_answers, request_bytes, save, sum_model
 
 INFER = "/v2/models/{}/infer"
 DOUBLE = INFER.format("double")
@@ -18,6 +19,13 @@ def texts_model(path):
     """Text as it came."""
     x, y = (helper.make_tensor_value_info(name, KINDS["BYTES"], ["n", 2]) for name in "xy")
     return save(path, [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
+
+
+def with_all_models(replica):
+    """Models that share runs and models that do not, of numbers and of text."""
+    return replica.with_models(
+        double=double_model, heavy=heavy_model, mixing=mixing_model, sum=sum_model, texts=texts_model
+    )
 
 
 @contextmanager
