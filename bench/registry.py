@@ -1,9 +1,9 @@
-"""Search a large registry on PostgreSQL through the real studio: `python bench/registry.py [--memory]`.
+"""Search a large registry on PostgreSQL through the real studio: `python bench/registry.py`.
 
 Fills 20,000 models with 100,000 versions of five tags, asks the Models page and REST (Django's test client, then
 granian over HTTP), and writes docs/benchmarks/registry.md with the query plans. Uses DATABASE_URL (an empty database)
-or starts a PostgreSQL of its own. Exits with 1 when a search takes 100 ms or more (p95) or, with --memory, the idle
-studio 600 MB or more. REST, which counts every match, may take 200 ms.
+or starts a PostgreSQL of its own. Exits with 1 when a search takes 100 ms or more (p95). REST, which counts
+every match, may take 200 ms.
 """
 
 import argparse
@@ -26,11 +26,10 @@ sys.path[0] = str(ROOT)  # not this folder: its registry.py would hide the packa
 import httpx  # noqa: E402
 import psutil  # noqa: E402
 
-from bench.idle_memory import idle_memory  # noqa: E402
 from bench.postgres import free_port, server  # noqa: E402
 
 REPORT = ROOT / "docs" / "benchmarks" / "registry.md"
-LIMIT_MS, LIMIT_MB = 100, 600
+LIMIT_MS = 100
 REST_LIMIT_MS = 200  # REST counts every match exactly, which a page leaves to its panel
 
 # Name, and the query of round n: rare things differ from round to round, as people look for different ones.
@@ -61,7 +60,6 @@ Row = tuple[str, float, float]  # what, p50, p95, in milliseconds
 
 def main() -> int:
     options = _options()
-    memory = idle_memory() if options.memory else {}
     with contextlib.ExitStack() as stack:
         if "DATABASE_URL" not in os.environ:
             os.environ["DATABASE_URL"] = stack.enter_context(server())
@@ -70,7 +68,7 @@ def main() -> int:
         facts = prepare(options.models, options.versions)
         tables = measure_all(options.rounds)
         plans = {name: plan_of(SEARCHES[name](1)) for name in PLANS}
-    report = render(facts, tables, plans, memory, options.rounds)
+    report = render(facts, tables, plans, options.rounds)
     REPORT.write_text(report)
     print(report.split("## Plans")[0])
     slow = [
@@ -79,10 +77,9 @@ def main() -> int:
         for what, _, p95 in rows
         if p95 >= limit(place)
     ]
-    heavy = [f"idle memory {sum(memory.values()):.0f} MB"] if sum(memory.values()) >= LIMIT_MB else []
-    for failure in slow + heavy:
+    for failure in slow:
         print("TOO MUCH:", failure)
-    return 1 if slow or heavy else 0
+    return 1 if slow else 0
 
 
 def limit(place: str) -> int:
@@ -94,7 +91,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", type=int, default=20_000)
     parser.add_argument("--versions", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--memory", action="store_true", help="also start the studio and measure it idle")
     return parser.parse_args()
 
 
@@ -203,14 +199,12 @@ def plan_of(search: dict[str, str]) -> str:
     return seen.captured_queries[0]["sql"] + "\n\n" + "\n".join(lines)
 
 
-def render(
-    facts: dict[str, str], tables: dict[str, list[Row]], plans: dict[str, str], memory: dict[str, float], rounds: int
-) -> str:
+def render(facts: dict[str, str], tables: dict[str, list[Row]], plans: dict[str, str], rounds: int) -> str:
     """The report as Markdown."""
     places = list(tables)
     parts = [
         "# Searching a large registry",
-        f"Made by `python bench/registry.py --memory` on {datetime.now(UTC):%Y-%m-%d}; {rounds} rounds a search;"
+        f"Made by `python bench/registry.py` on {datetime.now(UTC):%Y-%m-%d}; {rounds} rounds a search;"
         f" the bar is a p95 below {LIMIT_MS} ms for the page, {REST_LIMIT_MS} ms for REST, which counts every match.",
         "\n".join(f"- {name}: {value}" for name, value in facts.items()),
         "Milliseconds, p50 / p95, of a whole answer: sign-in, search, count, rows, tags, services, template or JSON.",
@@ -220,13 +214,6 @@ def render(
         cells = [f"{tables[place][index][1]:.0f} / {tables[place][index][2]:.0f}" for place in places]
         asked = " ".join(f"{key}={value}" if key != "filter" else value for key, value in search(1).items())
         parts[-1] += f"\n| {name} | `{asked or ' '}` | " + " | ".join(cells) + " |"
-    if memory:
-        total = sum(memory.values())
-        parts += [
-            "## Idle memory",
-            f"Everything `make run` starts, no service deployed: **{total:.0f} MB** (PSS; bar {LIMIT_MB} MB).",
-        ]
-        parts += ["\n".join(f"- {name}: {amount:.0f} MB" for name, amount in memory.items())]
     parts += [
         "## Plans",
         "The question that finds the models of a page and counts them to the end of its block of 250.",

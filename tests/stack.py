@@ -31,7 +31,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-stack-password"
 BROKERS = itertools.cycle(range(1, 16))  # Redis has 16 databases; studios side by side must not share one
-START_SECONDS = 90  # a busy machine; test_stack.py holds the real limit
+START_SECONDS = 90  # a busy machine; bench/studio.py measures what it takes
 
 
 def free_port() -> int:

@@ -161,7 +161,7 @@ def test_the_first_client_does_not_wait_for_what_is_slow_once(replica):
     began = time.monotonic()
 
     assert replica.score({"first": 1}).json() == {"first": 1}
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 0.9
     assert "asked 3 times: the first took 1." in replica.log()
 
 
