@@ -279,7 +279,7 @@ def _answers(replica):
 
 
 def test_an_asynchronous_run_waits_beside_others(replica):
-    replica.with_script(MEETING).start(workers=1)
+    replica.with_script(MEETING).start()
     with replica.connect() as one, replica.connect() as other:
         one.sendall(request_bytes(b"1"))
         other.sendall(request_bytes(b"2"))
