@@ -22,10 +22,10 @@ setup-dev:
 run: setup
 	@exec $(BIN)/python manage.py up
 
-# Unit tests side by side; then, one by one, what starts whole studios, browsers and services.
+# Unit tests, which often wait for a server; then what starts whole studios, browsers and services.
 test: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not browser and not stack"
-	$(BIN)/python -m pytest -m "browser or stack"
+	$(BIN)/python -m pytest -n 3 --dist loadscope -m "not browser and not stack"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "browser or stack"
 
 lint: setup-dev
 	$(BIN)/ruff check .

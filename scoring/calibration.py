@@ -13,6 +13,7 @@ from scoring.contract import Batching
 from scoring.errors import ScoringError
 from scoring.log import log
 from scoring.session import OnnxModel
+from scoring.tensors import Array
 
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
 GAIN = 1.1  # a row in company must cost this much less than a row alone
@@ -57,17 +58,28 @@ def _best_size(model: OnnxModel) -> int:
 
 def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
     """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
-    chance = np.random.default_rng(0)
-    feed = {}
+    feed, begin = {}, 0
     for tensor in model.inputs.values():
         shape = [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
         if tensor.datatype == "BYTES":
             feed[tensor.name] = np.full(shape, "", dtype=object)
-        elif np.dtype(tensor.dtype).kind == "f":
-            feed[tensor.name] = chance.random(shape).astype(tensor.dtype)
-        else:
-            feed[tensor.name] = chance.integers(0, 2, shape).astype(tensor.dtype)
+            continue
+        mixed = _mixed(begin, begin := begin + int(np.prod(shape)))
+        likely = mixed * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else mixed >> 31
+        feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
     return feed
+
+
+def _mixed(begin: int, end: int) -> Array:
+    """Whole numbers of 32 bits that look random: a count, mixed as MurmurHash3 does in the end (Appleby 2011).
+
+    The import of numpy.random alone would take a tenth of the time in which a small service starts.
+    """
+    mixed = np.arange(begin, end, dtype=np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        mixed ^= mixed >> shift
+        mixed *= np.uint32(factor)
+    return mixed
 
 
 def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:

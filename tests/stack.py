@@ -5,7 +5,7 @@
         stack.kill("heavy")
         stack.wait_until_healthy()
 
-`stack` is shared by the session; a test that stops or breaks the studio for good makes its own: `Stack(tmp_path)`.
+`stack` is shared by a file; a test that stops or breaks the studio for good makes its own: `Stack(tmp_path)`.
 With DATABASE_URL or REDIS_URL set, the studio gets a fresh database and an empty broker there.
 """
 
@@ -30,7 +30,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-stack-password"
-BROKERS = itertools.cycle(range(1, 16))  # Redis has 16 databases; studios side by side must not share one
+# Redis has 16 databases; studios side by side must not share one, nor must those of two test processes.
+SECOND = os.environ.get("PYTEST_XDIST_WORKER") == "gw1"
+BROKERS = itertools.cycle(range(8, 16) if SECOND else range(1, 8))
 START_SECONDS = 90  # a busy machine; bench/studio.py measures what it takes
 
 
@@ -202,7 +204,7 @@ def _own_servers() -> dict[str, str]:
     return own
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("studio")) as running:
         yield running
