@@ -43,7 +43,7 @@ class Runner(threading.Thread):
         now = perf_counter_ns()
         for one in group:
             one.started = now
-        job.laps.alone = admission.waiting == 1
+        job.alone = admission.waiting == 1
         self.current = group
         return [(job, job.result())] if batcher is None else batcher.run(group)
 
@@ -129,7 +129,7 @@ class Admission:
     def _abandon(self, runner: Runner, jobs: list[Job], now: int) -> None:
         message = f"The run took longer than the scoring timeout of {self._timeout_seconds:g} s."
         for job in jobs:
-            job.laps.infer = now - job.started
+            job.infer = now - job.started
             self._deliver(job, ScoringError(504, "scoring_timeout", message, failed=True), now)
         runner.retired = True
         self._runners.remove(runner)

@@ -23,7 +23,7 @@ from scoring.log import log
 from scoring.metadata import pages
 from scoring.model_metadata import Plain
 from scoring.protocol import Connection
-from scoring.replies import TEXT, Replies, error_body, header_lines
+from scoring.replies import TEXT, Replies, error_body, header_lines, run_lines
 from scoring.request import SAID_JSON, Request
 from scoring.routes import Route, Routes
 from scoring.streams import Stream, Streams
@@ -185,14 +185,14 @@ class App:
         route.served.pace.note(now - began)
         if self._busy_poll is not None:
             self._busy_poll.answered(request.arrived, now)
-        return self._response(request, route, result, began - request.arrived, question.laps)
+        return self._response(request, route, result, began - request.arrived, question)
 
     def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
-            route.served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
+            route.served.pace.note(job.decode + job.infer + job.encode)
         if self._is_script and self._admission.waiting:  # as in `_queue`
             route.served.pace.inline = False
-        response = self._response(job.request, route, result, waited, job.laps)
+        response = self._response(job.request, route, result, waited, job)
         if response is not None:
             job.request.connection.answer(job.request, response)
 
@@ -207,12 +207,12 @@ class App:
             if route.served.counters is not None:
                 route.served.counters.record_together(plain, began, now)
         for question, result in done:
-            request, laps = question.request, question.laps
+            request = question.request
             try:
                 if in_one_go and type(result) is bytes and len(result) < WORTH_BYTES:
-                    response: bytes | None = self._replies.json_ok(result, self._headers(request, route, laps))
+                    response: bytes | None = self._json_ok(request, route, result, question)
                 else:
-                    response = self._response(request, route, result, began - request.arrived, laps)
+                    response = self._response(request, route, result, began - request.arrived, question)
                 if response is not None:
                     request.connection.answer(request, response)
             except Exception as error:  # one client's trouble must not stop the others' answers
@@ -222,7 +222,7 @@ class App:
         """The bytes of an answer, which is counted here; None when it will be sent later, or in parts."""
         if type(result) is bytes and len(result) < WORTH_BYTES:
             self._count(request, route, 200, result, waited, laps)
-            return self._replies.json_ok(result, self._headers(request, route, laps))
+            return self._json_ok(request, route, result, laps)
         if isinstance(result, BaseException):
             return self._whole(request, route, _answer_to(request, result, route.v2), waited, laps)
         answer = result if type(result) is Answer else Answer(result)
@@ -256,14 +256,16 @@ class App:
 
         return self._compressor is not None and self._compressor.takes(request, answer, then)
 
-    def _headers(self, request: Request, route: Route, laps: Laps, *, failed: bool = False) -> bytes:
+    def _json_ok(self, request: Request, route: Route, body: bytes, laps: Laps) -> bytes:
+        """What nearly all answers are, in as few steps as can be."""
         lines = request.id_lines
         if self.draining or self._cors is not None or not request.keep_alive or b"connection" in request.headers:
             lines += self._general_headers(request)
-        if route.v2:
-            return lines
-        told = b"True" if failed else b"False"
-        return b"%bx-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %.3f\r\n" % (lines, told, laps.infer / 1e6)
+        return self._replies.json_ok(body, lines) if route.v2 else self._replies.run_ok(body, lines, laps.infer)
+
+    def _headers(self, request: Request, route: Route, laps: Laps, *, failed: bool) -> bytes:
+        lines = request.id_lines + self._general_headers(request)
+        return lines if route.v2 else lines + run_lines(laps.infer, failed=failed)
 
     def _begin_stream(
         self, request: Request, route: Route, answer: Answer, head: bytes, waited: int, laps: Laps

@@ -83,7 +83,7 @@ class Batcher:
             else:
                 groups[kind] = [(question, asked)]
             began, now = now, perf_counter_ns()
-            question.laps.decode = now - began
+            question.decode = now - began
         for members in groups.values():
             for part in self._parts(members):
                 done += self._run_together(part) if len(part) > 1 else [self._run_alone(*part[0])]
@@ -117,7 +117,7 @@ class Batcher:
             return [self._run_alone(question, one) for question, one in members]
         took = perf_counter_ns() - began
         for question, _ in members:
-            laps = question.laps
+            laps = question
             laps.infer, laps.rows, laps.follows = took, total, follows
             follows = True
         return self._encode_alike(members, results, sizes) or self._encode_each(members, results, sizes)
@@ -140,7 +140,7 @@ class Batcher:
         took = (perf_counter_ns() - began) // len(members)
         done = []
         for (question, _), answer in zip(members, answers, strict=False):
-            question.laps.encode = took
+            question.encode = took
             done.append((question, answer))
         return done
 
@@ -155,11 +155,11 @@ class Batcher:
     def _run_alone(self, question: "Question", asked: Asked) -> tuple["Question", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(asked.names, asked.feed, alone=question.laps.alone)
+            results = self.model.compute(asked.names, asked.feed, alone=question.alone)
         except Exception as error:
             return question, error
         finally:
-            question.laps.infer, question.laps.rows = perf_counter_ns() - began, _rows(asked)
+            question.infer, question.rows = perf_counter_ns() - began, _rows(asked)
         return question, _encode(question, asked, results)
 
 
@@ -170,7 +170,7 @@ def _encode(question: "Question", asked: Asked, results: list[Any]) -> Any:
     except Exception as error:
         return error
     finally:
-        question.laps.encode = perf_counter_ns() - began
+        question.encode = perf_counter_ns() - began
 
 
 def _rows(asked: Asked) -> int:

@@ -50,7 +50,7 @@ class Decoded:
         self._codings = codings
         self._limit = limit
 
-    def __call__(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, laps: Laps) -> Result:
         began = perf_counter_ns()
         body = request.body = decoded(request.body, self._codings, self._limit)
         headers = {name: value for name, value in request.headers.items() if name != b"content-encoding"}
@@ -58,7 +58,7 @@ class Decoded:
             headers[b"content-length"] = str(len(body)).encode()
         request.headers = headers
         took = perf_counter_ns() - began
-        result = self._work(request, laps)
+        result = self._work.answer(request, laps)
         laps.decode += took
         return result
 

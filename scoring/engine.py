@@ -122,6 +122,6 @@ class _WhichModel:
     def __init__(self, served: list[Served]) -> None:
         self._names = ", ".join(one.name for one in served)
 
-    def __call__(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, laps: Laps) -> Result:
         message = f"This service holds several models ({self._names}): call /v2/models/<name>/infer."
         raise ScoringError(400, "bad_input", message)

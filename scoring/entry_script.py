@@ -50,7 +50,7 @@ class EntryScript:
         self._is_copy = False
         os.register_at_fork(after_in_child=self._mark_copy)
 
-    def __call__(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, laps: Laps) -> Result:
         """Answer one request."""
         began = perf_counter_ns()
         arguments = self._arguments(request)

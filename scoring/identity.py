@@ -14,7 +14,7 @@ LIMIT = 100  # characters; nobody wants longer ones in a log
 @contextmanager
 def asked_by(request: Request) -> Iterator[None]:
     """Log lines in here carry the request's id."""
-    token = current.set(request.id.decode("latin-1"))
+    token = current.set(request.id)
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 MOST_BYTES = 16 * 1024  # of a line; the rest is cut
-current: ContextVar[str] = ContextVar("current", default="")  # id of the request that is being worked on here
+current: ContextVar[bytes] = ContextVar("current", default=b"")  # id of the request that is being worked on here
 LEVELS = {"I": "info", "W": "warning", "E": "error"}
 
 
@@ -29,9 +29,14 @@ def use(style: str) -> None:
     _Log.json = style == "json"
 
 
+def asked_for() -> str:
+    """The id of the request that is being worked on here; empty where none is."""
+    return current.get().decode("latin-1")
+
+
 def log(message: str, level: str = "I", **facts: Any) -> None:
     """A line of the server itself; `level` is I, W or E, `facts` are further fields in JSON, and words in text."""
-    moment, given = datetime.now(timezone.utc), current.get()  # noqa: UP017 - Python 3.10 has no datetime.UTC
+    moment, given = datetime.now(timezone.utc), asked_for()  # noqa: UP017 - Python 3.10 has no datetime.UTC
     if _Log.json:
         write(2, _as_json(moment, LEVELS[level], "scoring", given, message, facts))
         return

@@ -29,7 +29,7 @@ class ModelWork:
         padded = batcher is not None and batcher.pads
         self.encode_alike = None if padded else getattr(form, "encode_alike", None)
 
-    def __call__(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, laps: Laps) -> Result:
         began = perf_counter_ns()
         asked = self.form.decode(request)
         decoded = perf_counter_ns()

@@ -12,7 +12,7 @@ from typing import Any
 
 from scoring.answer import Answer
 from scoring.identity import asked_by
-from scoring.log import MOST_BYTES, current, printed
+from scoring.log import MOST_BYTES, asked_for, current, printed
 from scoring.request import Request
 from scoring.work import Laps, Result, Work
 
@@ -45,7 +45,7 @@ class _Caught(io.RawIOBase):
         return self._descriptor
 
     def write(self, data: Any) -> int:
-        thread, asked = threading.get_ident(), current.get()
+        thread, asked = threading.get_ident(), asked_for()
         begun = self._begun.pop(thread, None)
         if begun and begun.asked != asked:
             begun.finish(self._descriptor)  # the request that began this line has ended
@@ -94,11 +94,11 @@ class Identified:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    def __call__(self, request: Request, laps: Laps) -> Result:
-        token = current.set(request.id.decode("latin-1"))
+    def answer(self, request: Request, laps: Laps) -> Result:
+        token = current.set(request.id)
         try:
-            span = request.span
-            result = self._work(request, laps) if span is None else span.within(self._work, request, laps)
+            ask, span = self._work.answer, request.span
+            result = ask(request, laps) if span is None else span.within(ask, request, laps)
         finally:
             current.reset(token)
         if type(result) is Answer and result.stream is not None:

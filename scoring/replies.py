@@ -13,6 +13,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 WITHOUT_BODY = frozenset((204, 304))
 
+# How Azure's server tells of run(): whether it failed, and how many milliseconds it took.
+_RUN_LINES = {failed: b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %%.3f\r\n" % told
+              for failed, told in ((True, b"True"), (False, b"False"))}  # fmt: skip
 _LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 NOT_IN_HEADERS = dict.fromkeys(map(ord, "\r\n\0"))
 _LINES[499] = b"HTTP/1.1 499 Client Closed Request\r\n"
@@ -28,10 +31,15 @@ class Replies:
         """The clock has moved."""
         self._date = f"date: {formatdate(usegmt=True)}\r\n".encode()
         self._json_ok = _LINES[200] + self._date + b"content-type: application/json\r\n"
+        self._run_ok = self._json_ok + b"%b" + _RUN_LINES[False] + b"content-length: %d\r\n\r\n%b"
 
     def json_ok(self, body: bytes, headers: bytes) -> bytes:
         """200 with JSON; `headers` are complete lines."""
-        return b"".join((self._json_ok, headers, b"content-length: ", str(len(body)).encode(), b"\r\n\r\n", body))
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (self._json_ok, headers, len(body), body)
+
+    def run_ok(self, body: bytes, headers: bytes, ran: int) -> bytes:
+        """The same, with how many nanoseconds run() took."""
+        return self._run_ok % (headers, ran / 1e6, len(body), body)
 
     def answer(self, answer: Answer, headers: bytes) -> bytes:
         """A response of an engine; `headers` are complete lines to add."""
@@ -64,6 +72,11 @@ class Replies:
             len(body),
         )
         return head if without_body else head + body
+
+
+def run_lines(ran: int, *, failed: bool) -> bytes:
+    """The header lines that tell of a run() of so many nanoseconds."""
+    return _RUN_LINES[failed] % (ran / 1e6)
 
 
 def chunk(part: bytes) -> bytes:

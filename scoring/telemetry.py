@@ -161,8 +161,8 @@ class Counters:
         cells = self.cells
         latency = queued = decode = infer = encode = 0
         run: list[Laps] = []  # of several rows
-        for question in questions:
-            request, laps = question.request, question.laps
+        for laps in questions:
+            request = laps.request
             arrived = request.arrived
             taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
             cells[BEFORE_CODES + CODES * request.key + 200] += 1

@@ -53,14 +53,14 @@ class _Sample:
     def ask(self) -> Laps:
         """One request by itself, as one that meets no other; gives how long its parts took."""
         question = Question(self._route.work, self._request())
-        question.laps.alone = not self._route.served.pace.inline  # slow models have all cores when they run alone
+        question.alone = not self._route.served.pace.inline  # slow models have all cores when they run alone
         batcher = self._route.work.batcher
         try:
-            result = batcher.run([question])[0][1] if batcher else question.work(question.request, question.laps)
+            result = batcher.run([question])[0][1] if batcher else question.work.answer(question.request, question)
             self._check(result)
         except Exception as error:  # whatever a script raises, also while its answer is read
             raise self._failure(error) from error
-        return question.laps
+        return question
 
     def share(self, rows: int) -> int:
         """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""

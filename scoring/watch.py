@@ -11,7 +11,7 @@ from scoring.answer import Answer
 from scoring.collector import Collector
 from scoring.engine import Served
 from scoring.identity import asked_by
-from scoring.log import current, log
+from scoring.log import asked_for, log
 from scoring.request import Request
 from scoring.settings import Replica
 from scoring.telemetry import Counters
@@ -88,7 +88,7 @@ class AccessLog:
 def watch_of(replica: Replica, counters: Counters, slot: int) -> Watch | None:
     """What the settings and the environment ask for; None where that is nothing."""
     run, watchers = replica.run, list[Watcher]()
-    collecting.request_ids_from(lambda: current.get() or collecting.NO_REQUEST)
+    collecting.request_ids_from(lambda: asked_for() or collecting.NO_REQUEST)
     if run.access_log:
         watchers.append(AccessLog())
     if run.collect is not None:

@@ -27,11 +27,11 @@ class Laps:
 
 
 class Work(Protocol):
-    """Called on the loop for quick models, in a runner thread for others; raises ScoringError.
+    """Asked on the loop for quick models, in a runner thread for others; raises ScoringError.
 
     With a `batcher`, it has a `form` too, and runners may let it share runs with others.
     """
 
     batcher: Optional["Batcher"]
 
-    def __call__(self, request: Request, laps: Laps) -> Result: ...
+    def answer(self, request: Request, laps: Laps) -> Result: ...

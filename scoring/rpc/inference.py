@@ -159,7 +159,7 @@ class Inference:
         laps = Laps()
         began = perf_counter_ns()
         try:
-            result: Any = work(request, laps)
+            result: Any = work.answer(request, laps)
         except Exception as error:
             result = error
         served.pace.note(perf_counter_ns() - began)
@@ -178,8 +178,8 @@ class Inference:
 
     def _deliver(self, served: Served, answered: "asyncio.Future[Outcome]", job: Job, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
-            served.pace.note(job.laps.decode + job.laps.infer + job.laps.encode)
-        outcome = self._count(job.request, served, result, waited, job.laps)
+            served.pace.note(job.decode + job.infer + job.encode)
+        outcome = self._count(job.request, served, result, waited, job)
         if not answered.done():
             answered.set_result(outcome)
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from scoring.bundle import tree
 from scoring.errors import ScoringError, StartFailure
-from scoring.log import current, printed
+from scoring.log import asked_for, printed
 from scoring.script.versions import Warned, maker_of
 
 Given = TypeVar("Given")
@@ -43,7 +43,7 @@ def complain(text: str) -> None:
     """Write to the log as if printed, also when the script has closed or replaced its standard error."""
     for line in text.rstrip("\n").split("\n"):
         raw = line.encode("utf-8", "backslashreplace")
-        printed(2, raw, len(raw), current.get())
+        printed(2, raw, len(raw), asked_for())
 
 
 def guarded(what: str, models: Path, call: Callable[[], Given]) -> Given:

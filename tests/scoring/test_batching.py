@@ -43,7 +43,7 @@ def test_each_request_gets_its_own_rows_of_a_shared_run(model):
     found = [values_of(answer) for answer in answers_of(batcher, jobs)]
 
     assert found == [pytest.approx([10.0 * n + row for row in range(1 + n % 3)]) for n in range(4)]
-    assert [one.laps.rows for one in jobs] == [7] * 4
+    assert [one.rows for one in jobs] == [7] * 4
 
 
 def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model):
@@ -53,7 +53,7 @@ def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model)
     found = [values_of(answer) for answer in answers_of(batcher, jobs)]
 
     assert [len(values) for values in found] == [2, 2, 3, 9]
-    assert [one.laps.rows for one in jobs] == [4, 4, 3, 9]
+    assert [one.rows for one in jobs] == [4, 4, 3, 9]
 
 
 def test_requests_of_unlike_lengths_do_not_share_a_run(model):
@@ -63,7 +63,7 @@ def test_requests_of_unlike_lengths_do_not_share_a_run(model):
     found = [values_of(answer) for answer in answers_of(batcher, jobs)]
 
     assert found == [pytest.approx([n]) for n in range(5)]
-    assert [one.laps.rows for one in jobs] == [2, 2, 2, 2, 1]
+    assert [one.rows for one in jobs] == [2, 2, 2, 2, 1]
 
 
 def test_a_poisoned_request_fails_alone(model):
@@ -94,7 +94,7 @@ def test_what_a_client_no_longer_waits_for_is_not_run(model):
 
     assert (values_of(first), values_of(last)) == (pytest.approx([1]), pytest.approx([3]))
     assert gone.code == "gone"
-    assert jobs[0].laps.rows == 2
+    assert jobs[0].rows == 2
 
 
 def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(tmp_path):
@@ -106,8 +106,8 @@ def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(t
     found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, jobs)]
 
     assert found == [[11.0, 21.0], [32.0], [43.0, 44.0], [65.0]]
-    assert [one.laps.rows for one in jobs] == [1, 2, 2, 2]
-    assert [one.laps.follows for one in jobs] == [False, False, False, True]
+    assert [one.rows for one in jobs] == [1, 2, 2, 2]
+    assert [one.follows for one in jobs] == [False, False, False, True]
 
 
 def test_rows_of_unlike_numbers_are_told_apart_where_lengths_are_filled_up_too(tmp_path):
@@ -208,7 +208,7 @@ def test_with_padding_declared_unlike_lengths_share_a_run_and_get_their_own_leng
 
     found = [orjson.loads(answer)["outputs"] for answer in answers_of(batcher, jobs)]
 
-    assert [one.laps.rows for one in jobs] == [3, 3, 3]
+    assert [one.rows for one in jobs] == [3, 3, 3]
     assert [(y["shape"], y["data"]) for y, _ in found] == [([1, len(x)], [2 * value for value in x]) for x in given]
     assert [total["data"] for _, total in found] == [[max(x)] for x in given]
 

@@ -220,7 +220,7 @@ def test_a_shared_run_answers_each_as_if_it_were_alone(kinds, wishes, sizes):
     asked = [question(work, content) for content in contents]
     together = dict(batcher.run(asked))
 
-    alone = [work(one.request, Laps()) for one in asked]
+    alone = [work.answer(one.request, Laps()) for one in asked]
     assert [plainly(together[one]) for one in asked] == [plainly(result) for result in alone]
 
 
@@ -252,7 +252,7 @@ def sum_question(work: ModelWork, told: dict) -> Question:
 
 def by_itself(work: ModelWork, request: Request) -> tuple:
     try:
-        return plainly(work(request, Laps()))
+        return plainly(work.answer(request, Laps()))
     except ScoringError as error:
         return error.status, error.message
 
@@ -288,8 +288,8 @@ def test_forms_that_share_a_run_are_each_answered_in_their_own(tmp_path):
 
     together = dict(batcher.run(asked))
 
-    assert [one.laps.rows for one in asked] == [4] * 4
-    assert [together[one] for one in asked] == [one.work(one.request, Laps()) for one in asked]
+    assert [one.rows for one in asked] == [4] * 4
+    assert [together[one] for one in asked] == [one.work.answer(one.request, Laps()) for one in asked]
     assert orjson.loads(together[asked[3]]) == {"data": [5.0]}
 
 

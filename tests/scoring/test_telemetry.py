@@ -234,8 +234,8 @@ def shared_run(*requests, infer=5_000, rows=None, misses_first=False):
     for place, (key, waited, decode, encode) in enumerate(requests):
         one = Question(None, Request(None, b"POST", b"/score", {}))
         one.request.key, one.request.arrived = key, BEGAN - waited * 1000 - place
-        one.laps.decode, one.laps.infer, one.laps.encode = decode, infer, encode
-        one.laps.rows, one.laps.follows = rows or len(requests), place > 0
+        one.decode, one.infer, one.encode = decode, infer, encode
+        one.rows, one.follows = rows or len(requests), place > 0
         questions.append(one)
     return questions[misses_first:]
 
@@ -253,7 +253,7 @@ def together(counters, questions):
 def one_by_one(counters, questions):
     for one in questions:
         taken, waited = ((end - one.request.arrived) // 1000 for end in (NOW, BEGAN))
-        counters.record(200, taken, waited, one.laps, one.request.key)
+        counters.record(200, taken, waited, one, one.request.key)
 
 
 ONE = (1, 40, 900, 800)
@@ -307,7 +307,7 @@ def test_any_turn_is_counted_as_one_by_one(tmp_path_factory, turn):
 def test_a_run_whose_first_request_failed_is_counted_once(tmp_path):
     file = create(tmp_path / "counters.bin", 1)
     counters, questions = Counters(file, 0), shared_run(ONE, ONE, ONE)
-    counters.record(500, 10, 0, questions[0].laps)
+    counters.record(500, 10, 0, questions[0])
     counters.record_together(questions[1:], BEGAN, NOW)
     assert {rows: run.runs for rows, run in runs_by_rows(file.totals()).items()} == {3: 1}
     assert by_rows(file.totals())[3] == 3
