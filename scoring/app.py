@@ -65,7 +65,7 @@ class App:
         self._is_script = engine.script is not None
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
-        self._turn = Turn(loop, self._deliver_together)
+        self._turn = Turn(loop, self._deliver_together, self.connections)
         self._busy_poll = BusyPoll(loop) if has_cores_to_spare(run.cpus) else None
         self._compressor = Compressor(loop, engine.runners) if run.compress_answers else None
         self._streams = Streams(loop, run.scoring_timeout_seconds, give_up)
