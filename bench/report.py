@@ -118,7 +118,8 @@ def _starts(results: Results) -> str:
         for one in starts
     ]
     told = (
-        "The tiny model's service: launch to first right answer, and memory (PSS of all its processes) a second later."
+        "The tiny model's service: launch to first right answer, and memory (PSS of all its processes) a second later;"
+        " medians, several starts a round, in which the peers take turns."
     )
     head = [
         "## Start and memory",

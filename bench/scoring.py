@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,7 @@ from bench.telemetry_sink import Sink, telemetry_sink  # noqa: E402
 FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 1.5}  # times the seconds of a run: few requests fit into one
+STARTED, STARTS = "tiny", 3  # starts of every peer in a round: a single one may meet the machine in a slow moment
 QUESTIONS = 32  # different ones, so that one client's answer to another is noticed
 
 
@@ -43,28 +45,31 @@ class Bench:
         self._questions = {model: ask(model, QUESTIONS) for model in results.choice.models}
 
     def round(self, number: int) -> None:
-        """All peers on all models, forwards and backwards in turn."""
+        """All peers on all models, forwards and backwards in turn; before that, some starts of each."""
         peers = self._results.choice.peers
+        order = peers if number % 2 == 0 else peers[::-1]
+        for _ in range(STARTS if STARTED in self._results.choice.models else 0):
+            for peer in order:
+                self._visit(peer, STARTED, self._start)
         for model in self._results.choice.models:
-            for peer in peers if number % 2 == 0 else reversed(peers):
-                self._visit(peer, model)
+            for peer in order:
+                if peer == RAW:
+                    self._measure_raw(model)
+                else:
+                    self._visit(peer, model, self._measure)
 
-    def _visit(self, peer: str, model: str) -> None:
-        if peer == RAW:
-            self._measure_raw(model)
-        elif not PEERS[peer].only or model in PEERS[peer].only:
-            try:
-                with started(PEERS[peer], self._questions[model][0], self._telemetry_port) as server:
-                    self._measure(server, model)
-            except (PeerFailed, CannotInstall, RuntimeError, OSError) as error:
-                self._fail(peer, model, "", error)
+    def _visit(self, peer: str, model: str, measure: Callable[[Server, str], None]) -> None:
+        if peer == RAW or (PEERS[peer].only and model not in PEERS[peer].only):
+            return
+        try:
+            with started(PEERS[peer], self._questions[model][0], self._telemetry_port) as server:
+                measure(server, model)
+        except (PeerFailed, CannotInstall, RuntimeError, OSError) as error:
+            self._fail(peer, model, "", error)
 
     def _measure(self, server: Server, model: str) -> None:
         question = self._questions[model][0]
-        bystanders = Bystanders(server.family)
-        seconds = server.wait_for_answer(question)
-        if model == "tiny":
-            self._keep_start(server, seconds, bystanders)
+        server.wait_for_answer(question)
         for form in self._results.choice.forms:
             if form in server.peer.forms:
                 try:
@@ -73,7 +78,9 @@ class Bench:
                 except PeerFailed as error:
                     self._fail(server.peer.name, model, form, error)
 
-    def _keep_start(self, server: Server, seconds: float, bystanders: Bystanders) -> None:
+    def _start(self, server: Server, model: str) -> None:
+        bystanders = Bystanders(server.family)
+        seconds = server.wait_for_answer(self._questions[model][0])
         others = bystanders.cores()
         time.sleep(IDLE_SECONDS)
         memory, processes = server.family.memory()
