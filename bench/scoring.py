@@ -33,7 +33,7 @@ from bench.telemetry_sink import Sink, telemetry_sink  # noqa: E402
 FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 1.5}  # times the seconds of a run: few requests fit into one
-STARTED, STARTS = "tiny", 3  # starts of every peer in a round: a single one may meet the machine in a slow moment
+START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
 QUESTIONS = 32  # different ones, so that one client's answer to another is noticed
 
 
@@ -48,9 +48,9 @@ class Bench:
         """All peers on all models, forwards and backwards in turn; before that, some starts of each."""
         peers = self._results.choice.peers
         order = peers if number % 2 == 0 else peers[::-1]
-        for _ in range(STARTS if STARTED in self._results.choice.models else 0):
+        for _ in range(STARTS if START_MODEL in self._results.choice.models else 0):
             for peer in order:
-                self._visit(peer, STARTED, self._start)
+                self._visit(peer, START_MODEL, self._start)
         for model in self._results.choice.models:
             for peer in order:
                 if peer == RAW:

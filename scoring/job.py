@@ -17,11 +17,9 @@ class Question(Laps):
     __slots__ = ("request", "work")
 
     def __init__(self, work: Work, request: Request) -> None:
+        super().__init__()
         self.work = work
         self.request = request
-        self.decode = self.infer = self.encode = 0  # as Laps begins; one call less
-        self.rows = 1
-        self.alone = self.follows = False
 
     def gone(self) -> bool:
         """Whether nothing can be sent to its client any more."""

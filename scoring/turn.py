@@ -13,7 +13,7 @@ from scoring.job import Question
 from scoring.request import Request
 from scoring.routes import Route
 
-CROWD = 16  # open connections, more than which bring company without another look
+FEW = 16  # open connections; among more of them company comes without another look
 
 # The route, what came of each question, and when work on them began, in perf_counter nanoseconds.
 Deliver = Callable[[Route, list[tuple[Question, Any]], int], None]
@@ -44,7 +44,7 @@ class Turn:
 
     def _look(self) -> None:
         """The end, unless this look has found company where that is rare: then another one is worth its time."""
-        if self._seen < self._count < len(self._connections) <= CROWD:
+        if self._seen < self._count < len(self._connections) <= FEW:
             self._seen = self._count
             self._loop.call_soon(self._look)
         else:

@@ -30,9 +30,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "a-long-stack-password"
-# Redis has 16 databases; studios side by side must not share one, nor must those of two test processes.
-SECOND = os.environ.get("PYTEST_XDIST_WORKER") == "gw1"
-BROKERS = itertools.cycle(range(8, 16) if SECOND else range(1, 8))
+# Redis has 16 databases; studios side by side must not share one, nor must those of (up to three) test processes.
+PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+BROKERS = itertools.cycle(range(1 + 5 * PROCESS, 6 + 5 * PROCESS))
 START_SECONDS = 90  # a busy machine; bench/studio.py measures what it takes
 
 
