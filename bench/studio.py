@@ -53,7 +53,8 @@ def render(first: float, again: list[float], memory: dict[str, float]) -> str:
         "From the command to the moment in which everything answers.",
         f"- first start, with a new database: {first:.1f} s\n"
         f"- later starts: {', '.join(f'{seconds:.1f}' for seconds in sorted(again))} s; the bar,"
-        f" {START_SECONDS:.0f} s for the quickest, since other work slows a start down, is {_verdict(min(again) < START_SECONDS)}",
+        f" {START_SECONDS:.0f} s for the quickest, since other work slows a start down, is"
+        f" {_verdict(min(again) < START_SECONDS)}",
         "## Idle memory",
         f"**{sum(memory.values()):.0f} MB** (PSS); the bar, {IDLE_MB} MB, is"
         f" {_verdict(sum(memory.values()) < IDLE_MB)}.",
