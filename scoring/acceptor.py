@@ -60,8 +60,8 @@ class Acceptor:
 
     def _resume(self) -> None:
         if self._open:
-            self._accept()
             self._loop.add_reader(self._listener.fileno(), self._readable)
+            self._accept()  # after that: it may pause again
 
     def _accept(self) -> bool:
         try:

@@ -31,6 +31,8 @@ class Heads:
     def find(self, data: bytes) -> Head | None:
         """The head of the one request that fills these bytes, its body last; None unless it is known."""
         end = data.find(END)
+        if end < 0:
+            return None
         head = self._known.get(data[:end])
         return head if head is not None and len(data) - end - len(END) == head.length else None
 

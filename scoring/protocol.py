@@ -42,8 +42,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_declined", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport",
-        "_unknown", "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser", "paused",
-        "started", "stream",
+        "_unknown", "_unsent", "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser",
+        "paused", "started", "stream",
     )  # fmt: skip
 
     def __init__(self, handler: Handler) -> None:
@@ -57,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._size = 0
         self.paused = False  # the client does not read
+        self._unsent = 0  # bytes that it had not taken at the last look
         self.busy = False  # an answer is being made elsewhere
         self.stream: Stream | None = None  # the answer that is being sent in parts
         self.closing = False  # no further request is read
@@ -85,6 +86,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
+        self._unsent = 0
         self.heard = monotonic()
         self._transport.pause_reading()
 
@@ -122,19 +124,19 @@ class Connection(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         while data:
-            self._reading = len(data)
+            self._reading, before = len(data), (self._request, self._size)
             try:
                 self.parser.feed_data(data)
-                if self._request is None and self.started:
-                    self._count_headers(len(data))
+                if self.started:
+                    self._count_what_is_no_body(len(data), before)
                 return
             except httptools.HttpParserUpgrade as stopped:
                 data = self._without_offer(data[stopped.args[0] :])
             except httptools.HttpParserError as error:
-                self._fail(_cause(error))
+                self.fail(_cause(error))
                 return
             except ScoringError as error:
-                self._fail(error)
+                self.fail(error)
                 return
 
     def _receive(self, head: Head, data: bytes) -> None:
@@ -147,7 +149,9 @@ class Connection(asyncio.Protocol):
     def _remember(self, data: bytes) -> None:
         """Know the head of what has just been parsed the next time, if it was one request and nothing else."""
         request = self._request
-        if request is not None and request.keep_alive and not self.started and not self.closing:
+        if request is None or self.started or self.closing:
+            return
+        if request.keep_alive and self.parser.get_http_version() == "1.1":
             head = Head(request.method, self._url, self._headers, self._size)
             self._handler.heads.remember(data, head, b"".join(self._chunks))
 
@@ -179,6 +183,8 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._request is not None:
+            return  # it comes after the body, when the headers have been acted upon (RFC 9110, 6.5.1)
         name = name.lower()
         if name in self._headers:
             value = self._headers[name] + b", " + value
@@ -195,8 +201,9 @@ class Connection(asyncio.Protocol):
             self._declined = without_upgrade(request, self.parser.get_http_version())
             return
         length = headers.get(b"content-length", b"")
-        if len(length) > SHORT_LENGTH or b"expect" in headers:
-            self._handler.admit(request, int(length or 0))
+        unknown = b"transfer-encoding" in headers
+        if len(length) > SHORT_LENGTH or unknown or b"expect" in headers:
+            self._handler.admit(request, None if unknown else int(length or 0))
             if b"expect" in headers:
                 self._expect(headers[b"expect"])
 
@@ -258,22 +265,36 @@ class Connection(asyncio.Protocol):
         self.closing = True
         self._transport.abort()
 
-    def turn_away(self, error: ScoringError) -> None:
-        """Answer before anything was asked, and close."""
-        self._fail(error)
+    def fail(self, error: ScoringError) -> None:
+        """Answer and close; the rest of what the client sends is swallowed for a moment."""
+        self.closing = True
+        self.started = 0.0
+        if self.busy or self._waiting:
+            return  # an earlier answer is on its way; the connection ends after it
+        self._transport.write(self._handler.refuse(self._request, error))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
 
     def sweep(self, now: float) -> None:
         """Enforce the time limits; called about once a second."""
         quiet = now - self.heard
         if self.paused:
-            if quiet > WRITE_IDLE_SECONDS:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent < self._unsent:
+                self.heard = now
+            elif quiet > WRITE_IDLE_SECONDS:
                 self._transport.abort()
+            self._unsent = unsent
+        elif self.busy or self._waiting:  # it waits for us
+            self.heard = now
+            self.started = now if self.started else 0.0
         elif self.started:
             reading_headers = self._request is None
             if quiet > BODY_IDLE_SECONDS or (reading_headers and now - self.started > HEADER_SECONDS):
-                self._fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
-        elif not self.busy and not self._waiting and quiet > KEEP_ALIVE_SECONDS:
-            self._transport.close()
+                self.fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
+        elif quiet > KEEP_ALIVE_SECONDS:
+            self._transport.abort()  # not close(), which waits for a client that has not taken its last answer
 
     def _start(self, request: Request) -> None:
         response = self._handler.handle(request)
@@ -307,22 +328,18 @@ class Connection(asyncio.Protocol):
         if self.closing and not self.busy and not self._waiting and not self._transport.is_closing():
             self._transport.close()
 
-    def _fail(self, error: ScoringError) -> None:
-        """Answer and close; the rest of what the client sends is swallowed for a moment."""
-        self.closing = True
-        self.started = 0.0
-        if self.busy or self._waiting:
-            return  # an earlier answer is on its way; the connection ends after it
-        self._transport.write(self._handler.refuse(self._request, error))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
-
     def _expect(self, value: bytes) -> None:
         if value.lower() != b"100-continue":
             raise ScoringError(417, "bad_input", "Only `Expect: 100-continue` is understood.")
         if not self.busy and not self._waiting:
             self._transport.write(CONTINUE)
+
+    def _count_what_is_no_body(self, size: int, before: tuple[Request | None, int]) -> None:
+        """Limit headers, and what comes between and after the pieces of a body without adding to it."""
+        if self._request is None or (self._request, self._size) == before:
+            self._count_headers(size)
+        else:
+            self._header_bytes = 0
 
     def _count_headers(self, size: int) -> None:
         self._header_bytes += size

@@ -64,10 +64,9 @@ class Handler(Protocol):
     max_body: int  # bytes
     heads: "Heads"
     draining: bool
-    connections: set[Any]
 
-    def admit(self, request: Request, length: int) -> None:
-        """Look at the headers before the body comes; raise ScoringError to refuse."""
+    def admit(self, request: Request, length: int | None) -> None:
+        """Look at the headers before the body comes, of a length or unknown; raise ScoringError to refuse."""
 
     def handle(self, request: Request) -> bytes | None:
         """The response, or None when it will come through `connection.answer`."""

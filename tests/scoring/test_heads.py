@@ -86,6 +86,7 @@ def post(body, *lines, end=b"\r\n"):
 
 
 A, B, SHORT = post(b"1", b"A: 1"), post(b"2", b"B: 1"), post(b"\r\n", b"A: 1")
+CUT = post(b"x" * 38)  # its body is two bytes shorter than its head
 likely = st.sampled_from([A, B, SHORT, b"GET / HTTP/1.1\r\n\r\n"])
 lines = st.sampled_from(
     [b"A: 1", b"a: 1", b"Connection: close", b"Connection: upgrade", b"Upgrade: h2c", b"Expect: 100-continue",
@@ -95,7 +96,8 @@ bodies = st.sampled_from([b"", b"1", b"22", b"\r\n", b"\r\n\r\n", b"\n\n", b"4\r
 ends = st.sampled_from([b"\r\n", b"\r\n", b"\n", b"\r"])
 unlikely = st.builds(lambda body, more, end: post(body, *more, end=end), bodies, st.lists(lines, max_size=2), ends)
 others = st.sampled_from(
-    [b"GET / HTTP/1.0\r\n\r\n", b"HEAD /score HTTP/1.1\r\nA: 1\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+    [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+     b"HEAD /score HTTP/1.1\r\nA: 1\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
      b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n5\r\n0\r\n\r\n", b"GARBAGE\r\n\r\n1", b"\r\n",
      b"\r\n\r\n", b"\n", b"1", b"POST"]
 )  # fmt: skip
@@ -115,6 +117,7 @@ pieces = st.one_of(
 @example([[post(b"", b"Expect: 100-continue")] * 2])
 @example([[A, b"GARBAGE\r\n\r\n1"], [b"GARBAGE\r\n\r\n1"]])
 @example([[SHORT + b"\r\n", SHORT[:-2] + b"12\r\n"]])
+@example([[CUT, CUT[:41], CUT[41:]]])
 def test_whatever_clients_send_means_the_same_as_if_no_head_were_known(connections):
     for answer in (b"answer", None):
         assert read(Heads(), connections, answer) == read(Unknowing(), connections, answer)
@@ -143,10 +146,21 @@ def test_a_head_is_known_from_the_second_time_on_and_on_other_connections_too():
         post(b"1") + post(b"1"),
         post(b"1", end=b"\n"),
         post(b"1", b"Connection: close"),
+        post(b"1", b"Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0"),
         post(b"1", b"Expect: 100-continue"),
         post(b"1", b"Long: " + b"x" * 2048),
     ],
-    ids=["cut", "more at the end", "more at the start", "two", "other line ends", "the last", "expecting", "long"],
+    ids=[
+        "cut",
+        "more at the end",
+        "more at the start",
+        "two",
+        "other line ends",
+        "the last",
+        "old",
+        "expecting",
+        "long",
+    ],
 )
 def test_what_is_out_of_the_ordinary_is_parsed_again(piece):
     heads = Heads()

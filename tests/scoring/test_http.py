@@ -88,6 +88,42 @@ def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(connection):
     assert read_answers(connection)[0][0] == 401
 
 
+def test_a_stranger_who_does_not_say_how_much_he_sends_is_refused_before_it_is_read(connection):
+    connection.sendall(request_bytes(b"", "/score", "Transfer-Encoding: chunked", key="wrong"))
+    assert read_answers(connection)[0][0] == 401
+
+
+def test_what_follows_a_body_changes_nothing_of_the_request(server, connection):
+    trailers = b"Authorization: Bearer wrong\r\nX-Request-Id: late\r\n\r\n"
+    head = request_bytes(b"", "/score", "Transfer-Encoding: chunked", "X-Request-Id: early")
+    connection.sendall(head + b"%x\r\n%b\r\n0\r\n" % (len(GOOD), GOOD) + trailers)
+    status, headers, body = read_answers(connection)[0]
+    assert (status, headers["x-request-id"], json.loads(body)) == (200, "early", ANSWER)
+    assert server.score(GOOD).json() == ANSWER
+
+
+@pytest.mark.parametrize("line", [b"X-%d: " + b"a" * 1000 + b"\r\n", b"%d" + b"a" * 1000])
+def test_what_follows_a_body_may_not_grow_without_end(connection, line):
+    head = request_bytes(b"", "/score", "Transfer-Encoding: chunked")
+    connection.sendall(head + b"%x\r\n%b\r\n0\r\nX: " % (len(GOOD), GOOD))
+    with contextlib.suppress(OSError):
+        for number in range(400):
+            connection.sendall(line % number)
+    assert read_answers(connection)[0][0] == 431
+
+
+def test_a_body_in_many_small_pieces_is_read_to_its_end(connection):
+    """More bytes around the pieces than headers may have, each in a packet of its own."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    body = GOOD + b" " * 15_000
+    connection.sendall(request_bytes(b"", "/score", "Transfer-Encoding: chunked"))
+    for byte in body:
+        connection.sendall(b"1\r\n")
+        connection.sendall(bytes([byte]) + b"\r\n")
+    connection.sendall(b"0\r\n\r\n")
+    assert json.loads(read_answers(connection)[0][2]) == ANSWER
+
+
 def test_a_huge_body_is_refused_and_the_refusal_can_be_read(connection):
     connection.sendall(request_bytes(b"", "/score", "Content-Length: 50000000"))
     with contextlib.suppress(OSError):
@@ -116,7 +152,7 @@ def test_an_endless_address_is_refused(connection):
         b"GET / HTTP/1.1\r\nNo colon\r\n\r\n",
         b"POST /score HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST /score HTTP/1.1\r\nContent-Length: -3\r\n\r\n",
-        b"POST /score HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        request_bytes(b"", "/score", "Transfer-Encoding: chunked") + b"zz\r\n",
     ],
 )
 def test_what_is_not_http_is_refused_and_closed(server, connection, sent):
