@@ -96,8 +96,9 @@ class Admission:
             self._forget_leavers()
         if self._is_full:
             raise overloaded(f"{self._limit} requests are waiting already.")
-        while len(self._runners) < self._wanted:
-            self._add_runner()
+        self._hire()
+        if not self._runners:
+            raise overloaded("No thread can be started.")
         self._waiting.append(job)
         if job.work.batcher is not None:
             job.work.batcher.pending.append(job)
@@ -133,16 +134,22 @@ class Admission:
             self._deliver(job, ScoringError(504, "scoring_timeout", message, failed=True), now)
         runner.retired = True
         self._runners.remove(runner)
-        self._add_runner()
+        self._hire()
         self._stuck += 1
         log(f"a run exceeded the scoring timeout; its thread is left behind ({self._stuck} now)", "W")
         if self._stuck >= MOST_STUCK:
             self._on_stuck()
 
-    def _add_runner(self) -> None:
-        runner = Runner(self)
-        self._runners.append(runner)
-        runner.start()
+    def _hire(self) -> None:
+        """Have as many runners as are wanted, or as the system gives."""
+        while len(self._runners) < self._wanted:
+            runner = Runner(self)
+            try:
+                runner.start()
+            except RuntimeError as reason:
+                log(f"a runner is missing: {reason}", "E")
+                return
+            self._runners.append(runner)
 
     def finished_in_thread(self, runner: Runner, done: Done) -> None:
         """Hand over to the loop what a runner has made."""

@@ -94,17 +94,17 @@ class App:
         if len(self.connections) > 2 * self._connections_limit:
             connection.abort()
         elif crowded:
-            connection.turn_away(overloaded(f"{self._connections_limit} connections are open already."))
+            connection.fail(overloaded(f"{self._connections_limit} connections are open already."))
 
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
         self._counters.cells[CONNECTIONS] -= 1
 
-    def admit(self, request: Request, length: int) -> None:
-        """Refuse a body that is too large, or large and of a stranger, before it is sent."""
-        if length > self.max_body:
+    def admit(self, request: Request, length: int | None) -> None:
+        """Refuse a body that is too large, or of a stranger and large or without a length, before it is sent."""
+        if length is not None and length > self.max_body:
             raise too_large(self.max_body)
-        if length > EARLY_BYTES or b"expect" in request.headers:
+        if length is None or length > EARLY_BYTES or b"expect" in request.headers:
             self._keys.check(request.headers.get(b"authorization"))
 
     def handle(self, request: Request) -> bytes | None:
@@ -121,8 +121,7 @@ class App:
         except ScoringError as error:
             return self._refusal(request, route, error)
         except Exception as error:
-            log(f"an answer failed: {error!r}", "E")
-            return self._refusal(request, route, ScoringError(500, "internal", "The server failed; its log says how."))
+            return self._failure(request, route, error)
 
     def refuse(self, request: Request | None, error: ScoringError) -> bytes:
         """The answer to a request that did not arrive whole; the connection ends after it."""
@@ -172,10 +171,10 @@ class App:
 
     def _queue(self, request: Request, route: Route, work: Work) -> None:
         if self._is_script:  # run() is called one at a time: not on the loop too, until nothing waits for a thread
-            self._turn.end()
+            while len(self._turn):  # an answer lets the next one of a client in
+                self._turn.end()
             route.served.pace.inline = False
         self._admission.submit(Job(work, request, partial(self._deliver, route)))
-        self._counters.cells[WAITING] = self._admission.waiting
 
     def _score_now(self, request: Request, route: Route) -> bytes | None:
         question = Question(route.work, request)
@@ -192,9 +191,7 @@ class App:
             route.served.pace.note(job.decode + job.infer + job.encode)
         if self._is_script and self._admission.waiting:  # as in `_queue`
             route.served.pace.inline = False
-        response = self._response(job.request, route, result, waited, job)
-        if response is not None:
-            job.request.connection.answer(job.request, response)
+        self._send(self._response, job.request, route, result, waited, job)
 
     def _deliver_together(self, route: Route, done: list[tuple[Question, Any]], began: int) -> None:
         """Answer what came in one turn; what needs nothing special is counted in one go."""
@@ -210,13 +207,21 @@ class App:
             request = question.request
             try:
                 if in_one_go and type(result) is bytes and len(result) < WORTH_BYTES:
-                    response: bytes | None = self._json_ok(request, route, result, question)
+                    request.connection.answer(request, self._json_ok(request, route, result, question))
                 else:
-                    response = self._response(request, route, result, began - request.arrived, question)
-                if response is not None:
-                    request.connection.answer(request, response)
+                    self._send(self._response, request, route, result, began - request.arrived, question)
             except Exception as error:  # one client's trouble must not stop the others' answers
                 log(f"an answer could not be delivered: {error!r}", "E")
+                request.connection.abort()
+
+    def _send(self, make: Callable[..., bytes | None], request: Request, route: Route, *given: Any) -> None:
+        """Answer a request that `handle` left open with what `make` makes, which may come later by itself."""
+        try:
+            response = make(request, route, *given)
+        except Exception as error:  # the client waits: it is told, whatever has happened
+            response = self._failure(request, route, error)
+        if response is not None:
+            request.connection.answer(request, response)
 
     def _response(self, request: Request, route: Route, result: Any, waited: int, laps: Laps) -> bytes | None:
         """The bytes of an answer, which is counted here; None when it will be sent later, or in parts."""
@@ -249,10 +254,9 @@ class App:
         def then(coded: Answer | BaseException) -> None:
             laps.encode += perf_counter_ns() - began
             if isinstance(coded, BaseException):
-                response = self._response(request, route, coded, waited, laps)
+                self._send(self._response, request, route, coded, waited, laps)
             else:
-                response = self._whole(request, route, answer, waited, laps, coded)
-            request.connection.answer(request, response)
+                self._send(self._whole, request, route, answer, waited, laps, coded)
 
         return self._compressor is not None and self._compressor.takes(request, answer, then)
 
@@ -320,6 +324,11 @@ class App:
             return self._replies.reply(200, b"", headers, content_type=TEXT)
         message = f"This address takes {allowed}."
         raise ScoringError(405, "method_not_allowed", message, headers=(("allow", allowed),))
+
+    def _failure(self, request: Request, route: Route | None, error: Exception) -> bytes:
+        """The answer where a fault of ours left none."""
+        log(f"an answer failed: {error!r}", "E")
+        return self._refusal(request, route, ScoringError(500, "internal", "The server failed; its log says how."))
 
     def _refusal(self, request: Request, route: Route | None, error: ScoringError) -> bytes:
         v2 = request.target.startswith((b"/v1/", b"/v2"))

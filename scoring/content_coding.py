@@ -14,6 +14,7 @@ from typing import Any
 
 from scoring.answer import Answer
 from scoring.errors import ScoringError, bad_input, too_large
+from scoring.log import log
 from scoring.request import Request
 from scoring.work import Laps, Result, Work
 
@@ -151,7 +152,11 @@ class Compressor:
         coding = accepted(request.headers.get(b"accept-encoding", b""))
         if coding is None:
             return False
-        future = self._threads.submit(compressed, answer, coding)
+        try:
+            future = self._threads.submit(compressed, answer, coding)
+        except RuntimeError as reason:  # no thread can be started: it is sent as it is
+            log(f"an answer is not compressed: {reason}", "E")
+            return False
         future.add_done_callback(lambda done: self._tell(then, done))
         return True
 

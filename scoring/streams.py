@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.errors import ScoringError, overloaded
+from scoring.errors import ScoringError, gone, overloaded
 from scoring.log import log
 from scoring.replies import LAST_CHUNK, chunk, failure_event
 from scoring.request import Request
@@ -141,24 +141,37 @@ class Streams:
         self._making: set[Stream] = set()
 
     def start(self, stream: Stream) -> None:
-        """Begin; 503 when too many are running."""
-        if len(self._making) >= MOST_STREAMS:
+        """Begin; 503 when too many are running or no thread can be had, 499 when the client has left already."""
+        connection = stream.request.connection
+        try:
+            if connection.gone:
+                raise gone()
+            if len(self._making) >= MOST_STREAMS:
+                raise overloaded(f"{MOST_STREAMS} streams are running already.")
+            self._begin(stream)
+        except ScoringError:
             close: Any = getattr(stream.parts, "close", lambda: None)
             close()
-            raise overloaded(f"{MOST_STREAMS} streams are running already.")
+            raise
         self._making.add(stream)
-        stream.request.connection.stream = stream
-        threading.Thread(target=self._run, args=[stream], name="stream", daemon=True).start()
+        connection.stream = stream
+
+    def _begin(self, stream: Stream) -> None:
+        try:
+            threading.Thread(target=self._run, args=[stream], name="stream", daemon=True).start()
+        except RuntimeError as reason:
+            raise overloaded(f"The stream cannot begin: {reason}.") from reason
 
     def sweep(self) -> None:
         """End streams whose part takes too long; called a few times a second."""
         now = perf_counter_ns()
-        for stream in list(self._making):
-            if stream.since and not stream.ended and now - stream.since > self._timeout * 1e9:
+        late = [stream for stream in self._making if (since := stream.since) and now - since > self._timeout * 1e9]
+        for stream in late:
+            if not stream.ended:
                 message = f"A part took longer than the scoring timeout of {self._timeout:g} s."
                 stream.end(ScoringError(504, "scoring_timeout", message, failed=True))
                 log("a part of a stream exceeded the scoring timeout; its thread is left behind", "W")
-        if sum(1 for stream in self._making if stream.ended and stream.since) >= MOST_STUCK:
+        if len(late) >= MOST_STUCK:
             self._on_stuck()
 
     def _run(self, stream: Stream) -> None:

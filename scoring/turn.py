@@ -30,6 +30,10 @@ class Turn:
         self._seen = 0  # how many there were at the last look
         self._asked: dict[Route, list[Question]] = {}
 
+    def __len__(self) -> int:
+        """How many wait for the end."""
+        return self._count
+
     def add(self, request: Request, route: Route) -> None:
         """Answer this at the end of the turn."""
         asked = self._asked

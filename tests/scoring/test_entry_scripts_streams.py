@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 import time
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tests.scoring.conftest import KEY, read_answers, request_bytes
+from tests.scoring.turns import RESET
 
 SCRIPT = """
 import asyncio, json, os, time
@@ -61,6 +63,10 @@ def odd():
 def hang():
     yield 1
     time.sleep(5)
+
+def later(seconds):
+    time.sleep(seconds)
+    return count(10_000, 0.001)
 
 def big(n):
     for i in range(n):
@@ -203,6 +209,33 @@ def test_a_client_that_leaves_ends_its_generator(server):
         connection.recv(1000)
     server.until(lambda: "closed after" in server.log().rpartition("10000")[2])
     assert ask(server, "plain").status_code == 200
+
+
+def test_clients_that_leave_together_cost_no_process(replica):
+    replica.with_script(SCRIPT).start()
+    (worker,) = replica.workers()
+    body = json.dumps({"how": "count", "n": 50, "seconds": 1}).encode()
+    lines = [replica.connect() for _ in range(12)]
+    for line in lines:
+        line.sendall(request_bytes(body))
+    for line in lines:
+        line.recv(1000)
+        line.close()
+    replica.until(lambda: replica.log().count("closed after") == len(lines))
+    assert "stuck" not in replica.log()
+    assert replica.workers() == [worker]
+
+
+def test_a_stream_whose_client_has_left_before_it_is_not_begun(replica):
+    replica.with_script(SCRIPT).start(processes=1)
+    with replica.connect() as connection:
+        connection.sendall(request_bytes(b'{"how": "later", "seconds": 0.5}'))
+        time.sleep(0.2)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    replica.until(lambda: 'code="499"' in replica.client.get("/metrics").text)
+    time.sleep(0.3)
+    assert "closed after" not in replica.log()
+    assert ask(replica, "plain").status_code == 200
 
 
 def test_a_client_that_does_not_read_makes_the_generator_wait(server):

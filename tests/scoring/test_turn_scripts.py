@@ -1,11 +1,12 @@
 """Entry scripts that are asked at the same moment are each answered, whatever becomes of the others."""
 
+import gzip
 import json
 import re
 
 import pytest
 
-from tests.scoring.conftest import request_bytes
+from tests.scoring.conftest import read_answers, request_bytes
 from tests.scoring.turns import lines_to, metrics, stopped
 
 SCRIPT = """
@@ -46,6 +47,20 @@ async def run(data):
 async def parts(n):
     for part in range(3):
         yield {"n": n, "part": part}
+"""
+ALONE = """
+import json, threading, time
+
+def init():
+    global lock
+    lock = threading.Lock()
+
+def run(data):
+    if not lock.acquire(blocking=False):
+        raise RuntimeError("it runs already")
+    time.sleep(json.loads(data).get("seconds", 0))
+    lock.release()
+    return threading.current_thread().name
 """
 HOWS = ["plain", "raise", "stream", "plain", "exit", "plain"]
 
@@ -95,6 +110,19 @@ def test_scripts_that_raise_and_stream_share_a_turn_with_others(replica, options
     grown = {code: after[code] - before.get(code, 0) for code in after}
     assert grown == {"200": 16, "500": 8}
     assert all(worker.is_running() for worker in replica.workers())
+
+
+def test_a_script_is_run_once_at_a_time_even_if_slow_work_meets_a_pipelined_request(replica):
+    replica.with_script(ALONE).start(processes=1)
+    while replica.score({}).json() != "MainThread":
+        pass  # until it is known to be quick
+    unpacked_in_a_thread = request_bytes(gzip.compress(b'{"seconds": 0.2}'), "/score", "Content-Encoding: gzip")
+    with lines_to(replica, 2) as (pipelining, other):
+        with stopped(replica):
+            pipelining.sendall(request_bytes(b"{}") + request_bytes(b'{"seconds": 0.2}'))
+            other.sendall(unpacked_in_a_thread)
+        answers = [*read_answers(pipelining, 2), *read_answers(other)]
+    assert [status for status, _, _ in answers] == [200] * 3, replica.log()
 
 
 def scripts_counted(replica):
