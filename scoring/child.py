@@ -31,8 +31,13 @@ class Child:
             cores=replica.cores,
             threads=threads,
         )
-        self.process = Forked(lambda: work(replica, orders), {listener, writing, lifeline})
-        os.close(writing)
+        try:
+            self.process = Forked(lambda: work(replica, orders), {listener, writing, lifeline})
+        except OSError:
+            os.close(self.report)
+            raise
+        finally:
+            os.close(writing)
 
     @property
     def pid(self) -> int:
@@ -44,9 +49,9 @@ class Child:
         return self.ready_at is not None
 
     @property
-    def age(self) -> float:
-        """Seconds since it was started."""
-        return time.monotonic() - self.spawned
+    def served(self) -> float:
+        """Seconds since it had loaded; 0 before."""
+        return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
     def listen(self) -> bool:
         """Read what it reports; True when nothing more will come."""
@@ -61,6 +66,11 @@ class Child:
     def tell(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
         self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self.tell(signal.SIGKILL)
+        self.process.wait()
 
     def ending(self) -> str:
         """How it ended, in words."""

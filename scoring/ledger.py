@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 
+from scoring.log import log
 from scoring.logfile import trim
 from scoring.push import Pusher
 from scoring.settings import Replica
@@ -47,9 +49,9 @@ class Ledger:
         if self._due("sample", SAMPLE_SECONDS):
             self._sample(pids)
         if self._due("window", self._seconds):
-            self._cut()
+            self._try(self._cut)
         if self._due("trim", TRIM_SECONDS):
-            trim(self._replica.folder)
+            self._try(lambda: trim(self._replica.folder))
 
     def restarted(self) -> None:
         """A process has been replaced."""
@@ -63,9 +65,16 @@ class Ledger:
 
     def close(self) -> None:
         """The last window, and a moment for the pusher to send it."""
-        self._cut()
+        self._try(self._cut)
         if self._pusher:
             self._pusher.finish(FINISH_SECONDS)
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """A full disk may cost figures, but must not end what serves."""
+        try:
+            step()
+        except OSError as reason:
+            log(f"the server's figures cannot be kept now: {reason}", "E")
 
     def _due(self, what: str, every: float) -> bool:
         now = time.monotonic()

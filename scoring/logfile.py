@@ -26,7 +26,12 @@ def trim(folder: Path, most: int = MOST_BYTES) -> None:
     """Move a log that has grown too large to server.log.1, and go on with an empty one."""
     path = folder / NAME
     if path.exists() and path.stat().st_size > most:
-        shutil.copyfile(path, folder / f"{NAME}.1")
+        before = folder / f"{NAME}.1"
+        try:
+            shutil.copyfile(path, before)
+        except OSError:  # the disk is full: half a copy makes it no better
+            before.unlink(missing_ok=True)
+            raise
         os.truncate(path, 0)  # writers append, so they go on at the new end
         log("the log was full; what came before is in server.log.1")
 

@@ -14,9 +14,8 @@ from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
 from scoring.request import Request
 from scoring.session import OnnxModel
+from scoring.shared import HEAVY_SECONDS
 from scoring.work import Laps, Result, Work
-
-HEAVY_SECONDS = 0.0005  # quicker models answer on the loop: nothing waits there, and HTTP costs more than the run
 
 
 class ModelWork:

@@ -45,29 +45,36 @@ class Pusher(threading.Thread):
             self._news.wait()
             self._news.clear()
             last = self._stopping.is_set()
-            wanted = self._empty_spool() and not last
+            try:
+                wanted = self._empty_spool() and not last
+            except Exception as error:  # whatever it is, nobody would start this thread again
+                self._back_off(repr(error))
             if self._pause and not last:
                 self._stopping.wait(self._pause)
 
     def _empty_spool(self) -> bool:
         """Send all there is; False when the studio wants none of it."""
-        while windows := self._spool.oldest(BATCH):
+        most = BATCH
+        while windows := self._spool.oldest(most):
             status = self._post(msgspec.json.encode(Push(service=self._telemetry.service, windows=windows)))
             if status in UNWANTED:
                 log(f"the studio refuses this service's telemetry ({status}); it is kept, not sent", "W")
                 return False
+            if status in POISON and len(windows) > 1:
+                most = len(windows) // 2  # until the one is found, so that the others are not lost with it
+                continue
             if status in POISON:
-                log(f"the studio cannot read {len(windows)} telemetry windows ({status}); they are dropped", "E")
+                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {windows[0]}", "E")
             elif not 200 <= status < 300:
-                self._back_off(status)
+                self._back_off(str(status or "no answer"))
                 return True
             self._spool.drop([window.sequence for window in windows])
-            self._pause = 0.0
+            self._pause, most = 0.0, BATCH
         return True
 
-    def _back_off(self, status: int) -> None:
+    def _back_off(self, reason: str) -> None:
         if not self._pause:
-            log(f"the studio does not take telemetry now ({status or 'no answer'}); trying again later", "W")
+            log(f"the studio does not take telemetry now ({reason}); trying again later", "W")
         self._pause = min(max(self._pause * 2, self._telemetry.seconds / 2), LONGEST_PAUSE_SECONDS)
 
     def _post(self, body: bytes) -> int:

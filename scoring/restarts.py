@@ -1,6 +1,6 @@
 """How long to wait before a process is replaced, and when to stop trying."""
 
-QUICK_SECONDS = 10.0  # a process that ends sooner than this has hardly worked
+QUICK_SECONDS = 10.0  # a process that ends sooner than this after it has loaded has hardly worked
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 
@@ -12,9 +12,9 @@ class Restarts:
         self._most = most
         self._quick = 0
 
-    def pause_after(self, age: float) -> float | None:
-        """Seconds to wait after a process ended at this age; None when it is time to give up."""
-        if age >= QUICK_SECONDS:
+    def pause_after(self, served: float) -> float | None:
+        """Seconds to wait after a process ended that had served so long; None when it is time to give up."""
+        if served >= QUICK_SECONDS:
             self._quick = 0
             return 0.0
         self._quick += 1

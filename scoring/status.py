@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from scoring.contract import Failure, RunSettings, Status
+from scoring.log import log
 
 State = Literal["starting", "ready", "failed", "stopping"]
 
@@ -17,6 +18,7 @@ class StatusFile:
 
     def __init__(self, folder: Path, run: RunSettings) -> None:
         self._path = folder / "status.json"
+        self._owed = False  # what could not be written yet
         self.status = Status(
             state="starting",
             pid=os.getpid(),
@@ -43,7 +45,19 @@ class StatusFile:
         self.status.restarts += 1
         self._write()
 
+    def catch_up(self) -> None:
+        """Write what could not be written before; called now and then."""
+        if self._owed:
+            self._write()
+
     def _write(self) -> None:
         scratch = self._path.with_suffix(".new")
-        scratch.write_bytes(msgspec.json.encode(self.status))
-        os.replace(scratch, self._path)
+        try:
+            scratch.write_bytes(msgspec.json.encode(self.status))
+            os.replace(scratch, self._path)
+        except OSError as reason:  # a full disk must not end what serves
+            if not self._owed:
+                log(f"status.json cannot be written now: {reason}", "E")
+            self._owed = True
+        else:
+            self._owed = False

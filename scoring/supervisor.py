@@ -19,7 +19,7 @@ from scoring.log import log
 from scoring.logfile import tail
 from scoring.restarts import Restarts
 from scoring.settings import Replica
-from scoring.shared import Report
+from scoring.shared import HEAVY_SECONDS, Report
 from scoring.signals import Signals
 from scoring.stacks import stacks_of
 from scoring.status import StatusFile
@@ -30,7 +30,7 @@ START_FAILED = 3
 START_TRIES = 3
 STOP_SECONDS = 9.5
 HANG_SECONDS = 3.0  # beyond the scoring timeout, after which a process that stands still is replaced
-HEAVY_SECONDS = 0.0005  # above this a run costs more than HTTP: one process with threads shares the weights
+FORK_AGAIN_SECONDS = 1.0  # after the system had no memory, or no number, for another process
 
 
 class Supervisor:
@@ -85,6 +85,7 @@ class Supervisor:
         self._reap()
         self._start_missing()
         self._check_start()
+        self._status.catch_up()
         self._ledger.tick([child.pid for child in self._children.values()])
         self._check_memory()
         self._check_beats()
@@ -111,7 +112,7 @@ class Supervisor:
     def _lay_out(self, seconds: float | None) -> None:
         """The first process of a large model says how many there will be."""
         if not self._replica.at_once and not self._ready and len(self._children) == 1:
-            heavy = seconds is not None and seconds > HEAVY_SECONDS
+            heavy = seconds is not None and seconds >= HEAVY_SECONDS
             self._wanted = 1 if heavy else self._processes_that_fit()
         ready = [child for child in self._children.values() if child.ready]
         if not self._ready and len(ready) == self._wanted:
@@ -133,7 +134,12 @@ class Supervisor:
         for slot in range(self._wanted):
             if slot not in self._children and self._due.get(slot, 0.0) <= now:
                 self._due.pop(slot, None)
-                child = Child(self._replica, slot, self._listener.fileno(), self._lifeline, self._threads)
+                try:
+                    child = Child(self._replica, slot, self._listener.fileno(), self._lifeline, self._threads)
+                except OSError as reason:
+                    log(f"a process cannot be started now: {reason}", "E")
+                    self._due[slot] = now + FORK_AGAIN_SECONDS
+                    continue
                 self._children[slot] = child
                 self._selector.register(child.report, selectors.EVENT_READ, child)
 
@@ -151,7 +157,7 @@ class Supervisor:
         failure = child.failure or self._crash(child)
         if child.failure is not None and not self._ready:
             raise StartFailure(failure.reason, failure.message, failure.evidence)
-        pause = self._restarts.pause_after(child.age)
+        pause = self._restarts.pause_after(child.served)
         if pause is None:
             raise StartFailure(failure.reason, failure.message, failure.evidence)
         log(f"process {child.pid} {child.ending()}; another takes its place in {pause:g} s", "W")
@@ -184,8 +190,7 @@ class Supervisor:
         largest = max(self._children.values(), key=lambda child: sizes.get(child.pid, 0))
         log(f"{self._memory_message()} The largest is ended ({told}).", "E")
         largest.over_memory = True
-        largest.tell(signal.SIGKILL)
-        largest.process.wait()
+        largest.kill()
         self._ledger.memory = 0
 
     def _check_beats(self) -> None:
@@ -198,8 +203,7 @@ class Supervisor:
             if now - heard > limit:
                 evidence = stacks_of(self._replica.folder, [child])
                 log(f"process {child.pid} has stood still for {limit:g} s and is ended. It was here:\n{evidence}", "E")
-                child.tell(signal.SIGKILL)
-                child.process.wait()
+                child.kill()
 
     def _memory_message(self) -> str:
         limit = (self._replica.run.memory_bytes or 0) // 2**20
@@ -210,8 +214,7 @@ class Supervisor:
     def _fail(self, error: StartFailure) -> int:
         log(f"{error.failure.reason}: {error.failure.message}\n{error.failure.evidence}", "E")
         for child in self._children.values():
-            child.tell(signal.SIGKILL)
-            child.process.wait()
+            child.kill()
         self._status.move("failed", error.failure)
         return START_FAILED
 
@@ -225,8 +228,7 @@ class Supervisor:
         for child in self._children.values():
             with contextlib.suppress(Exception):
                 child.process.wait(max(end - time.monotonic(), 0.01))
-            child.tell(signal.SIGKILL)
-            child.process.wait()
+            child.kill()
         self._ledger.close()
         log("stopped")
         return 0

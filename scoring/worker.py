@@ -66,6 +66,7 @@ def work(replica: Replica, orders: Orders) -> int:
     faulthandler.register(signal.SIGUSR2, _stacks[0])
     if numbers := sys.modules.get("numpy.random"):
         numbers.seed()  # or every worker would draw the same ones
+    os.register_at_fork(after_in_child=lambda: _close_in_copy(orders))
     engine = _load(replica, orders)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -83,6 +84,13 @@ def _forget_own_folder() -> None:
     parts = [part for part in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if part]
     if kept := [part for part in parts if os.path.realpath(part) not in left_out]:
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)  # for programs that the script starts
+
+
+def _close_in_copy(orders: Orders) -> None:
+    """In a process that the script forks while it loads: it must not keep the port, nor the line to the master."""
+    for descriptor in (orders.listener, orders.report):
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _load(replica: Replica, orders: Orders) -> Engine:
@@ -103,17 +111,18 @@ def _failure_told(orders: Orders) -> Iterator[None]:
     try:
         yield
     except StartFailure as error:
-        _tell(orders.report, Report(failure=error.failure))
+        _tell(orders, Report(failure=error.failure))
         sys.exit(3)
     except Exception as error:  # a fault of ours, or of a library in a way nobody foresaw
         failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
-        _tell(orders.report, Report(failure=failure))
+        _tell(orders, Report(failure=failure))
         sys.exit(3)
 
 
-def _tell(descriptor: int, report: Report) -> None:
-    with os.fdopen(descriptor, "wb") as pipe:
+def _tell(orders: Orders, report: Report) -> None:
+    with os.fdopen(orders.report, "wb") as pipe:
         pipe.write(msgspec.json.encode(report))
+    orders.report = -1
 
 
 class Server:
@@ -139,8 +148,9 @@ class Server:
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
         with _failure_told(self._orders):
             rpc = None if run.grpc_port is None else await serve_rpc(self._parts(keys, watch))
-        _tell(self._orders.report, Report(seconds=self._engine.seconds))
+        _tell(self._orders, Report(seconds=self._engine.seconds))
         listener = socket.socket(fileno=self._orders.listener)
+        self._orders.listener = -1
         listener.setblocking(False)
         os.register_at_fork(
             before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),

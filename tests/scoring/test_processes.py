@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -13,9 +14,23 @@ import onnx
 import psutil
 from onnx import TensorProto, helper
 
+from scoring.restarts import Restarts
 from tests.scoring.conftest import double_model, read_answers, request_bytes, save
 
 GOOD = {"data": [[1, 2, 3, 4]]}
+FORKING = """
+import json, multiprocessing
+
+def init():
+    global pool
+    pool = multiprocessing.get_context("fork").Pool(1)
+
+def run(data):
+    return pool.map(double, json.loads(data))
+
+def double(number):
+    return 2 * number
+"""
 MEASURED = "import time\ndef init():\n    pass\ndef run(data):\n    time.sleep(0.02)\n    return data\n"
 
 
@@ -76,6 +91,33 @@ def test_a_worker_that_dies_again_and_again_is_given_up(replica):
     assert replica.process.wait(1) == 3
     assert replica.status()["failure"]["reason"] == "worker_crashed"
     assert "exit code 5" in replica.status()["failure"]["message"]
+
+
+def test_a_process_that_dies_while_it_loads_is_given_up_however_long_that_takes():
+    restarts = Restarts(3)
+    assert [restarts.pause_after(0.0) for _ in range(3)] == [0.0, 0.2, None]
+
+
+def test_a_process_that_has_served_for_long_is_replaced_at_once():
+    restarts = Restarts(3)
+    restarts.pause_after(0.0)
+    assert [restarts.pause_after(served) for served in (60.0, 0.0, 0.0)] == [0.0, 0.0, 0.2]
+
+
+def test_a_script_may_start_processes_of_its_own_while_it_loads(replica):
+    """Forked, they hold copies of all that the worker has open: the port, and the line to its master."""
+    replica.with_script(FORKING).start()
+    assert replica.score("[1, 2]").json() == [2, 4]
+    (worker,) = replica.workers()
+    helpers = worker.children()
+    assert len(helpers) == 1
+    worker.kill()
+    replica.until(lambda: replica.workers() not in ([worker], []))
+    replica.until(lambda: replica.status().get("restarts") == 1)
+    assert replica.stop() == 0
+    reserve_again = socket.create_server(("127.0.0.1", replica.port))
+    reserve_again.close()
+    psutil.wait_procs(helpers, timeout=5)
 
 
 def test_stopping_answers_all_that_was_asked(replica):
