@@ -129,6 +129,26 @@ class TestAProcess:
         until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
         assert not _runs(found.pid)
 
+    def test_is_known_again_after_somebody_has_set_the_clock(self, driver, spec, monkeypatch):
+        driver.apply(spec)
+        before = until(driver, spec.service_id, "ready")
+        set_clock_ahead(monkeypatch, seconds=3600)
+        driver.apply(spec)
+        after = driver.observe(spec.service_id)
+        assert (after.state, after.pid, after.restarts) == ("ready", before.pid, 0)
+        assert _runs(before.pid)
+
+    def test_is_not_taken_for_a_stranger_that_got_its_number(self, driver, spec, stranger):
+        driver.apply(behaving(spec, "child"))  # whose child holds the lock
+        found = until(driver, spec.service_id, "ready")
+        os.kill(found.pid, signal.SIGKILL)
+        status = folder_of(driver, spec).status
+        facts = {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time()}
+        status.write_text(json.dumps(json.loads(status.read_bytes()) | facts))
+        assert driver.observe(spec.service_id).state == "dead"
+        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+        assert stranger.poll() is None
+
     def test_that_has_not_said_a_word_can_be_stopped(self, driver, spec):
         driver.apply(behaving(spec, "silent"))
         assert driver.observe(spec.service_id).state == "starting"
@@ -142,6 +162,20 @@ class TestAProcess:
         os.kill(found.pid, signal.SIGKILL)
         until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
         assert not [process for process in psutil.process_iter() if _group(process) == group]
+
+
+def set_clock_ahead(monkeypatch, *, seconds):
+    """The kernel tells the start of a process by the clock of boot time, which moves with the clock of the day."""
+    create_time = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + seconds)
+
+
+@pytest.fixture
+def stranger():
+    """A process of nobody's service."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
 
 
 def _runs(pid):

@@ -84,7 +84,7 @@ class LocalDriver:
     def _tend(self, folder: RunFolder, spec: ServiceSpec) -> None:
         """Something lives: leave it alone if it is what is wanted, else take a step towards its end."""
         launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
-        if status and (status.state == "failed" or not process.lives(status)):
+        if status and (status.state == "failed" or not process.lives(folder, status)):
             process.kill(folder)
         elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
             self._end(folder, lambda: read_struct(folder.launch, Launch) == launch)
@@ -136,7 +136,7 @@ class LocalDriver:
             if not process.is_held(folder):
                 return None
             status = read_struct(folder.status, Status)
-            if status is None or process.lives(status):
+            if status is None or process.lives(folder, status):
                 return report(folder, launch, status)
             time.sleep(SETTLE_SECONDS)
         return None
