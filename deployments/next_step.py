@@ -14,14 +14,14 @@ from deployments.facts import Notes, build_of, gather, newest_revision, wanted_r
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.phases import Cause, Facts, phase_of
 from deployments.spec import spec_for
-from deployments.targets.base import Driver, NoRoom, Observation, TargetAway
+from deployments.targets.base import Driver, Observation, Obstacle, TargetAway
 from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)
 
 MOVING_SECONDS = 1.0
 QUIET_SECONDS = 60.0
-NO_ROOM_SECONDS = 10.0
+OBSTACLE_SECONDS = 10.0
 MAX_BACK_OFF_SECONDS = 60.0
 UNWATCHED_SECONDS = 120.0  # longer than any pause between two visits: the machine slept, or no worker ran
 
@@ -47,8 +47,8 @@ def visit(service: Service, driver: Driver, now: datetime) -> Visit:
     try:
         pause = _act(service, driver, replace(facts, gave_up=notes.gave_up), newest, wanted, now)
         gone = service.desired == Desired.DELETED and not notes.obstacle and not driver.holds(service.pk)
-    except NoRoom as full:
-        notes, gone = replace(notes, obstacle=cause_of("no_room", str(full))), False
+    except Obstacle as met:
+        notes, gone = replace(notes, obstacle=cause_of(met.code, str(met))), False
     except Exception as error:
         notes, gone = _away(notes, error, service), False
     phase, cause = phase_of(gather(service, newest, wanted, notes), now)
@@ -151,7 +151,7 @@ def _due_in(phase: Phase, notes: Notes, pause: float, driver: Driver) -> float:
     if phase == Phase.HEALTHY:
         return driver.resync_seconds
     if notes.obstacle:
-        return NO_ROOM_SECONDS
+        return OBSTACLE_SECONDS
     if phase in {Phase.STOPPED, Phase.FAILED}:
         return driver.resync_seconds if notes.observation.is_live else QUIET_SECONDS
     return MOVING_SECONDS

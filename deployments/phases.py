@@ -42,7 +42,7 @@ class Facts:
 
     `since` is when the deadline began to run: None for what is Healthy, and until the loop has looked after a change.
     `was_healthy`: it has been so since that change. `gave_up` is why nothing is tried any more;
-    `obstacle` is why the target could not be asked or could not take the service, of kind `no_room` or else.
+    `obstacle` is why the target could not be asked, could not take the service (`no_room`) or not let go of it.
     """
 
     desired: str

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.targets.base import NoRoom
+from deployments.targets.base import NoRoom, NotRemoved
 from deployments.targets.local import driver as local
 from deployments.targets.local import process
 from deployments.targets.local.driver import LocalDriver
@@ -311,6 +311,28 @@ class TestAStart:
         assert driver.observe(spec.service_id).state == "absent"
 
 
+def end(driver, spec):
+    """Until no process is there."""
+    until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+
+
+@pytest.fixture
+def rights_bind(monkeypatch):
+    """Nothing is removed from a folder whose owner may not write to it, not even by the superuser."""
+
+    def bound(remove):
+        def only_where_allowed(path, *, dir_fd=None):
+            folder = Path(path).parent if dir_fd is None else dir_fd
+            if not os.stat(folder).st_mode & stat.S_IWUSR:
+                raise PermissionError(f"{path}: the folder is read-only")
+            remove(path, dir_fd=dir_fd)
+
+        return only_where_allowed
+
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(os, name, bound(getattr(os, name)))
+
+
 class TestTheFiles:
     def test_are_for_the_owner_only(self, driver, spec):
         driver.apply(spec)
@@ -326,6 +348,42 @@ class TestTheFiles:
         driver.apply(replace(spec, key_digests=("c" * 64,), generation=2))
         assert json.loads(folder_of(driver, spec).keys.read_bytes()) == {"digests": ["c" * 64]}
         assert driver.observe(spec.service_id).pid == found.pid
+
+    def test_of_a_script_go_with_the_service_also_when_it_made_their_folder_read_only(
+        self, driver, spec, tmp_path, rights_bind
+    ):
+        driver.apply(spec)
+        end(driver, spec)
+        elsewhere, module = tmp_path / "elsewhere", folder_of(driver, spec).home / "module"
+        for folder in (elsewhere, module):
+            folder.mkdir()
+            (folder / "go.mod").touch()
+        (module / "link").symlink_to(elsewhere)
+        for folder in (elsewhere, module):
+            folder.chmod(0o555)
+        driver.remove(spec.service_id)
+        assert not driver.holds(spec.service_id)
+        assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o555
+        assert (elsewhere / "go.mod").exists()
+
+    def test_that_cannot_be_removed_are_named_and_go_when_they_can(self, driver, spec, monkeypatch):
+        driver.apply(spec)
+        end(driver, spec)
+        held, unlink = folder_of(driver, spec).home / "held", os.unlink
+        held.touch()
+
+        def busy(path, **options):
+            if Path(path).name == "held":
+                raise PermissionError("busy")
+            unlink(path, **options)
+
+        with monkeypatch.context() as context:
+            context.setattr(os, "unlink", busy)
+            with pytest.raises(NotRemoved, match=f"cannot be removed: {held}\\."):
+                driver.remove(spec.service_id)
+        assert driver.holds(spec.service_id)
+        driver.remove(spec.service_id)
+        assert not driver.holds(spec.service_id)
 
     def test_the_log_is_capped_and_goes_on(self, driver, spec, monkeypatch):
         monkeypatch.setattr("deployments.targets.local.driver.LOG_BYTES", 1000)
