@@ -76,8 +76,11 @@ def _timed(last: Notes, found: Observation, service: Service, now: datetime) -> 
 
 
 def _of_now(found: Observation, last: Notes) -> Observation:
-    """How a process ended before somebody changed what is wanted says nothing about what comes next."""
-    return Observation("absent") if last.are_new and found.state in {"failed", "dead"} else found
+    """How a process ended before somebody changed what is wanted says nothing about what comes next: as long as there
+    is no other process, nothing is there. `started_at` keeps in mind which one it was."""
+    nothing = Observation("absent", started_at=found.started_at)
+    ended_before = last.are_new or last.observation == nothing
+    return nothing if ended_before and found.state in {"failed", "dead"} else found
 
 
 def _away(notes: Notes, error: Exception, service: Service) -> Notes:

@@ -48,7 +48,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a driver found. Times are epoch seconds; `restarts` counts starts after a crash.
+    """What a driver found. Times are epoch seconds; `restarts` counts starts after a crash, `started_at` tells one
+    process from the next.
 
     absent: nothing runs, and nothing is wrong. starting: a process lives but is not ready. ready: it says so
     and answers. unreachable: it said so but does not answer. stopping: asked to go. failed: it gave up and

@@ -113,6 +113,18 @@ class TestALookThatFails:
         assert actions(service).count("state_changed") == 3
 
 
+class TestWhatEndedBeforeAStart:
+    def test_does_not_count_although_the_first_try_fails_for_another_reason(self, bob, fake, service, monkeypatch):
+        fake.behave("failing")
+        fake.visit(service, 3)
+        fake.behave("good")
+        releases.start(service, bob)
+        fail_once(monkeypatch, fake.driver, "apply")
+        codes = [cause_code(fake.visit(service)) for _ in range(3)]
+        assert codes == ["target_unavailable", None, None]
+        assert service.phase == Phase.HEALTHY
+
+
 def test_who_starts_a_service_again_sees_at_once_that_nothing_is_given_up(bob, fake, service):
     fake.behave("failing")
     fake.visit(service, 3)
