@@ -180,6 +180,12 @@ _RUN: dict[str, Entry] = {
         retryable=True,
     ),
     "not_running": Entry("The service's process is gone.", "Slipway is starting it again.", turn="us", retryable=True),
+    "not_removed": Entry(
+        "Files of the deleted service cannot be removed.",
+        "Look at who owns them and what holds them, or remove them by hand; Slipway goes on trying.",
+        turn="us",
+        retryable=True,
+    ),
     "stop_timeout": Entry(
         "The service's process does not end although it was killed.",
         "It may be stuck on a disk or a device. Look at the process; Slipway goes on trying.",

@@ -15,19 +15,32 @@ ABSENT = Observation("absent")
 
 @dataclass(frozen=True)
 class Notes:
-    """What the loop keeps between two visits: `Service.observed`. `errors` counts failed visits in a row."""
+    """What the loop keeps between two visits: `Service.observed`. `errors` counts failed visits in a row.
 
+    `change` names the change of what is wanted that they belong to: the time of it. `since` is when the present
+    deadline began to run; `was_healthy` tells whether the service has been Healthy since that change.
+    """
+
+    change: float
     observation: Observation = field(default=ABSENT)
     obstacle: Cause | None = None
     gave_up: Cause | None = None
-    unready_since: float | None = None  # epoch seconds
+    since: float | None = None  # epoch seconds; None while it is Healthy
+    was_healthy: bool = False
     errors: int = 0
+
+    @property
+    def are_new(self) -> bool:
+        """The loop has not looked since the change."""
+        return self.since is None and not self.was_healthy
 
     def as_dict(self) -> dict[str, Any]:
         return self.observation.as_dict() | {
+            "change": self.change,
             "obstacle": self.obstacle,
             "gave_up": self.gave_up,
-            "unready_since": self.unready_since,
+            "since": self.since,
+            "was_healthy": self.was_healthy,
             "errors": self.errors,
         }
 
@@ -35,14 +48,15 @@ class Notes:
     def of(cls, service: Service) -> Self:
         """The last visit's notes; after a change of what is wanted only the observation still counts."""
         kept = service.observed
-        notes = cls(observation=Observation.from_dict(kept))
-        if service.observed_generation != service.generation:
+        notes = cls(change=service.changed_at.timestamp(), observation=Observation.from_dict(kept))
+        if kept.get("change") != notes.change:
             return notes
         return replace(
             notes,
             obstacle=kept.get("obstacle"),
             gave_up=kept.get("gave_up"),
-            unready_since=kept.get("unready_since"),
+            since=kept.get("since"),
+            was_healthy=kept.get("was_healthy", False),
             errors=kept.get("errors", 0),
         )
 
@@ -69,12 +83,12 @@ def gather(service: Service, newest: Revision | None, wanted: Revision | None, n
         desired=service.desired,
         newest=service.last_revision,
         wanted=wanted.number if wanted else None,
-        changed_at=service.changed_at,
+        since=datetime.fromtimestamp(notes.since, UTC) if notes.since else None,
         build=_build_facts(build_of(newest)) if newest else None,
         observation=notes.observation,
         obstacle=notes.obstacle,
         gave_up=notes.gave_up,
-        unready_since=datetime.fromtimestamp(notes.unready_since, UTC) if notes.unready_since else None,
+        was_healthy=notes.was_healthy,
         start_seconds=config.get("start_deadline_seconds") or settings.SLIPWAY["START_DEADLINE_SECONDS"],
         build_seconds=settings.SLIPWAY["BUILD_SECONDS"],
     )

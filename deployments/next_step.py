@@ -5,7 +5,7 @@ Knows rows and drivers but writes no row: reconcile.py owns the lease and the wr
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deployments import restarts
 from deployments.activation import activate
@@ -14,15 +14,16 @@ from deployments.facts import Notes, build_of, gather, newest_revision, wanted_r
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.phases import Cause, Facts, phase_of
 from deployments.spec import spec_for
-from deployments.targets.base import Driver, NoRoom, Observation, TargetAway
+from deployments.targets.base import Driver, Observation, Obstacle, TargetAway
 from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)
 
 MOVING_SECONDS = 1.0
 QUIET_SECONDS = 60.0
-NO_ROOM_SECONDS = 10.0
+OBSTACLE_SECONDS = 10.0
 MAX_BACK_OFF_SECONDS = 60.0
+UNWATCHED_SECONDS = 120.0  # longer than any pause between two visits: the machine slept, or no worker ran
 
 
 @dataclass(frozen=True)
@@ -39,42 +40,47 @@ class Visit:
 def visit(service: Service, driver: Driver, now: datetime) -> Visit:
     """Observe, take at most one step, judge. Never waits and never raises because of the target."""
     newest, wanted = newest_revision(service), wanted_revision(service)
-    notes = _observed(service, driver, wanted, now)
+    notes = _observed(service, driver, now)
     facts = gather(service, newest, wanted, notes)
     notes = _give_up_or_on(notes, facts, now)
     pause = 0.0
     try:
         pause = _act(service, driver, replace(facts, gave_up=notes.gave_up), newest, wanted, now)
         gone = service.desired == Desired.DELETED and not notes.obstacle and not driver.holds(service.pk)
-    except NoRoom as full:
-        notes, gone = replace(notes, obstacle=cause_of("no_room", str(full))), False
+    except Obstacle as met:
+        notes, gone = replace(notes, obstacle=cause_of(met.code, str(met))), False
     except Exception as error:
         notes, gone = _away(notes, error, service), False
-    notes = notes if notes.obstacle else replace(notes, errors=0)
     phase, cause = phase_of(gather(service, newest, wanted, notes), now)
+    notes = _kept(notes, phase)
     return Visit(phase, cause, notes, _due_in(phase, notes, pause, driver), gone)
 
 
-def _observed(service: Service, driver: Driver, wanted: Revision | None, now: datetime) -> Notes:
-    before = Notes.of(service)
+def _observed(service: Service, driver: Driver, now: datetime) -> Notes:
+    last = Notes.of(service)
     try:
-        found = _of_now(driver.observe(service.pk), service)
+        found = driver.observe(service.pk)
     except Exception as error:
-        return _away(before, error, service)
-    since = None if found.state == "ready" else before.unready_since or _just_lost(service, before, wanted, now)
-    return replace(before, observation=found, obstacle=None, unready_since=since)
+        return _away(_timed(last, last.observation, service, now), error, service)
+    return replace(_timed(last, found, service, now), observation=_of_now(found, last), obstacle=None)
 
 
-def _of_now(found: Observation, service: Service) -> Observation:
-    """How a process ended before somebody changed what is wanted says nothing about what comes next."""
-    changed = service.observed_generation != service.generation
-    return Observation("absent") if changed and found.state in {"failed", "dead"} else found
+def _timed(last: Notes, found: Observation, service: Service, now: datetime) -> Notes:
+    """A deadline begins with the first look at what is not Healthy, and with the first at another process.
+
+    It begins anew after a time in which nobody looked: nothing was tried then, and what slept has not had that time.
+    """
+    another = found.started_at != last.observation.started_at
+    unwatched = not service.observed_at or now - service.observed_at > timedelta(seconds=UNWATCHED_SECONDS)
+    return replace(last, since=now.timestamp()) if last.since is None or another or unwatched else last
 
 
-def _just_lost(service: Service, before: Notes, wanted: Revision | None, now: datetime) -> float | None:
-    """It was ready at the last visit, and nobody has asked for anything else since."""
-    was_ready = before.observation.state == "ready" and wanted and before.observation.revision == wanted.number
-    return now.timestamp() if was_ready and service.observed_generation == service.generation else None
+def _of_now(found: Observation, last: Notes) -> Observation:
+    """How a process ended before somebody changed what is wanted says nothing about what comes next: as long as there
+    is no other process, nothing is there. `started_at` keeps in mind which one it was."""
+    nothing = Observation("absent", started_at=found.started_at)
+    ended_before = last.are_new or last.observation == nothing
+    return nothing if ended_before and found.state in {"failed", "dead"} else found
 
 
 def _away(notes: Notes, error: Exception, service: Service) -> Notes:
@@ -84,11 +90,18 @@ def _away(notes: Notes, error: Exception, service: Service) -> Notes:
     return replace(notes, obstacle=cause_of("target_unavailable", evidence=evidence), errors=notes.errors + 1)
 
 
+def _kept(notes: Notes, phase: Phase) -> Notes:
+    """What the next visit should know. Nobody waits for a Healthy service, and from now on anything less is a loss."""
+    if phase == Phase.HEALTHY:
+        notes = replace(notes, since=None, was_healthy=True)
+    return notes if notes.obstacle else replace(notes, errors=0)
+
+
 def _give_up_or_on(notes: Notes, facts: Facts, now: datetime) -> Notes:
-    """Once a revision has failed for good, it stays so until somebody changes something."""
+    """Once a revision has been tried and has failed for good, it stays so until somebody changes something."""
     phase, cause = phase_of(facts, now)
-    built = facts.desired == Desired.RUNNING and facts.wanted == facts.newest
-    if built and phase == Phase.FAILED and cause and cause["code"] in restarts.PERMANENT:
+    tried = facts.desired == Desired.RUNNING and facts.wanted == facts.newest == facts.observation.revision
+    if tried and phase == Phase.FAILED and cause and cause["code"] in restarts.PERMANENT:
         return replace(notes, gave_up=cause)
     return notes
 
@@ -141,7 +154,7 @@ def _due_in(phase: Phase, notes: Notes, pause: float, driver: Driver) -> float:
     if phase == Phase.HEALTHY:
         return driver.resync_seconds
     if notes.obstacle:
-        return NO_ROOM_SECONDS
+        return OBSTACLE_SECONDS
     if phase in {Phase.STOPPED, Phase.FAILED}:
         return driver.resync_seconds if notes.observation.is_live else QUIET_SECONDS
     return MOVING_SECONDS

@@ -1,6 +1,7 @@
 """Pure: facts and clock → the state people see, and the steps of a deployment.
 
-No state but Healthy, Stopped and Failed outlasts its deadline: each of the others ends in Failed.
+No state but Healthy, Stopped and Failed outlasts its deadline: each of the others ends in Failed. Time in which nobody
+looked at the service does not count.
 """
 
 from dataclasses import dataclass
@@ -39,19 +40,20 @@ class BuildFacts:
 class Facts:
     """Everything the shown state depends on. `wanted` is the revision that traffic points at.
 
-    `unready_since` is set while a service that was ready is not; `gave_up` is why nothing is tried any more;
-    `obstacle` is why the target could not be asked or could not take the service, of kind `no_room` or else.
+    `since` is when the deadline began to run: None for what is Healthy, and until the loop has looked after a change.
+    `was_healthy`: it has been so since that change. `gave_up` is why nothing is tried any more;
+    `obstacle` is why the target could not be asked, could not take the service (`no_room`) or not let go of it.
     """
 
     desired: str
     newest: int
     wanted: int | None
-    changed_at: datetime
+    since: datetime | None = None
     build: BuildFacts | None = None
     observation: Observation = ABSENT
     obstacle: Cause | None = None
     gave_up: Cause | None = None
-    unready_since: datetime | None = None
+    was_healthy: bool = False
     start_seconds: float = 300.0
     build_seconds: float = 1800.0
 
@@ -73,7 +75,7 @@ def _going_away(facts: Facts, now: datetime) -> Verdict:
     gone = not facts.observation.is_live and not facts.obstacle
     if gone and facts.desired == Desired.STOPPED:
         return Phase.STOPPED, None
-    if _passed(facts.changed_at, STOP_SECONDS, now):
+    if _passed(facts.since, STOP_SECONDS, now):
         return Phase.FAILED, facts.obstacle or cause_of("stop_timeout")
     return Phase.TRANSITIONING, facts.obstacle
 
@@ -82,7 +84,7 @@ def _building(facts: Facts, now: datetime) -> Verdict:
     """The newest revision is not the wanted one yet: its build decides."""
     build = facts.build
     if build is None:
-        return _overdue(facts.changed_at, facts.build_seconds, now, cause_of("build_timeout"))
+        return _overdue(facts.since, facts.build_seconds, now, cause_of("build_timeout"))
     if build.state in {JobState.FAILED, JobState.CANCELLED}:
         return Phase.FAILED, build.error or cause_of("build_failed")
     if build.state == JobState.QUEUED and _passed(build.created_at, QUEUE_SECONDS, now):
@@ -103,7 +105,7 @@ def _hindered(facts: Facts) -> Verdict:
 def _running(facts: Facts) -> Verdict:
     found = facts.observation
     if found.revision != facts.wanted or found.state in {"absent", "stopping"}:
-        return _moving(facts), cause_of("not_running") if facts.unready_since else None
+        return _moving(facts), cause_of("not_running") if facts.was_healthy else None
     if found.state == "ready":
         return Phase.HEALTHY, None
     if found.state == "unreachable":
@@ -117,26 +119,25 @@ def _running(facts: Facts) -> Verdict:
 
 def _moving(facts: Facts) -> Phase:
     """Not ready: on its way for the first time, or back from having been ready."""
-    return Phase.UNHEALTHY if facts.unready_since else Phase.TRANSITIONING
+    return Phase.UNHEALTHY if facts.was_healthy else Phase.TRANSITIONING
 
 
 def _in_time(facts: Facts, now: datetime, phase: Phase, cause: Cause | None) -> Verdict:
     """`phase`, unless it has lasted longer than it may."""
     if phase in {Phase.HEALTHY, Phase.FAILED}:
         return phase, cause
-    since = max(facts.changed_at, facts.unready_since or facts.changed_at)
     limit = UNSCHEDULABLE_SECONDS if phase == Phase.UNSCHEDULABLE else facts.start_seconds + GRACE_SECONDS
-    if not _passed(since, limit, now):
+    if not _passed(facts.since, limit, now):
         return phase, cause
     return Phase.FAILED, cause or cause_of("start_timeout")
 
 
-def _overdue(since: datetime, seconds: float, now: datetime, cause: Cause) -> Verdict:
+def _overdue(since: datetime | None, seconds: float, now: datetime, cause: Cause) -> Verdict:
     return (Phase.FAILED, cause) if _passed(since, seconds, now) else (Phase.TRANSITIONING, None)
 
 
-def _passed(since: datetime, seconds: float, now: datetime) -> bool:
-    return now - since > timedelta(seconds=seconds)
+def _passed(since: datetime | None, seconds: float, now: datetime) -> bool:
+    return since is not None and now - since > timedelta(seconds=seconds)
 
 
 def _explained(found: Observation) -> Cause | None:

@@ -207,9 +207,10 @@ def _want(service: Service, actor: User, desired: str, action: str) -> None:
         if desired == Desired.DELETED:
             return
         raise BeingDeleted(service.name)
+    facts = moved() | {"desired": desired}
     with transaction.atomic():
-        change(service, **moved(), desired=desired)
+        change(service, **facts)
         tell(action, service, actor)
         ring(tasks.reconcile, service.pk)
-    service.desired, service.generation = desired, service.generation + 1
+    service.desired, service.generation, service.changed_at = desired, service.generation + 1, facts["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

@@ -51,7 +51,7 @@ def _current(facts: Facts, now: datetime) -> tuple[int, str]:
         return ROLLOUT, "idle"
     if phase == Phase.HEALTHY:
         return HEALTHY, "ok"
-    if facts.unready_since or facts.observation.state == "unreachable":
+    if facts.was_healthy or facts.observation.state == "unreachable":
         return HEALTHY, "bad" if phase == Phase.FAILED else "warn"
     return ROLLOUT, {Phase.FAILED: "bad", Phase.UNSCHEDULABLE: "warn"}.get(phase, "busy")
 

@@ -183,7 +183,8 @@ class Failure(msgspec.Struct, omit_defaults=True):
 
 
 class Status(msgspec.Struct, omit_defaults=True):
-    """`status.json`. `pid` and `created` (epoch seconds, as psutil gives it) name the process for certain."""
+    """`status.json`. `created`: when the process `pid` began, epoch seconds as psutil gives it; later readings of the
+    same differ from it by as much as the clock is set in the meantime."""
 
     state: Literal["starting", "ready", "failed", "stopping"]
     pid: int

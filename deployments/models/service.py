@@ -46,8 +46,9 @@ class Service(models.Model):
     """Desired state (`desired`, `generation`), observed facts (`observed`, under `observed_generation`) and the
     reconcile loop's own columns (`due_at`, `lease_*`).
 
-    Every change a person makes adds 1 to `generation`; facts count only for the generation they were taken
-    under. `observed` is what the driver last reported, see deployments.targets.base.Observation.
+    Every change a person makes adds 1 to `generation`, and facts are written only for the generation they were taken
+    under. `observed` is what the loop last noted, see deployments.facts.Notes: all of it counts until what should run
+    changes again (`changed_at`); a new key is no such change.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="services")
@@ -56,7 +57,7 @@ class Service(models.Model):
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="services")
     desired = models.CharField(max_length=16, choices=Desired.choices, default=Desired.RUNNING)
     generation = models.PositiveIntegerField(default=1)
-    changed_at = models.DateTimeField(default=timezone.now)  # when the generation last moved
+    changed_at = models.DateTimeField(default=timezone.now)  # when what should run last changed
     last_revision = models.PositiveIntegerField(default=0)
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy

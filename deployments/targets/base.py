@@ -5,7 +5,7 @@ once, may be called again at any time, and converges when it is called again aft
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
     from deployments.spec import ServiceSpec
@@ -15,8 +15,22 @@ STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the fir
 LOG_CHUNK = 64 * 1024  # bytes of log in one answer
 
 
-class NoRoom(Exception):
+class Obstacle(Exception):
+    """Something at the target is in the way; the message names it. `code` is that of the cause to show."""
+
+    code: ClassVar[str]
+
+
+class NoRoom(Obstacle):
     """The target cannot place the service now; the message names what is missing."""
+
+    code = "no_room"
+
+
+class NotRemoved(Obstacle):
+    """Something of the service cannot be removed; the message names it."""
+
+    code = "not_removed"
 
 
 class TargetAway(Exception):
@@ -34,7 +48,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a driver found. Times are epoch seconds; `restarts` counts starts after a crash.
+    """What a driver found. Times are epoch seconds; `restarts` counts starts after a crash, `started_at` tells one
+    process from the next.
 
     absent: nothing runs, and nothing is wrong. starting: a process lives but is not ready. ready: it says so
     and answers. unreachable: it said so but does not answer. stopping: asked to go. failed: it gave up and
@@ -97,7 +112,10 @@ class Driver(Protocol):
         """Take one step towards no process running; its log stays."""
 
     def remove(self, service_id: int) -> None:
-        """Take one step towards nothing being left of the service; done when `observe` says absent and `holds` no."""
+        """Take one step towards nothing being left of the service; done when `observe` says absent and `holds` no.
+
+        Raises `NotRemoved` when something of it cannot be removed.
+        """
 
     def holds(self, service_id: int) -> bool:
         """Whether anything of the service is left there, be it only its log."""

@@ -36,7 +36,7 @@ RUNNING = Facts(
     desired=Desired.RUNNING,
     newest=2,
     wanted=2,
-    changed_at=ago(5),
+    since=ago(5),
     build=build(JobState.SUCCEEDED),
     start_seconds=100,
     build_seconds=1000,
@@ -60,29 +60,30 @@ BUILDING = replace(RUNNING, wanted=1, observation=seen("ready", 1))
         (replace(RUNNING, observation=seen("starting", failure=CRASH, restarts=LOOP)), Phase.FAILED, "worker_crashed"),
         # was ready, and is not
         (
-            replace(RUNNING, unready_since=ago(2), observation=seen("dead", failure=CRASH)),
+            replace(RUNNING, was_healthy=True, observation=seen("dead", failure=CRASH)),
             Phase.UNHEALTHY,
             "worker_crashed",
         ),
-        (replace(RUNNING, unready_since=ago(2), observation=seen("starting")), Phase.UNHEALTHY, None),
-        (replace(RUNNING, unready_since=ago(2), observation=seen("absent", None)), Phase.UNHEALTHY, "not_running"),
+        (replace(RUNNING, was_healthy=True, observation=seen("starting")), Phase.UNHEALTHY, None),
+        (replace(RUNNING, was_healthy=True, observation=seen("absent", None)), Phase.UNHEALTHY, "not_running"),
         (
-            replace(RUNNING, changed_at=ago(500), unready_since=ago(200), observation=seen("absent", None)),
+            replace(RUNNING, since=ago(200), was_healthy=True, observation=seen("absent", None)),
             Phase.FAILED,
             "not_running",
         ),
         # too long
-        (replace(RUNNING, changed_at=ago(200), observation=seen("starting")), Phase.FAILED, "start_timeout"),
-        (replace(RUNNING, changed_at=ago(200), observation=seen("absent", None)), Phase.FAILED, "start_timeout"),
-        (replace(RUNNING, changed_at=ago(9999), observation=seen("ready")), Phase.HEALTHY, None),
+        (replace(RUNNING, since=ago(200), observation=seen("starting")), Phase.FAILED, "start_timeout"),
+        (replace(RUNNING, since=ago(200), observation=seen("absent", None)), Phase.FAILED, "start_timeout"),
+        (replace(RUNNING, since=ago(9999), observation=seen("ready")), Phase.HEALTHY, None),
+        (replace(RUNNING, since=None, observation=seen("absent", None)), Phase.TRANSITIONING, None),
         # given up
         (replace(RUNNING, gave_up=cause_of("init_failed")), Phase.FAILED, "init_failed"),
         # the target
         (replace(RUNNING, obstacle=cause_of("no_room")), Phase.UNSCHEDULABLE, "no_room"),
-        (replace(RUNNING, obstacle=cause_of("no_room"), changed_at=ago(301)), Phase.FAILED, "no_room"),
+        (replace(RUNNING, obstacle=cause_of("no_room"), since=ago(301)), Phase.FAILED, "no_room"),
         (replace(RUNNING, obstacle=cause_of("target_unavailable")), Phase.TRANSITIONING, "target_unavailable"),
         (
-            replace(RUNNING, obstacle=cause_of("target_unavailable"), unready_since=ago(9)),
+            replace(RUNNING, obstacle=cause_of("target_unavailable"), was_healthy=True),
             Phase.UNHEALTHY,
             "target_unavailable",
         ),
@@ -111,13 +112,13 @@ BUILDING = replace(RUNNING, wanted=1, observation=seen("ready", 1))
             None,
         ),
         (
-            replace(RUNNING, desired=Desired.STOPPED, observation=seen("ready"), changed_at=ago(61)),
+            replace(RUNNING, desired=Desired.STOPPED, observation=seen("ready"), since=ago(61)),
             Phase.FAILED,
             "stop_timeout",
         ),
         (replace(RUNNING, desired=Desired.DELETED, observation=seen("absent")), Phase.TRANSITIONING, None),
         (
-            replace(RUNNING, desired=Desired.DELETED, observation=seen("ready"), changed_at=ago(61)),
+            replace(RUNNING, desired=Desired.DELETED, observation=seen("ready"), since=ago(61)),
             Phase.FAILED,
             "stop_timeout",
         ),
@@ -139,8 +140,8 @@ def every_combination():
     builds = [None, *(build(state) for state in JobState)]
     obstacles = [None, cause_of("no_room"), cause_of("target_unavailable")]
     wanted = [None, 1, 2]
-    for desired, found, made, obstacle, share, since in product(
-        Desired, observations, builds, obstacles, wanted, (None, ago(1))
+    for desired, found, made, obstacle, share, was_healthy in product(
+        Desired, observations, builds, obstacles, wanted, (False, True)
     ):
         yield replace(
             RUNNING,
@@ -149,7 +150,7 @@ def every_combination():
             build=made,
             obstacle=obstacle,
             wanted=share,
-            unready_since=since,
+            was_healthy=was_healthy,
         )
 
 

@@ -7,6 +7,7 @@ import pytest
 from deployments import reconcile, releases
 from deployments.models import Build, Desired, Phase, Service
 from deployments.spec import spec_for
+from deployments.targets.base import NotRemoved
 from tests.deployments.services import actions, cause_code, deploy, end_build
 from tests.registry.factories import make_version
 
@@ -134,6 +135,23 @@ class TestGoingAway:
         assert not fake.driver.holds(service.pk)
         assert actions(service)[-1] == "deleted"
         assert deploy(workspace, bob, iris, target=fake.target).name == "iris"
+
+    def test_a_deleted_service_whose_files_cannot_be_removed_says_so_and_goes_when_they_can(
+        self, bob, fake, service, monkeypatch
+    ):
+        def held(service_id):
+            raise NotRemoved("This cannot be removed: go.mod.")
+
+        fake.visit(service, 2)
+        releases.delete(service, bob)
+        with monkeypatch.context() as context:
+            context.setattr(fake.driver, "remove", held)
+            fake.visit(service)
+            assert (service.phase, cause_code(service)) == (Phase.TRANSITIONING, "not_removed")
+            fake.visit(service, 7, every=10)
+        assert (service.phase, service.cause["message"]) == (Phase.FAILED, "This cannot be removed: go.mod.")
+        reconcile.reconcile(service.pk)
+        assert not Service.objects.exists()
 
     def test_a_service_that_was_never_built_can_be_deleted(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)

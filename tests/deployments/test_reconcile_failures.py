@@ -51,8 +51,7 @@ class TestAFailure:
         fake.behave("never")
         fake.visit(service, 3)
         assert service.phase == Phase.TRANSITIONING
-        fake.wait(400)
-        fake.visit(service, 3)
+        fake.visit(service, 40, every=10)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "start_timeout")
         assert fake.driver.observe(service.pk).state == "absent"
         assert fake.driver.starts == 1
@@ -74,8 +73,7 @@ class TestTheTarget:
         fake.behave("full")
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNSCHEDULABLE, "no_room")
-        fake.wait(301)
-        assert fake.visit(service).phase == Phase.FAILED
+        assert fake.visit(service, 31, every=10).phase == Phase.FAILED
 
     def test_with_room_again_takes_the_service(self, fake, service):
         fake.behave("full")

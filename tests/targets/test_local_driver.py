@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.targets.base import NoRoom
+from deployments.targets.base import NoRoom, NotRemoved
 from deployments.targets.local import driver as local
 from deployments.targets.local import process
 from deployments.targets.local.driver import LocalDriver
@@ -129,6 +129,26 @@ class TestAProcess:
         until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
         assert not _runs(found.pid)
 
+    def test_is_known_again_after_somebody_has_set_the_clock(self, driver, spec, monkeypatch):
+        driver.apply(spec)
+        before = until(driver, spec.service_id, "ready")
+        set_clock_ahead(monkeypatch, seconds=3600)
+        driver.apply(spec)
+        after = driver.observe(spec.service_id)
+        assert (after.state, after.pid, after.restarts) == ("ready", before.pid, 0)
+        assert _runs(before.pid)
+
+    def test_is_not_taken_for_a_stranger_that_got_its_number(self, driver, spec, stranger):
+        driver.apply(behaving(spec, "child"))  # whose child holds the lock
+        found = until(driver, spec.service_id, "ready")
+        os.kill(found.pid, signal.SIGKILL)
+        status = folder_of(driver, spec).status
+        facts = {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time()}
+        status.write_text(json.dumps(json.loads(status.read_bytes()) | facts))
+        assert driver.observe(spec.service_id).state == "dead"
+        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+        assert stranger.poll() is None
+
     def test_that_has_not_said_a_word_can_be_stopped(self, driver, spec):
         driver.apply(behaving(spec, "silent"))
         assert driver.observe(spec.service_id).state == "starting"
@@ -142,6 +162,20 @@ class TestAProcess:
         os.kill(found.pid, signal.SIGKILL)
         until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
         assert not [process for process in psutil.process_iter() if _group(process) == group]
+
+
+def set_clock_ahead(monkeypatch, *, seconds):
+    """The kernel tells the start of a process by the clock of boot time, which moves with the clock of the day."""
+    create_time = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + seconds)
+
+
+@pytest.fixture
+def stranger():
+    """A process of nobody's service."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
 
 
 def _runs(pid):
@@ -277,6 +311,28 @@ class TestAStart:
         assert driver.observe(spec.service_id).state == "absent"
 
 
+def end(driver, spec):
+    """Until no process is there."""
+    until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+
+
+@pytest.fixture
+def rights_bind(monkeypatch):
+    """Nothing is removed from a folder whose owner may not write to it, not even by the superuser."""
+
+    def bound(remove):
+        def only_where_allowed(path, *, dir_fd=None):
+            folder = Path(path).parent if dir_fd is None else dir_fd
+            if not os.stat(folder).st_mode & stat.S_IWUSR:
+                raise PermissionError(f"{path}: the folder is read-only")
+            remove(path, dir_fd=dir_fd)
+
+        return only_where_allowed
+
+    for name in ("unlink", "rmdir"):
+        monkeypatch.setattr(os, name, bound(getattr(os, name)))
+
+
 class TestTheFiles:
     def test_are_for_the_owner_only(self, driver, spec):
         driver.apply(spec)
@@ -292,6 +348,42 @@ class TestTheFiles:
         driver.apply(replace(spec, key_digests=("c" * 64,), generation=2))
         assert json.loads(folder_of(driver, spec).keys.read_bytes()) == {"digests": ["c" * 64]}
         assert driver.observe(spec.service_id).pid == found.pid
+
+    def test_of_a_script_go_with_the_service_also_when_it_made_their_folder_read_only(
+        self, driver, spec, tmp_path, rights_bind
+    ):
+        driver.apply(spec)
+        end(driver, spec)
+        elsewhere, module = tmp_path / "elsewhere", folder_of(driver, spec).home / "module"
+        for folder in (elsewhere, module):
+            folder.mkdir()
+            (folder / "go.mod").touch()
+        (module / "link").symlink_to(elsewhere)
+        for folder in (elsewhere, module):
+            folder.chmod(0o555)
+        driver.remove(spec.service_id)
+        assert not driver.holds(spec.service_id)
+        assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o555
+        assert (elsewhere / "go.mod").exists()
+
+    def test_that_cannot_be_removed_are_named_and_go_when_they_can(self, driver, spec, monkeypatch):
+        driver.apply(spec)
+        end(driver, spec)
+        held, unlink = folder_of(driver, spec).home / "held", os.unlink
+        held.touch()
+
+        def busy(path, **options):
+            if Path(path).name == "held":
+                raise PermissionError("busy")
+            unlink(path, **options)
+
+        with monkeypatch.context() as context:
+            context.setattr(os, "unlink", busy)
+            with pytest.raises(NotRemoved, match=f"cannot be removed: {held}\\."):
+                driver.remove(spec.service_id)
+        assert driver.holds(spec.service_id)
+        driver.remove(spec.service_id)
+        assert not driver.holds(spec.service_id)
 
     def test_the_log_is_capped_and_goes_on(self, driver, spec, monkeypatch):
         monkeypatch.setattr("deployments.targets.local.driver.LOG_BYTES", 1000)

@@ -1,6 +1,5 @@
 """The local target: each service is a session of processes on this machine, with a run folder of its own."""
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ import msgspec
 
 from deployments import log_files
 from deployments.spec import ServiceSpec
-from deployments.targets.base import LOG_CHUNK, Observation
+from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation
 from deployments.targets.local import process
 from deployments.targets.local.endings import failure_of
-from deployments.targets.local.files import read_struct, write_atomically
+from deployments.targets.local.files import read_struct, remove_tree, write_atomically
 from deployments.targets.local.reports import common, report
 from deployments.targets.local.room import check_room
 from deployments.targets.local.run_folder import Launch, RunFolder, command, environment, keys_file, run_settings
@@ -24,6 +23,7 @@ TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the s
 SETTLE_TRIES = 10  # an ended server's keeper needs a moment to note how it ended
 SETTLE_SECONDS = 0.005
 LOG_BYTES = 8 * 1024 * 1024
+NAMED = 3  # files that an error names
 
 
 @dataclass
@@ -84,7 +84,7 @@ class LocalDriver:
     def _tend(self, folder: RunFolder, spec: ServiceSpec) -> None:
         """Something lives: leave it alone if it is what is wanted, else take a step towards its end."""
         launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
-        if status and (status.state == "failed" or not process.lives(status)):
+        if status and (status.state == "failed" or not process.lives(folder, status)):
             process.kill(folder)
         elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
             self._end(folder, lambda: read_struct(folder.launch, Launch) == launch)
@@ -136,7 +136,7 @@ class LocalDriver:
             if not process.is_held(folder):
                 return None
             status = read_struct(folder.status, Status)
-            if status is None or process.lives(status):
+            if status is None or process.lives(folder, status):
                 return report(folder, launch, status)
             time.sleep(SETTLE_SECONDS)
         return None
@@ -171,7 +171,11 @@ def _asked_at(folder: RunFolder) -> float:
 
 
 def _erase(folder: RunFolder) -> None:
-    shutil.rmtree(folder.path, ignore_errors=True)
+    left = remove_tree(folder.path)
+    if left:
+        names = ", ".join(str(path) for path in left[:NAMED])
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        raise NotRemoved(f"This is left of the deleted service and cannot be removed: {names}{more}.")
 
 
 def _headline(launch: Launch) -> str:

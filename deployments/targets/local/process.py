@@ -30,7 +30,7 @@ ulimit -c 0
 ) &
 echo $$ > group.new && mv group.new group
 """
-CLOCK_SECONDS = 2.0  # how far two readings of one process's start may differ after the clock was set
+CLOCK_SECONDS = 2.0  # how far two readings of one process's start may differ
 
 
 @contextmanager
@@ -71,19 +71,18 @@ def spawn(folder: RunFolder, command: Sequence[str], environment: Mapping[str, s
         )
 
 
-def lives(status: Status) -> bool:
-    """Whether the process that wrote this status is still the one of that number."""
+def lives(folder: RunFolder, status: Status) -> bool:
+    """Whether the process that wrote this status still runs, asked while somebody holds the lock."""
     try:
-        process = psutil.Process(status.pid)
-        same: bool = abs(process.create_time() - status.created) < CLOCK_SECONDS
-        return same and bool(process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        server = psutil.Process(status.pid)
+        return _is_of(folder, status, server) and bool(server.status() != psutil.STATUS_ZOMBIE)
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return False
 
 
 def ask_to_end(folder: RunFolder, status: Status | None) -> None:
     """SIGTERM to the server, which lets requests finish; to the whole group while it has not said who it is."""
-    if status and lives(status):
+    if status and lives(folder, status):
         with suppress(ProcessLookupError):
             os.kill(status.pid, signal.SIGTERM)
     else:
@@ -104,11 +103,26 @@ def oom_kills() -> int:
     return 0
 
 
+def _is_of(folder: RunFolder, status: Status, server: psutil.Process) -> bool:
+    """Its group tells, as nobody else is given the group's number while a member of it lives. The time of its start
+    tells only until somebody sets the clock, from which it is computed: it is asked where the group is not known."""
+    group = _group(folder)
+    if group is not None:
+        return os.getpgid(server.pid) == group
+    return bool(abs(server.create_time() - status.created) < CLOCK_SECONDS)
+
+
+def _group(folder: RunFolder) -> int | None:
+    with suppress(FileNotFoundError, ValueError):
+        return int(folder.group.read_text())
+    return None
+
+
 def _signal_group(folder: RunFolder, number: signal.Signals) -> None:
     """The group's number cannot have gone to strangers while a member of it holds the lock."""
-    with suppress(OSError, ValueError):
-        group = int(folder.group.read_text())
-        if is_held(folder):
+    group = _group(folder)
+    if group is not None and is_held(folder):
+        with suppress(OSError):
             os.killpg(group, number)
 
 
