@@ -71,6 +71,8 @@ class Admission:
         self.prepare_thread = prepare_thread
         self.jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._waiting: deque[Job] = deque()
+        self._arrived: list[Job] = []  # in this turn of the loop, for runs that are shared
+        self._seen = 0  # how many of them there were at the last look
         self._stuck = 0
         self._runners: list[Runner] = []
         self._wanted = runners
@@ -102,7 +104,28 @@ class Admission:
         self._waiting.append(job)
         if job.work.batcher is not None:
             job.work.batcher.pending.append(job)
+            if len(self._waiting) > 1:
+                self._hand_over_together(job)
+                return
         self.jobs.put(job)
+
+    def _hand_over_together(self, job: Job) -> None:
+        """Wake a runner at the end of the loop's turn: what the same turn brings then shares its run.
+
+        The clients of a run ask again at the same moment. The first of them, handed over at once, would run alone.
+        """
+        if not self._arrived:
+            self._loop.call_soon(self._look)
+        self._arrived.append(job)
+
+    def _look(self) -> None:
+        if self._seen < len(self._arrived):
+            self._seen = len(self._arrived)
+            self._loop.call_soon(self._look)
+            return
+        arrived, self._arrived, self._seen = self._arrived, [], 0
+        for job in arrived:
+            self.jobs.put(job)
 
     @property
     def _is_full(self) -> bool:

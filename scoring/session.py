@@ -77,6 +77,11 @@ class OnnxModel:
                     self._wide = wide
                 return
 
+    @property
+    def is_in_thread(self) -> bool:
+        """Whether a run that does not have all cores is the calling thread's own work."""
+        return self._providers == [CPU]
+
     def bind(self) -> None:
         """Keep places in memory for a lone row, where its shape tells those of all outputs."""
         named = {size for name in self.inputs for size in self.dimensions[name] if isinstance(size, str)}
@@ -84,7 +89,7 @@ class OnnxModel:
         one_row = all(one.shape is not None and -1 not in one.shape[1:] for one in self.inputs.values())
         types = {one.datatype for one in self.inputs.values()} | {one.datatype for one in self.outputs.values()}
         maps = any(one.is_maps for one in self.outputs.values())
-        if self._providers == [CPU] and told and one_row and not maps and "BYTES" not in types:
+        if self.is_in_thread and told and one_row and not maps and "BYTES" not in types:
             feed = self.zeros()
             with suppress(*LOAD_ERRORS):  # zeros are no input for it
                 results = dict(zip(self.names, self._run(self.names, feed, None), strict=True))

@@ -1,5 +1,6 @@
 """Which models are batched, how far, and which have all cores, found out when they are loaded."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -24,6 +25,19 @@ def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
 
     assert batcher is not None
     assert batcher.most_rows >= 8
+
+
+def test_a_busy_machine_does_not_hide_what_company_gains(model, monkeypatch):
+    compute = model.compute
+
+    def interrupted(names, feed, **more):
+        results = compute(names, feed, **more)
+        if len(results[0]) > 1:
+            time.sleep(0.05)  # somebody else has the core meanwhile
+        return results
+
+    monkeypatch.setattr(model, "compute", interrupted)
+    assert calibrate(model, Batching()) is not None
 
 
 def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
