@@ -23,7 +23,7 @@ from studio.accounts.models import User
 from studio.activity.models import record
 from studio.core.doorbell import ring
 from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
-from studio.core.jobs import JobState
+from studio.core.jobs import WORKER_LOST, JobState
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def run(build_id: int) -> None:
     """Do the build if nobody does. Safe to call any number of times, and to kill at any line."""
     rows = Build.objects.select_related("revision__service__workspace", "revision__config__environment")
     build = rows.filter(pk=build_id).first()
-    if build is None or not build.claim(LEASE_SECONDS):
+    if build is None or _is_given_up(build) or not build.claim(LEASE_SECONDS):
         return
     if build.attempt > 1:
         _say(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
@@ -75,6 +75,11 @@ def run(build_id: int) -> None:
         _fail(build, error)
     else:
         _succeed(build)
+
+
+def _is_given_up(build: Build) -> bool:
+    """Whether it fails now because its workers died over it; that is told like every failure."""
+    return _end_without_success(build, build.give_up, WORKER_LOST)
 
 
 def _log_of(build: Build) -> TextIO:
