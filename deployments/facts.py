@@ -9,6 +9,7 @@ from django.conf import settings
 from deployments.models import Build, Revision, Service
 from deployments.phases import BuildFacts, Cause, Facts
 from deployments.targets.base import Observation
+from studio.core.storable import storable
 
 ABSENT = Observation("absent")
 
@@ -24,12 +25,13 @@ class Notes:
     errors: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        return self.observation.as_dict() | {
+        own = {
             "obstacle": self.obstacle,
             "gave_up": self.gave_up,
             "unready_since": self.unready_since,
             "errors": self.errors,
         }
+        return storable(self.observation.as_dict() | own)
 
     @classmethod
     def of(cls, service: Service) -> Self:

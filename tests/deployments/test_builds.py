@@ -7,12 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deployments import builds, bundles
 from deployments.models import Build
 from scoring.contract import Bundle
 from studio.activity.models import Event
+from studio.core.errors import SlipwayError
+from tests.conftest import require
 from tests.deployments.services import SCRIPT_OF_DEMO, actions, build_of, deploy, run_build
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
@@ -154,6 +157,20 @@ def test_an_error_that_nobody_foresaw_fails_the_build_and_says_so(scripted, monk
 def plain(workspace, bob, iris, fake):
     """A deployed service without code, not yet built: its build takes milliseconds."""
     return deploy(workspace, bob, iris, built=False, target=fake.target)
+
+
+@pytest.mark.postgres
+def test_postgres_keeps_what_a_failed_build_said(plain, monkeypatch):
+    if connection.vendor != "postgresql":
+        require("postgres", "the suite runs on another database")
+
+    def crash(*_):
+        raise SlipwayError("The installer crashed: \0", evidence="\0")
+
+    monkeypatch.setattr(builds, "make_bundle", crash)
+    build = run_build(plain)
+    assert (build.state, build.error["evidence"]) == ("failed", "\N{REPLACEMENT CHARACTER}")
+    assert actions(plain)[-1] == "build_failed"
 
 
 @pytest.fixture

@@ -285,3 +285,10 @@ def test_log_pieces_end_between_characters(tmp_path):
                 break
             text += piece
         assert text == "aé€😀z" * 50
+
+
+def test_a_log_with_bytes_that_postgres_refuses_is_read_without_them(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"before\0after")
+    assert log_files.tail(path) == "before\N{REPLACEMENT CHARACTER}after"
+    assert log_files.read_from(path, 6)[1] == 12
