@@ -134,7 +134,8 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         """Send the body on to the service and answer what it answers. For tries; programs call the service itself."""
         path = request.query_params.get("path", "/score")
         content_type = request.content_type or "application/json"
-        result = scoring_client.score(find(self.workspace, name), cast(bytes, request.data), content_type, path)
+        body = cast(bytes, request.data or b"")  # where nothing was sent, no parser is asked and this is an empty dict
+        result = scoring_client.score(find(self.workspace, name), body, content_type, path)
         safe = result.content_type if result.content_type.startswith(SAFE_TYPES) else "application/octet-stream"
         answer = HttpResponse(result.body, status=result.status, content_type=safe)
         answer["X-Slipway-Milliseconds"] = f"{result.milliseconds:.2f}"

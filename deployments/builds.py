@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,7 +23,7 @@ from studio.accounts.models import User
 from studio.activity.models import record
 from studio.core.doorbell import ring
 from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
-from studio.core.jobs import JobState
+from studio.core.jobs import WORKER_LOST, JobState
 
 log = logging.getLogger(__name__)
 
@@ -61,26 +62,36 @@ def run(build_id: int) -> None:
     """Do the build if nobody does. Safe to call any number of times, and to kill at any line."""
     rows = Build.objects.select_related("revision__service__workspace", "revision__config__environment")
     build = rows.filter(pk=build_id).first()
-    if build is None or not build.claim(LEASE_SECONDS):
+    if build is None or _is_given_up(build) or not build.claim(LEASE_SECONDS):
         return
-    path = log_path(build)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", buffering=1) as lines:
-        if build.attempt > 1:
-            lines.write(f"\nThe worker was lost; attempt {build.attempt} goes on.\n")
-        _run_claimed(build, lines)
-
-
-def _run_claimed(build: Build, lines: TextIO) -> None:
+    if build.attempt > 1:
+        _say(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
     try:
-        with Heartbeat(build) as heartbeat:
+        with Heartbeat(build) as heartbeat, _log_of(build) as lines:
             _steps(build.revision, heartbeat, lines)
     except Lost:
-        lines.write("The build was cancelled or taken over.\n")
+        _say(build, "The build was cancelled or taken over.")
     except Exception as error:  # whatever it was, the row must say so
-        _fail(build, error, lines)
+        _fail(build, error)
     else:
-        _succeed(build, lines)
+        _succeed(build)
+
+
+def _is_given_up(build: Build) -> bool:
+    """Whether it fails now because its workers died over it; that is told like every failure."""
+    return _end_without_success(build, build.give_up, WORKER_LOST)
+
+
+def _log_of(build: Build) -> TextIO:
+    path = log_path(build)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a", buffering=1)
+
+
+def _say(build: Build, line: str) -> None:
+    """Add a line to the log of what the row knows already: a full disk must not keep the row from knowing it."""
+    with suppress(OSError), _log_of(build) as lines:
+        lines.write(f"{line}\n")
 
 
 def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
@@ -94,22 +105,22 @@ def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
     heartbeat.step(BUNDLE, 0.95)
 
 
-def _succeed(build: Build, lines: TextIO) -> None:
+def _succeed(build: Build) -> None:
     service = build.revision.service
     with transaction.atomic():
         if not build.end(JobState.SUCCEEDED):
             return
         record("service.built", service, workspace=service.workspace, revision=build.revision.number)
-    lines.write("Built.\n")
+    _say(build, "Built.")
     activate(build.revision)
 
 
-def _fail(build: Build, error: Exception, lines: TextIO) -> None:
+def _fail(build: Build, error: Exception) -> None:
     cause = cause_of_error(error)
     if cause["code"] == "build_failed":
         log.exception("%s failed", build)
-    lines.write(f"\nThe build failed: {cause['message']}\n{cause['hint']}\n")
     _end_without_success(build, lambda: build.end(JobState.FAILED, error=cause), cause)
+    _say(build, f"\nThe build failed: {cause['message']}\n{cause['hint']}")
 
 
 def cancel(build: Build, actor: User | None = None) -> bool:

@@ -205,11 +205,11 @@ def cause_of(reason: str, message: str = "", evidence: str = "") -> dict[str, An
     return cause.as_dict()
 
 
-def cause_of_error(error: BaseException, evidence: str = "") -> dict[str, Any]:
+def cause_of_error(error: BaseException) -> dict[str, Any]:
     """The same for what a build raised. Our own errors know their next step already; others get ours."""
     if isinstance(error, SlipwayError):
         facts = error.as_dict()
         entry = CATALOGUE.get(error.code)
-        return facts | {"hint": error.hint or (entry.hint if entry else ""), "evidence": error.evidence or evidence}
+        return facts | {"hint": facts["hint"] or (entry.hint if entry else "")}
     reason = "disk_full" if isinstance(error, OSError) and error.errno in NO_ROOM else "build_failed"
-    return cause_of(reason, evidence=evidence or f"{type(error).__name__}: {error}")
+    return cause_of(reason, evidence=f"{type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from django.conf import settings
 from deployments.models import Build, Revision, Service
 from deployments.phases import BuildFacts, Cause, Facts
 from deployments.targets.base import Observation
+from studio.core.storable import storable
 
 ABSENT = Observation("absent")
 
@@ -35,7 +36,7 @@ class Notes:
         return self.since is None and not self.was_healthy
 
     def as_dict(self) -> dict[str, Any]:
-        return self.observation.as_dict() | {
+        own = {
             "change": self.change,
             "obstacle": self.obstacle,
             "gave_up": self.gave_up,
@@ -43,6 +44,7 @@ class Notes:
             "was_healthy": self.was_healthy,
             "errors": self.errors,
         }
+        return storable(self.observation.as_dict() | own)
 
     @classmethod
     def of(cls, service: Service) -> Self:

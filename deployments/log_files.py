@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from studio.core.storable import storable_text
+
 CHUNK = 64 * 1024  # bytes in one answer
 
 
@@ -10,7 +12,7 @@ def read_from(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[str, int
     """Text from byte `offset` on (negative: that many bytes before the end), and the offset to go on at.
 
     A file that became shorter was rotated: reading starts over. A character cut in half by the end of the
-    piece is left for the next one. No file is no text.
+    piece is left for the next one. No file is no text. The text can be stored as it is.
     """
     try:
         with path.open("rb") as log:
@@ -21,7 +23,7 @@ def read_from(path: Path, offset: int = 0, limit: int = CHUNK) -> tuple[str, int
     except FileNotFoundError:
         return "", 0
     whole = raw[: len(raw) - _cut_off(raw)]
-    return whole.decode(errors="replace"), start + len(whole)
+    return storable_text(whole.decode(errors="replace")), start + len(whole)
 
 
 def tail(path: Path, limit: int = 4096) -> str:

@@ -38,13 +38,16 @@ def reconcile(service_id: int) -> None:
         .update(lease_holder=holder, lease_until=now + timedelta(seconds=LEASE_SECONDS))
     ):
         return
-    service = Service.objects.select_related("workspace", "target").get(pk=service_id)
     try:
-        found = visit(service, driver_for(service.target.driver), now)
+        _visit(service_id, holder, now)
     except Exception:
         log.exception("service %s cannot be visited", service_id)
-        _step_over(service, holder, now)
-        return
+        _step_over(service_id, holder, now)
+
+
+def _visit(service_id: int, holder: str, now: datetime) -> None:
+    service = Service.objects.select_related("workspace", "target").get(pk=service_id)
+    found = visit(service, driver_for(service.target.driver), now)
     if found.gone:
         _remove(service, holder)
     else:
@@ -87,9 +90,9 @@ def _write(service: Service, holder: str, found: Visit, now: datetime) -> None:
             mine.update(lease_until=None, lease_holder="")
 
 
-def _step_over(service: Service, holder: str, now: datetime) -> None:
-    """A row that cannot even be read must not stop the loop: it comes again later."""
-    Service.objects.filter(pk=service.pk, lease_holder=holder).update(
+def _step_over(service_id: int, holder: str, now: datetime) -> None:
+    """A row that cannot even be read or written must not stop the loop: it comes again later."""
+    Service.objects.filter(pk=service_id, lease_holder=holder).update(
         lease_until=None, lease_holder="", due_at=now + timedelta(seconds=60)
     )
 

@@ -23,7 +23,7 @@ FUTURE_SECONDS = 10  # a clock may be this much ahead before its windows are mov
 
 _replica = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 _code = re.compile(r"[1-5][0-9][0-9]\Z")
-_rows = re.compile(r"[1-9][0-9]{0,3}\Z")
+_rows = re.compile(r"(0|[1-9][0-9]{0,3})\Z")
 _decoder = msgspec.json.Decoder(Push)
 
 

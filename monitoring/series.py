@@ -128,7 +128,7 @@ def merge(
         return [None if row is None else read(row, span) for row, span in zip(rows, spans, strict=True)]
 
     timed = any(row.timed for row in steps.values())
-    shared = any(row.rows.keys() - {"1"} for row in steps.values())
+    shared = any(row.rows.keys() - {"0", "1"} for row in steps.values())
     codes = sorted({code for row in steps.values() for code in row.codes if code >= "400"})
     return Series(
         times=[since + timedelta(seconds=step * index) for index in range(count)],

@@ -9,6 +9,7 @@ import msgspec
 from registry.bounded import Ended
 from registry.frameworks import CUSTOM
 from studio.core.errors import BadInput
+from studio.core.storable import storable
 
 # Frameworks whose files are also the files of others: saying the one and sending the other is no mistake.
 _GO_TOGETHER = (
@@ -50,7 +51,7 @@ def finding_of(ended: Ended, *, seconds: float) -> Finding:
             code="inspection_crashed",
             evidence=f"exit status {ended.code}\n{ended.errors}",
         )
-    answer = msgspec.json.decode(ended.output)
+    answer = storable(msgspec.json.decode(ended.output))
     if refusal := answer.get("rejected"):
         raise Rejected(
             refusal["message"], hint=refusal["hint"], code=refusal["code"], evidence=refusal.get("evidence", "")

@@ -10,6 +10,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
 from studio.core.secrets import read_or_create_secret
+from studio.stack import addresses
 from studio.stack.broker import socket_path
 
 env = environ.Env()
@@ -26,11 +27,12 @@ SECRET_KEY = env("SLIPWAY_SECRET_KEY", default=None) or read_or_create_secret(DA
 ENCRYPTION_KEYS = env.list("SLIPWAY_ENCRYPTION_KEYS", default=[]) or [
     read_or_create_secret(DATA_DIR / "encryption.key", fernet=True)
 ]
-# This machine always: health checks and telemetry come from it.
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("SLIPWAY_ALLOWED_HOSTS", default=[HOST])]
+# This machine always, and the host it listens on: health checks and telemetry come from there.
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", addresses.in_url(HOST)]
+ALLOWED_HOSTS += env.list("SLIPWAY_ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("SLIPWAY_TRUSTED_ORIGINS", default=[])
 # Where services push their telemetry: this studio, as seen from the machine a service runs on.
-STUDIO_URL = env("SLIPWAY_URL", default=f"http://{'127.0.0.1' if HOST == '0.0.0.0' else HOST}:{PORT}")  # noqa: S104 - compared, not bound
+STUDIO_URL = env("SLIPWAY_URL", default=addresses.url_of(HOST, PORT))
 
 INSTALLED_APPS = [
     "django.contrib.admin",

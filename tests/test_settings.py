@@ -101,3 +101,24 @@ def test_secrets_are_made_once_and_differ_between_studios(tmp_path):
 
     assert ask_settings(tmp_path / "a", "settings.SECRET_KEY") == first
     assert ask_settings(tmp_path / "b", "settings.SECRET_KEY") != first
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000/"),
+        ("0.0.0.0", "http://127.0.0.1:8000/"),
+        ("::", "http://[::1]:8000/"),
+        ("::1", "http://[::1]:8000/"),
+        ("2001:db8::1", "http://[2001:db8::1]:8000/"),
+    ],
+)
+def test_services_are_told_an_address_of_the_studio_that_they_can_reach_and_that_it_answers_to(tmp_path, host, url):
+    shown = ask_settings(
+        tmp_path,
+        "settings.STUDIO_URL, settings.STUDIO_URL in [f'http://{host}:8000/' for host in settings.ALLOWED_HOSTS]",
+        SLIPWAY_HOST=host,
+        SLIPWAY_ALLOWED_HOSTS="studio.example",
+    )
+
+    assert shown == f"{url} True"

@@ -1,15 +1,21 @@
 """The parts of `manage.py up` by themselves: plans as values, output, restarts, the broker's address."""
 
+import errno
 import os
 import signal
 import sys
 import threading
 import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from studio.core.errors import Conflict
+from studio.management.commands.up import write_pids
 from studio.stack import broker, guards, probe
+from studio.stack.children import run_function
 from studio.stack.console import Lines
 from studio.stack.programs import Plan, Program, environment, programs
 from studio.stack.supervisor import Supervisor
@@ -110,6 +116,32 @@ def test_a_program_that_ends_is_started_again(tmp_path, capsys):
 
     assert len((tmp_path / "starts").read_text()) >= 2
     assert "web    | hello\n" in capsys.readouterr().out
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("tell", [full_disk, partial(write_pids, Plan(Path(os.devnull), "127.0.0.1", 8000))])
+def test_a_program_is_started_again_although_its_process_id_cannot_be_written_down(tmp_path, capsys, tell):
+    starts = tmp_path / "starts"
+    program = Program("web", command=python(f"open({str(starts)!r}, 'a').write('x')"))
+    supervisor = Supervisor([program], dict(os.environ), on_change=tell)
+    run_until(supervisor, lambda: starts.exists() and len(starts.read_text()) >= 2)
+
+    assert len(starts.read_text()) >= 2
+    assert "process ids cannot be written down" in capsys.readouterr().out
+
+
+def test_a_function_is_forked_although_our_own_output_goes_to_a_full_disk(monkeypatch):
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=full_disk))
+    pipe = os.pipe()
+    child = run_function(lambda: 7, dict(os.environ), pipe[1])
+    wait_for(lambda: child.poll() is not None, 10, "the end of the child")
+    for end in pipe:
+        os.close(end)
+
+    assert child.returncode == 7
 
 
 def test_a_program_that_will_not_stop_is_killed_with_its_children(tmp_path, monkeypatch):

@@ -42,8 +42,9 @@ class Guarded(Protocol[P]):
 
 
 def enter(user: User, slug: str, *, role: str, token: ApiToken | None = None) -> tuple[Workspace, str]:
-    """The workspace and the person's role there, if they may act as `role` in it.
+    """The workspace and the role that the person acts in there, if they may act as `role`.
 
+    Through a reading token everybody acts as a viewer.
     Raises `NotFound` for a workspace they cannot see (a stranger learns nothing of its existence) and
     `Forbidden` when their role, or the token they came with, allows less than `role`.
     """
@@ -56,9 +57,11 @@ def enter(user: User, slug: str, *, role: str, token: ApiToken | None = None) ->
             f"This needs the role {role}; you are {held} in {slug}.",
             hint="Ask an admin of the workspace to change your role under Settings → Members.",
         )
-    if token is not None and token.access == Access.READ and role != Role.VIEWER:
+    if token is None or token.access != Access.READ:
+        return workspace, held
+    if role != Role.VIEWER:
         raise Forbidden("This token may only read.", hint="Make a token with write access under Settings → Tokens.")
-    return workspace, held
+    return workspace, Role.VIEWER
 
 
 @overload

@@ -7,6 +7,8 @@ four. Nothing here knows a web framework: statuses are plain integers.
 
 from typing import Any, Literal
 
+from studio.core.storable import storable
+
 
 class SlipwayError(Exception):
     """Base of every error that is meant to be read by a person.
@@ -47,7 +49,7 @@ class SlipwayError(Exception):
             "retryable": self.retryable,
             "evidence": self.evidence,
         }
-        return facts | ({"field": self.field} if self.field else {})
+        return storable(facts | ({"field": self.field} if self.field else {}))
 
 
 class BadInput(SlipwayError):

@@ -31,6 +31,11 @@ class JobState(models.TextChoices):
 
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 MAX_ATTEMPTS = 5
+WORKER_LOST = SlipwayError(
+    "The worker died several times while working on this.",
+    code="worker_lost",
+    hint="Look at the worker's log: it probably ran out of memory. Then start it again.",
+).as_dict()
 
 
 JobRow = TypeVar("JobRow", bound="Job")
@@ -69,22 +74,11 @@ class Job(models.Model):
         return self.state in FINAL
 
     def claim(self, seconds: float) -> bool:
-        """Take the row for `seconds`; False when another worker has it or it has ended.
-
-        A row whose worker died `MAX_ATTEMPTS` times fails instead of being tried for ever.
-        """
-        now = timezone.now()
-        due = type(self).objects.filter(pk=self.pk).due()
-        exhausted = SlipwayError(
-            "The worker died several times while working on this.",
-            code="worker_lost",
-            hint="Look at the worker's log: it probably ran out of memory. Then start it again.",
-        )
-        if due.filter(attempt__gte=MAX_ATTEMPTS).update(
-            state=JobState.FAILED, finished_at=now, error=exhausted.as_dict()
-        ):
+        """Take the row for `seconds`; False when another worker has it, it has ended or is given up now."""
+        if self.give_up():
             return False
-        taken = due.update(
+        now = timezone.now()
+        taken = self._due().update(
             state=JobState.RUNNING,
             attempt=F("attempt") + 1,
             lease_until=now + timedelta(seconds=seconds),
@@ -93,6 +87,14 @@ class Job(models.Model):
         if taken:
             self.refresh_from_db()
         return bool(taken)
+
+    def give_up(self) -> bool:
+        """Fail a row whose worker died `MAX_ATTEMPTS` times instead of trying it for ever; False for any other row."""
+        worn_out = self._due().filter(attempt__gte=MAX_ATTEMPTS)
+        return bool(worn_out.update(state=JobState.FAILED, finished_at=timezone.now(), error=WORKER_LOST))
+
+    def _due(self) -> "JobQuerySet[Job]":
+        return type(self).objects.filter(pk=self.pk).due()
 
     def _still_mine(self) -> "JobQuerySet[Job]":
         """The attempt is the fencing number: a worker that lost its lease can no longer write."""

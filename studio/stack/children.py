@@ -6,6 +6,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from studio.stack.lifeline import die_with_parent
@@ -41,8 +42,7 @@ def run_command(command: list[str], environment: dict[str, str], output: int) ->
 
 def run_function(function: Callable[[], Any], environment: dict[str, str], output: int) -> Forked:
     """Run `function` in a forked child. Its result, or the code of its SystemExit, is the exit code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     pid = os.fork()
     if pid:
         return Forked(pid)
@@ -55,9 +55,15 @@ def run_function(function: Callable[[], Any], environment: dict[str, str], outpu
     except BaseException:  # the child must never return into the supervisor's loop
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    """Leave nothing that both copies would print. Where output goes to a full disk or a closed terminal, go on."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
 
 
 def _settle(environment: dict[str, str], output: int) -> None:

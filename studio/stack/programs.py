@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.stack import broker, clock, worker
+from studio.stack import addresses, broker, clock, worker
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,11 @@ class Plan:
     @property
     def reachable_host(self) -> str:
         """The address under which this machine reaches the web server."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return addresses.reachable(self.host)
 
     @property
     def url(self) -> str:
-        host = f"[{self.reachable_host}]" if ":" in self.reachable_host else self.reachable_host
-        return f"http://{host}:{self.port}/"
+        return addresses.url_of(self.host, self.port)
 
 
 def programs(plan: Plan) -> list[Program]:

@@ -21,7 +21,8 @@ class Supervisor:
     """Runs `programs` until SIGINT or SIGTERM.
 
     `before_fork` loads what forked programs share, while those with a command line already start. `on_change`
-    gets the process ids by name whenever one changes; `on_tick` is called between looks and must be quick.
+    gets the process ids by name whenever one changes; where it fails for want of a disk, the programs go on.
+    `on_tick` is called between looks and must be quick.
     """
 
     def __init__(
@@ -80,7 +81,10 @@ class Supervisor:
         self._tell_pids()
 
     def _tell_pids(self) -> None:
-        self.on_change({each.program.name: each.process.pid for each in self.watched if each.process})
+        try:
+            self.on_change({each.program.name: each.process.pid for each in self.watched if each.process})
+        except OSError as reason:
+            say(f"the process ids cannot be written down: {reason}")
 
     def _stop_all(self) -> None:
         """In stop order, politely first; a second request to stop kills at once."""

@@ -12,6 +12,7 @@ from deployments import builds
 from deployments.models import Build
 from registry import environments
 from studio.core import job_heartbeat
+from studio.core.jobs import MAX_ATTEMPTS
 from tests.deployments.services import actions, build_of, run_build
 from tests.registry.worker_processes import ended, killed_halfway, workers
 
@@ -61,6 +62,14 @@ def test_the_second_attempt_goes_on_after_a_lost_worker(scripted):
     log = builds.log_path(build).read_text()
     assert log.startswith("half a line of the first worker\n")
     assert "attempt 2 goes on" in log
+
+
+def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
+    Build.objects.update(attempt=MAX_ATTEMPTS)
+    build = run_build(scripted)
+    assert (build.state, build.error["code"], build.attempt) == ("failed", "worker_lost", MAX_ATTEMPTS)
+    builds.run(build.pk)
+    assert actions(scripted) == ["deployed", "build_failed"]
 
 
 def test_due_builds_are_rung_and_queued_ones_not_all_the_time(scripted, rings, django_capture_on_commit_callbacks):

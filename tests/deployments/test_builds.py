@@ -4,16 +4,22 @@ import json
 import os
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from deployments import builds, bundles
+from deployments.models import Build
 from scoring.contract import Bundle
 from studio.activity.models import Event
+from studio.core.errors import SlipwayError
+from tests.conftest import require
 from tests.deployments.services import SCRIPT_OF_DEMO, actions, build_of, deploy, run_build
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
+FULL_DISK = Path("/dev/full")
 
 
 # --- what a build makes ---------------------------------------------------------------------------
@@ -145,6 +151,49 @@ def test_an_error_that_nobody_foresaw_fails_the_build_and_says_so(scripted, monk
     assert (build.state, build.error["code"]) == ("failed", "build_failed")
     assert "ZeroDivisionError" in build.error["evidence"]
     assert "Traceback" in caplog.text
+
+
+@pytest.fixture
+def plain(workspace, bob, iris, fake):
+    """A deployed service without code, not yet built: its build takes milliseconds."""
+    return deploy(workspace, bob, iris, built=False, target=fake.target)
+
+
+@pytest.mark.postgres
+def test_postgres_keeps_what_a_failed_build_said(plain, monkeypatch):
+    if connection.vendor != "postgresql":
+        require("postgres", "the suite runs on another database")
+
+    def crash(*_):
+        raise SlipwayError("The installer crashed: \0", evidence="\0")
+
+    monkeypatch.setattr(builds, "make_bundle", crash)
+    build = run_build(plain)
+    assert (build.state, build.error["evidence"]) == ("failed", "\N{REPLACEMENT CHARACTER}")
+    assert actions(plain)[-1] == "build_failed"
+
+
+@pytest.fixture
+def full_disk_under_the_log(monkeypatch):
+    if not FULL_DISK.exists():
+        pytest.skip(f"{FULL_DISK} is a device of Linux")
+    monkeypatch.setattr(builds, "log_path", lambda build: FULL_DISK)
+
+
+@pytest.mark.usefixtures("full_disk_under_the_log")
+def test_a_build_that_has_no_room_for_its_log_says_so(plain):
+    build = run_build(plain)
+    assert (build.state, build.error["code"]) == ("failed", "disk_full")
+    assert actions(plain)[-1] == "build_failed"
+
+
+@pytest.mark.usefixtures("full_disk_under_the_log")
+def test_a_second_attempt_that_needs_no_room_for_its_log_succeeds(plain, monkeypatch):
+    monkeypatch.setattr(builds, "_steps", lambda *_: None)
+    Build.objects.update(attempt=1)
+    build = run_build(plain)
+    assert (build.state, build.attempt) == ("succeeded", 2)
+    assert actions(plain)[-1] == "revision_activated"
 
 
 def test_after_a_failure_the_same_revision_can_be_built_again(scripted, monkeypatch):

@@ -1,10 +1,12 @@
 """The loop against a target and processes that misbehave on order."""
 
 import pytest
+from django.db import DataError
 
 from deployments import reconcile, releases
 from deployments.models import Phase
 from deployments.restarts import LOOP
+from deployments.targets.base import Failure, Observation
 from tests.deployments.services import cause_code, deploy
 
 pytestmark = pytest.mark.django_db
@@ -119,3 +121,37 @@ class TestTheTarget:
         service.refresh_from_db()
         assert service.lease_holder == ""
         assert service.due_at > fake.now()
+
+    def test_that_says_what_the_database_refuses_is_stepped_over(
+        self, workspace, bob, iris, fake, service, monkeypatch
+    ):
+        healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
+        write = reconcile._write
+
+        def refused(row, *found):
+            if row.pk == service.pk:
+                raise DataError("unsupported Unicode escape sequence")
+            write(row, *found)
+
+        monkeypatch.setattr(reconcile, "_write", refused)
+        for _ in range(3):
+            fake.wait(2)
+            reconcile.reconcile_due()
+        healthy.refresh_from_db()
+        service.refresh_from_db()
+        assert healthy.phase == Phase.HEALTHY
+        assert service.lease_holder == ""
+        assert service.due_at > fake.now()
+
+
+SAID = "weights\0\ud800"  # PostgreSQL keeps neither of the two
+KEPT = "weights\N{REPLACEMENT CHARACTER}?"
+
+
+def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service):
+    failed = Observation("failed", revision=1, failure=Failure("init_failed", f"No {SAID}", f"Traceback {SAID}"))
+    fake.driver.observe = lambda _: failed
+    fake.visit(service, 3)
+    assert (service.cause["message"], service.cause["evidence"]) == (f"No {KEPT}", f"Traceback {KEPT}")
+    assert service.observed["failure"]["evidence"] == f"Traceback {KEPT}"
+    assert service.phase == Phase.FAILED

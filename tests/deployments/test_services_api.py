@@ -124,6 +124,13 @@ class TestRoles:
         shown = [api(person).get(f"{SERVICES}/iris").json()["deployment_config"] for person in (bob, carol)]
         assert [one["environment_variables"] for one in shown] == [{"API_KEY": "hush"}, {"API_KEY": "•••"}]
 
+    def test_a_reading_token_of_a_contributor_shows_no_more_than_a_viewer_sees(self, api, bob, workspace, iris, fake):
+        config = {"environment_variables": {"API_KEY": "hush"}}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
+        client = api(bob, access="read")
+        shown = [client.get(f"{SERVICES}/iris").json(), *client.get(SERVICES).json()["results"]]
+        assert [one["deployment_config"]["environment_variables"] for one in shown] == [{"API_KEY": "•••"}] * 2
+
 
 class TestLookingAtServices:
     def test_lists_them_by_name_in_few_queries(self, api, bob, workspace, iris, fake, django_assert_max_num_queries):
@@ -278,3 +285,10 @@ def test_log_pieces_end_between_characters(tmp_path):
                 break
             text += piece
         assert text == "aé€😀z" * 50
+
+
+def test_a_log_with_bytes_that_postgres_refuses_is_read_without_them(tmp_path):
+    path = tmp_path / "log"
+    path.write_bytes(b"before\0after")
+    assert log_files.tail(path) == "before\N{REPLACEMENT CHARACTER}after"
+    assert log_files.read_from(path, 6)[1] == 12

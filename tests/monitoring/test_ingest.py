@@ -55,6 +55,11 @@ def test_where_the_time_went_is_kept_too(service):
     assert {name: getattr(kept, name) for name in parts} == parts
 
 
+def test_a_run_without_rows_is_kept_too(service):
+    assert push(service, window(rows={"0": 1, "1": 3})).status_code == 202
+    assert MetricWindow.objects.get().rows == {"0": 1, "1": 3}
+
+
 def test_a_repeated_push_counts_once(service):
     first = window()
     push(service, first)
@@ -124,7 +129,7 @@ def test_a_malformed_push_is_refused_with_its_reason(service, body):
         ("infer", {"9999": 1}),
         ("spent", {"lunch": 1}),
         ("spent", {"queue": -1}),
-        ("rows", {"0": 1}),
+        ("rows", {"00": 1}),
         ("rows", {"many": 1}),
         ("keys", {"golden": 1}),
         ("cpu", -1.0),

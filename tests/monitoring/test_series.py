@@ -115,6 +115,7 @@ def test_the_batch_size_is_a_mean_over_requests(service, add_window):
 
 def test_runs_that_nobody_shares_have_no_batch_size(service, add_window):
     add_window(service, at=at(0), latencies=[1000] * 4, rows={"1": 4})
+    add_window(service, at=at(5), latencies=[1000], rows={"0": 1})
     assert service_series(service, NOON, at(10), 10).batch == []
 
 

@@ -83,6 +83,17 @@ def test_nobody_sees_or_revokes_anothers_token(sign_in, bob, carol, workspace):
     assert sign_in(carol).post(f"/w/vision/settings/tokens/{token.pk}/revoke/").status_code == 404
 
 
+def test_a_reading_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob, workspace):
+    make_token(bob, workspace, name="bobs-own")
+
+    def listed(access):
+        answer = api(alice, access=access).get("/api/v1/workspaces/vision/tokens")
+        return {token["user"] for token in answer.json()["results"]}
+
+    assert listed("write") == {"alice", "bob"}
+    assert listed("read") == {"alice"}
+
+
 def test_making_and_revoking_leave_events(sign_in, bob, workspace):
     token, _ = make_token(bob, workspace, name="ci")
     sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")

@@ -102,3 +102,8 @@ def test_a_crash_of_the_program_is_a_rejection_with_evidence():
     with pytest.raises(Rejected) as said:
         finding_of(Ended(-signal.SIGXCPU, b"", ""), seconds=5)
     assert said.value.code == "inspection_timeout"
+
+
+def test_what_the_program_found_can_be_stored_on_every_database():
+    found = finding_of(Ended(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
+    assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}

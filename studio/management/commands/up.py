@@ -64,7 +64,7 @@ def prepare() -> str | None:
 
 
 def write_pids(plan: Plan, pids: dict[str, int]) -> None:
-    """`run/pids.json`, for people who want to look; replaced whole."""
+    """`run/pids.json`, for people who want to look and for the next start's sweep; replaced whole."""
     path = plan.data / "run" / "pids.json"
     path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(".draft")

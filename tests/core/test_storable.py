@@ -1,0 +1,18 @@
+"""Text that PostgreSQL refuses does not reach it."""
+
+from studio.core.errors import SlipwayError
+from studio.core.storable import storable
+
+NUL = "\N{REPLACEMENT CHARACTER}"
+
+
+def test_what_a_program_said_is_made_storable_however_deep_it_lies():
+    said = {"a\0": ["b\0", {"c": ("d\ud800", 1, None)}], "e": "fine: é😀"}
+
+    assert storable(said) == {f"a{NUL}": [f"b{NUL}", {"c": ["d?", 1, None]}], "e": "fine: é😀"}
+
+
+def test_what_a_row_keeps_of_an_error_is_storable():
+    facts = SlipwayError("It said \0.", evidence="\0\0").as_dict()
+
+    assert (facts["message"], facts["evidence"]) == (f"It said {NUL}.", NUL * 2)

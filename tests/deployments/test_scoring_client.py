@@ -1,0 +1,74 @@
+"""A test call over a real connection: what it sends, and that it always comes to an end."""
+
+import socketserver
+import threading
+import time
+from contextlib import suppress
+from itertools import takewhile
+
+import pytest
+
+from deployments import scoring_client
+from deployments.errors import ServiceSilent
+from deployments.models import Service
+
+pytestmark = pytest.mark.django_db
+SCORE = "/api/v1/workspaces/vision/services/iris/score"
+DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Answering(socketserver.StreamRequestHandler):
+    """Notes the head of what it is asked, then says the server's `pieces`, one every 50 ms."""
+
+    def handle(self):
+        self.server.heads.append(b"".join(takewhile(bytes.strip, self.rfile)))
+        with suppress(OSError):  # the caller has hung up
+            for piece in self.server.pieces:
+                self.wfile.write(piece)
+                time.sleep(0.05)
+
+
+@pytest.fixture
+def server(service):
+    """Answers in the service's place."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
+        server.daemon_threads, server.pieces, server.heads = True, [DONE], []
+        Service.objects.update(port=server.server_address[1])
+        service.refresh_from_db()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"), [(b"HTTP/1.1 200 OK\r\n\r\n", b"[1]"), (b"HTTP/1.1 200 OK\r\n", b"X-Part: 1\r\n")]
+)
+def test_an_answer_that_goes_on_and_on_is_given_up_in_time(service, server, monkeypatch, begin, piece):
+    monkeypatch.setattr(scoring_client, "ANSWER_SECONDS", 0.3)
+    server.pieces = [begin, *[piece] * 40]
+    with pytest.raises(ServiceSilent):
+        scoring_client.score(service, b"{}")
+
+
+def test_an_answer_in_several_pieces_is_put_together(service, server):
+    server.pieces = [DONE[:20], DONE[20:-1], DONE[-1:]]
+    result = scoring_client.score(service, b"")
+    assert (result.status, result.body) == (200, b"{}")
+
+
+def test_an_empty_body_is_sent_as_one(api, bob, server):
+    answer = api(bob).generic("POST", SCORE, content_type="application/json")
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert b"content-length: 0" in server.heads[0].lower()
+
+
+def test_what_the_caller_says_of_the_body_is_handed_on_byte_for_byte(api, bob, server):
+    assert api(bob).generic("POST", SCORE, content_type="text/plain; name=\xe9").status_code == 200
+    assert b"text/plain; name=\xe9" in server.heads[0]
+
+
+@pytest.mark.parametrize("path", ["/score%0a", "/score%00", "/v2/" + "x" * 70_000])
+def test_a_path_that_no_address_can_have_is_bad_input(api, bob, server, path):
+    answer = api(bob).generic("POST", f"{SCORE}?path={path}")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "bad_input")
+    assert server.heads == []
