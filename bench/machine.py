@@ -63,7 +63,7 @@ class Family:
         ours = {process.pid for process in self.members()}
         return {pid for pid in listeners(port) if pid not in ours}
 
-    def settle(self, longest: float = 5.0) -> None:
+    def settle(self, longest: float = 30.0) -> None:
         """Wait until what was asked before is computed."""
         end = time.monotonic() + longest
         while time.monotonic() < end:

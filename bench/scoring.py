@@ -1,8 +1,9 @@
 """Measure Slipway's scoring server beside its peers in one run: `python bench/scoring.py [--models tiny] [--peers …]`.
 
-Peers take turns, whole rounds are repeated, and medians are compared: see docs/benchmarks/scoring.md for the method.
-Each peer gets an environment of its own in ~/.cache/slipway-bench, made at its first use. Exits with 1 when a bar is
-missed or a peer could not be measured. A quick look: `--models tiny --peers slipway triton --rounds 1 --seconds 1`.
+All peers are up at once and take turns at each cell, whole rounds are repeated, and medians are compared: see
+docs/benchmarks/scoring.md for the method. Each peer gets an environment of its own in ~/.cache/slipway-bench, made at
+its first use. Exits with 1 when a bar is missed or a peer could not be measured. A quick look:
+`--models tiny --peers slipway triton --rounds 1 --seconds 1`.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +26,7 @@ from bench.machine import CALM_CORES, Bystanders  # noqa: E402
 from bench.peers import PEERS  # noqa: E402
 from bench.peers.peer import CORES  # noqa: E402
 from bench.peers.raw import measure_raw  # noqa: E402
-from bench.questions import INPUTS, Question, ask  # noqa: E402
+from bench.questions import INPUTS, ask  # noqa: E402
 from bench.report import report  # noqa: E402
 from bench.results import RAW, Choice, Failure, Results, Run, Start  # noqa: E402
 from bench.server import PeerFailed, Server, started  # noqa: E402
@@ -34,86 +36,106 @@ FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 1.5}  # times the seconds of a run: few requests fit into one
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
+FAULTS = (PeerFailed, CannotInstall, RuntimeError, OSError)  # of a peer, which end nothing but its own measurements
 QUESTIONS = 32  # different ones, so that one client's answer to another is noticed
 
 
 class Bench:
-    """Visits peers and keeps what it finds."""
+    """Starts peers, asks them in turn, and keeps what it finds."""
 
     def __init__(self, results: Results, seconds: int, telemetry_port: int) -> None:
         self._results, self._seconds, self._telemetry_port = results, seconds, telemetry_port
         self._questions = {model: ask(model, QUESTIONS) for model in results.choice.models}
 
     def round(self, number: int) -> None:
-        """All peers on all models, forwards and backwards in turn; before that, some starts of each."""
+        """Some starts of each peer; then, model by model, all of them up at once. Forwards and backwards in turn."""
         peers = self._results.choice.peers
         order = peers if number % 2 == 0 else peers[::-1]
         for _ in range(STARTS if START_MODEL in self._results.choice.models else 0):
             for peer in order:
-                self._visit(peer, START_MODEL, self._start)
+                self._start(peer)
         for model in self._results.choice.models:
-            for peer in order:
-                if peer == RAW:
-                    self._measure_raw(model)
-                else:
-                    self._visit(peer, model, self._measure)
+            with ExitStack() as running:
+                self._measure(model, [server for peer in order if (server := self._enter(running, peer, model))])
 
-    def _visit(self, peer: str, model: str, measure: Callable[[Server, str], None]) -> None:
-        if peer == RAW or (PEERS[peer].only and model not in PEERS[peer].only):
+    def _start(self, peer: str) -> None:
+        """How long one start takes, with nothing else running, and the memory after it."""
+        if not _is_asked(peer, START_MODEL):
             return
+        question = self._questions[START_MODEL][0]
         try:
-            with started(PEERS[peer], self._questions[model][0], self._telemetry_port) as server:
-                measure(server, model)
-        except (PeerFailed, CannotInstall, RuntimeError, OSError) as error:
+            with started(PEERS[peer], question, self._telemetry_port) as server:
+                bystanders = Bystanders(server.family)
+                seconds = server.wait_for_answer(question)
+                others = bystanders.cores()
+                time.sleep(IDLE_SECONDS)
+                memory, processes = server.family.memory()
+        except FAULTS as error:
+            self._fail(peer, START_MODEL, "", error)
+            return
+        self._results.starts.append(Start(peer, seconds, memory, processes, others))
+        print(f"{peer:15} start {seconds:.2f} s, {memory:.0f} MiB in {processes} processes", flush=True)
+
+    def _enter(self, running: ExitStack, peer: str, model: str) -> Server | None:
+        """A server that has answered rightly, until `running` ends."""
+        if not _is_asked(peer, model):
+            return None
+        try:
+            return running.enter_context(self._answering(peer, model))
+        except FAULTS as error:
             self._fail(peer, model, "", error)
+            return None
 
-    def _measure(self, server: Server, model: str) -> None:
+    @contextmanager
+    def _answering(self, peer: str, model: str) -> Iterator[Server]:
         question = self._questions[model][0]
-        server.wait_for_answer(question)
+        with started(PEERS[peer], question, self._telemetry_port) as server:
+            server.wait_for_answer(question)
+            yield server
+
+    def _measure(self, model: str, servers: list[Server]) -> None:
+        """Cell by cell, so that all peers meet the same moments of the machine; the others rest meanwhile."""
         for form in self._results.choice.forms:
-            if form in server.peer.forms:
-                try:
-                    server.check(form, question)
-                    self._measure_form(server, form, question)
-                except PeerFailed as error:
-                    self._fail(server.peer.name, model, form, error)
-
-    def _start(self, server: Server, model: str) -> None:
-        bystanders = Bystanders(server.family)
-        seconds = server.wait_for_answer(self._questions[model][0])
-        others = bystanders.cores()
-        time.sleep(IDLE_SECONDS)
-        memory, processes = server.family.memory()
-        self._results.starts.append(Start(server.peer.name, seconds, memory, processes, others))
-        print(f"{server.peer.name:15} start {seconds:.2f} s, {memory:.0f} MiB in {processes} processes", flush=True)
-
-    def _measure_form(self, server: Server, form: str, question: Question) -> None:
-        with Generator(server.load(form, question)) as generator:
+            able = [server for server in servers if form in server.peer.forms]
             for connections in self._results.choice.connections:
-                server.family.settle()
-                generator.measure(connections, WARM_UP_SECONDS)
-                self._run(server, form, question, connections, generator)
-        if server.peer.name.startswith("slipway"):
-            told = crowd(server, form, self._questions[question.model], CROWD_SECONDS)
-            self._results.crowds.setdefault((server.peer.name, question.model, form), []).append(told)
-            print(f"{server.peer.name:15} {question.model:12} {form:7} {told}", flush=True)
+                if form == self._results.choice.forms[0] and RAW in self._results.choice.peers:
+                    self._measure_raw(model, connections)
+                able = [server for server in able if self._is_measured(server, form, model, connections)]
+            for server in able:
+                if server.peer.name.startswith("slipway"):
+                    self._crowd(server, form, model)
 
-    def _run(self, server: Server, form: str, question: Question, connections: int, generator: Generator) -> None:
-        """Measure; once more where bystanders disturbed it."""
-        for _ in range(2):
-            bystanders = Bystanders(server.family)
-            result = generator.measure(connections, self._seconds_of(question.model))
-            others = bystanders.cores()
-            self._keep(Run(question.model, form, server.peer.name, connections, result, others))
-            if others < CALM_CORES:
-                return
-
-    def _measure_raw(self, model: str) -> None:
+    def _is_measured(self, server: Server, form: str, model: str, connections: int) -> bool:
+        """Measure a cell; once more where bystanders disturbed it. False when it cannot be."""
         question = self._questions[model][0]
-        for connections in self._results.choice.connections:
-            bystanders = Bystanders()
-            found = measure_raw(question.file, question.inputs, connections, self._seconds_of(model), CORES)
-            self._keep(Run(model, "", RAW, connections, Result(**found), bystanders.cores()))
+        try:
+            server.check(form, question)
+            with Generator(server.load(form, question)) as generator:
+                generator.measure(connections, WARM_UP_SECONDS)
+                for _ in range(2):
+                    bystanders = Bystanders(server.family)
+                    result = generator.measure(connections, self._seconds_of(model))
+                    others = bystanders.cores()
+                    self._keep(Run(model, form, server.peer.name, connections, result, others))
+                    if others < CALM_CORES:
+                        break
+            server.family.settle()
+        except FAULTS as error:
+            self._fail(server.peer.name, model, form, error)
+            return False
+        return True
+
+    def _crowd(self, server: Server, form: str, model: str) -> None:
+        told = crowd(server, form, self._questions[model], CROWD_SECONDS)
+        self._results.crowds.setdefault((server.peer.name, model, form), []).append(told)
+        print(f"{server.peer.name:15} {model:12} {form:7} {told}", flush=True)
+        server.family.settle()
+
+    def _measure_raw(self, model: str, connections: int) -> None:
+        question = self._questions[model][0]
+        bystanders = Bystanders()
+        found = measure_raw(question.file, question.inputs, connections, self._seconds_of(model), CORES)
+        self._keep(Run(model, "", RAW, connections, Result(**found), bystanders.cores()))
 
     def _seconds_of(self, model: str) -> int:
         return round(self._seconds * LONGER.get(model, 1))
@@ -127,6 +149,10 @@ class Bench:
     def _fail(self, peer: str, model: str, form: str, error: Exception) -> None:
         self._results.failures.append(Failure(peer, model, form, str(error)))
         print(f"{peer:15} {model:12} {form:7} NOT MEASURED: {error}", flush=True)
+
+
+def _is_asked(peer: str, model: str) -> bool:
+    return peer != RAW and (not PEERS[peer].only or model in PEERS[peer].only)
 
 
 def read_arguments() -> argparse.Namespace:

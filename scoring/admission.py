@@ -39,7 +39,7 @@ class Runner(threading.Thread):
 
     def _work(self, job: Job) -> Done:
         admission, batcher = self._admission, job.work.batcher
-        group = [job] if batcher is None else batcher.gather(job, admission.idle)
+        group = [job] if batcher is None else batcher.gather(job, admission.share)
         now = perf_counter_ns()
         for one in group:
             one.started = now
@@ -88,9 +88,9 @@ class Admission:
         return sum(not job.claimed for job in self._waiting)
 
     @property
-    def idle(self) -> int:
-        """Runners without a job."""
-        return sum(not runner.current for runner in self._runners)
+    def share(self) -> int:
+        """A runner's part of all jobs. One that took more would leave the others with runs of a lone row."""
+        return -(-len(self._waiting) // self._wanted)
 
     def submit(self, job: Job) -> None:
         """Queue a job; 503 when the queue is full."""

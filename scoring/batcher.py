@@ -1,6 +1,6 @@
 """Adaptive batching: requests that wait for the same model share a run. Nothing waits for company, unless told to.
 
-A runner that becomes free takes its share of what waits; what cannot share a run, or fails in it, is run alone.
+A runner that becomes free takes its share of all there is to do; what cannot share a run, or fails in it, is run alone.
 """
 
 import time
@@ -35,16 +35,16 @@ class Batcher:
         self._padding = Padding(model, options.pad)
         self.pads = bool(options.pad)
 
-    def gather(self, first: "Job", idle: int) -> list["Job"]:
-        """`first`, which is claimed, and claimed others: what waits is shared among the idle runners, this one too."""
+    def gather(self, first: "Job", share: int) -> list["Job"]:
+        """`first`, which is claimed, and claimed others: `share` in all, after a delay as many as may share a run."""
         pending, group = self.pending, [first]
         if self._delay:
             self._wait_for_company(first)
+            share = self.most_rows
         try:
             while pending[0].claimed:
                 pending.popleft()
-            share = min(self.most_rows, -(-(len(pending) + 1) // max(idle, 1)))
-            while len(group) < share:
+            while len(group) < min(share, self.most_rows):
                 job = pending.popleft()
                 if job.claim():
                     group.append(job)

@@ -1,13 +1,16 @@
 """Requests that wait for the same model share a run, and nobody notices but by the speed."""
 
+import asyncio
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
 from onnx import TensorProto, helper
 
+from scoring.admission import Admission
 from scoring.batcher import Batcher
 from scoring.calibration import calibrate
 from scoring.contract import Batching
@@ -160,12 +163,12 @@ def test_a_request_without_rows_is_answered_where_lengths_are_filled_up(tmp_path
 # --- who shares
 
 
-def test_what_waits_is_shared_among_the_idle_runners(model):
+def test_a_runner_takes_its_share_of_what_waits(model):
     batcher = Batcher(model, 32)
     jobs = [job(model, batcher, body(n)) for n in range(9)]
     jobs[0].claim()
 
-    group = batcher.gather(jobs[0], idle=2)
+    group = batcher.gather(jobs[0], share=5)
 
     assert len(group) == 5
     assert all(one.claimed for one in group)
@@ -178,7 +181,74 @@ def test_a_request_that_waited_too_long_is_not_gathered(model):
     jobs[0].claim()
     jobs[1].claim()  # the sweep has given it up
 
-    assert batcher.gather(jobs[0], idle=1) == [jobs[0], jobs[2], jobs[3]]
+    assert batcher.gather(jobs[0], share=4) == [jobs[0], jobs[2], jobs[3]]
+
+
+def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
+    shares, end = [], threading.Event()
+
+    class Watched(Batcher):
+        def gather(self, first, share):
+            shares.append(share)
+            return [first]
+
+        def run(self, questions):
+            end.wait(5)
+            return [(one, b"") for one in questions]
+
+    async def ask():
+        admission = Admission(
+            asyncio.get_running_loop(), runners=2, limit=20, wait=10, timeout=10,
+            on_stuck=lambda: None, prepare_thread=lambda: None,
+        )  # fmt: skip
+        batcher = Watched(model, 32)
+        admission.submit(unqueued(batcher, job(model, batcher, body(0))))
+        while not shares:
+            await asyncio.sleep(0.01)
+        for n in range(1, 9):
+            admission.submit(unqueued(batcher, job(model, batcher, body(n))))
+        while len(shares) < 2:
+            await asyncio.sleep(0.01)
+        end.set()
+        while admission.waiting:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(ask())
+    assert shares[:2] == [1, 5]
+
+
+def test_what_comes_in_one_turn_of_the_loop_is_handed_over_together(model):
+    groups, end = [], threading.Event()
+
+    class Watched(Batcher):
+        def run(self, questions):
+            groups.append(len(questions))
+            end.wait(5)
+            return [(one, b"") for one in questions]
+
+    async def ask():
+        admission = Admission(
+            asyncio.get_running_loop(), runners=1, limit=40, wait=10, timeout=10,
+            on_stuck=lambda: None, prepare_thread=lambda: None,
+        )  # fmt: skip
+        batcher = Watched(model, 32)
+        admission.submit(unqueued(batcher, job(model, batcher, body(0))))
+        while not groups:
+            await asyncio.sleep(0.01)
+        end.set()
+        for n in range(1, 9):
+            time.sleep(0.02)  # the runner is free and would take what it is given
+            admission.submit(unqueued(batcher, job(model, batcher, body(n))))
+        while admission.waiting:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(ask())
+    assert groups == [1, 8]
+
+
+def unqueued(batcher, made):
+    batcher.pending.remove(made)
+    return made
 
 
 # --- padding
