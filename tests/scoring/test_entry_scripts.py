@@ -40,6 +40,9 @@ def run(data, request_headers):
         "huge": lambda: 2 ** 70,
         "surrogate": lambda: "\\ud800",
         "nan": lambda: [float("nan")],
+        "nan of numpy": lambda: {"mean": np.float64("nan"), "word": "NaN"},
+        "nan beside numpy": lambda: {"p": np.float64(0.5), "q": float("nan"), "r": -np.inf},
+        "nan beside huge": lambda: [2 ** 70, float("nan")],
         "self": lambda: circle(),
         "raise": lambda: [][asked.get("index", 0)],
         "exit": lambda: sys.exit(7),
@@ -119,6 +122,9 @@ def test_the_script_cannot_import_what_lies_beside_the_server(server):
         ("huge", 2**70),
         ("surrogate", "\ud800"),
         ("nan", [None]),
+        ("nan of numpy", {"mean": None, "word": "NaN"}),
+        ("nan beside numpy", {"p": 0.5, "q": None, "r": None}),
+        ("nan beside huge", [2**70, None]),
     ],
 )
 def test_what_run_returns_is_sent_as_json(server, what, answer):
