@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.errors import bad_input
+from scoring.errors import ScoringError, bad_input
 
 Array = NDArray[Any]
 DEEPEST = 16
@@ -125,13 +125,19 @@ class Tensor:
         if deep >= DEEPEST:
             raise bad_input(f"input {self.name!r} is nested deeper than {DEEPEST - 1} lists")
         try:
-            return np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
+            array = np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
         except msgspec.ValidationError as error:
             raise bad_input(f"input {self.name!r} ({self.datatype}): {error}") from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
         except ValueError as error:
-            raise bad_input(f"input {self.name!r}: lists of different length stand side by side") from error
+            raise self._uneven() from error
+        if array.ndim != deep:  # numpy has taken lists for values, which it does where values are texts
+            raise self._uneven()
+        return array
+
+    def _uneven(self) -> ScoringError:
+        return bad_input(f"input {self.name!r}: lists of different length stand side by side")
 
 
 def depth(text: bytes) -> int:

@@ -109,6 +109,13 @@ def test_base64_that_is_no_text_is_refused(server, text):
     assert told_of(predict(server, {"instances": [{"b64": text}]}, "words"))
 
 
+@pytest.mark.parametrize("texts", [[["a"], ["b", "c"]], [[], ["a"]], [["a"], []], [[["a"]], [["b"], ["c"]]]])
+def test_lists_of_texts_of_different_length_are_refused(server, texts):
+    assert "different length" in told_of(predict(server, {"instances": texts}, "words"))
+    tensor = {"name": "in", "datatype": "BYTES", "shape": [2], "data": texts}
+    assert "different length" in told_of(server.score({"inputs": [tensor]}, "/v2/models/words/infer"))
+
+
 def test_several_inputs_and_outputs_that_do_not_line_up_are_refused(server):
     assert "several inputs" in told_of(predict(server, {"inputs": [1, 2]}, "sum"))
     assert "instance 0" in told_of(predict(server, {"instances": [{"a": 1}]}, "sum"))
