@@ -49,20 +49,12 @@ class Body(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-_body = msgspec.json.Decoder(Body)
+BODY = msgspec.json.Decoder(Body)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def decode(raw: bytes | memoryview) -> Body:
+def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes | memoryview | msgspec.Raw) -> Envelope:
     """The envelope of a request; 400 when it is not JSON or not an envelope."""
-    try:
-        return _body.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(error) from error
-
-
-def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes) -> Envelope:
-    """The same for the envelope of another form."""
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -119,7 +111,7 @@ def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:
     """The values of every input in what a body has at `key`: those of a lone input, else an object by name."""
     if bytes(data).startswith(b"{"):
-        parts = _object.decode(data)
+        parts = envelope(_object, data)
     elif len(inputs) == 1:
         parts = {next(iter(inputs)): data}
     else:

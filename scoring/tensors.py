@@ -103,6 +103,8 @@ class Tensor:
             array = np.array(self._flat.decode(raw), self.dtype)
         except msgspec.DecodeError:
             return self._read_nested(raw, shape)
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
         if array.size != size:
@@ -128,6 +130,8 @@ class Tensor:
             array = np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
         except msgspec.ValidationError as error:
             raise bad_input(f"input {self.name!r} ({self.datatype}): {error}") from error
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
         except ValueError as error:
@@ -135,6 +139,9 @@ class Tensor:
         if array.ndim != deep:  # numpy has taken lists for values, which it does where values are texts
             raise self._uneven()
         return array
+
+    def _not_utf8(self) -> ScoringError:
+        return bad_input(f"input {self.name!r} holds a text that is not UTF-8")
 
     def _uneven(self) -> ScoringError:
         return bad_input(f"input {self.name!r}: lists of different length stand side by side")

@@ -213,6 +213,15 @@ def test_score_refuses_what_the_model_cannot_take(lone, body):
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("address", "body"), [("/score", b'{"data": {"\xff": [1]}}'), ("/invocations", b'{"inputs": {"\xff": 1}}')]
+)
+def test_a_name_that_is_not_utf8_is_refused_as_such(lone, address, body):
+    answer = lone.score(body, address)
+    assert (answer.status_code, "utf-8" in answer.json()["message"]) == (400, True)
+    assert "UnicodeDecodeError" not in lone.log()
+
+
 def test_with_several_models_score_says_where_to_go(server):
     answer = server.score({"data": [[1, 2, 3, 4]]})
     assert answer.status_code == 400
