@@ -81,6 +81,25 @@ def test_a_large_body_is_read_exactly(server, size):
     assert np.array_equal(np.array(answer["data"], dtype=np.float32).reshape(size, 4), values * 2)
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("1" * 20_000, ("FP32", "str")),
+        ({"deep": [1] * 20_000}, ("FP32", "object")),
+        ([[1], *[2] * 19_999], ("FP32", "int")),
+        ([1, [2], *[3] * 19_998], ("FP32", "array")),
+        ([1, *["2"] * 19_999], ("FP32", "str")),
+        ([], ("0 values",)),
+    ],
+    ids=["text", "object", "nested first", "nested later", "texts", "nothing"],
+)
+def test_a_large_body_is_read_as_strictly_as_a_small_one(server, data, words):
+    body = json.dumps({"inputs": [tensor(shape=(5_000, 4)) | {"data": data}]})
+    told = refusal(server.score(body.replace("[]", f"[{' ' * 20_000}]"), "/v2/models/double/infer"))
+    for word in words:
+        assert word in told
+
+
 KIND_VALUES = {
     "BOOL": [True, False],
     "FP16": [0.5, -2.0],
