@@ -18,6 +18,8 @@ from scoring.errors import ScoringError, bad_input
 
 Array = NDArray[Any]
 DEEPEST = 16
+MOST_DIMENSIONS = 32  # that every version of numpy holds
+MOST_VALUES = 2**48  # beyond, with dimensions of 0 left out, numpy refuses even what holds no value
 SHAPES_KEPT = 1024
 
 
@@ -91,6 +93,8 @@ class Tensor:
         )
         if not fits or any(dimension < 0 for dimension in shape):
             raise bad_input(f"input {self.name!r} has shape {list(shape)}, the model takes {self.told_shape}")
+        if len(shape) > MOST_DIMENSIONS or math.prod(dimension or 1 for dimension in shape) > MOST_VALUES:
+            raise bad_input(f"input {self.name!r} has a shape that no tensor can have: {list(shape)}")
 
     @property
     def told_shape(self) -> str:

@@ -51,6 +51,8 @@ def read(tensor: Tensor, text: bytes) -> Array:
 def _without_base64(text: bytes) -> bytes:
     try:
         return orjson.dumps(_decoded(orjson.loads(text)))
+    except TypeError as error:
+        raise bad_input("the body is nested too deeply") from error
     except (binascii.Error, ValueError) as error:
         raise bad_input(f'"b64" holds no UTF-8 text in base64: {error}') from error
 

@@ -90,6 +90,11 @@ def test_a_get_turns_its_parameters_into_a_json_object(server):
     assert server.client.get("/score", params=asked).json() == understood
 
 
+def test_a_parameter_that_is_nested_too_deeply_is_refused(server):
+    answer = server.client.get("/score", params={"data": "[" * 300 + "]" * 300})
+    assert (answer.status_code, "nested" in answer.json()["message"]) == (400, True)
+
+
 def test_the_script_finds_its_model_and_the_files_beside_it(server):
     assert ask(server, "weights").json() == "weights of iris"
     assert ask(server, "beside").json() == "found"

@@ -87,8 +87,8 @@ def test_npy_carries_texts_and_integers(servers):
     assert send(servers["small"], npy(np.array([-128, 127])), "application/x-npy").json() == {"data": [-128, 127]}
 
 
-def huge_npy():
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 4)}"
+def npy_claiming(shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
@@ -105,7 +105,10 @@ def huge_npy():
         ("double", npy(ROWS).replace(b"<f4", b"<M8"), ("numbers and text",)),
         ("double", npy(np.array(["2020-01-01"], "datetime64[D]")), ("numbers and text",)),
         ("double", npy(ROWS).replace(b"\x01\x00", b"\x09\x00", 1), ("no npy",)),
-        ("double", huge_npy(), ("behind",)),
+        ("double", npy_claiming((99999999999, 4)), ("behind",)),
+        ("double", npy_claiming((0, 10**30)), ("no array can have",)),
+        ("double", npy_claiming((0, 2**62)), ("no array can have",)),
+        ("double", npy_claiming((0,) + (1,) * 99), ("no array can have",)),
         ("double", npy(ROWS[0]), ("shape [4]",)),
         ("double", npy(ROWS[:, :3]), ("shape [2, 3]",)),
         ("double", npy(np.array([["1", "2", "3", "4"]])), ("FP32",)),

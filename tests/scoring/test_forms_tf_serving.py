@@ -109,6 +109,11 @@ def test_base64_that_is_no_text_is_refused(server, text):
     assert told_of(predict(server, {"instances": [{"b64": text}]}, "words"))
 
 
+def test_base64_that_lies_too_deep_is_refused(server):
+    body = b'{"instances": %b{"b64": "YQ=="}%b}' % (b"[" * 300, b"]" * 300)
+    assert "nested" in told_of(predict(server, body, "words"))
+
+
 @pytest.mark.parametrize(
     ("address", "body"),
     [
