@@ -165,5 +165,6 @@ def depth(text: bytes) -> int:
 def writable(array: Array) -> Any:
     """An array as the JSON encoder takes it: contiguous numbers as they are, text as a list."""
     if array.dtype == np.object_ or array.dtype.kind in "SU":
-        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.tolist()]
+        texts = np.atleast_1d(array).tolist()  # a lone text becomes a list of one, as a lone number does
+        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in texts]
     return np.ascontiguousarray(array)

@@ -18,6 +18,8 @@ def servers(tmp_path_factory):
         double=double_model,
         sum=sum_model,
         words=same_model("string", ["n"]),
+        word=same_model("string", []),
+        number=same_model("float", []),
         small=same_model("int8", ["n"]),
     ) as made:
         yield made
@@ -38,6 +40,11 @@ def servers(tmp_path_factory):
 def test_json_is_understood_whatever_it_is_called(servers, content_type):
     answer = send(servers["double"], b'{"data": [[1, 2, 3, 4]]}', content_type)
     assert answer.json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+
+
+@pytest.mark.parametrize(("model", "value"), [("word", "grün"), ("number", 1.5)])
+def test_a_lone_value_comes_back_as_a_list_of_one(servers, model, value):
+    assert servers[model].score({"data": value}).json() == {"data": [value]}
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "video/mp4", "nonsense", "multipart/mixed"])
