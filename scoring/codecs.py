@@ -5,7 +5,7 @@ installed. Whatever the quick way refuses is read again by the strict way, which
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,7 +20,8 @@ except ImportError:  # optional: bodies of any size are then decoded by type
     simdjson = None  # type: ignore[assignment]
 
 LARGE_BYTES = 16 * 1024
-BUFFER_KIND = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
+Number = Literal["d", "i", "u"]  # as simdjson calls kinds of numbers
+BUFFER_KIND: dict[str, tuple[Number, Any]] = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
 NUMPY = orjson.OPT_SERIALIZE_NUMPY
 Feed = dict[str, Array]
 Envelope = TypeVar("Envelope")
@@ -49,20 +50,12 @@ class Body(msgspec.Struct):
     parameters: dict[str, Any] | None = None
 
 
-_body = msgspec.json.Decoder(Body)
+BODY = msgspec.json.Decoder(Body)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def decode(raw: bytes | memoryview) -> Body:
+def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes | memoryview | msgspec.Raw) -> Envelope:
     """The envelope of a request; 400 when it is not JSON or not an envelope."""
-    try:
-        return _body.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(error) from error
-
-
-def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes) -> Envelope:
-    """The same for the envelope of another form."""
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -119,7 +112,7 @@ def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:
     """The values of every input in what a body has at `key`: those of a lone input, else an object by name."""
     if bytes(data).startswith(b"{"):
-        parts = _object.decode(data)
+        parts = envelope(_object, data)
     elif len(inputs) == 1:
         parts = {next(iter(inputs)): data}
     else:
@@ -174,14 +167,16 @@ def _quick_arrays(given: list[InferInput], inputs: dict[str, Tensor]) -> Feed:
     return feed
 
 
-def _buffer(data: msgspec.Raw, code: str, dtype: Any) -> Array | None:
+def _buffer(data: msgspec.Raw, code: Number, dtype: Any) -> Array | None:
+    """Flat numbers; None for anything else (nulls, strings, nested lists), of which the strict way says what it is."""
+    text = bytes(data)
     try:
-        parsed: Any = simdjson.Parser().parse(bytes(data))
-        if isinstance(parsed[0], simdjson.Array):
-            return None  # nested: the strict way checks that the lists are regular
+        parsed: Any = simdjson.Parser().parse(text)
+        if not isinstance(parsed, simdjson.Array) or text.count(b"[") > 1:  # whose buffer would be flat too
+            return None
         return np.frombuffer(parsed.as_buffer(of_type=code), dtype=dtype)
-    except (TypeError, ValueError, RuntimeError, IndexError):
-        return None  # nulls, strings, nested or broken: the strict way says what
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _fits(array: Array, dtype: Any, kind: str) -> bool:

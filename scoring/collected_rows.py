@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scoring.watch import Outcome
 
 CHECKED_BYTES = 1024 * 1024  # larger bodies are kept as text: checking them would hold up the requests
+LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 TELLING = ("content-type", "inference-header-content-length")  # headers without which a body cannot be read
 
 
@@ -86,4 +87,10 @@ def _fragment(body: bytes) -> orjson.Fragment:
 
 
 def _line(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS, default=str)
+    return orjson.dumps(row, option=LINE, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What the encoder does not know, as a list where it has one (arrays of texts, parts of arrays), else as text."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    return str(value) if type(plain) is type(value) else plain  # of some kinds numpy has no plain twin

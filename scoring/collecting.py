@@ -16,7 +16,7 @@ Sink = Callable[[Record], None]
 NO_REQUEST = "00000000-0000-0000-0000-000000000000"
 _sinks: list[Sink] = []
 _request_ids: list[Callable[[], str]] = []
-_uncollected = 0
+_complained = False
 
 
 def send_to(sink: Sink) -> None:
@@ -46,16 +46,11 @@ def request_id() -> str:
 
 
 def collect(record: Record) -> None:
-    """Hand a record on. Where nobody keeps records they are counted, and the first one is told of in the log."""
-    global _uncollected  # noqa: PLW0603 - one count for the process
+    """Hand a record on. Where nobody keeps records, the first one is told of in the log."""
+    global _complained  # noqa: PLW0603 - once for the process
     if _sinks:
         _sinks[0](record)
         return
-    if not _uncollected:
+    if not _complained:
         log(f"the script collects {record['designation']}, but this service keeps none: collection is off")
-    _uncollected += 1
-
-
-def uncollected() -> int:
-    """Records that nobody has kept."""
-    return _uncollected
+    _complained = True

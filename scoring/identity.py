@@ -26,25 +26,28 @@ class RequestIds:
 
     def __init__(self) -> None:
         own = os.urandom(10).hex()
-        self._head = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-".encode()
+        self._form = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-%012x".encode()
         self._count = 0
 
     def give(self, request: Request) -> None:
         """Its id, and the header lines that tell it in the answer; 431 for ids that are too long."""
         headers = request.headers
-        given = headers.get(b"x-request-id") or headers.get(b"x-ms-request-id")
-        client = headers.get(b"x-ms-client-request-id")
-        if given is None:
+        legacy = headers.get(b"x-ms-request-id")
+        given = headers.get(b"x-request-id") or legacy
+        if not given:
             self._count += 1
-            given = b"%b%012x" % (self._head, self._count)
-        elif len(given) > LIMIT:
+            given = self._form % self._count
+        elif len(given) > LIMIT or (legacy and len(legacy) > LIMIT):
             raise _too_long()
         request.id = given
-        request.id_lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, given)
-        if client is not None:
+        request.id_lines = b"x-request-id: %b\r\nx-ms-request-id: %b\r\n" % (given, legacy or given)
+        if b"x-ms-client-request-id" in headers:
+            client = headers[b"x-ms-client-request-id"]
             if len(client) > LIMIT:
                 raise _too_long()
             request.id_lines += b"x-ms-client-request-id: %b\r\n" % client
+        if b"traceid" in headers:  # of Office's services; Azure's server repeats it, however long
+            request.id_lines += b"TraceId: %b\r\n" % headers[b"traceid"]
 
 
 def _too_long() -> ScoringError:

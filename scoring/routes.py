@@ -81,21 +81,21 @@ class Routes:
             return _ask(served, "infer")
         if rest == ["probe"]:
             return _ask(served, "probe", READ)
-        if len(rest) > 1 or (rest or [""])[0] not in V2_PAGES:
+        page = V2_PAGES.get("/".join(rest))
+        if page is None:
             raise _nothing_at(path)
-        return _page(served, V2_PAGES[rest[0] if rest else ""](self._engine, served))
+        return _page(served, page(self._engine, served))
 
     def _v1(self, parts: list[str], path: bytes) -> Route:
         last, colon, verb = parts[-1].rpartition(":")
         if colon:
             parts = [*parts[:-1], last]
         name, version, rest = _version_of(parts)
-        if (colon and (verb != "predict" or rest)) or len(rest) > 1 or (rest or [""])[0] not in V1_PAGES:
+        page = V1_PAGES.get("/".join(rest))
+        if page is None or (colon and (verb != "predict" or rest)):
             raise _nothing_at(path)
         served = self._engine.find(name, version)
-        if colon:
-            return _ask(served, "predict")
-        return _page(served, V1_PAGES[rest[0] if rest else ""](self._engine, served))
+        return _ask(served, "predict") if colon else _page(served, page(self._engine, served))
 
 
 def _version_of(parts: list[str]) -> tuple[str, str | None, list[str]]:

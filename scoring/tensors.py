@@ -14,10 +14,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.errors import bad_input
+from scoring.errors import ScoringError, bad_input
 
 Array = NDArray[Any]
 DEEPEST = 16
+MOST_DIMENSIONS = 32  # that every version of numpy holds
+MOST_VALUES = 2**48  # beyond, with dimensions of 0 left out, numpy refuses even what holds no value
 SHAPES_KEPT = 1024
 
 
@@ -91,6 +93,8 @@ class Tensor:
         )
         if not fits or any(dimension < 0 for dimension in shape):
             raise bad_input(f"input {self.name!r} has shape {list(shape)}, the model takes {self.told_shape}")
+        if len(shape) > MOST_DIMENSIONS or math.prod(dimension or 1 for dimension in shape) > MOST_VALUES:
+            raise bad_input(f"input {self.name!r} has a shape that no tensor can have: {list(shape)}")
 
     @property
     def told_shape(self) -> str:
@@ -103,6 +107,8 @@ class Tensor:
             array = np.array(self._flat.decode(raw), self.dtype)
         except msgspec.DecodeError:
             return self._read_nested(raw, shape)
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
         if array.size != size:
@@ -125,13 +131,24 @@ class Tensor:
         if deep >= DEEPEST:
             raise bad_input(f"input {self.name!r} is nested deeper than {DEEPEST - 1} lists")
         try:
-            return np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
+            array = np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
         except msgspec.ValidationError as error:
             raise bad_input(f"input {self.name!r} ({self.datatype}): {error}") from error
+        except UnicodeDecodeError as error:
+            raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
         except ValueError as error:
-            raise bad_input(f"input {self.name!r}: lists of different length stand side by side") from error
+            raise self._uneven() from error
+        if array.ndim != deep:  # numpy has taken lists for values, which it does where values are texts
+            raise self._uneven()
+        return array
+
+    def _not_utf8(self) -> ScoringError:
+        return bad_input(f"input {self.name!r} holds a text that is not UTF-8")
+
+    def _uneven(self) -> ScoringError:
+        return bad_input(f"input {self.name!r}: lists of different length stand side by side")
 
 
 def depth(text: bytes) -> int:
@@ -148,5 +165,6 @@ def depth(text: bytes) -> int:
 def writable(array: Array) -> Any:
     """An array as the JSON encoder takes it: contiguous numbers as they are, text as a list."""
     if array.dtype == np.object_ or array.dtype.kind in "SU":
-        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in array.tolist()]
+        texts = np.atleast_1d(array).tolist()  # a lone text becomes a list of one, as a lone number does
+        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in texts]
     return np.ascontiguousarray(array)

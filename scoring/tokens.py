@@ -54,10 +54,6 @@ class TokenCheck:
         )
 
 
-def _told(error: Exception) -> str:
-    return next((told for kind, told in REFUSALS if isinstance(error, kind)), "This is no JSON Web Token.")
-
-
 def invalid(message: str) -> ScoringError:
     """401 for a token that is not right, with what is wrong in the header (RFC 6750, section 3)."""
     challenge = f'Bearer realm="scoring", error="invalid_token", error_description="{message}"'

@@ -73,8 +73,7 @@ class ModelDataCollector:
             return input_data.assign(**correlations)
         values = list(correlations.values())
         if isinstance(input_data, list):
-            nested = bool(input_data) and isinstance(input_data[0], list | tuple)
-            return [[*row, *values] for row in input_data] if nested else [*input_data, *values]
+            return [[*row, *values] for row in input_data] if _holds_rows(input_data) else [*input_data, *values]
         rows = [[*row, *values] for row in _table(input_data)[1]]
         import numpy  # only a script that collects arrays needs it
 
@@ -104,5 +103,13 @@ def _table(data: Any) -> tuple[list[str] | None, list[list[Any]]]:
     rows = data.tolist() if hasattr(data, "tolist") else data
     if not isinstance(rows, list | tuple):
         raise TypeError(f"collect() takes a list, a numpy array or a data frame, not {type(data).__name__}")
-    nested = bool(rows) and isinstance(rows[0], list | tuple)
-    return None, [list(row) for row in rows] if nested else [list(rows)]
+    return None, [_list(row) for row in rows] if _holds_rows(rows) else [list(rows)]
+
+
+def _holds_rows(data: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether these are rows, lists or arrays, and not the values of a single one."""
+    return bool(data) and (isinstance(data[0], list | tuple) or bool(getattr(data[0], "shape", ())))
+
+
+def _list(row: Any) -> list[Any]:
+    return row.tolist() if hasattr(row, "tolist") else list(row)

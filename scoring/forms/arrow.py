@@ -4,6 +4,7 @@ Needs pyarrow. Columns are matched to inputs as those of any table; a column of 
 """
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from scoring.answer import Answer
 from scoring.errors import ScoringError, bad_input
 from scoring.forms import Asked
 from scoring.forms.arrays import given
+from scoring.forms.arrow_sizes import Room, decompressed_size, is_any, size_in_place
 from scoring.forms.tables import feed_of_table
 from scoring.request import Request
 from scoring.session import OnnxModel
 from scoring.tensors import Array, Tensor
 
 CONTENT_TYPE = b"application/vnd.apache.arrow.stream"
+MOST_BYTES = 2**28  # that a small body may grow to
 
 
 class Arrow:
@@ -47,11 +50,14 @@ class ArrowTable:
 
     def __init__(self, body: bytes) -> None:
         pa = _arrow()
+        most = max(MOST_BYTES, len(body))
+        self._room = Room(most)
         try:
+            Room(most).take(decompressed_size(pa, body))
             with pa.ipc.open_stream(body) as reader:
                 self._table = reader.read_all()
             self._table.validate(full=True)  # what strangers send may point anywhere
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, struct.error) as error:
             raise bad_input(f"the body is no Arrow stream: {error}") from error
         self.columns = self._table.column_names
         if not self._table.num_rows:
@@ -61,26 +67,28 @@ class ArrowTable:
         pa = _arrow()
         chunks = self._table.column(number)
         try:
-            return _values(pa, pa.concat_arrays(chunks.chunks))
+            return _values(pa, pa.concat_arrays(chunks.chunks), self._room)
         except (pa.ArrowException, ValueError) as error:
             raise bad_input(f"column {self.columns[number]!r} ({chunks.type}) cannot be read: {error}") from error
 
 
-def _values(pa: Any, column: Any) -> Array:
-    if any(is_kind(column.type) for is_kind in _list_kinds(pa)):
-        lengths = column.value_lengths().unique()  # a missing list has none
-        if len(lengths) != 1 or not lengths[0].is_valid:
-            raise ValueError("its lists differ in length, or one is missing")
-        inner = _values(pa, column.flatten())
-        return inner.reshape(len(column), lengths[0].as_py(), *inner.shape[1:])
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    values: Array = column.to_numpy(zero_copy_only=False)
+def _values(pa: Any, column: Any, room: Room) -> Array:
+    kinds = pa.types
+    if is_any(column.type, kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list):
+        inner = _values(pa, column.flatten(), room)
+        return inner.reshape(len(column), _length_of_lists(pa, column), *inner.shape[1:])
+    room.take(size_in_place(kinds, column))
+    plain = column.dictionary_decode() if kinds.is_dictionary(column.type) else column
+    values: Array = plain.to_numpy(zero_copy_only=False)
     return values
 
 
-def _list_kinds(pa: Any) -> tuple[Any, ...]:
-    return pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list
+def _length_of_lists(pa: Any, column: Any) -> int:
+    fixed = pa.types.is_fixed_size_list(column.type)
+    lengths = [column.type.list_size] if fixed else column.value_lengths().unique().to_pylist()
+    if column.null_count or len(lengths) != 1:
+        raise ValueError("its lists differ in length, or one is missing")
+    return int(lengths[0])
 
 
 def _column(pa: Any, array: Array) -> Any:

@@ -35,7 +35,7 @@ class Data:
                 asked = self._bodies.decode(request, kind or b"")
                 if asked is not None:
                     return asked
-        body = codecs.decode(raw)
+        body = codecs.envelope(codecs.BODY, raw)
         if body.inputs is not None:
             return self._open_inference.read(body, len(raw))
         names = codecs.asked_outputs(body, self._model.names)

@@ -19,7 +19,7 @@ from scoring.tensors import Array, Tensor
 
 MODES = {1: "L", 3: "RGB"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MOST_PIXELS = 64_000_000  # a small file can claim to be huge
+MOST_PIXELS = 64_000_000  # of a request: a small file can claim to be huge
 TYPES = ("UINT8", "FP16", "FP32", "FP64")
 
 
@@ -48,10 +48,10 @@ class Images:
         content_type = request.headers.get(b"content-type", b"")
         form = content_type.lower().startswith(b"multipart/")
         files = _files(content_type, request.body) if form else [request.body]
-        pixels = [_pixels(file, layout) for file in files]
-        if len({one.shape for one in pixels}) > 1:
+        rows = _rows(files, layout)
+        if len({row.shape for row in rows}) > 1:
             raise bad_input("the images have different sizes, and the model does not say which it wants")
-        array = np.stack(pixels)
+        array = np.stack(rows)
         layout.tensor.size_for(array.shape)
         return Asked(self._model.names, {layout.tensor.name: array})
 
@@ -70,8 +70,19 @@ def _layout_of(tensors: list[Tensor]) -> Layout | None:
     return None
 
 
-def _pixels(file: bytes, layout: Layout) -> Array:
-    """One picture as the input's row."""
+def _rows(files: list[bytes], layout: Layout) -> list[Array]:
+    """The pictures as rows of the input."""
+    rows: list[Array] = []
+    left = MOST_PIXELS
+    for file in files:
+        picture = _picture(file, MODES[layout.channels], left)
+        rows.append(_row(picture, layout))
+        left -= max(picture.width * picture.height, rows[-1].size // layout.channels)  # small ones may be enlarged
+    return rows
+
+
+def _picture(file: bytes, mode: str, most: int) -> Any:
+    """A picture of so many pixels at most, decoded."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -79,11 +90,18 @@ def _pixels(file: bytes, layout: Layout) -> Array:
         raise ScoringError(415, "unsupported_type", message) from error
     try:
         with Image.open(io.BytesIO(file), formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise bad_input(f"an image of {opened.width} x {opened.height} is too large")
-            picture = ImageOps.exif_transpose(opened).convert(MODES[layout.channels])
+            if opened.width * opened.height > most:
+                size = f"an image of {opened.width} x {opened.height} is too large"
+                raise bad_input(f"{size}: all images of a request have {MOST_PIXELS} pixels at most")
+            return ImageOps.exif_transpose(opened).convert(mode)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise bad_input(f"the body is no image that can be read ({', '.join(FORMATS)}): {error}") from error
+
+
+def _row(picture: Any, layout: Layout) -> Array:
+    """A picture in the size and the numbers that the model wants."""
+    from PIL import Image
+
     width, height = (
         wanted if wanted > 0 else own for wanted, own in zip((layout.width, layout.height), picture.size, strict=True)
     )

@@ -57,4 +57,8 @@ def _array(body: bytes) -> Array:
     if size != len(body) - file.tell():
         told = f"the npy header speaks of {size} bytes"
         raise bad_input(f"{told}, the body has {len(body) - file.tell()} behind it")
-    return np.frombuffer(memoryview(body)[file.tell() :], dtype).reshape(shape, order="F" if in_columns else "C")
+    array: Array = np.frombuffer(memoryview(body)[file.tell() :], dtype)
+    try:
+        return array.reshape(shape, order="F" if in_columns else "C")
+    except (ValueError, OverflowError) as error:  # of one without values: the body has no more than it says
+        raise bad_input(f"no array can have the shape {list(shape)}") from error

@@ -30,9 +30,9 @@ class OpenInference:
     def decode(self, request: Request) -> Asked:
         told = request.headers.get(binary.HEADER)
         if told is None:
-            return self.read(codecs.decode(request.body), len(request.body))
+            return self.read(codecs.envelope(codecs.BODY, request.body), len(request.body))
         head, tail = binary.split(request.body, told)
-        body = codecs.decode(head)
+        body = codecs.envelope(codecs.BODY, head)
         return self.read(body, len(head), binary.read(body, tail, self._model.inputs))
 
     def read(self, body: codecs.Body, size: int, quick: codecs.Feed | None = None) -> Asked:

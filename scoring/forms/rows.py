@@ -51,6 +51,8 @@ def read(tensor: Tensor, text: bytes) -> Array:
 def _without_base64(text: bytes) -> bytes:
     try:
         return orjson.dumps(_decoded(orjson.loads(text)))
+    except TypeError as error:
+        raise bad_input("the body is nested too deeply") from error
     except (binascii.Error, ValueError) as error:
         raise bad_input(f'"b64" holds no UTF-8 text in base64: {error}') from error
 
@@ -68,11 +70,9 @@ def by_row(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
     values = [model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)]
     if len(model.names) == 1:
         return values[0]
-    counts = {
-        name: len(value) if getattr(value, "ndim", 1) else None for name, value in zip(names, values, strict=True)
-    }
-    if len(set(counts.values())) != 1 or None in counts.values():
-        told = ", ".join(f"{name} has {count if count is not None else 'none'}" for name, count in counts.items())
+    counts = {name: len(value) for name, value in zip(names, values, strict=True)}
+    if len(set(counts.values())) != 1:
+        told = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise bad_input(f'the outputs do not have the same number of rows ({told}): ask with "inputs" instead')
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 

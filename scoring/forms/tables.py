@@ -68,7 +68,10 @@ class JsonTable:
 
 
 class CsvTable:
-    """Comma-separated text with the names in its first line; in numbers an empty cell is NaN."""
+    """Comma-separated text with the names in its first line; in numbers an empty cell is NaN.
+
+    Spaces around a number or a truth value say nothing; around a text they belong to it.
+    """
 
     def __init__(self, text: bytes) -> None:
         try:
@@ -83,7 +86,7 @@ class CsvTable:
     def column(self, number: int, tensor: Tensor) -> Array:
         read = _cell_reader(tensor)
         try:
-            values = [read(row[number].strip()) for row in self._rows]
+            values = [read(row[number]) for row in self._rows]
             with np.errstate(over="raise"):
                 return np.array(values, tensor.dtype)
         except (ValueError, KeyError) as error:
@@ -105,7 +108,7 @@ def _cell_reader(tensor: Tensor) -> Callable[[str], Any]:
     if tensor.datatype == "BYTES":
         return str
     if tensor.datatype == "BOOL":
-        return lambda text: BOOLS[text.lower()]
+        return lambda text: BOOLS[text.strip().lower()]
     if tensor.datatype.startswith("FP"):
-        return lambda text: float(text) if text else math.nan
+        return lambda text: float(text) if text.strip() else math.nan
     return int

@@ -133,6 +133,7 @@ class Inference:
 
     async def _answer(self, request: Request, call: Call, body: bytes) -> Outcome:
         request.arrived = perf_counter_ns()
+        served: Served | None = None
         try:
             if len(body) > self._max_body:  # as it may be after unpacking, with older libraries
                 raise too_large(self._max_body)
@@ -144,7 +145,7 @@ class Inference:
                 return self._now(request, served, work)
             return await self._later(request, call, served, work)
         except ScoringError as error:
-            return self._count(request, None, error, 0, NO_LAPS)
+            return self._count(request, served, error, 0, NO_LAPS)
 
     def _find(self, body: bytes) -> tuple[Served, Work]:
         head = parse(_Head, body)

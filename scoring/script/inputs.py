@@ -113,7 +113,10 @@ def _query(request: Request) -> bytes:
     """A GET's parameters as a JSON object: each value as JSON where it is some, repeated ones as a list."""
     found = parse_qs(request.query.decode("latin-1"), keep_blank_values=True)
     values = {name: [_value(one) for one in given] for name, given in found.items()}
-    return orjson.dumps({name: given[0] if len(given) == 1 else given for name, given in values.items()})
+    try:
+        return orjson.dumps({name: given[0] if len(given) == 1 else given for name, given in values.items()})
+    except TypeError as error:
+        raise bad_input("a parameter is nested too deeply") from error
 
 
 def _value(text: str) -> Any:

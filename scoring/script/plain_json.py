@@ -19,9 +19,12 @@ def encode_json(value: Any) -> bytes:
 
 
 def encode_slowly(value: Any) -> bytes:
-    """The standard encoder takes a few things that the fast one refuses: huge integers, lone surrogates."""
+    """The standard encoder takes a few things that the fast one refuses: huge integers, lone surrogates, float64s."""
     try:
-        return json.dumps(value, allow_nan=False, default=_refuse).encode()
+        text = json.dumps(value, default=_refuse)
+        if "NaN" in text or "Infinity" in text:  # numbers that JSON lacks become null, as the fast one has it
+            text = json.dumps(json.loads(text, parse_constant=lambda _: None))
+        return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = f"run() returned something that JSON cannot carry, of type {_type_name(value)}: {error}"
         raise ScoringError(500, "not_serialisable", message, failed=True) from error

@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response
 
 from scoring.answer import Answer
 from scoring.compat.raw_http import RUN_FAILED, AMLRequest
+from scoring.errors import ScoringError
 from scoring.request import Request
 
+STATUSES = range(200, 600)  # of a whole answer; below them are those of an interim one (RFC 9110, 15)
 # What the server says itself about the connection, or what would contradict the body that it sends.
 OURS = {
     "connection",
@@ -65,8 +67,12 @@ def environment(request: Request) -> dict[str, Any]:
 
 
 def answer_of(response: Response) -> Answer:
-    """A script's own response, sent as it is."""
-    failed = response.headers.get(RUN_FAILED, "False").lower() == "true"
+    """A script's own response, sent as it is; with 500 or more it tells of a failure, as it does in Azure's server."""
+    if response.status_code not in STATUSES:
+        response.close()
+        message = f"run() answered with the status {response.status_code}; an answer has one of 200 to 599"
+        raise ScoringError(500, "script_failed", message, failed=True)
+    failed = response.status_code >= 500 or response.headers.get(RUN_FAILED, "False").lower() == "true"
     kind = (response.headers.get("Content-Type") or "application/octet-stream").encode("latin-1", "replace")
     headers = tuple((name, value) for name, value in response.headers if name.lower() not in OURS)
     streamed = response.is_streamed or response.direct_passthrough

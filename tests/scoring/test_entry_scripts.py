@@ -40,6 +40,9 @@ def run(data, request_headers):
         "huge": lambda: 2 ** 70,
         "surrogate": lambda: "\\ud800",
         "nan": lambda: [float("nan")],
+        "nan of numpy": lambda: {"mean": np.float64("nan"), "word": "NaN"},
+        "nan beside numpy": lambda: {"p": np.float64(0.5), "q": float("nan"), "r": -np.inf},
+        "nan beside huge": lambda: [2 ** 70, float("nan")],
         "self": lambda: circle(),
         "raise": lambda: [][asked.get("index", 0)],
         "exit": lambda: sys.exit(7),
@@ -87,6 +90,11 @@ def test_a_get_turns_its_parameters_into_a_json_object(server):
     assert server.client.get("/score", params=asked).json() == understood
 
 
+def test_a_parameter_that_is_nested_too_deeply_is_refused(server):
+    answer = server.client.get("/score", params={"data": "[" * 300 + "]" * 300})
+    assert (answer.status_code, "nested" in answer.json()["message"]) == (400, True)
+
+
 def test_the_script_finds_its_model_and_the_files_beside_it(server):
     assert ask(server, "weights").json() == "weights of iris"
     assert ask(server, "beside").json() == "found"
@@ -119,6 +127,9 @@ def test_the_script_cannot_import_what_lies_beside_the_server(server):
         ("huge", 2**70),
         ("surrogate", "\ud800"),
         ("nan", [None]),
+        ("nan of numpy", {"mean": None, "word": "NaN"}),
+        ("nan beside numpy", {"p": 0.5, "q": None, "r": None}),
+        ("nan beside huge", [2**70, None]),
     ],
 )
 def test_what_run_returns_is_sent_as_json(server, what, answer):

@@ -209,7 +209,7 @@ def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(mo
     assert json.dumps(records)
 
 
-@pytest.mark.parametrize("kind", ["list", "numpy", "pandas"])
+@pytest.mark.parametrize("kind", ["list", "numpy", "rows of numpy", "pandas"])
 def test_rows_are_collected_from_lists_arrays_and_frames(monkeypatch, kind):
     import pandas as pd
 
@@ -218,7 +218,8 @@ def test_rows_are_collected_from_lists_arrays_and_frames(monkeypatch, kind):
 
     records = []
     monkeypatch.setattr(collecting, "_sinks", [records.append])
-    data = {"list": [1.5, 2.5], "numpy": np.array([1.5, 2.5]), "pandas": pd.DataFrame({"x": [1.5], "y": [2.5]})}[kind]
+    array, frame = np.array([1.5, 2.5]), pd.DataFrame({"x": [1.5], "y": [2.5]})
+    data = {"list": [1.5, 2.5], "numpy": array, "rows of numpy": [array], "pandas": frame}[kind]
     collector = ModelDataCollector("m", "signals")
     collector.collect(data)
     assert records[0]["rows"] == [[1.5, 2.5]]

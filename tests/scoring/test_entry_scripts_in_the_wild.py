@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LinearRegression
 
-from tests.scoring.conftest import double_model
+from tests.scoring.conftest import Replica, double_model
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -256,3 +256,36 @@ def test_a_raw_script_sets_status_headers_and_failure_itself(replica):
     assert (taken.status_code, taken.json()) == (201, {"agent": "curl/", "asked": "7", "sum": 3})
     assert taken.headers["x-ms-run-function-failed"] == "False"
     assert replica.score('{"nothing": 1}').json() == {}
+
+
+OWN_STATUS = """
+from azureml.contrib.services.aml_response import AMLResponse
+
+def init():
+    pass
+
+def run(data):
+    return AMLResponse("own", int(data))
+"""
+
+
+@pytest.fixture(scope="module")
+def own_status(tmp_path_factory):
+    made = Replica(tmp_path_factory.mktemp("own_status") / "replica").with_script(OWN_STATUS).start()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("status", "failed"), [(200, "False"), (404, "False"), (500, "True"), (503, "True")])
+def test_an_own_status_of_500_or_more_tells_of_a_failure(own_status, status, failed):
+    answer = own_status.score(str(status))
+    assert (answer.status_code, answer.text) == (status, "own")
+    assert answer.headers["x-ms-run-function-failed"] == failed
+
+
+@pytest.mark.parametrize("status", [5000, 600, 101, 99, 0, -5])
+def test_a_status_that_there_is_not_is_a_failure_of_the_script(own_status, status):
+    answer = own_status.score(str(status))
+    assert (answer.status_code, answer.json()["code"]) == (500, "script_failed")
+    assert str(status) in answer.json()["message"]
+    assert answer.headers["x-ms-run-function-failed"] == "True"

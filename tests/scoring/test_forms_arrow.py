@@ -6,6 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from scoring.errors import ScoringError
+from scoring.forms import arrow
+from scoring.forms.arrow import MOST_BYTES, ArrowTable
+from scoring.tensors import Tensor
 from tests.scoring.conftest import double_model, sum_model
 from tests.scoring.forms import same_model, send, services, told_of
 
@@ -25,10 +29,10 @@ def servers(tmp_path_factory):
         yield made
 
 
-def stream(table):
+def stream(table, rows=2, **options):
     file = io.BytesIO()
-    with pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table, max_chunksize=2)
+    with pa.ipc.new_stream(file, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(table, max_chunksize=rows)
     return file.getvalue()
 
 
@@ -56,7 +60,8 @@ def test_arrow_columns_become_a_matrix_or_come_as_lists(servers):
 
 
 def test_arrow_carries_texts(servers):
-    for texts in (pa.array(["grün", ""]), pa.array(["a", "a"]).dictionary_encode()):
+    long = ["grün", "", "longer than a view holds itself"]
+    for texts in (pa.array(long), pa.array(long, pa.string_view()), pa.array(["a", "a"]).dictionary_encode()):
         assert (
             table_of(send(servers["words"], stream(pa.table({"x": texts})), ARROW))["y"].to_pylist()
             == texts.to_pylist()
@@ -75,7 +80,7 @@ def test_arrow_carries_texts(servers):
         ("double", {"p": [1.0], "q": [2.0]}, "shape [1, 2]"),
         ("double", {"x": [[1.0, 2, 3, 4], [1.0]]}, "differ in length"),
         ("double", {"x": [[1.0, 2, 3, 4], None]}, "missing"),
-        ("small", {"x": [{"a": 1.0}]}, "object"),
+        ("small", {"x": [{"a": 1.0}]}, "only numbers"),
         ("double", {"x": [[1.0, 2, 3], [4.0, 5, 6]]}, "shape [2, 3]"),
         ("double", {"x": pa.array([], pa.float32())}, "no rows"),
         ("double", {}, "no rows"),
@@ -83,6 +88,62 @@ def test_arrow_carries_texts(servers):
 )
 def test_a_table_that_does_not_fit_is_refused(servers, server, table, word):
     assert word in told_of(send(servers[server], stream(pa.table(table)), ARROW))
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_compressed_buffers_are_read(servers, codec):
+    table = pa.table({"x": pa.array(["grün", "", "blau"] * 100).dictionary_encode()})
+    answer = table_of(send(servers["words"], stream(table, rows=150, compression=codec), ARROW))
+    assert answer["y"].to_pylist() == ["grün", "", "blau"] * 100
+
+
+MANY = 10**9
+NOTHING = pa.nulls(MANY)
+LONG = pa.array(["a" * 2**20], pa.string_view()).buffers()
+MANY_VIEWS = pa.Array.from_buffers(pa.string_view(), 1000, [None, pa.py_buffer(LONG[1].to_pybytes() * 1000), LONG[2]])
+HUGE = pa.array(np.zeros(MOST_BYTES // 8 + 1))
+
+
+@pytest.mark.parametrize(
+    ("column", "compression", "words"),
+    [
+        (NOTHING, None, "only numbers"),
+        (pa.StructArray.from_arrays([NOTHING], ["a"]), None, "only numbers"),
+        (pa.FixedSizeListArray.from_arrays(NOTHING, MANY // 2), None, "only numbers"),
+        (pa.RunEndEncodedArray.from_arrays(pa.array([MANY], pa.int64()), pa.array([1.0])), None, "only numbers"),
+        (pa.DictionaryArray.from_arrays(np.zeros(1000, np.int8), ["a" * 2**20]), None, f"more than {MOST_BYTES}"),
+        (MANY_VIEWS, None, f"more than {MOST_BYTES}"),
+        (HUGE, "zstd", f"more than {MOST_BYTES}"),
+        (HUGE, "lz4", f"more than {MOST_BYTES}"),
+        (pa.DictionaryArray.from_arrays(np.zeros(9, np.int8), HUGE), "zstd", f"more than {MOST_BYTES}"),
+    ],
+    ids=[
+        "nulls",
+        "structs",
+        "lists of nulls",
+        "runs",
+        "texts said once",
+        "texts seen often",
+        "zeros",
+        "zeros in lz4",
+        "zeros said once",
+    ],
+)
+def test_a_small_body_does_not_grow_into_a_huge_table(servers, column, compression, words):
+    body = stream(pa.table({"x": column}), rows=None, compression=compression)
+    assert len(body) < MOST_BYTES / 100
+    assert words in told_of(send(servers["words"], body, ARROW))
+    assert servers["words"].score({"data": ["still here"]}).json() == {"data": ["still here"]}
+
+
+def test_columns_that_have_room_each_may_be_too_large_together(monkeypatch):
+    monkeypatch.setattr(arrow, "MOST_BYTES", 2**20)
+    column = pa.DictionaryArray.from_arrays(np.zeros(600, np.int16), ["a" * 1000])
+    table = ArrowTable(stream(pa.table({"a": column, "b": column}), rows=None))
+    words = Tensor("x", "BYTES", (-1,))
+    assert table.column(0, words).tolist() == ["a" * 1000] * 600
+    with pytest.raises(ScoringError, match="more than 1048576 bytes"):
+        table.column(1, words)
 
 
 def test_a_broken_stream_is_refused_and_harms_nobody(servers):

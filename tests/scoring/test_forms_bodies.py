@@ -18,6 +18,8 @@ def servers(tmp_path_factory):
         double=double_model,
         sum=sum_model,
         words=same_model("string", ["n"]),
+        word=same_model("string", []),
+        number=same_model("float", []),
         small=same_model("int8", ["n"]),
     ) as made:
         yield made
@@ -38,6 +40,11 @@ def servers(tmp_path_factory):
 def test_json_is_understood_whatever_it_is_called(servers, content_type):
     answer = send(servers["double"], b'{"data": [[1, 2, 3, 4]]}', content_type)
     assert answer.json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+
+
+@pytest.mark.parametrize(("model", "value"), [("word", "grün"), ("number", 1.5)])
+def test_a_lone_value_comes_back_as_a_list_of_one(servers, model, value):
+    assert servers[model].score({"data": value}).json() == {"data": [value]}
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "video/mp4", "nonsense", "multipart/mixed"])
@@ -87,8 +94,8 @@ def test_npy_carries_texts_and_integers(servers):
     assert send(servers["small"], npy(np.array([-128, 127])), "application/x-npy").json() == {"data": [-128, 127]}
 
 
-def huge_npy():
-    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 4)}"
+def npy_claiming(shape):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
@@ -105,7 +112,10 @@ def huge_npy():
         ("double", npy(ROWS).replace(b"<f4", b"<M8"), ("numbers and text",)),
         ("double", npy(np.array(["2020-01-01"], "datetime64[D]")), ("numbers and text",)),
         ("double", npy(ROWS).replace(b"\x01\x00", b"\x09\x00", 1), ("no npy",)),
-        ("double", huge_npy(), ("behind",)),
+        ("double", npy_claiming((99999999999, 4)), ("behind",)),
+        ("double", npy_claiming((0, 10**30)), ("no array can have",)),
+        ("double", npy_claiming((0, 2**62)), ("no array can have",)),
+        ("double", npy_claiming((0,) + (1,) * 99), ("no array can have",)),
         ("double", npy(ROWS[0]), ("shape [4]",)),
         ("double", npy(ROWS[:, :3]), ("shape [2, 3]",)),
         ("double", npy(np.array([["1", "2", "3", "4"]])), ("FP32",)),

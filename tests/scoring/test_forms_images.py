@@ -4,11 +4,17 @@ import io
 import select
 import struct
 import time
+from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from scoring.errors import ScoringError
+from scoring.forms.images import Images
+from scoring.request import Request
+from scoring.tensors import Tensor
 from tests.scoring.conftest import double_model, request_bytes
 from tests.scoring.forms import same_model, send, services, told_of
 
@@ -121,6 +127,20 @@ def test_a_broken_form_is_refused(servers, content_type, body, word):
 def test_images_of_different_sizes_make_no_batch(servers):
     files = [("a", ("a.png", picture(size=(3, 2)))), ("b", ("b.png", picture(size=(2, 3))))]
     assert "different sizes" in told_of(servers["grey"].client.post("/score", files=files))
+
+
+def test_the_images_of_a_form_may_be_as_large_together_as_a_single_one(servers):
+    files = [("file", (name, picture(7, (6000, 6000), mode="L"), "image/png")) for name in ("a.png", "b.png")]
+    assert "64000000 pixels" in told_of(servers["colour"].client.post("/score", files=files))
+
+
+def test_small_images_are_too_large_together_where_the_model_wants_them_large():
+    form = Images(SimpleNamespace(inputs={"x": Tensor("x", "UINT8", (-1, 3000, 3000, 1))}, names=("y",)))
+    sent = httpx.Request("POST", "http://test/score", files=[("file", ("a.png", picture(7, (1, 1), mode="L")))] * 9)
+    request = Request(None, b"POST", b"/score", {b"content-type": sent.headers["content-type"].encode()})
+    request.body = sent.read()
+    with pytest.raises(ScoringError, match="64000000 pixels"):
+        form.decode(request)
 
 
 def test_an_environment_without_the_libraries_says_what_to_add(replica, tmp_path, monkeypatch):

@@ -83,10 +83,16 @@ def test_columns_of_all_types_reach_a_pipeline(replicas):
     assert predictions(replicas["sheet"], "\ufeff" + text, **csv()) == expected
 
 
+def test_spaces_belong_to_a_text_and_not_to_a_number(replicas):
+    expected = [{"age_out": [30.5], "name_out": [" Ada "], "member_out": [True], "visits_out": [-3]}]
+    assert predictions(replicas["sheet"], "age,name,member,visits\n 30.5 , Ada , True , -3 \n", **csv()) == expected
+
+
 def test_missing_numbers_are_nan(double):
     expected = [[2.0, None, 6.0, 8.0]]
     assert predictions(double, {"dataframe_split": {"columns": NAMES, "data": [[1, None, 3, 4]]}}) == expected
     assert predictions(double, "p,q,r,s\n1,,3,4\n", **csv()) == expected
+    assert predictions(double, "p,q,r,s\n1, ,3,4\n", **csv()) == expected
     records = [{"p": 1, "q": 2, "r": 3, "s": 4}, {"p": 1, "r": 3, "s": 4}]
     assert predictions(double, {"dataframe_records": records}) == DOUBLED + expected
 

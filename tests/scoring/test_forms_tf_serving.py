@@ -109,6 +109,35 @@ def test_base64_that_is_no_text_is_refused(server, text):
     assert told_of(predict(server, {"instances": [{"b64": text}]}, "words"))
 
 
+def test_base64_that_lies_too_deep_is_refused(server):
+    body = b'{"instances": %b{"b64": "YQ=="}%b}' % (b"[" * 300, b"]" * 300)
+    assert "nested" in told_of(predict(server, body, "words"))
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("v1/models/words:predict", b'{"instances": ["gr\xfcn"]}'),
+        ("v1/models/words:predict", b'{"inputs": {"\xff": ["a"]}}'),
+        ("v1/models/words:predict", b'{"instances": [{"\xff": "a"}]}'),
+        (
+            "v2/models/words/infer",
+            b'{"inputs": [{"name": "in", "shape": [1], "datatype": "BYTES", "data": ["gr\xfcn"]}]}',
+        ),
+    ],
+)
+def test_text_that_is_not_utf8_is_refused_as_such_and_stays_out_of_the_log(server, address, body):
+    assert "utf-8" in told_of(server.score(body, f"/{address}")).lower()
+    assert "UnicodeDecodeError" not in server.log()
+
+
+@pytest.mark.parametrize("texts", [[["a"], ["b", "c"]], [[], ["a"]], [["a"], []], [[["a"]], [["b"], ["c"]]]])
+def test_lists_of_texts_of_different_length_are_refused(server, texts):
+    assert "different length" in told_of(predict(server, {"instances": texts}, "words"))
+    tensor = {"name": "in", "datatype": "BYTES", "shape": [2], "data": texts}
+    assert "different length" in told_of(server.score({"inputs": [tensor]}, "/v2/models/words/infer"))
+
+
 def test_several_inputs_and_outputs_that_do_not_line_up_are_refused(server):
     assert "several inputs" in told_of(predict(server, {"inputs": [1, 2]}, "sum"))
     assert "instance 0" in told_of(predict(server, {"instances": [{"a": 1}]}, "sum"))

@@ -3,6 +3,7 @@
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import grpc
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as messages
 
 from tests.scoring.batches import TABLE, heavy_model
+from tests.scoring.conftest import double_model
 from tests.scoring.rpc_client import AUTH, HEADERS, LONG, ROW, Rpc, refused, served, started, tensor, triton_input, x
 from tests.scoring.rpc_models import lasting_model
 
@@ -101,6 +103,21 @@ def test_more_than_the_queue_holds_is_unavailable_and_says_when_to_come_again(la
     assert "waiting already" in third.exception().details()
     assert dict(third.exception().trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
     assert [len(call.result().outputs) for call in waiting] == [1, 1]
+
+
+def test_what_finds_no_room_in_the_queue_is_a_failure_of_its_model_and_in_the_access_log(replica):
+    models = replica.with_models(lasting=lasting_model, double=double_model)
+    with closing(started(models, cpus=1, queue_limit=1, access_log=True)) as rpc:
+        waiting = [rpc.last(2 * LONG)]
+        time.sleep(0.2)
+        waiting.append(rpc.last(0))
+        time.sleep(0.1)
+        third = rpc.last(0, metadata=(*AUTH, ("x-request-id", "third")))
+        assert third.exception().code() is grpc.StatusCode.UNAVAILABLE
+        assert [len(call.result().outputs) for call in waiting] == [1, 1]
+        figures = rpc.triton.get_inference_statistics("lasting", headers=HEADERS).model_stats[0].inference_stats
+        assert (figures.success.count, figures.fail.count) == (2, 1)
+        assert "[third] - POST /inference.GRPCInferenceService/ModelInfer status=503 " in replica.log()
 
 
 def test_a_run_beyond_the_timeout_is_told_as_such(lasting):

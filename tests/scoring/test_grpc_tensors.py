@@ -138,7 +138,8 @@ def test_what_cannot_be_used_is_refused_with_the_sentence_of_http(server, model,
         ([tensor(contents=None)], [ROW.tobytes()[:-1]], ("raw_input_contents of size 15", "needs 16")),
         ([tensor(contents=None)], [ROW.tobytes(), b""], ("2 raw_input_contents and 1 inputs",)),
         ([tensor()], [ROW.tobytes()], ("both contents and raw_input_contents",)),
-        ([tensor(shape=[2**62, 4], contents=None)], [ROW.tobytes()], ("needs",)),
+        ([tensor(shape=[2**40, 4], contents=None)], [ROW.tobytes()], ("needs",)),
+        ([tensor(shape=[2**62, 4], contents=None)], [ROW.tobytes()], ("no tensor can have",)),
     ],
 )
 def test_tensors_whose_values_do_not_fit_are_refused_in_plain_words(server, inputs, raw, words):

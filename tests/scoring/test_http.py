@@ -208,7 +208,20 @@ def test_request_ids_are_made_and_echoed(server):
     assert headers["x-ms-client-request-id"] == "client"
     assert headers["x-ms-run-function-failed"] == "False"
     assert float(headers["x-ms-run-fn-exec-ms"]) > 0
-    assert server.score(GOOD, headers={"x-ms-client-request-id": "a" * 101}).status_code == 431
+    assert "traceid" not in headers
+
+
+def test_ids_of_both_names_are_echoed_apart_and_a_trace_id_with_them(server):
+    sent = {"x-request-id": "new", "x-ms-request-id": "old", "TraceId": "trace"}
+    headers = server.score(GOOD, headers=sent).headers
+    assert {name: headers[name] for name in sent} == sent
+    assert server.score(GOOD, headers={"x-ms-request-id": "old"}).headers["x-request-id"] == "old"
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "x-ms-request-id", "x-ms-client-request-id"])
+def test_an_id_that_is_too_long_is_refused_beside_one_that_is_not(server, name):
+    answer = server.score(GOOD, headers={"x-request-id": "mine"} | {name: "a" * 101})
+    assert (answer.status_code, answer.json()["code"]) == (431, "id_too_long")
 
 
 def test_the_client_may_ask_to_close(server, connection):

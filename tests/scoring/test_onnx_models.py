@@ -81,6 +81,25 @@ def test_a_large_body_is_read_exactly(server, size):
     assert np.array_equal(np.array(answer["data"], dtype=np.float32).reshape(size, 4), values * 2)
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("1" * 20_000, ("FP32", "str")),
+        ({"deep": [1] * 20_000}, ("FP32", "object")),
+        ([[1], *[2] * 19_999], ("FP32", "int")),
+        ([1, [2], *[3] * 19_998], ("FP32", "array")),
+        ([1, *["2"] * 19_999], ("FP32", "str")),
+        ([], ("0 values",)),
+    ],
+    ids=["text", "object", "nested first", "nested later", "texts", "nothing"],
+)
+def test_a_large_body_is_read_as_strictly_as_a_small_one(server, data, words):
+    body = json.dumps({"inputs": [tensor(shape=(5_000, 4)) | {"data": data}]})
+    told = refusal(server.score(body.replace("[]", f"[{' ' * 20_000}]"), "/v2/models/double/infer"))
+    for word in words:
+        assert word in told
+
+
 KIND_VALUES = {
     "BOOL": [True, False],
     "FP16": [0.5, -2.0],
@@ -211,6 +230,15 @@ def test_score_refuses_what_the_model_cannot_take(lone, body):
     assert answer.status_code == 400
     assert answer.json()["code"] == "bad_input"
     assert answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("address", "body"), [("/score", b'{"data": {"\xff": [1]}}'), ("/invocations", b'{"inputs": {"\xff": 1}}')]
+)
+def test_a_name_that_is_not_utf8_is_refused_as_such(lone, address, body):
+    answer = lone.score(body, address)
+    assert (answer.status_code, "utf-8" in answer.json()["message"]) == (400, True)
+    assert "UnicodeDecodeError" not in lone.log()
 
 
 def test_with_several_models_score_says_where_to_go(server):

@@ -20,6 +20,17 @@ def run(data):
                         **({"huge": 2**80} if "huge" in data else {})})
     return "ok"
 """
+NUMBERS = """
+import json
+import numpy as np
+from azureml.monitoring import ModelDataCollector
+def init():
+    global collector
+    collector = ModelDataCollector("m", "signals")
+def run(data):
+    collector.collect(eval(data))
+    return "ok"
+"""
 ECHO = "def init(): pass\ndef run(data): return data"
 
 
@@ -129,6 +140,28 @@ def test_what_a_script_collects_lies_beside_it(replica):
     (row,) = rows(replica)
     assert (row["id"], row["time"], row["revision"]) == ("one", "2026-11-21T09:00:00Z", 3)
     assert (row["script"]["designation"], row["script"]["rows"]) == ("inputs", [[4]])
+
+
+def test_numbers_of_numpy_stay_numbers_in_what_a_script_collects(replica):
+    replica.with_script(NUMBERS).start(collect={"fraction": 0})
+    for data in (
+        "[np.float64(0.5), np.int64(2), np.float32(0.25), np.bool_(True)]",
+        "list(np.array([0.5, np.nan]))",
+        "list(np.arange(6.0).reshape(3, 2))",
+        "[np.arange(2000)]",
+        "[[7, np.arange(6).reshape(2, 3)[:, ::2], np.array(['a', 'b'])]]",
+        "[[np.array(1.5), np.complex128(2), np.longdouble(3)]]",
+    ):
+        assert replica.score(data).json() == "ok"
+    replica.stop()
+    assert [row["script"]["rows"] for row in rows(replica)] == [
+        [[0.5, 2, 0.25, True]],
+        [[0.5, None]],
+        [[0, 1], [2, 3], [4, 5]],
+        [list(range(2000))],
+        [[7, [[0, 2], [3, 5]], ["a", "b"]]],
+        [[1.5, "(2+0j)", "3.0"]],
+    ]
 
 
 def test_files_become_complete_by_time(replica):
