@@ -19,7 +19,6 @@ from scoring.rpc.form import parse
 from scoring.rpc.messages import message
 from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse, sentence
-from scoring.telemetry import WAITING
 from scoring.watch import Outcome as Watched
 from scoring.work import Laps, Work
 
@@ -170,7 +169,6 @@ class Inference:
         """In a runner thread; what has not begun when the client cancels, or its deadline passes, is not run."""
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._admission.submit(Job(work, request, partial(self._deliver, served, answered)))
-        self._counters.cells[WAITING] = self._admission.waiting
         try:
             return await answered
         except asyncio.CancelledError:
