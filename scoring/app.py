@@ -335,7 +335,7 @@ class App:
         body = error_body(error, v2)
         if route is not None and route.plain is None:
             self._count(request, route, error.status, body, 0, NO_LAPS)
-        headers = header_lines(error.headers) + self._general_headers(request)
+        headers = request.id_lines + header_lines(error.headers) + self._general_headers(request)
         return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")
 
     def _general_headers(self, request: Request) -> bytes:

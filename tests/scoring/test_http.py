@@ -224,6 +224,12 @@ def test_an_id_that_is_too_long_is_refused_beside_one_that_is_not(server, name):
     assert (answer.status_code, answer.json()["code"]) == (431, "id_too_long")
 
 
+def test_a_refusal_tells_which_request_was_refused(server):
+    headers = {"X-Request-Id": "mine", "Content-Encoding": "br"}
+    refused = server.score(GOOD, headers=headers)
+    assert (refused.status_code, refused.headers["x-request-id"]) == (415, "mine")
+
+
 def test_the_client_may_ask_to_close(server, connection):
     connection.sendall(request_bytes(GOOD, "/score", "Connection: close"))
     status, headers, _ = read_answers(connection)[0]
