@@ -149,7 +149,9 @@ KEPT = "weights\N{REPLACEMENT CHARACTER}?"
 
 
 def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service):
-    failed = Observation("failed", revision=1, failure=Failure("init_failed", f"No {SAID}", f"Traceback {SAID}"))
+    failure = Failure("init_failed", f"No {SAID}", f"Traceback {SAID}")
+    failed = Observation("failed", revision=1, failure=failure, started_at=1.0)
+    fake.visit(service)
     fake.driver.observe = lambda _: failed
     fake.visit(service, 3)
     assert (service.cause["message"], service.cause["evidence"]) == (f"No {KEPT}", f"Traceback {KEPT}")
