@@ -1,9 +1,12 @@
 """Models whose rows share runs well, badly or wrongly, and requests of them."""
 
+import asyncio
+
 import numpy as np
 import orjson
 from onnx import TensorProto, helper, numpy_helper
 
+from scoring.admission import Admission
 from scoring.batcher import Batcher
 from scoring.contract import BundledModel
 from scoring.forms.open_inference import OpenInference
@@ -104,6 +107,19 @@ def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool
     made = Job(ModelWork(OpenInference(model), model, batcher), request, lambda *_: None)
     batcher.pending.append(made)
     return made
+
+
+def admission_of(runners: int) -> Admission:
+    """The queue of a process, on the loop that runs."""
+    return Admission(
+        asyncio.get_running_loop(),
+        runners=runners,
+        limit=40,
+        wait=10,
+        timeout=10,
+        on_stuck=lambda: None,
+        prepare_thread=lambda: None,
+    )
 
 
 def values_of(answer: bytes) -> list[float]:

@@ -207,6 +207,22 @@ def shared_replica(tmp_path_factory):
     made.close()
 
 
+@pytest.fixture
+def open_studio():
+    """Opens stand-ins for the studio's telemetry address."""
+    from tests.scoring.telemetry_studio import Studio  # it imports from here
+
+    opened = []
+
+    def make(port, status=202):
+        opened.append(Studio(port, status))
+        return opened[-1]
+
+    yield make
+    for studio in opened:
+        studio.close()
+
+
 def read_answers(connection: socket.socket, count: int = 1) -> list[tuple[int, dict[str, str], bytes]]:
     """Read so many HTTP answers from a socket."""
     file, answers = connection.makefile("rb"), []

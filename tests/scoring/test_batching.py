@@ -10,13 +10,13 @@ import orjson
 import pytest
 from onnx import TensorProto, helper
 
-from scoring.admission import Admission
 from scoring.batcher import Batcher
 from scoring.calibration import calibrate
 from scoring.contract import Batching
 from scoring.errors import ScoringError, StartFailure
 from tests.scoring.batches import (
     TABLE,
+    admission_of,
     answers_of,
     body,
     filter_model,
@@ -197,10 +197,7 @@ def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
             return [(one, b"") for one in questions]
 
     async def ask():
-        admission = Admission(
-            asyncio.get_running_loop(), runners=2, limit=20, wait=10, timeout=10,
-            on_stuck=lambda: None, prepare_thread=lambda: None,
-        )  # fmt: skip
+        admission = admission_of(runners=2)
         batcher = Watched(model, 32)
         admission.submit(unqueued(batcher, job(model, batcher, body(0))))
         while not shares:
@@ -227,10 +224,7 @@ def test_what_comes_in_one_turn_of_the_loop_is_handed_over_together(model):
             return [(one, b"") for one in questions]
 
     async def ask():
-        admission = Admission(
-            asyncio.get_running_loop(), runners=1, limit=40, wait=10, timeout=10,
-            on_stuck=lambda: None, prepare_thread=lambda: None,
-        )  # fmt: skip
+        admission = admission_of(runners=1)
         batcher = Watched(model, 32)
         admission.submit(unqueued(batcher, job(model, batcher, body(0))))
         while not groups:

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoring.admission import Admission
 from scoring.errors import ScoringError
 from scoring.job import Job
 from scoring.streams import MOST_STREAMS
+from tests.scoring.batches import admission_of
 
 SCRIPT = """
 import json, sys, threading, time
@@ -76,10 +76,7 @@ def test_a_fault_while_an_answer_is_made_is_answered(server, coding):
 
 def test_jobs_are_refused_while_no_thread_can_be_had_and_run_once_there_is_one(monkeypatch):
     async def ask():
-        admission = Admission(
-            asyncio.get_running_loop(), runners=2, limit=4, wait=10, timeout=10,
-            on_stuck=lambda: None, prepare_thread=lambda: None,
-        )  # fmt: skip
+        admission = admission_of(runners=2)
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", no_thread)
             with pytest.raises(ScoringError, match="thread") as refused:

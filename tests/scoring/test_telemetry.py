@@ -2,103 +2,29 @@
 
 import json
 import re
-import resource
-import threading
-import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
 
-import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.contract import BUCKETS, KEYS, Telemetry, Window, bucket_of, upper_bound
+from scoring.contract import BUCKETS, KEYS, bucket_of, upper_bound
 from scoring.job import Question
-from scoring.logfile import trim
 from scoring.metrics import exposition
-from scoring.push import Pusher
 from scoring.request import Request
 from scoring.settings import load_replica
-from scoring.spool import Spool
 from scoring.telemetry import REGION, Counters, by_rows, create, runs_by_rows
 from scoring.windows import Cutter
 from scoring.work import Laps
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
+from tests.scoring.telemetry_studio import GOOD, spooled, start
 
-GOOD = {"data": [[1, 2, 3, 4]]}
 SLOW = """
 import json, time
 def init(): pass
 def run(data): time.sleep(json.loads(data).get("wait", 0))
 """
-
-
-class Studio:
-    """A stand-in for the studio's telemetry address."""
-
-    def __init__(self, port: int, status: int = 202) -> None:
-        self.windows, self.tokens, self.pushes, self.status = [], set(), 0, status
-        self.unreadable = set()  # sequences of windows with which it takes nothing
-        studio = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                studio.pushes += 1
-                studio.tokens.add(self.headers["Authorization"])
-                unread = studio.unreadable.intersection(window["sequence"] for window in body["windows"])
-                status = 400 if unread else studio.status
-                if status == 202:
-                    studio.windows += body["windows"]
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def codes(self):
-        return self.sums("codes")
-
-    def sums(self, name):
-        total = Counter()
-        for window in self.windows:
-            total.update(window.get(name, {}))
-        return dict(total)
-
-
-@pytest.fixture
-def open_studio():
-    opened = []
-
-    def make(port, status=202):
-        opened.append(Studio(port, status))
-        return opened[-1]
-
-    yield make
-    for studio in opened:
-        studio.close()
-
-
-def start(replica, port, **more):
-    telemetry = {"url": f"http://127.0.0.1:{port}/api/v1/telemetry", "token": "t", "service": 5, "seconds": 0.2}
-    return replica.with_models(double=double_model).start(telemetry=telemetry, processes=2, **more)
-
-
-def spooled(replica):
-    return list((replica.folder / "spool").glob("*.json"))
 
 
 def test_windows_add_up_to_what_was_scored(replica, open_studio):
@@ -169,93 +95,6 @@ def test_counts_survive_the_death_of_a_worker(replica, open_studio):
     replica.until(lambda: replica.status().get("restarts") == 2)
     studio = open_studio(port)
     replica.until(lambda: studio.codes() == {"200": 10})
-
-
-def test_a_full_disk_costs_a_service_no_request_and_no_figure(replica, open_studio):
-    port = free_port()
-    studio = open_studio(port)
-    start(replica, port)
-    master = psutil.Process(replica.process.pid)
-    master.rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    first, second = replica.workers()
-    first.kill()
-    replica.until(lambda: len(replica.workers()) == 2 and first not in replica.workers())
-    for _ in range(20):
-        assert replica.score(GOOD).status_code == 200
-    time.sleep(1.0)
-    assert studio.codes() == {}
-    assert "restarts" not in replica.status()  # zero is left out
-
-    master.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    replica.until(lambda: studio.codes() == {"200": 20})
-    replica.until(lambda: replica.status().get("restarts") == 1)
-    assert second in replica.workers()
-    assert replica.stop() == 0
-
-
-def test_a_window_that_is_dropped_while_it_is_read_is_left_out(tmp_path, monkeypatch):
-    spool = Spool(tmp_path)
-    spool.add(a_window(1))
-    monkeypatch.setattr(spool, "_names", lambda: ["0000000000000000.json", "0000000000000001.json"])
-    assert [each.sequence for each in spool.oldest(10)] == [1]
-
-
-def test_a_window_that_the_studio_cannot_read_takes_no_other_with_it(replica, open_studio):
-    port = free_port()
-    start(replica, port)
-    for _ in range(10):
-        replica.score(GOOD)
-    replica.until(lambda: len(spooled(replica)) > 20)
-    sequences = sorted(int(path.stem) for path in spooled(replica))
-    bad = next(number for number in sequences if not json.loads(window_file(replica, number).read_text())["codes"])
-    studio = open_studio(port)
-    studio.unreadable.add(bad)
-    replica.until(lambda: not window_file(replica, sequences[-1]).exists())
-    assert set(sequences) - {window["sequence"] for window in studio.windows} == {bad}
-    assert studio.codes() == {"200": 10}
-
-
-def window_file(replica, sequence):
-    return replica.folder / "spool" / f"{sequence:016d}.json"
-
-
-def test_telemetry_goes_on_after_whatever_went_wrong_once(tmp_path, open_studio, monkeypatch):
-    port = free_port()
-    studio = open_studio(port)
-    spool, failures = Spool(tmp_path), [OSError(5, "Input/output error"), ValueError("odd")]
-    oldest = spool.oldest
-    monkeypatch.setattr(spool, "oldest", lambda most: _raise(failures.pop()) if failures else oldest(most))
-    pusher = Pusher(spool, Telemetry(url=f"http://127.0.0.1:{port}/", token="t", service=5, seconds=0.1))
-    pusher.start()
-    for sequence in range(1, 4):
-        spool.add(a_window(sequence))
-        pusher.wake()
-        time.sleep(0.3)
-    pusher.finish(5)
-    assert [window["sequence"] for window in studio.windows] == [1, 2, 3]
-
-
-def _raise(error):
-    raise error
-
-
-def a_window(sequence):
-    empty = {"codes": {}, "latency": {}, "queue": {}}
-    return Window(revision=1, replica="a", sequence=sequence, start=0.0, seconds=5.0, cpu=0.0, memory=0, **empty)
-
-
-def test_a_log_that_cannot_be_moved_away_is_left_whole(tmp_path, monkeypatch):
-    (tmp_path / "server.log").write_bytes(b"line\n" * 10)
-
-    def half(_, target):
-        target.write_bytes(b"line\n")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("shutil.copyfile", half)
-    with pytest.raises(OSError, match="No space"):
-        trim(tmp_path, most=20)
-    assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
-    assert (tmp_path / "server.log").read_bytes() == b"line\n" * 10
 
 
 @pytest.mark.parametrize("status", [401, 410])
