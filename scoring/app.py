@@ -15,15 +15,15 @@ from scoring.contract import RunSettings
 from scoring.cors import Cors
 from scoring.crowd import make_room
 from scoring.engine import Engine
-from scoring.errors import ScoringError, as_error, overloaded, too_large
+from scoring.errors import ScoringError, overloaded, too_large
 from scoring.heads import Heads
-from scoring.identity import RequestIds, asked_by
+from scoring.identity import RequestIds
 from scoring.job import Job, Question
 from scoring.log import log
 from scoring.metadata import pages
 from scoring.model_metadata import Plain
 from scoring.protocol import Connection
-from scoring.replies import TEXT, Replies, error_body, header_lines, run_lines
+from scoring.replies import TEXT, Replies, answer_to, error_body, header_lines, run_lines
 from scoring.request import SAID_JSON, Request
 from scoring.routes import Route, Routes
 from scoring.streams import Stream, Streams
@@ -229,7 +229,7 @@ class App:
             self._count(request, route, 200, result, waited, laps)
             return self._json_ok(request, route, result, laps)
         if isinstance(result, BaseException):
-            return self._whole(request, route, _answer_to(request, result, route.v2), waited, laps)
+            return self._whole(request, route, answer_to(request, result, route.v2), waited, laps)
         answer = result if type(result) is Answer else Answer(result)
         if answer.stream is None and self._is_compressed_first(request, route, answer, waited, laps):
             return None
@@ -346,9 +346,3 @@ class App:
 
     def _ready(self) -> bool:
         return not self.draining
-
-
-def _answer_to(request: Request, error: BaseException, v2: bool) -> Answer:
-    with asked_by(request):
-        told = as_error(error)
-    return Answer(error_body(told, v2), status=told.status, headers=told.headers, failed=told.failed)

@@ -41,6 +41,12 @@ def too_large(limit: int) -> ScoringError:
     return ScoringError(413, "too_large", f"The body is larger than the limit of {limit} bytes.")
 
 
+def not_http(error: Exception) -> ScoringError:
+    """What one of our callbacks raised inside the HTTP parser, or the parser's own complaint."""
+    inner = error.__context__
+    return inner if isinstance(inner, ScoringError) else ScoringError(400, "bad_http", f"This is not HTTP/1.1: {error}")
+
+
 def as_error(result: BaseException) -> ScoringError:
     """What a failure of any kind is told as; a fault of ours is told in the log too."""
     if isinstance(result, ScoringError):

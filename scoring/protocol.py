@@ -9,11 +9,11 @@ import os
 from collections import deque
 from contextlib import suppress
 from time import monotonic, perf_counter_ns
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import httptools
 
-from scoring.errors import ScoringError, too_large
+from scoring.errors import ScoringError, not_http, too_large
 from scoring.heads import Head, without_upgrade
 from scoring.replies import CONTINUE
 from scoring.request import Handler, Request
@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
             except httptools.HttpParserUpgrade as stopped:
                 data = self._without_offer(data[stopped.args[0] :])
             except httptools.HttpParserError as error:
-                self.fail(_cause(error))
+                self.fail(not_http(error))
                 return
             except ScoringError as error:
                 self.fail(error)
@@ -346,11 +346,3 @@ class Connection(asyncio.Protocol):
         if self._header_bytes > HEADER_BYTES:
             message = f"The address and headers are larger than {HEADER_BYTES // 1024} KiB."
             raise ScoringError(431, "headers_too_large", message)
-
-
-def _cause(error: Exception) -> ScoringError:
-    """What one of our callbacks raised inside the parser, or the parser's own complaint as a 400."""
-    inner: Any = error.__context__
-    if isinstance(inner, ScoringError):
-        return inner
-    return ScoringError(400, "bad_http", f"This is not HTTP/1.1: {error}")

@@ -6,7 +6,9 @@ from http import HTTPStatus
 import orjson
 
 from scoring.answer import EVENTS, JSON, Answer
-from scoring.errors import ScoringError
+from scoring.errors import ScoringError, as_error
+from scoring.identity import asked_by
+from scoring.request import Request
 
 TEXT = b"text/plain; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -95,6 +97,13 @@ def error_body(error: ScoringError, protocol_v2: bool) -> bytes:
     if protocol_v2:
         return orjson.dumps({"error": printable(error.message)})
     return orjson.dumps({"message": printable(error.message), "code": error.code})
+
+
+def answer_to(request: Request, error: BaseException, protocol_v2: bool) -> Answer:
+    """The answer that tells an error of any kind."""
+    with asked_by(request):
+        told = as_error(error)
+    return Answer(error_body(told, protocol_v2), status=told.status, headers=told.headers, failed=told.failed)
 
 
 def printable(text: str) -> str:
