@@ -45,7 +45,9 @@ Written by `python bench/scoring.py` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
 share the cores, which narrows the gaps between quick servers. The ratios are what counts, and they are this machine's.
 - Load: `wrk`, one thread, closed loop, keep-alive; {seconds} for each cell after 1 s of warm-up. All servers are up \
 at once and take turns at each cell, so that they meet the same moments of the machine; the others rest meanwhile. \
-Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean runs.
+Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean runs. \
+Slipway, Triton and ONNX Runtime itself have three turns in a round at the two large models, where a few percent \
+decide.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
 {disturbed} of {len(others)} runs were disturbed; bystanders' median was {statistics.median(others):.2f} core. \
@@ -120,7 +122,8 @@ def _starts(results: Results) -> str:
     ]
     told = (
         "The tiny model's service: launch to first right answer, and memory (PSS of all its processes) a second later;"
-        " medians, several starts a round, in which the peers take turns."
+        " medians, several starts a round (more of Slipway and of Azure's server, which a bar compares), in which the"
+        " peers take turns."
     )
     head = [
         "## Start and memory",

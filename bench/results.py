@@ -30,6 +30,7 @@ class Run:
     connections: int
     result: Result
     others: float
+    layout: tuple[int, int] | None = None  # of ONNX Runtime in process: callers, threads of the session
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,11 @@ class Results:
     failures: list[Failure] = field(default_factory=list)
 
     def cell(self, model: str, form: str, peer: str, connections: int) -> Cell | None:
+        """Of the layout that is best, where there are several."""
         wanted = (model, "" if peer == RAW else form, peer, connections)
         runs = [run for run in self.runs if (run.model, run.form, run.peer, run.connections) == wanted]
-        if not runs:
-            return None
-        used, clean = clean_of(runs)
-        throughput, p50, p99 = (
-            statistics.median(getattr(run.result, name) for run in used) for name in ("throughput", "p50", "p99")
-        )
-        return Cell(throughput, p50, p99, sum(run.result.errors for run in runs), clean)
+        cells = [_median([run for run in runs if run.layout == layout]) for layout in {run.layout for run in runs}]
+        return max(cells, key=lambda cell: cell.throughput, default=None)
 
     def start(self, peer: str) -> Start | None:
         """Medians of a peer's clean starts."""
@@ -89,6 +86,14 @@ class Results:
         used, _ = clean_of(starts)
         seconds, memory = (statistics.median(getattr(start, name) for start in used) for name in ("seconds", "memory"))
         return Start(peer, seconds, memory, used[0].processes, min(start.others for start in starts))
+
+
+def _median(runs: list[Run]) -> Cell:
+    used, clean = clean_of(runs)
+    throughput, p50, p99 = (
+        statistics.median(getattr(run.result, name) for run in used) for name in ("throughput", "p50", "p99")
+    )
+    return Cell(throughput, p50, p99, sum(run.result.errors for run in runs), clean)
 
 
 def clean_of(measured: list) -> tuple[list, int]:

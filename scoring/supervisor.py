@@ -30,6 +30,7 @@ START_FAILED = 3
 START_TRIES = 3
 STOP_SECONDS = 9.5
 HANG_SECONDS = 3.0  # beyond the scoring timeout, after which a process that stands still is replaced
+FIRST_REPORT_SECONDS = 0.05  # enough for a small model
 FORK_AGAIN_SECONDS = 1.0  # after the system had no memory, or no number, for another process
 
 
@@ -67,7 +68,8 @@ class Supervisor:
                 create(path, counters.workers)
             self._start_missing()
             self._status.move("starting")
-            from scoring.ledger import Ledger  # only now: psutil and HTTP load while the workers do
+            self._selector.select(FIRST_REPORT_SECONDS)
+            from scoring.ledger import Ledger  # only now: loading psutil and HTTP takes a core from the workers
 
             self._ledger = Ledger(self._replica, counters)
             while not self._signals.stop:

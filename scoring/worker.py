@@ -46,13 +46,17 @@ _stacks: list[TextIO] = []  # keeps the file open that faulthandler writes to
 
 
 def preload(replica: Replica) -> None:
-    """Load what all workers will need, before they are forked, and keep their collectors from copying it."""
+    """Load what all workers will need, before they are forked, and keep their collectors from copying it.
+
+    Garbage is collected from here on, not while the program began.
+    """
     os.environ.update(limits.thread_variables(os.environ, 1))
     for name in LIBRARIES[replica.bundle.kind]:
         with suppress(ImportError):  # the worker tells what is missing
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def work(replica: Replica, orders: Orders) -> int:

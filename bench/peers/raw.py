@@ -22,16 +22,13 @@ def layouts(connections: int, cores: int) -> list[tuple[int, int]]:
     return found if connections == 1 else [*found, (min(connections, cores), 1)]
 
 
-def measure_raw(file: Path, inputs: dict[str, np.ndarray], connections: int, seconds: int, cores: int) -> dict:
-    """The best layout's throughput, p50 and p99 (milliseconds)."""
+def measure_raw(file: Path, inputs: dict[str, np.ndarray], layout: tuple[int, int], seconds: int) -> dict:
+    """A layout's throughput, p50 and p99 (milliseconds)."""
     with tempfile.TemporaryDirectory(prefix="slipway-raw-") as folder:
         question = Path(folder) / "question.npz"
         np.savez(question, **inputs)
-        found = []
-        for callers, threads in layouts(connections, cores):
-            command = [sys.executable, __file__, str(file), str(question), str(callers), str(threads), str(seconds)]
-            found.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
-    return max(found, key=lambda one: one["throughput"])
+        command = [sys.executable, __file__, str(file), str(question), *map(str, layout), str(seconds)]
+        return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def call(session: onnxruntime.InferenceSession, feed: dict, taken: list[float], until: float) -> None:

@@ -133,7 +133,9 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
     assert set(lengths) == {calibration.FREE_DIMENSION}
 
 
-@pytest.mark.parametrize(("of_all_cores", "is_wide"), [([33, 18], True), ([33, 33, 18], True), ([33] * 3, False)])
+@pytest.mark.parametrize(
+    ("of_all_cores", "is_wide"), [([33, 18], True), ([33, 33, 18], True), ([30], True), ([33] * 3, False)]
+)
 def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, monkeypatch, of_all_cores, is_wide):
     narrow, found = model._run, iter(of_all_cores)
     monkeypatch.setattr(OnnxModel, "_quickest", lambda self, run, feed: 34 if run is narrow else next(found))
