@@ -3,6 +3,7 @@
 Models whose rows do not get cheaper in company, or come out different, are never batched.
 """
 
+from math import prod
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
@@ -13,12 +14,15 @@ from scoring.contract import Batching
 from scoring.errors import ScoringError
 from scoring.log import log
 from scoring.session import OnnxModel
-from scoring.tensors import Array
+from scoring.tensors import Array, Tensor
 
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
 GAIN = 1.1  # a row in company must cost this much less than a row alone
 MORE_GAIN = 1.04  # and in more company this much less again
+MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row alone; larger runs are not even tried
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
+COST_RUNS = 3
+MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
 FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
 TOLERANCE = 1e-3
 
@@ -29,8 +33,8 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
         return None
     try:
         most = options.rows or _best_size(model)
-    except ScoringError:
-        return None  # made-up inputs are none for this model
+    except (ScoringError, MemoryError):
+        return None  # made-up inputs are none for this model, or too large
     if most == 1:
         return None
     log(f"{model.name}:{model.version}: up to {most} rows share a run")
@@ -45,14 +49,16 @@ def _takes_rows(model: OnnxModel) -> bool:
 
 
 def _best_size(model: OnnxModel) -> int:
-    feed = made_up(model, SIZES[-1])
-    alone = _cost(model, feed, 1)
-    best, cheapest = 1, alone / GAIN * MORE_GAIN
+    alone = _cost(model, made_up(model, 1), 1)
+    best, cheapest, feed = 1, alone / GAIN * MORE_GAIN, {}
     for size in SIZES:
-        cost = _cost(model, feed, size)
+        if alone * size > MOST_GAIN * LONGEST_NS or _made_up_bytes(model, size) > MADE_UP_BYTES:
+            break
+        tried = made_up(model, size)
+        cost = _cost(model, tried, size)
         if cost * MORE_GAIN > cheapest or cost * size > LONGEST_NS:
             break
-        best, cheapest = size, cost
+        best, cheapest, feed = size, cost, tried
     return best if best == 1 or _same(model, feed, best) else 1
 
 
@@ -60,14 +66,23 @@ def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
     """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
     feed, begin = {}, 0
     for tensor in model.inputs.values():
-        shape = [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
+        shape = _likely_shape(tensor, rows)
         if tensor.datatype == "BYTES":
             feed[tensor.name] = np.full(shape, "", dtype=object)
             continue
-        mixed = _mixed(begin, begin := begin + int(np.prod(shape)))
+        mixed = _mixed(begin, begin := begin + prod(shape))
         likely = mixed * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else mixed >> 31
         feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
     return feed
+
+
+def _likely_shape(tensor: Tensor, rows: int) -> list[int]:
+    return [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
+
+
+def _made_up_bytes(model: OnnxModel, rows: int) -> int:
+    """What `made_up` needs at its peak: each number as one of 32 bits, twice, as a float, and as it is in the end."""
+    return sum(prod(_likely_shape(tensor, rows)) * 24 for tensor in model.inputs.values())
 
 
 def _mixed(begin: int, end: int) -> Array:
@@ -83,15 +98,14 @@ def _mixed(begin: int, end: int) -> Array:
 
 
 def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
-    """Nanoseconds a row, the better of two runs after a first one.
+    """Nanoseconds a row, the best of a few runs; of the first where that takes so long that nothing is shared.
 
     Processor time where that is all: what else the machine does then cannot hide what company gains.
     """
     clock = thread_time_ns if model.is_in_thread else perf_counter_ns
     part = {name: array[:rows] for name, array in feed.items()}
-    model.compute(model.names, part)
-    taken = []
-    for _ in range(2):
+    taken: list[int] = []
+    while len(taken) < COST_RUNS and sum(taken) < LONGEST_NS:
         began = clock()
         model.compute(model.names, part)
         taken.append(clock() - began)

@@ -5,6 +5,7 @@ How run() gets its arguments is in `script/inputs.py`, what may come of it in `s
 
 import inspect
 import os
+import threading
 from time import perf_counter_ns
 from typing import Any
 
@@ -43,7 +44,8 @@ class EntryScript:
         self.takes_options = wants_raw_http()
         self.description = Description(run, source)
         waits = inspect.iscoroutinefunction(inspect.unwrap(run))
-        self._run = _waiting(run, replica.run.scoring_timeout_seconds + GRACE) if waits else run
+        begin = _one_at_a_time(run) if waits else run
+        self._run = _finished(begin, replica.run.scoring_timeout_seconds + GRACE)
         self.runners = AT_ONCE if waits else 1  # a plain run() need not be safe to call from two threads at once
         self.pace = Threaded() if waits else Pace(None)
         guarded("init() raised", models, lambda: _initialise(init))
@@ -84,8 +86,25 @@ def _end_copy(error: BaseException | None) -> None:
     os._exit(code if isinstance(code, int) else bool(code))
 
 
-def _waiting(run: Run, seconds: float) -> Run:
-    return lambda **arguments: finish(run(**arguments), seconds)
+def _finished(run: Run, seconds: float) -> Run:
+    """`run` whose coroutine, if that is what it gives, is waited for."""
+
+    def finished(**arguments: Any) -> Any:
+        made = run(**arguments)
+        return finish(made, seconds) if inspect.iscoroutine(made) else made
+
+    return finished
+
+
+def _one_at_a_time(run: Run) -> Run:
+    """`run` called by one thread at a time: what wraps an `async def` may well do all of its work before it returns."""
+    lock = threading.Lock()
+
+    def locked(**arguments: Any) -> Any:
+        with lock:
+            return run(**arguments)
+
+    return locked
 
 
 def _initialise(init: Run) -> None:

@@ -95,7 +95,7 @@ def _head(name: str, kind: str, told: str) -> Iterator[str]:
 
 def _single(name: str, kind: str, told: str, value: float) -> Iterator[str]:
     yield from _head(name, kind, told)
-    yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+    yield f"{name} {value}"
 
 
 def _histogram(name: str, told: str, cells: list[int], total: float) -> Iterator[str]:

@@ -65,13 +65,17 @@ class Stream:
         except BaseException as raised:  # whatever a script raises ends its own stream
             error = raised
         self.since = 0
+        self.close()
+        tell(self.end, error)
+
+    def close(self) -> None:
+        """No further part is made."""
         close = getattr(self.parts, "close", None)
         if close is not None:
             try:
                 close()
-            except BaseException as raised:
+            except BaseException as raised:  # whatever a script raises ends its own stream
                 log(f"a stream could not be closed: {raised!r}", "E")
-        tell(self.end, error)
 
     def _next(self) -> bytes | None:
         self.since = perf_counter_ns()
@@ -118,7 +122,7 @@ class Stream:
     def _ending(self, error: BaseException | None) -> bytes:
         if error is not None and not self._begun:
             return self._refuse(error)
-        self._count(200 if error is None else getattr(error, "status", 500))
+        self._count(200 if error is None else error.status if isinstance(error, ScoringError) else 500)
         if error is None:
             return (b"" if self._begun else self._start()) + (LAST_CHUNK if self._chunked else b"")
         self.request.keep_alive = False
@@ -150,8 +154,7 @@ class Streams:
                 raise overloaded(f"{MOST_STREAMS} streams are running already.")
             self._begin(stream)
         except ScoringError:
-            close: Any = getattr(stream.parts, "close", lambda: None)
-            close()
+            stream.close()
             raise
         self._making.add(stream)
         connection.stream = stream
@@ -175,7 +178,11 @@ class Streams:
             self._on_stuck()
 
     def _run(self, stream: Stream) -> None:
-        stream.make(self._tell)
+        span = stream.request.span
+        if span is None:
+            stream.make(self._tell)
+        else:
+            span.within(stream.make, self._tell)
         self._tell(self._making.discard, stream)
 
     def _tell(self, function: Callable[[Any], None], argument: Any) -> None:

@@ -10,6 +10,8 @@ from scoring.model_metadata import config_facts, index_facts, metadata_facts
 from scoring.rpc.messages import message
 from scoring.statistics import statistics
 
+NOTHING = "Nothing"  # the message without fields
+
 
 class Method(NamedTuple):
     """A question: the message that it comes in, what answers with a message, and whether it needs the key."""
@@ -30,14 +32,14 @@ class Description:
         """All of them by name."""
         live, server = message("ServerLiveResponse")(live=True), message("ServerMetadataResponse")(**SERVER)
         return {
-            "ServerLive": Method("Nothing", lambda _: live, secured=False),
-            "ServerReady": Method("Nothing", lambda _: self._is_ready(), secured=False),
+            "ServerLive": Method(NOTHING, lambda _: live, secured=False),
+            "ServerReady": Method(NOTHING, lambda _: self._is_ready(), secured=False),
             "ModelReady": Method("ModelName", self._model_ready),
-            "ServerMetadata": Method("Nothing", lambda _: server),
+            "ServerMetadata": Method(NOTHING, lambda _: server),
             "ModelMetadata": Method("ModelName", self._model_metadata),
             "ModelConfig": Method("ModelName", self._model_config),
             "ModelStatistics": Method("ModelName", self._statistics),
-            "RepositoryIndex": Method("Nothing", lambda _: self._index()),
+            "RepositoryIndex": Method(NOTHING, lambda _: self._index()),
         }
 
     def _find(self, asked: Any) -> Served:

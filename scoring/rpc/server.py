@@ -11,9 +11,9 @@ from typing import Any
 import grpc
 
 from scoring.contract import RunSettings
-from scoring.errors import ScoringError, StartFailure
+from scoring.errors import ScoringError, StartFailure, bad_input
 from scoring.model_work import ModelWork
-from scoring.rpc.describing import Description, Method
+from scoring.rpc.describing import NOTHING, Description, Method
 from scoring.rpc.form import Protobuf, parse
 from scoring.rpc.inference import WORK, Inference
 from scoring.rpc.messages import PACKAGE, message
@@ -45,7 +45,7 @@ class RpcServer:
             "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(self._inference.stream_infer),
         }
         for name, method in Description(parts.engine, lambda: not parts.draining()).methods().items():
-            methods[name] = grpc.unary_unary_rpc_method_handler(self._described(method))
+            methods[name] = grpc.stream_unary_rpc_method_handler(self._described(method))
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
 
     async def start(self) -> None:
@@ -75,14 +75,18 @@ class RpcServer:
         await self._server.stop(None)
         await stopping
 
-    def _described(self, method: Method) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    def _described(self, method: Method) -> Callable[[Any, Any], Awaitable[bytes]]:
+        """Reads its message itself, after the key: a stranger's is never taken in, nor one that tells nothing."""
         kind = message(method.asked)
 
-        async def answer(body: bytes, context: Any) -> Any:
+        async def answer(_: Any, context: Any) -> Any:
             try:
                 if method.secured:
                     metadata = dict(context.invocation_metadata())
                     self._keys.check(metadata.get("authorization", "").encode())
+                body = b"" if method.asked == NOTHING else await context.read()
+                if body is grpc.aio.EOF:
+                    raise bad_input("the call has no message")
                 return method.answer(parse(kind, body)).SerializeToString()
             except ScoringError as error:
                 return await refuse(context, error)

@@ -1,5 +1,6 @@
 """What a script raised, as an answer or as the reason of a failed start, and in the log."""
 
+import sys
 import traceback
 from collections.abc import Callable
 from importlib.metadata import packages_distributions, version
@@ -80,7 +81,7 @@ def _import_failed(error: ImportError, models: Path) -> StartFailure:
     name = error.name or ""
     top = name.partition(".")[0]
     installed = packages_distributions().get(top) if top else None
-    if installed:
+    if installed and not _is_shared(top):
         maker = maker_of(models) if top == "sklearn" else ""
         has = f"The installed {installed[0]} {version(installed[0])} has no such part"
         message = f"{error}. {has}: ask for the version that the script was written for.{maker}"
@@ -93,4 +94,11 @@ def package_of(module: str) -> str:
     """The package that brings a module."""
     top = module.partition(".")[0]
     two = ".".join(module.split(".")[:2])
-    return PACKAGES.get(two) or PACKAGES.get(top) or top.replace("_", "-")
+    own = two.replace(".", "-") if _is_shared(top) else top
+    return PACKAGES.get(two) or PACKAGES.get(top) or own.replace("_", "-")
+
+
+def _is_shared(top: str) -> bool:
+    """Whether a module that has been imported is a namespace, to which each of several packages adds its part."""
+    module = sys.modules.get(top)
+    return module is not None and getattr(module, "__file__", None) is None

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import scoring
 from scoring import compat
 from scoring.bundle import tree
 from scoring.compat.model import Model
@@ -43,6 +44,8 @@ def load(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise StartFailure("script_invalid", f"{path.name} is no Python file")
     module = importlib.util.module_from_spec(spec)
+    if path.stem == scoring.__name__:  # it hides this package, whose modules are still found below the name
+        module.__path__ = list(scoring.__path__)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module

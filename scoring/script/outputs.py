@@ -7,7 +7,7 @@ from typing import Any
 from orjson import OPT_NON_STR_KEYS, dumps
 
 from scoring.answer import EVENTS, Answer
-from scoring.script.coroutines import drawn, finish
+from scoring.script.coroutines import drawn
 from scoring.script.parts import events
 from scoring.script.plain_json import encode_slowly
 from scoring.work import Result
@@ -24,8 +24,6 @@ def encode(result: Any) -> Result:
 
 
 def _other(result: Any) -> Result:
-    if inspect.iscoroutine(result):
-        return encode(finish(result))
     if inspect.isgenerator(result):
         return Answer(content_type=EVENTS, stream=events(result))
     if inspect.isasyncgen(result):

@@ -11,7 +11,9 @@ from werkzeug.wrappers import Response
 from scoring.answer import Answer
 from scoring.compat.raw_http import RUN_FAILED, AMLRequest
 from scoring.errors import ScoringError
+from scoring.replies import WITHOUT_BODY
 from scoring.request import Request
+from scoring.script.failures import script_failed
 
 STATUSES = range(200, 600)  # of a whole answer; below them are those of an interim one (RFC 9110, 15)
 # What the server says itself about the connection, or what would contradict the body that it sends.
@@ -75,14 +77,33 @@ def answer_of(response: Response) -> Answer:
     failed = response.status_code >= 500 or response.headers.get(RUN_FAILED, "False").lower() == "true"
     kind = (response.headers.get("Content-Type") or "application/octet-stream").encode("latin-1", "replace")
     headers = tuple((name, value) for name, value in response.headers if name.lower() not in OURS)
+    if response.status_code in WITHOUT_BODY:
+        response.close()  # whoever makes a conditional response leaves the whole body in it
+        return Answer(b"", kind, status=response.status_code, headers=headers)
     streamed = response.is_streamed or response.direct_passthrough
     body = b"" if streamed else response.get_data()
-    stream = _parts(response) if streamed else None
+    stream = Parts(response) if streamed else None
     return Answer(body, kind, status=response.status_code, headers=headers, failed=failed, stream=stream)
 
 
-def _parts(response: Response) -> Iterator[bytes]:
-    try:
-        yield from response.iter_encoded()
-    finally:
-        response.close()
+class Parts:
+    """The parts of a streamed response, which is closed with them, begun or not. It fails as the script does."""
+
+    def __init__(self, response: Response) -> None:
+        self._parts = iter(response.iter_encoded())
+        self.close = response.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._parts)
+        except StopIteration:
+            raise
+        except BaseException as error:  # whatever a script raises ends its own stream
+            raise script_failed(error) from error
+        if not isinstance(part, bytes):
+            message = f"run() answered in parts of which one is of type {type(part).__name__}; they are text or bytes"
+            raise ScoringError(500, "script_failed", message, failed=True)
+        return part

@@ -161,3 +161,26 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
     fixed.widen(2, None, calibration.made_up(fixed, 1))
     assert fixed._wide is not narrow
     assert set(rows) == {3}
+
+
+def test_a_model_too_slow_for_company_is_not_asked_for_many_rows(model, monkeypatch):
+    compute, asked = model.compute, []
+
+    def slow(names, feed, **more):
+        asked.append(len(feed["x"]))
+        return compute(names, feed, **more)
+
+    monkeypatch.setattr(calibration, "LONGEST_NS", 1)
+    monkeypatch.setattr(model, "compute", slow)
+    assert calibrate(model, Batching()) is None
+    assert asked == [1]
+
+
+def test_rows_are_not_made_up_beyond_what_memory_is_for(tmp_path, monkeypatch):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 3, 1024, 1024]) for name in "xy"]
+    large = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
+    made_up, rows = calibration.made_up, []
+    monkeypatch.setattr(calibration, "made_up", lambda model, count: rows.append(count) or made_up(model, count))
+    calibrate(large, Batching())
+    assert max(rows) < 8

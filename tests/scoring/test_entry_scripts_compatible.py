@@ -182,6 +182,7 @@ def test_a_model_that_needs_a_module_of_an_older_version_names_it(replica):
         ("import no_such_thing.deep", "add no-such-thing to its packages"),
         ("from sklearn import no_such_part", "has no such part"),
         ("import numpy.no_such_part", "The installed numpy"),
+        ("from google.no_such_thing import deep", "add google-no-such-thing to its packages"),
     ],
 )
 def test_a_missing_module_names_the_package_that_brings_it(replica, line, words):

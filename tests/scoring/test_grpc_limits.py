@@ -1,6 +1,7 @@
 """What gRPC takes from whom: keys, messages, their size, and the number of connections."""
 
 import socket
+import threading
 from pathlib import Path
 
 import grpc
@@ -51,6 +52,15 @@ def test_a_strangers_large_message_is_refused_before_it_is_sent(server):
     with refused(grpc.StatusCode.UNAUTHENTICATED):
         list(call(parts(), timeout=20))
     assert sent < 10
+
+
+@pytest.mark.parametrize("method", ["ModelMetadata", "ServerMetadata", "ModelStatistics"])
+def test_a_stranger_is_turned_away_before_the_message_is_read(server, method):
+    ended = threading.Event()
+    call = server.channel.stream_unary(INFER.replace("ModelInfer", method))
+    with refused(grpc.StatusCode.UNAUTHENTICATED):
+        call((b"" for _ in iter(ended.wait, True)), timeout=20)
+    ended.set()
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe"])

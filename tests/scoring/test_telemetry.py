@@ -14,7 +14,7 @@ from scoring.job import Question
 from scoring.metrics import exposition
 from scoring.request import Request
 from scoring.settings import load_replica
-from scoring.telemetry import REGION, Counters, by_rows, create, runs_by_rows
+from scoring.telemetry import CPU_MILLISECONDS, REGION, Counters, by_rows, create, runs_by_rows
 from scoring.windows import Cutter
 from scoring.work import Laps
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
@@ -266,6 +266,12 @@ def test_metrics_are_what_prometheus_reads(replica):
     assert 4.5 < read["slipway_inference_duration_seconds_sum"] < 10
     assert read['slipway_inference_duration_seconds_bucket{le="+Inf"}'] == 5
     assert read["slipway_restarts_total"] == read["slipway_collection_dropped_rows_total"] == 0
+
+
+def test_a_counter_of_seconds_counts_on_after_days(tmp_path):
+    file = create(tmp_path / "counters.bin", 1)
+    file.region(0)[CPU_MILLISECONDS] = 1_234_567_891
+    assert b"\nslipway_cpu_seconds_total 1234567.891\n" in exposition(file)
 
 
 def metrics(replica):

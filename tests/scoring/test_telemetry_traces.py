@@ -20,6 +20,14 @@ def run(data):
     with tracer.start_as_current_span("inner"):
         if "fail" in data: raise ValueError("on purpose")
 """
+TRACED_PARTS = """
+from opentelemetry import trace
+tracer = trace.get_tracer("script")
+def init(): pass
+{kind} run(data):
+    with tracer.start_as_current_span("inner"):
+        yield 1
+"""
 
 
 class Collector:
@@ -103,8 +111,11 @@ def test_a_trace_context_that_is_none_begins_a_new_trace(replica, collector, hea
     assert collector.spans[0].parent_span_id == b""
 
 
-def test_spans_of_the_script_lie_below_the_requests(replica, collector):
-    replica.with_script(TRACING_SCRIPT).start()
+@pytest.mark.parametrize(
+    "script", [TRACING_SCRIPT, TRACED_PARTS.format(kind="def"), TRACED_PARTS.format(kind="async def")]
+)
+def test_spans_of_the_script_lie_below_the_requests(replica, collector, script):
+    replica.with_script(script).start()
     replica.score("{}", headers=SAMPLED)
     replica.until(lambda: len(collector.spans) == 2)
     spans = {span.name: span for span in collector.spans}

@@ -187,3 +187,11 @@ def test_an_environment_that_cannot_check_tokens_is_told_at_the_start(replica, t
     failure = replica.with_models(double=double_model).fail_to_start()
     assert failure["reason"] == "import_missing"
     assert "needs PyJWT" in failure["message"]
+
+
+def test_a_script_that_hides_this_package_by_its_name_changes_nothing(replica):
+    replica.write_keys(tokens=RULES)
+    replica.with_script("", scoring="def init():\n    pass\ndef run(data):\n    return __name__\n")
+    replica._describe("entry_script", ["iris"], entry_script="scoring.py")
+    replica.start()
+    assert replica.score("{}", headers=bearer(token())).json() == "scoring"
