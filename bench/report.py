@@ -46,8 +46,8 @@ share the cores, which narrows the gaps between quick servers. The ratios are wh
 - Load: `wrk`, one thread, closed loop, keep-alive; {seconds} for each cell after 1 s of warm-up. All servers are up \
 at once and take turns at each cell, so that they meet the same moments of the machine; the others rest meanwhile. \
 Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean runs. \
-Slipway, Triton and ONNX Runtime itself have three turns in a round at the two large models, where a few percent \
-decide.
+At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself are up without the others \
+and have several turns in a round.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
 {disturbed} of {len(others)} runs were disturbed; bystanders' median was {statistics.median(others):.2f} core. \

@@ -1,6 +1,6 @@
 """Measure Slipway's scoring server beside its peers in one run: `python bench/scoring.py [--models tiny] [--peers …]`.
 
-All peers are up at once and take turns at each cell, whole rounds are repeated, and medians are compared: see
+Peers are up together and take turns at each cell, whole rounds are repeated, and medians are compared: see
 docs/benchmarks/scoring.md for the method. Each peer gets an environment of its own in ~/.cache/slipway-bench, made at
 its first use. Exits with 1 when a bar is missed or a peer could not be measured. A quick look:
 `--models tiny --peers slipway triton --rounds 1 --seconds 1`.
@@ -35,7 +35,8 @@ from bench.telemetry_sink import Sink, telemetry_sink  # noqa: E402
 FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 2}  # times the seconds of a run: few requests fit into one
-# A few percent decide there, less than the machine's speed changes from one run to the next.
+# There a few percent decide: less than the machine's speed changes from one run to the next, and than other servers
+# take from it that are up and rest. So these are up by themselves, and have several turns.
 CLOSE_MODELS, CLOSE_PEERS, TURNS = ("cnn", "transformer"), ("slipway", "triton", RAW), 3
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
 STARTS_OF = {"slipway": 9, "slipway-script": 9, "azure": 9}  # those that a bar compares
@@ -51,7 +52,7 @@ class Bench:
         self._questions = {model: ask(model, QUESTIONS) for model in results.choice.models}
 
     def round(self, number: int) -> None:
-        """Some starts of each peer; then, model by model, all of them up at once. Forwards and backwards in turn."""
+        """Some starts of each peer; then, model by model, many of them up at once. Forwards and backwards in turn."""
         peers = self._results.choice.peers
         order = peers if number % 2 == 0 else peers[::-1]
         for turn in range(max(STARTS_OF.values()) if START_MODEL in self._results.choice.models else 0):
@@ -59,8 +60,10 @@ class Bench:
                 if turn < STARTS_OF.get(peer, STARTS):
                     self._start(peer)
         for model in self._results.choice.models:
-            with ExitStack() as running:
-                self._measure(model, [server for peer in order if (server := self._enter(running, peer, model))])
+            for group, turns in _groups(order, model):
+                with ExitStack() as running:
+                    servers = [server for peer in group if (server := self._enter(running, peer, model))]
+                    self._measure(model, servers, turns, raw=RAW in group)
 
     def _start(self, peer: str) -> None:
         """How long one start takes, with nothing else running, and the memory after it."""
@@ -97,20 +100,15 @@ class Bench:
             server.wait_for_answer(question)
             yield server
 
-    def _measure(self, model: str, servers: list[Server]) -> None:
-        """Cell by cell, so that all peers meet the same moments of the machine; the others rest meanwhile."""
+    def _measure(self, model: str, servers: list[Server], turns: int, *, raw: bool) -> None:
+        """Cell by cell, so that these peers meet the same moments of the machine; the others rest meanwhile."""
         for form in self._results.choice.forms:
             able = [server for server in servers if form in server.peer.forms]
             for connections in self._results.choice.connections:
-                for turn in range(TURNS if model in CLOSE_MODELS else 1):
-                    if form == self._results.choice.forms[0] and RAW in self._results.choice.peers:
+                for _ in range(turns):
+                    if raw and form == self._results.choice.forms[0]:
                         self._measure_raw(model, connections)
-                    able = [
-                        server
-                        for server in able
-                        if (turn and server.peer.name not in CLOSE_PEERS)
-                        or self._is_measured(server, form, model, connections)
-                    ]
+                    able = [server for server in able if self._is_measured(server, form, model, connections)]
             for server in able:
                 if server.peer.name.startswith("slipway"):
                     self._crowd(server, form, model)
@@ -160,6 +158,14 @@ class Bench:
     def _fail(self, peer: str, model: str, form: str, error: Exception) -> None:
         self._results.failures.append(Failure(peer, model, form, str(error)))
         print(f"{peer:15} {model:12} {form:7} NOT MEASURED: {error}", flush=True)
+
+
+def _groups(peers: list[str], model: str) -> list[tuple[list[str], int]]:
+    """Peers that are up at the same time, and how many turns they have at a cell."""
+    if model not in CLOSE_MODELS:
+        return [(peers, 1)]
+    close = [peer for peer in peers if peer in CLOSE_PEERS]
+    return [(close, TURNS), ([peer for peer in peers if peer not in close], 1)]
 
 
 def _is_asked(peer: str, model: str) -> bool:
