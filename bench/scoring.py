@@ -34,10 +34,10 @@ from bench.telemetry_sink import Sink, telemetry_sink  # noqa: E402
 
 FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
-LONGER = {"cnn": 2}  # times the seconds of a run: few requests fit into one
-# There a few percent decide: less than the machine's speed changes from one run to the next, and than other servers
-# take from it that are up and rest. So these are up by themselves, and have several turns.
-CLOSE_MODELS, CLOSE_PEERS, TURNS = ("cnn", "transformer"), ("slipway", "triton", RAW), 3
+LONGER = {"cnn": 4, "transformer": 2}  # times the seconds of a turn: few requests fit into one
+TURNS = 3  # at a cell in a round, each peer in turn: the machine's speed changes from one moment to the next
+# There a few percent decide: less than other servers take from the machine that are up and rest.
+CLOSE_MODELS, CLOSE_PEERS = ("cnn", "transformer"), ("slipway", "triton", RAW)
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
 STARTS_OF = {"slipway": 9, "slipway-script": 9, "azure": 9}  # those that a bar compares
 FAULTS = (PeerFailed, CannotInstall, RuntimeError, OSError)  # of a peer, which end nothing but its own measurements
@@ -105,21 +105,26 @@ class Bench:
         for form in self._results.choice.forms:
             able = [server for server in servers if form in server.peer.forms]
             for connections in self._results.choice.connections:
-                for _ in range(turns):
+                for turn in range(turns):
                     if raw and form == self._results.choice.forms[0]:
                         self._measure_raw(model, connections)
-                    able = [server for server in able if self._is_measured(server, form, model, connections)]
+                    able = [
+                        server
+                        for server in able
+                        if self._is_measured(server, form, model, connections, warm_up=not turn)
+                    ]
             for server in able:
                 if server.peer.name.startswith("slipway"):
                     self._crowd(server, form, model)
 
-    def _is_measured(self, server: Server, form: str, model: str, connections: int) -> bool:
+    def _is_measured(self, server: Server, form: str, model: str, connections: int, *, warm_up: bool) -> bool:
         """Measure a cell; once more where bystanders disturbed it. False when it cannot be."""
         question = self._questions[model][0]
         try:
             server.check(form, question)
             with Generator(server.load(form, question)) as generator:
-                generator.measure(connections, WARM_UP_SECONDS)
+                if warm_up:
+                    generator.measure(connections, WARM_UP_SECONDS)
                 for _ in range(2):
                     bystanders = Bystanders(server.family)
                     result = generator.measure(connections, self._seconds_of(model))
@@ -147,7 +152,7 @@ class Bench:
             self._keep(Run(model, "", RAW, connections, Result(**found), bystanders.cores(), layout))
 
     def _seconds_of(self, model: str) -> int:
-        return round(self._seconds * LONGER.get(model, 1))
+        return self._seconds * LONGER.get(model, 1)
 
     def _keep(self, run: Run) -> None:
         self._results.runs.append(run)
@@ -163,7 +168,7 @@ class Bench:
 def _groups(peers: list[str], model: str) -> list[tuple[list[str], int]]:
     """Peers that are up at the same time, and how many turns they have at a cell."""
     if model not in CLOSE_MODELS:
-        return [(peers, 1)]
+        return [(peers, TURNS)]
     close = [peer for peer in peers if peer in CLOSE_PEERS]
     return [(close, TURNS), ([peer for peer in peers if peer not in close], 1)]
 
@@ -179,7 +184,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=2, help="of a run; twice as many for the cnn")
+    parser.add_argument("--seconds", type=int, default=1, help="of a turn; more for the large models")
     parser.add_argument("--report", type=Path, help="write the report to this file, too")
     return parser.parse_args()
 
@@ -211,7 +216,8 @@ def main() -> int:
 
 
 def _seconds_told(seconds: int) -> str:
-    return f"{seconds} s ({round(seconds * LONGER['cnn'])} s for the cnn)"
+    more = ", ".join(f"{seconds * factor} s for the {model}" for model, factor in LONGER.items())
+    return f"{seconds} s ({more})"
 
 
 if __name__ == "__main__":

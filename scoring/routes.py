@@ -11,6 +11,7 @@ from scoring.request import Request
 from scoring.statistics import model_statistics
 from scoring.work import Work
 
+GET = frozenset((b"GET",))
 SCORE = frozenset((b"GET", b"POST"))
 POST = frozenset((b"POST",))
 KEPT = 256
@@ -80,7 +81,7 @@ class Routes:
         if rest == ["infer"]:
             return _ask(served, "infer")
         if rest == ["probe"]:
-            return _ask(served, "probe", READ)
+            return _ask(served, "probe", GET)
         page = V2_PAGES.get("/".join(rest))
         if page is None:
             raise _nothing_at(path)

@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
-from tests.scoring.conftest import double_model, save
+from tests.scoring.conftest import double_model, request_bytes, save
 
 
 def picky_model(path):
@@ -39,3 +39,14 @@ def test_a_probe_needs_the_key_and_a_model(server):
     assert server.client.get("/v2/models/double/probe", headers={"Authorization": ""}).status_code == 401
     assert server.client.get("/v2/models/other/probe").status_code == 404
     assert server.client.post("/v2/models/double/probe").status_code == 405
+
+
+def test_a_probe_cannot_be_asked_for_its_headers_only(server):
+    """It would predict all the same; and an answer with a body would be taken for the next one."""
+    with server.connect() as line:
+        line.sendall(request_bytes(b"", "/v2/models/double/probe", method="HEAD"))
+        line.sendall(request_bytes(b"", "/v2/models/double/probe", "Connection: close", method="GET"))
+        with line.makefile("rb") as file:
+            refused, _, predicted = file.read().partition(b"\r\n\r\n")
+    assert refused.startswith(b"HTTP/1.1 405")
+    assert predicted.startswith(b"HTTP/1.1 200")
