@@ -44,9 +44,9 @@ Written by `python bench/scoring.py` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
 {platform.python_version()}, onnxruntime {onnxruntime.__version__} in every server. Servers and the load generator \
 share the cores, which narrows the gaps between quick servers. The ratios are what counts, and they are this machine's.
 - Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, three in \
-a round, of {seconds} after 1 s of warm-up, so that they meet the same moments of the machine; the others rest meanwhile. \
-Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean runs. \
-At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself are up without the \
+a round, of {seconds} after 1 s of warm-up, so that they meet the same moments of the machine; the others rest \
+meanwhile. Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean \
+runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself are up without the \
 others, which have one turn there.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
