@@ -41,12 +41,12 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if not _loops:
             _loops.append(asyncio.new_event_loop())
-            threading.Thread(target=_turn, args=_loops, name="coroutines", daemon=True).start()
+            threading.Thread(target=_run_for_good, args=[_loops[0]], name="coroutines", daemon=True).start()
     return _loops[0]
 
 
-def _turn(loop: asyncio.AbstractEventLoop) -> None:
-    """Run for good. SystemExit and KeyboardInterrupt stop a loop, and belong to the one task that keeps them."""
+def _run_for_good(loop: asyncio.AbstractEventLoop) -> None:
+    """SystemExit and KeyboardInterrupt stop a loop, and belong to the one task that keeps them."""
     while True:
         with suppress(SystemExit, KeyboardInterrupt):
             loop.run_forever()

@@ -79,7 +79,7 @@ def answer_of(response: Response) -> Answer:
     headers = tuple((name, value) for name, value in response.headers if name.lower() not in OURS)
     if response.status_code in WITHOUT_BODY:
         response.close()  # whoever makes a conditional response leaves the whole body in it
-        return Answer(b"", kind, status=response.status_code, headers=headers)
+        return Answer(b"", kind, status=response.status_code, headers=headers, failed=failed)
     streamed = response.is_streamed or response.direct_passthrough
     body = b"" if streamed else response.get_data()
     stream = Parts(response) if streamed else None

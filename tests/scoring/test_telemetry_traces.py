@@ -1,13 +1,11 @@
 """Spans of requests reach an OpenTelemetry collector, below the caller's and above the script's."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.scoring.conftest import double_model, free_port
+from tests.scoring.stand_in import StandIn
 
 GOOD = {"data": [[1, 2, 3, 4]]}
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -35,31 +33,15 @@ class Collector:
 
     def __init__(self) -> None:
         self.spans, self.resources = [], []
-        collector = self
+        stand_in = StandIn(self._take)
+        self.address, self.close = stand_in.address, stand_in.close
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    collector.resources.append(attributes(resource.resource))
-                    for scope in resource.scope_spans:
-                        collector.spans += scope.spans
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    def _take(self, body, _):
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.resources.append(attributes(resource.resource))
+            for scope in resource.scope_spans:
+                self.spans += scope.spans
+        return 200
 
 
 def attributes(holder) -> dict:
