@@ -21,7 +21,7 @@ GAIN = 1.1  # a row in company must cost this much less than a row alone
 MORE_GAIN = 1.04  # and in more company this much less again
 MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row alone; larger runs are not even tried
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
-COST_RUNS = 3
+TURNS = 5  # in which two numbers of rows are compared, fewer once most agree
 MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
 FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
 TOLERANCE = 1e-3
@@ -49,17 +49,16 @@ def _takes_rows(model: OnnxModel) -> bool:
 
 
 def _best_size(model: OnnxModel) -> int:
-    alone = _cost(model, made_up(model, 1), 1)
-    best, cheapest, feed = 1, alone / GAIN * MORE_GAIN, {}
+    best, fewer = 1, made_up(model, 1)
+    alone = _cost(model, fewer, 1)
     for size in SIZES:
         if alone * size > MOST_GAIN * LONGEST_NS or _made_up_bytes(model, size) > MADE_UP_BYTES:
             break
-        tried = made_up(model, size)
-        cost = _cost(model, tried, size)
-        if cost * MORE_GAIN > cheapest or cost * size > LONGEST_NS:
+        more = made_up(model, size)
+        if _cost(model, more, size) * size > LONGEST_NS or not _pays(model, (fewer, best), (more, size)):
             break
-        best, cheapest, feed = size, cost, tried
-    return best if best == 1 or _same(model, feed, best) else 1
+        best, fewer = size, more
+    return best if best == 1 or _same(model, fewer, best) else 1
 
 
 def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
@@ -97,19 +96,27 @@ def _mixed(begin: int, end: int) -> Array:
     return mixed
 
 
+def _pays(model: OnnxModel, fewer: tuple[dict[str, Any], int], more: tuple[dict[str, Any], int]) -> bool:
+    """Whether rows cost enough less in more company: the verdict of most turns, each of one run with either number.
+
+    A machine whose speed changes meanwhile misleads the turn in which it does so, not those before and after.
+    """
+    asked = GAIN if fewer[1] == 1 else MORE_GAIN
+    votes = {True: 0, False: 0}
+    while max(votes.values()) <= TURNS // 2:
+        votes[_cost(model, *fewer) >= _cost(model, *more) * asked] += 1
+    return votes[True] > votes[False]
+
+
 def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
-    """Nanoseconds a row, the best of a few runs; of the first where that takes so long that nothing is shared.
+    """Nanoseconds a row takes in one run.
 
     Processor time where that is all: what else the machine does then cannot hide what company gains.
     """
     clock = thread_time_ns if model.is_in_thread else perf_counter_ns
-    part = {name: array[:rows] for name, array in feed.items()}
-    taken: list[int] = []
-    while len(taken) < COST_RUNS and sum(taken) < LONGEST_NS:
-        began = clock()
-        model.compute(model.names, part)
-        taken.append(clock() - began)
-    return min(taken) / rows
+    began = clock()
+    model.compute(model.names, feed)
+    return (clock() - began) / rows
 
 
 def _same(model: OnnxModel, feed: dict[str, Any], rows: int) -> bool:

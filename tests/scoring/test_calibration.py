@@ -40,6 +40,47 @@ def test_a_busy_machine_does_not_hide_what_company_gains(model, monkeypatch):
     assert calibrate(model, Batching()) is not None
 
 
+RUNS = 12  # after each of them the machine changes its speed once
+
+
+@pytest.fixture
+def machine(model, monkeypatch):
+    """Lets a row cost as long as told, alone and in company, and more from the nth run on until another."""
+
+    def behaves(lone: int, company: int, slower: float, since: int, until: int) -> None:
+        compute, asked, now = model.compute, [], 0
+
+        def timed(names, feed, **more):
+            nonlocal now
+            rows = len(feed["x"])
+            speed = slower if since <= len(asked) < until else 1
+            now += int((lone if rows == 1 else company * rows) * speed)
+            asked.append(rows)
+            return compute(names, feed, **more)
+
+        monkeypatch.setattr(model, "compute", timed)
+        monkeypatch.setattr(calibration, "thread_time_ns", lambda: now)
+
+    return behaves
+
+
+@pytest.mark.parametrize("since", range(RUNS))
+@pytest.mark.parametrize("slower", [0.6, 1.6])
+@pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
+def test_a_machine_that_changes_its_speed_meanwhile_decides_nothing(model, machine, company, rows, slower, since):
+    machine(100_000, company * 1000, slower, since, until=1000)
+    batcher = calibrate(model, Batching())
+    assert (batcher and batcher.most_rows) == rows
+
+
+@pytest.mark.parametrize("since", range(RUNS))
+@pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
+def test_a_moment_in_which_others_have_the_machine_decides_nothing(model, machine, company, rows, since):
+    machine(100_000, company * 1000, 1.6, since, until=since + 3)
+    batcher = calibrate(model, Batching())
+    assert (batcher and batcher.most_rows) == rows
+
+
 def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
     assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
 
