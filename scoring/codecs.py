@@ -1,6 +1,6 @@
 """Requests and answers of no-code models as JSON: the Open Inference Protocol's form, and `{"data": …}`.
 
-Small bodies go through typed decoding; large ones through simdjson, straight into a buffer, where it is
+Small bodies go through typed decoding; large ones through simdjson, numbers straight into a buffer, where it is
 installed. Whatever the quick way refuses is read again by the strict way, which names what is wrong.
 """
 
@@ -20,6 +20,7 @@ except ImportError:  # optional: bodies of any size are then decoded by type
     simdjson = None  # type: ignore[assignment]
 
 LARGE_BYTES = 16 * 1024
+HEAD_BYTES = 512  # where a large body says that it has inputs
 Number = Literal["d", "i", "u"]  # as simdjson calls kinds of numbers
 BUFFER_KIND: dict[str, tuple[Number, Any]] = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
 NUMPY = orjson.OPT_SERIALIZE_NUMPY
@@ -70,17 +71,18 @@ def _refused(error: Exception) -> ScoringError:
     return ScoringError(400, "not_json", f"the body is not JSON: {error}")
 
 
-def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None = None) -> Feed:
-    """The tensors of a protocol request of `size` bytes, checked against what the model takes.
+def read_body(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed]:
+    """The envelope of a body, and the inputs in it that could be read at once."""
+    quick = _read_quickly(raw, inputs) if len(raw) >= LARGE_BYTES else None
+    return quick or (envelope(BODY, raw), {})
 
-    `quick` holds those that have been read already.
-    """
+
+def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
+    """The tensors of a protocol request, checked against what the model takes; `quick` holds those read already."""
     given = body.inputs
     if not given:
         raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
     feed: Feed = {}
-    if quick is None:
-        quick = _quick_arrays(given, inputs) if size >= LARGE_BYTES else None
     for item in given:
         tensor = inputs.get(item.name)
         if tensor is None:
@@ -89,7 +91,7 @@ def feed_of(body: Body, size: int, inputs: dict[str, Tensor], quick: Feed | None
             raise bad_input(f"input {item.name!r} is given twice")
         if item.datatype != tensor.datatype:
             raise bad_input(f"input {item.name!r} has datatype {item.datatype}, the model takes {tensor.datatype}")
-        array = quick.get(item.name) if quick else None
+        array = quick.get(item.name)
         feed[item.name] = tensor.read(item.data, item.shape) if array is None else array
     if len(feed) != len(inputs):
         missing = {name: tensor for name, tensor in inputs.items() if name not in feed}
@@ -150,33 +152,53 @@ def encode(answer: dict[str, Any]) -> bytes:
     return orjson.dumps(answer, option=NUMPY)
 
 
-def _quick_arrays(given: list[InferInput], inputs: dict[str, Tensor]) -> Feed:
-    """Flat numeric inputs of a large body, parsed without making a Python object of every number."""
-    if simdjson is None:
-        return {}
-    feed = {}
-    for item in given:
-        tensor = inputs.get(item.name)
-        kind = np.dtype(tensor.dtype).kind if tensor else ""
-        if tensor is None or kind not in BUFFER_KIND or len(bytes(item.data)) < LARGE_BYTES // 2:
-            continue
-        size = tensor.size_for(item.shape)
-        array = _buffer(item.data, *BUFFER_KIND[kind])
-        if array is not None and array.size == size and _fits(array, tensor.dtype, kind):
-            feed[item.name] = array.astype(tensor.dtype, copy=False).reshape(tuple(item.shape))
-    return feed
-
-
-def _buffer(data: msgspec.Raw, code: Number, dtype: Any) -> Array | None:
-    """Flat numbers; None for anything else (nulls, strings, nested lists), of which the strict way says what it is."""
-    text = bytes(data)
-    try:
-        parsed: Any = simdjson.Parser().parse(text)
-        if not isinstance(parsed, simdjson.Array) or text.count(b"[") > 1:  # whose buffer would be flat too
-            return None
-        return np.frombuffer(parsed.as_buffer(of_type=code), dtype=dtype)
-    except (TypeError, ValueError, RuntimeError):
+def _read_quickly(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed] | None:
+    """A large body, parsed without making a Python object of every number; None where it is unusual or wrong."""
+    head = raw[:HEAD_BYTES]
+    if simdjson is None or not head.startswith(b"{") or b'"inputs"' not in head:
         return None
+    try:
+        whole: Any = simdjson.Parser().parse(raw)
+        given = list(whole["inputs"])
+        quick = {item["name"]: item["data"] for item in given if _kind(inputs[item["name"]]) in BUFFER_KIND}
+        rest = orjson.dumps(
+            _without(whole, "inputs")
+            | {"inputs": [_without(item, "data" if item["name"] in quick else None) for item in given]}
+        )
+        body = BODY.decode(rest)
+        feed = {
+            item.name: _quick_array(inputs[item.name], item.shape, quick[item.name])
+            for item in body.inputs or ()
+            if item.name in quick
+        }
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError, msgspec.MsgspecError, ScoringError):
+        return None
+    # Buffers are flat whatever they are made of: no list may stand inside one of them.
+    flat = np.count_nonzero(np.frombuffer(raw, np.uint8) == ord("[")) == rest.count(b"[") + len(quick)
+    return (body, feed) if flat else None
+
+
+def _without(whole: Any, key: str | None) -> dict[str, Any]:
+    """The other members of an object that simdjson has parsed; an error where it has one twice."""
+    names = list(whole)
+    if len(names) != len(set(names)):
+        raise ValueError
+    members = [(name, whole[name]) for name in names if name != key]
+    return {name: orjson.Fragment(value.mini) if hasattr(value, "mini") else value for name, value in members}
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(np.dtype(tensor.dtype).kind)
+
+
+def _quick_array(tensor: Tensor, shape: list[int], values: Any) -> Array:
+    """Numbers that simdjson has parsed; an error where they are not all such as the tensor takes, or too many."""
+    kind = _kind(tensor)
+    code, dtype = BUFFER_KIND[kind]
+    array = np.frombuffer(values.as_buffer(of_type=code), dtype)
+    if not _fits(array, tensor.dtype, kind) or array.size != tensor.size_for(shape):
+        raise ValueError
+    return array.astype(tensor.dtype, copy=False).reshape(shape)
 
 
 def _fits(array: Array, dtype: Any, kind: str) -> bool:

@@ -35,9 +35,9 @@ class Data:
                 asked = self._bodies.decode(request, kind or b"")
                 if asked is not None:
                     return asked
-        body = codecs.envelope(codecs.BODY, raw)
+        body, quick = codecs.read_body(raw, self._model.inputs)
         if body.inputs is not None:
-            return self._open_inference.read(body, len(raw))
+            return self._open_inference.read(body, quick)
         names = codecs.asked_outputs(body, self._model.names)
         return Asked(names, codecs.feed_of_data(body.data, self._model.inputs), SHORT)
 

@@ -30,16 +30,16 @@ class OpenInference:
     def decode(self, request: Request) -> Asked:
         told = request.headers.get(binary.HEADER)
         if told is None:
-            return self.read(codecs.envelope(codecs.BODY, request.body), len(request.body))
+            return self.read(*codecs.read_body(request.body, self._model.inputs))
         head, tail = binary.split(request.body, told)
         body = codecs.envelope(codecs.BODY, head)
-        return self.read(body, len(head), binary.read(body, tail, self._model.inputs))
+        return self.read(body, binary.read(body, tail, self._model.inputs))
 
-    def read(self, body: codecs.Body, size: int, quick: codecs.Feed | None = None) -> Asked:
-        """What an envelope of `size` bytes, decoded already, asks; `quick` holds inputs that have been read."""
+    def read(self, body: codecs.Body, quick: codecs.Feed) -> Asked:
+        """What an envelope asks; `quick` holds inputs that have been read."""
         model = self._model
         names = codecs.asked_outputs(body, model.names)
-        feed = codecs.feed_of(body, size, model.inputs, quick)
+        feed = codecs.feed_of(body, model.inputs, quick)
         if body.parameters is None and body.outputs is None:
             return Asked(names, feed, body.id)
         return Asked(names, feed, Wish(body.id, binary.wanted(body, names)))

@@ -56,7 +56,7 @@ class Protobuf:
         _refuse_parameters(asked)
         names = codecs.asked_outputs(body, model.names)
         arrays = self._arrays(asked, raw)
-        return Asked(names, codecs.feed_of(body, 0, model.inputs, arrays), Wish(asked.id, raw))
+        return Asked(names, codecs.feed_of(body, model.inputs, arrays), Wish(asked.id, raw))
 
     def _arrays(self, asked: Any, raw: bool) -> codecs.Feed:
         """The values of the inputs that are what the model takes; `feed_of` says what is wrong with the others."""
