@@ -46,8 +46,8 @@ share the cores, which narrows the gaps between quick servers. The ratios are wh
 - Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, three in \
 a round, of {seconds} after 1 s of warm-up, so that they meet the same moments of the machine; the others rest \
 meanwhile. Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean \
-runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself are up without the \
-others, which have one turn there.
+runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself have five turns, \
+and are up without the others, which have one.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
 {disturbed} of {len(others)} runs were disturbed; bystanders' median was {statistics.median(others):.2f} core. \

@@ -36,7 +36,8 @@ FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 4, "transformer": 2}  # times the seconds of a turn: few requests fit into one
 TURNS = 3  # at a cell in a round, each peer in turn: the machine's speed changes from one moment to the next
-# There a few percent decide: less than other servers take from the machine that are up and rest.
+CLOSE_TURNS = 5  # where a few percent decide
+# Those few percent are less than other servers take from the machine that are up and rest.
 CLOSE_MODELS, CLOSE_PEERS = ("cnn", "transformer"), ("slipway", "triton", RAW)
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
 STARTS_OF = {"slipway": 9, "slipway-script": 9, "azure": 9}  # those that a bar compares
@@ -125,6 +126,7 @@ class Bench:
             with Generator(server.load(form, question)) as generator:
                 if warm_up:
                     generator.measure(connections, WARM_UP_SECONDS)
+                    server.family.settle()  # some go on with what the warm-up has left behind
                 for _ in range(2):
                     bystanders = Bystanders(server.family)
                     result = generator.measure(connections, self._seconds_of(model))
@@ -170,7 +172,7 @@ def _groups(peers: list[str], model: str) -> list[tuple[list[str], int]]:
     if model not in CLOSE_MODELS:
         return [(peers, TURNS)]
     close = [peer for peer in peers if peer in CLOSE_PEERS]
-    return [(close, TURNS), ([peer for peer in peers if peer not in close], 1)]
+    return [(close, CLOSE_TURNS), ([peer for peer in peers if peer not in close], 1)]
 
 
 def _is_asked(peer: str, model: str) -> bool:
@@ -183,7 +185,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=[RAW, *PEERS], default=[RAW, *PEERS])
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=1, help="of a turn; more for the large models")
     parser.add_argument("--report", type=Path, help="write the report to this file, too")
     return parser.parse_args()
