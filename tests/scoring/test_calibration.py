@@ -45,16 +45,16 @@ RUNS = 12  # after each of them the machine changes its speed once
 
 @pytest.fixture
 def machine(model, monkeypatch):
-    """Lets a row cost as long as told, alone and in company, and more from the nth run on until another."""
+    """Lets a row cost 100 µs alone, as many as told in company, and more or less from one run on until another."""
 
-    def behaves(lone: int, company: int, slower: float, since: int, until: int) -> None:
+    def behaves(company: int, slower: float, since: int, until: int = 1000) -> None:
         compute, asked, now = model.compute, [], 0
 
         def timed(names, feed, **more):
             nonlocal now
             rows = len(feed["x"])
             speed = slower if since <= len(asked) < until else 1
-            now += int((lone if rows == 1 else company * rows) * speed)
+            now += int((100 if rows == 1 else company * rows) * 1000 * speed)
             asked.append(rows)
             return compute(names, feed, **more)
 
@@ -68,7 +68,7 @@ def machine(model, monkeypatch):
 @pytest.mark.parametrize("slower", [0.6, 1.6])
 @pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
 def test_a_machine_that_changes_its_speed_meanwhile_decides_nothing(model, machine, company, rows, slower, since):
-    machine(100_000, company * 1000, slower, since, until=1000)
+    machine(company, slower, since)
     batcher = calibrate(model, Batching())
     assert (batcher and batcher.most_rows) == rows
 
@@ -76,7 +76,7 @@ def test_a_machine_that_changes_its_speed_meanwhile_decides_nothing(model, machi
 @pytest.mark.parametrize("since", range(RUNS))
 @pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
 def test_a_moment_in_which_others_have_the_machine_decides_nothing(model, machine, company, rows, since):
-    machine(100_000, company * 1000, 1.6, since, until=since + 3)
+    machine(company, 1.6, since, until=since + 3)
     batcher = calibrate(model, Batching())
     assert (batcher and batcher.most_rows) == rows
 
