@@ -18,6 +18,7 @@ from scoring.session import OnnxModel
 if TYPE_CHECKING:
     from scoring.job import Job, Question
 
+DEPTH = 1.5  # a queue is deep where a runner's share is as many times the rows that a run may have in it
 LOOK_AGAIN_SECONDS = 0.0005  # while a configured delay lasts
 Done = list[tuple[Any, Any]]  # questions with what came of them
 Member = tuple["Question", Asked]
@@ -26,10 +27,18 @@ Member = tuple["Question", Asked]
 class Batcher:
     """The waiting requests of one model. The loop appends to `pending`, runners take from it."""
 
-    def __init__(self, model: OnnxModel, most_rows: int, options: Batching | None = None) -> None:
+    def __init__(
+        self, model: OnnxModel, most_rows: int, options: Batching | None = None, *, deep_rows: int | None = None
+    ) -> None:
+        """`deep_rows` may share a run where a runner's part of all requests is half as many again.
+
+        Company that saves little is worth it there: the queue gets shorter by more than what those who would have been
+        answered first now wait for the last of their run. In a shallow queue they would lose more than all gain.
+        """
         options = options or Batching()
         self.model = model
         self.most_rows = most_rows
+        self.deep_rows = deep_rows or most_rows
         self.pending: deque[Job] = deque()
         self._delay = int(options.delay_seconds * 1e9)
         self._padding = Padding(model, options.pad)
@@ -38,13 +47,14 @@ class Batcher:
     def gather(self, first: "Job", share: int) -> list["Job"]:
         """`first`, which is claimed, and claimed others: `share` in all, after a delay as many as may share a run."""
         pending, group = self.pending, [first]
-        if self._delay:
+        if self._delay and self.most_rows > 1:
             self._wait_for_company(first)
             share = self.most_rows
+        most = self.deep_rows if share >= DEPTH * self.deep_rows else min(share, self.most_rows)
         try:
             while pending[0].claimed:
                 pending.popleft()
-            while len(group) < min(share, self.most_rows):
+            while len(group) < most:
                 job = pending.popleft()
                 if job.claim():
                     group.append(job)
@@ -95,7 +105,7 @@ class Batcher:
         rows = 0
         for member in members:
             count = _rows(member[1])
-            if not parts or rows + count > self.most_rows:
+            if not parts or rows + count > self.deep_rows:
                 parts.append([])
                 rows = 0
             parts[-1].append(member)

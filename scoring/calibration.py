@@ -19,12 +19,15 @@ from scoring.tensors import Array, Tensor
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
 GAIN = 1.1  # a row in company must cost this much less than a row alone
 MORE_GAIN = 1.04  # and in more company this much less again
+DEEP_GAIN = 1.01  # worth a larger run where so many wait that its first request would have waited as long anyway
+DEEP_SIZE = 4  # rows of such a run at least
 MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row alone; larger runs are not even tried
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
 TURNS = 5  # in which two numbers of rows are compared, fewer once most agree
 MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
 FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
 TOLERANCE = 1e-3
+Company = tuple[dict[str, Any], int]  # inputs, and the rows they have
 
 
 def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
@@ -32,13 +35,14 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
     if options.rows == 1 or not _takes_rows(model):
         return None
     try:
-        most = options.rows or _best_size(model)
+        most, deep = (options.rows, options.rows) if options.rows else _best_sizes(model)
     except (ScoringError, MemoryError):
         return None  # made-up inputs are none for this model, or too large
-    if most == 1:
+    if deep == 1:
         return None
-    log(f"{model.name}:{model.version}: up to {most} rows share a run")
-    return Batcher(model, most, options)
+    more = f", {deep} where many wait" if deep > most else ""
+    log(f"{model.name}:{model.version}: up to {most} rows share a run{more}")
+    return Batcher(model, most, options, deep_rows=deep)
 
 
 def _takes_rows(model: OnnxModel) -> bool:
@@ -48,17 +52,29 @@ def _takes_rows(model: OnnxModel) -> bool:
     return bool(model.inputs) and not maps and all(shape and shape[0] == -1 for shape in shapes)
 
 
-def _best_size(model: OnnxModel) -> int:
+def _best_sizes(model: OnnxModel) -> tuple[int, int]:
+    """How many rows should share a run, and how many where many requests wait."""
     best, fewer = 1, made_up(model, 1)
     alone = _cost(model, fewer, 1)
     for size in SIZES:
-        if alone * size > MOST_GAIN * LONGEST_NS or _made_up_bytes(model, size) > MADE_UP_BYTES:
-            break
-        more = made_up(model, size)
-        if _cost(model, more, size) * size > LONGEST_NS or not _pays(model, (fewer, best), (more, size)):
+        more = _tried(model, size, alone)
+        if more is None or not _pays(model, (fewer, best), (more, size), GAIN if best == 1 else MORE_GAIN):
             break
         best, fewer = size, more
-    return best if best == 1 or _same(model, fewer, best) else 1
+    if best > 1 and not _same(model, fewer, best):
+        return 1, 1
+    deep = max(DEEP_SIZE, 2 * best)
+    more = _tried(model, deep, alone) if deep <= SIZES[-1] else None
+    pays = more is not None and _pays(model, (fewer, best), (more, deep), DEEP_GAIN) and _same(model, more, deep)
+    return best, deep if pays else best
+
+
+def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
+    """So many rows that have had their first run; None where a run of them takes too long, or too much memory."""
+    if alone * rows > MOST_GAIN * LONGEST_NS or _made_up_bytes(model, rows) > MADE_UP_BYTES:
+        return None
+    feed = made_up(model, rows)
+    return feed if _cost(model, feed, rows) * rows <= LONGEST_NS else None
 
 
 def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
@@ -96,15 +112,14 @@ def _mixed(begin: int, end: int) -> Array:
     return mixed
 
 
-def _pays(model: OnnxModel, fewer: tuple[dict[str, Any], int], more: tuple[dict[str, Any], int]) -> bool:
-    """Whether rows cost enough less in more company: the verdict of most turns, each of one run with either number.
+def _pays(model: OnnxModel, fewer: Company, more: Company, gain: float) -> bool:
+    """Whether rows cost so much less in more company: the verdict of most turns, each of one run with either number.
 
     A machine whose speed changes meanwhile misleads the turn in which it does so, not those before and after.
     """
-    asked = GAIN if fewer[1] == 1 else MORE_GAIN
     votes = {True: 0, False: 0}
     while max(votes.values()) <= TURNS // 2:
-        votes[_cost(model, *fewer) >= _cost(model, *more) * asked] += 1
+        votes[_cost(model, *fewer) >= _cost(model, *more) * gain] += 1
     return votes[True] > votes[False]
 
 

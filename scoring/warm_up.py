@@ -65,7 +65,7 @@ class _Sample:
     def share(self, rows: int) -> int:
         """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""
         work, batcher = self._route.work, self._route.work.batcher
-        most = batcher.most_rows // max(rows, 1) if batcher else 0
+        most = batcher.deep_rows // max(rows, 1) if batcher else 0
         size = 1
         while batcher and 2 * size <= most:
             size *= 2

@@ -59,6 +59,27 @@ def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model)
     assert [one.rows for one in jobs] == [4, 4, 3, 9]
 
 
+@pytest.mark.parametrize(("share", "expected"), [(1, 2), (2, 2), (3, 2), (5, 2), (6, 4), (20, 4)])
+def test_runs_are_larger_where_the_queue_is_deep(model, share, expected):
+    batcher = Batcher(model, 2, deep_rows=4)
+    jobs = [job(model, batcher, body(n)) for n in range(20)]
+    jobs[0].claim()
+
+    group = batcher.gather(jobs[0], share)
+
+    assert group == jobs[: min(share, expected)]
+    assert [values_of(answer) for answer in answers_of(batcher, group)] == [[n] for n in range(len(group))]
+    assert {one.rows for one in group} == {len(group)}
+
+
+def test_a_delay_is_for_company_that_is_always_worth_it(model):
+    batcher = Batcher(model, 1, Batching(delay_seconds=60), deep_rows=4)
+    alone = job(model, batcher, body(1))
+    alone.claim()
+
+    assert batcher.gather(alone, 1) == [alone]
+
+
 def test_requests_of_unlike_lengths_do_not_share_a_run(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(n, tokens=tokens)) for n, tokens in enumerate([4, 7, 4, 7, 5])]

@@ -45,16 +45,17 @@ RUNS = 12  # after each of them the machine changes its speed once
 
 @pytest.fixture
 def machine(model, monkeypatch):
-    """Lets a row cost 100 µs alone, as many as told in company, and more or less from one run on until another."""
+    """Lets a row cost 100 µs alone, what is told in company, and more or less from one run on until another."""
 
-    def behaves(company: int, slower: float, since: int, until: int = 1000) -> None:
+    def behaves(company: int | dict[int, float], slower: float = 1, since: int = 0, until: int = 1000) -> None:
         compute, asked, now = model.compute, [], 0
 
         def timed(names, feed, **more):
             nonlocal now
             rows = len(feed["x"])
             speed = slower if since <= len(asked) < until else 1
-            now += int((100 if rows == 1 else company * rows) * 1000 * speed)
+            cost = company.get(rows, 100) if isinstance(company, dict) else company
+            now += int((100 if rows == 1 else cost * rows) * 1000 * speed)
             asked.append(rows)
             return compute(names, feed, **more)
 
@@ -79,6 +80,24 @@ def test_a_moment_in_which_others_have_the_machine_decides_nothing(model, machin
     machine(company, 1.6, since, until=since + 3)
     batcher = calibrate(model, Batching())
     assert (batcher and batcher.most_rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("company", "rows", "deep"),
+    [
+        ({8: 95, 4: 97}, 1, 4),  # µs a row
+        ({8: 92, 4: 99.5}, 1, None),
+        ({8: 80, 16: 79}, 8, 16),
+        ({8: 80, 16: 79.9}, 8, 8),
+        ({8: 80, 16: 70, 32: 60, 64: 50}, 64, 64),
+    ],
+)
+def test_what_gains_little_is_kept_for_deep_queues(model, machine, company, rows, deep):
+    machine(company)
+
+    batcher = calibrate(model, Batching())
+
+    assert (batcher and (batcher.most_rows, batcher.deep_rows)) == (deep and (rows, deep))
 
 
 def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
