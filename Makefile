@@ -9,7 +9,7 @@ help:
 	@echo "make run     start the studio (SLIPWAY_PORT, SLIPWAY_HOST, SLIPWAY_DATA choose where)"
 	@echo "make test    run every test this machine can run"
 	@echo "make lint    check style, types, layers, migrations and the OpenAPI document"
-	@echo "make bench   measure: scoring server beside its peers, about an hour (needs wrk)"
+	@echo "make bench   measure: scoring server beside its peers, about 40 minutes (needs wrk)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data folder stays"
 

@@ -3,7 +3,9 @@
 import os
 import platform
 import statistics
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import onnxruntime
 
@@ -21,9 +23,20 @@ TITLES = {
 FORMS = {"json": "JSON", "binary": "binary tensors"}
 
 
-def report(results: Results, judged: list[Verdict], rounds: int, seconds: str, windows: int) -> str:
+@dataclass(frozen=True)
+class Method:
+    """How it was measured: rounds, turns of a peer at a cell in each, and those of the close peers at large models."""
+
+    rounds: int
+    turns: int
+    close_turns: int
+    seconds: str  # of a turn, in words
+    windows: int  # of telemetry, pushed meanwhile
+
+
+def report(results: Results, judged: list[Verdict], method: Method) -> str:
     parts = [
-        _head(results, rounds, seconds, windows),
+        _head(results, method),
         _bars(judged),
         *(_table(results, model, form) for model in results.choice.models for form in results.choice.forms),
         _starts(results),
@@ -33,29 +46,37 @@ def report(results: Results, judged: list[Verdict], rounds: int, seconds: str, w
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _head(results: Results, rounds: int, seconds: str, windows: int) -> str:
+def _head(results: Results, method: Method) -> str:
     others = [run.others for run in results.runs] or [0.0]
     disturbed = sum(one >= CALM_CORES for one in others)
     return f"""# Scoring server: throughput, latency, start and memory
 
 Written by `python bench/scoring.py` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
 
-- Machine: {os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}, Python \
+- Machine: {os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}, Python \
 {platform.python_version()}, onnxruntime {onnxruntime.__version__} in every server. Servers and the load generator \
 share the cores, which narrows the gaps between quick servers. The ratios are what counts, and they are this machine's.
-- Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, three in \
-a round, of {seconds} after 1 s of warm-up, so that they meet the same moments of the machine; the others rest \
-meanwhile. Whole rounds are repeated ({rounds} in all, every second one backwards); a cell is the median of its clean \
-runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself have five turns, \
-and are up without the others, which have one.
+- Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, \
+{method.turns} in a round, of {method.seconds} after 1 s of warm-up, so that they meet the same moments of the machine; the others rest \
+meanwhile. Whole rounds are repeated ({method.rounds} in all, every second one backwards); a cell is the median of its clean \
+runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX Runtime itself have \
+{method.close_turns} turns, and are up without the others, which have one.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
 {disturbed} of {len(others)} runs were disturbed; bystanders' median was {statistics.median(others):.2f} core. \
 `*` marks a cell without any clean run: the least disturbed one is shown.
 - Every server is started anew for every round and model, on a port that nobody listens on, and must be the only one \
 there; its answer is compared with ONNX Runtime's own before anything is measured, in every form.
-- Slipway pushed {windows} telemetry windows meanwhile. Triton is its server binary from the nvidia-pytriton wheel \
+- Slipway pushed {method.windows} telemetry windows meanwhile. Triton is its server binary from the nvidia-pytriton wheel \
 with the **Python** backend: the wheel has no ONNX Runtime backend, whose C++ path should be quicker."""
+
+
+def _processor() -> str:
+    """What the kernel calls it, where it does."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _bars(judged: list[Verdict]) -> str:

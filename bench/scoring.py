@@ -27,7 +27,7 @@ from bench.peers import PEERS  # noqa: E402
 from bench.peers.peer import CORES  # noqa: E402
 from bench.peers.raw import layouts, measure_raw  # noqa: E402
 from bench.questions import INPUTS, ask  # noqa: E402
-from bench.report import report  # noqa: E402
+from bench.report import Method, report  # noqa: E402
 from bench.results import RAW, Choice, Failure, Results, Run, Start  # noqa: E402
 from bench.server import PeerFailed, Server, started  # noqa: E402
 from bench.telemetry_sink import Sink, telemetry_sink  # noqa: E402
@@ -36,7 +36,8 @@ FORMS = ("json", "binary")
 WARM_UP_SECONDS, IDLE_SECONDS, CROWD_SECONDS = 1, 1.0, 2.0
 LONGER = {"cnn": 4, "transformer": 2}  # times the seconds of a turn: few requests fit into one
 TURNS = 3  # at a cell in a round, each peer in turn: the machine's speed changes from one moment to the next
-CLOSE_TURNS = 5  # where a few percent decide
+# Where a few percent decide: within minutes, and odd. A median over two rounds lies between two speeds of the machine.
+CLOSE_TURNS = 9
 # Those few percent are less than other servers take from the machine that are up and rest.
 CLOSE_MODELS, CLOSE_PEERS = ("cnn", "transformer"), ("slipway", "triton", RAW)
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
@@ -185,7 +186,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=[RAW, *PEERS], default=[RAW, *PEERS])
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=1, help="of a turn; more for the large models")
     parser.add_argument("--report", type=Path, help="write the report to this file, too")
     return parser.parse_args()
@@ -209,7 +210,8 @@ def main() -> int:
         except KeyboardInterrupt:
             print("stopped: the report holds what has been measured", flush=True)
     judged = verdicts(results)
-    text = report(results, judged, done, _seconds_told(arguments.seconds), Sink.windows)
+    method = Method(done, TURNS, CLOSE_TURNS, _seconds_told(arguments.seconds), Sink.windows)
+    text = report(results, judged, method)
     print(f"\n{text}")
     if arguments.report:
         arguments.report.parent.mkdir(parents=True, exist_ok=True)

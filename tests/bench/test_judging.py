@@ -5,7 +5,7 @@ import pytest
 from bench.bars import verdicts
 from bench.crowd import Told
 from bench.load import Result
-from bench.report import report
+from bench.report import Method, report
 from bench.results import Choice, Failure, Results, Run, Start
 
 PEERS = ["raw", "slipway", "triton"]
@@ -107,6 +107,6 @@ def test_an_answer_that_never_came_is_a_miss():
 def test_the_report_names_what_could_not_be_measured_and_marks_disturbed_cells():
     results = results_of(run("slipway", 9000), run("triton", 1000, others=0.8))
     results.failures.append(Failure("kserve", "tiny", "", "needs a compiler\nand more"))
-    text = report(results, verdicts(results), 3, "2 s", 5)
+    text = report(results, verdicts(results), Method(rounds=3, turns=3, close_turns=5, seconds="2 s", windows=5))
     assert "kserve, tiny: needs a compiler … and more" in text
     assert "| 1,000 (1.00 / 2.0)* | 9.00x |" in text
