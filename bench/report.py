@@ -58,8 +58,8 @@ Written by `python bench/scoring.py` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
 share the cores, which narrows the gaps between quick servers. The ratios are what counts, and they are this machine's.
 - Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, \
 {method.turns} in a round, of {method.seconds} after 1 s of warm-up, so that they meet the same moments of the \
-machine; the others rest meanwhile. Whole rounds are repeated ({method.rounds} in all, every second one backwards); a cell is the \
-median of its clean runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX \
+machine; the others rest meanwhile. Whole rounds are repeated ({method.rounds} in all, every second one backwards); \
+a cell is the median of its clean runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX \
 Runtime itself have {method.close_turns} turns, and are up without the others, which have one.
 - Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
@@ -68,8 +68,8 @@ disturbed run is repeated once. \
 - Every server is started anew for every round and model, on a port that nobody listens on, and must be the only one \
 there; its answer is compared with ONNX Runtime's own before anything is measured, in every form.
 - Slipway pushed {method.windows} telemetry windows meanwhile. Triton is its server binary from the \
-nvidia-pytriton wheel with the **Python** backend: the wheel has no ONNX Runtime backend, whose C++ path should be \
-quicker."""
+nvidia-pytriton wheel with the **Python** backend: the wheel has no ONNX Runtime backend, \
+whose C++ path should be quicker."""
 
 
 def _processor() -> str:
