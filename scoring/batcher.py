@@ -100,12 +100,13 @@ class Batcher:
         return done
 
     def _parts(self, members: list[Member]) -> list[list[Member]]:
-        """Cut where a run would have too many rows."""
+        """Cut where a run would have too many rows; more requests than usual have come from a deep queue."""
+        most = self.deep_rows if len(members) > self.most_rows else self.most_rows
         parts: list[list[Member]] = []
         rows = 0
         for member in members:
             count = _rows(member[1])
-            if not parts or rows + count > self.deep_rows:
+            if not parts or rows + count > most:
                 parts.append([])
                 rows = 0
             parts[-1].append(member)

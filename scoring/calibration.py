@@ -40,8 +40,9 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
         return None  # made-up inputs are none for this model, or too large
     if deep == 1:
         return None
-    more = f", {deep} where many wait" if deep > most else ""
-    log(f"{model.name}:{model.version}: up to {most} rows share a run{more}")
+    told = f"up to {most} rows share a run" if most > 1 else "rows share no run"
+    more = f", up to {deep} where many wait" if deep > most else ""
+    log(f"{model.name}:{model.version}: {told}{more}")
     return Batcher(model, most, options, deep_rows=deep)
 
 
