@@ -87,7 +87,6 @@ class Admission:
         """Jobs that no runner has begun."""
         return sum(not job.claimed for job in self._waiting)
 
-    @property
     def share(self) -> int:
         """A runner's part of all jobs. One that took more would leave the others with runs of a lone row."""
         return -(-len(self._waiting) // self._wanted)

@@ -1,11 +1,11 @@
-"""Adaptive batching: requests that wait for the same model share a run. Nothing waits for company, unless told to.
+"""Adaptive batching: requests that wait for the same model share a run. Who is alone waits for nobody, unless told to.
 
 A runner that becomes free takes its share of all there is to do; what cannot share a run, or fails in it, is run alone.
 """
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEPTH = 1.5  # a queue is deep where a runner's share is as many times the rows that a run may have in it
 LOOK_AGAIN_SECONDS = 0.0005  # while a configured delay lasts
+RETURN = 0.02  # of a run's time: so long after it, those it answered are expected to ask again
+NAP = 200_000  # nanoseconds between looks for them; quicker runs than fifty naps are not worth one
 Done = list[tuple[Any, Any]]  # questions with what came of them
 Member = tuple["Question", Asked]
 
@@ -40,17 +42,41 @@ class Batcher:
         self.most_rows = most_rows
         self.deep_rows = deep_rows or most_rows
         self.pending: deque[Job] = deque()
+        self._return_end = 0
         self._delay = int(options.delay_seconds * 1e9)
         self._padding = Padding(model, options.pad)
         self.pads = bool(options.pad)
 
-    def gather(self, first: "Job", share: int) -> list["Job"]:
-        """`first`, which is claimed, and claimed others: `share` in all, after a delay as many as may share a run."""
-        pending, group = self.pending, [first]
+    def gather(self, first: "Job", share: Callable[[], int]) -> list["Job"]:
+        """`first`, which is claimed, and claimed others: `share()` in all, after a delay as many as may share a run."""
+        group = [first]
         if self._delay and self.most_rows > 1:
             self._wait_for_company(first)
-            share = self.most_rows
-        most = self.deep_rows if share >= DEPTH * self.deep_rows else min(share, self.most_rows)
+            self._take(group, self._most(max(share(), self.most_rows)))
+        else:
+            self._take(group, self._most(share()))
+            self._take_who_return(group, share)
+        return group
+
+    def _take_who_return(self, group: list["Job"], share: Callable[[], int]) -> None:
+        """Claim, too, who asks again in the next moments, if a run has just ended and others are under way.
+
+        The clients of a run come back one by one: the first would run alone, and all others without it.
+        """
+        while len(group) < self._most(share()) and perf_counter_ns() + NAP < self._return_end:
+            before = len(group)
+            time.sleep(NAP / 1e9)
+            self._take(group, self._most(share()))
+            if len(group) == before > 1:
+                break
+
+    def _most(self, share: int) -> int:
+        """Rows of a run where a runner's part of all requests is `share`."""
+        return self.deep_rows if share >= DEPTH * self.deep_rows else min(share, self.most_rows)
+
+    def _take(self, group: list["Job"], most: int) -> None:
+        """Claim what waits until the group has `most`."""
+        pending = self.pending
         try:
             while pending[0].claimed:
                 pending.popleft()
@@ -60,7 +86,6 @@ class Batcher:
                     group.append(job)
         except IndexError:
             pass  # nothing more waits
-        return group
 
     def _wait_for_company(self, first: "Job") -> None:
         end = first.request.arrived + self._delay
@@ -69,10 +94,14 @@ class Batcher:
 
     def run(self, questions: Sequence["Question"]) -> Done:
         """Answer them: those of the same shapes together, whatever fails alone."""
+        began = perf_counter_ns()
         try:
             return self._run(questions)
         except Exception as error:  # a fault of ours, and still nobody stays without an answer
             return [(question, error) for question in questions]
+        finally:
+            ended = perf_counter_ns()
+            self._return_end = ended + int((ended - began) * RETURN)
 
     def _run(self, questions: Sequence["Question"]) -> Done:
         done: Done = []

@@ -21,7 +21,7 @@ def test_a_runner_takes_its_share_of_what_waits(model):
     jobs = [job(model, batcher, body(n)) for n in range(9)]
     jobs[0].claim()
 
-    group = batcher.gather(jobs[0], share=5)
+    group = batcher.gather(jobs[0], lambda: 5)
 
     assert len(group) == 5
     assert all(one.claimed for one in group)
@@ -34,7 +34,7 @@ def test_a_request_that_waited_too_long_is_not_gathered(model):
     jobs[0].claim()
     jobs[1].claim()  # the sweep has given it up
 
-    assert batcher.gather(jobs[0], share=4) == [jobs[0], jobs[2], jobs[3]]
+    assert batcher.gather(jobs[0], lambda: 4) == [jobs[0], jobs[2], jobs[3]]
 
 
 def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
@@ -42,7 +42,7 @@ def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
 
     class Watched(Batcher):
         def gather(self, first, share):
-            shares.append(share)
+            shares.append(share())
             return [first]
 
         def run(self, questions):
@@ -104,7 +104,7 @@ def test_runs_are_larger_where_the_queue_is_deep(model, share, expected):
     jobs = [job(model, batcher, body(n)) for n in range(20)]
     jobs[0].claim()
 
-    group = batcher.gather(jobs[0], share)
+    group = batcher.gather(jobs[0], lambda: share)
 
     assert group == jobs[: min(share, expected)]
     assert [values_of(answer) for answer in answers_of(batcher, group)] == [[n] for n in range(len(group))]
@@ -116,4 +116,92 @@ def test_a_delay_is_for_company_that_is_always_worth_it(model):
     alone = job(model, batcher, body(1))
     alone.claim()
 
-    assert batcher.gather(alone, 1) == [alone]
+    assert batcher.gather(alone, lambda: 1) == [alone]
+
+
+# --- those who have just been answered and ask again
+
+
+class Clients:
+    """Clients of one model, and the clock they live by: it moves by runs, naps and `pass_time`, by nothing else."""
+
+    def __init__(self, model, monkeypatch, *, running: int, returning: list[int]) -> None:
+        """`running` have their requests in a run of the other runner, `returning` come back in one nap each."""
+        self.now, self.asked, self.naps = 0.0, running, 0
+        self._model, self._returning = model, returning
+        self.batcher = Batcher(model, 8)
+        monkeypatch.setattr("scoring.batcher.perf_counter_ns", lambda: int(self.now * 1e6))
+        monkeypatch.setattr("scoring.batcher.time.sleep", self._nap)
+        monkeypatch.setattr(self.batcher, "_run", self._run)
+
+    def pass_time(self, milliseconds: float) -> None:
+        self.now += milliseconds
+
+    def run(self, milliseconds: float) -> None:
+        self._lasts = milliseconds
+        self.batcher.run([])
+
+    def _run(self, questions: list) -> list:
+        self.pass_time(self._lasts)
+        return []
+
+    def _nap(self, seconds: float) -> None:
+        self.naps += 1
+        self.pass_time(seconds * 1e3)
+        self._ask(self._returning.pop(0) if self._returning else 0)
+
+    def _ask(self, count: int) -> list:
+        self.asked += count
+        return [job(self._model, self.batcher, body(n)) for n in range(count)]
+
+    def next_group(self) -> int:
+        """How many share the run of somebody who asks now, of two runners."""
+        [first] = self._ask(1)
+        first.claim()
+        return len(self.batcher.gather(first, lambda: -(-self.asked // 2)))
+
+
+def test_clients_of_a_run_who_come_back_one_by_one_share_the_next(model, monkeypatch):
+    clients = Clients(model, monkeypatch, running=8, returning=[1, 4, 2])
+    clients.run(40)
+    clients.pass_time(0.1)
+
+    assert clients.next_group() == 8
+    assert clients.naps == 3
+
+
+def test_who_does_not_come_back_at_once_is_not_waited_for(model, monkeypatch):
+    clients = Clients(model, monkeypatch, running=8, returning=[3, 0, 4])
+    clients.run(40)
+
+    assert clients.next_group() == 4
+    assert clients.naps == 2
+
+
+@pytest.mark.parametrize("running", [0, 1])
+def test_who_would_have_no_company_waits_for_none(model, monkeypatch, running):
+    clients = Clients(model, monkeypatch, running=running, returning=[1])
+    clients.run(40)
+
+    assert clients.next_group() == 1
+    assert clients.naps == 0
+
+
+@pytest.mark.parametrize("run", [5, 10, 11, 40, 1000])
+def test_waiting_for_those_who_return_takes_a_fiftieth_of_the_run_before_at_most(model, monkeypatch, run):
+    clients = Clients(model, monkeypatch, running=8, returning=[])
+    clients.run(run)
+    ended = clients.now
+
+    assert clients.next_group() == 1
+    assert clients.now - ended <= run / 50
+    assert bool(clients.naps) == (run > 10)
+
+
+def test_long_after_a_run_nobody_is_expected_to_return(model, monkeypatch):
+    clients = Clients(model, monkeypatch, running=8, returning=[7])
+    clients.run(40)
+    clients.pass_time(0.8)
+
+    assert clients.next_group() == 1
+    assert clients.naps == 0
