@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -299,17 +300,24 @@ def test_clients_that_vanish_do_not_disturb_others(server):
                 connection.sendall(request_bytes(GOOD))
                 answers.append(json.loads(read_answers(connection)[0][2]))
 
-    asking = threading.Thread(target=keep_asking)
-    asking.start()
-    for cut in range(150):
-        with server.connect() as rude:
-            whole = request_bytes(GOOD)
-            rude.sendall(whole[: cut * len(whole) // 150])
-            if cut % 2:
-                rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # closes with a reset
-    stop.set()
-    asking.join(10)
-    assert answers
+    def goes_on():
+        seen = len(answers)
+        server.until(lambda: len(answers) > seen or asking.done(), 10)
+
+    with ThreadPoolExecutor(1) as people:
+        asking = people.submit(keep_asking)
+        try:
+            goes_on()
+            for cut in range(150):
+                with server.connect() as rude:
+                    whole = request_bytes(GOOD)
+                    rude.sendall(whole[: cut * len(whole) // 150])
+                    if cut % 2:
+                        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # with a reset
+            goes_on()
+        finally:
+            stop.set()
+        asking.result()
     assert all(answer == ANSWER for answer in answers)
     assert "restarts" not in server.status()  # zero is left out
 
