@@ -15,6 +15,8 @@ def activate(revision: Revision) -> bool:
     """
     service = revision.service
     with transaction.atomic():
+        # Two at once come one after the other, and the second sees what the first did; SQLite has one writer anyway.
+        Service.objects.select_for_update().filter(pk=service.pk).first()
         if service.traffic.filter(revision=revision, percent=100).exists():
             return True
         newest = Service.objects.filter(pk=service.pk, last_revision=revision.number).exclude(desired=Desired.DELETED)

@@ -3,11 +3,12 @@
 import hashlib
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from django.db import connection, connections
 
-from deployments import configs, ports, releases
+from deployments import changes, configs, ports, releases
 from deployments.errors import (
     BadDeploymentConfig,
     BeingDeleted,
@@ -16,7 +17,7 @@ from deployments.errors import (
     NoFreePort,
     VersionNotReady,
 )
-from deployments.models import Desired, Phase, Service, Target
+from deployments.models import Desired, Phase, Revision, Service, Target
 from registry import samples
 from registry.models import ModelVersion, VersionState
 from studio.core.errors import BadInput, NotFound
@@ -335,3 +336,33 @@ class TestRegeneratingAKey:
     def test_of_an_unknown_slot_is_not_found(self, workspace, bob, iris):
         with pytest.raises(NotFound):
             releases.regenerate_key(deploy(workspace, bob, iris), "tertiary", bob)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_build_and_a_loop_that_activate_at_once_one_does(workspace, bob, iris, monkeypatch):
+    service = deploy(workspace, bob, iris, built=False)
+    both_have_looked, outcomes = threading.Barrier(2), []
+
+    def moved():
+        with suppress(threading.BrokenBarrierError):  # the other one waits for the first to end
+            both_have_looked.wait(1)
+        return changes.moved()
+
+    def one():
+        try:
+            outcomes.append(releases.activate(Revision.objects.get(service=service)))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr("deployments.activation.moved", moved)
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes == [True, True]
+    assert actions(service) == ["deployed", "revision_activated"]
+    generation = service.generation
+    service.refresh_from_db()
+    assert service.generation == generation + 1
