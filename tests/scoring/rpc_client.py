@@ -12,13 +12,13 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from tritonclient.utils import np_to_triton_dtype
 
 from tests.scoring.conftest import KEY, KINDS, Replica, double_model, free_port, sum_model
-from tests.scoring.rpc_models import CONTENTS, halves_model, iris_model, same_model
+from tests.scoring.rpc_models import CONTENTS, halves_model, iris_model, same_model, times_a_second
 
 AUTH = (("authorization", f"Bearer {KEY}"),)
 HEADERS = dict(AUTH)
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 ROW = np.array([[1, 2, 3, 4]], np.float32)
-LONG = 10_000  # half a second or more
+LONG = 0.6  # seconds
 
 
 class Rpc:
@@ -42,8 +42,9 @@ class Rpc:
         )
         return self.stub.ModelInfer(request, metadata=metadata, timeout=20, wait_for_ready=True)
 
-    def last(self, times: int, metadata=AUTH, timeout: float = 20, value: float = 1.0) -> grpc.Future:
+    def last(self, seconds: float, metadata=AUTH, timeout: float = 20, value: float = 1.0) -> grpc.Future:
         """Ask the lasting model; does not wait for its answer."""
+        times = int(seconds * times_a_second())
         tensors = [tensor("times", [1], "INT64", "int64_contents", [times]), tensor("x", [1], data=[value])]
         request = messages.ModelInferRequest(model_name="lasting", inputs=tensors)
         return self.stub.ModelInfer.future(request, metadata=metadata, timeout=timeout)

@@ -20,7 +20,7 @@ from tests.scoring.rpc_models import lasting_model
 def test_stopping_answers_what_was_asked_and_ends_silent_streams(replica):
     rpc = started(replica.with_models(lasting=lasting_model), cpus=1)
     open_stream = rpc.stub.ModelStreamInfer(iter(queue.Queue().get, None), metadata=AUTH)
-    calls = [rpc.last(LONG // 4, value=number) for number in range(3)]
+    calls = [rpc.last(LONG / 4, value=number) for number in range(3)]
     time.sleep(0.15)
     began = time.monotonic()
     assert rpc.replica.stop() == 0
