@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DEPTH = 1.5  # a queue is deep where a runner's share is as many times the rows that a run may have in it
 LOOK_AGAIN_SECONDS = 0.0005  # while a configured delay lasts
-RETURN = 0.02  # of a run's time: so long after it, those it answered are expected to ask again
-NAP = 200_000  # nanoseconds between looks for them; quicker runs than fifty naps are not worth one
+RETURN_PART = 0.02  # of a run's time: so long after it, those it answered are expected to ask again
+NAP_SECONDS = 0.0002  # between looks for them; quicker runs than fifty naps are not worth one
 Done = list[tuple[Any, Any]]  # questions with what came of them
 Member = tuple["Question", Asked]
 
@@ -63,9 +63,9 @@ class Batcher:
 
         The clients of a run come back one by one: the first would run alone, and all others without it.
         """
-        while len(group) < self._most(share()) and perf_counter_ns() + NAP < self._return_end:
+        while len(group) < self._most(share()) and perf_counter_ns() + NAP_SECONDS * 1e9 < self._return_end:
             before = len(group)
-            time.sleep(NAP / 1e9)
+            time.sleep(NAP_SECONDS)
             self._take(group, self._most(share()))
             if len(group) == before > 1:
                 break
@@ -101,7 +101,7 @@ class Batcher:
             return [(question, error) for question in questions]
         finally:
             ended = perf_counter_ns()
-            self._return_end = ended + int((ended - began) * RETURN)
+            self._return_end = ended + int((ended - began) * RETURN_PART)
 
     def _run(self, questions: Sequence["Question"]) -> Done:
         done: Done = []

@@ -3,12 +3,11 @@
 import hashlib
 import socket
 import threading
-from contextlib import suppress
 
 import pytest
 from django.db import connection, connections
 
-from deployments import changes, configs, ports, releases
+from deployments import configs, ports, releases
 from deployments.errors import (
     BadDeploymentConfig,
     BeingDeleted,
@@ -17,7 +16,7 @@ from deployments.errors import (
     NoFreePort,
     VersionNotReady,
 )
-from deployments.models import Desired, Phase, Revision, Service, Target
+from deployments.models import Desired, Phase, Service, Target
 from registry import samples
 from registry.models import ModelVersion, VersionState
 from studio.core.errors import BadInput, NotFound
@@ -256,26 +255,6 @@ def test_of_many_people_who_deploy_one_name_at_once_exactly_one_wins(workspace, 
     assert Service.objects.count() == 1
 
 
-class TestActivating:
-    def test_twice_is_harmless(self, workspace, bob, iris):
-        service = deploy(workspace, bob, iris)
-        generation = service.generation
-        assert releases.activate(service.revisions.get()) is True
-        service.refresh_from_db()
-        assert service.generation == generation
-
-    def test_a_revision_that_was_overtaken_does_nothing(self, workspace, bob, iris):
-        service = deploy(workspace, bob, iris, built=False)
-        deploy(workspace, bob, iris, overwrite=True)
-        assert releases.activate(service.revisions.get(number=1)) is False
-        assert service.traffic.get().revision.number == 2
-
-    def test_does_not_bring_back_what_is_being_deleted(self, workspace, bob, iris):
-        service = deploy(workspace, bob, iris, built=False)
-        releases.delete(service, bob)
-        assert releases.activate(service.revisions.get()) is False
-
-
 class TestStoppingStartingDeleting:
     @pytest.mark.parametrize(
         ("verb", "desired", "action"),
@@ -336,33 +315,3 @@ class TestRegeneratingAKey:
     def test_of_an_unknown_slot_is_not_found(self, workspace, bob, iris):
         with pytest.raises(NotFound):
             releases.regenerate_key(deploy(workspace, bob, iris), "tertiary", bob)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_a_build_and_a_loop_that_activate_at_once_one_does(workspace, bob, iris, monkeypatch):
-    service = deploy(workspace, bob, iris, built=False)
-    both_have_looked, outcomes = threading.Barrier(2), []
-
-    def moved():
-        with suppress(threading.BrokenBarrierError):  # the other one waits for the first to end
-            both_have_looked.wait(1)
-        return changes.moved()
-
-    def one():
-        try:
-            outcomes.append(releases.activate(Revision.objects.get(service=service)))
-        finally:
-            connections.close_all()
-
-    monkeypatch.setattr("deployments.activation.moved", moved)
-    threads = [threading.Thread(target=one) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert outcomes == [True, True]
-    assert actions(service) == ["deployed", "revision_activated"]
-    generation = service.generation
-    service.refresh_from_db()
-    assert service.generation == generation + 1

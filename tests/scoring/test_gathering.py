@@ -37,65 +37,66 @@ def test_a_request_that_waited_too_long_is_not_gathered(model):
     assert batcher.gather(jobs[0], lambda: 4) == [jobs[0], jobs[2], jobs[3]]
 
 
+class Watched(Batcher):
+    """Notes what it is given, and ends no run before it may."""
+
+    def __init__(self, model) -> None:
+        super().__init__(model, 32)
+        self.shares, self.groups, self.may_end = [], [], threading.Event()
+
+    def gather(self, first, share):
+        self.shares.append(share())
+        return super().gather(first, share)
+
+    def run(self, questions):
+        self.groups.append(len(questions))
+        self.may_end.wait(5)
+        return [(one, b"") for one in questions]
+
+
+def submit(admission, batcher, number: int) -> None:
+    made = job(batcher.model, batcher, body(number))
+    batcher.pending.remove(made)  # admission puts it there
+    admission.submit(made)
+
+
+async def until(condition) -> None:
+    while not condition():
+        await asyncio.sleep(0.01)
+
+
 def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
-    shares, end = [], threading.Event()
-
-    class Watched(Batcher):
-        def gather(self, first, share):
-            shares.append(share())
-            return [first]
-
-        def run(self, questions):
-            end.wait(5)
-            return [(one, b"") for one in questions]
+    batcher = Watched(model)
 
     async def ask():
         admission = admission_of(runners=2)
-        batcher = Watched(model, 32)
-        admission.submit(unqueued(batcher, job(model, batcher, body(0))))
-        while not shares:
-            await asyncio.sleep(0.01)
+        submit(admission, batcher, 0)
+        await until(lambda: batcher.groups)
         for n in range(1, 9):
-            admission.submit(unqueued(batcher, job(model, batcher, body(n))))
-        while len(shares) < 2:
-            await asyncio.sleep(0.01)
-        end.set()
-        while admission.waiting:
-            await asyncio.sleep(0.01)
+            submit(admission, batcher, n)
+        await until(lambda: len(batcher.groups) == 2)
+        batcher.may_end.set()
+        await until(lambda: not admission.waiting)
 
     asyncio.run(ask())
-    assert shares[:2] == [1, 5]
+    assert batcher.shares[:2] == [1, 5]
 
 
 def test_what_comes_in_one_turn_of_the_loop_is_handed_over_together(model):
-    groups, end = [], threading.Event()
-
-    class Watched(Batcher):
-        def run(self, questions):
-            groups.append(len(questions))
-            end.wait(5)
-            return [(one, b"") for one in questions]
+    batcher = Watched(model)
 
     async def ask():
         admission = admission_of(runners=1)
-        batcher = Watched(model, 32)
-        admission.submit(unqueued(batcher, job(model, batcher, body(0))))
-        while not groups:
-            await asyncio.sleep(0.01)
-        end.set()
+        submit(admission, batcher, 0)
+        await until(lambda: batcher.groups)
+        batcher.may_end.set()
         for n in range(1, 9):
             time.sleep(0.02)  # the runner is free and would take what it is given
-            admission.submit(unqueued(batcher, job(model, batcher, body(n))))
-        while admission.waiting:
-            await asyncio.sleep(0.01)
+            submit(admission, batcher, n)
+        await until(lambda: not admission.waiting)
 
     asyncio.run(ask())
-    assert groups == [1, 8]
-
-
-def unqueued(batcher, made):
-    batcher.pending.remove(made)
-    return made
+    assert batcher.groups == [1, 8]
 
 
 @pytest.mark.parametrize(("share", "expected"), [(1, 2), (2, 2), (3, 2), (5, 2), (6, 4), (20, 4)])

@@ -292,12 +292,12 @@ def test_a_tunnel_is_not_opened(connection):
 
 
 def test_clients_that_vanish_do_not_disturb_others(server):
-    answers, stop = [], threading.Event()
+    answers, stop, whole = [], threading.Event(), request_bytes(GOOD)
 
     def keep_asking():
         with server.connect() as connection:
             while not stop.is_set():
-                connection.sendall(request_bytes(GOOD))
+                connection.sendall(whole)
                 answers.append(json.loads(read_answers(connection)[0][2]))
 
     def goes_on():
@@ -310,7 +310,6 @@ def test_clients_that_vanish_do_not_disturb_others(server):
             goes_on()
             for cut in range(150):
                 with server.connect() as rude:
-                    whole = request_bytes(GOOD)
                     rude.sendall(whole[: cut * len(whole) // 150])
                     if cut % 2:
                         rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # with a reset
