@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from bench.results import RAW, Cell, Results
 
@@ -21,6 +22,7 @@ THROUGHPUT: list[tuple[tuple[str, ...], str, int, str, float]] = [
     (("cnn",), "binary", 16, RAW, 0.9),
 ]
 SAME_SCRIPT = {"azure": "slipway-script"}  # compared with the same entry script on both sides
+LEAST_OF_LAST_BUILD = 0.95  # in every cell that was measured
 START_OF_AZURE, START_SECONDS, MEMORY_OF_TRITON = 0.35, 0.5, 0.75
 
 
@@ -39,7 +41,14 @@ def ours(peer: str) -> str:
 
 def verdicts(results: Results) -> list[Verdict]:
     """Of every bar whose sides were chosen; one that could not be measured is missed."""
-    return [*_throughput(results), *_latency(results), *_start(results), *_memory(results), *_faults(results)]
+    return [
+        *_throughput(results),
+        *_last_build(results),
+        *_latency(results),
+        *_start(results),
+        *_memory(results),
+        *_faults(results),
+    ]
 
 
 def _throughput(results: Results) -> Iterator[Verdict]:
@@ -51,6 +60,17 @@ def _throughput(results: Results) -> Iterator[Verdict]:
                 what = f"{model}, {form}, {_connections(connections)}: throughput of {peer}"
                 told = _ratio(found) + _star(cells)
                 yield Verdict(what, f"≥ {least:g}x", told, found is not None and found >= least)
+
+
+def _last_build(results: Results) -> Iterator[Verdict]:
+    choice = results.choice
+    for model, form, connections in product(choice.models, choice.forms, choice.connections):
+        if _chosen(results, model, form, connections, "slipway", "last-build"):
+            cells = [results.cell(model, form, name, connections) for name in ("slipway", "last-build")]
+            found = _quotient(cells, "throughput")
+            what = f"{model}, {form}, {_connections(connections)}: throughput of the last build"
+            met = found is not None and found >= LEAST_OF_LAST_BUILD
+            yield Verdict(what, f"≥ {LEAST_OF_LAST_BUILD:g}x", _ratio(found) + _star(cells), met)
 
 
 def _latency(results: Results) -> Iterator[Verdict]:

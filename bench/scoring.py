@@ -3,7 +3,8 @@
 Peers are up together and take turns at each cell, whole rounds are repeated, and medians are compared: see
 docs/benchmarks/scoring.md for the method. Each peer gets an environment of its own in ~/.cache/slipway-bench, made at
 its first use. Exits with 1 when a bar is missed or a peer could not be measured. A quick look:
-`--models tiny --peers slipway triton --rounds 1 --seconds 1`.
+`--models tiny --peers slipway triton --rounds 1 --seconds 1`. What a change costs or gains,
+beside a checkout of the last build: `--models tiny transformer --forms json --peers slipway --against ../last-build`.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from bench.machine import CALM_CORES, Bystanders  # noqa: E402
 from bench.peers import PEERS  # noqa: E402
 from bench.peers.peer import CORES  # noqa: E402
 from bench.peers.raw import layouts, measure_raw  # noqa: E402
+from bench.peers.slipway import LastBuild  # noqa: E402
 from bench.questions import INPUTS, ask  # noqa: E402
 from bench.report import Method, report  # noqa: E402
 from bench.results import RAW, Choice, Failure, Results, Run, Start  # noqa: E402
@@ -39,7 +41,7 @@ TURNS = 3  # at a cell in a round, each peer in turn: the machine's speed change
 # Where a few percent decide: within minutes, and odd. A median over two rounds lies between two speeds of the machine.
 CLOSE_TURNS = 9
 # Those few percent are less than other servers take from the machine that are up and rest.
-CLOSE_MODELS, CLOSE_PEERS = ("cnn", "transformer"), ("slipway", "triton", RAW)
+CLOSE_MODELS, CLOSE_PEERS = ("cnn", "transformer"), ("slipway", "last-build", "triton", RAW)
 START_MODEL, STARTS = "tiny", 3  # of every peer in a round: a single start may meet a slow moment of the machine
 STARTS_OF = {"slipway": 9, "slipway-script": 9, "azure": 9}  # those that a bar compares
 FAULTS = (PeerFailed, CannotInstall, RuntimeError, OSError)  # of a peer, which end nothing but its own measurements
@@ -170,7 +172,7 @@ class Bench:
 
 def _groups(peers: list[str], model: str) -> list[tuple[list[str], int]]:
     """Peers that are up at the same time, and how many turns they have at a cell."""
-    if model not in CLOSE_MODELS:
+    if model not in CLOSE_MODELS and "last-build" not in peers:
         return [(peers, TURNS)]
     close = [peer for peer in peers if peer in CLOSE_PEERS]
     return [(close, CLOSE_TURNS), ([peer for peer in peers if peer not in close], 1)]
@@ -184,12 +186,17 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=list(INPUTS), default=list(INPUTS))
     parser.add_argument("--peers", nargs="+", choices=[RAW, *PEERS], default=[RAW, *PEERS])
+    parser.add_argument("--against", type=Path, help="a checkout of the last build, measured beside this one")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=1, help="of a turn; more for the large models")
     parser.add_argument("--report", type=Path, help="write the report to this file, too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.against:
+        PEERS[LastBuild.name] = LastBuild(arguments.against)
+        arguments.peers.append(LastBuild.name)
+    return arguments
 
 
 def main() -> int:

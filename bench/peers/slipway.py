@@ -30,6 +30,7 @@ class Slipway(Peer):
     requirements = (*MODELS, *_needed())
     headers = {"Authorization": f"Bearer {KEY}"}
     bundle: dict[str, str] = {"kind": "no_code"}
+    root = ROOT
 
     def write(self, place: Place) -> None:
         bundle, run, question = place.folder / "bundle", place.folder / "run", place.question
@@ -51,7 +52,7 @@ class Slipway(Peer):
         return [place.python, "-m", "scoring", "--console", str(place.folder / "run" / "run.json")]
 
     def environ(self, place: Place) -> dict[str, str]:
-        return {"PYTHONPATH": str(ROOT)}
+        return {"PYTHONPATH": str(self.root)}
 
 
 class SlipwayScript(Slipway):
@@ -70,3 +71,16 @@ class SlipwayScript(Slipway):
 
     def path(self, question: Question) -> str:
         return "/score"
+
+
+class LastBuild(Slipway):
+    """The server of another checkout, with the same packages: what a change costs or gains."""
+
+    name = "last-build"
+    title = "Slipway, last build"
+    note = "the scoring server of another checkout, set up alike"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        if not (self.root / "scoring" / "__main__.py").exists():
+            raise SystemExit(f"{root} is no checkout of Slipway: it has no scoring/__main__.py")

@@ -55,6 +55,18 @@ def test_a_bar_is_met_exactly_from_its_ratio_on(throughput, met):
     assert verdict(results, "16 connections: throughput of triton").met is met
 
 
+@pytest.mark.parametrize(("throughput", "met"), [(950, True), (949, False)])
+def test_every_cell_is_held_to_95_percent_of_the_last_build(throughput, met):
+    results = results_of(
+        *(run("slipway", 1000, connections=1), run("last-build", 1000, connections=1)),
+        *(run("slipway", throughput), run("last-build", 1000)),
+        peers=["slipway", "last-build"],
+        connections=[1, 16],
+    )
+    assert verdict(results, "json, 1 connection: throughput of the last build").met
+    assert verdict(results, "json, 16 connections: throughput of the last build").met is met
+
+
 def test_a_worse_p99_than_tritons_is_a_miss():
     results = results_of(
         run("slipway", 9000, connections=64, p99=5.1), run("triton", 1000, connections=64, p99=5.0), connections=[64]
