@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from scoring.opt_outs import OPT_OUTS
 from studio.core.leash import leash
 
 NO_NETWORK = (("unshare", "--net"), ("unshare", "--user", "--map-current-user", "--net"))
@@ -54,7 +55,8 @@ def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: f
 def _environment(folder: Path) -> dict[str, str]:
     """Nothing of ours: no secrets, no addresses. One thread, so that memory is what the model needs."""
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder), **threads}
+    own = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder)}
+    return own | threads | OPT_OUTS
 
 
 @functools.cache

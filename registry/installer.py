@@ -15,6 +15,7 @@ from typing import IO
 
 import uv
 
+from scoring.opt_outs import OPT_OUTS
 from studio.core.leash import leash
 from studio.core.tee import Log
 
@@ -96,8 +97,8 @@ def _uv(*verb: str) -> list[str]:
 
 
 def environment_variables() -> dict[str, str]:
-    """The few variables of ours that uv gets."""
-    return {
+    """The few variables of ours that uv and the builds it may start get."""
+    return OPT_OUTS | {
         name: value
         for name, value in os.environ.items()
         if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES) or name.upper() in PROXIES

@@ -3,16 +3,19 @@
 `SLIPWAY_DATA` holds everything the studio writes. README.md lists the variables people set.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import quote
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
+from scoring.opt_outs import opt_out
 from studio.core.secrets import read_or_create_secret
 from studio.stack import addresses
 from studio.stack.broker import socket_path
 
+opt_out(os.environ)  # for every process of the studio and what it starts
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -6,8 +6,6 @@ from bench.forms import named
 from bench.peers.peer import CORES, HTTPTOOLS, NUMPY, ONNXRUNTIME, UVLOOP, Peer, Place
 from bench.questions import Question
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-
 
 class MLflow(Peer):
     name = "mlflow"
@@ -26,9 +24,6 @@ class MLflow(Peer):
     def command(self, place: Place) -> list[str]:
         command = [str(place.bin / "mlflow"), "models", "serve", "--model-uri", "saved", "--env-manager", "local"]
         return [*command, "--host", "127.0.0.1", "--port", str(place.port), "--workers", str(CORES)]
-
-    def environ(self, place: Place) -> dict[str, str]:
-        return QUIET
 
     def path(self, question: Question) -> str:
         return "/invocations"

@@ -107,3 +107,9 @@ def test_a_crash_of_the_program_is_a_rejection_with_evidence():
 def test_what_the_program_found_can_be_stored_on_every_database():
     found = finding_of(Ended(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
     assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}
+
+
+def test_onnxruntime_in_the_program_leaves_no_device_id(tmp_path):
+    ended = run(tmp_path, "import onnxruntime", seconds=60)
+    assert ended.code == 0, ended.errors
+    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]

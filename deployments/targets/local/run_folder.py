@@ -10,6 +10,7 @@ import msgspec
 from deployments.spec import TOKEN_ISSUER, ServiceSpec, token_audience
 from deployments.targets.base import Failure
 from scoring.contract import KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
+from scoring.opt_outs import OPT_OUTS
 
 # What a service may see of the studio's own environment. Everything else (secrets, addresses of databases,
 # tokens) stays outside; a deployment config can add variables.
@@ -137,10 +138,14 @@ def keys_file(spec: ServiceSpec) -> bytes:
 def environment(
     spec: ServiceSpec, folder: RunFolder, library: Path, own: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The whole environment of the process. `library` holds the scoring package and nothing else of ours."""
+    """The whole environment of the process. `library` holds the scoring package and nothing else of ours.
+
+    Libraries are kept from reporting usage unless the deployment's own variables say otherwise.
+    """
     passed = {name: own[name] for name in PASSED_ON if name in own}
     return (
         passed
+        | OPT_OUTS
         | spec.environment_variables
         | {
             "PATH": f"{spec.python.parent}:{SYSTEM_PATH}",
