@@ -163,8 +163,15 @@ def depth(text: bytes) -> int:
 
 
 def writable(array: Array) -> Any:
-    """An array as the JSON encoder takes it: contiguous numbers as they are, text as a list."""
+    """An array as the JSON encoder takes it: contiguous numbers as they are, text as a list, a scalar as itself."""
     if array.dtype == np.object_ or array.dtype.kind in "SU":
-        texts = np.atleast_1d(array).tolist()  # a lone text becomes a list of one, as a lone number does
-        return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in texts]
+        return _texts(array.tolist())
+    if array.ndim == 0:  # the encoder knows no array of rank 0, and no scalar of numpy's long long
+        return array[()] if array.dtype.kind == "f" else array.item()
     return np.ascontiguousarray(array)
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
 from scoring import codecs
@@ -70,11 +71,22 @@ def by_row(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
     values = [model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)]
     if len(model.names) == 1:
         return values[0]
+    values = [_rows_of(value) for value in values]
     counts = {name: len(value) for name, value in zip(names, values, strict=True)}
     if len(set(counts.values())) != 1:
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise bad_input(f'the outputs do not have the same number of rows ({told}): ask with "inputs" instead')
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _rows_of(value: Any) -> Any:
+    """The rows of an output. A scalar is one: some models squeeze the result of a lone row.
+
+    Integers become Python's own: the encoder knows arrays of numpy's long long, as ONNX Runtime's are, but no scalar.
+    """
+    if not isinstance(value, np.ndarray):
+        return value if isinstance(value, list) else [value]
+    return value.tolist() if value.ndim == 1 and value.dtype.kind != "f" else value
 
 
 def by_column(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
