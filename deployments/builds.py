@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from deployments import tasks
@@ -21,14 +19,15 @@ from registry import environments
 from registry.environment_paths import CURATED_HASH, is_installed
 from studio.accounts.models import User
 from studio.activity.models import record
+from studio.core import doorbell
 from studio.core.doorbell import ring
 from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
 from studio.core.jobs import WORKER_LOST, JobState
+from studio.core.queues import BUILDS
 
 log = logging.getLogger(__name__)
 
 ENVIRONMENT, BUNDLE = "environment", "bundle"
-RING_AGAIN = timedelta(seconds=60)  # a queued build is not rung more often, so that the queue stays short
 
 
 def build_for(revision: Revision) -> Build:
@@ -41,7 +40,7 @@ def build_for(revision: Revision) -> Build:
         return Build.objects.create(
             revision=revision, state=JobState.SUCCEEDED, step=BUNDLE, progress=1, started_at=now, finished_at=now
         )
-    build = Build.objects.create(revision=revision)
+    build = Build.objects.create(revision=revision, rung_at=timezone.now())
     ring(tasks.run_build, build.pk)
     return build
 
@@ -148,10 +147,5 @@ def _end_without_success(
 
 
 def ring_due() -> None:
-    """Ring for builds that nobody works on: the first ring was lost, or the worker died."""
-    now = timezone.now()
-    rung_lately = Q(state=JobState.QUEUED, lease_until__gt=now)
-    for build in Build.objects.due().exclude(rung_lately):
-        if build.state == JobState.QUEUED:
-            Build.objects.filter(pk=build.pk, state=JobState.QUEUED).update(lease_until=now + RING_AGAIN)
-        ring(tasks.run_build, build.pk)
+    """Ring for builds that nobody works on: the ring was lost, or the worker died."""
+    doorbell.ring_due(Build.objects.due().order_by("id"), tasks.run_build, BUILDS)

@@ -153,7 +153,7 @@ _RUN: dict[str, Entry] = {
     "no_worker": Entry(
         "No worker has taken the build yet.",
         "It starts when the builds before it are done. If nothing else is being built, check that a worker for the "
-        "queue 'heavy' is running.",
+        "queue 'builds' is running.",
         turn="us",
         retryable=True,
     ),

@@ -22,6 +22,7 @@ def run_build(build_id: int) -> None:
     from deployments import builds  # late: builds ring this task
 
     builds.run(build_id)
+    builds.ring_due()
 
 
 @shared_task(name="deployments.tasks.ring_due_builds", soft_time_limit=30, time_limit=60)

@@ -20,18 +20,17 @@ from registry.verdict import Finding, Rejected, finding_of, settled
 from studio.activity.models import record
 from studio.core.errors import SlipwayError
 from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
-from studio.core.jobs import JobState
+from studio.core.jobs import JobQuerySet, JobState
 from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
 
 
-def due() -> list[int]:
-    """Inspections nobody works on, and those given up whose version still waits for a word."""
+def due() -> JobQuerySet[Inspection]:
+    """Inspections nobody works on, and those given up whose version still waits for a word, oldest first."""
     later = Inspection.objects.filter(version=OuterRef("version"), pk__gt=OuterRef("pk"))
     given_up = Inspection.objects.filter(~Exists(later), state=JobState.FAILED, version__state=VersionState.UPLOADED)
-    waiting = Inspection.objects.due() | given_up
-    return list(waiting.order_by("id").values_list("id", flat=True)[:100])
+    return (Inspection.objects.due() | given_up).order_by("id")
 
 
 def inspect(inspection_id: int) -> None:

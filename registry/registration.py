@@ -212,7 +212,7 @@ def _add_tags(version: ModelVersion, tags: dict[str, str]) -> None:
 
 
 def _begin_inspection(version: ModelVersion) -> None:
-    ring(inspect_version, Inspection.objects.create(version=version).pk)
+    ring(inspect_version, Inspection.objects.create(version=version, rung_at=timezone.now()).pk)
 
 
 @contextmanager

@@ -3,18 +3,19 @@
 from celery import shared_task
 
 from registry import inspection, sweeping
-from studio.core.doorbell import ring
+from studio.core.doorbell import ring_due
+from studio.core.queues import HEAVY
 
 
 @shared_task
 def inspect_version(inspection_id: int) -> None:
     inspection.inspect(inspection_id)
+    ring_due_inspections()
 
 
 @shared_task
 def ring_due_inspections() -> None:
-    for inspection_id in inspection.due():
-        ring(inspect_version, inspection_id)
+    ring_due(inspection.due(), inspect_version, HEAVY)
 
 
 @shared_task

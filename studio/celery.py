@@ -1,12 +1,10 @@
-"""Background work: two queues, and a clock that finds what the doorbell missed.
-
-`quick` holds steps of milliseconds to seconds (reconcile, ticks); `heavy` holds inspections and builds.
-"""
+"""Background work: its queues (studio.core.queues), and a clock that finds what the doorbell missed."""
 
 import os
 
 from celery import Celery
 
+from studio.core.queues import BUILDS, HEAVY
 from studio.heartbeat import WorkerHeartbeat
 from studio.watchdog import Watchdog
 
@@ -18,8 +16,8 @@ app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 app.steps["worker"].add(Watchdog)
 app.conf.task_routes = {
-    "registry.tasks.inspect_version": {"queue": "heavy"},
-    "deployments.tasks.run_build": {"queue": "heavy"},
+    "registry.tasks.inspect_version": {"queue": HEAVY},
+    "deployments.tasks.run_build": {"queue": BUILDS},
 }
 # A tick that has waited longer than its period is dropped: the next one does the same.
 app.conf.beat_schedule = {

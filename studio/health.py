@@ -15,7 +15,7 @@ _known: tuple[float, list[str]] = (0.0, [])
 
 
 def missing() -> list[str]:
-    """Names of what does not answer: database, broker, quick, heavy, clock."""
+    """Names of what does not answer: database, broker, quick, heavy, builds, clock."""
     return _missing_database() + _missing_workers()
 
 

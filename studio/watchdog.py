@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import bootsteps
 
-from studio.heartbeat import messages_waiting
+from studio.core.broker import messages_waiting
 
 log = logging.getLogger(__name__)
 

@@ -157,7 +157,7 @@ class Stack:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process ids by name: up, broker, web, quick, heavy, clock."""
+        """Process ids by name: up, broker, web, quick, heavy, builds, clock."""
         return json.loads((self.data / "run" / "pids.json").read_text())
 
     def kill(self, name: str) -> int:

@@ -53,7 +53,7 @@ def slow_requirement(tmp_path_factory, gate):
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory, slow_requirement):
-    small = {"SLIPWAY_CHUNK_BYTES": str(MIB), "SLIPWAY_TELEMETRY_SECONDS": "1", "SLIPWAY_HEAVY_PROCESSES": "2"}
+    small = {"SLIPWAY_CHUNK_BYTES": str(MIB), "SLIPWAY_TELEMETRY_SECONDS": "1"}
     with Stack(tmp_path_factory.mktemp("crash"), SLIPWAY_WHEELS=str(slow_requirement[0]), **small) as running:
         yield running
 
@@ -162,12 +162,13 @@ def begin_a_build(rest: Rest, iris: str, requirement: str) -> None:
     rest.deploy("slow", iris, config="slow:1")
 
 
-def test_a_kill_of_the_heavy_worker_during_an_inspection_and_a_build(studio, rest, iris, gate, slow_requirement, tell):
+def test_a_kill_of_the_workers_during_an_inspection_and_a_build(studio, rest, iris, gate, slow_requirement, tell):
     begin_a_build(rest, iris, slow_requirement[1])
     wait_for(gate.builders, 60, "the environment's build to begin")
     rest.register("broken-off", IRIS / "model.onnx")
     wait_for(lambda: inspectors(studio), 20, "an inspection under way")
     studio.kill("heavy")
+    studio.kill("builds")
     assert rest.get("versions/broken-off:1")["state"] == "uploaded"
     killed = time.monotonic()
 
@@ -206,7 +207,7 @@ def test_a_deployment_under_way_outlives(studio, rest, iris, program, tell):
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
 def test_a_ring_that_dies_with_the_broker_is_rung_again(studio, rest, iris, tell):
-    with frozen(studio.pids["heavy"]):
+    with frozen(studio.pids["builds"]):
         deploy_anew(rest, "ring-lost", iris)
         studio.kill("broker")
     began = time.monotonic()

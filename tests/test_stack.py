@@ -16,7 +16,7 @@ from tests.stack import ROOT, Stack, wait_for
 pytestmark = pytest.mark.stack
 
 EMBEDDED = not os.environ.get("REDIS_URL")
-PROGRAMS = ["web", "quick", "heavy", "clock", *(["broker"] if EMBEDDED else [])]
+PROGRAMS = ["web", "quick", "heavy", "builds", "clock", *(["broker"] if EMBEDDED else [])]
 IDLE_MEMORY_BYTES = 600e6
 
 

@@ -32,8 +32,8 @@ def test_a_studio_with_its_own_redis_brings_no_broker(plan):
     own = [program.name for program in programs(plan)]
     given = [program.name for program in programs(Plan(plan.data, plan.host, plan.port, embedded_broker=False))]
 
-    assert own == ["broker", "web", "quick", "heavy", "clock"]
-    assert given == ["web", "quick", "heavy", "clock"]
+    assert own == ["broker", "web", "quick", "heavy", "builds", "clock"]
+    assert given == ["web", "quick", "heavy", "builds", "clock"]
 
 
 def test_the_broker_is_stopped_last(plan):

@@ -5,7 +5,7 @@ worker dies the lease lapses and the tick rings again, so a job runs at least on
 to repeat.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from django.db import models
@@ -47,6 +47,10 @@ class JobQuerySet(models.QuerySet[JobRow]):
         lapsed = Q(state=JobState.RUNNING, lease_until__lt=timezone.now())
         return self.filter(Q(state=JobState.QUEUED) | lapsed)
 
+    def not_rung_since(self, moment: datetime) -> Self:
+        """Rows about which no worker was told after `moment`."""
+        return self.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=moment))
+
     def unfinished(self) -> Self:
         return self.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
 
@@ -59,6 +63,7 @@ class Job(models.Model):
     progress = models.FloatField(default=0)  # 0 to 1
     attempt = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told; None: not since it was claimed
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -75,18 +80,19 @@ class Job(models.Model):
 
     def claim(self, seconds: float) -> bool:
         """Take the row for `seconds`; False when another worker has it, it has ended or is given up now."""
-        if self.give_up():
-            return False
         now = timezone.now()
-        taken = self._due().update(
-            state=JobState.RUNNING,
-            attempt=F("attempt") + 1,
-            lease_until=now + timedelta(seconds=seconds),
-            started_at=now,
-        )
-        if taken:
+        facts: dict[str, Any] = {"lease_until": now + timedelta(seconds=seconds), "started_at": now, "rung_at": None}
+        fresh = self._due().filter(attempt__lt=MAX_ATTEMPTS)
+        if fresh.update(state=JobState.RUNNING, attempt=F("attempt") + 1, **facts):
             self.refresh_from_db()
-        return bool(taken)
+            return True
+        self.give_up()
+        return False
+
+    def take_ring(self, before: datetime) -> bool:
+        """Note that a worker is told about the row now; False when one was told after `before`, or its state moved."""
+        mine = type(self).objects.filter(pk=self.pk, state=self.state).not_rung_since(before)
+        return bool(mine.update(rung_at=timezone.now()))
 
     def give_up(self) -> bool:
         """Fail a row whose worker died `MAX_ATTEMPTS` times instead of trying it for ever; False for any other row."""

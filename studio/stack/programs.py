@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from studio.core.queues import QUEUES
 from studio.stack import addresses, broker, clock, worker
 
 
@@ -50,8 +51,7 @@ def programs(plan: Plan) -> list[Program]:
     return [
         *own,
         Program("web", command=_web(plan), stop_order=1),
-        Program("quick", function=partial(worker.run, "quick"), stop_order=1),
-        Program("heavy", function=partial(worker.run, "heavy"), stop_order=1),
+        *(Program(queue, function=partial(worker.run, queue), stop_order=1) for queue in QUEUES),
         Program("clock", function=clock.run),
     ]
 

@@ -1,6 +1,6 @@
 """A Celery worker for one queue, without the command line's weight.
 
-`manage.py up` forks it; on a machine of its own it is `python -m studio.stack.worker quick|heavy`.
+`manage.py up` forks it; on a machine of its own it is `python -m studio.stack.worker quick|heavy|builds`.
 """
 
 import gc
@@ -10,10 +10,8 @@ import sys
 import warnings
 from typing import Any
 
+from studio.core.queues import processes
 from studio.stack.lifeline import die_with_supervisor
-
-# Enough for one machine: steps of `quick` take milliseconds, those of `heavy` are one subprocess at a time.
-PROCESSES = 1
 
 
 def preload() -> None:
@@ -59,7 +57,7 @@ def run(queue: str) -> int:
     worker = app.Worker(
         hostname=f"{queue}@slipway",
         queues=[queue],
-        concurrency=int(os.environ.get(f"SLIPWAY_{queue.upper()}_PROCESSES", PROCESSES)),
+        concurrency=processes(queue),
         pool_cls="prefork",
         loglevel=os.environ.get("SLIPWAY_LOG_LEVEL", "INFO"),
         without_gossip=True,

@@ -109,7 +109,7 @@ def test_rejected_versions_can_be_inspected_again(inspected, workspace, bob, set
     assert version.state == VersionState.REJECTED
     monkeypatch.undo()
     registration.inspect_again(version, bob)
-    assert inspection.due() == [version.inspections.latest("pk").pk]
+    assert inspection.due().get() == version.inspections.latest("pk")
     tasks.inspect_version(version.inspections.latest("pk").pk)
     version.refresh_from_db()
     assert (version.state, version.rejection) == (VersionState.READY, None)

@@ -28,9 +28,9 @@ def test_an_inspection_of_a_deleted_version_is_let_go():
 def test_a_worker_that_died_is_followed_by_another(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
     assert job.claim(60)
-    assert inspection.due() == []
+    assert not inspection.due().exists()
     Inspection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert inspection.due() == [job.pk]
+    assert inspection.due().get() == job
     inspection.inspect(job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempt, job.version.state) == (JobState.SUCCEEDED, 2, VersionState.READY)
@@ -76,15 +76,16 @@ def test_when_workers_die_again_and_again_the_version_is_rejected(registered):
 def test_a_version_whose_given_up_inspection_was_never_told_is_found(registered):
     version = registered({"model.onnx": onnx_bytes()})
     Inspection.objects.update(state=JobState.FAILED)
-    assert inspection.due() == [version.inspections.get().pk]
+    assert inspection.due().get() == version.inspections.get()
     inspection.inspect(version.inspections.get().pk)
     version.refresh_from_db()
     assert version.state == VersionState.REJECTED
-    assert inspection.due() == []
+    assert not inspection.due().exists()
 
 
 def test_the_tick_rings_for_due_inspections(registered, rings, django_capture_on_commit_callbacks):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
+    Inspection.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
     with django_capture_on_commit_callbacks(execute=True):
         tasks.ring_due_inspections()
     assert rings == [("registry.tasks.inspect_version", (job.pk,))]
