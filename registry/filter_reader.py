@@ -6,7 +6,8 @@
     stage!=draft, NOT is:deployed   not this (a version without the tag `stage` is not a draft either)
     area=*, area=vis*               the tag is there; its value begins so
     iris "hand written"             words and phrases in name and description, in any case
-    owner="Ada, Countess"           quotes hold spaces, commas, brackets, a literal *, or nothing
+    owner="Ada, Countess"           quotes hold spaces, commas, brackets, a literal *, or nothing; in them
+                                    \\" is a quote and \\\\ a backslash, so that every value can be written
     iris:3, area : vision           an id as it is written; a tag as Azure ML studio shows it
     name= framework= state= version= created_by= is:deployed is:latest
                                     reserved keys; `"name"=x` in quotes is a tag of that name
@@ -21,7 +22,7 @@ from unicodedata import category
 from registry.filter_nodes import FIELDS, FLAGS, STATES, And, Field, How, Node, Or, Tag, Word, joined, opposite
 from studio.core.errors import BadInput
 
-MAX_LENGTH = 500  # characters
+MAX_LENGTH = 2000  # characters: several tags with the longest values, each letter of them escaped
 MAX_TERMS = 24
 MAX_DEPTH = 8  # brackets and NOTs inside one another
 EXAMPLE = "Write for example area=vision,framework=onnx or area=vision OR area=text."
@@ -44,7 +45,7 @@ class _Reader:
                 field="filter",
             )
         for index, character in enumerate(text):
-            if category(character) in {"Cc", "Cs", "Zl", "Zp"} and character != "\t":
+            if category(character) in {"Cc", "Cs"} and character != "\t":  # as in tags: Zl and Zp may be in one
                 self.fail("printable text on one line", index)
 
     # --- rules ------------------------------------------------------------------------------------
@@ -126,7 +127,9 @@ class _Reader:
         value = self.piece(",", f"a value after '{sign}'")
         how = _how(value, literal)
         value = value if how == "exact" else value[:-1]
-        return self.field(start, key, value, how) if key in FIELDS and not quoted else Tag(key, value, how)
+        if key in FIELDS and not quoted:
+            return self.field(start, key, value, how)
+        return Tag(key, value, how)
 
     def field(self, at: int, name: str, value: str, how: How) -> Field:
         """A reserved key with a value that it can have."""

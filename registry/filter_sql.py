@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from registry import frameworks
 from registry.filter_nodes import And, Field, How, Node, Not, Or, Tag, Word
+from registry.labels import normal
 from registry.models import ModelVersion
 from registry.models import Tag as TagRow
 from studio.accounts.models import Workspace
@@ -90,7 +91,8 @@ def _tags_of(node: Node | None) -> list[Tag]:
 
 
 def _wanted(tags: list[Tag]) -> Q:
-    return Q(*(Q(key=tag.key) & _value("value", tag.value, tag.how) for tag in tags), _connector=Q.OR)
+    conditions = (Q(key=normal(tag.key)) & _value("value", normal(tag.value), tag.how) for tag in tags)
+    return Q(*conditions, _connector=Q.OR)
 
 
 def _contains(word: Word, rows: Rows) -> Q:

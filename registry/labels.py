@@ -56,7 +56,7 @@ def extended(existing: Mapping[str, Scalar], added: Mapping[str, Scalar]) -> dic
 
 def read_key(key: Any, field: str) -> str:
     """A key of a tag or property: a word of letters, digits and '_ . - / :'."""
-    text = unicodedata.normalize("NFC", str(key)).strip()
+    text = normal(str(key))
     if not _KEY.match(text) or len(text) > MAX_KEY:
         raise BadInput(
             f"'{text[:40]}' cannot be a key.",
@@ -75,6 +75,11 @@ def read_amount(value: float | None, field: str, *, most: float) -> float | None
     return float(value)
 
 
+def normal(text: str) -> str:
+    """Keys and values as they are kept, and therefore looked for: composed letters, no space around."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals:
@@ -85,7 +90,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _text(key: str, value: Any, most: int, field: str) -> str:
     if not isinstance(value, str | int | float):
         raise BadInput(f"The value of '{key}' must be a text.", field=field)
-    text = unicodedata.normalize("NFC", _spelled(value)).strip()
+    text = normal(_spelled(value))
     if len(text) > most:
         raise BadInput(f"The value of '{key}' has {len(text)} characters; at most {most} are kept.", field=field)
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from slipway import downloads, waiting
+from slipway import downloads, filters, waiting
 from slipway.errors import Failed, SlipwayApiError
 from slipway.transport import Transport
 from slipway.types import AccessToken, Keys, Log, Model, Service, Version
@@ -80,14 +80,18 @@ class Client:
         body = {"name": name, "files": files} | facts
         return cast(Version, self._call("POST", "versions", body))
 
-    def models(self, filter: str = "", sort: str = "") -> Iterator[Model]:
-        """Models with a version that matches the filter, such as `area=vision,stage!=draft`."""
-        asked = {"filter": filter, "sort": sort}
+    def models(self, filter: str = "", sort: str = "", *, tags: Mapping[str, str] | None = None) -> Iterator[Model]:
+        """Models with a version that matches the filter, such as `area=vision,stage!=draft`, and has all `tags`.
+
+        Values of `tags` are taken literally, whatever is in them.
+        """
+        asked = {"filter": filters.narrowed(filter, tags or {}), "sort": sort}
         return cast(Iterator[Model], self._pages(f"{self._base}/models", {k: v for k, v in asked.items() if v}))
 
-    def versions(self, filter: str = "") -> Iterator[Version]:
-        """Versions that match the filter, newest first."""
-        found = self._pages(f"{self._base}/versions", {"filter": filter} if filter else {})
+    def versions(self, filter: str = "", *, tags: Mapping[str, str] | None = None) -> Iterator[Version]:
+        """Versions that match the filter and have all `tags`, newest first."""
+        wanted = filters.narrowed(filter, tags or {})
+        found = self._pages(f"{self._base}/versions", {"filter": wanted} if wanted else {})
         return cast(Iterator[Version], found)
 
     def model_versions(self, name: str) -> Iterator[Version]:

@@ -2,8 +2,12 @@
 
 import pytest
 
+from registry import labels
+from registry.filter_nodes import Tag as TagNode
+from registry.filter_nodes import write
 from registry.models import Model, ModelVersion, Tag
 from registry.search import parse, search_models, search_versions
+from slipway import filters
 from studio.core.errors import BadInput
 
 
@@ -134,3 +138,20 @@ def test_a_list_costs_the_same_queries_however_long_it_is(workspace, version, bo
 
 def test_a_filter_is_written_in_its_shortest_form():
     assert str(parse("  area : vision   AND (framework=onnx)")) == "area=vision,framework=onnx"
+
+
+HARD = ["a,b", "x OR other", 'say "hi"', "(v2)", "", "two words", "a*", "*", "O'Brien", "1:2", "a=b", "=", "\\", '\\"', "北京 ü", "a\u2028b", "!=x", "NOT x"]  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize("value", HARD)
+def test_every_value_of_a_tag_can_be_asked_for_exactly(workspace, version, value):
+    version("wanted", key=value)
+    for name, other in {"shorter": value[:1] + "~", "longer": f"{value}~", "word": "a", "none": "x"}.items():
+        version(name, key=other)
+    for text in (write(TagNode("key", value)), filters.tag("key", value)):
+        assert [model.name for model in search_models(workspace, text)] == ["wanted"]
+
+
+def test_a_tag_is_found_by_the_text_that_it_was_registered_with(workspace, version):
+    version("wanted", **labels.read_tags([" key = e\u0301 "]))
+    assert [model.name for model in search_models(workspace, filters.tag(" key ", " e\u0301 "))] == ["wanted"]
