@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 the studio or the service says it failed, 2 wrong use, 3 n
 found, 5 conflict, 6 not in time, 7 the studio does not answer, 130 interrupted.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,7 +13,7 @@ import typer
 import slipway
 from slipway import output
 from slipway.commands import login, model, service, workspace
-from slipway.errors import SlipwayError
+from slipway.errors import Interrupted, Misuse, SlipwayError
 
 app = typer.Typer(
     name="slipway",
@@ -45,13 +44,33 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    output.tolerate()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with output.readers_may_leave():
+        sys.exit(_code_of(given))
+
+
+def _code_of(given: list[str]) -> str | int | None:
+    """Run the command and say what went wrong; the code to end with."""
     try:
-        app(given)
+        return _run(given)
     except SlipwayError as error:
         output.failure(error)
         if "--json" in given:
-            print(json.dumps({"error": error.as_dict()}, indent=2, ensure_ascii=False))
-        sys.exit(error.exit_code)
+            output.print_json({"error": error.as_dict()})
+        return error.exit_code
+
+
+def _run(given: list[str]) -> str | int | None:
+    """Run the command; the code it ends with. Raises `SlipwayError`."""
+    try:
+        app(given)
+    except SystemExit as end:
+        if end.code == Interrupted.exit_code:
+            raise Interrupted("Interrupted.") from None
+        return end.code
     except KeyboardInterrupt:
-        sys.exit(130)
+        raise Interrupted("Interrupted.") from None
+    except UnicodeEncodeError as wrong:
+        raise Misuse(f"A name or value is no text that can be sent: {ascii(wrong.object)[:200]}") from wrong
+    return 0

@@ -67,6 +67,13 @@ class Misuse(SlipwayError):
     code = "usage"
 
 
+class Interrupted(SlipwayError):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = 130
+    code = "interrupted"
+
+
 class AlreadyThere(SlipwayError):
     """A local file is in the way."""
 

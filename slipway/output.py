@@ -1,19 +1,51 @@
 """What the command line prints: results to standard output, everything else to standard error.
 
-On a terminal tables and bars are drawn with rich; elsewhere, columns are separated by tabs. With `--json` the one
+On a terminal tables are aligned and bars are drawn; elsewhere, columns are separated by tabs. With `--json` the one
 document on standard output is all there is.
 """
 
+import codecs
 import json
+import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from slipway import tables
 
 if TYPE_CHECKING:
     from slipway.errors import SlipwayError
 
 EVIDENCE_LINES = 20
+
+
+def tolerate() -> None:
+    """What the output cannot show (a pipe on Windows, an old locale) becomes a question mark instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def readers_may_leave() -> Iterator[None]:
+    """Whoever reads the output may have enough of it, as `head` does: the rest goes nowhere, without a word."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document; letters that the output cannot carry are escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    print(text if _carries(sys.stdout, text) else json.dumps(document, indent=2))
 
 
 class Output:
@@ -25,7 +57,7 @@ class Output:
     def result(self, document: Any, show: Callable[[], None]) -> None:
         """The command's result: `document` with --json, else whatever `show` prints."""
         if self.as_json:
-            print(json.dumps(document, indent=2, ensure_ascii=False))
+            print_json(document)
         else:
             show()
 
@@ -34,21 +66,16 @@ class Output:
         self.result(document, lambda: print(sentence))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Rows under headings; nothing is cut off where the output is not a terminal."""
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in [[heading.upper() for heading in headings], *texts]:
-            print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
-        return
-    from rich import box, console, table  # slow to load
-
-    drawn = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        drawn.add_column(heading, overflow="fold")
-    for row in texts:
-        drawn.add_row(*(_plain(cell) for cell in row))
-    console.Console().print(drawn)
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, may_be_cut: Collection[str] = ()) -> None:
+    """Rows under headings. On a terminal columns in `may_be_cut` lose what does not fit; no other value ever does."""
+    texts = [[tables.one_line(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = tables.drawn(headings, texts, width, may_be_cut=may_be_cut)
+    else:
+        lines = tables.tabbed(headings, texts)
+    for line in lines:
+        print(line)
 
 
 def facts(pairs: dict[str, Any]) -> None:
@@ -83,7 +110,7 @@ def bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
     from rich import console, progress  # slow to load
 
     columns = (
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
@@ -99,9 +126,11 @@ def spinner(label: str) -> Iterator[Callable[[str], None]]:
     """Tells what is going on: a moving line on a terminal, else one line for each change."""
     if sys.stderr.isatty():
         from rich import console  # slow to load
+        from rich.text import Text  # plain: names may hold what rich takes for markup
 
-        with console.Console(stderr=True).status(label) as status:
-            yield lambda text: status.update(f"{label}: {text}")
+        signs = "dots" if _is_utf8(sys.stderr) else "line"
+        with console.Console(stderr=True).status(Text(label), spinner=signs) as status:
+            yield lambda text: status.update(Text(f"{label}: {text}"))
         return
     told = ""
 
@@ -114,22 +143,17 @@ def spinner(label: str) -> Iterator[Callable[[str], None]]:
     yield tell
 
 
-def size(count: float) -> str:
-    """Bytes for people: 1 kB is 1,000 bytes."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+def _is_utf8(stream: TextIO) -> bool:
+    try:
+        return codecs.lookup(stream.encoding or "").name in {"utf-8", "utf-8-sig"}
+    except LookupError:
+        return False
 
 
-def pairs(values: dict[str, Any]) -> str:
-    """Tags and properties on one line: area=vision, stage=draft."""
-    return ", ".join(f"{key}={value}" if value != "" else key for key, value in sorted(values.items()))
-
-
-def _plain(cell: str) -> Any:
-    from rich.text import Text
-
-    return Text(cell)
+def _carries(stream: TextIO, text: str) -> bool:
+    """JSON travels as UTF-8; elsewhere, and for halves of surrogate pairs, only escapes are safe."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return _is_utf8(stream) or text.isascii()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import output
+from slipway import output, wording
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def show(service: "Service") -> None:
             "revision": service.get("revision"),
             "target": service.get("target"),
             "description": service.get("description"),
-            "limits": output.pairs({key: value for key, value in limits.items() if value not in (None, {})}),
-            "created": f"{service.get('created_at')} by {service.get('created_by')}",
+            "limits": wording.pairs({key: value for key, value in limits.items() if value not in (None, {})}),
+            "created": f"{wording.when(service.get('created_at'))} by {service.get('created_by')}",
         }
     )
 

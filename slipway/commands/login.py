@@ -51,10 +51,18 @@ def _with_password(url: str, username: str | None, from_stdin: bool, workspace: 
     if from_stdin and not username:
         raise Misuse("--password-stdin needs --username.")
     username = username or _ask("Username")
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _ask("Password", hide=True)
+    password = _from_stdin() if from_stdin else _ask("Password", hide=True)
     with Client(url) as client:
         answer = client.sign_in(username, password, workspace)
     return answer | {"username": username}
+
+
+def _from_stdin() -> str:
+    """The first line, which is UTF-8 whatever the locale."""
+    try:
+        return sys.stdin.buffer.readline().rstrip(b"\r\n").decode()
+    except UnicodeDecodeError as reason:
+        raise Misuse("The password on standard input is not UTF-8.") from reason
 
 
 def _ask(what: str, *, hide: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import output
+from slipway import output, wording
 from slipway.commands.options import Json, Reference, Timeout, Wait, Yes, confirm, given, key_values, open_client
 from slipway.errors import Misuse
 
@@ -60,10 +60,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List models, the newest first, each with its newest version that the filter finds."""
-    tags = [f"{key}={value}" for key, value in key_values(tag, "Tag").items()]
-    wanted = ",".join([*tags, *([f"({filter})" if tags else filter] if filter else [])])
+    tags = key_values(tag, "Tag")
     with open_client() as client:
-        found = list(islice(client.models(wanted, sort), limit + 1))
+        found = list(islice(client.models(filter, sort, tags=tags), limit + 1))
     if len(found) > limit:
         output.note(f"Only the first {limit} are listed; ask for more with --limit.")
     rows = found[:limit]
@@ -72,6 +71,7 @@ def list_(
         lambda: output.table(
             ["name", "version", "framework", "state", "tags", "services"],
             [_row(row["name"], row["match"]) for row in rows],
+            may_be_cut={"tags"},
         ),
     )
 
@@ -115,7 +115,7 @@ def _row(name: str, found: "Version | None") -> list[Any]:
     if found is None:
         return [name, "", "", "", "", ""]
     services = ", ".join(found.get("services", []))
-    return [name, found["version"], found["framework"], found["state"], output.pairs(found["tags"]), services]
+    return [name, found["version"], found["framework"], found["state"], wording.pairs(found["tags"]), services]
 
 
 def _show(version: "Version") -> None:
@@ -128,17 +128,17 @@ def _show(version: "Version") -> None:
             "next step": rejection.get("hint"),
             "framework": f"{version['framework']} {version['framework_version']}".strip(),
             "description": version["description"],
-            "tags": output.pairs(version["tags"]),
-            "properties": output.pairs(version["properties"]),
+            "tags": wording.pairs(version["tags"]),
+            "properties": wording.pairs(version["properties"]),
             "inputs": _tensors(version, "inputs"),
             "outputs": _tensors(version, "outputs"),
             "services": ", ".join(version["services"]),
-            "registered": f"{version['created_at']} by {version['created_by']}",
-            "files": f"{len(version['files'])}, {output.size(version['size'])}",
+            "registered": f"{wording.when(version['created_at'])} by {version['created_by']}",
+            "files": f"{len(version['files'])}, {wording.size(version['size'])}",
         }
     )
     for file in version["files"]:
-        print(f"  {file['path']}  {output.size(file['size'])}  {file['sha256']}")
+        print(f"  {file['path']}  {wording.size(file['size'])}  {file['sha256']}")
 
 
 def _tensors(version: "Version", side: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import output
+from slipway import output, request_body, wording
 from slipway.commands import deploying
 from slipway.commands.options import Json, ServiceName, Timeout, Wait, Yes, confirm, given, key_values, open_client
 from slipway.errors import Failed, Misuse
@@ -72,7 +72,8 @@ def list_(as_json: Json = False) -> None:
     with open_client() as client:
         rows = list(client.services())
     shown = [
-        (row["name"], row["state"], ", ".join(row["models"]), row.get("scoring_uri"), row["updated_at"]) for row in rows
+        (row["name"], row["state"], ", ".join(row["models"]), row.get("scoring_uri"), wording.when(row["updated_at"]))
+        for row in rows
     ]
     headings = ["name", "state", "models", "address", "changed"]
     output.Output(as_json).result(rows, lambda: output.table(headings, shown))
@@ -95,7 +96,9 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Send a request to a service and print its answer."""
-    body = _body(data)
+    body = request_body.read(data)
+    if request_body.is_json(content_type):
+        body = request_body.unmarked(body)
     with open_client() as client:
         answer = client.score(name, body, content_type, path=path)
     document = {
@@ -161,7 +164,8 @@ def get_access_token(
         found = client.access_token(service)
     # The token alone on standard output: TOKEN=$(slipway service get-access-token NAME)
     output.Output(as_json).done(found, found["access_token"])
-    output.note(f"Get a new one after {found['refresh_after']}; this one expires at {found['expiry_on']}.")
+    refresh, expiry = wording.when(found["refresh_after"]), wording.when(found["expiry_on"])
+    output.note(f"Get a new one after {refresh}; this one expires at {expiry}.")
 
 
 @app.command()
@@ -215,23 +219,12 @@ def _options(text: str) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        found = json.loads(_body(text))
+        found = json.loads(request_body.unmarked(request_body.read(text)))
     except ValueError as reason:
         raise Misuse(f"--server is not JSON: {reason}") from reason
     if not isinstance(found, dict):
         raise Misuse('--server must be a JSON object, as {"access_log": true}.')
     return found
-
-
-def _body(data: str) -> bytes:
-    if data == "-":
-        return sys.stdin.buffer.read()
-    if not data.startswith("@"):
-        return data.encode()
-    try:
-        return Path(data[1:]).read_bytes()
-    except OSError as reason:
-        raise Misuse(f"{data[1:]} cannot be read: {reason.strerror or reason}") from reason
 
 
 def _decoded(text: str) -> Any:

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from slipway import wording
 from tests.slipway.fake import answer as own_answer
 from tests.slipway.fake import error
 
@@ -222,7 +223,7 @@ def test_a_service_is_deployed_that_takes_tokens(token_service):
 def test_a_token_is_printed_alone_so_that_a_shell_can_take_it(slipway, token_service, options):
     answer = slipway("service", "get-access-token", *options)
     assert (answer.code, answer.out) == (0, "a.b.1\n")
-    assert "Get a new one after 2026-11-21T04:45:00Z" in answer.err
+    assert f"Get a new one after {wording.when('2026-11-21T04:45:00Z')};" in answer.err
 
 
 def test_a_token_is_printed_with_its_times_as_json(slipway, token_service):
@@ -243,3 +244,23 @@ def test_a_service_with_keys_gives_no_token(slipway, deployed):
     answer = slipway("service", "get-access-token", "iris")
     assert (answer.code, answer.out) == (5, "")
     assert "takes keys, not tokens" in answer.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.api+json; charset=utf-8"])
+def test_json_with_a_byte_order_mark_is_sent_as_plain_utf_8(slipway, deployed, tmp_path, encoding, kind):
+    body = '{"data": ["ü"]}'
+    (tmp_path / "body.json").write_bytes(body.encode(encoding))
+    assert slipway("service", "score", "iris", "-d", f"@{tmp_path / 'body.json'}", "--content-type", kind).code == 0
+    assert deployed.scored == body.encode()
+    slipway("service", "score", "iris", "-d", "-", "--content-type", kind, stdin=body.encode(encoding))
+    assert deployed.scored == body.encode()
+
+
+def test_what_is_no_json_is_sent_byte_for_byte(slipway, deployed, tmp_path):
+    body = b"\xff\xfe\x00\xd8rest"
+    (tmp_path / "body.bin").write_bytes(body)
+    slipway("service", "score", "iris", "-d", f"@{tmp_path / 'body.bin'}", "--content-type", "image/png")
+    assert deployed.scored == body
+    answer = slipway("service", "score", "iris", "-d", f"@{tmp_path / 'body.bin'}")
+    assert (answer.code, "begins as utf-16" in answer.err) == (2, True)

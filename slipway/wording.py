@@ -1,0 +1,53 @@
+"""Times, sizes and values as people read them, in one form everywhere; JSON keeps the exact ones."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"))
+
+
+def when(moment: str | None, now: datetime | None = None) -> str:
+    """An ISO 8601 time as local time and distance: 2026-11-28 16:18:26 (12 min ago)."""
+    try:
+        then = datetime.fromisoformat(moment or "")
+    except ValueError:
+        return moment or ""
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - then).total_seconds()
+    return f"{then.astimezone():%Y-%m-%d %H:%M:%S} ({_distance(seconds)})"
+
+
+def _distance(seconds: float) -> str:
+    length = abs(seconds)
+    if length < 1:
+        return "now"
+    spelled = next((f"{int(length // unit)} {name}" for end, unit, name in _STEPS if length < end), "")
+    days = int(length // 86_400)
+    spelled = spelled or f"{days} day{'s' if days > 1 else ''}"
+    return f"{spelled} ago" if seconds > 0 else f"in {spelled}"
+
+
+def size(count: float) -> str:
+    """Bytes: 1 kB is 1,000 bytes."""
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:  # what would be rounded to 1000.0
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """Tags and properties on one line: area=vision, stage=draft."""
+    return ", ".join(f"{key}={value(one)}" if one != "" else key for key, one in sorted(values.items()))
+
+
+def value(one: Any) -> str:
+    """A value of JSON: yes and no, whole numbers without a point, text as it is."""
+    if isinstance(one, bool):
+        return "yes" if one else "no"
+    if isinstance(one, float) and one.is_integer():
+        return str(int(one))
+    return one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
