@@ -9,8 +9,10 @@ from deployments.imports import check_imports, imports_of, own_modules
 from deployments.models.config import ConfigKind
 from deployments.sources import Content, bytes_of
 from registry import environments
-from registry.environment_paths import CURATED_HASH
+from registry.environment_paths import CURATED_HASH, is_installed
+from registry.interpreters import interpreter_for
 from registry.models import Environment
+from studio.core.errors import BadInput
 
 
 def check(
@@ -28,7 +30,7 @@ def check(
     if environment is None:
         hint = "Choose one; slipway-runtime needs no build and has NumPy and ONNX Runtime."
         return [*found, Finding("error", "environment_missing", "An entry script needs an environment.", hint)]
-    return [*found, *_check_sources(entry_script, files, environment)]
+    return [*found, *_check_python(environment), *_check_sources(entry_script, files, environment)]
 
 
 def _check_entry(entry_script: str, files: Mapping[str, Content]) -> list[Finding]:
@@ -39,6 +41,17 @@ def _check_entry(entry_script: str, files: Mapping[str, Content]) -> list[Findin
     if not entry_script.endswith(".py"):
         return [Finding("error", "script_missing", f"{entry_script} is no Python file: its name must end with .py.")]
     return check_script(bytes_of(files[entry_script]), entry_script)
+
+
+def _check_python(environment: Environment) -> list[Finding]:
+    """An environment that is older than this machine's Pythons may not be made any more."""
+    if is_installed(environment.definition_hash):
+        return []
+    try:
+        interpreter_for(environment.python_version)
+    except BadInput as error:
+        return [Finding("error", error.code, error.message, error.hint)]
+    return []
 
 
 def _check_sources(entry_script: str, files: Mapping[str, Content], environment: Environment) -> list[Finding]:

@@ -22,6 +22,7 @@ __all__ = ["check", "create", "default_for", "find", "gather"]
 
 NO_CODE_NAME = "no-code"
 TRIES = 5
+FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}
 
 
 def create(  # noqa: PLR0913 - one keyword for each thing that people may say about a config
@@ -90,7 +91,7 @@ def _refuse_errors(findings: list[Finding]) -> None:
     errors = [finding for finding in findings if finding.level == "error"]
     if errors:
         first = errors[0]
-        field = {"environment_missing": "environment", "kind_unknown": "kind"}.get(first.code, "entry_script")
+        field = FIELDS.get(first.code, "entry_script")
         told = "\n".join(f"{finding.place}: {finding.message}".removeprefix(": ") for finding in errors)
         message = f"{first.place}: {first.message}" if first.line else first.message  # programs see no more than this
         raise BadInput(message, code=first.code, hint=first.hint, field=field, evidence=told)

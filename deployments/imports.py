@@ -13,7 +13,6 @@ from deployments.findings import Finding
 # Where a distribution's name differs from its module's; the first is the one to recommend.
 DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "attr": ("attrs",),
-    "azureml": ("azureml-defaults", "azureml-core", "azureml-contrib-services"),
     "bs4": ("beautifulsoup4",),
     "Crypto": ("pycryptodome",),
     "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -36,6 +35,8 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu"),
     "yaml": ("pyyaml",),
 }
+# What the scoring server offers to scripts in every environment.
+BY_THE_SERVER = frozenset({"azureml", "azureml_inference_server_http"})
 # What well-known distributions certainly bring along, for environments that are not locked yet.
 BROUGHT_ALONG: dict[str, tuple[str, ...]] = {
     "lightgbm": ("numpy", "scipy"),
@@ -102,7 +103,7 @@ def check_imports(
     missing = [
         name
         for name in found
-        if name not in sys.stdlib_module_names and name not in own and not known.intersection(candidates(name))
+        if name not in sys.stdlib_module_names | BY_THE_SERVER | own and not known.intersection(candidates(name))
     ]
     return [_warning(name, found[name], path, locked) for name in missing]
 

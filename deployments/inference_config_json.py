@@ -89,7 +89,7 @@ def environment_of(given: Imported, workspace: Workspace, actor: User) -> str:
 
 def _load(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as reason:
         where = f" in line {reason.lineno}: {reason.msg}" if isinstance(reason, json.JSONDecodeError) else ""
         raise _bad(

@@ -41,7 +41,7 @@ def _make(version: ModelVersion, entry: dict[str, Any], actor: User) -> Inferenc
         actor=actor,
         name=entry["name"],
         python_version=environments.curated(version.workspace).python_version,
-        requirements=[line for line in lines if line.strip() and not line.startswith("#")],
+        requirements=lines,
     )
     return configs.create(
         workspace=version.workspace,

@@ -15,30 +15,43 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from registry import own_modules, requirement_files
 from studio.core.errors import BadInput
 
 FORMAT = 1  # raise it when environments made so far must be made anew
 MAX_REQUIREMENTS = 300
 MAX_LINE = 500  # characters
+SHOWN = 100  # characters of a line in a message
 PYTHON_VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?\Z")
-_COMMENT = re.compile(r"(^|\s)#.*$")
-_CONDA_PYTHON = re.compile(r"python\s*(?:={1,2}\s*(?P<version>3\.\d+(?:\.\d+)?)(?:\.\*|=\S*)?)?\Z")
+_CONDA_PYTHON = re.compile(r"(?:[\w.-]+::)?python\s*(?:(?:={1,2}|\s)\s*(?P<version>3\.\d+(?:\.\d+)?)(?:\.\*|=\S*)?)?\Z")
+_ANY_PYTHON = re.compile(r"(?:[\w.-]+::)?python(?![\w.-])")
+_ONE_EQUALS_SIGN = re.compile(r"[\w.-]+(\[[^\]]*\])?\s*=\s*\d")
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")  # what pip fills in
+_OPTION_BEHIND = re.compile(r"\s(--?[a-zA-Z][\w-]*)")
 _OPTIONS = {
     "-r": "Requirements of another file cannot be included",
     "-c": "Constraints of another file cannot be included",
     "-e": "Editable packages cannot be installed",
     "-i": "The package index is chosen by the studio",
     "-f": "Where wheels are found is chosen by the studio",
+    "--hash": "A hash cannot be given, for the studio chooses the files and locks them with hashes of its own",
+    "--pre": "Pre-releases are taken only where a requirement names one, such as numpy>=2.0rc1",
+    "--no-binary": "Whether packages are built is chosen by the studio",
 }
 _LONG_OPTIONS = {
     "--requirement": "-r",
     "--constraint": "-c",
+    "--constraints": "-c",
     "--editable": "-e",
     "--index-url": "-i",
+    "--pypi-url": "-i",
     "--extra-index-url": "-i",
     "--no-index": "-i",
     "--trusted-host": "-i",
     "--find-links": "-f",
+    "--require-hashes": "--hash",
+    "--only-binary": "--no-binary",
+    "--prefer-binary": "--no-binary",
 }
 
 
@@ -51,32 +64,49 @@ class Definition:
 
 
 def define(python_version: str, lines: Iterable[str]) -> Definition:
-    """A checked definition. Raises `BadInput` naming the line and what is wrong with it."""
+    """A checked definition out of the lines of a requirements file, which may go on over several (`\\` at the end).
+
+    Raises `BadInput` naming the line and what is wrong with it.
+    """
     version = python_version.strip()
     if not PYTHON_VERSION.match(version):
         raise BadInput(
             f"'{version[:40]}' is no Python version.", hint="Write it as 3.11 or 3.11.7.", field="python_version"
         )
-    found = [requirement for line in lines if (requirement := read_line(line))]
+    said = requirement_files.whole_lines("\n".join(lines))
+    found = [read_requirement(text, place=f"Line {number}") for number, text in said]
     if len(found) > MAX_REQUIREMENTS:
         raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(found)}.")
     return Definition(version, tuple(dict.fromkeys(found)))
 
 
-def read_line(line: str) -> str:
-    """One requirement in normal form; empty for a blank line or a comment."""
-    text = _COMMENT.sub("", line).strip()
-    if not text:
-        return ""
+def read_requirement(text: str, *, place: str = "") -> str:
+    """One requirement, without comments, in normal form. Raises `BadInput`, which begins with `place`."""
+    try:
+        return _read(text)
+    except BadInput as reason:
+        if place:
+            reason.message = f"{place}: {reason.message}"
+            reason.args = (reason.message,)
+        raise
+
+
+def _read(text: str) -> str:
+    if option := _OPTION_BEHIND.search(f" {text}" if text.startswith("-") else text):
+        raise _refused_option(text, option[1])
     if len(text) > MAX_LINE:
         raise _bad(f"A requirement has more than {MAX_LINE} characters: {text[:60]}…")
-    if text.startswith("-"):
-        raise _refused_option(text)
+    if variable := _VARIABLE.search(text):
+        raise _bad(
+            f"Environment variables are not filled in: '{text}' holds {variable[0]}.", hint="Write its value instead."
+        )
     _refuse_places(text)
     try:
         requirement = Requirement(text)
     except InvalidRequirement as reason:
-        raise _bad(f"'{text}' is no pip requirement: {str(reason).splitlines()[0]}.", evidence=str(reason)) from reason
+        hint = "Versions are compared by two equals signs: numpy==1.26." if _ONE_EQUALS_SIGN.match(text) else ""
+        message = f"'{text}' is no pip requirement: {str(reason).splitlines()[0]}."
+        raise _bad(message, hint=hint, evidence=str(reason)) from reason
     if requirement.url:
         raise _place(text, f"{requirement.name} is to be installed from an address")
     return _normal(requirement)
@@ -89,11 +119,20 @@ def _normal(requirement: Requirement) -> str:
     return str(requirement)
 
 
-def _refused_option(text: str) -> BadInput:
-    word = re.split(r"[\s=]", text, maxsplit=1)[0]
-    why = _OPTIONS.get(_LONG_OPTIONS.get(word, word[:2] if not word.startswith("--") else ""), "")
-    why = why or "Options cannot be given among requirements"
-    return _bad(f"{why}: '{text}'.", hint="Write one requirement a line, such as numpy>=1.26.")
+def _refused_option(text: str, option: str) -> BadInput:
+    word = option if option.startswith("--") else option[:2]
+    known = _LONG_OPTIONS.get(word, word)
+    why = _OPTIONS.get(known, "Options cannot be given among requirements")
+    hint = {
+        "--hash": "Leave the hashes out (pip-compile writes none without --generate-hashes); versions may stay pinned.",
+        "-r": "Copy its lines into this file.",
+        "-c": "Write the versions into the requirements themselves.",
+    }.get(known, "Write one requirement a line, such as numpy>=1.26.")
+    return _bad(f"{why}: '{_short(text)}'.", hint=hint)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _refuse_places(text: str) -> None:
@@ -117,15 +156,16 @@ def _place(text: str, why: str) -> BadInput:
 
 def read_text(text: str) -> tuple[str, list[str]]:
     """Python version ('' when the text names none) and requirement lines of a requirements file or conda YAML."""
+    text = text.removeprefix("\ufeff")
     if re.search(r"^\s*dependencies\s*:", text, re.MULTILINE):
         return _read_conda(text)
-    return "", text.splitlines()
+    return "", requirement_files.lines_of(text)
 
 
 def _read_conda(text: str) -> tuple[str, list[str]]:
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as reason:
+    except (yaml.YAMLError, RecursionError) as reason:
         mark = getattr(reason, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise _bad(f"The conda file is no valid YAML{where}.", evidence=str(reason)) from reason
@@ -136,32 +176,50 @@ def _read_conda(text: str) -> tuple[str, list[str]]:
 
 
 def read_conda_dependencies(dependencies: list[Any]) -> tuple[str, list[str]]:
-    """The items of conda's `dependencies`: python=3.11, pip, and one {"pip": [...]}. Others are refused by name."""
+    """The items of conda's `dependencies`: python=3.11, pip, and one {"pip": [...]}. Others are refused by name.
+
+    Gives the Python version and the requirements, in normal form.
+    """
     version, lines, others = "", [], []
     for item in dependencies:
         if isinstance(item, dict):
-            lines += [str(line) for line in item.get("pip") or []]
+            lines += _read_pip_section(item.get("pip") or [])
             others += [str(key) for key in item if key != "pip"]
-        elif found := _CONDA_PYTHON.match(str(item).strip()):
+        elif not isinstance(item, str):
+            raise _bad("Each of conda's 'dependencies' must be a text such as python=3.11, or the pip section.")
+        elif found := _CONDA_PYTHON.match(item.strip()):
             version = found["version"] or version
-        elif not re.match(r"pip\b", str(item).strip()):
-            others.append(str(item))
+        elif _ANY_PYTHON.match(item.strip()):
+            raise _bad(f"Python is asked for as '{_short(item)}'.", hint="Name one version, such as python=3.11.")
+        elif not re.match(r"(?:[\w.-]+::)?pip(?![\w.-])", item.strip()):
+            others.append(item)
     if others:
         raise _bad(
-            f"Conda packages cannot be installed: {', '.join(others[:10])}.",
+            f"Conda packages cannot be installed: {', '.join(_short(other) for other in others[:10])}.",
             hint="Move them to the pip section, under the name they have on the Python package index.",
         )
     return version, lines
 
 
+def _read_pip_section(items: Any) -> list[str]:
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise _bad("The pip section must be a list of requirements.", hint="Write each one behind a dash of its own.")
+    return [
+        read_requirement(text, place=f"Item {place} of the pip section")
+        for place, item in enumerate(items, 1)
+        for _, text in requirement_files.whole_lines(item)
+    ]
+
+
 def definition_hash(definition: Definition, *, runtime: Iterable[str], platform: str) -> str:
-    """SHA-256, hex, of everything that decides what is installed; the order of requirements does not."""
+    """SHA-256, hex, of everything that decides what is installed; the order of requirements does not, nor do those
+    that are not installed since the scoring server's own modules take their place."""
     facts = {
         "format": FORMAT,
         "python": definition.python_version,
         "platform": platform,
-        "requirements": sorted(set(definition.requirements)),
-        "runtime": sorted({read_line(line) for line in runtime} - {""}),
+        "requirements": sorted(set(own_modules.to_install(definition.requirements))),
+        "runtime": sorted(define(definition.python_version, runtime).requirements),
     }
     return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
-from registry import definitions
+from registry import definitions, requirement_files
 from registry.interpreters import Interpreter
+from studio.core.errors import BadInput
 
 EXAMPLE = "scikit-learn==1.7.*\npandas>=2"
 
@@ -23,9 +24,17 @@ class EnvironmentForm(forms.Form):
     )
     requirements = forms.CharField(
         required=False,
+        strip=False,
         help_text="One pip requirement a line, or the text of a conda file (Python version and pip section). "
         "What the scoring server needs is added by itself.",
         widget=forms.Textarea(attrs={"rows": 14, "class": "mono", "spellcheck": "false", "placeholder": EXAMPLE}),
+    )
+
+    file = forms.FileField(
+        required=False,
+        allow_empty_file=True,
+        label="Requirements as a file",
+        help_text="In place of the text: requirements.txt or a conda file, in any encoding that pip reads.",
     )
 
     def __init__(self, *args: Any, installed: list[Interpreter], **kwargs: Any) -> None:
@@ -36,9 +45,18 @@ class EnvironmentForm(forms.Form):
 
     def facts(self) -> dict[str, Any]:
         """Keyword arguments of `environments.define`; a conda file's own Python version wins. Raises `BadInput`."""
-        version, lines = definitions.read_text(self.cleaned_data["requirements"])
+        version, lines = definitions.read_text(self._text())
         return {
             "name": self.cleaned_data["name"],
             "python_version": version or self.cleaned_data["python_version"],
             "requirements": lines,
         }
+
+    def _text(self) -> str:
+        typed: str = self.cleaned_data["requirements"]
+        file = self.cleaned_data["file"]
+        if file is None:
+            return typed
+        if typed.strip():
+            raise BadInput("Give the requirements as text or as a file, not both.", field="file")
+        return requirement_files.decode(file.read(requirement_files.MAX_BYTES + 1))

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from packaging.utils import canonicalize_name
 
-from registry import definitions
+from registry import definitions, own_modules, requirement_files
 from registry.environment_paths import (
     CURATED_HASH,
     CURATED_NAME,
@@ -26,7 +26,7 @@ from registry.environment_paths import (
 from registry.installation import Installation
 from registry.installer import Limits, Outcome, Sources
 from registry.installer_failures import failure_of
-from registry.interpreters import own
+from registry.interpreters import interpreter_for, own
 from registry.models import Environment
 from registry.names import check_name, split_reference
 from studio.accounts.models import User, Workspace
@@ -47,13 +47,17 @@ def never() -> bool:
 def define(
     *, workspace: Workspace, actor: User | None, name: str, python_version: str, requirements: Iterable[str]
 ) -> Environment:
-    """The next version of `name`, or its newest when that is defined the same already. Raises `BadInput`."""
+    """The next version of `name`, or its newest when that is defined the same already.
+
+    Raises `BadInput`, also for a Python that this machine does not have.
+    """
     check_name(name)
     if name.startswith("slipway-"):
         raise BadInput("Names that start with 'slipway-' belong to the studio.", field="name")
     definition = definitions.define(python_version, requirements)
+    interpreter_for(definition.python_version)
     newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
-    if newest is not None and newest.definition_hash == hash_of(definition):
+    if newest is not None and _is_defined_as(newest, definition):
         return newest
     for _ in range(TRIES):
         try:
@@ -61,6 +65,12 @@ def define(
         except IntegrityError:  # somebody else took the number
             continue
     raise Conflict(f"Others are making versions of '{name}' at this moment.", hint="Try again.")
+
+
+def _is_defined_as(environment: Environment, definition: definitions.Definition) -> bool:
+    """Requirements that are not installed are part of what people read, though not of the hash."""
+    same = set(environment.requirements) == set(definition.requirements)
+    return same and environment.definition_hash == hash_of(definition)
 
 
 def _add(workspace: Workspace, actor: User | None, name: str, definition: definitions.Definition) -> Environment:
@@ -88,7 +98,13 @@ def hash_of(definition: definitions.Definition) -> str:
 
 def runtime_requirements() -> list[str]:
     """What the scoring server needs in every environment."""
-    return [line for raw in RUNTIME_FILE.read_text().splitlines() if (line := definitions.read_line(raw))]
+    lines = requirement_files.whole_lines(RUNTIME_FILE.read_text())
+    return [definitions.read_requirement(line) for _, line in lines]
+
+
+def warnings_of(environment: Environment) -> list[str]:
+    """What people should know of a definition: requirements that are not installed, and why."""
+    return own_modules.told_of(environment.requirements)
 
 
 def curated(workspace: Workspace) -> Environment:
@@ -154,13 +170,15 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
     """
     digest = environment.definition_hash
     final = environment_path(digest)
+    told = "".join(f"{line}\n" for line in warnings_of(environment))
     if is_installed(digest):
-        log.write(f"The environment {environment} is ready.\n")
+        log.write(f"The environment {environment} is ready.\n{told}")
         return final
     limits = _limits(cancelled)
 
     def fill(draft: Path) -> None:
         with also_to_file(environment_log_path(digest), log) as both:
+            both.write(told)
             try:
                 locked = lock(environment, both, cancelled=cancelled)
                 _installation(environment, limits, both).install(draft, locked)
@@ -172,9 +190,8 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
 
 
 def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:
-    return Installation(
-        environment.python_version, environment.requirements, runtime=runtime_requirements(), limits=limits, log=log
-    )
+    wanted = own_modules.to_install(environment.requirements)
+    return Installation(environment.python_version, wanted, runtime=runtime_requirements(), limits=limits, log=log)
 
 
 def _known_lock(digest: str) -> str:

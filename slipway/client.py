@@ -12,7 +12,7 @@ import httpx
 from slipway import downloads, filters, waiting
 from slipway.errors import Failed, SlipwayApiError
 from slipway.transport import Transport
-from slipway.types import AccessToken, Keys, Log, Model, Service, Version
+from slipway.types import AccessToken, Environment, Keys, Log, Model, Service, Version
 from slipway.uploads import Progress, Uploader, collect
 
 RUNTIME = "slipway-runtime:latest"
@@ -131,9 +131,13 @@ class Client:
 
     def create_environment(self, name: str, requirements: list[str], python_version: str = "") -> str:
         """The next version of an environment, or the newest if it is the same; "name:number"."""
+        return self.define_environment(name, requirements, python_version)["id"]
+
+    def define_environment(self, name: str, requirements: list[str], python_version: str = "") -> Environment:
+        """As `create_environment`; gives the whole answer. `requirements` are the lines of a requirements file."""
         body: dict[str, Any] = {"name": name, "requirements": requirements}
         body |= {"python_version": python_version} if python_version else {}
-        return str(self._call("POST", "environments", body)["id"])
+        return cast(Environment, self._call("POST", "environments", body))
 
     def create_config(self, name: str, entry_script: str, files: Mapping[str, Path], environment: str = RUNTIME) -> str:
         """The next version of an inference config with an entry script; "name:number".

@@ -12,6 +12,17 @@ class Cause(TypedDict, total=False):
     evidence: str
 
 
+class Environment(TypedDict, total=False):
+    """`id` is "name:number"; `warnings` tell what is not installed as it was asked for."""
+
+    id: str
+    name: str
+    version: int
+    python_version: str
+    requirements: list[str]
+    warnings: list[str]
+
+
 class FileFacts(TypedDict):
     path: str
     size: int

@@ -22,6 +22,7 @@ class EnvironmentSerializer(serializers.ModelSerializer):
     version = serializers.IntegerField(source="number")
     requirements = serializers.ListField(child=serializers.CharField())
     state = serializers.SerializerMethodField(help_text="ready, being made, last try failed, locked, or not made yet")
+    warnings = serializers.SerializerMethodField(help_text="what is not installed as it was asked for, and why")
     lock = serializers.CharField(help_text="empty until the first deployment resolves it")
     created_by = author()
 
@@ -33,6 +34,7 @@ class EnvironmentSerializer(serializers.ModelSerializer):
             "version",
             "python_version",
             "requirements",
+            "warnings",
             "definition_hash",
             "state",
             "lock",
@@ -44,22 +46,30 @@ class EnvironmentSerializer(serializers.ModelSerializer):
     def get_state(self, environment: Environment) -> str:
         return environments.state_of(environment)[0]
 
+    def get_warnings(self, environment: Environment) -> list[str]:
+        return environments.warnings_of(environment)
+
 
 class DefineSerializer(serializers.Serializer):
-    """Either `requirements` or `conda`, the text of a conda file with a pip section."""
+    """Either `requirements`, the lines of a requirements file, or `conda`, the text of a conda file with a pip section.
+
+    Lines may be comments or empty, and one that ends with a backslash goes on in the next; errors tell a line by its
+    place in the list.
+    """
 
     name = serializers.CharField(max_length=120)
     python_version = serializers.CharField(max_length=16, required=False, allow_blank=True)
-    requirements = serializers.ListField(child=serializers.CharField(), required=False)
+    requirements = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False), required=False
+    )
     conda = serializers.CharField(required=False)
 
     def definition(self) -> dict[str, Any]:
         given = self.validated_data
         if "conda" in given and "requirements" in given:
             raise BadInput("Give requirements or conda, not both.", field="conda")
-        version, lines = (
-            definitions.read_text(given["conda"]) if "conda" in given else ("", given.get("requirements", []))
-        )
+        text = given["conda"] if "conda" in given else "\n".join(given.get("requirements", []))
+        version, lines = definitions.read_text(text)
         version = version or given.get("python_version") or own().minor
         return {"name": given["name"], "python_version": version, "requirements": lines}
 

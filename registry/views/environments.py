@@ -40,7 +40,8 @@ def environment_list(request: WorkspaceRequest) -> HttpResponse:
 @workspace_page(role=Role.CONTRIBUTOR)
 def environment_new(request: WorkspaceRequest) -> HttpResponse:
     """Define a new version; `?from=name:2` starts from an existing one."""
-    form = EnvironmentForm(request.POST or None, initial=_start(request), installed=interpreters.installed())
+    sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    form = EnvironmentForm(*sent, initial=_start(request), installed=interpreters.installed())
     if request.method == "POST" and form.is_valid():
         try:
             environment = environments.define(workspace=request.workspace, actor=request.user, **form.facts())
@@ -68,6 +69,7 @@ def environment_detail(request: WorkspaceRequest, name: str, number: int) -> Htt
         "tone": tone,
         "tab": tab,
         "tabs": [{"url": f"?tab={key}", "label": label, "current": key == tab} for key, label in TABS.items()],
+        "warnings": environments.warnings_of(environment),
         "is_curated": environment.definition_hash == environments.CURATED_HASH,
         **_panel(environment, tab),
     }

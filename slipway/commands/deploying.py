@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import output, wording
+from slipway import output, text_files, wording
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -44,15 +44,13 @@ class Script:
         return path.as_posix() if self.source_dir else path.name
 
     def lines(self) -> list[str]:
-        """The requirements, without comments and empty lines."""
+        """The lines of the requirements file, as they are: the studio reads them, and tells them by their numbers."""
         if self.requirements is None:
             return []
         try:
-            text = self.requirements.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as reason:
+            return text_files.decode(self.requirements.read_bytes()).split("\n")
+        except (OSError, ValueError) as reason:
             raise Misuse(f"{self.requirements} cannot be read: {reason}") from reason
-        stripped = (line.split(" #")[0].strip() for line in text.splitlines())
-        return [line for line in stripped if line and not line.startswith("#")]
 
 
 def make_config(client: "Client", name: str, script: Script) -> str:
@@ -60,8 +58,11 @@ def make_config(client: "Client", name: str, script: Script) -> str:
     files, lines = script.files(), script.lines()
     environment = {"environment": script.environment} if script.environment else {}
     if script.requirements is not None:
-        environment["environment"] = client.create_environment(name, lines)
-        output.note(f"Environment {environment['environment']}.")
+        defined = client.define_environment(name, lines)
+        environment["environment"] = defined["id"]
+        output.note(f"Environment {defined['id']}.")
+        for warning in defined.get("warnings", []):
+            output.note(warning)
     config = client.create_config(name, script.entry, files, **environment)
     output.note(f"Inference config {config}.")
     return config

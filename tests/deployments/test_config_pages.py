@@ -229,6 +229,10 @@ def test_importing_defines_the_environment_and_opens_the_composer(bob, sign_in):
     assert '<option value="imported-env:1" selected>' in page(sign_in(bob), answer.url)
 
 
+def test_a_byte_order_mark_before_the_import_is_passed_over():
+    assert inference_config_json.read("\ufeff" + json.dumps(AZURE)).requirements == ["joblib"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -242,6 +246,10 @@ def test_importing_defines_the_environment_and_opens_the_composer(bob, sign_in):
         (
             json.dumps(AZURE | {"environment": {"python": {"condaDependencies": {"dependencies": ["numpy"]}}}}),
             "Conda packages cannot be installed: numpy",
+        ),
+        (
+            json.dumps(AZURE | {"environment": {"python": {"condaDependencies": {"dependencies": ["python=3.6.2"]}}}}),
+            "Python 3.6.2 is not installed on this machine; these are: ",
         ),
     ],
 )

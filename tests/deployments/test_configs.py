@@ -278,6 +278,22 @@ def test_the_curated_environment_has_the_runtime(check, workspace):
     ]
 
 
+def test_imports_that_the_scoring_server_covers_are_fine(check, environment):
+    script = (
+        "import azureml.core\nfrom azureml_inference_server_http.api.aml_request import rawhttp\n" + SCRIPT.decode()
+    )
+    assert codes(check(script), "warning") == []
+    environment.lock = "numpy==2.4.6"
+    assert codes(check(script), "warning") == []
+
+
+def test_an_environment_whose_python_has_gone_is_refused_when_the_config_is_made(create, environment):
+    environment.python_version = "3.6.2"
+    with pytest.raises(BadInput, match=r"Python 3\.6\.2 is not installed on this machine; these are: \d") as refused:
+        create()
+    assert (refused.value.code, refused.value.field) == ("python_missing", "environment")
+
+
 def test_optional_and_relative_imports_are_left_alone():
     import ast
 

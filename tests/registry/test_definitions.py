@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry import definitions
-from registry.definitions import Definition, define, definition_hash, read_line, read_text
+from registry.definitions import Definition, define, definition_hash, read_requirement, read_text
 from studio.core.errors import BadInput
 
 RUNTIME = ["numpy", "orjson"]
@@ -19,13 +19,11 @@ def hashed(*lines, python="3.11", platform="linux-x86_64", runtime=RUNTIME):
         ("Scikit_Learn >= 1.2, <2", "scikit-learn<2,>=1.2"),
         ("uvicorn[Standard]", "uvicorn[standard]"),
         ("torch>=2 ; python_version<'3.12'", 'torch>=2; python_version < "3.12"'),
-        ("numpy  # for arrays", "numpy"),
-        ("# nothing", ""),
-        ("   ", ""),
+        ("numpy", "numpy"),
     ],
 )
 def test_a_requirement_has_one_normal_form(line, normal):
-    assert read_line(line) == normal
+    assert read_requirement(line) == normal
 
 
 @pytest.mark.parametrize(
@@ -40,8 +38,17 @@ def test_a_requirement_has_one_normal_form(line, normal):
         ("--extra-index-url=http://packages.example", "index is chosen by the studio"),
         ("-i http://packages.example", "index is chosen by the studio"),
         ("--find-links /wheels", "chosen by the studio"),
-        ("--hash=sha256:00", "Options cannot"),
-        ("--pre", "Options cannot"),
+        ("--hash=sha256:00", "A hash cannot be given"),
+        ("idna==3.10 --hash=sha256:00", "A hash cannot be given"),
+        ("idna==3.10 --hash sha256:00", "A hash cannot be given"),
+        ("idna==3.10" + " --hash=sha256:" + 600 * "0", "A hash cannot be given"),
+        ("--require-hashes", "A hash cannot be given"),
+        ("--pre", "Pre-releases are taken only"),
+        ("--only-binary :all:", "built is chosen by the studio"),
+        ("--use-feature=fast-deps", "Options cannot"),
+        ("idna --config-settings x=1", "Options cannot"),
+        ("${PACKAGE}==1", r"not filled in: .* holds \$\{PACKAGE\}"),
+        ("idna==${VERSION}", "not filled in"),
         ("./mine", "local path"),
         ("../mine", "local path"),
         ("/opt/mine", "local path"),
@@ -62,8 +69,28 @@ def test_a_requirement_has_one_normal_form(line, normal):
 )
 def test_what_must_not_be_installed_is_refused_with_the_reason(line, why):
     with pytest.raises(BadInput, match=why) as refused:
-        read_line(line)
+        read_requirement(line)
     assert refused.value.field == "requirements"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["numpy", "", "# a comment", "two words"], "Line 4: 'two words' is no pip requirement"),
+        (["numpy \\", "  >=1", "-r other.txt"], "Line 3: Requirements of another file cannot be included"),
+        (["idna==3.10 \\", "    --hash=sha256:00 \\", "    --hash=sha256:11"], "Line 1: A hash cannot be given"),
+    ],
+)
+def test_a_refused_requirement_is_told_with_its_line(lines, told):
+    with pytest.raises(BadInput, match=told) as refused:
+        define("3.11", lines)
+    assert refused.value.message.startswith("Line ")
+
+
+def test_one_equals_sign_is_told_to_need_another():
+    with pytest.raises(BadInput) as refused:
+        define("3.11", ["numpy=1.26"])
+    assert "numpy==1.26" in refused.value.hint
 
 
 @pytest.mark.parametrize("version", ["", "3", "2.7", "3.x", "3.11.7.1", "3.11; rm -rf /", "3.11\n4"])
@@ -97,7 +124,46 @@ def test_other_conda_packages_are_refused_by_name():
     assert "pip section" in refused.value.hint
 
 
-@pytest.mark.parametrize("text", ["dependencies: [a", "dependencies: 3", "dependencies:\n  - pip: [a\n"])
+@pytest.mark.parametrize(
+    ("item", "version"),
+    [
+        ("python=3.11", "3.11"),
+        ("python ==3.11.7", "3.11.7"),
+        ("python 3.11", "3.11"),
+        ("python=3.11.*", "3.11"),
+        ("python=3.11.7=h955ad1f_0", "3.11.7"),
+        ("conda-forge::python=3.11", "3.11"),
+        ("python", ""),
+    ],
+)
+def test_every_way_of_conda_to_name_one_python_is_read(item, version):
+    assert read_text(f"dependencies:\n  - {item}\n  - pip=22.3\n") == (version, [])
+
+
+@pytest.mark.parametrize("item", ["python>=3.8", "python=3.8|3.9", "python<4"])
+def test_a_choice_of_pythons_is_asked_to_become_one(item):
+    with pytest.raises(BadInput, match="Python is asked for as") as refused:
+        read_text(f"dependencies:\n  - {item}\n")
+    assert "python=3.11" in refused.value.hint
+
+
+def test_a_refused_item_of_the_pip_section_is_told_by_its_place():
+    with pytest.raises(BadInput, match="Item 2 of the pip section: Requirements of another file"):
+        read_text("dependencies:\n  - pip:\n    - numpy\n    - -r requirements.txt\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dependencies: [a",
+        "dependencies: 3",
+        "dependencies:\n  - pip: [a\n",
+        "dependencies:\n  - pip: numpy\n",
+        "dependencies:\n  - pip: [[numpy]]\n",
+        "dependencies:\n  - [numpy]\n",
+        "dependencies: " + 5000 * "[",
+    ],
+)
 def test_a_broken_conda_file_is_refused(text):
     with pytest.raises(BadInput):
         read_text(text)
@@ -124,7 +190,7 @@ def test_order_spelling_spaces_and_comments_do_not_change_the_hash(pairs, chance
 @given(st.lists(st.tuples(names, pins), max_size=3), st.lists(st.tuples(names, pins), max_size=3))
 def test_hashes_are_equal_only_for_equal_definitions(first, second):
     lines = [[name + pin for name, pin in pairs] for pairs in (first, second)]
-    same = {read_line(line) for line in lines[0]} == {read_line(line) for line in lines[1]}
+    same = set(define("3.11", lines[0]).requirements) == set(define("3.11", lines[1]).requirements)
     assert (hashed(*lines[0]) == hashed(*lines[1])) == same
 
 
@@ -137,6 +203,32 @@ def test_python_platform_and_the_scoring_server_count_too(change):
 
 def test_a_definition_keeps_the_order_given_and_every_requirement_once():
     assert define(" 3.11 ", ["b", "a", "B"]) == Definition("3.11", ("b", "a"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "azureml-defaults",
+        "AzureML_Defaults==1.30.0",
+        'azureml-defaults[notebooks]>=1.0 ; python_version<"3.9"',
+        "azureml-core",
+        "azureml-contrib-services",
+        "azureml-monitoring",
+        "azureml-model-management-sdk==1.0.1b6.post1",
+    ],
+)
+def test_what_the_scoring_server_brings_does_not_change_the_hash(line):
+    assert hashed("numpy", line) == hashed("numpy")
+    assert define("3.11", [line]).requirements != ()
+
+
+def test_the_pandas_that_came_with_a_replaced_package_is_part_of_the_hash():
+    assert hashed("azureml-ai-monitoring") == hashed("pandas>=1.5.2")
+
+
+@pytest.mark.parametrize("line", ["azureml-inference-server-http", "azureml-mlflow", "inference-schema[numpy-support]"])
+def test_what_scripts_use_beyond_our_modules_is_installed(line):
+    assert hashed(line) != hashed()
 
 
 def test_requirements_of_the_scoring_server_are_read_like_any_others():

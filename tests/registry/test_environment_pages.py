@@ -1,8 +1,10 @@
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.utils import CaptureQueriesContext
 
 from registry import environments
 from registry.environment_paths import environment_log_path
+from registry.interpreters import own
 from registry.locks import packages_of
 from registry.models import Environment
 from studio.core.once import exclusive
@@ -10,7 +12,7 @@ from studio.core.once import exclusive
 pytestmark = pytest.mark.django_db
 HERE = "/w/vision/environments/"
 API = "/api/v1/workspaces/vision/environments"
-CONDA = "dependencies:\n  - python=3.10\n  - pip:\n    - joblib\n"
+CONDA = f"dependencies:\n  - python={own().version}\n  - pip:\n    - joblib\n"
 LOCK = """joblib==1.5.0 \\
     --hash=sha256:00 \\
     --hash=sha256:11
@@ -85,13 +87,36 @@ def test_an_environment_is_defined_on_its_page(bob, sign_in):
 def test_a_conda_file_is_understood_on_the_page(bob, sign_in):
     sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": "3.11", "requirements": CONDA})
     environment = Environment.objects.get(name="own")
-    assert (environment.python_version, environment.requirements) == ("3.10", ["joblib"])
+    assert (environment.python_version, environment.requirements) == (own().version, ["joblib"])
+
+
+@pytest.mark.parametrize("text", ["# größer\r\njoblib \\\r\n  >=1\r\n", CONDA.replace("joblib", "joblib>=1")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_of_any_encoding_is_understood_on_the_page(bob, sign_in, text, encoding):
+    file = SimpleUploadedFile("requirements.txt", text.encode(encoding))
+    answer = sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": "3.11", "file": file})
+    assert answer.status_code == 302
+    assert Environment.objects.get(name="own").requirements == ["joblib>=1"]
+
+
+def test_text_and_a_file_together_are_refused(bob, sign_in):
+    given = {"name": "own", "python_version": "3.11", "requirements": "six"}
+    answer = sign_in(bob).post(f"{HERE}new/", given | {"file": SimpleUploadedFile("requirements.txt", b"joblib")})
+    assert answer.status_code == 422
+    assert "as text or as a file, not both" in answer.content.decode()
+
+
+def test_what_is_not_installed_is_told_on_the_page(workspace, bob, sign_in):
+    given = ["azureml-defaults==1.30.0", "joblib"]
+    environments.define(workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=given)
+    assert "azureml-defaults==1.30.0 is not installed: the scoring server" in page(sign_in(bob), f"{HERE}own/1/")
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"requirements": "joblib\n-r more.txt"}, "another file cannot be included"),
+        ({"requirements": "joblib\n-r more.txt"}, "Line 2: Requirements of another file cannot be included"),
+        ({"python_version": "3.6.2"}, "Python 3.6.2 is not installed on this machine; these are: "),
         ({"requirements": "dependencies:\n  - numpy=1"}, "Conda packages cannot be installed: numpy=1"),
         ({"python_version": "snake"}, "is no Python version"),
         ({"name": "../up"}, "cannot be used as a name"),
@@ -186,8 +211,29 @@ def test_environments_over_rest(bob, api):
     assert [row["id"] for row in client.get(API).json()["results"]] == ["own:1", "slipway-runtime:1"]
 
 
+def test_lines_of_a_file_over_rest(bob, api):
+    lines = ["\ufeff# needed", "", "Joblib \\", "  >=1", "azureml-defaults"]
+    made = api(bob).post(API, {"name": "own", "requirements": lines})
+    assert made.status_code == 201, made.json()
+    assert made.json()["requirements"] == ["joblib>=1", "azureml-defaults"]
+    (warning,) = made.json()["warnings"]
+    assert warning.startswith("azureml-defaults is not installed: the scoring server's own modules take the place")
+    refused = api(bob).post(API, {"name": "own", "requirements": [*lines, "two words"]})
+    assert refused.json()["errors"][0]["detail"].startswith("Line 6: 'two words' is no pip requirement")
+
+
+def test_a_python_that_is_not_installed_is_refused_over_rest(bob, api):
+    answer = api(bob).post(API, {"name": "own", "conda": CONDA.replace(own().version, "3.6.2")})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "python_missing")
+    assert own().version in answer.json()["errors"][0]["detail"]
+    assert not Environment.objects.filter(name="own").exists()
+
+
 def test_a_conda_file_over_rest(bob, api):
-    assert api(bob).post(API, {"name": "own", "conda": CONDA}).json()["python_version"] == "3.10"
+    assert api(bob).post(API, {"name": "marked", "conda": "\ufeff" + CONDA}).json()["requirements"] == ["joblib"]
+    listed = {"name": "listed", "requirements": CONDA.splitlines()}
+    assert api(bob).post(API, listed).json()["python_version"] == own().version
+    assert api(bob).post(API, {"name": "own", "conda": CONDA}).json()["python_version"] == own().version
     refused = api(bob).post(API, {"name": "own", "conda": CONDA, "requirements": []})
     assert refused.status_code == 400
 

@@ -34,6 +34,21 @@ def test_the_same_definition_again_is_no_new_version(define):
     assert Event.objects.filter(action="environment.defined").count() == 1
 
 
+def test_a_definition_keeps_what_is_not_installed_and_shares_what_is(define):
+    plain, listed = define("demo"), define("demo", "azureml-defaults")
+    assert (str(plain), str(listed)) == ("demo:1", "demo:2")
+    assert listed.requirements == ["demo", "azureml-defaults"]
+    assert listed.definition_hash == plain.definition_hash
+    assert define("azureml-defaults", "demo") == listed
+
+
+def test_a_python_that_this_machine_does_not_have_is_refused_at_once(define):
+    with pytest.raises(BadInput, match=r"Python 3\.6\.2 is not installed on this machine; these are: \d") as refused:
+        define("demo", python="3.6.2")
+    assert (refused.value.code, refused.value.field) == ("python_missing", "python_version")
+    assert not Environment.objects.exists()
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a b", "-a", "x" * 121, "slipway-runtime"])
 def test_a_bad_name_is_refused(define, name):
     with pytest.raises(BadInput) as refused:
@@ -63,6 +78,17 @@ def test_the_curated_environment_needs_no_build(workspace, elsewhere):
 
 
 # --- lock and install -----------------------------------------------------------------------------
+
+
+def test_packages_that_our_modules_replace_are_left_out_and_told(wheels, define):
+    environment, log = define("azureml-defaults[x]>=1.0", "demo"), io.StringIO()
+    environments.install(environment, log)
+    environment.refresh_from_db()
+    assert "azureml" not in environment.lock
+    assert answers(environment, "import demo; print('here')") == "here"
+    told = "azureml-defaults[x]>=1.0 is not installed: the scoring server's own modules take the place"
+    assert told in log.getvalue()
+    assert told in environment_log_path(environment.definition_hash).read_text()
 
 
 def test_an_environment_is_locked_with_hashes_and_installed(wheels, define):

@@ -26,6 +26,7 @@ class FakeStudio:
         self.states = {}  # service name to the states it goes through, one for each look
         self.inspections = ["ready"]
         self.configs = []
+        self.environment_warnings = []
         self.log = {"service": "", "build": ""}
         self.secrets = 1  # made for signing tokens so far
         self.score = answer([1])
@@ -160,7 +161,8 @@ class FakeStudio:
 
     def on_environments(self, request, rest):
         self.environment = json.loads(request.content)
-        return httpx.Response(201, json={"id": f"{self.environment['name']}:1"})
+        shown = {"id": f"{self.environment['name']}:1", "warnings": self.environment_warnings}
+        return httpx.Response(201, json=shown)
 
     def on_configs(self, request, rest):
         self.configs.append(json.loads(request.content))

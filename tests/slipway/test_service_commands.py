@@ -59,12 +59,43 @@ def test_an_entry_script_becomes_environment_and_config(slipway, registered, tmp
     assert answer.code == 0
     assert registered.environment == {
         "name": "iris",
-        "requirements": ["numpy==2.4.6", "scikit-learn"],
+        "requirements": ["# needed", "", "numpy==2.4.6  # fast", "scikit-learn", ""],
     }
     (config,) = registered.configs
     assert (config["kind"], config["entry_script"], config["environment"]) == ("entry_script", "score.py", "iris:1")
     assert [registered.uploads[key]["path"] for key in config["files"]] == ["helper.py", "requirements.txt", "score.py"]
     assert registered.services["iris"]["asked"]["config"] == "iris:1"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-marked", "utf-16-be-marked", "utf-32", "latin-1"]
+)
+def test_requirements_of_any_encoding_reach_the_studio_line_by_line(slipway, registered, tmp_path, encoding):
+    text = "# größer\r\nidna \\\r\n  >=3\r\n"
+    mark = "\ufeff" if encoding.endswith("-marked") else ""
+    (tmp_path / "score.py").write_text("def init(): ...")
+    (tmp_path / "requirements.txt").write_bytes((mark + text).encode(encoding.removesuffix("-marked")))
+    options = ["--entry-script", tmp_path / "score.py", "--requirements", tmp_path / "requirements.txt"]
+    assert slipway("service", "deploy", "-n", "i", "-m", "iris:1", *options).code == 0
+    assert registered.environment["requirements"] == ["# größer", "idna \\", "  >=3", ""]
+
+
+def test_requirements_that_are_no_text_are_refused(slipway, registered, tmp_path):
+    (tmp_path / "score.py").write_text("def init(): ...")
+    (tmp_path / "requirements.txt").write_bytes(b"idna\0")
+    options = ["--entry-script", tmp_path / "score.py", "--requirements", tmp_path / "requirements.txt"]
+    answer = slipway("service", "deploy", "-n", "i", "-m", "iris:1", *options)
+    assert answer.code == 2
+    assert "zero bytes" in answer.err
+
+
+def test_warnings_about_an_environment_are_shown(slipway, registered, tmp_path):
+    (tmp_path / "score.py").write_text("def init(): ...")
+    (tmp_path / "requirements.txt").write_text("azureml-defaults")
+    registered.environment_warnings = ["azureml-defaults is not installed: so be it."]
+    options = ["--entry-script", tmp_path / "score.py", "--requirements", tmp_path / "requirements.txt"]
+    answer = slipway("service", "deploy", "-n", "i", "-m", "iris:1", *options)
+    assert "azureml-defaults is not installed: so be it." in answer.err
 
 
 def test_a_script_alone_is_enough(slipway, registered, tmp_path):
