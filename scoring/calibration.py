@@ -3,18 +3,18 @@
 Models whose rows do not get cheaper in company, or come out different, are never batched.
 """
 
+from contextlib import suppress
 from math import prod
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
-import numpy as np
-
 from scoring.batcher import Batcher
+from scoring.company import ROWS, likely_shape, made_up, same_as_alone, same_in_any_company
 from scoring.contract import Batching
 from scoring.errors import ScoringError
 from scoring.log import log
+from scoring.mixing import mixing_operator
 from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
 
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
 GAIN = 1.1  # a row in company must cost this much less than a row alone
@@ -25,24 +25,35 @@ MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
 TURNS = 5  # in which two numbers of rows are compared, fewer once most agree
 MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
-FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
-TOLERANCE = 1e-3
 Company = tuple[dict[str, Any], int]  # inputs, and the rows they have
+
+
+class MixedRowsError(Exception):
+    """Rows that share a run may change each other's answers; the message says how that is known."""
 
 
 def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
     """A batcher where sharing runs is worth it, or asked for; None where it is not, or cannot be."""
-    if options.rows == 1 or not _takes_rows(model):
+    if options.rows == 1:
+        return None
+    called = f"{model.name}:{model.version}"
+    if not _takes_rows(model):
+        if options.rows:
+            log(f"{called}: its inputs or outputs have no free number of rows; batching.rows is left aside", "W")
         return None
     try:
-        most, deep = (options.rows, options.rows) if options.rows else _best_sizes(model)
+        most, deep = (_asked_for if options.rows else _best_sizes)(model, options)
+    except MixedRowsError as found:
+        told = f"{called}: rows share no run, since they may change each other's answers: {found}"
+        log(f"{told}; batching.rows is left aside" if options.rows else told, "W" if options.rows else "I")
+        return None
     except (ScoringError, MemoryError):
         return None  # made-up inputs are none for this model, or too large
     if deep == 1:
         return None
     told = f"up to {most} rows share a run" if most > 1 else "rows share no run"
     more = f", up to {deep} where many wait" if deep > most else ""
-    log(f"{model.name}:{model.version}: {told}{more}")
+    log(f"{called}: {told}{more}")
     return Batcher(model, most, options, deep_rows=deep)
 
 
@@ -53,8 +64,20 @@ def _takes_rows(model: OnnxModel) -> bool:
     return bool(model.inputs) and not maps and all(shape and shape[0] == -1 for shape in shapes)
 
 
-def _best_sizes(model: OnnxModel) -> tuple[int, int]:
+def _asked_for(model: OnnxModel, options: Batching) -> tuple[int, int]:
+    """The number that was asked for, unless rows change each other's answers."""
+    _refuse_operators(model)
+    if _made_up_bytes(model, ROWS) <= MADE_UP_BYTES:
+        with suppress(ScoringError):  # made-up inputs are none for this model: who asks knows it better
+            feed = made_up(model, ROWS)
+            _refuse_unlike(model, feed, ROWS)
+            _refuse_company(model, feed)
+    return options.rows or 1, options.rows or 1
+
+
+def _best_sizes(model: OnnxModel, _: Batching) -> tuple[int, int]:
     """How many rows should share a run, and how many where many requests wait."""
+    _refuse_operators(model)
     best, fewer = 1, made_up(model, 1)
     alone = _cost(model, fewer, 1)
     for size in SIZES:
@@ -62,12 +85,38 @@ def _best_sizes(model: OnnxModel) -> tuple[int, int]:
         if more is None or not _pays(model, (fewer, best), (more, size), GAIN if best == 1 else MORE_GAIN):
             break
         best, fewer = size, more
-    if best > 1 and not _same(model, fewer, best):
-        return 1, 1
+    if best > 1:
+        _refuse_unlike(model, fewer, best)
+        _refuse_company(model, fewer)
+    return best, _best_deep(model, fewer, best, alone)
+
+
+def _best_deep(model: OnnxModel, fewer: dict[str, Any], best: int, alone: float) -> int:
+    """How many rows should share a run where many requests wait and `best` share it else."""
     deep = max(DEEP_SIZE, 2 * best)
     more = _tried(model, deep, alone) if deep <= SIZES[-1] else None
-    pays = more is not None and _pays(model, (fewer, best), (more, deep), DEEP_GAIN) and _same(model, more, deep)
-    return best, deep if pays else best
+    if more is None or not _pays(model, (fewer, best), (more, deep), DEEP_GAIN):
+        return best
+    if best == 1:
+        _refuse_unlike(model, more, deep)
+        _refuse_company(model, more)
+        return deep
+    return deep if same_as_alone(model, more, deep) else best
+
+
+def _refuse_operators(model: OnnxModel) -> None:
+    if operator := mixing_operator(model.path):
+        raise MixedRowsError(f"the graph has {operator}")
+
+
+def _refuse_unlike(model: OnnxModel, feed: dict[str, Any], rows: int) -> None:
+    if not same_as_alone(model, feed, rows):
+        raise MixedRowsError("a row comes out differently in company than alone")
+
+
+def _refuse_company(model: OnnxModel, feed: dict[str, Any]) -> None:
+    if not same_in_any_company(model, feed):
+        raise MixedRowsError("a row comes out differently beside other rows")
 
 
 def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
@@ -78,39 +127,9 @@ def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
     return feed if _cost(model, feed, rows) * rows <= LONGEST_NS else None
 
 
-def made_up(model: OnnxModel, rows: int) -> dict[str, Any]:
-    """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
-    feed, begin = {}, 0
-    for tensor in model.inputs.values():
-        shape = _likely_shape(tensor, rows)
-        if tensor.datatype == "BYTES":
-            feed[tensor.name] = np.full(shape, "", dtype=object)
-            continue
-        mixed = _mixed(begin, begin := begin + prod(shape))
-        likely = mixed * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else mixed >> 31
-        feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
-    return feed
-
-
-def _likely_shape(tensor: Tensor, rows: int) -> list[int]:
-    return [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
-
-
 def _made_up_bytes(model: OnnxModel, rows: int) -> int:
     """What `made_up` needs at its peak: each number as one of 32 bits, twice, as a float, and as it is in the end."""
-    return sum(prod(_likely_shape(tensor, rows)) * 24 for tensor in model.inputs.values())
-
-
-def _mixed(begin: int, end: int) -> Array:
-    """Whole numbers of 32 bits that look random: a count, mixed as MurmurHash3 does in the end (Appleby 2011).
-
-    The import of numpy.random alone was a quarter of the time in which a small service starts.
-    """
-    mixed = np.arange(begin, end, dtype=np.uint32)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        mixed ^= mixed >> shift
-        mixed *= np.uint32(factor)
-    return mixed
+    return sum(prod(likely_shape(tensor, rows)) * 24 for tensor in model.inputs.values())
 
 
 def _pays(model: OnnxModel, fewer: Company, more: Company, gain: float) -> bool:
@@ -133,23 +152,3 @@ def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
     began = clock()
     model.compute(model.names, feed)
     return (clock() - began) / rows
-
-
-def _same(model: OnnxModel, feed: dict[str, Any], rows: int) -> bool:
-    """Whether rows come out of a shared run as they do alone."""
-    together = model.compute(model.names, {name: array[:rows] for name, array in feed.items()})
-    for row in (0, rows - 1):
-        alone = model.compute(model.names, {name: array[row : row + 1] for name, array in feed.items()})
-        for one, many in zip(alone, together, strict=True):
-            by_row = one.shape[:1] == (1,) and many.shape[:1] == (rows,)  # some models squeeze a lone row
-            if not by_row or not _alike(one[0], many[row]):
-                return False
-    return True
-
-
-def _alike(one: Any, other: Any) -> bool:
-    one, other = np.asarray(one), np.asarray(other)
-    if one.dtype.kind not in "fiub":
-        return np.array_equal(one, other)
-    with np.errstate(over="ignore"):  # they may lie as far apart as can be
-        return np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

@@ -79,8 +79,9 @@ class Telemetry(msgspec.Struct):
 class Batching(msgspec.Struct, omit_defaults=True):
     """How requests of a model without code share runs.
 
-    `rows`: the most in a run; None is found out when the model is loaded, 1 turns sharing off. `delay_seconds`: how
-    long a request may wait for company; 0 shares only what waits anyway. `pad`: inputs whose lengths may differ
+    `rows`: the most in a run; None is found out when the model is loaded, 1 turns sharing off. Rows that may
+    change each other's answers share no run whatever it says. `delay_seconds`: how long a request may wait for
+    company; 0 shares only what waits anyway. `pad`: inputs whose lengths may differ
     within a run, and the value that fills the shorter ones up.
     """
 

@@ -3,7 +3,8 @@
 from time import perf_counter_ns
 
 from scoring.batcher import Batcher
-from scoring.calibration import calibrate, made_up
+from scoring.calibration import calibrate
+from scoring.company import made_up
 from scoring.contract import RunSettings
 from scoring.forms import Form
 from scoring.forms.bodies import Bodies

@@ -48,7 +48,7 @@ class OnnxModel:
     def __init__(self, bundled: BundledModel, path: Path, threads: int, providers: Sequence[str] = (CPU,)) -> None:
         self.name = bundled.name
         self.version = bundled.version
-        self._bundled, self._path, self._providers = bundled, path, list(providers)
+        self._bundled, self.path, self._providers = bundled, path, list(providers)
         session = _session(bundled, path, threads, self._providers)
         tell_fallback(self._providers, session, f"{self.name}:{self.version}")
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
@@ -67,11 +67,11 @@ class OnnxModel:
         `feed` is a row of a likely length: on zeros free lengths are 1, which leaves little to share. Not where a third
         of `memory` (the replica's limit in bytes) would not hold it.
         """
-        if self._providers[0] != CPU or size_of(self._path.parent) > min(
+        if self._providers[0] != CPU or size_of(self.path.parent) > min(
             WIDEST_BYTES, (memory or 3 * WIDEST_BYTES) // 3
         ):
             return
-        wide = _inner(_session(self._bundled, self._path, cores, self._providers))
+        wide = _inner(_session(self._bundled, self.path, cores, self._providers))
         for row in (feed, self.zeros()):  # where made-up values are no input for it, zeros may be
             with suppress(*LOAD_ERRORS):
                 if self._gains(wide, row):

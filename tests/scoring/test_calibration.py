@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from scoring import calibration, session
-from scoring.calibration import _same, calibrate
+from scoring import calibration, company, session
+from scoring.calibration import calibrate
+from scoring.company import same_as_alone
 from scoring.contract import Batching
 from scoring.session import OnnxModel
 from tests.scoring.batches import FARTHEST, heavy_model, load, mixing_model
@@ -134,7 +135,7 @@ def test_text_is_compared_like_everything_else(tmp_path, shape):
     node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
 
     assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
-    assert _same(load(tmp_path / "m.onnx"), made_up(shape), 8)
+    assert same_as_alone(load(tmp_path / "m.onnx"), made_up(shape), 8)
 
 
 def test_text_that_depends_on_company_is_told_apart(tmp_path):
@@ -148,7 +149,7 @@ def test_text_that_depends_on_company_is_told_apart(tmp_path):
     model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
 
     assert calibrate(model, Batching()) is None
-    assert not _same(model, made_up(["rows", 4]), 8)
+    assert not same_as_alone(model, made_up(["rows", 4]), 8)
 
 
 def made_up(shape: list) -> dict:
@@ -188,9 +189,9 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 
     monkeypatch.setattr(OnnxModel, "_quickest", time)
     monkeypatch.setattr(model, "_wide", narrow)
-    model.widen(2, None, calibration.made_up(model, 1))
+    model.widen(2, None, company.made_up(model, 1))
     assert model._wide is not narrow
-    assert set(lengths) == {calibration.FREE_DIMENSION}
+    assert set(lengths) == {company.FREE_DIMENSION}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, mo
     monkeypatch.setattr(OnnxModel, "_quickest", lambda self, run, feed: 34 if run is narrow else next(found))
     monkeypatch.setattr(session, "WIDE_TRIES", (0, 0, 0))
     monkeypatch.setattr(model, "_wide", narrow)
-    model.widen(2, None, calibration.made_up(model, 1))
+    model.widen(2, None, company.made_up(model, 1))
     assert (model._wide is not narrow) == is_wide
     assert next(found, None) is None
 
@@ -218,7 +219,7 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
         return 10 if run is narrow else 5
 
     monkeypatch.setattr(OnnxModel, "_quickest", noted)
-    fixed.widen(2, None, calibration.made_up(fixed, 1))
+    fixed.widen(2, None, company.made_up(fixed, 1))
     assert fixed._wide is not narrow
     assert set(rows) == {3}
 

@@ -1,0 +1,137 @@
+"""Whether rows come out of a shared run as they do alone, whatever stands beside them; found out by runs."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from scoring.codecs import Feed
+from scoring.errors import ScoringError
+from scoring.session import OnnxModel
+from scoring.tensors import Array, Tensor
+
+FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
+TOLERANCE = 1e-3  # between a row alone and in company, whose sums are added up in another order
+SAME_SIZE_TOLERANCE = 1e-5  # between runs of as many rows each, of which only the others differ
+ROWS = 3
+ENDS, MIDDLE = np.array([True, False, True]), np.array([False, True, False])  # rows that are looked at
+# By what numbers of made-up rows, which are from 0 to 1, are multiplied: those of a row that is looked at, and those
+# of the first, the second and the third of the rows, where they stand beside it.
+SCALES = (
+    (1, (1e4, 1e4, -100), ENDS),
+    (1, (1e4, 1, -1e4), MIDDLE),
+    (1, (0, 1e-3, 0), ENDS),
+    (1e4, (1, 1, 1), ENDS),
+)
+MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
+
+
+def made_up(model: OnnxModel, rows: int) -> Feed:
+    """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
+    feed, begin = {}, 0
+    for tensor in model.inputs.values():
+        shape = likely_shape(tensor, rows)
+        if tensor.datatype == "BYTES":
+            feed[tensor.name] = np.full(shape, "", dtype=object)
+            continue
+        mixed = _mixed(begin, begin := begin + prod(shape))
+        likely = mixed * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else mixed >> 31
+        feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
+    return feed
+
+
+def likely_shape(tensor: Tensor, rows: int) -> list[int]:
+    """The shape of so many rows of an input."""
+    return [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
+
+
+def _mixed(begin: int, end: int) -> Array:
+    """Whole numbers of 32 bits that look random: a count, mixed as MurmurHash3 does in the end (Appleby 2011).
+
+    The import of numpy.random alone was a quarter of the time in which a small service starts.
+    """
+    mixed = np.arange(begin, end, dtype=np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        mixed ^= mixed >> shift
+        mixed *= np.uint32(factor)
+    return mixed
+
+
+def same_as_alone(model: OnnxModel, feed: Feed, rows: int) -> bool:
+    """Whether the first and the last of so many rows come out of a shared run as they do alone."""
+    together = model.compute(model.names, {name: array[:rows] for name, array in feed.items()})
+    for row in (0, rows - 1):
+        alone = model.compute(model.names, {name: array[row : row + 1] for name, array in feed.items()})
+        for one, many in zip(alone, together, strict=True):
+            by_row = one.shape[:1] == (1,) and many.shape[:1] == (rows,)  # some models squeeze a lone row
+            if not by_row or not alike(one[0], many[row], TOLERANCE):
+                return False
+    return True
+
+
+def same_in_any_company(model: OnnxModel, feed: Feed) -> bool:
+    """Whether rows come out the same beside rows of their own magnitude and of very different ones.
+
+    The first `ROWS` of `feed` are taken. All runs have as many rows, so that only company can make a difference.
+    """
+    feed = {name: array[:ROWS] for name, array in feed.items()}
+    seen: dict[float, list[Array]] = {}
+    for own, others, looked_at in SCALES:
+        plain = _times(feed, [own] * ROWS)
+        if own not in seen:
+            seen[own] = [np.array(result) for result in model.compute(model.names, plain)]
+        if not _same_beside(model, plain, _times(feed, others), seen[own], looked_at):
+            return False
+    others_told = {name: _others(array) for name, array in feed.items()}
+    if any(array is not feed[name] for name, array in others_told.items()):
+        with suppress(ScoringError):  # an index beyond a table, most likely
+            return all(_same_beside(model, feed, others_told, seen[1], rows) for rows in (ENDS, MIDDLE))
+    return True
+
+
+def _same_beside(model: OnnxModel, feed: Feed, beside: Feed, seen: list[Array], rows: Array) -> bool:
+    """Whether `rows` of a feed come out as they were `seen` where all other rows are those of `beside`."""
+    company = {name: np.where(_column(rows, array), array, beside[name]) for name, array in feed.items()}
+    for one, other in zip(seen, model.compute(model.names, company), strict=True):
+        if len(one) != ROWS or one.shape != np.shape(other):
+            return False
+        if not all(alike(one[row], other[row], SAME_SIZE_TOLERANCE) for row in np.flatnonzero(rows)):
+            return False
+    return True
+
+
+def _column(values: Array, array: Array) -> Array:
+    """A value for each row, in the shape that goes with all rows of an array."""
+    return values.reshape(-1, *[1] * (array.ndim - 1))
+
+
+def _times(feed: Feed, scales: Sequence[float]) -> Feed:
+    """The numbers of every row so many times as large; whole numbers, flags and texts as they are."""
+    by_row = np.array(scales)
+    return {
+        name: array * _column(by_row.astype(array.dtype), array) if array.dtype.kind == "f" else array
+        for name, array in feed.items()
+    }
+
+
+def _others(array: Array) -> Array:
+    """Other whole numbers, flags and texts in the place of these."""
+    if array.dtype.kind in "iu":
+        spread = _mixed(0, array.size).reshape(array.shape) % np.uint32(MOST_WHOLE)
+        return spread.astype(array.dtype)
+    if array.dtype.kind == "b":
+        return ~array
+    return np.full(array.shape, "a", dtype=object) if array.dtype.kind == "O" else array
+
+
+def alike(one: Any, other: Any, tolerance: float) -> bool:
+    """Whether two answers for a row are the same: `tolerance` is a part of the largest number in it."""
+    one, other = np.asarray(one), np.asarray(other)
+    if one.dtype.kind != "f":
+        return np.array_equal(one, other)
+    with np.errstate(over="ignore", invalid="ignore"):  # they may lie as far apart as can be
+        finite = np.abs(one[np.isfinite(one)], dtype=np.float64)
+        largest = float(finite.max()) if finite.size else 0.0
+        return np.allclose(one, other, rtol=tolerance, atol=tolerance * largest, equal_nan=True)
