@@ -1,7 +1,8 @@
 """Pictures as they are: an image body, or a form with image files. Decoded, resized and laid out for the model.
 
 Needs Pillow. Numbers are 0 to 255 for integer inputs and 0 to 1 for floating-point ones; any other normalisation is
-the model's own. Several files become the rows of one batch.
+the model's own. Several files become the rows of one batch. Grey pictures of 16 bits and of floats keep their depth
+(`image_depths`).
 """
 
 import io
@@ -12,6 +13,7 @@ import numpy as np
 from scoring.answer import Answer
 from scoring.errors import ScoringError, bad_input
 from scoring.forms import Asked
+from scoring.forms.image_depths import DEPTHS, deepened
 from scoring.forms.short import short
 from scoring.request import Request
 from scoring.session import OnnxModel
@@ -84,7 +86,7 @@ def _rows(files: list[bytes], layout: Layout) -> list[Array]:
 def _picture(file: bytes, mode: str, most: int) -> Any:
     """A picture of so many pixels at most, decoded."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         message = "images need Pillow: add pillow to the environment of the service"
         raise ScoringError(415, "unsupported_type", message) from error
@@ -93,9 +95,15 @@ def _picture(file: bytes, mode: str, most: int) -> Any:
             if opened.width * opened.height > most:
                 size = f"an image of {opened.width} x {opened.height} is too large"
                 raise bad_input(f"{size}: all images of a request have {MOST_PIXELS} pixels at most")
-            return ImageOps.exif_transpose(opened).convert(mode)
+            return deepened(opened) or ImageOps.exif_transpose(opened).convert(mode)
+    except UnidentifiedImageError as error:  # whose text names an object of ours
+        raise _no_image(f"it is none of them, or of another depth than {DEPTHS}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise bad_input(f"the body is no image that can be read ({', '.join(FORMATS)}): {error}") from error
+        raise _no_image(str(error)) from error
+
+
+def _no_image(why: str) -> ScoringError:
+    return bad_input(f"the body is no image that can be read ({', '.join(FORMATS)}): {why}")
 
 
 def _row(picture: Any, layout: Layout) -> Array:
@@ -107,11 +115,19 @@ def _row(picture: Any, layout: Layout) -> Array:
     )
     if (width, height) != picture.size:
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    values = np.asarray(picture).reshape(height, width, layout.channels)
+    values = np.asarray(picture).reshape(height, width, -1)
+    if values.shape[2] != layout.channels:  # a deep picture is grey
+        values = np.broadcast_to(values, (height, width, layout.channels))
     if layout.channels_first:
         values = values.transpose(2, 0, 1)
-    dtype = np.dtype(layout.tensor.dtype)
-    return np.ascontiguousarray(values) if dtype.kind == "u" else (values / np.float32(255)).astype(dtype)
+    return np.ascontiguousarray(_scaled(values, np.dtype(layout.tensor.dtype)))
+
+
+def _scaled(values: Array, wanted: np.dtype[Any]) -> Array:
+    """Bytes, or floats from 0 to 1, as the input's type has them."""
+    if wanted.kind == "u":
+        return values if values.dtype.kind == "u" else np.rint(values * 255).astype(wanted)
+    return (values if values.dtype.kind == "f" else values / np.float32(255)).astype(wanted)
 
 
 def _files(content_type: bytes, body: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@ import io
 import select
 import struct
 import time
+import zlib
 from types import SimpleNamespace
 
 import httpx
@@ -50,6 +51,81 @@ def test_images_of_any_size_and_format_are_fitted(servers, form):
     np.testing.assert_allclose(values[0].reshape(3, -1), np.repeat([[1.0], [0.0], [0.2]], 8, 1), atol=0.02)
 
 
+def saved(drawn, form="TIFF", **more):
+    file = io.BytesIO()
+    (drawn if isinstance(drawn, Image.Image) else Image.fromarray(drawn)).save(file, form, **more)
+    return file.getvalue()
+
+
+def grey(value, dtype):
+    return np.full((2, 4), value, dtype)
+
+
+def colours_of_16_bits(value):
+    """A PNG of colours, which Pillow itself cannot write."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + struct.pack(">12H", *[value] * 12)) * 2
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+WHITE_IS_ZERO, UPRIGHT_BY_A_QUARTER = {262: 0}, {274: 6}
+
+
+@pytest.mark.parametrize(
+    ("body", "right", "tolerance"),
+    [
+        (saved(grey(20000, np.uint16), "PNG"), 20000 / 65535, 1e-6),
+        (saved(grey(100, np.uint16), "PNG"), 100 / 65535, 1e-6),
+        (saved(grey(65535, np.uint16), "PNG"), 1, 1e-6),
+        (saved(grey(20000, np.uint16)), 20000 / 65535, 1e-6),
+        (saved(Image.new("I;16B", (4, 2), 20000)), 20000 / 65535, 1e-6),
+        (saved(grey(20000, np.uint16), tiffinfo=WHITE_IS_ZERO), 1 - 20000 / 65535, 1e-6),
+        (saved(grey(0.25, np.float32)), 0.25, 1e-6),
+        (colours_of_16_bits(20000), 20000 / 65535, 1 / 255),
+        (saved(Image.new("1", (4, 2), 1), "PNG"), 1, 1e-6),
+        (saved(Image.new("LA", (4, 2), (51, 0)), "PNG"), 0.2, 1e-6),
+        (saved(Image.new("CMYK", (4, 2), (0, 0, 0, 204))), 0.2, 1e-6),
+    ],
+)
+def test_every_depth_is_scaled_to_its_own_white(servers, body, right, tolerance):
+    answer = send(servers["colour"], body, "image/*")
+    np.testing.assert_allclose(np.array(answer.json()["data"]), np.full((1, 3, 2, 4), right), atol=tolerance)
+
+
+def test_an_image_of_16_bits_becomes_bytes_where_the_model_takes_those(servers):
+    answer = servers["grey"].client.post("/score", files={"a": ("a.png", saved(grey(20000, np.uint16), "PNG"))})
+    assert answer.json()["data"] == [[[[78]] * 4] * 2]
+
+
+def test_a_deep_image_is_turned_as_its_orientation_says(servers):
+    drawn = np.arange(8, dtype=np.uint16).reshape(2, 4) * 257
+    answer = send(servers["grey"], saved(drawn, tiffinfo=UPRIGHT_BY_A_QUARTER), "image/tiff")
+    assert np.array_equal(np.array(answer.json()["data"])[0, :, :, 0], np.rot90(drawn // 257, -1))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        saved(grey(20000, np.int32)),
+        saved(grey(128, np.float32)),
+        saved(grey(-0.5, np.float32)),
+        saved(grey(np.nan, np.float32)),
+        saved(grey(5, np.uint8), tiffinfo={339: 2}),
+    ],
+)
+def test_an_image_of_numbers_without_a_known_range_is_refused(servers, body):
+    told = told_of(send(servers["colour"], body, "image/tiff"))
+    assert "16 bits a channel" in told
+
+
+def test_what_is_no_image_is_refused_without_words_of_python(servers):
+    assert "0x" not in told_of(send(servers["colour"], b"hello", "image/png"))
+
+
 def test_an_image_is_laid_out_by_row_and_column(servers):
     drawn = np.zeros((2, 3), np.uint8)
     drawn[0, 2] = 200
@@ -89,7 +165,7 @@ def bomb():
         (b"", "no image"),
         (b"hello", "no image"),
         (picture()[:40], "no image"),
-        (b"<svg/>", "no image"),
+        (b"<svg/>", "none of them"),
         (bomb(), "large"),
     ],
 )
