@@ -7,6 +7,7 @@ import msgspec
 from deployments.models import ConfigFile, Revision
 from deployments.models.config import ConfigKind
 from deployments.places import bundle_path
+from deployments.recipe import model_file
 from registry import artifacts
 from registry.models import ModelVersion, VersionFile
 from scoring.contract import Bundle, BundledModel
@@ -55,6 +56,7 @@ def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
                 path=folder_of(version),
                 framework=version.framework,
                 signature=version.signature,
+                file=model_file(version),
             )
             for version in versions
         ],

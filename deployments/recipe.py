@@ -41,8 +41,14 @@ def _model(version: ModelVersion) -> dict[str, Any]:
         "number": version.number,
         "framework": version.framework,
         "signature": version.signature,
+        "file": model_file(version),
         "files": _digests(version),
     }
+
+
+def model_file(version: ModelVersion) -> str | None:
+    """The file of an ONNX version that is served, which inspection has chosen among all; None for other frameworks."""
+    return version.facts.get("main_file") or None if version.framework == "onnx" else None
 
 
 def hash_of(recipe: dict[str, Any]) -> str:

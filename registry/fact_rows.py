@@ -16,7 +16,11 @@ LABELS = {
     "external_data": "External data",
     "metadata": "Metadata",
     "packing": "Packed with",
+    "class": "Class",
     "globals": "Classes it loads",
+    "skops_version": "skops version",
+    "mlflow_flavors": "MLflow flavors",
+    "mlflow_version": "MLflow version",
     "tensors": "Tensors",
 }
 

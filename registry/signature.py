@@ -22,19 +22,21 @@ ONNX_DATATYPES = {
     13: "UINT64",
     16: "BF16",
 }
-DATATYPES = frozenset(ONNX_DATATYPES.values())
+DATATYPES = frozenset(ONNX_DATATYPES.values()) - {"BF16"}  # numpy has no such type, so that the server takes none
 DYNAMIC = -1
 
 
-class TensorSpec(msgspec.Struct, frozen=True):
+class TensorSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     """One input or output. A dimension of -1 may have any size; no dimensions at all is a single value.
 
-    `datatype` outside of `DATATYPES` (SEQUENCE, MAP, COMPLEX64, …) cannot travel over the protocol.
+    `datatype` outside of `DATATYPES` (SEQUENCE, MAP, COMPLEX64, …) cannot travel over the protocol. An `optional`
+    input has a default: requests may leave it out.
     """
 
     name: str
     datatype: str
     shape: list[int]
+    optional: bool = False
 
     @property
     def travels(self) -> bool:
@@ -43,8 +45,15 @@ class TensorSpec(msgspec.Struct, frozen=True):
 
 
 class Signature(msgspec.Struct, frozen=True):
+    """What a model takes and gives.
+
+    `columns`: names of a table's columns in the order in which the model was trained on them, where the files tell
+    them (MLflow's MLmodel); for a lone matrix input they are the names of its last dimension.
+    """
+
     inputs: list[TensorSpec] = []
     outputs: list[TensorSpec] = []
+    columns: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 def read(stored: dict[str, Any]) -> Signature:
@@ -61,7 +70,7 @@ def stored(signature: Signature) -> dict[str, Any]:
 def example(signature: Signature | dict[str, Any]) -> dict[str, Any]:
     """A V2 inference request that the model accepts: plausible values, one item where any number is allowed."""
     spec = read(signature) if isinstance(signature, dict) else signature
-    return {"inputs": [_example_tensor(tensor) for tensor in spec.inputs]}
+    return {"inputs": [_example_tensor(tensor) for tensor in spec.inputs if not tensor.optional]}
 
 
 def _example_tensor(tensor: TensorSpec) -> dict[str, Any]:

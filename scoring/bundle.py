@@ -20,8 +20,13 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def onnx_file(folder: Path, model: BundledModel) -> Path:
-    """The one ONNX file of a model version; StartFailure(model_invalid) where there is none or no obvious one."""
+    """The ONNX file of a model version: the one that the registry took; of a bundle that does not say, the only one.
+
+    StartFailure(model_invalid) where there is none or no obvious one.
+    """
     place = folder / model.path
+    if model.file and (place / model.file).is_file():
+        return place / model.file
     if place.is_file():
         return place
     found = sorted(place.rglob("*.onnx"))

@@ -49,13 +49,17 @@ Reason = Literal[
 
 
 class BundledModel(msgspec.Struct, omit_defaults=True):
-    """One model version in a bundle. `path` is relative to the bundle; `signature` as the registry keeps it."""
+    """One model version in a bundle. `path` is relative to the bundle; `signature` as the registry keeps it.
+
+    `file`, relative to `path`, is the ONNX file that the registry took for the model; None where it is not known.
+    """
 
     name: str
     version: int
     path: str
     framework: str = "custom"
     signature: dict[str, Any] | None = None
+    file: str | None = None
 
 
 class Bundle(msgspec.Struct, omit_defaults=True):

@@ -26,13 +26,18 @@ def metadata(engine: Engine, served: Served) -> Plain:
 
 def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
     """What goes into a model and what comes out."""
-    facts = {"inputs": [], "outputs": []} | served.signature
+    facts = {key: [_told(one) for one in served.signature.get(key) or []] for key in ("inputs", "outputs")}
     head = {
         "name": served.name,
         "versions": [str(one.version) for one in engine.served if one.name == served.name],
         "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
     }
     return head | facts
+
+
+def _told(tensor: dict[str, Any]) -> dict[str, Any]:
+    """What the protocol knows of a tensor."""
+    return {key: tensor[key] for key in ("name", "datatype", "shape")}
 
 
 def ready(_: Engine, served: Served) -> Plain:

@@ -3,9 +3,11 @@
 import codecs
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 HEAD = 4096  # bytes that are enough to tell
+MAX_SCHEMA = 64 * 1024 * 1024  # bytes of a skops schema that are read
 MAX_SAFETENSORS_HEADER = 100 * 1024 * 1024  # bytes, the format's own limit
 MAX_IR_VERSION = 63
 _COMPRESSED = {
@@ -15,6 +17,7 @@ _COMPRESSED = {
     b"\x04\x22\x4d\x18": "lz4",
 }
 _ZLIB_SECOND = frozenset(b"\x01\x5e\x9c\xda")
+_LZMA_DICTIONARIES = frozenset(2**power for power in range(12, 31)) | {3 * 2**power for power in range(11, 29)}
 _MAGIC = {
     b"\x89HDF\r\n\x1a\n": "hdf5",
     b"\x93NUMPY": "numpy",
@@ -25,8 +28,8 @@ _MAGIC = {
 
 
 def format_of(path: Path) -> str:
-    """One of: empty, onnx?, pickle, compressed, torch, keras, zip, hdf5, safetensors, json, xgboost-ubj, lightgbm,
-    catboost, numpy, pdf, program, text, binary. `onnx?` has the first bytes of ONNX; only reading it tells.
+    """One of: empty, onnx?, pickle, compressed, torch, keras, skops, zip, hdf5, safetensors, json, xgboost-ubj,
+    lightgbm, catboost, numpy, pdf, program, text, binary. `onnx?` has the first bytes of ONNX; only reading it tells.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -49,12 +52,20 @@ def _by_magic(head: bytes, size: int) -> str:
 
 
 def compression_of(head: bytes) -> str:
-    """gzip, bz2, xz, lz4, zlib, or nothing."""
+    """gzip, bz2, xz, lz4, zlib, lzma, or nothing: all that joblib packs with."""
     for magic, name in _COMPRESSED.items():
         if head.startswith(magic):
             return name
     zlib = len(head) > 2 and head[0] == 0x78 and head[1] in _ZLIB_SECOND
-    return "zlib" if zlib else ""
+    return "zlib" if zlib else "lzma" * _is_lzma(head)
+
+
+def _is_lzma(head: bytes) -> bool:
+    """A stream of LZMA alone has no magic: the usual properties, then the sizes of dictionary and data."""
+    if len(head) < 14 or head[0] != 0x5D or head[13] != 0:
+        return False
+    size = int.from_bytes(head[5:13], "little")
+    return int.from_bytes(head[1:5], "little") in _LZMA_DICTIONARIES and (size == 2**64 - 1 or size < 2**40)
 
 
 def is_pickle(head: bytes) -> bool:
@@ -77,11 +88,23 @@ def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            if "schema.json" in names and is_skops(archive):
+                return "skops"
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return "binary"
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         return "torch"
     return "keras" if {"config.json", "metadata.json"} <= set(names) else "zip"
+
+
+def is_skops(archive: zipfile.ZipFile) -> bool:
+    """Whether its schema.json says what skops says: a protocol, and the class of the object."""
+    try:
+        with archive.open("schema.json") as file:
+            schema = json.loads(file.read(MAX_SCHEMA))
+    except (ValueError, RecursionError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False
+    return isinstance(schema, dict) and {"protocol", "__module__", "__class__"} <= schema.keys()
 
 
 def _text_or_protobuf(head: bytes, path: Path) -> str:

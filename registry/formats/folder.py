@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from registry.formats import headers, pickles
+from registry.formats import headers, mlmodel, pickles, skops
 from registry.formats.detection import format_of
 from registry.formats.report import Refused, Report
 
@@ -15,6 +15,7 @@ ORDER = (
     "saved-model",
     "torch",
     "keras",
+    "skops",
     "hdf5",
     "pickle",
     "xgboost-ubj",
@@ -38,7 +39,6 @@ _SIMPLE = {
     "saved-model": ("is a TensorFlow SavedModel", "tensorflow"),
     "numpy": ("is a NumPy array", "custom"),
     "zip": ("is a zip archive", "custom"),
-    "compressed": ("is compressed data", "custom"),
     "text": ("looks like text", "custom"),
     "program": ("is a program", "custom"),
     "pdf": ("is a PDF", "custom"),
@@ -46,6 +46,8 @@ _SIMPLE = {
 }
 _READERS: dict[str, Callable[[Path], Report]] = {
     "pickle": pickles.read,
+    "compressed": pickles.read_packed,
+    "skops": skops.read,
     "torch": pickles.read_torch,
     "keras": headers.read_keras,
     "hdf5": headers.read_hdf5,
@@ -68,7 +70,12 @@ def inspect_folder(root: Path, declared: str) -> Report:
     others_like_it = [path for path in formats if formats[path] == formats[main] and path != main]
     report.facts |= {"main_file": str(main.relative_to(root)), "format": report.format, "looks_like": report.looks_like}
     if others_like_it and report.framework != "custom":
-        report.warnings.append(f"{len(others_like_it) + 1} files look like a model; {main.name} was taken.")
+        taken = main.relative_to(root)
+        report.warnings.append(
+            f"{len(others_like_it) + 1} files look like a model; {taken} was taken. Name another one model"
+            f"{main.suffix} and register the files again if that is the wrong one."
+        )
+    mlmodel.add_to(report, root)
     return report
 
 

@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
+from registry.formats import onnx_signature
 from registry.formats.report import Refused, Report
-from registry.signature import DYNAMIC, ONNX_DATATYPES, Signature, TensorSpec, stored
+from registry.signature import stored
 
 MAX_PROTOBUF = 2**31 - 1  # bytes; protobuf itself goes no further
-MAX_NAME = 100  # characters kept of a dimension's name: some tools write formulas there
 KNOWN_DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"}
 )
@@ -28,8 +27,8 @@ def read(path: Path, root: Path) -> Report:
     _check_lengths(tensors, path)
     _check(model, path)
     operators = Counter(_operator(node) for graph in _graphs(model) for node in graph.node)
-    inputs, outputs = _inputs(model.graph), list(model.graph.output)
-    signature = Signature([_spec(value) for value in inputs], [_spec(value) for value in outputs])
+    inputs, outputs = onnx_signature.inputs_of(model), list(model.graph.output)
+    signature = onnx_signature.signature_of(model)
     facts = {
         "ir_version": model.ir_version,
         "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
@@ -39,14 +38,13 @@ def read(path: Path, root: Path) -> Report:
         "nodes": operators.total(),
         "parameters": sum(prod(tensor.dims) for tensor in tensors),
         "parameter_bytes": sum(_bytes_of(tensor) for tensor in tensors),
-        "dimensions": {value.name: _dimension_names(value) for value in [*inputs, *outputs]},
+        "dimensions": {value.name: onnx_signature.dimension_names(value) for value in [*inputs, *outputs]},
         "external_data": sorted({_location(tensor) for tensor in tensors if _is_external(tensor)}),
         "metadata": {entry.key[:100]: entry.value[:1000] for entry in model.metadata_props[:50]},
     }
     version = str(facts["opset"].get("ai.onnx", ""))
-    return Report(
-        "onnx", "is ONNX", "onnx", version and f"opset {version}", stored(signature), facts, _warnings(model, signature)
-    )
+    warnings = [*_unknown_domains(model), *onnx_signature.warnings(model)]
+    return Report("onnx", "is ONNX", "onnx", version and f"opset {version}", stored(signature), facts, warnings)
 
 
 def parses(path: Path) -> bool:
@@ -177,39 +175,6 @@ def _check_lengths(tensors: list[TensorProto], path: Path) -> None:
             )
 
 
-def _inputs(graph: GraphProto) -> list[ValueInfoProto]:
-    """Old files list their weights as inputs, too."""
-    weights = {tensor.name for tensor in graph.initializer} | {
-        sparse.values.name for sparse in graph.sparse_initializer
-    }
-    return [value for value in graph.input if value.name not in weights]
-
-
-def _spec(value: ValueInfoProto) -> TensorSpec:
-    kind = value.type.WhichOneof("value") or "tensor_type"
-    if kind != "tensor_type":
-        return TensorSpec(value.name, kind.removesuffix("_type").upper(), [DYNAMIC])
-    tensor = value.type.tensor_type
-    name = (
-        TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "UNKNOWN"
-    )
-    return TensorSpec(value.name, ONNX_DATATYPES.get(tensor.elem_type, name), _shape(tensor))
-
-
-def _shape(tensor: TypeProto.Tensor) -> list[int]:
-    """-1 for a dimension that is named, left open, or of a size that cannot be; one of them for no shape at all."""
-    if not tensor.HasField("shape"):
-        return [DYNAMIC]
-    return [size.dim_value if size.dim_value > 0 else DYNAMIC for size in tensor.shape.dim]
-
-
-def _dimension_names(value: ValueInfoProto) -> list[Any]:
-    return [
-        size.dim_value if size.HasField("dim_value") else (size.dim_param[:MAX_NAME] or None)
-        for size in value.type.tensor_type.shape.dim
-    ]
-
-
 def _operator(node: onnx.NodeProto) -> str:
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
 
@@ -223,21 +188,9 @@ def _bytes_of(tensor: TensorProto) -> int:
         return 0
 
 
-def _warnings(model: ModelProto, signature: Signature) -> list[str]:
+def _unknown_domains(model: ModelProto) -> list[str]:
     unknown = sorted({node.domain for graph in _graphs(model) for node in graph.node} - KNOWN_DOMAINS)
     local = {function.domain for function in model.functions}
-    found = [
+    return [
         f"It uses operators of {domain}, which a standard runtime lacks." for domain in unknown if domain not in local
     ]
-    found += [
-        f"The input {tensor.name} is a {tensor.datatype.lower()}; only an entry script can feed it."
-        for tensor in signature.inputs
-        if not tensor.travels
-    ]
-    found += [
-        f"The output {tensor.name} is a {tensor.datatype.lower()}, not a tensor. From scikit-learn, convert with "
-        "options={'zipmap': False}."
-        for tensor in signature.outputs
-        if not tensor.travels
-    ]
-    return found

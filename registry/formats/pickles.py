@@ -92,7 +92,9 @@ def opened(path: Path) -> tuple[BinaryIO, str]:
         return gzip.GzipFile(path), packing  # type: ignore[return-value]
     if packing == "bz2":
         return bz2.BZ2File(path), packing  # type: ignore[return-value]
-    return (lzma.LZMAFile(path) if packing == "xz" else path.open("rb")), packing  # type: ignore[return-value]
+    if packing in {"xz", "lzma"}:
+        return lzma.LZMAFile(path), packing  # type: ignore[return-value]
+    return path.open("rb"), packing
 
 
 def holds_pickle(path: Path) -> bool:
@@ -101,8 +103,21 @@ def holds_pickle(path: Path) -> bool:
         file, _ = opened(path)
         with file:
             return is_pickle(file.read(HEAD))
-    except BROKEN:
+    except (*BROKEN, MemoryError):  # a header may claim a dictionary of gigabytes
         return False
+
+
+def read_packed(path: Path) -> Report:
+    """Compressed data that is no pickle, or that cannot be unpacked here."""
+    with path.open("rb") as file:
+        packing = compression_of(file.read(HEAD))
+    report = Report("compressed", f"is data compressed with {packing}", facts={"packing": packing})
+    if packing == "lz4":
+        report.warnings.append(
+            "It is compressed with lz4, which is not unpacked here, so that nothing is known of what it would load. "
+            "Say its framework yourself, or write it with another compressor such as zlib."
+        )
+    return report
 
 
 def read(path: Path) -> Report:

@@ -143,4 +143,7 @@ def _show(version: "Version") -> None:
 
 def _tensors(version: "Version", side: str) -> str:
     tensors = (version.get("signature") or {}).get(side, [])
-    return ", ".join(f"{tensor['name']} {tensor['datatype']}{tensor['shape']}" for tensor in tensors)
+    return ", ".join(
+        f"{tensor['name']} {tensor['datatype']}{tensor['shape']}{' optional' * tensor.get('optional', False)}"
+        for tensor in tensors
+    )

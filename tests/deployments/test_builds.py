@@ -17,6 +17,7 @@ from studio.activity.models import Event
 from studio.core.errors import SlipwayError
 from tests.conftest import require
 from tests.deployments.services import SCRIPT_OF_DEMO, actions, build_of, deploy, run_build
+from tests.registry.factories import make_version, onnx_bytes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
 FULL_DISK = Path("/dev/full")
@@ -41,7 +42,16 @@ def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, i
     assert contents["kind"] == "no_code"
     assert contents["models"][0]["path"] == "models/iris/1"
     assert contents["models"][0]["signature"]["inputs"][0]["name"] == "x"
+    assert contents["models"][0]["file"] == "model.onnx"
     assert not (settings.DATA_DIR / "environments").exists()
+
+
+def test_of_several_onnx_files_the_bundle_names_the_one_that_inspection_took(workspace, bob, fake, settings):
+    files = {"b.onnx": onnx_bytes(), "a.onnx": onnx_bytes()}
+    version = make_version(workspace, "pair", files=files, facts={"main_file": "b.onnx"})
+    build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
+    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    assert json.loads((folder / "bundle.json").read_text())["models"][0]["file"] == "b.onnx"
 
 
 def test_an_entry_script_gets_its_environment_and_source(scripted, settings):

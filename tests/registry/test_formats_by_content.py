@@ -27,24 +27,26 @@ def test_onnx_is_known_by_its_content(look):
     assert (report.framework, report.facts["main_file"]) == ("onnx", "weights.bin")
 
 
-class Evil:
-    def __reduce__(self):
-        return os.system, ("echo pwned",)
-
-
-def test_pickles_are_read_and_never_loaded(look):
-    report = look({"model.pkl": pickle.dumps(Evil())})
-    assert report.framework == "custom"
-    assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
-
-
 PACKINGS = {
     "plain": bytes,
     "zlib": zlib.compress,
     "gzip": gzip.compress,
     "bz2": bz2.compress,
     "xz": lzma.compress,
+    "lzma": lambda content: lzma.compress(content, lzma.FORMAT_ALONE),
 }
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("echo pwned",)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_pickles_are_read_through_every_packing_and_never_loaded(look, packing):
+    report = look({"model.pkl": PACKINGS[packing](pickle.dumps(Evil()))})
+    assert (report.framework, report.facts["format"]) == ("custom", "pickle")
+    assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,35 @@ KERAS = zip_of({"config.json": b'{"class_name": "Sequential", "config": {"layers
 XGBOOST = json.dumps({"learner": {"objective": {"name": "binary:logistic"}}, "version": [3, 2, 0]}).encode()
 
 
+def skops_node(name, **content):
+    module, _, class_ = name.rpartition(".")
+    return {"__module__": module, "__class__": class_, "__loader__": "ObjectNode"} | content
+
+
+SKOPS_VERSION = skops_node("builtins.str", content='"1.9.1"', is_json=True)
+SKOPS_STATE = skops_node("builtins.dict", content={"steps": [skops_node("xgboost.sklearn.XGBClassifier")]})
+SKOPS = zip_of({"schema.json": json.dumps(
+    skops_node("sklearn.pipeline.Pipeline", protocol=2, _skops_version="0.16.0")
+    | {"content": SKOPS_STATE | {"_sklearn_version": SKOPS_VERSION}}
+).encode(), "1.npy": b"x"})  # fmt: skip
+
+
+def test_the_classes_of_a_skops_file_are_read_and_what_would_do_harm_is_named(look):
+    report = look({"model.skops": SKOPS})
+    assert report.facts["globals"] == ["sklearn.pipeline.Pipeline", "xgboost.sklearn.XGBClassifier"]
+    assert (report.facts["class"], report.facts["skops_version"]) == ("sklearn.pipeline.Pipeline", "0.16.0")
+    assert report.warnings == []
+    content = json.dumps(skops_node("posix.system", protocol=2)).encode()
+    report = look({"model.skops": zip_of({"schema.json": content})})
+    assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
+
+
+def test_what_cannot_be_unpacked_is_said(look):
+    report = look({"model.joblib": b"\x04\x22\x4d\x18" + bytes(40)})
+    assert (report.framework, report.facts["packing"]) == ("custom", "lz4")
+    assert report.warnings[0].startswith("It is compressed with lz4, which is not unpacked here")
+
+
 @pytest.mark.parametrize(
     ("files", "framework", "version"),
     [
@@ -107,6 +138,9 @@ XGBOOST = json.dumps({"learner": {"objective": {"name": "binary:logistic"}}, "ve
         ({"notes.txt": "Grüße\n".encode()}, "custom", ""),
         ({"x.bin": bytes(range(256))}, "custom", ""),
         ({"x.gz": gzip.compress(b"a,b\n1,2\n")}, "custom", ""),
+        ({"model.skops": SKOPS, "schema.json": b"{}"}, "scikit-learn", "1.9.1"),
+        ({"data.zip": zip_of({"schema.json": b'{"protocol": 2}', "a.npy": b"x"})}, "custom", ""),
+        ({"data.zip": zip_of({"schema.json": b"[" * 100_000})}, "custom", ""),
     ],
 )
 def test_formats_are_known_by_their_content(look, files, framework, version):
@@ -132,13 +166,15 @@ def test_the_main_file_is_the_likeliest_one(look):
     }
     report = look(files)
     assert report.facts["main_file"] == "model.onnx"
-    assert report.warnings == ["3 files look like a model; model.onnx was taken."]
+    assert report.warnings[0].startswith("3 files look like a model; model.onnx was taken. Name another one model.onnx")
 
 
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damaged_files_are_refused_or_unknown_and_never_crash_the_readers(look, data):
-    whole = data.draw(st.sampled_from([TORCH, KERAS, safetensors(), XGBOOST, onnx_bytes(), pickle.dumps(Evil())]))
+    whole = data.draw(
+        st.sampled_from([TORCH, KERAS, SKOPS, safetensors(), XGBOOST, onnx_bytes(), pickle.dumps(Evil())])
+    )
     damaged = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

@@ -1,6 +1,7 @@
 """What is read out of an ONNX file, and which ones are refused."""
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -14,7 +15,7 @@ from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
 def test_dimensions_of_every_kind_are_understood(look):
     formula = "floor((height + 2*pad - kernel)/stride) + 1 " * 15
     report = look({"m.onnx": onnx_bytes([("x", TensorProto.INT64, ["N", None, "?", formula, 0, 3])])})
-    assert report.signature["inputs"][0] == {"name": "x", "datatype": "INT64", "shape": [-1, -1, -1, -1, -1, 3]}
+    assert report.signature["inputs"][0] == {"name": "x", "datatype": "INT64", "shape": [-1, -1, -1, -1, 0, 3]}
     assert report.facts["dimensions"]["x"][:3] == ["N", None, "?"]
     assert len(report.facts["dimensions"]["x"][3]) == 100
 
@@ -34,14 +35,19 @@ def test_types_are_said_in_the_protocols_words(look, kind, datatype):
     assert look({"m.onnx": onnx_bytes([("x", kind, [1])])}).signature["inputs"][0]["datatype"] == datatype
 
 
-def test_weights_count_and_are_no_inputs(look):
+@pytest.mark.parametrize("ir_version", [3, 8])
+def test_a_weight_listed_as_an_input_is_optional_except_in_old_files(look, ir_version):
     weights = numpy_helper.from_array(np.ones((4, 3), np.float32), "w")
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 4])
     w = helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 3])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
-    report = look({"m.onnx": graph_bytes([x, w], [y], nodes, initializer=[weights])})
-    assert [tensor["name"] for tensor in report.signature["inputs"]] == ["x"]
+    model = onnx.load_from_string(graph_bytes([x, w], [y], nodes, initializer=[weights], opsets=[("", 8)]))
+    model.ir_version = ir_version
+    report = look({"m.onnx": model.SerializeToString()})
+    optional = {"name": "w", "datatype": "FP32", "shape": [4, 3], "optional": True}
+    required = {"name": "x", "datatype": "FP32", "shape": [-1, 4]}
+    assert report.signature["inputs"] == ([required] if ir_version == 3 else [required, optional])
     assert (report.facts["parameters"], report.facts["parameter_bytes"]) == (12, 48)
 
 
@@ -53,6 +59,39 @@ def test_an_output_that_is_no_tensor_is_warned_of(look):
     report = look({"m.onnx": graph_bytes([x], [y], [helper.make_node("SequenceConstruct", ["x"], ["y"])])})
     assert report.signature["outputs"][0]["datatype"] == "SEQUENCE"
     assert report.warnings[0].startswith("The output y is a sequence, not a tensor.")
+
+
+def test_a_list_of_maps_is_answered_as_a_matrix(look):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])
+    numbers = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, numbers))
+    y = helper.make_value_info("y", maps)
+    node = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])
+    report = look({"m.onnx": graph_bytes([x], [y], [node], opsets=[("", 17), ("ai.onnx.ml", 3)])})
+    assert report.signature["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [-1, -1]}]
+    assert report.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (TensorProto.BFLOAT16, "BF16"),
+        (TensorProto.FLOAT8E4M3FN, "FLOAT8E4M3FN"),
+        (TensorProto.INT4, "INT4"),
+        (TensorProto.COMPLEX64, "COMPLEX64"),
+    ],
+)
+def test_a_tensor_of_a_type_that_cannot_travel_is_called_so(look, kind, name):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+    like = helper.make_tensor_value_info("like", kind, ["n"])
+    y = helper.make_tensor_value_info("y", kind, ["n"])
+    nodes = [helper.make_node("Identity", ["like"], ["y"]), helper.make_node("Neg", ["x"], ["unused"])]
+    warnings = look({"m.onnx": graph_bytes([x, like], [y], nodes, opsets=[("", 21)])}).warnings
+    told = f"is a tensor of {name}, a type that requests and answers cannot carry"
+    assert warnings[:2] == [
+        f"The input like {told}; only an entry script can feed it.",
+        f"The output y {told}. End the graph with a Cast to FLOAT, or use an entry script.",
+    ]
 
 
 def test_operators_of_unknown_domains_are_warned_of(look):

@@ -27,6 +27,11 @@ def test_the_example_takes_one_of_whatever_is_open():
     }
 
 
+def test_the_example_leaves_out_what_has_a_default():
+    signature = Signature([TensorSpec("x", "FP32", [2]), TensorSpec("alpha", "FP32", [], optional=True)])
+    assert [tensor["name"] for tensor in example(signature)["inputs"]] == ["x"]
+
+
 def test_texts_and_flags_have_values_of_their_kind():
     signature = Signature([TensorSpec("t", "BYTES", [2]), TensorSpec("f", "BOOL", []), TensorSpec("n", "INT64", [-1])])
     assert [tensor["data"] for tensor in example(signature)["inputs"]] == [["text", "text"], [False], [0]]
@@ -45,6 +50,7 @@ def test_people_read_names_types_and_shapes():
 def test_only_the_protocols_datatypes_travel():
     assert TensorSpec("x", "FP16", [1]).travels
     assert not TensorSpec("x", "SEQUENCE", [-1]).travels
+    assert not TensorSpec("x", "BF16", [-1]).travels
 
 
 shapes = st.lists(st.integers(-1, 4).filter(bool), max_size=4)
