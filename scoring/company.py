@@ -28,11 +28,11 @@ SCALES = (
 MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
 
 
-def made_up(model: OnnxModel, rows: int) -> Feed:
+def made_up(model: OnnxModel, rows: int, free: int = FREE_DIMENSION) -> Feed:
     """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
     feed, begin = {}, 0
     for tensor in model.inputs.values():
-        shape = likely_shape(tensor, rows)
+        shape = likely_shape(tensor, rows, free)
         if tensor.datatype == "BYTES":
             feed[tensor.name] = np.full(shape, "", dtype=object)
             continue
@@ -42,9 +42,10 @@ def made_up(model: OnnxModel, rows: int) -> Feed:
     return feed
 
 
-def likely_shape(tensor: Tensor, rows: int) -> list[int]:
-    """The shape of so many rows of an input."""
-    return [rows, *(FREE_DIMENSION if size == -1 else size for size in (tensor.shape or ())[1:])]
+def likely_shape(tensor: Tensor, rows: int, free: int = FREE_DIMENSION) -> list[int]:
+    """The shape of so many rows of an input, if it takes any number; `free` is how long other free dimensions are."""
+    sizes = tensor.shape or ()
+    return [(free if place else rows) if size == -1 else size for place, size in enumerate(sizes)]
 
 
 def _mixed(begin: int, end: int) -> Array:

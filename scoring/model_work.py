@@ -15,6 +15,7 @@ from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
 from scoring.request import Request
 from scoring.session import OnnxModel
+from scoring.shapes import learn_shapes
 from scoring.shared import HEAVY_SECONDS
 from scoring.work import Laps, Result, Work
 
@@ -44,6 +45,7 @@ class ModelWork:
 def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Work]:
     """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
+    learn_shapes(model, seconds)
     batcher = calibrate(model, run.batching)
     if heavy and cores > 1:
         model.widen(cores, run.memory_bytes, made_up(model, 1))

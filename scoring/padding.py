@@ -72,5 +72,5 @@ class Padding:
         }
 
     def _shortened(self, name: str, part: Array, lengths: dict[str, int]) -> Array:
-        kept = [slice(lengths.get(dimension)) for dimension in self._dimensions[name][1:]]
+        kept = [slice(lengths.get(dimension)) for dimension in self._dimensions[name][1 : part.ndim]]
         return part[(slice(None), *kept)]

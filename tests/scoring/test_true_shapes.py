@@ -1,0 +1,95 @@
+"""What is said of outputs is what a run gives, whatever a converter declares."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from scoring.calibration import calibrate
+from scoring.contract import Batching
+from scoring.shapes import corrected, learn_shapes
+from tests.scoring.batches import load
+from tests.scoring.conftest import save
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+
+
+def classifier(path, label=(1,), scores=("rows", 1)):
+    """Labels and three scores for rows of four numbers, with the declared shapes that are told."""
+    weights = np.random.default_rng(3).standard_normal(12).tolist()
+    node = helper.make_node(
+        "LinearClassifier", ["x"], ["label", "scores"], domain="ai.onnx.ml",
+        coefficients=weights, intercepts=[0.0] * 3, classlabels_ints=[0, 1, 2], multi_class=1,
+    )  # fmt: skip
+    x = helper.make_tensor_value_info("x", FLOAT, [None, 4])
+    told = [
+        helper.make_tensor_value_info("label", INT64, label),
+        helper.make_tensor_value_info("scores", FLOAT, scores),
+    ]
+    graph = helper.make_graph([node], "linear", [x], told)
+    opsets = [helper.make_opsetid("ai.onnx.ml", 3), helper.make_opsetid("", 17)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    return path
+
+
+DECLARED = [((1,), (None, 1)), ((1,), (1, 3)), ((None, 1), (None,)), (None, None), ((None,), (None, 3)), ((7,), (7, 7))]
+
+
+@pytest.mark.parametrize(("label", "scores"), DECLARED)
+def test_declared_shapes_are_corrected_by_what_runs_give(tmp_path, label, scores):
+    model = load(classifier(tmp_path / "m.onnx", label, scores))
+    learn_shapes(model, 0.001)
+    assert {name: output.shape for name, output in model.outputs.items()} == {"label": [-1], "scores": [-1, 3]}
+
+
+def test_a_model_whose_label_is_declared_as_one_shares_runs(tmp_path):
+    model = load(classifier(tmp_path / "m.onnx"))
+    assert calibrate(model, Batching(rows=8)) is None
+    learn_shapes(model, 0.001)
+    assert calibrate(model, Batching(rows=8)).most_rows == 8
+
+
+@pytest.mark.parametrize(
+    ("declared", "named", "few", "more", "right"),
+    [
+        ([1], [False], (2,), (3,), [-1]),
+        ([-1, 1], [False, False], (2, 2), (3, 2), [-1, 2]),
+        ([-1, -1], [False, True], (2, 5), (3, 5), [-1, -1]),  # it is free, though these runs do not show it
+        ([-1, -1], [False, False], (2, 5), (3, 5), [-1, 5]),
+        ([2, 5], [False, False], (2, 5), (2, 5), [2, 5]),
+        ([], [], (2, 32), (3, 64), [-1, -1]),
+        ([], [], (), (), []),
+        ([1], [False], (3,), (3, 1), [1]),  # the rank itself depends on what is asked
+    ],
+)
+def test_what_two_runs_tell_of_a_shape(declared, named, few, more, right):
+    assert corrected(declared, named, few, more) == right
+
+
+def test_a_size_that_a_whole_number_tells_is_free(tmp_path):
+    k, best = helper.make_tensor_value_info("k", INT64, [1]), helper.make_tensor_value_info("best", FLOAT, None)
+    x, at = helper.make_tensor_value_info("x", FLOAT, [4]), helper.make_tensor_value_info("at", INT64, None)
+    model = load(save(tmp_path / "m.onnx", [helper.make_node("TopK", ["x", "k"], ["best", "at"])], [x, k], [best, at]))
+    learn_shapes(model, 0.001)
+    assert [output.shape for output in model.outputs.values()] == [[-1], [-1]]
+
+
+def test_a_model_that_takes_no_made_up_rows_keeps_what_is_declared(tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.STRING, ["rows"])
+    y = helper.make_tensor_value_info("y", FLOAT, [5])
+    model = load(save(tmp_path / "m.onnx", [helper.make_node("Cast", ["x"], ["y"], to=FLOAT)], [x], [y]))
+    learn_shapes(model, None)
+    assert model.outputs["y"].shape == [5]
+
+
+def test_metadata_and_openapi_tell_the_true_shapes(replica):
+    replica.with_models(boosted=classifier).start()
+    told = replica.client.get("/v2/models/boosted").json()["outputs"]
+    assert [(one["name"], one["shape"]) for one in told] == [("label", [-1]), ("scores", [-1, 3])]
+
+    asked = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 4], "data": [0.5] * 8}]}
+    given = replica.score(asked, "/v2/models/boosted/infer").json()["outputs"]
+    assert [one["shape"] for one in given] == [[2], [2, 3]]
+    config = replica.client.get("/v2/models/boosted/config").json()["output"]
+    assert [one["dims"] for one in config] == [[-1], [-1, 3]]
