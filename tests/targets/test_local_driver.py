@@ -105,6 +105,32 @@ class TestAProcess:
         assert found["environment"]["THRESHOLD"] == "0.5"
         assert found["environment"]["HOME"] == str(folder_of(driver, spec).home)
 
+    def test_is_kept_from_reporting_usage_unless_its_own_variables_say_otherwise(self, driver, spec):
+        driver.apply(replace(spec, environment_variables={"MLFLOW_DISABLE_TELEMETRY": "false"}))
+        until(driver, spec.service_id, "ready")
+        environment = ask(spec)["environment"]
+        assert environment["ORT_DISABLE_TELEMETRY"] == "1"
+        assert environment["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+    def test_starts_without_the_device_id_that_an_earlier_one_left_in_its_home(self, driver, spec, tmp_path):
+        home = folder_of(driver, spec).home
+        (home / ".cache/Microsoft/DeveloperTools/.onnxruntime").mkdir(parents=True)
+        (home / ".cache/Microsoft/DeveloperTools/.onnxruntime/deviceid").write_text("0")
+        (home / ".cache/kept").write_text("")
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        assert [path.name for path in home.rglob("*") if path.is_file()] == ["kept"]
+
+    def test_its_home_is_not_swept_through_a_link(self, driver, spec, tmp_path):
+        elsewhere = tmp_path / "elsewhere/Microsoft/DeveloperTools/.onnxruntime"
+        elsewhere.mkdir(parents=True)
+        home = folder_of(driver, spec).home
+        home.mkdir(parents=True)
+        (home / ".cache").symlink_to(tmp_path / "elsewhere")
+        driver.apply(spec)
+        until(driver, spec.service_id, "ready")
+        assert elsewhere.is_dir()
+
     def test_finds_the_scoring_package_and_nothing_else_of_the_studio(self, driver, spec):
         driver.apply(spec)
         until(driver, spec.service_id, "ready")

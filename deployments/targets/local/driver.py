@@ -1,5 +1,6 @@
 """The local target: each service is a session of processes on this machine, with a run folder of its own."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ class LocalDriver:
     def _start(self, folder: RunFolder, spec: ServiceSpec, lock: int) -> None:
         """Nothing lives and, as long as we hold the lock, nothing else can be started."""
         check_room(spec)
+        _discard_reports(folder)
         launch = self._next_launch(folder, spec)
         write_atomically(folder.run, msgspec.json.encode(run_settings(spec)))
         for stale in folder.of_one_run:
@@ -160,6 +162,13 @@ def _forget(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
     for path in (folder.launch, *folder.of_one_run):
         path.unlink(missing_ok=True)
+
+
+def _discard_reports(folder: RunFolder) -> None:
+    """What onnxruntime kept in homes made before it was kept from reporting. Links out of the home are not followed."""
+    inside = os.path.relpath(folder.reports, folder.home)
+    if os.path.realpath(folder.reports) == os.path.join(os.path.realpath(folder.home), inside):
+        remove_tree(folder.reports)
 
 
 def _asked_at(folder: RunFolder) -> float:

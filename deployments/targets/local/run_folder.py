@@ -96,6 +96,11 @@ class RunFolder:
         return self.path / "home"
 
     @property
+    def reports(self) -> Path:
+        """Where onnxruntime keeps a device id and a queue of reports, unless it is kept from it."""
+        return self.home / ".cache" / "Microsoft" / "DeveloperTools" / ".onnxruntime"
+
+    @property
     def of_one_run(self) -> tuple[Path, ...]:
         """Files that tell about the last run and must not be taken for the next one's."""
         return (self.status, self.group, self.exit, self.stopping)
