@@ -4,6 +4,7 @@ Small bodies go through typed decoding; large ones through simdjson, numbers str
 installed. Whatever the quick way refuses is read again by the strict way, which names what is wrong.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -11,6 +12,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from scoring.encodings import plain_json
 from scoring.errors import ScoringError, bad_input
 from scoring.tensors import Array, Tensor, writable
 
@@ -20,6 +22,8 @@ except ImportError:  # optional: bodies of any size are then decoded by type
     simdjson = None  # type: ignore[assignment]
 
 LARGE_BYTES = 16 * 1024
+STOPPED = re.compile(r"\(byte (\d+)\)")  # where msgspec says that a text is no JSON any more
+NOT_IN_JSON = (b"NaN", b"Infinity")
 HEAD_BYTES = 512  # where a large body says that it has inputs
 Number = Literal["d", "i", "u"]  # as simdjson calls kinds of numbers
 BUFFER_KIND: dict[str, tuple[Number, Any]] = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
@@ -56,19 +60,36 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes | memoryview | msgspec.Raw) -> Envelope:
-    """The envelope of a request; 400 when it is not JSON or not an envelope."""
+    """The envelope of a request, in whatever Unicode encoding; 400 when it is not JSON or not an envelope."""
     try:
         return decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise _refused(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        plain = plain_json(bytes(raw))
+        if plain is None:
+            raise _refused(error, bytes(raw)) from error
+    try:
+        return decoder.decode(plain)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(error, plain) from error
 
 
-def _refused(error: Exception) -> ScoringError:
+def _refused(error: Exception, raw: bytes = b"") -> ScoringError:
     if isinstance(error, msgspec.ValidationError):
         return bad_input(f"the body is JSON, but not a request: {error}")
     if isinstance(error, RecursionError):
         return bad_input("the body is nested too deeply")
-    return ScoringError(400, "not_json", f"the body is not JSON: {error}")
+    return ScoringError(400, "not_json", f"the body is not JSON: {_not_a_number(str(error), raw) or error}")
+
+
+def _not_a_number(told: str, raw: bytes) -> str:
+    """What to send in the place of NaN and Infinity, where one of them is what the parser stopped at."""
+    found = STOPPED.search(told)
+    stopped = raw[int(found[1]) :] if found else b""
+    word = next((word for word in NOT_IN_JSON if stopped.startswith(word)), b"").decode()
+    instead = "send null for a missing number (NaN), or binary tensors, which hold every number"
+    return f"it has no {word} (byte {found[1]}); {instead}" if found and word else ""
 
 
 def read_body(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from scoring import codecs
 from scoring.answer import Answer
+from scoring.errors import ScoringError
 from scoring.forms import Asked
 from scoring.forms.bodies import Bodies, Elsewhere
+from scoring.forms.foreign import explain
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.short import short
 from scoring.request import SAID_JSON, Request
@@ -26,6 +28,13 @@ class Data:
         self._bodies = bodies
 
     def decode(self, request: Request) -> Asked:
+        try:
+            return self._read(request)
+        except ScoringError as error:
+            explain(error, request.body)
+            raise
+
+    def _read(self, request: Request) -> Asked:
         if request.method == b"GET":
             raw = request.parameters_as_values()
         else:

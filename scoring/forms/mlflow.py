@@ -12,6 +12,7 @@ from scoring.answer import Answer
 from scoring.errors import ScoringError, bad_input
 from scoring.forms import Asked
 from scoring.forms.bodies import JSON_TYPES, media_type
+from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.forms.tables import CsvTable, JsonTable, feed_of_table
 from scoring.request import Request
@@ -45,10 +46,18 @@ class Invocations:
         self._model = model
 
     def decode(self, request: Request) -> Asked:
-        kind = media_type(request.headers.get(b"content-type", b""))
+        try:
+            return self._read(request)
+        except ScoringError as error:
+            explain(error, request.body)
+            raise
+
+    def _read(self, request: Request) -> Asked:
+        content_type = request.headers.get(b"content-type", b"")
+        kind = media_type(content_type)
         model = self._model
         if kind == "text/csv":
-            return Asked(model.names, feed_of_table(CsvTable(request.body), model.inputs), by_row)
+            return Asked(model.names, feed_of_table(CsvTable(request.body, content_type), model.inputs), by_row)
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
         question = codecs.envelope(_question, request.body)

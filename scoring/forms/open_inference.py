@@ -7,7 +7,9 @@ import orjson
 
 from scoring import codecs
 from scoring.answer import Answer
+from scoring.errors import ScoringError
 from scoring.forms import Asked, binary
+from scoring.forms.foreign import explain
 from scoring.request import Request
 from scoring.session import OnnxModel
 
@@ -30,7 +32,11 @@ class OpenInference:
     def decode(self, request: Request) -> Asked:
         told = request.headers.get(binary.HEADER)
         if told is None:
-            return self.read(*codecs.read_body(request.body, self._model.inputs))
+            try:
+                return self.read(*codecs.read_body(request.body, self._model.inputs))
+            except ScoringError as error:
+                explain(error, request.body)
+                raise
         head, tail = binary.split(request.body, told)
         body = codecs.envelope(codecs.BODY, head)
         return self.read(body, binary.read(body, tail, self._model.inputs))

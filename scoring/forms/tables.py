@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
-from scoring.errors import bad_input
+from scoring.encodings import text_of
+from scoring.errors import ScoringError, bad_input
 from scoring.forms.arrays import taken
 from scoring.tensors import Array, Tensor
 
@@ -73,10 +74,10 @@ class CsvTable:
     Spaces around a number or a truth value say nothing; around a text they belong to it.
     """
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, body: bytes, content_type: bytes = b"") -> None:
         try:
-            rows = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
+            rows = list(csv.reader(io.StringIO(text_of(body, content_type), newline=""), strict=True))
+        except (csv.Error, ScoringError) as error:
             raise bad_input(f"the body is not CSV: {error}") from error
         rows = [row for row in rows if row]
         self.columns = rows[0] if rows else []

@@ -9,8 +9,9 @@ import msgspec
 
 from scoring import codecs
 from scoring.answer import Answer
-from scoring.errors import bad_input
+from scoring.errors import ScoringError, bad_input
 from scoring.forms import Asked
+from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.request import Request
 from scoring.session import OnnxModel
@@ -34,6 +35,13 @@ class Predict:
         self._model = model
 
     def decode(self, request: Request) -> Asked:
+        try:
+            return self._read(request)
+        except ScoringError as error:
+            explain(error, request.body)
+            raise
+
+    def _read(self, request: Request) -> Asked:
         question = codecs.envelope(_question, request.body)
         rows, columns = question.instances, question.inputs
         if bool(bytes(rows)) == bool(bytes(columns)):

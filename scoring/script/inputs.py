@@ -10,12 +10,14 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from scoring.encodings import text_of
 from scoring.errors import ScoringError, StartFailure, bad_input
-from scoring.request import Request
+from scoring.request import SAID_JSON, Request
 from scoring.script.loading import HEADERS, Run, data_parameters, one_parameter
 
 Arguments = dict[str, Any]
 Reader = Callable[[Request], Arguments]
+MARK = "\ufeff"  # of the order of bytes
 RAW_MODULES = ("azureml.contrib.services.aml_request", "azureml_inference_server_http.api.aml_request")
 
 
@@ -59,10 +61,14 @@ def _text(name: str) -> Reader:
     """Undecorated: the whole body as text; a GET's parameters as the text of a JSON object."""
 
     def read(request: Request) -> Arguments:
+        if request.method == b"GET":
+            return {name: _query(request).decode()}
+        kind = request.headers.get(b"content-type")
         try:
-            return {name: (request.body if request.method != b"GET" else _query(request)).decode()}
-        except UnicodeDecodeError as error:
-            raise bad_input(f"the body is not UTF-8 text: {error}") from error
+            text = request.body.decode() if kind in SAID_JSON else text_of(request.body, kind or b"")
+        except UnicodeDecodeError:
+            text = text_of(request.body)
+        return {name: text.removeprefix(MARK)}  # json.loads() refuses a text that begins with one
 
     return read
 

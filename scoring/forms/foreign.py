@@ -1,0 +1,37 @@
+"""Requests made for other servers of Azure, recognised once they were refused: the refusal then says what to send."""
+
+import msgspec
+
+from scoring.encodings import plain_json
+from scoring.errors import ScoringError
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+SHORT = 'send {"data": …} to /score'
+TENSORS = "dims", "dataType"
+
+
+def explain(error: ScoringError, raw: bytes) -> None:
+    """Add to the refusal of a body what the body is, where it was made for another server."""
+    if error.status == 400 and (what := _foreign(raw)):
+        error.message += f". This is {what}"
+
+
+def _foreign(raw: bytes) -> str:
+    try:
+        members = _members.decode(plain_json(raw) or raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ScoringError):
+        return ""
+    if "Inputs" in members or "GlobalParameters" in members:
+        maker = "Azure's designer or its automated training"
+        return f"the request of a service made by {maker}: {SHORT}, or MLflow's forms to /invocations"
+    if "input_data" in members:
+        told = 'send its columns and data as {"dataframe_split": {"columns": …, "data": …}} to /invocations'
+        return f"the request of an MLflow model at an endpoint of Azure: {told}, or {SHORT}"
+    if _holds_messages(bytes(members.get("inputs", b""))):
+        tensors = "with tensors as protobuf messages in JSON"
+        return f"the request of ONNX Runtime's own server, {tensors}: {SHORT}, or the Open Inference Protocol's form"
+    return ""
+
+
+def _holds_messages(inputs: bytes) -> bool:
+    return inputs.startswith(b"{") and all(b'"%b"' % word.encode() in inputs for word in TENSORS)
