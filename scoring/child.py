@@ -19,8 +19,7 @@ class Child:
         self.spawned = time.monotonic()
         self.heard: bytes | None = None  # its report, once it is whole
         self.ready_at: float | None = None  # monotonic seconds
-        self.failure: Failure | None = None  # why it could not load
-        self.over_memory = False
+        self.failure: Failure | None = None  # why it could not load, or had to be ended
         self._buffer = b""
         self.report, writing = os.pipe()
         orders = Orders(

@@ -1,11 +1,11 @@
 """The master's books: memory and processor time, cut into telemetry windows and handed to the pusher."""
 
-import os
 import time
 from collections.abc import Callable
 
 from scoring.log import log
 from scoring.logfile import trim
+from scoring.memory import Memory
 from scoring.push import Pusher
 from scoring.settings import Replica
 from scoring.spool import Spool
@@ -13,7 +13,6 @@ from scoring.telemetry import CPU_MILLISECONDS, MEMORY, RESTARTS, CounterFile
 from scoring.usage import Usage
 from scoring.windows import Cutter
 
-SAMPLE_SECONDS = 0.25  # how often memory is looked at
 TRIM_SECONDS = 10.0
 FINISH_SECONDS = 1.0
 PLAIN_WINDOW_SECONDS = 5.0  # without telemetry /metrics still wants fresh figures
@@ -28,7 +27,7 @@ class Ledger:
         self._cutter = Cutter(replica, counters)
         self._usage = Usage()
         self._cpu_before = 0.0
-        self.memory = 0  # bytes of all processes at the last look
+        self.memory = Memory(replica.run.memory_bytes, self._usage)
         telemetry = replica.run.telemetry
         self._seconds = telemetry.seconds if telemetry else PLAIN_WINDOW_SECONDS
         self._spool = Spool(replica.folder / "spool") if telemetry else None
@@ -37,7 +36,7 @@ class Ledger:
             self._pusher.start()
         now = time.monotonic()
         self._window_began = now
-        self._next = {"sample": now, "window": now + self._seconds, "trim": now + TRIM_SECONDS}
+        self._next = {"memory": now, "window": now + self._seconds, "trim": now + TRIM_SECONDS}
 
     @property
     def seconds_left(self) -> float:
@@ -45,9 +44,9 @@ class Ledger:
         return max(min(self._next.values()) - time.monotonic(), 0.0)
 
     def tick(self, pids: list[int]) -> None:
-        """Sample, cut and trim what is due; `pids` are the workers."""
-        if self._due("sample", SAMPLE_SECONDS):
-            self._sample(pids)
+        """Look at memory, cut and trim what is due; `pids` are the workers."""
+        if time.monotonic() >= self._next["memory"]:
+            self._next["memory"] = time.monotonic() + self.memory.look(pids)
         if self._due("window", self._seconds):
             self._try(self._cut)
         if self._due("trim", TRIM_SECONDS):
@@ -56,12 +55,6 @@ class Ledger:
     def restarted(self) -> None:
         """A process has been replaced."""
         self._master[RESTARTS] += 1
-
-    def resident(self, pids: list[int]) -> dict[int, int]:
-        """Resident bytes of each worker now."""
-        self._usage.follow([os.getpid(), *pids])
-        sizes = self._usage.resident()
-        return {pid: sizes[pid] for pid in pids if pid in sizes}
 
     def close(self) -> None:
         """The last window, and a moment for the pusher to send it."""
@@ -82,13 +75,6 @@ class Ledger:
             return False
         self._next[what] = max(self._next[what] + every, now + every / 2)
         return True
-
-    def _sample(self, pids: list[int]) -> None:
-        """Resident memory is cheap to read and counts shared pages often; above the limit it is read exactly."""
-        self._usage.follow([os.getpid(), *pids])
-        resident = sum(self._usage.resident().values())
-        limit = self._replica.run.memory_bytes
-        self.memory = self._usage.proportional() if limit is not None and resident > limit else resident
 
     def _cut(self) -> None:
         now = time.monotonic()

@@ -15,7 +15,7 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-HEADROOM = 256 * 1024 * 1024  # reserved yet untouched memory (thread stacks, pools) that the data limit must not refuse
+BRAKE_BYTES = 16 * 1024**3  # beyond the limit: allocators reserve many times what they touch
 OWN_FILES = 256  # of the script and its libraries
 PR_SET_PDEATHSIG = 1
 
@@ -31,14 +31,16 @@ def stay_on(cores: list[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def refuse_memory_above(limit: int | None, *, headroom: int = HEADROOM) -> None:
-    """Make an allocation beyond the limit fail as MemoryError, instead of the whole machine running out.
+def brake_memory(limit: int | None) -> None:
+    """Make a single absurd allocation fail as MemoryError at once.
 
-    A back-stop for a single huge allocation; the master watches what is really resident.
+    The limit itself is the master's to watch, by what is resident. This one is far above it, for it counts all that may
+    be written to, touched or not; what a device's driver maps without access does not count.
     """
     if limit and sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        resource.setrlimit(resource.RLIMIT_DATA, (limit + headroom, hard))
+        most = limit + BRAKE_BYTES if hard == resource.RLIM_INFINITY else min(limit + BRAKE_BYTES, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def allow_connections(count: int) -> None:

@@ -11,6 +11,7 @@ import time
 
 import msgspec
 
+from scoring import process_tree
 from scoring.child import Child
 from scoring.contract import Failure
 from scoring.errors import StartFailure
@@ -54,6 +55,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until told to stop; gives the exit code."""
         self._signals.listen()
+        process_tree.adopt_orphans()
         try:
             self._listener = listen(self._replica.run)
             if (port := self._replica.run.grpc_port) is not None:
@@ -88,7 +90,7 @@ class Supervisor:
         self._start_missing()
         self._check_start()
         self._status.catch_up()
-        self._ledger.tick([child.pid for child in self._children.values()])
+        self._ledger.tick(self._pids)
         self._check_memory()
         self._check_beats()
 
@@ -128,8 +130,12 @@ class Supervisor:
         most, limit = self._replica.most_processes, self._replica.run.memory_bytes
         if limit is None:
             return most
-        used = max(self._ledger.resident([child.pid for child in self._children.values()]).values(), default=1)
+        used = max(self._ledger.memory.by_branch(self._pids).values(), default=1)
         return max(1, min(most, int(limit * 0.8 // max(used, 1))))
+
+    @property
+    def _pids(self) -> list[int]:
+        return [child.pid for child in self._children.values()]
 
     def _start_missing(self) -> None:
         now = time.monotonic()
@@ -169,8 +175,6 @@ class Supervisor:
             self._ledger.restarted()
 
     def _crash(self, child: Child) -> Failure:
-        if child.over_memory:
-            return Failure("out_of_memory", self._memory_message(), f"The largest process {child.ending()}.")
         message = f"A process of the server {child.ending()}, again and again."
         return Failure("worker_crashed", message, tail(self._replica.folder))
 
@@ -181,19 +185,23 @@ class Supervisor:
             raise StartFailure("start_timeout", f"It was not ready {limit:g} s after the start.", evidence)
 
     def _check_memory(self) -> None:
-        """Above the limit the largest process ends; before the service was ever ready, all of it."""
-        limit = self._replica.run.memory_bytes
-        if limit is None or self._ledger.memory <= limit:
+        """Above the limit the largest process ends with all that it has started; before the service was ever ready,
+        all of them."""
+        memory, limit = self._ledger.memory, self._replica.run.memory_bytes
+        if limit is None or memory.used <= limit:
             return
-        sizes = self._ledger.resident([child.pid for child in self._children.values()])
+        sizes = memory.by_branch(self._pids)
         told = ", ".join(f"process {pid}: {size // 2**20} MiB" for pid, size in sizes.items())
-        if not self._ready:
-            raise StartFailure("out_of_memory", self._memory_message(), told)
-        largest = max(self._children.values(), key=lambda child: sizes.get(child.pid, 0))
-        log(f"{self._memory_message()} The largest is ended ({told}).", "E")
-        largest.over_memory = True
-        largest.kill()
-        self._ledger.memory = 0
+        failure = Failure("out_of_memory", self._memory_message(), told)
+        if not self._ready or not sizes:
+            raise StartFailure(failure.reason, failure.message, failure.evidence)
+        largest = max(sizes, key=lambda pid: sizes[pid])
+        log(f"out_of_memory: {failure.message} The largest is ended ({told}).", "E")
+        for child in self._children.values():
+            if child.pid == largest:
+                child.failure = failure
+        process_tree.end(memory.branch(largest))
+        memory.used = 0
 
     def _check_beats(self) -> None:
         """A process whose loop stands still answers nobody: it is replaced once it has run longer than any run may."""
@@ -209,7 +217,7 @@ class Supervisor:
 
     def _memory_message(self) -> str:
         limit = (self._replica.run.memory_bytes or 0) // 2**20
-        return f"The processes use {self._ledger.memory // 2**20} MiB, the service may use {limit} MiB."
+        return f"The processes use {self._ledger.memory.used // 2**20} MiB, the service may use {limit} MiB."
 
     # -- the end
 
@@ -217,6 +225,7 @@ class Supervisor:
         log(f"{error.failure.reason}: {error.failure.message}\n{error.failure.evidence}", "E")
         for child in self._children.values():
             child.kill()
+        process_tree.end_strays()
         self._status.move("failed", error.failure)
         return START_FAILED
 
@@ -231,6 +240,7 @@ class Supervisor:
             with contextlib.suppress(Exception):
                 child.process.wait(max(end - time.monotonic(), 0.01))
             child.kill()
+        process_tree.end_strays()
         self._ledger.close()
         log("stopped")
         return 0

@@ -49,7 +49,11 @@ class Usage:
 
     def proportional(self) -> int:
         """Bytes of all together, where shared pages count once (Linux; elsewhere like `resident`)."""
-        return sum(_proportional(pid) or rss for pid, rss in self.resident().items())
+        return sum(self.proportional_each().values())
+
+    def proportional_each(self) -> dict[int, int]:
+        """Bytes of each process, with its part of the pages that it shares with others."""
+        return {pid: _proportional(pid) or rss for pid, rss in self.resident().items()}
 
 
 def _proportional(pid: int) -> int:

@@ -100,8 +100,7 @@ def _close_in_copy(orders: Orders) -> None:
 def _load(replica: Replica, orders: Orders) -> Engine:
     with _failure_told(orders):
         limits.stay_on(orders.cores)
-        stacks = 1 if replica.run.grpc_port is None else 2  # gRPC has threads of its own
-        limits.refuse_memory_above(replica.run.memory_bytes, headroom=stacks * limits.HEADROOM)
+        limits.brake_memory(replica.run.memory_bytes)
         limits.allow_connections(replica.run.connections_limit)
         engine = load_engine(replica, orders.threads)
         if replica.run.warm_up is not None:

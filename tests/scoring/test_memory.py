@@ -1,0 +1,165 @@
+"""The memory limit: what is touched counts, in all processes of the service; what is reserved or shared does not."""
+
+from contextlib import suppress
+
+import httpx
+import psutil
+import pytest
+
+from scoring import memory
+from scoring.memory import QUICKEST_SECONDS, SAMPLE_SECONDS, Memory, pause_before
+
+MEGABYTE = 2**20
+HOLD = """
+import os, time
+def hold(megabytes):
+    kept = bytearray(os.urandom(1)) * (megabytes * 2**20)
+    time.sleep(60)
+"""
+RESERVE = """
+import mmap
+def init():
+    global reserved
+    reserved = mmap.mmap(-1, 3 * 2**30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    reserved[0] = 1
+def run(data):
+    return len(reserved) // 2**30
+"""
+FORK = (
+    HOLD
+    + """
+def init():
+    for _ in range(4):
+        if os.fork() == 0:
+            hold(100)
+    time.sleep(60)
+def run(data):
+    return 0
+"""
+)
+SHARE = """
+import os, signal, time
+def init():
+    kept = bytearray(b"x") * (150 * 2**20)
+    for _ in range(4):
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            kept.count(b"y")
+            os.write(writing, b"1")
+            signal.pause()
+        os.read(reading, 1)
+    time.sleep(1)
+def run(data):
+    return "here"
+"""
+LATER = (
+    HOLD
+    + """
+def init():
+    pass
+def run(data):
+    if "hold" not in data:
+        return "here"
+    first = os.fork()
+    if first == 0:
+        if "detached" in data:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+        hold(300)
+    if "detached" in data:
+        os.waitpid(first, 0)
+    return "started"
+"""
+)
+
+
+def below(replica):
+    return psutil.Process(replica.process.pid).children(recursive=True)
+
+
+def test_reserved_memory_does_not_count(replica):
+    replica.with_script(RESERVE).start(processes=1, memory_bytes=256 * MEGABYTE)
+    assert replica.score("{}").json() == 3
+
+
+def test_memory_that_processes_share_counts_once(replica):
+    replica.with_script(SHARE).start(processes=1, memory_bytes=400 * MEGABYTE)
+    resident = sum(process.memory_info().rss for process in below(replica))
+    assert resident > 600 * MEGABYTE
+    assert replica.score("{}").json() == "here"
+    assert "restarts" not in replica.status()
+
+
+def test_processes_that_a_script_has_started_count_at_the_start(replica):
+    failure = replica.with_script(FORK).fail_to_start(processes=1, memory_bytes=256 * MEGABYTE)
+    assert failure["reason"] == "out_of_memory"
+    assert "the service may use 256 MiB" in failure["message"]
+    assert "MiB" in failure["evidence"]
+
+
+@pytest.mark.parametrize("how", ["hold", "hold detached"])
+def test_processes_that_a_script_has_started_are_ended_with_it(replica, how):
+    replica.with_script(LATER).start(processes=1, memory_bytes=256 * MEGABYTE)
+    with suppress(httpx.TransportError):  # it may be ended before the answer is on its way
+        replica.score(f'"{how}"')
+    replica.until(lambda: "out_of_memory: The processes use" in replica.log())
+    replica.until(lambda: all(process.memory_info().rss < 150 * MEGABYTE for process in below(replica)))
+    replica.until(lambda: replica.score("{}").json() == "here")
+
+
+def test_what_a_script_has_left_behind_ends_with_the_service(replica):
+    script = LATER.replace("hold(300)", "hold(1)")
+    replica.with_script(script).start(processes=1)
+    replica.score('"hold detached"')
+    replica.until(lambda: len(below(replica)) == 2)
+    left = below(replica)
+    assert replica.stop() == 0
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
+
+
+class Figures:
+    """A `Usage` that says what it is told to."""
+
+    def __init__(self, resident, exact):
+        self.sizes, self.exact, self.read = resident, exact, 0
+
+    def follow(self, pids):
+        pass
+
+    def resident(self):
+        return {1: self.sizes}
+
+    def proportional_each(self):
+        self.read += 1
+        return {1: self.exact}
+
+
+def test_the_exact_figure_is_read_only_above_the_limit_and_not_again_until_something_grows(monkeypatch):
+    monkeypatch.setattr(memory, "branches", lambda workers: {})
+    usage = Figures(resident=500, exact=200)
+    looked = Memory(512, usage)
+    looked.look([])
+    assert (looked.used, usage.read) == (500, 0)
+    usage.sizes = 1000
+    for _ in range(3):
+        looked.look([])
+    assert (looked.used, usage.read) == (200, 1)
+    usage.sizes, usage.exact = 1400, 600
+    looked.look([])
+    assert (looked.used, usage.read) == (600, 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "grown", "pause"),
+    [
+        (100 * MEGABYTE, 0, SAMPLE_SECONDS),
+        (100 * MEGABYTE, -5, SAMPLE_SECONDS),
+        (100 * MEGABYTE, 500 * MEGABYTE, 0.1),
+        (100 * MEGABYTE, 5000 * MEGABYTE, QUICKEST_SECONDS),
+        (-1, 1, QUICKEST_SECONDS),
+        (10_000 * MEGABYTE, MEGABYTE, SAMPLE_SECONDS),
+    ],
+)
+def test_the_next_look_comes_before_the_limit_can_be_reached(left, grown, pause):
+    assert pause_before(left, grown) == pytest.approx(pause)
