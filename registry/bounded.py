@@ -10,8 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Self
 
 from scoring.opt_outs import OPT_OUTS
 from studio.core.leash import leash
@@ -29,17 +32,22 @@ class Ended:
     output: bytes
     errors: str
 
+    @classmethod
+    def of(cls, code: int | None, output: IO[bytes], errors: IO[bytes]) -> Self:
+        """With what it printed into these files."""
+        return cls(code, _read(output.fileno()), _read(errors.fileno())[-ERRORS_KEPT:].decode(errors="replace"))
+
 
 def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> Ended:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [*_without_network(), *leash(), sys.executable, "-I", "-B", str(program), *arguments]
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    command = [*without_network(), *leash(), sys.executable, "-I", "-B", str(program), *arguments]
+    with captured() as (output, errors):
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(folder),
+            env=environment(str(folder)),
             stdin=subprocess.DEVNULL,
-            stdout=output,  # a file: its size is held by the program's own limit, and no pipe can fill up
+            stdout=output,
             stderr=errors,
             start_new_session=True,
         )
@@ -49,18 +57,25 @@ def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: f
             code = None
         finally:
             _end(process)
-        return Ended(code, _read(output.fileno()), _read(errors.fileno())[-ERRORS_KEPT:].decode(errors="replace"))
+        return Ended.of(code, output, errors)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+@contextmanager
+def captured() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Files for standard output and errors: their size is held by the program's own limit, and no pipe can fill up."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        yield output, errors
+
+
+def environment(folder: str) -> dict[str, str]:
     """Nothing of ours: no secrets, no addresses. One thread, so that memory is what the model needs."""
     threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    own = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder)}
+    own = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder}
     return own | threads | OPT_OUTS
 
 
 @functools.cache
-def _without_network() -> tuple[str, ...]:
+def without_network() -> tuple[str, ...]:
     """The prefix that takes the network away, if this system lets us; asked once a process."""
     for prefix in NO_NETWORK:
         try:

@@ -1,10 +1,11 @@
-"""The program that looks inside files of strangers; run by registry.bounded, never imported by the studio.
+"""The program that looks inside files of strangers; run by registry.warm, never imported by the studio.
 
 `inspect_file.py FOLDER MEMORY_BYTES CPU_SECONDS DECLARED_FRAMEWORK` prints one JSON object: a finding, or
 `{"rejected": {...}}`. It lowers its own limits before it touches a file, opens nothing for writing, refuses
 sockets and processes, and never unpickles.
 """
 
+import importlib
 import json
 import os
 import resource
@@ -12,9 +13,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+ROOT = str(Path(__file__).resolve().parent.parent)
 OUTPUT_BYTES = 16 * 1024 * 1024
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.find_class")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def preload() -> None:
+    """Load what every inspection needs; no file has been touched then."""
+    sys.path.append(ROOT)
+    for name in ("onnx.checker", "onnxruntime", "registry.formats.folder"):
+        importlib.import_module(name)
 
 
 def main(folder: str, memory: str, seconds: str, declared: str) -> int:
@@ -23,7 +32,8 @@ def main(folder: str, memory: str, seconds: str, declared: str) -> int:
     os.dup2(2, 1)  # libraries that print must not print into the answer
     limit(int(memory), int(seconds))
     sys.addaudithook(refuse)
-    sys.path.append(str(Path(__file__).resolve().parent.parent))
+    if ROOT not in sys.path:
+        sys.path.append(ROOT)
     answer = look(Path(folder), declared)
     with answer_to:
         answer_to.write(json.dumps(answer).encode())

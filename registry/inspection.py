@@ -1,10 +1,12 @@
 """Look inside a version's files: what framework, what inputs and outputs, or why not.
 
-The looking is done by registry.inspect_file in a bounded process. Here is the job around it: claim, lay the
-files out, run, write down what came of it. Repeating it at any point is harmless.
+The looking is done by registry.inspect_file in a bounded process, forked from one that has the libraries loaded. Here
+is the job around it: claim, lay the files out, run, write down what came of it. Repeating it at any point is harmless.
 """
 
-import tempfile
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from registry import artifacts
-from registry.bounded import run_bounded
 from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
 from registry.verdict import Finding, Rejected, finding_of, settled
+from registry.warm import WarmProgram
 from studio.activity.models import record
 from studio.core.errors import SlipwayError
 from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
@@ -24,6 +26,7 @@ from studio.core.jobs import JobQuerySet, JobState
 from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
+INSPECTOR = WarmProgram(PROGRAM)  # each worker process starts its own with its first inspection
 
 
 def due() -> JobQuerySet[Inspection]:
@@ -44,7 +47,7 @@ def inspect(inspection_id: int) -> None:
     version = job.version
     try:
         with Heartbeat(job) as heartbeat:
-            found = _look(heartbeat, version)
+            found = _look(heartbeat, job)
         framework, warnings = settled(version.declared_framework, found)
     except Lost:  # deleted meanwhile, or taken over: somebody else will say
         return
@@ -64,19 +67,33 @@ def inspect(inspection_id: int) -> None:
     )
 
 
-def _look(heartbeat: Heartbeat, version: ModelVersion) -> Finding:
+def _look(heartbeat: Heartbeat, job: Inspection) -> Finding:
     """Lay the files out and run the program over them."""
     seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
-    with tempfile.TemporaryDirectory(prefix=artifacts.INSPECTED, dir=artifacts.incoming()) as name:
-        files, scratch = Path(name, "files"), Path(name, "scratch")
+    with _folder(job) as folder:
+        files, scratch = folder / "files", folder / "scratch"
         scratch.mkdir()
-        for file in version.files.select_related("artifact"):
+        heartbeat.note("reading files", 0.2)
+        for file in job.version.files.select_related("artifact"):
             artifacts.materialise(file.artifact, files / file.path)
-            heartbeat.step("reading files", 0.2)
-        heartbeat.step("looking inside", 0.5)
-        limits = [str(memory), str(int(seconds) + 1), version.declared_framework]
-        ended = run_bounded(PROGRAM, [str(files), *limits], folder=scratch, seconds=seconds)
+            heartbeat.check()
+        heartbeat.note("looking inside", 0.5)
+        limits = [str(memory), str(int(seconds) + 1), job.version.declared_framework]
+        ended = INSPECTOR.run([str(files), *limits], folder=scratch, seconds=seconds)
     return finding_of(ended, seconds=seconds)
+
+
+@contextmanager
+def _folder(job: Inspection) -> Iterator[Path]:
+    """A folder for this attempt; those of attempts whose workers were killed go first."""
+    for left in artifacts.incoming().glob(f"{artifacts.INSPECTED}{job.pk}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = artifacts.incoming() / f"{artifacts.INSPECTED}{job.pk}-{job.attempt}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) -> None:

@@ -1,10 +1,12 @@
 """What the crash tests look at and break: processes, folders, disks."""
 
 import os
+import pickle
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import psutil
@@ -86,14 +88,23 @@ def full_disk(studio: Stack, size: int) -> Iterator[None]:
 
 
 def inspectors(studio: Stack) -> list[psutil.Process]:
-    return [child for child in children_of(studio, "heavy") if _inspects(child)]
+    """Inspections under way: the forks of the fork servers that the workers hold."""
+    servers = [child for child in children_of(studio, "heavy") if _forks(child)]
+    return [run for server in servers for run in server.children()]
 
 
-def _inspects(process: psutil.Process) -> bool:
+def _forks(process: psutil.Process) -> bool:
     try:
-        return any("inspect_file.py" in word for word in process.cmdline())
+        return any("fork_server.py" in word for word in process.cmdline())
     except psutil.NoSuchProcess:
         return False
+
+
+def slow_to_inspect(folder: Path) -> Path:
+    """A file whose inspection takes a second or longer: a pickle of very many opcodes."""
+    path = folder / "model.pkl"
+    path.write_bytes(pickle.dumps([0] * 1_900_000))
+    return path
 
 
 def half_made(studio: Stack) -> list[str]:

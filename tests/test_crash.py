@@ -25,6 +25,7 @@ from tests.breaking import (
     masters_on,
     padded_model,
     run_of,
+    slow_to_inspect,
     studio_orphans,
 )
 from tests.rest import Rest
@@ -162,11 +163,14 @@ def begin_a_build(rest: Rest, iris: str, requirement: str) -> None:
     rest.deploy("slow", iris, config="slow:1")
 
 
-def test_a_kill_of_the_workers_during_an_inspection_and_a_build(studio, rest, iris, gate, slow_requirement, tell):
+def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
+    studio, rest, iris, gate, slow_requirement, tmp_path, tell
+):
     begin_a_build(rest, iris, slow_requirement[1])
     wait_for(gate.builders, 60, "the environment's build to begin")
-    rest.register("broken-off", IRIS / "model.onnx")
-    wait_for(lambda: inspectors(studio), 20, "an inspection under way")
+    rest.register("broken-off", slow_to_inspect(tmp_path))
+    [inspecting] = wait_for(lambda: inspectors(studio), 20, "an inspection under way")
+    inspecting.suspend()  # until the worker is killed
     studio.kill("heavy")
     studio.kill("builds")
     assert rest.get("versions/broken-off:1")["state"] == "uploaded"
@@ -180,7 +184,9 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(studio, rest, ir
     rest.until_healthy("slow")
     tell("service Healthy after the kill", time.monotonic() - killed)
 
+    assert not inspecting.is_running()
     assert rest.send("POST", "services/slow/score", content=b"{}").json() == 42
+    assert incoming(studio) == []
     wait_for(lambda: half_made(studio) == [], 10, "no half-made folder")
     # What the killed installer had started builds into its own draft and ends by itself now that the gate is open.
     wait_for(lambda: studio_orphans(gate) == [], 30, "no process of the killed worker")

@@ -44,6 +44,16 @@ class Heartbeat:
         if self._lost.is_set() or not self._report():
             raise Lost
 
+    def note(self, step: str, progress: float) -> None:
+        """Tell where the work is with the next beat: steps of milliseconds are not worth a write. Raises `Lost`."""
+        self._step, self._progress = step, progress
+        self.check()
+
+    def check(self) -> None:
+        """Raises `Lost` when a beat has seen that the job is not ours any more."""
+        if self._lost.is_set():
+            raise Lost
+
     def _report(self) -> bool:
         return self._job.report(self._step, self._progress, seconds=LEASE_SECONDS)
 

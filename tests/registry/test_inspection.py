@@ -10,6 +10,7 @@ from onnx import TensorProto
 from registry import artifacts, inspection, registration, tasks
 from registry.models import VersionState
 from registry.verdict import Finding, Rejected, settled
+from registry.warm import WarmProgram
 from studio.activity.models import Event
 from studio.core.jobs import JobState
 from tests.registry.factories import make_version, onnx_bytes, with_external_data
@@ -72,8 +73,8 @@ def test_too_little_memory_is_said(inspected, settings):
 
 def test_too_much_time_is_said(inspected, settings, monkeypatch, tmp_path):
     program = tmp_path / "sleeps.py"
-    program.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(inspection, "PROGRAM", program)
+    program.write_text("import time\ndef preload(): pass\ndef main(*_): time.sleep(60)")
+    monkeypatch.setattr(inspection, "INSPECTOR", WarmProgram(program))
     settings.SLIPWAY = {**settings.SLIPWAY, "INSPECTION_SECONDS": 0.5}
     version = inspected({"model.bin": b"anything"})
     assert version.rejection["code"] == "inspection_timeout"

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from registry import inspection, tasks
+from registry import artifacts, inspection, tasks
 from registry.models import Inspection, VersionState
 from registry.verdict import Finding
 from studio.activity.models import Event
@@ -47,6 +49,25 @@ def test_an_inspection_whose_worker_is_killed_does_not_wait_for_the_longest_one_
     monkeypatch.setattr(inspection, "_look", look)
     inspection.inspect(version.inspections.get().pk)
     assert leases[0] <= timedelta(seconds=30)
+
+
+def test_what_a_killed_attempt_left_behind_goes_with_the_next_one(registered):
+    job = registered({"model.onnx": onnx_bytes()}).inspections.get()
+    for left in (f"inspect-{job.pk}-1", f"inspect-{job.pk}0-1"):
+        (artifacts.incoming() / left / "files").mkdir(parents=True)
+    inspection.inspect(job.pk)
+    assert [path.name for path in artifacts.incoming().glob("inspect-*")] == [f"inspect-{job.pk}0-1"]
+
+
+def test_an_inspection_is_written_down_in_two_steps(registered):
+    job = registered({f"file-{n}.txt": b"words" for n in range(20)} | {"model.onnx": onnx_bytes()}).inspections.get()
+    with CaptureQueriesContext(connection) as seen:
+        inspection.inspect(job.pk)
+    changes = [query["sql"] for query in seen if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
+    assert [sql.split()[1].strip('"') for sql in changes] == [
+        *("registry_inspection", "registry_inspection", "registry_modelversion"),
+        "INTO",  # the event
+    ]
 
 
 def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):

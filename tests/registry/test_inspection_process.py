@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import psutil
@@ -13,33 +14,58 @@ from registry import bounded
 from registry.bounded import Ended
 from registry.inspection import PROGRAM
 from registry.verdict import Rejected, finding_of
+from registry.warm import WarmProgram
 from tests.registry.factories import onnx_bytes
 
 
-def run(tmp_path, source, *, seconds=10.0):
-    program = tmp_path / "program.py"
-    program.write_text(source)
-    return bounded.run_bounded(program, [], folder=tmp_path, seconds=seconds)
+@pytest.fixture(params=["forked", "started"])
+def run(request, tmp_path):
+    """`run(source)` runs these lines as the program: forked from a server, and started by itself."""
+    programs = []
+
+    def once(source, *, seconds=10.0):
+        program = tmp_path / "program.py"
+        program.write_text(PROGRAM_OF.format(body=textwrap.indent(source, "    ")))
+        if request.param == "started":
+            return bounded.run_bounded(program, [], folder=tmp_path, seconds=seconds)
+        programs.append(WarmProgram(program))
+        return programs[-1].run([], folder=tmp_path, seconds=seconds)
+
+    yield once
+    for program in programs:
+        program.close()
 
 
-def test_the_program_sees_nothing_of_the_studio(tmp_path, monkeypatch):
+PROGRAM_OF = """
+def preload():
+    pass
+
+def main():
+{body}
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def test_the_program_sees_nothing_of_the_studio(run, tmp_path, monkeypatch):
     monkeypatch.setenv("SLIPWAY_SECRET_KEY", "secret")
-    ended = run(tmp_path, "import os, json; print(json.dumps([dict(os.environ), os.getcwd()]))")
+    ended = run("import os, json; print(json.dumps([dict(os.environ), os.getcwd()]))")
     environment, folder = json.loads(ended.output)
     assert "SLIPWAY_SECRET_KEY" not in environment
     assert folder == str(tmp_path)
 
 
-def test_the_program_has_no_network_where_the_system_can_take_it_away(tmp_path):
-    if not bounded._without_network():
+def test_the_program_has_no_network_where_the_system_can_take_it_away(run):
+    if not bounded.without_network():
         pytest.skip("this system lets nobody take the network away")
-    ended = run(tmp_path, "print(len(open('/proc/net/dev').read().splitlines()))")
+    ended = run("print(len(open('/proc/net/dev').read().splitlines()))")
     assert ended.output.strip() == b"3"  # two lines of heading, and loopback
 
 
-def test_children_of_the_program_end_with_it(tmp_path):
+def test_children_of_the_program_end_with_it(run):
     source = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
-    pid = int(run(tmp_path, source).output)
+    pid = int(run(source).output)
     for _ in range(100):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return
@@ -71,9 +97,9 @@ except PermissionError as refused:
         "import os; os.fork()",
     ],
 )
-def test_the_program_refuses_to_do_harm(tmp_path, attempt):
+def test_the_program_refuses_to_do_harm(run, attempt):
     root = str(PROGRAM.parent.parent)
-    ended = run(tmp_path, HOOKED.format(root=root, attempt=attempt))
+    ended = run(HOOKED.format(root=root, attempt=attempt))
     assert ended.output.startswith(b"the inspection program does not"), ended.errors
 
 
@@ -109,7 +135,7 @@ def test_what_the_program_found_can_be_stored_on_every_database():
     assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}
 
 
-def test_onnxruntime_in_the_program_leaves_no_device_id(tmp_path):
-    ended = run(tmp_path, "import onnxruntime", seconds=60)
+def test_onnxruntime_in_the_program_leaves_no_device_id(run, tmp_path):
+    ended = run("import onnxruntime", seconds=60)
     assert ended.code == 0, ended.errors
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
