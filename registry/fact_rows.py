@@ -13,6 +13,8 @@ LABELS = {
     "nodes": "Nodes",
     "parameters": "Parameters",
     "operators": "Operators",
+    "runtime": "Tried with",
+    "declared_shapes": "Shapes that the file declares",
     "external_data": "External data",
     "metadata": "Metadata",
     "packing": "Packed with",
@@ -27,7 +29,21 @@ LABELS = {
 
 def fact_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label, text) of every fact that says something."""
-    return [(label, _text(facts[key])) for key, label in LABELS.items() if facts.get(key) not in (None, "", [], {})]
+    shown = {**facts, "runtime": _trial(facts.get("runtime") or {})}
+    return [(label, _text(shown[key])) for key, label in LABELS.items() if shown.get(key) not in (None, "", [], {})]
+
+
+def _trial(runtime: Mapping[str, Any]) -> str:
+    """How loading and running the model went."""
+    if not runtime:
+        return ""
+    name = f"{runtime['name']} {runtime['version']}"
+    if runtime["loads"] is None:
+        return f"not {name}: {runtime['note']}"
+    if not runtime["loads"]:
+        return f"{name}, which cannot load it"
+    rows = ", ".join(map(str, sorted(runtime["rows"])))
+    return f"{name}, which loads it" + (f" and answers {rows} rows" if rows else "")
 
 
 def _text(value: Any) -> str:

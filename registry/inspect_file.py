@@ -1,8 +1,8 @@
 """The program that looks inside files of strangers; run by registry.warm, never imported by the studio.
 
-`inspect_file.py FOLDER MEMORY_BYTES CPU_SECONDS DECLARED_FRAMEWORK` prints one JSON object: a finding, or
-`{"rejected": {...}}`. It lowers its own limits before it touches a file, opens nothing for writing, refuses
-sockets and processes, and never unpickles.
+`inspect_file.py FOLDER MEMORY_BYTES CPU_SECONDS DECLARED_FRAMEWORK` prints JSON objects, a line each: a finding, or
+`{"rejected": {...}}`. The last one counts, whatever becomes of the process afterwards. It lowers its own limits before
+it touches a file, opens nothing for writing, refuses sockets and processes, and never unpickles.
 """
 
 import importlib
@@ -10,8 +10,12 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from registry.formats.report import Report
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 OUTPUT_BYTES = 16 * 1024 * 1024
@@ -22,7 +26,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 def preload() -> None:
     """Load what every inspection needs; no file has been touched then."""
     sys.path.append(ROOT)
-    for name in ("onnx.checker", "onnxruntime", "registry.formats.folder"):
+    for name in ("onnx.checker", "registry.formats.folder", "registry.formats.onnx_trial"):
         importlib.import_module(name)
 
 
@@ -34,24 +38,37 @@ def main(folder: str, memory: str, seconds: str, declared: str) -> int:
     sys.addaudithook(refuse)
     if ROOT not in sys.path:
         sys.path.append(ROOT)
-    answer = look(Path(folder), declared)
     with answer_to:
-        answer_to.write(json.dumps(answer).encode())
+
+        def answer(value: dict[str, Any]) -> None:
+            answer_to.write(json.dumps(value).encode() + b"\n")
+            answer_to.flush()
+
+        answer(look(Path(folder), declared, answer))
     return 0
 
 
-def look(folder: Path, declared: str) -> dict[str, Any]:
+def look(folder: Path, declared: str, keep: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
+    """The answer. `keep` is given what there is before a step that the process may not survive."""
     from registry.formats.folder import inspect_folder  # start-up: after the limits
     from registry.formats.report import Refused  # start-up: after the limits
 
     try:
         report = inspect_folder(folder, declared)
+        if report.format == "onnx":
+            from registry.formats.onnx_trial import try_out  # start-up: only for graphs
+
+            try_out(report, folder, lambda: keep(_finding(report)))
     except Refused as refused:
         return {"rejected": refused.as_dict()}
     except MemoryError:
         message = "Looking inside needs more memory than is allowed."
         hint = "The file may be damaged; or raise SLIPWAY_INSPECTION_MEMORY_BYTES and inspect it again."
         return {"rejected": {"code": "inspection_memory", "message": message, "hint": hint}}
+    return _finding(report)
+
+
+def _finding(report: "Report") -> dict[str, Any]:
     return {
         "framework": report.framework,
         "framework_version": report.framework_version[:32],

@@ -10,10 +10,12 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 from registry.formats import onnx_signature
+from registry.formats.memory import free_bytes
 from registry.formats.report import Refused, Report
 from registry.signature import stored
 
 MAX_PROTOBUF = 2**31 - 1  # bytes; protobuf itself goes no further
+PARSE_FACTOR = 2  # memory that parsing takes, in sizes of the file
 KNOWN_DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"}
 )
@@ -63,6 +65,8 @@ def _parse(path: Path) -> ModelProto:
             f"{path.name} is larger than 2 GB in one file, which no ONNX reader accepts.",
             hint="Save it with external data (onnx.save with save_as_external_data=True) and send all files.",
         )
+    if PARSE_FACTOR * path.stat().st_size > free_bytes():
+        raise MemoryError  # protobuf tells it as damage
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError as reason:

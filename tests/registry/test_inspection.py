@@ -32,9 +32,17 @@ def test_an_onnx_model_becomes_ready_with_its_signature(inspected):
     assert version.facts["operators"] == {"Identity": 1}
     assert version.facts["dimensions"]["x"] == ["batch", 4]
     assert version.facts["warnings"] == []
+    assert (version.facts["runtime"]["loads"], version.facts["runtime"]["rows"]) == (True, [2, 3, 1])
     assert version.inspections.get().state == JobState.SUCCEEDED
     assert Event.objects.filter(action="version.ready", subject_label="iris:1", actor=None).count() == 1
     assert list(artifacts.incoming().glob("inspect-*")) == []
+
+
+def test_a_model_that_the_runtime_cannot_load_is_ready_with_a_warning(inspected):
+    version = inspected({"model.onnx": onnx_bytes(ir_version=14)})
+    assert (version.state, version.framework) == (VersionState.READY, "onnx")
+    (warning,) = version.facts["warnings"]
+    assert "IR 14; this runtime reads up to 13." in warning
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,22 @@ def test_a_crash_of_the_program_is_a_rejection_with_evidence():
     assert said.value.code == "inspection_timeout"
 
 
+HALF = b'{"framework": "onnx", "facts": {"runtime": {"version": "1.2", "loads": %s}, "warnings": ["w"]}}\n{"fram'
+
+
+@pytest.mark.parametrize(("loads", "did"), [(b"null", "loading it"), (b"true", "running made-up rows")])
+def test_a_crash_of_the_runtime_keeps_what_was_known_and_is_warned_of(loads, did):
+    found = finding_of(Ended(-signal.SIGSEGV, HALF % loads, ""), seconds=5)
+    assert (found.framework, found.facts["warnings"][0]) == ("onnx", "w")
+    assert found.facts["warnings"][1].startswith(f"ONNX Runtime 1.2 crashed (SIGSEGV) while {did}")
+
+
+@pytest.mark.parametrize("code", [None, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, 1])
+def test_a_trial_that_the_limits_end_keeps_what_was_known(code):
+    found = finding_of(Ended(code, HALF % b"null", ""), seconds=5)
+    assert (found.framework, found.facts["warnings"]) == ("onnx", ["w"])
+
+
 def test_what_the_program_found_can_be_stored_on_every_database():
     found = finding_of(Ended(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
     assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}
