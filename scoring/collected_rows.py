@@ -91,6 +91,9 @@ def _line(row: dict[str, Any]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """What the encoder does not know, as a list where it has one (arrays of texts, parts of arrays), else as text."""
+    """What the encoder does not know: moments in ISO 8601, lists where there is one (arrays of texts, parts of arrays),
+    else text."""
+    if isinstance(value, datetime):  # a class of its own, such as pandas' Timestamp
+        return value.isoformat()
     plain = value.tolist() if hasattr(value, "tolist") else value
     return str(value) if type(plain) is type(value) else plain  # of some kinds numpy has no plain twin

@@ -52,5 +52,6 @@ def collect(record: Record) -> None:
         _sinks[0](record)
         return
     if not _complained:
-        log(f"the script collects {record['designation']}, but this service keeps none: collection is off")
+        kept = 'collection is off; the option collect of its server, such as {"collect": {}}, switches it on'
+        log(f"the script collects {record['designation']}, but this service keeps none: {kept}")
     _complained = True

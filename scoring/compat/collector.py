@@ -8,6 +8,7 @@ from typing import Any
 from scoring import collecting
 
 DESIGNATIONS = ("inputs", "predictions", "labels", "signals", "general")
+IDENTIFIERS = {"input": "inputs", "prediction": "predictions", "output": "predictions", "outputs": "predictions"}
 Correlations = dict[str, Any]
 
 
@@ -23,7 +24,7 @@ class ModelDataCollector:
     AML_MODEL_VERSION_HEADER = "$aml_model_version"
     AML_REQUEST_ID_HEADER = "$aml_request_id"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parameters of Azure's class, in its order
         self,
         model_name: str,
         designation: str = "default",
@@ -32,7 +33,11 @@ class ModelDataCollector:
         webservice_name: str = "default",
         model_version: str = "default",
         collection_name: str = "default",
+        identifier: str | None = None,
     ) -> None:
+        if identifier is not None and designation == "default":  # what the package of 2017 and Azure's notebooks say
+            designation = IDENTIFIERS.get(identifier, identifier if identifier in DESIGNATIONS else "general")
+            collection_name = identifier if collection_name == "default" else collection_name
         self.designation = "general" if designation == "default" else designation
         if self.designation not in DESIGNATIONS:
             raise ValueError(f"designation may be {', '.join(DESIGNATIONS)}, not {designation!r}")
@@ -50,7 +55,7 @@ class ModelDataCollector:
         Inputs give the correlations that `add_correlations` adds to the predictions of the same request.
         """
         correlations = self._correlations(user_correlation_id) if self.designation == "inputs" else None
-        columns, rows = _table(input_data)
+        columns, rows = table_of(input_data)
         record = {
             "designation": self.designation,
             "model": self.model_name,
@@ -74,7 +79,7 @@ class ModelDataCollector:
         values = list(correlations.values())
         if isinstance(input_data, list):
             return [[*row, *values] for row in input_data] if _holds_rows(input_data) else [*input_data, *values]
-        rows = [[*row, *values] for row in _table(input_data)[1]]
+        rows = [[*row, *values] for row in table_of(input_data)[1]]
         import numpy  # only a script that collects arrays needs it
 
         return numpy.array(rows, dtype=object)
@@ -94,10 +99,12 @@ class ModelDataCollector:
         }
 
 
-def _table(data: Any) -> tuple[list[str] | None, list[list[Any]]]:
+def table_of(data: Any) -> tuple[list[str] | None, list[list[Any]]]:
     """Column names, where the data has them, and rows of plain values."""
     if hasattr(data, "toPandas"):
         data = data.toPandas()
+    if hasattr(data, "notna"):  # value by value: whole numbers beside floats stay whole, and a gap is None
+        data = data.astype(object).where(data.notna(), None)
     if hasattr(data, "columns") and hasattr(data, "values"):
         return [str(one) for one in data.columns], data.values.tolist()
     rows = data.tolist() if hasattr(data, "tolist") else data

@@ -34,6 +34,12 @@ NAMES = [
     "azureml_inference_server_http.api.aml_response:AMLResponse",
     "azureml.monitoring:ModelDataCollector",
     "azureml.monitoring.modeldatacollector:ModelDataCollector",
+    "azureml.ai.monitoring:Collector",
+    "azureml.ai.monitoring.collector:Collector",
+    "azureml.ai.monitoring.context:BasicCorrelationContext",
+    "azureml.ai.monitoring.context:get_context",
+    "azureml.datacollector:ModelDataCollector",
+    "azureml.assets.persistence.persistence:get_model_path",
     "sklearn.externals.joblib:load",
     "sklearn.externals:joblib",
 ]
@@ -190,6 +196,16 @@ def test_a_missing_module_names_the_package_that_brings_it(replica, line, words)
     assert (failure["reason"], words in failure["message"]) == ("import_missing", True), failure["message"]
 
 
+@pytest.fixture
+def records(monkeypatch):
+    """What scripts collect."""
+    from scoring import collecting
+
+    kept = []
+    monkeypatch.setattr(collecting, "_sinks", [kept.append])
+    return kept
+
+
 def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(monkeypatch):
     from scoring import collecting
     from scoring.compat.collector import ModelDataCollector
@@ -208,6 +224,24 @@ def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(mo
     assert correlations["$aml_service_name"] == "iris"
     assert records[1]["rows"][1][:2] == [6, correlations["$aml_dc_correlation_id"]]
     assert json.dumps(records)
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "designation", "collection"),
+    [
+        (("m",), {"identifier": "inputs", "feature_names": ["a"]}, "inputs", "inputs"),
+        (("m",), {"identifier": "prediction"}, "predictions", "prediction"),
+        (("m",), {"identifier": "raw"}, "general", "raw"),
+        (("m", "labels", ["a"], "w", "s", "3", "c"), {}, "labels", "c"),
+        (("m",), {"designation": "signals", "identifier": "raw"}, "signals", "default"),
+        (("m",), {}, "general", "default"),
+    ],
+)
+def test_an_identifier_is_understood_like_a_designation(records, given, named, designation, collection):
+    from scoring.compat.collector import ModelDataCollector
+
+    ModelDataCollector(*given, **named).collect([1])
+    assert (records[0]["designation"], records[0]["collection"]) == (designation, collection)
 
 
 @pytest.mark.parametrize("kind", ["list", "numpy", "rows of numpy", "pandas"])

@@ -1,0 +1,1 @@
+"""Packages of Azure's second version."""

@@ -1,0 +1,1 @@
+"""Where models were found before `azureml.core`."""
