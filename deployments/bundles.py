@@ -1,5 +1,6 @@
 """Bundles: a recipe's models and source in one folder that never changes (layout in scoring/contract.py)."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -36,8 +37,11 @@ def _fill(draft: Path, revision: Revision, log: Log) -> None:
     versions = [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
     for version in versions:
         log.write(f"Adding {version}.\n")
-        for file in version.files.select_related("artifact"):
+        files = list(version.files.select_related("artifact"))
+        for file in files:
             _place(file, draft / folder_of(version))
+        if version.folder and revision.config.kind != ConfigKind.NO_CODE:
+            _offer_below(version.folder, [file.path for file in files], draft / folder_of(version))
     for file in revision.config.files.select_related("artifact"):
         _place(file, draft / "source")
     log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
@@ -57,6 +61,7 @@ def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
                 framework=version.framework,
                 signature=version.signature,
                 file=model_file(version),
+                folder=version.folder,
             )
             for version in versions
         ],
@@ -67,6 +72,22 @@ def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
 def folder_of(version: ModelVersion) -> str:
     """Where the version's files lie, relative to the bundle."""
     return f"models/{version.model.name}/{version.number}"
+
+
+def _offer_below(name: str, paths: list[str], root: Path) -> None:
+    """Every file of `root` once more below `root/name`, where scripts written for Azure look for it.
+
+    Hard links and no link of folders: whoever walks through `root` must come to an end. What lies there already stays.
+    """
+    for path in paths:
+        place = root / name / path
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(root / path, place)
+        except (FileExistsError, NotADirectoryError):
+            continue
+        except OSError:  # a file system without hard links
+            place.symlink_to(os.path.relpath(root / path, place.parent))
 
 
 def _place(file: VersionFile | ConfigFile, folder: Path) -> None:

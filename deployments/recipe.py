@@ -43,6 +43,7 @@ def _model(version: ModelVersion) -> dict[str, Any]:
         "signature": version.signature,
         "file": model_file(version),
         "files": _digests(version),
+        **({"folder": version.folder} if version.folder else {}),  # absent as before there were folders
     }
 
 

@@ -7,7 +7,7 @@ from registry.errors import UnsafePath
 
 MAX_PATH = 500  # characters, as the columns that keep paths
 MAX_PART = 255  # bytes, as file systems do
-_DRIVE = re.compile(r"^[A-Za-z]:")
+_DRIVE = re.compile(r"[A-Za-z]:\Z")
 # Control characters, halves of surrogate pairs, and the marks that turn text around (a name that shows
 # as "model.txt" and is not).
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -18,7 +18,8 @@ def safe_path(path: str) -> str:
     """The path in normal form ('a/b.onnx'), or `UnsafePath` naming what is wrong with it.
 
     Refuses absolute paths, '..', backslashes, control characters, empty and overlong names. Whatever comes
-    back stays below any folder it is joined to.
+    back stays below any folder it is joined to, and can be downloaded again: slipway/places.py takes the same names,
+    less on Windows, where a colon is none of a name.
     """
     text = unicodedata.normalize("NFC", path)
     fault = _fault_of(text)
@@ -43,11 +44,15 @@ def _fault_of(text: str) -> str:
         return "it contains control characters"
     if "\\" in text:
         return "it contains a backslash"
-    if text.startswith("/") or _DRIVE.match(text.lstrip("./")):
+    return _fault_of_parts(text.split("/"))
+
+
+def _fault_of_parts(parts: list[str]) -> str:
+    if parts[0] == "" and len(parts) > 1:
         return "it is absolute"
-    if ".." in text.split("/"):
-        return "'..' would leave its folder"
-    return ""
+    if _DRIVE.match(next((part for part in parts if part not in {"", "."}), "")):
+        return "it begins with a drive of Windows"
+    return "'..' would leave its folder" if ".." in parts else ""
 
 
 def _shown(path: str) -> str:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
-from registry import frameworks, labels, usage
+from registry import frameworks, labels, top_folder, usage
 from registry.errors import InUse
 from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.models.model import name_rule
@@ -36,6 +36,7 @@ def register(  # noqa: PLR0913 - one keyword for each thing that people may say 
     actor: User,
     name: str,
     files: list[Upload],
+    folder: str = "",
     description: str = "",
     tags: Tags = (),
     properties: Mapping[str, Any] | None = None,
@@ -47,13 +48,15 @@ def register(  # noqa: PLR0913 - one keyword for each thing that people may say 
 ) -> ModelVersion:
     """The next version of `name`, made of complete uploads (which are used up by it); its inspection begins.
 
+    `folder` is the name of the folder that all files come from, if they do; their paths are below it.
     Raises `BadInput` naming the field at fault; then nothing is registered and the uploads stay.
     """
-    paths = check_files(files, workspace, actor)
+    kept_folder, paths = top_folder.kept(folder, check_files(files, workspace, actor))
     declared = frameworks.canonical(framework)
     facts: dict[str, Any] = {
         "description": read_description(description),
         "declared_framework": declared,
+        "folder": kept_folder,
         "framework": declared or frameworks.guess(paths),
         "framework_version": _short(framework_version, "framework_version"),
         "properties": labels.read_properties(properties or {}),

@@ -52,6 +52,7 @@ class BundledModel(msgspec.Struct, omit_defaults=True):
     """One model version in a bundle. `path` is relative to the bundle; `signature` as the registry keeps it.
 
     `file`, relative to `path`, is the ONNX file that the registry took for the model; None where it is not known.
+    `folder` is the name of the folder it was registered from, below which a script finds its files once more.
     """
 
     name: str
@@ -60,6 +61,7 @@ class BundledModel(msgspec.Struct, omit_defaults=True):
     framework: str = "custom"
     signature: dict[str, Any] | None = None
     file: str | None = None
+    folder: str = ""
 
 
 class Bundle(msgspec.Struct, omit_defaults=True):

@@ -1,6 +1,7 @@
 """The studio from Python: one method for each thing a person can do, thin over REST."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -9,11 +10,12 @@ from urllib.parse import quote
 
 import httpx
 
-from slipway import downloads, filters, waiting
+from slipway import downloads, filters, folders, profiles, waiting
 from slipway.errors import Failed, SlipwayApiError
+from slipway.journal import open_journal
 from slipway.transport import Transport
 from slipway.types import AccessToken, Environment, Keys, Log, Model, Service, Version
-from slipway.uploads import Progress, Uploader, collect
+from slipway.uploads import Progress, Tell, Uploader
 
 RUNTIME = "slipway-runtime:latest"
 NEVER_READY = frozenset({"Failed"})  # every other state moves on by itself or fails in time
@@ -33,16 +35,23 @@ class Score:
 class Client:
     """A studio as one token of one workspace sees it.
 
-    Raises `SlipwayApiError` where the studio says no, `Unreachable` where nobody answers.
+    Raises `SlipwayApiError` where the studio says no, `Unreachable` where nobody answers. `tell` hears of what people
+    should know meanwhile: a connection that broke, an upload that goes on.
     """
 
     def __init__(
-        self, url: str, token: str = "", workspace: str = "", *, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        token: str = "",
+        workspace: str = "",
+        *,
+        transport: httpx.BaseTransport | None = None,
+        tell: Tell = lambda text: None,
     ) -> None:
         self.workspace = workspace
         self._transport = Transport(url, token, http=transport)
         self._base = f"workspaces/{quote(workspace)}"
-        self._uploader = Uploader(self._transport, self._base)
+        self._uploader = Uploader(self._transport, self._base, tell)
 
     @property
     def url(self) -> str:
@@ -70,15 +79,30 @@ class Client:
     # --- models ---
 
     def register_model(
-        self, name: str, paths: list[str | Path], *, progress: Progress | None = None, **facts: Any
+        self,
+        name: str,
+        paths: list[str | Path],
+        *,
+        progress: Progress | None = None,
+        resume: bool = False,
+        **facts: Any,
     ) -> Version:
         """Upload files or folders and register them as the next version of `name`.
 
+        A folder keeps its name (see `folders.select`). With `resume`, what has arrived when the upload is interrupted
+        is noted beside the profiles, and the same call goes on there.
         `facts`: description, tags, properties, framework, framework_version, resources, unpack.
         """
-        files = self._uploader.send_all(collect([Path(path) for path in paths]), progress)
-        body = {"name": name, "files": files} | facts
-        return cast(Version, self._call("POST", "versions", body))
+        chosen = [Path(path) for path in paths]
+        selection = folders.select(chosen)
+        body = {"name": name} | facts | ({"folder": selection.folder} if selection.folder else {})
+        place = profiles.config_file().parent / "uploads"
+        with open_journal(place, self.url, self.workspace, chosen) if resume else nullcontext() as journal:
+            body["files"] = self._uploader.send_all(selection.files, progress, journal)
+            version = cast(Version, self._call("POST", "versions", body))
+            if journal is not None:
+                journal.forget()
+        return version
 
     def models(self, filter: str = "", sort: str = "", *, tags: Mapping[str, str] | None = None) -> Iterator[Model]:
         """Models with a version that matches the filter, such as `area=vision,stage!=draft`, and has all `tags`.

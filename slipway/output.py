@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slipway.errors import SlipwayError
 
 EVIDENCE_LINES = 20
+_moving: list[Any] = []  # rich's consoles on which a bar or a line moves at the moment
 
 
 def tolerate() -> None:
@@ -87,8 +88,11 @@ def facts(pairs: dict[str, Any]) -> None:
 
 
 def note(text: str) -> None:
-    """Something by the way, to standard error."""
-    print(text, file=sys.stderr)
+    """Something by the way, to standard error; above a bar that moves."""
+    if _moving:
+        _moving[-1].print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)
+    else:
+        print(text, file=sys.stderr)
 
 
 def failure(error: "SlipwayError") -> None:
@@ -116,7 +120,10 @@ def bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
         progress.TransferSpeedColumn(),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=console.Console(stderr=True), transient=True) as drawn:
+    with (
+        _moves(console.Console(stderr=True)) as shown,
+        progress.Progress(*columns, console=shown, transient=True) as drawn,
+    ):
         task = drawn.add_task(label, total=total)
         yield lambda count: drawn.advance(task, count)
 
@@ -129,7 +136,10 @@ def spinner(label: str) -> Iterator[Callable[[str], None]]:
         from rich.text import Text  # plain: names may hold what rich takes for markup
 
         signs = "dots" if _is_utf8(sys.stderr) else "line"
-        with console.Console(stderr=True).status(Text(label), spinner=signs) as status:
+        with (
+            _moves(console.Console(stderr=True)) as shown,
+            shown.status(Text(label), spinner=signs) as status,
+        ):
             yield lambda text: status.update(Text(f"{label}: {text}"))
         return
     told = ""
@@ -141,6 +151,15 @@ def spinner(label: str) -> Iterator[Callable[[str], None]]:
             note(f"{label}: {text}")
 
     yield tell
+
+
+@contextmanager
+def _moves(shown: Any) -> Iterator[Any]:
+    _moving.append(shown)
+    try:
+        yield shown
+    finally:
+        _moving.pop()
 
 
 def _is_utf8(stream: TextIO) -> bool:

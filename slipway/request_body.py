@@ -1,19 +1,10 @@
 """The body of a request as it is given on the command line: the text itself, @file, or - for standard input."""
 
-import codecs
 import sys
 from pathlib import Path
 
 from slipway.errors import Misuse
-
-# UTF-32's mark begins with UTF-16's, so that it is looked for first.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+from slipway.text_files import MARKS
 
 
 def read(data: str) -> bytes:
@@ -33,15 +24,14 @@ def unmarked(body: bytes) -> bytes:
 
     Raises `Misuse` where the text is not what its mark says.
     """
-    encoding = next((name for mark, name in _MARKS if body.startswith(mark)), None)
-    if encoding is None:
+    mark, encoding = next((pair for pair in MARKS if body.startswith(pair[0])), (b"", ""))
+    if not mark:
         return body
     try:
-        return body.decode(encoding).encode()
+        return body[len(mark) :].decode(encoding).encode()
     except UnicodeDecodeError as reason:
-        raise Misuse(
-            f"The request begins as {encoding} and is not: {reason.reason} at byte {reason.start}."
-        ) from reason
+        where = f"{reason.reason} at byte {reason.start}"
+        raise Misuse(f"The request begins as {encoding} and is not: {where}.") from reason
 
 
 def is_json(content_type: str) -> bool:

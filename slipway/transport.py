@@ -38,9 +38,11 @@ class Transport:
     def close(self) -> None:
         self._http.close()
 
-    def json(self, method: str, path: str, *, body: Any = None, params: Params | None = None) -> Any:
+    def json(
+        self, method: str, path: str, *, body: Any = None, params: Params | None = None, repeatable: bool = False
+    ) -> Any:
         """The decoded answer, None where it is empty. Raises `SlipwayApiError` and `Unreachable`."""
-        response = self.call(method, path, json=body, params=params)
+        response = self.call(method, path, json=body, params=params, repeatable=repeatable)
         if not response.content:
             return None
         try:
@@ -52,21 +54,25 @@ class Transport:
         """`exchange`, with an answer of 400 or more raised as `SlipwayApiError`."""
         return self._checked(self.exchange(method, path, **request))
 
-    def exchange(self, method: str, path: str, *, retries: int = RETRIES, **request: Any) -> httpx.Response:
+    def exchange(
+        self, method: str, path: str, *, retries: int = RETRIES, repeatable: bool = False, **request: Any
+    ) -> httpx.Response:
         """One request, whatever its answer; `request` is what httpx takes.
 
-        Repeated with growing pauses when the studio is away, if repeating it does no harm.
+        Repeated with growing pauses when the studio is away, if repeating it does no harm: reading, and what the
+        caller calls `repeatable`.
         """
+        repeatable = repeatable or method in SAFE
         for attempt in range(retries + 1):
             last = attempt == retries
             try:
                 response = self._http.request(method, path, **request)
             except (httpx.TransportError, httpx.InvalidURL) as reason:
                 never_sent = isinstance(reason, httpx.ConnectError | httpx.ConnectTimeout)
-                if last or not (method in SAFE or never_sent):
+                if last or not (repeatable or never_sent):
                     raise self._unreachable(reason) from reason
             else:
-                if last or response.status_code not in AWAY or method not in SAFE:
+                if last or response.status_code not in AWAY or not repeatable:
                     return response
             self.sleep(pause(attempt))
         raise AssertionError("unreachable")

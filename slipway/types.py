@@ -1,6 +1,6 @@
 """Shapes of the studio's answers; keys beyond these may come and are kept."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Cause(TypedDict, total=False):
@@ -38,6 +38,7 @@ class Upload(TypedDict):
     received: int
     chunk_bytes: int
     complete: bool
+    sha256: NotRequired[str | None]  # of a complete one
 
 
 class Version(TypedDict, total=False):
@@ -55,6 +56,7 @@ class Version(TypedDict, total=False):
     signature: dict[str, Any] | None
     rejection: Cause | None
     size: int
+    folder: str  # its files were registered as this folder; their paths are below it
     files: list[FileFacts]
     created_by: str | None
     created_at: str

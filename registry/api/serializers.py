@@ -86,6 +86,7 @@ class VersionSerializer(serializers.ModelSerializer):
             "rejection",
             "resources",
             "size",
+            "folder",
             "files",
             "created_by",
             "created_at",
@@ -116,6 +117,14 @@ class ModelSerializer(serializers.Serializer):
 class RegisterSerializer(serializers.Serializer):
     name = serializers.CharField(max_length=255)
     files = serializers.ListField(child=serializers.UUIDField(), help_text="ids of complete uploads")
+    folder = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=255,
+        help_text="name of the folder that all files come from; a script finds them under it, too",
+    )
     unpack = serializers.BooleanField(default=False, help_text="unpack the archives among the files")
     description = serializers.CharField(required=False, default="", allow_blank=True)
     tags = TagsField(required=False)

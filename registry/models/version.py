@@ -52,6 +52,7 @@ class ModelVersion(models.Model):
     signature = models.JSONField(null=True, blank=True)
     facts = models.JSONField(default=dict)
     rejection = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict()
+    folder = models.CharField(max_length=255, blank=True, default="")  # registered from it; see registry.top_folder
     cpu = models.FloatField(null=True, blank=True)  # cores
     memory_gb = models.FloatField(null=True, blank=True)
     gpu = models.PositiveIntegerField(default=0)

@@ -1,12 +1,12 @@
 """Register a version from the browser."""
 
-from contextlib import nullcontext
+from copy import copy
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from registry import registration
+from registry import registration, top_folder
 from registry.form_files import files_of
 from registry.forms import RegisterForm
 from registry.models import Model, ModelVersion, Upload
@@ -38,8 +38,21 @@ def model_register(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _register(request: WorkspaceRequest, form: RegisterForm, files: list[Upload]) -> ModelVersion:
-    with unpacked(files) if form.cleaned_data["unpack"] else nullcontext(files) as chosen:
-        return registration.register(workspace=request.workspace, actor=request.user, files=chosen, **form.facts())
+    if form.cleaned_data["unpack"]:
+        with unpacked(files) as chosen:
+            return registration.register(workspace=request.workspace, actor=request.user, files=chosen, **form.facts())
+    folder = top_folder.common([file.path for file in files])
+    return registration.register(
+        workspace=request.workspace, actor=request.user, files=_below(files, folder), folder=folder, **form.facts()
+    )
+
+
+def _below(files: list[Upload], folder: str) -> list[Upload]:
+    """The uploads with their paths below the folder; the rows stay as they are."""
+    found = [copy(file) for file in files]
+    for file in found:
+        file.path = file.path.removeprefix(f"{folder}/") if folder else file.path
+    return found
 
 
 def _registered(request: WorkspaceRequest, version: ModelVersion) -> HttpResponse:

@@ -17,6 +17,7 @@ class Model:
     """A model version of the bundle. `folder` holds its files."""
 
     root: ClassVar[Path | None] = None  # <root>/<name>/<version>/…; set by the server before the script is loaded
+    folders: ClassVar[dict[str, str]] = {}  # "name:version" to the folder that the version was registered from
 
     def __init__(
         self,
@@ -36,12 +37,16 @@ class Model:
 
     @staticmethod
     def get_model_path(model_name: str, version: int | str | None = None, _workspace: Any = None) -> str:
-        """The only file or folder of a model version, or its folder where there are several; the highest version
-        without `version`. A path that exists beside the script is given back: models need not be registered.
+        """The folder that a model version was registered from, else its only file or folder, or its own folder where
+        there are several; the highest version without `version`.
+
+        A path that exists beside the script is given back: models need not be registered.
         """
         if model_name and not _versions_of(model_name) and Path(model_name).exists():
             return model_name
         folder = _folder_of(model_name, version)
+        if registered := Model.folders.get(f"{folder.parent.name}:{folder.name}"):
+            return str(folder / registered)
         held = list(folder.iterdir())
         return str(held[0] if len(held) == 1 else folder)
 

@@ -35,6 +35,7 @@ def prepare(replica: Replica, source: Path, path: Path, models: Path) -> None:
     sys.path[:] = [*sys.path, str(source)] if path.parent == source else [*sys.path, str(source), str(path.parent)]
     os.chdir(source)
     Model.root = replica.bundle_folder / "models"
+    Model.folders = {f"{model.name}:{model.version}": model.folder for model in replica.bundle.models if model.folder}
     compat.install()
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import output, text_files, wording
+from slipway import folders, output, text_files, wording
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.types import Service
 
-IGNORED = frozenset({"__pycache__", ".git", ".venv", ".ipynb_checkpoints"})
+IGNORED = folders.UNWANTED | {"__pycache__", ".git", ".venv", ".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,19 @@ class Script:
             script = Path(self.entry_script)
             found = {script.name: script}
         else:
-            found = {file.relative_to(self.source_dir).as_posix(): file for file in _sources(self.source_dir)}
+            found = self._beside_the_script(self.source_dir)
         if self.entry not in found or not found[self.entry].is_file():
             raise Misuse(
                 f"There is no entry script {self.entry_script}.",
                 hint="Its path is relative to --source-dir, where that is given.",
             )
         return found
+
+    @staticmethod
+    def _beside_the_script(folder: Path) -> dict[str, Path]:
+        if not folder.is_dir():
+            raise Misuse(f"There is no folder {folder}.")
+        return folders.files_below(folder, IGNORED)
 
     @property
     def entry(self) -> str:
@@ -96,13 +102,6 @@ def show(service: "Service") -> None:
             "created": f"{wording.when(service.get('created_at'))} by {service.get('created_by')}",
         }
     )
-
-
-def _sources(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise Misuse(f"There is no folder {folder}.")
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return [file for file in files if not IGNORED.intersection(file.relative_to(folder).parts)]
 
 
 def _progress(service: "Service") -> str:

@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import output, wording
+from slipway import folders, output, wording
 from slipway.commands.options import Json, Reference, Timeout, Wait, Yes, confirm, given, key_values, open_client
-from slipway.errors import Misuse
+from slipway.errors import Interrupted, Misuse, Unreachable
 
 if TYPE_CHECKING:
+    from slipway.client import Client
     from slipway.types import Version
 
 app = typer.Typer(help="Models: register versions, find them, fetch them.", no_args_is_help=True)
+GO_ON = "Run the same command again: what has arrived is not sent again."
+PATH_HELP = (
+    "A file or folder; may be repeated. A folder keeps its name: a script finds its files under AZUREML_MODEL_DIR both "
+    "as FOLDER/FILE and as FILE. Of several paths each folder's files are FOLDER/FILE only."
+)
 
 
 @app.command()
 def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the model; the version is given by the studio.")],
-    path: Annotated[list[Path], typer.Option("--path", "-p", help="A file or folder; may be repeated.")],
+    path: Annotated[list[Path], typer.Option("--path", "-p", help=PATH_HELP)],
     tag: Annotated[list[str] | None, typer.Option("--tag", help="key=value; may be repeated.")] = None,
     property: Annotated[list[str] | None, typer.Option("--property", help="key=value; never changes.")] = None,
     description: Annotated[str, typer.Option("--description", "-d", help="Markdown.")] = "",
@@ -39,10 +45,8 @@ def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
         framework_version=framework_version,
         unpack=unpack or None,
     )
-    total = sum(file.stat().st_size for one in path for file in [one, *one.rglob("*")] if file.is_file())
     with open_client() as client:
-        with output.bar(f"Uploading {name}", total) as moved:
-            version = client.register_model(name, list(path), progress=moved, **facts)
+        version = _upload(client, name, path, facts)
         output.note(f"Registered {version['id']}.")
         if wait:
             with output.spinner(f"Inspecting {version['id']}") as tell:
@@ -111,6 +115,29 @@ def delete(reference: Reference, yes: Yes = False, as_json: Json = False) -> Non
     output.Output(as_json).done({"deleted": reference}, f"Deleted {reference}.")
 
 
+def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any]) -> "Version":
+    """Send and register, with a bar; says how to go on where that is interrupted."""
+    total, sent = folders.select(paths).size, 0
+    with output.bar(f"Uploading {name}", total) as bar:
+
+        def move(count: int) -> None:
+            nonlocal sent
+            sent += count
+            if bar:
+                bar(count)
+
+        try:
+            return client.register_model(name, list(paths), progress=move, resume=True, **facts)
+        except KeyboardInterrupt:
+            raise Interrupted(f"Interrupted at {_of(sent, total)}.", hint=GO_ON) from None
+        except Unreachable as reason:
+            raise Unreachable(f"{reason.message} {_of(sent, total)} had arrived.", hint=GO_ON) from reason
+
+
+def _of(sent: int, total: int) -> str:
+    return f"{wording.size(sent)} of {wording.size(total)}"
+
+
 def _row(name: str, found: "Version | None") -> list[Any]:
     if found is None:
         return [name, "", "", "", "", ""]
@@ -133,6 +160,7 @@ def _show(version: "Version") -> None:
             "inputs": _tensors(version, "inputs"),
             "outputs": _tensors(version, "outputs"),
             "services": ", ".join(version["services"]),
+            "folder": version.get("folder") and f"{version['folder']}/",
             "registered": f"{wording.when(version['created_at'])} by {version['created_by']}",
             "files": f"{len(version['files'])}, {wording.size(version['size'])}",
         }

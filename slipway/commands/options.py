@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import profiles
+from slipway import output, profiles
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def open_client() -> "Client":
     from slipway.client import Client  # loads the HTTP library
 
     login = profiles.current()
-    return Client(login.url, login.token, login.workspace)
+    return Client(login.url, login.token, login.workspace, tell=output.note)
 
 
 def key_values(given: list[str] | None, what: str) -> dict[str, str]:

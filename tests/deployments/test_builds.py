@@ -69,6 +69,34 @@ def test_an_entry_script_gets_its_environment_and_source(scripted, settings):
     assert log.endswith("Built.\n")
 
 
+def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace, bob, fake, script_config, settings):
+    files = {"f.pkl": b"f", "sub/x.txt": b"x", "model/y.txt": b"y"}
+    version = make_version(workspace, "m", files=files, folder="model")
+    service = deploy(workspace, bob, version, built=False, config=script_config("demo"), target=fake.target)
+    build = run_build(service)
+    bundle = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    root = bundle / "models/m/1"
+    found = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert found == files | {f"model/{path}": content for path, content in files.items()}
+    assert not [path for path in root.rglob("*") if path.is_symlink()], "whoever follows links comes to an end"
+    assert json.loads((bundle / "bundle.json").read_text())["models"][0]["folder"] == "model"
+
+
+def test_a_model_without_code_is_laid_out_once(workspace, bob, fake, settings):
+    version = make_version(workspace, "m", files={"model.onnx": onnx_bytes()}, folder="model")
+    build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
+    root = settings.DATA_DIR / "bundles" / build.revision.recipe_hash / "models/m/1"
+    assert [path.name for path in root.rglob("*")] == ["model.onnx"]
+
+
+def test_a_file_system_without_hard_links_gets_links_by_name(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/x").write_text("x")
+    monkeypatch.setattr(bundles.os, "link", lambda *_: os.open("/", os.O_WRONLY))
+    bundles._offer_below("model", ["sub/x"], tmp_path)
+    assert (tmp_path / "model/sub/x").read_text() == "x"
+
+
 def test_the_files_of_a_bundle_cannot_be_written(scripted, settings):
     build = run_build(scripted)
     folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash

@@ -56,6 +56,7 @@ def test_a_version_is_registered_and_shown_whole(rest, send):
         "rejection": None,
         "resources": {"cpu": 0.5, "memory_gb": 1.0, "gpu": 0},
         "size": len(content) + 4,
+        "folder": "",
         "files": [
             {"path": "labels.txt", "size": 4, "sha256": hashlib.sha256(b"a\nb\n").hexdigest()},
             {"path": "model.onnx", "size": len(content), "sha256": hashlib.sha256(content).hexdigest()},

@@ -113,6 +113,17 @@ def test_a_model_that_is_not_there_is_named_with_those_that_are(server, asked):
     assert "one.v1.pkl:1, one.v1.pkl:10, several:3" in message
 
 
+def test_a_model_that_was_registered_as_a_folder_is_found_there(replica, tmp_path):
+    models = {"m/1/f.pkl": text("f"), "m/1/model/f.pkl": text("f")}
+    asking("from azureml.core import Model", models=models)(replica)
+    described = replica.bundle / "bundle.json"
+    described.write_text(described.read_text().replace('"version": 1', '"version": 1, "folder": "model"'))
+    replica.start()
+    assert replica.score("Model.get_model_path('m')").json().endswith("m/1/model")
+    copied = replica.score(f"Model(name='m').download({str(tmp_path)!r})").json()
+    assert (copied, [path.name for path in (tmp_path / "model").iterdir()]) == (str(tmp_path / "model"), ["f.pkl"])
+
+
 def test_models_can_be_listed_and_copied(server, tmp_path):
     assert server.score("[m.id for m in Model.list(None)]").json() == ["one.v1.pkl:1", "one.v1.pkl:10", "several:3"]
     assert server.score("[m.version for m in Model.list(None, 'one.v1.pkl', latest=True)]").json() == [10]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 import httpx
 
@@ -33,7 +33,7 @@ class FakeStudio:
         self.scored_at = None
 
     def handle(self, request):
-        path = unquote(request.url.path).removeprefix("/api/v1/")
+        path = request.url.path.removeprefix("/api/v1/")
         self.requests.append((request.method, path))
         if fault := self.fault_for(request.method, path):
             return fault
@@ -95,7 +95,8 @@ class FakeStudio:
 
     def shown(self, upload):
         facts = {key: upload[key] for key in ("id", "path", "size", "complete")}
-        return facts | {"received": len(upload["data"]), "chunk_bytes": self.chunk_bytes}
+        digest = hashlib.sha256(upload["data"]).hexdigest() if upload["complete"] else None
+        return facts | {"received": len(upload["data"]), "chunk_bytes": self.chunk_bytes, "sha256": digest}
 
     def on_versions(self, request, rest):
         if request.method == "POST":
@@ -148,6 +149,7 @@ class FakeStudio:
             "created_by": "alice",
             "created_at": "2026-11-21T04:00:00Z",
             "services": [],
+            "folder": given.get("folder", ""),
             "data": {each["path"]: each["data"] for each in uploads},
         }
         self.versions[version["id"]] = version

@@ -1,7 +1,8 @@
 import httpx
 import pytest
 
-from slipway import transport, waiting
+from registry.paths import safe_path
+from slipway import places, transport, waiting
 from slipway.errors import AlreadyThere, Failed, Misuse, SlipwayApiError, SlipwayError, TimedOut, Unreachable
 from slipway.transport import normal_url
 from tests.slipway.fake import answer as own_answer
@@ -32,6 +33,7 @@ def test_a_folder_keeps_the_paths_below_it(client, studio, tmp_path):
     (tmp_path / "model" / "sub" / "b.txt").write_bytes(b"b")
     client.register_model("iris", [tmp_path / "model"])
     assert studio.versions["iris:1"]["data"] == {"a.txt": b"a", "sub/b.txt": b"b"}
+    assert studio.versions["iris:1"]["folder"] == "model"
 
 
 def test_an_empty_file_is_sent_without_a_chunk(client, studio, tmp_path):
@@ -147,12 +149,40 @@ def test_a_damaged_download_is_thrown_away(client, studio, model, tmp_path):
     assert list((tmp_path / "target").iterdir()) == []
 
 
-@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "..\\evil", "C:evil", ""])
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "..\\evil", ""])
 def test_no_server_writes_outside_of_the_folder(client, studio, model, tmp_path, path):
     client.register_model("iris", [model])
     studio.versions["iris:1"]["files"][0]["path"] = path
     with pytest.raises(SlipwayError, match="leave the folder"):
         client.download("iris:1", tmp_path / "target")
+
+
+TAKEN = ["model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "per%20cent #1?.txt", "[x]'\"&=.txt", "CON", "a/b:c", "e " * 120]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_every_name_that_the_studio_takes_comes_back(client, tmp_path, name):
+    file = tmp_path / "in" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    assert safe_path(name) == name
+    client.register_model("odd", [tmp_path / "in"])
+    client.download("odd:1", tmp_path / "out")
+    assert (tmp_path / "out" / name).read_bytes() == b"x"
+
+
+def test_windows_refuses_by_file_and_gets_the_rest(client, studio, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "WINDOWS", True)
+    client.register_model("iris", [model])
+    facts = studio.versions["iris:1"]
+    for name in ("C:evil", "nul.txt", "a/b?", "ends."):
+        facts["files"].insert(0, facts["files"][-1] | {"path": name})
+    with pytest.raises(SlipwayError) as raised:
+        client.download("iris:1", tmp_path / "target")
+    assert raised.value.message.startswith("4 of 5 files of iris:1 cannot be written on this machine: ")
+    for told in ("'C:evil': Windows takes no : in names", "'nul.txt'", "'a/b?'", "'ends.'"):
+        assert told in raised.value.message
+    assert [file.name for file in (tmp_path / "target").iterdir()] == ["model.onnx"]
 
 
 # --- errors and waiting ---
