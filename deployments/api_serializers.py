@@ -24,6 +24,7 @@ class StepSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.CharField(help_text="ok, busy, warn, bad or idle")
     seconds = serializers.FloatField(allow_null=True)
+    detail = serializers.CharField(help_text="what the step waits for, such as: waiting for a worker; 3 before it")
 
 
 class DeploymentConfigSerializer(serializers.Serializer):

@@ -9,6 +9,7 @@ from django.conf import settings
 from deployments.models import Build, Revision, Service
 from deployments.phases import BuildFacts, Cause, Facts
 from deployments.targets.base import Observation
+from studio.core.jobs import JobState
 from studio.core.storable import storable
 
 ABSENT = Observation("absent")
@@ -116,4 +117,5 @@ def _build_facts(build: Build | None) -> BuildFacts | None:
         started_at=build.started_at,
         finished_at=build.finished_at,
         error=build.error,
+        ahead=build.ahead() if build.state == JobState.QUEUED else 0,
     )

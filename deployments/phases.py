@@ -18,7 +18,7 @@ Cause = dict[str, Any]  # SlipwayError.as_dict()
 Verdict = tuple[Phase, Cause | None]
 
 GRACE_SECONDS = 15.0  # the scoring server knows its deadline too and explains itself better: it comes first
-QUEUE_SECONDS = 60.0  # a build that waits longer is shown as Unschedulable
+QUEUE_SECONDS = 60.0  # a build that waits longer although none is before it: that no worker takes it is told
 UNSCHEDULABLE_SECONDS = 300.0  # without room for so long, a service counts as failed
 STOP_SECONDS = 60.0
 ABSENT = Observation("absent")
@@ -34,6 +34,7 @@ class BuildFacts:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: Cause | None = None
+    ahead: int = 0  # builds that wait or run before this one
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,18 @@ def _building(facts: Facts, now: datetime) -> Verdict:
         return _overdue(facts.since, facts.build_seconds, now, cause_of("build_timeout"))
     if build.state in {JobState.FAILED, JobState.CANCELLED}:
         return Phase.FAILED, build.error or cause_of("build_failed")
-    if build.state == JobState.QUEUED and _passed(build.created_at, QUEUE_SECONDS, now):
-        if _passed(build.created_at, facts.build_seconds, now):
-            return Phase.FAILED, cause_of("no_worker")
-        return Phase.UNSCHEDULABLE, cause_of("no_worker")
+    if build.state == JobState.QUEUED:
+        return _waiting(build, facts.build_seconds, now)
     since = build.finished_at or build.started_at or build.created_at
     return _overdue(since, facts.build_seconds + GRACE_SECONDS, now, cause_of("build_timeout"))
+
+
+def _waiting(build: BuildFacts, build_seconds: float, now: datetime) -> Verdict:
+    """For a worker of ours, which is no question of room: it is on its way, as long as those before it may take."""
+    if _passed(build.created_at, build_seconds * (1 + build.ahead), now):
+        return Phase.FAILED, cause_of("no_worker")
+    forgotten = not build.ahead and _passed(build.created_at, QUEUE_SECONDS, now)
+    return Phase.TRANSITIONING, cause_of("no_worker") if forgotten else None
 
 
 def _hindered(facts: Facts) -> Verdict:

@@ -158,13 +158,21 @@ def _check_version(workspace: Workspace, version: ModelVersion) -> None:
         raise NotFound(f"There is no model version '{version}' in {workspace}.", field="models")
     if version.state == VersionState.UPLOADED:
         raise VersionNotReady(
-            f"{version} is still being inspected.", hint="Try again in a few seconds.", field="models"
+            f"{version} cannot be deployed yet: it {_inspection_of(version)}.",
+            hint="Deploy it once it is ready; its page and GET versions/name:number tell when that is.",
+            field="models",
         )
     if version.state == VersionState.REJECTED:
         why = (version.rejection or {}).get("message", "")
         raise VersionNotReady(
             f"{version} was rejected: {why}", hint="Register a corrected version and deploy that one.", field="models"
         )
+
+
+def _inspection_of(version: ModelVersion) -> str:
+    job = version.inspections.order_by("pk").last()
+    ahead = job.ahead() if job and job.state == JobState.QUEUED else 0
+    return f"waits to be inspected, with {ahead} before it" if ahead else "is being inspected"
 
 
 def _default_config(versions: Sequence[ModelVersion], actor: User) -> InferenceConfig:

@@ -19,9 +19,10 @@ class Step:
     tone: str
     started: datetime | None = None
     seconds: float | None = None
+    detail: str = ""  # what it waits for
 
     def as_dict(self) -> dict[str, str | float | None]:
-        return {"name": self.name, "state": self.tone, "seconds": self.seconds}
+        return {"name": self.name, "state": self.tone, "seconds": self.seconds, "detail": self.detail}
 
 
 def steps_of(facts: Facts, now: datetime) -> list[Step]:
@@ -34,8 +35,15 @@ def steps_of(facts: Facts, now: datetime) -> list[Step]:
         started, ended = times[index]
         begun = started if state != "idle" else None
         seconds = max(0.0, round(((ended or now) - begun).total_seconds(), 1)) if begun and _measured(index) else None
-        steps.append(Step(name, state, begun, seconds))
+        steps.append(Step(name, state, begun, seconds, _detail(facts.build) if state == "busy" and not index else ""))
     return steps
+
+
+def _detail(build: BuildFacts | None) -> str:
+    """What a deployment in the queue waits for."""
+    if build is None or build.state != JobState.QUEUED:
+        return ""
+    return f"waiting for a worker; {build.ahead} before it" if build.ahead else "waiting for a worker"
 
 
 def _measured(index: int) -> bool:

@@ -75,6 +75,7 @@ class Step(TypedDict, total=False):
     name: str
     state: str
     seconds: float | None
+    detail: str  # what it waits for; often empty
 
 
 class Service(TypedDict, total=False):

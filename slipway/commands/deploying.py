@@ -105,6 +105,7 @@ def show(service: "Service") -> None:
 
 
 def _progress(service: "Service") -> str:
-    """The state and the step that is under way: Transitioning, rollout."""
-    moving = [step["name"] for step in service.get("steps") or [] if step.get("state") == "busy"]
-    return ", ".join([service["state"], *moving[-1:]])
+    """The state and the step that is under way: Transitioning, queued (waiting for a worker; 2 before it)."""
+    moving = [step for step in service.get("steps") or [] if step.get("state") == "busy"]
+    names = [f"{step['name']} ({step['detail']})" if step.get("detail") else step["name"] for step in moving]
+    return ", ".join([service["state"], *names[-1:]])

@@ -78,6 +78,10 @@ class Job(models.Model):
     def is_final(self) -> bool:
         return self.state in FINAL
 
+    def ahead(self) -> int:
+        """How many rows wait or run that were there before this one."""
+        return type(self).objects.unfinished().filter(pk__lt=self.pk).count()
+
     def claim(self, seconds: float) -> bool:
         """Take the row for `seconds`; False when another worker has it, it has ended or is given up now."""
         now = timezone.now()

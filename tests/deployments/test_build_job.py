@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from deployments import builds
+from deployments.facts import facts_of
 from deployments.models import Build
 from registry import environments
 from studio.core import job_heartbeat
@@ -132,3 +133,12 @@ def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_
     assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [
         ["bundle.json", "models", "source"]
     ]
+
+
+def test_a_queued_build_knows_how_many_are_before_it(scripted):
+    first = build_of(scripted)
+    second, third = (Build.objects.create(revision=first.revision) for _ in range(2))
+    assert [facts_of(scripted).build.ahead, third.ahead()] == [2, 2]
+    assert first.claim(60)
+    builds.cancel(second)
+    assert third.ahead() == 1

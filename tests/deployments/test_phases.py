@@ -89,8 +89,11 @@ BUILDING = replace(RUNNING, wanted=1, observation=seen("ready", 1))
         ),
         # the build
         (replace(BUILDING, build=build(JobState.QUEUED)), Phase.TRANSITIONING, None),
-        (replace(BUILDING, build=build(JobState.QUEUED, 90)), Phase.UNSCHEDULABLE, "no_worker"),
+        (replace(BUILDING, build=build(JobState.QUEUED, 90)), Phase.TRANSITIONING, "no_worker"),
         (replace(BUILDING, build=build(JobState.QUEUED, 1001)), Phase.FAILED, "no_worker"),
+        (replace(BUILDING, build=build(JobState.QUEUED, 90, ahead=2)), Phase.TRANSITIONING, None),
+        (replace(BUILDING, build=build(JobState.QUEUED, 2900, ahead=2)), Phase.TRANSITIONING, None),
+        (replace(BUILDING, build=build(JobState.QUEUED, 3001, ahead=2)), Phase.FAILED, "no_worker"),
         (replace(BUILDING, build=build(JobState.RUNNING)), Phase.TRANSITIONING, None),
         (replace(BUILDING, build=build(JobState.RUNNING, 1100)), Phase.FAILED, "build_timeout"),
         (
@@ -137,7 +140,7 @@ def every_combination():
         for restarts in (0, LOOP)
         for failure in ((CRASH, BROKEN) if state in {"failed", "dead"} else (None,))
     ]
-    builds = [None, *(build(state) for state in JobState)]
+    builds = [None, *(build(state, age) for state in JobState for age in (5, 90))]
     obstacles = [None, cause_of("no_room"), cause_of("target_unavailable")]
     wanted = [None, 1, 2]
     for desired, found, made, obstacle, share, was_healthy in product(
@@ -206,6 +209,25 @@ def test_every_combination_has_five_steps_of_which_at_most_one_is_busy_or_bad():
 )
 def test_the_steps_of_a_deployment(facts, tones):
     assert [step.tone for step in steps_of(facts, NOW)] == tones.split()
+
+
+def test_only_a_target_without_room_is_unschedulable():
+    unschedulable = [facts for facts in every_combination() if phase_of(facts, NOW)[0] == Phase.UNSCHEDULABLE]
+    assert unschedulable
+    assert all(facts.obstacle == cause_of("no_room") and facts.wanted == facts.newest for facts in unschedulable)
+
+
+@pytest.mark.parametrize(
+    ("facts", "details"),
+    [
+        (build(JobState.QUEUED), "waiting for a worker"),
+        (build(JobState.QUEUED, 90, ahead=3), "waiting for a worker; 3 before it"),
+        (build(JobState.RUNNING, step="environment"), ""),
+        (build(JobState.CANCELLED), ""),
+    ],
+)
+def test_a_deployment_in_the_queue_tells_what_it_waits_for(facts, details):
+    assert [step.detail for step in steps_of(replace(BUILDING, build=facts), NOW)] == [details, "", "", "", ""]
 
 
 def test_the_current_step_tells_how_long_it_has_taken():

@@ -18,8 +18,9 @@ from deployments.errors import (
 )
 from deployments.models import Desired, Phase, Service, Target
 from registry import samples
-from registry.models import ModelVersion, VersionState
+from registry.models import Inspection, ModelVersion, VersionState
 from studio.core.errors import BadInput, NotFound
+from studio.core.jobs import JobState
 from tests.deployments.services import actions, deploy, end_build
 from tests.registry.factories import make_version
 
@@ -84,6 +85,18 @@ class TestDeploying:
     def test_refuses_a_version_that_is_not_ready(self, workspace, bob, state, word):
         version = make_version(workspace, state=state, rejection={"message": "The file is truncated."})
         with pytest.raises(VersionNotReady, match=word):
+            deploy(workspace, bob, version)
+
+    def test_tells_what_a_version_waits_for_that_is_not_inspected_yet(self, workspace, bob):
+        others = [make_version(workspace, "others", state=VersionState.UPLOADED) for _ in range(3)]
+        Inspection.objects.bulk_create(Inspection(version=version) for version in others)
+        version = make_version(workspace, state=VersionState.UPLOADED)
+        job = Inspection.objects.create(version=version)
+        Inspection.objects.filter(version=others[0]).update(state=JobState.SUCCEEDED)
+        with pytest.raises(VersionNotReady, match="waits to be inspected, with 2 before it"):
+            deploy(workspace, bob, version)
+        assert job.claim(30)
+        with pytest.raises(VersionNotReady, match="cannot be deployed yet: it is being inspected"):
             deploy(workspace, bob, version)
 
     def test_finds_no_version_of_another_workspace(self, workspace, elsewhere, bob):
