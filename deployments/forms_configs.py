@@ -8,10 +8,10 @@ from deployments import configs
 from deployments.findings import Finding
 from deployments.models.config import ConfigKind
 from deployments.sources import MAX_SCRIPT_BYTES, Content
-from registry import environments
+from registry import environments, requirement_files
 from registry.models import Environment, Upload
 from studio.accounts.access import WorkspaceRequest
-from studio.core.errors import SlipwayError
+from studio.core.errors import BadInput, SlipwayError
 
 SCRIPT = '''import json
 import os
@@ -100,11 +100,21 @@ class ConfigForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """Azure's file, pasted."""
+    """Azure's file, pasted or as it is."""
 
     inferenceconfig = forms.CharField(
+        required=False,
         label="inferenceconfig.json",
         max_length=200_000,
         help_text="The text of the file. Keys: entryScript, environment, description.",
         widget=forms.Textarea(attrs={"rows": 18, "class": "mono", "spellcheck": "false"}),
     )
+    file = forms.FileField(required=False, label="As a file", help_text="In place of the text, in any encoding.")
+
+    def text(self) -> str:
+        """What is to be imported. Raises `BadInput`."""
+        typed: str = self.cleaned_data["inferenceconfig"]
+        file = self.cleaned_data["file"]
+        if bool(typed.strip()) == (file is not None):
+            raise BadInput("Give inferenceconfig.json as text or as a file.", field="inferenceconfig")
+        return typed if file is None else requirement_files.decode(file.read(requirement_files.MAX_BYTES + 1))

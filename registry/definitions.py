@@ -132,6 +132,7 @@ def _refused_option(text: str, option: str) -> BadInput:
 
 
 def _short(text: str) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

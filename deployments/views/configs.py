@@ -93,10 +93,10 @@ def config_export(request: WorkspaceRequest, name: str, number: int) -> HttpResp
 @workspace_page(role=Role.CONTRIBUTOR)
 def config_import(request: WorkspaceRequest) -> HttpResponse:
     """Read Azure's file, define its environment, and go on in the composer."""
-    form = ImportForm(request.POST or None)
+    form = ImportForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     if request.method == "POST" and form.is_valid():
         try:
-            given = inference_config_json.read(form.cleaned_data["inferenceconfig"])
+            given = inference_config_json.read(form.text())
             environment = inference_config_json.environment_of(given, request.workspace, request.user)
         except SlipwayError as error:
             form.add_error("inferenceconfig", f"{error.message} {error.hint}".strip())

@@ -229,6 +229,24 @@ def test_importing_defines_the_environment_and_opens_the_composer(bob, sign_in):
     assert '<option value="imported-env:1" selected>' in page(sign_in(bob), answer.url)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_of_any_encoding_can_be_imported(bob, sign_in, encoding):
+    file = SimpleUploadedFile("inferenceconfig.json", json.dumps(AZURE | {"description": "größer"}).encode(encoding))
+    answer = sign_in(bob).post(f"{HERE}new/import/", {"file": file})
+    assert answer.status_code == 302, answer.content.decode()
+    assert Environment.objects.get(name="imported-env").requirements == ["joblib"]
+
+
+@pytest.mark.parametrize("text", ["", json.dumps(AZURE)])
+def test_an_import_takes_text_or_a_file(bob, sign_in, text):
+    given = {"inferenceconfig": text}
+    if text:
+        given["file"] = SimpleUploadedFile("inferenceconfig.json", text.encode())
+    answer = sign_in(bob).post(f"{HERE}new/import/", given)
+    assert answer.status_code == 422
+    assert "as text or as a file" in answer.content.decode()
+
+
 def test_a_byte_order_mark_before_the_import_is_passed_over():
     assert inference_config_json.read("\ufeff" + json.dumps(AZURE)).requirements == ["joblib"]
 
