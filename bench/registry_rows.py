@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
 from registry import models as registry
+from studio.core.statistics import keep_statistics
 
 WORDS = [
     f"{first}{second}{third}" for first in "bcdfglmnprst" for second in "aeiou" for third in ("ral", "tion", "met")
@@ -21,14 +22,18 @@ START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def copy(model: type[Model], rows: Iterable[Model]) -> None:
-    """Write rows as COPY does it, with the model's own defaults, but without auto_now."""
-    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    """Write rows the database's quickest way, with the model's own defaults, but without auto_now."""
+    table, fields = model._meta.db_table, [field for field in model._meta.concrete_fields if not field.generated]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {model._meta.db_table} ({columns}) FROM STDIN") as target:
-        for row in rows:
-            target.write_row([field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields])
-    with connection.cursor() as cursor:
-        table = model._meta.db_table
+    values = ([field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            places = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
+            return
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as target:
+            for row in values:
+                target.write_row(row)
         cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
 
 
@@ -42,6 +47,14 @@ def fill(workspace_id: int, author_id: int, models: int, versions: int) -> None:
     copy(registry.Model, _models(workspace_id, author_id, numbered))
     copy(registry.ModelVersion, _versions(workspace_id, author_id, numbered, chance))
     copy(registry.Tag, _tags(workspace_id, numbered, chance))
+    settle()
+
+
+def settle() -> None:
+    """What the database does by itself in time after so much was written, at once."""
+    if connection.vendor == "sqlite":
+        keep_statistics()
+        return
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 

@@ -1,4 +1,4 @@
-"""A filter's tree as conditions of the database, in shapes that PostgreSQL plans well.
+"""A filter's tree as conditions of the database, in shapes that PostgreSQL and SQLite plan well.
 
 Conditions are asked of versions, or of tag rows, which lead to their version and model without a join: a search
 for a tag then reads one index. bench/registry.py shows the plans.
@@ -6,6 +6,7 @@ for a tag then reads one index. bench/registry.py shows the plans.
 
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from registry import frameworks
@@ -18,6 +19,10 @@ from studio.core.errors import BadInput
 
 # Which uses of a version count as deployed: by a service that is meant to run, in its newest revision.
 SERVING = {"revision__service__desired": "running", "revision__number": F("revision__service__last_revision")}
+
+
+LAST_CHARACTER = "\U0010ffff"
+NOT_BY_MODEL = {"name", "created_by"}  # fields that no index has behind a version's model
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,18 @@ def carriers(workspace: Workspace, node: Node | None) -> QuerySet:
     rows = Rows(workspace, version="version", path="version__")
     others = [condition(part, rows) for part in parts if part is not needed[0]]
     return TagRow.objects.filter(_wanted(_tags_of(needed[0])), *others, workspace=workspace).order_by()
+
+
+def is_read_whole(node: Node | None) -> bool:
+    """Whether no index leads from a model to what `node` asks of its versions.
+
+    SQLite answers EXISTS model by model: without an index that jumps through the whole table, which is better read
+    once from its beginning to its end. PostgreSQL decides by itself.
+    """
+    parts = node.parts if isinstance(node, And) else (node,)
+    return not any(map(_tags_of, parts)) and any(
+        isinstance(part, Word) or (isinstance(part, Field) and part.name in NOT_BY_MODEL) for part in parts
+    )
 
 
 def condition(node: Node | None, rows: Rows) -> Q:
@@ -108,7 +125,8 @@ def _field(field: Field, rows: Rows) -> Q:
     if field.name == "version":
         return Q(**{f"{rows.path}number": int(field.value)})
     if field.name == "name":
-        return _value("model__name", field.value, field.how)
+        # The workspace once more: the index of names begins with it.
+        return Q(model__workspace=rows.workspace) & _value("model__name", field.value, field.how)
     value = _framework(field.value) if field.name == "framework" else field.value
     column = "created_by__username" if field.name == "created_by" else field.name
     # The workspace once more: the indexes of versions begin with it.
@@ -126,7 +144,11 @@ def _framework(value: str) -> str:
 def _value(column: str, value: str, how: How) -> Q:
     if how == "any":
         return Q()
-    return Q(**{column if how == "exact" else f"{column}__startswith": value})
+    if how == "exact":
+        return Q(**{column: value})
+    if connection.vendor == "sqlite":  # its LIKE reads no index, and takes a for A
+        return Q(**{f"{column}__gte": value, f"{column}__lt": value + LAST_CHARACTER})
+    return Q(**{f"{column}__startswith": value})
 
 
 def _latest(rows: Rows) -> Q:

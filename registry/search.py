@@ -6,11 +6,12 @@ versions with five tags each; bench/registry.py proves it and shows the plans.
 
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from registry.filter_nodes import Node, Or, write
 from registry.filter_reader import read
-from registry.filter_sql import Rows, alternatives, carriers, condition
+from registry.filter_sql import Rows, alternatives, carriers, condition, is_read_whole
 from registry.models import Model, ModelVersion
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
@@ -55,7 +56,10 @@ def models_of(workspace: Workspace, root: Node | None) -> QuerySet[Model]:
     models = Model.objects.in_workspace(workspace)
     options = alternatives(root) if isinstance(root, Or) else [root]
     if len(options) == 1:
-        return models.filter(Exists(carriers(workspace, options[0]).filter(model=OuterRef("pk"))))
+        found = carriers(workspace, options[0])
+        if connection.vendor == "sqlite" and is_read_whole(options[0]):
+            return models.filter(pk__in=found.values("model"))
+        return models.filter(Exists(found.filter(model=OuterRef("pk"))))
     first, *rest = [carriers(workspace, option).values("model") for option in options]
     return models.filter(pk__in=first.union(*rest, all=True))
 

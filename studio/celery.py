@@ -33,5 +33,6 @@ app.conf.beat_schedule = {
         "options": {"expires": 5},
     },
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
+    "keep-statistics": {"task": "studio.core.tasks.keep_statistics", "schedule": 300.0, "options": {"expires": 300}},
     "roll-up-windows": {"task": "monitoring.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
 from studio.core.errors import SlipwayError
+from studio.core.statistics import keep_statistics
 from studio.stack import first_start, guards, worker
 from studio.stack.console import say
 from studio.stack.greeting import Greeting
@@ -58,6 +59,7 @@ def prepare() -> str | None:
     settings.STATIC_ROOT.mkdir(exist_ok=True)
     if first_start.migrate_if_needed():
         say("the database is up to date")
+    keep_statistics()
     password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
     connections.close_all()  # a forked child must not inherit a connection
     return password
