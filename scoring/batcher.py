@@ -214,4 +214,5 @@ def _encode(question: "Question", asked: Asked, results: list[Any]) -> Any:
 
 
 def _rows(asked: Asked) -> int:
-    return len(next(iter(asked.feed.values())))
+    first = next(iter(asked.feed.values()))
+    return len(first) if first.ndim else 1  # a scalar that replaces a default

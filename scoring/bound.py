@@ -29,8 +29,8 @@ class Bound:
         self._run = session._sess.run_with_iobinding
 
     def run(self, feed: Feed) -> list[Any] | None:
-        """All outputs; None for other shapes, in other threads, and where it fails: an unbound run says why."""
-        if threading.get_ident() != self._thread:
+        """All outputs; None for other inputs or shapes, in other threads, where it fails: an unbound run says why."""
+        if threading.get_ident() != self._thread or len(feed) != len(self._inputs):
             return None
         for name, place in self._inputs.items():
             array = feed[name]

@@ -5,7 +5,7 @@ installed. Whatever the quick way refuses is read again by the strict way, which
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -101,10 +101,10 @@ def read_body(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed]:
 def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
     """The tensors of a protocol request, checked against what the model takes; `quick` holds those read already."""
     given = body.inputs
-    if not given:
+    if not given and needed(inputs):
         raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
     feed: Feed = {}
-    for item in given:
+    for item in given or ():
         tensor = inputs.get(item.name)
         if tensor is None:
             raise bad_input(f"the model has no input {item.name!r}; it takes {told(inputs)}")
@@ -115,8 +115,9 @@ def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
         array = quick.get(item.name)
         feed[item.name] = tensor.read(item.data, item.shape) if array is None else array
     if len(feed) != len(inputs):
-        missing = {name: tensor for name, tensor in inputs.items() if name not in feed}
-        raise bad_input(f"missing: {told(missing)}")
+        missing = {name: tensor for name, tensor in needed(inputs).items() if name not in feed}
+        if missing:
+            raise bad_input(f"missing: {told(missing)}")
     return feed
 
 
@@ -133,21 +134,35 @@ def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
 
 
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:
-    """The values of every input in what a body has at `key`: those of a lone input, else an object by name."""
+    """The values of inputs in what a body has at `key`: those of a lone one that is needed, else an object by name."""
     if bytes(data).startswith(b"{"):
         parts = envelope(_object, data)
-    elif len(inputs) == 1:
-        parts = {next(iter(inputs)): data}
+    elif len(lone := inputs if len(inputs) == 1 else needed(inputs)) == 1:
+        parts = {next(iter(lone)): data}
     else:
         raise bad_input(f'the model has several inputs: "{key}" must be an object with {told(inputs)}')
-    if set(parts) != set(inputs):
+    if parts.keys() != inputs.keys() and not are_names(parts, inputs):
         raise bad_input(f'"{key}" has {sorted(parts)}, the model takes {told(inputs)}')
     return parts
 
 
+def needed(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs that have no default."""
+    return {name: tensor for name, tensor in inputs.items() if not tensor.optional}
+
+
+def are_names(given: Iterable[str], inputs: dict[str, Tensor]) -> bool:
+    """Whether these are names of inputs, and all that are needed among them."""
+    names = set(given)
+    return names <= set(inputs) and names >= set(needed(inputs))
+
+
 def told(tensors: dict[str, Tensor]) -> str:
     """`x (FP32, [any, 4]), y (INT64, [1])` for messages."""
-    return ", ".join(f"{name} ({tensor.datatype}, {tensor.told_shape})" for name, tensor in tensors.items())
+    return ", ".join(
+        f"{name} ({tensor.datatype}, {tensor.told_shape}{', optional' if tensor.optional else ''})"
+        for name, tensor in tensors.items()
+    )
 
 
 def asked_outputs(body: Body, names: Sequence[str]) -> Sequence[str]:

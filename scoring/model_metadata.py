@@ -36,8 +36,8 @@ def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
 
 
 def _told(tensor: dict[str, Any]) -> dict[str, Any]:
-    """What the protocol knows of a tensor."""
-    return {key: tensor[key] for key in ("name", "datatype", "shape")}
+    """What the protocol knows of a tensor, and, of those inputs that have a default, that they are optional."""
+    return {key: tensor[key] for key in ("name", "datatype", "shape", "optional") if key in tensor}
 
 
 def ready(_: Engine, served: Served) -> Plain:
@@ -64,7 +64,8 @@ def config_facts(served: Served) -> dict[str, Any]:
 
 def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
     kind = "STRING" if facts["datatype"] == "BYTES" else facts["datatype"]
-    return {"name": facts["name"], "data_type": f"TYPE_{kind}", "dims": facts["shape"]}
+    optional = {"optional": True} if facts.get("optional") else {}
+    return {"name": facts["name"], "data_type": f"TYPE_{kind}", "dims": facts["shape"]} | optional
 
 
 def index(engine: Engine) -> Plain:

@@ -59,7 +59,7 @@ def _asked(inputs: list[Document], outputs: list[Document], version: str) -> Doc
     schema = _tensors("inputs", inputs, version)
     wanted = {"type": "object", "required": ["name"], "properties": {"name": _name(outputs)}}
     schema["properties"] |= {"id": {"type": "string"}, "outputs": {"type": "array", "items": wanted}}
-    examples = [_example(one) for one in inputs]
+    examples = [_example(one) for one in inputs if not one.get("optional")]
     return schema | ({"example": {"inputs": examples}} if all(examples) else {})
 
 
@@ -79,7 +79,9 @@ def _nested_of(tensors: list[Document], version: str) -> Document:
     nested = {one["name"]: _nested(one, version) for one in tensors}
     if len(nested) == 1:
         return nested[tensors[0]["name"]]
-    return {"type": "object", "required": list(nested), "properties": nested}
+    needed = [one["name"] for one in tensors if not one.get("optional")]
+    by_name = {"type": "object", "properties": nested} | ({"required": needed} if needed else {})
+    return {"anyOf": [nested[needed[0]], by_name]} if len(needed) == 1 else by_name
 
 
 def _nested(tensor: Document, version: str) -> Document:

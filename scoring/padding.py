@@ -25,10 +25,13 @@ class Padding:
             raise StartFailure("model_invalid", message)
         self._fill = fill
         self._dimensions = model.dimensions
+        self._needed = len(model.inputs)
 
     def kind(self, asked: Asked) -> Any:
         """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
         feed = asked.feed
+        if len(feed) != self._needed:
+            return object()  # like no other: a default that it replaces holds for all rows of its run
         if len(feed) > 1 and len({len(array) for array in feed.values()}) > 1:
             return object()  # like no other: its rows would meet those of its neighbours
         if not self._fill:

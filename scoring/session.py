@@ -52,10 +52,15 @@ class OnnxModel:
         session = _session(bundled, path, threads, self._providers)
         tell_fallback(self._providers, session, f"{self.name}:{self.version}")
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
+        # All that a request may send. A weight that is listed as an input is a default; runtimes before IR version 4
+        # wanted every weight listed, and those are not told here.
+        self.takes = self.inputs | {one.name: one for one in _defaults(session)}
         self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
         self.names = tuple(self.outputs)
         # As the model writes them: numbers, names of free dimensions, None.
-        self.dimensions = {one.name: list(one.shape or ()) for one in (*session.get_inputs(), *session.get_outputs())}
+        told = (*session.get_inputs(), *session.get_overridable_initializers(), *session.get_outputs())
+        self.dimensions = {one.name: list(one.shape or ()) for one in told}
+        self.columns = _columns(bundled, self.inputs)
         self._session = session
         self._run = _inner(session)
         self._wide = self._run  # what a run uses that has all cores to itself
@@ -255,6 +260,25 @@ def _tensor(told: Any, bundled: BundledModel) -> Tensor:
     return Tensor(told.name, BY_RUNTIME_NAME[told.type], shape)
 
 
+def _columns(bundled: BundledModel, inputs: dict[str, Tensor]) -> list[str]:
+    """Names of the last dimension of a lone matrix, in its order, where they are known with the version."""
+    known = (bundled.signature or {}).get("columns") or []
+    shapes = [tensor.shape for tensor in inputs.values()]
+    fits = len(shapes) == 1 and shapes[0] is not None and len(shapes[0]) == 2 and shapes[0][1] in (-1, len(known))
+    return list(known) if fits else []
+
+
+def _defaults(session: onnxruntime.InferenceSession) -> list[Tensor]:
+    """Inputs that may be left out, of types that can travel."""
+    return [
+        Tensor(
+            told.name, BY_RUNTIME_NAME[told.type], tuple(_dimension(size) for size in told.shape or ()), optional=True
+        )
+        for told in session.get_overridable_initializers()
+        if told.type in BY_RUNTIME_NAME
+    ]
+
+
 def _dimension(size: Any) -> int:
     return size if isinstance(size, int) and size >= 0 else -1
 
@@ -274,7 +298,8 @@ def signature_of(model: OnnxModel) -> dict[str, Any]:
     return {
         "inputs": [
             {"name": one.name, "datatype": one.datatype, "shape": list(one.shape or [])}
-            for one in model.inputs.values()
+            | ({"optional": True} if one.optional else {})
+            for one in model.takes.values()
         ],
         "outputs": [{"name": one.name, "datatype": one.datatype, "shape": one.shape} for one in model.outputs.values()],
     }

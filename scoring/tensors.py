@@ -1,6 +1,7 @@
 """Tensors on the wire: the Open Inference Protocol's datatypes, strict reading of JSON values, writing results.
 
-Reading is strict: a string is not a number, 1.5 is not an integer, 300 is no UINT8. In floating-point
+Reading is strict: a string is not a number, 1.5 is not an integer, 300 is no UINT8. 3.0 is one: pandas and others
+write whole numbers so; beyond 2**53, where a number with a point is not exact, it is refused. In floating-point
 tensors `null` stands for NaN, both ways, since JSON has no other word for it; Infinity is refused on the
 way in and becomes `null` on the way out.
 """
@@ -21,6 +22,7 @@ DEEPEST = 16
 MOST_DIMENSIONS = 32  # that every version of numpy holds
 MOST_VALUES = 2**48  # beyond, with dimensions of 0 left out, numpy refuses even what holds no value
 SHAPES_KEPT = 1024
+NULL, FLOAT = "got `null`", "got `float`"  # what msgspec says of values of other types
 
 
 def _between(low: int, high: int) -> Any:
@@ -57,17 +59,24 @@ def _decoders(element: Any) -> tuple[msgspec.json.Decoder[Any], ...]:
     return tuple(made)
 
 
+EXACT = 2**53  # below, every whole number is a floating-point one of 64 bits, and no other number is read as it
+
 # index: how deep the lists are nested; 0 is a bare value
 DECODERS = {name: _decoders(element) for name, (_, element, _) in DATATYPES.items()}
+NUMBERS = _decoders(int | float)
 
 
 @dataclass
 class Tensor:
-    """One input or output of a model: `shape` has -1 for a free dimension, and is None for any shape at all."""
+    """One input or output of a model: `shape` has -1 for a free dimension, and is None for any shape at all.
+
+    An `optional` input has a default in the model's file.
+    """
 
     name: str
     datatype: str
     shape: tuple[int, ...] | None
+    optional: bool = False
     dtype: Any = field(init=False)
     _sizes: dict[tuple[int, ...], int] = field(init=False, default_factory=dict)
 
@@ -85,6 +94,18 @@ class Tensor:
             if len(self._sizes) < SHAPES_KEPT:
                 self._sizes[key] = size
         return size
+
+    def of_all_rows(self, array: Array) -> Array:
+        """What a tensor gets from values by row: those, or the one of all rows where it has no rows of its own.
+
+        It has none where it is a scalar, or a default whose first size is fixed.
+        """
+        if self.shape is None or (self.shape and (not self.optional or self.shape[0] == -1)):
+            return array
+        if len(array) > 1 and not np.array_equal(array[1:], array[:-1], equal_nan=array.dtype.kind == "f"):
+            raise bad_input(f"input {self.name!r} has one value for all rows, and not all rows have the same")
+        value = np.asarray(array[0], array.dtype)  # not a scalar of numpy's, which the runtime does not take
+        return value.reshape(self.shape) if value.size == math.prod(self.shape) else value
 
     def _check(self, shape: tuple[int, ...]) -> None:
         fits = self.shape is None or (
@@ -131,9 +152,10 @@ class Tensor:
         if deep >= DEEPEST:
             raise bad_input(f"input {self.name!r} is nested deeper than {DEEPEST - 1} lists")
         try:
-            array = np.array(DECODERS[self.datatype][deep].decode(raw), self.dtype)
+            array = np.array(self._values(raw, deep), self.dtype)
         except msgspec.ValidationError as error:
-            raise bad_input(f"input {self.name!r} ({self.datatype}): {error}") from error
+            missing = "a value is missing: " if NULL in str(error) else ""
+            raise bad_input(f"input {self.name!r} ({self.datatype}): {missing}{error}") from error
         except UnicodeDecodeError as error:
             raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
@@ -144,11 +166,33 @@ class Tensor:
             raise self._uneven()
         return array
 
+    def _values(self, raw: msgspec.Raw | bytes, deep: int) -> Any:
+        """Nested values; whole numbers may be written as 3.0 or 3e0."""
+        decoder = DECODERS[self.datatype][deep]
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            if not self.is_whole or FLOAT not in str(error):
+                raise
+        return decoder.decode(msgspec.json.encode(_whole(NUMBERS[deep].decode(raw))))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
+        return "INT" in self.datatype
+
     def _not_utf8(self) -> ScoringError:
         return bad_input(f"input {self.name!r} holds a text that is not UTF-8")
 
     def _uneven(self) -> ScoringError:
         return bad_input(f"input {self.name!r}: lists of different length stand side by side")
+
+
+def _whole(value: Any) -> Any:
+    """Nested numbers with those that are whole as integers; others stay what they are, and are refused as such."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 def depth(text: bytes) -> int:

@@ -8,7 +8,7 @@ from scoring.errors import ScoringError, bad_input
 from scoring.session import Output
 from scoring.tensors import Array, Tensor
 
-SAME = {"f": "iuf", "i": "iu", "u": "iu", "b": "b"}  # kind of the model's type: kinds that may become it
+SAME = {"f": "iuf", "i": "iuf", "u": "iuf", "b": "b"}  # kind of the model's type: kinds that may become it
 
 
 def taken(tensor: Tensor, array: Array) -> Array:
@@ -25,6 +25,8 @@ def taken(tensor: Tensor, array: Array) -> Array:
 
 
 def _converted(tensor: Tensor, array: Array, wanted: np.dtype[Any]) -> Array:
+    if wanted.kind in "iu" and array.dtype.kind == "f":
+        _refuse_fractions(tensor, array)
     if wanted.kind in "iu" and array.size:
         bounds = np.iinfo(wanted)
         if int(array.min()) < bounds.min or int(array.max()) > bounds.max:
@@ -34,6 +36,15 @@ def _converted(tensor: Tensor, array: Array, wanted: np.dtype[Any]) -> Array:
             return array.astype(wanted)
     except FloatingPointError as error:
         raise bad_input(f"input {tensor.name!r}: a value does not fit into {tensor.datatype}") from error
+
+
+def _refuse_fractions(tensor: Tensor, array: Array) -> None:
+    """Whole numbers may come as floating-point ones, which pandas makes of a column with a gap, while exact."""
+    wrong = ~((array == np.trunc(array)) & (np.abs(array) < 2.0 ** (np.finfo(array.dtype).nmant + 1)))
+    if wrong.any():
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
+        what = "a value is missing (NaN)" if np.isnan(array[place]) else f"{array[place]} is no exact whole number"
+        raise bad_input(f"input {tensor.name!r} takes {tensor.datatype}, and {what}, at {list(place)}")
 
 
 def _texts(tensor: Tensor, array: Array) -> Array:

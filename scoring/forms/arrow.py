@@ -30,7 +30,7 @@ class Arrow:
         self._model = model
 
     def decode(self, request: Request) -> Asked:
-        feed = feed_of_table(ArrowTable(request.body), self._model.inputs)
+        feed = feed_of_table(ArrowTable(request.body), self._model.takes, self._model.columns)
         return Asked(self._model.names, feed)
 
     def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
@@ -47,6 +47,8 @@ class Arrow:
 
 class ArrowTable:
     """A table that came as a stream."""
+
+    is_named = True
 
     def __init__(self, body: bytes) -> None:
         pa = _arrow()
@@ -67,7 +69,11 @@ class ArrowTable:
         pa = _arrow()
         chunks = self._table.column(number)
         try:
-            return _values(pa, pa.concat_arrays(chunks.chunks), self._room)
+            column = pa.concat_arrays(chunks.chunks)
+            values = _values(pa, column, self._room)
+            if tensor.datatype[:2] != "FP":
+                _refuse_gaps(pa, column)
+            return values
         except (pa.ArrowException, ValueError) as error:
             raise bad_input(f"column {self.columns[number]!r} ({chunks.type}) cannot be read: {error}") from error
 
@@ -81,6 +87,17 @@ def _values(pa: Any, column: Any, room: Room) -> Array:
     plain = column.dictionary_decode() if kinds.is_dictionary(column.type) else column
     values: Array = plain.to_numpy(zero_copy_only=False)
     return values
+
+
+def _refuse_gaps(pa: Any, column: Any) -> None:
+    """ValueError where a value is missing: whole numbers would become floating-point ones for it, and texts None."""
+    leaves = column
+    while is_any(leaves.type, pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list):
+        leaves = leaves.flatten()
+    plain = leaves.dictionary_decode() if pa.types.is_dictionary(leaves.type) else leaves
+    if plain.null_count:
+        place = plain.is_null().to_numpy(zero_copy_only=False).argmax()
+        raise ValueError(f"a value is missing in row {place * len(column) // len(plain)}")
 
 
 def _length_of_lists(pa: Any, column: Any) -> int:

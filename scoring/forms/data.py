@@ -44,11 +44,11 @@ class Data:
                 asked = self._bodies.decode(request, kind or b"")
                 if asked is not None:
                     return asked
-        body, quick = codecs.read_body(raw, self._model.inputs)
+        body, quick = codecs.read_body(raw, self._model.takes)
         if body.inputs is not None:
             return self._open_inference.read(body, quick)
         names = codecs.asked_outputs(body, self._model.names)
-        return Asked(names, codecs.feed_of_data(body.data, self._model.inputs), SHORT)
+        return Asked(names, codecs.feed_of_data(body.data, self._model.takes), SHORT)
 
     def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
         if asked.rest is SHORT:

@@ -14,7 +14,7 @@ from scoring.forms import Asked
 from scoring.forms.bodies import JSON_TYPES, media_type
 from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
-from scoring.forms.tables import CsvTable, JsonTable, feed_of_table
+from scoring.forms.tables import CsvTable, JsonTable, Table, feed_of_table
 from scoring.request import Request
 from scoring.session import OnnxModel
 
@@ -57,7 +57,7 @@ class Invocations:
         kind = media_type(content_type)
         model = self._model
         if kind == "text/csv":
-            return Asked(model.names, feed_of_table(CsvTable(request.body, content_type), model.inputs), by_row)
+            return Asked(model.names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
         question = codecs.envelope(_question, request.body)
@@ -72,18 +72,22 @@ class Invocations:
 
 def _feed(question: Question, model: OnnxModel) -> codecs.Feed:
     if question.inputs != NOTHING:
-        return feed_of_columns(question.inputs, model.inputs)
+        return feed_of_columns(question.inputs, model.takes)
     if question.instances != NOTHING:
-        return feed_of_instances(question.instances, model.inputs)
+        return feed_of_instances(question.instances, model.takes)
     table = _split(question.dataframe_split) if question.dataframe_split else _records(question.dataframe_records or [])
-    return feed_of_table(table, model.inputs)
+    return _feed_of_columns(table, model)
+
+
+def _feed_of_columns(table: Table, model: OnnxModel) -> codecs.Feed:
+    return feed_of_table(table, model.takes, model.columns)
 
 
 def _split(split: Split) -> JsonTable:
-    columns = split.columns
-    if columns is None:
-        columns = list(range(len(split.data[0]))) if split.data else []
-    return JsonTable([str(name) for name in columns], split.data)
+    """Without names, or with numbers that count the columns, as pandas has them where there are no names."""
+    counted = list(range(len(split.data[0]))) if split.data else []
+    columns = counted if split.columns is None else split.columns
+    return JsonTable([str(name) for name in columns], split.data, is_named=columns != counted)
 
 
 def _records(records: list[dict[str, msgspec.Raw]]) -> JsonTable:

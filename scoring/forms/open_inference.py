@@ -33,19 +33,19 @@ class OpenInference:
         told = request.headers.get(binary.HEADER)
         if told is None:
             try:
-                return self.read(*codecs.read_body(request.body, self._model.inputs))
+                return self.read(*codecs.read_body(request.body, self._model.takes))
             except ScoringError as error:
                 explain(error, request.body)
                 raise
         head, tail = binary.split(request.body, told)
         body = codecs.envelope(codecs.BODY, head)
-        return self.read(body, binary.read(body, tail, self._model.inputs))
+        return self.read(body, binary.read(body, tail, self._model.takes))
 
     def read(self, body: codecs.Body, quick: codecs.Feed) -> Asked:
         """What an envelope asks; `quick` holds inputs that have been read."""
         model = self._model
         names = codecs.asked_outputs(body, model.names)
-        feed = codecs.feed_of(body, model.inputs, quick)
+        feed = codecs.feed_of(body, model.takes, quick)
         if body.parameters is None and body.outputs is None:
             return Asked(names, feed, body.id)
         return Asked(names, feed, Wish(body.id, binary.wanted(body, names)))

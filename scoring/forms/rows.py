@@ -25,15 +25,22 @@ def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Fee
     inner = text[1:].lstrip()
     if inner.startswith(b"]"):
         raise bad_input('"instances" holds no row')
-    if len(inputs) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
-        return {name: read(tensor, text) for name, tensor in inputs.items()}
+    lone = codecs.needed(inputs)
+    if len(lone) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
+        return {name: read(tensor, text) for name, tensor in lone.items()}
     rows = codecs.envelope(_rows, text)
     for number, row in enumerate(rows):
-        if set(row) != set(inputs):
+        if not codecs.are_names(row, inputs):
             raise bad_input(f"instance {number} has {sorted(row)}, the model takes {codecs.told(inputs)}")
-    return {
-        name: read(tensor, b"[%b]" % b",".join(bytes(row[name]) for row in rows)) for name, tensor in inputs.items()
-    }
+        if row.keys() != rows[0].keys():
+            raise bad_input(f"instance {number} has {sorted(row)}, and instance 0 {sorted(rows[0])}: all need the same")
+    return {name: _column(inputs[name], [row[name] for row in rows]) for name in inputs if name in rows[0]}
+
+
+def _column(tensor: Tensor, values: list[msgspec.Raw]) -> Array:
+    array = tensor.of_all_rows(_nested(tensor, b"[%b]" % b",".join(map(bytes, values))))
+    tensor.size_for(array.shape)
+    return array
 
 
 def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
@@ -44,9 +51,13 @@ def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
 
 def read(tensor: Tensor, text: bytes) -> Array:
     """A tensor from nested values; `{"b64": …}` stands for bytes."""
-    array = tensor.read_as_nested(_without_base64(text) if tensor.datatype == "BYTES" and b'"b64"' in text else text)
+    array = _nested(tensor, text)
     tensor.size_for(array.shape)
     return array
+
+
+def _nested(tensor: Tensor, text: bytes) -> Array:
+    return tensor.read_as_nested(_without_base64(text) if tensor.datatype == "BYTES" and b'"b64"' in text else text)
 
 
 def _without_base64(text: bytes) -> bytes:

@@ -3,16 +3,17 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
+from scoring.codecs import needed
 from scoring.encodings import text_of
 from scoring.errors import ScoringError, bad_input
 from scoring.forms.arrays import taken
-from scoring.tensors import Array, Tensor
+from scoring.tensors import EXACT, Array, Tensor
 
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -23,28 +24,60 @@ class Table(Protocol):
     @property
     def columns(self) -> Sequence[str]: ...
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the client has given these names, which may be numbers that only count the columns otherwise."""
+
     def column(self, number: int, tensor: Tensor) -> Array:
         """The values of a column, its rows in the first dimension."""
 
 
-def feed_of_table(table: Table, inputs: dict[str, Tensor]) -> dict[str, Array]:
-    """Columns go by name into a model with an input for each; else all together, in order, into its lone input."""
+def feed_of_table(table: Table, inputs: dict[str, Tensor], known: Sequence[str] = ()) -> dict[str, Array]:
+    """Columns go by name into a model with an input for each; else all together into its lone input.
+
+    There they stand in the order of the `known` columns, else in their own. Defaults are replaced by columns of their
+    names.
+    """
     places = {name: number for number, name in enumerate(table.columns)}
     if len(places) != len(table.columns):
         raise bad_input(f"a column is given twice; the columns are {', '.join(table.columns)}")
-    missing = [name for name in inputs if name not in places]
-    if not missing and (len(inputs) > 1 or len(places) == 1):
-        feed = {name: _upright(table.column(places[name], tensor), tensor) for name, tensor in inputs.items()}
-    elif len(inputs) == 1:
-        feed = {name: matrix(table, tensor) for name, tensor in inputs.items()}
+    needs = needed(inputs)
+    missing = [name for name in needs if name not in places]
+    others = [name for name in places if name not in inputs or name in needs]
+    if not missing and (len(needs) != 1 or len(others) == 1):
+        feed = {name: _upright(table.column(places[name], tensor), tensor) for name, tensor in needs.items()}
+    elif len(needs) == 1:
+        order = _order(others, known) if table.is_named else others
+        feed = {name: matrix(table, [places[one] for one in order], tensor) for name, tensor in needs.items()}
     else:
-        raise bad_input(f"columns are missing: {', '.join(missing)}; given: {', '.join(places) or 'none'}")
+        raise _missing(missing, places)
+    feed |= _given_defaults(table, places, {name: inputs[name] for name in inputs.keys() - needs.keys()})
     return {name: taken(inputs[name], array) for name, array in feed.items()}
 
 
-def matrix(table: Table, tensor: Tensor) -> Array:
-    """All columns side by side."""
-    columns = [table.column(number, tensor) for number in range(len(table.columns))]
+def _given_defaults(table: Table, places: dict[str, int], defaults: dict[str, Tensor]) -> dict[str, Array]:
+    return {
+        name: tensor.of_all_rows(_upright(table.column(places[name], tensor), tensor))
+        for name, tensor in defaults.items()
+        if name in places
+    }
+
+
+def _order(given: list[str], known: Sequence[str]) -> Sequence[str]:
+    """The order in which the model wants its columns, where that is known; others are left out then."""
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise _missing(missing, given)
+    return known or given
+
+
+def _missing(missing: list[str], given: Iterable[str]) -> ScoringError:
+    return bad_input(f"columns are missing: {', '.join(missing)}; given: {', '.join(given) or 'none'}")
+
+
+def matrix(table: Table, numbers: list[int], tensor: Tensor) -> Array:
+    """Columns side by side."""
+    columns = [table.column(number, tensor) for number in numbers]
     if len({column.shape for column in columns}) != 1:
         raise bad_input("there are no columns, or some with lists and some without")
     return np.stack(columns, axis=1)
@@ -59,20 +92,29 @@ def _upright(array: Array, tensor: Tensor) -> Array:
 class JsonTable:
     """Rows of JSON values."""
 
-    def __init__(self, columns: Sequence[str], rows: list[list[msgspec.Raw]]) -> None:
+    def __init__(self, columns: Sequence[str], rows: list[list[msgspec.Raw]], *, is_named: bool = True) -> None:
         self.columns = columns
+        self.is_named = is_named
         self._rows = rows
         _check(columns, rows)
 
     def column(self, number: int, tensor: Tensor) -> Array:
-        return tensor.read_as_nested(b"[%b]" % b",".join(bytes(row[number]) for row in self._rows))
+        values = [bytes(row[number]) for row in self._rows]
+        try:
+            return tensor.read_as_nested(b"[%b]" % b",".join(values))
+        except ScoringError as error:
+            if b"null" in values:
+                raise _gap(self.columns[number], values.index(b"null"), tensor) from error
+            raise bad_input(f"column {self.columns[number]!r}: {error.message}") from error
 
 
 class CsvTable:
-    """Comma-separated text with the names in its first line; in numbers an empty cell is NaN.
+    """Comma-separated text with the names in its first line; in floating-point numbers an empty cell is NaN.
 
     Spaces around a number or a truth value say nothing; around a text they belong to it.
     """
+
+    is_named = True
 
     def __init__(self, body: bytes, content_type: bytes = b"") -> None:
         try:
@@ -90,11 +132,22 @@ class CsvTable:
             values = [read(row[number]) for row in self._rows]
             with np.errstate(over="raise"):
                 return np.array(values, tensor.dtype)
+        except MissingError as error:
+            place = next(place for place, row in enumerate(self._rows) if not row[number].strip())
+            raise _gap(self.columns[number], place, tensor) from error
         except (ValueError, KeyError) as error:
             told = f"column {self.columns[number]!r} is read as {tensor.datatype}"
             raise bad_input(f"{told}, which this is not: {error}") from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"column {self.columns[number]!r}: a value does not fit into {tensor.datatype}") from error
+
+
+class MissingError(Exception):
+    """A cell is empty."""
+
+
+def _gap(column: str, row: int, tensor: Tensor) -> ScoringError:
+    return bad_input(f"column {column!r}, row {row}: a value is missing, which {tensor.datatype} cannot say")
 
 
 def _check(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -108,8 +161,26 @@ def _check(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def _cell_reader(tensor: Tensor) -> Callable[[str], Any]:
     if tensor.datatype == "BYTES":
         return str
-    if tensor.datatype == "BOOL":
-        return lambda text: BOOLS[text.strip().lower()]
     if tensor.datatype.startswith("FP"):
         return lambda text: float(text) if text.strip() else math.nan
-    return int
+    return _bool if tensor.datatype == "BOOL" else _whole
+
+
+def _bool(text: str) -> bool:
+    stripped = text.strip().lower()
+    if not stripped:
+        raise MissingError
+    return BOOLS[stripped]
+
+
+def _whole(text: str) -> int:
+    """A whole number, also where it is written as 3.0."""
+    if not text.strip():
+        raise MissingError
+    try:
+        return int(text)
+    except ValueError:
+        value = float(text) if text.strip().lower() != "nan" else math.inf
+    if not value.is_integer() or abs(value) >= EXACT:
+        raise ValueError(f"{text!r} is no exact whole number")
+    return int(value)

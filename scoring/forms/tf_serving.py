@@ -50,8 +50,8 @@ class Predict:
             raise bad_input(f"the model has no signature {question.signature_name!r}, only serving_default")
         model = self._model
         if bytes(rows):
-            return Asked(model.names, feed_of_instances(rows, model.inputs), "predictions")
-        return Asked(model.names, feed_of_columns(columns, model.inputs), "outputs")
+            return Asked(model.names, feed_of_instances(rows, model.takes), "predictions")
+        return Asked(model.names, feed_of_columns(columns, model.takes), "outputs")
 
     def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
         write = by_row if asked.rest == "predictions" else by_column

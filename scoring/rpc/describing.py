@@ -57,7 +57,9 @@ class Description:
         return self._is_ready()
 
     def _model_metadata(self, asked: Any) -> Any:
-        return message("ModelMetadataResponse")(**metadata_facts(self._engine, self._find(asked)))
+        facts = metadata_facts(self._engine, self._find(asked))
+        inputs = [{name: one[name] for name in ("name", "datatype", "shape")} for one in facts["inputs"]]
+        return message("ModelMetadataResponse")(**facts | {"inputs": inputs})  # which has no word for optional ones
 
     def _model_config(self, asked: Any) -> Any:
         return message("ModelConfigResponse")(config=config_facts(self._find(asked)))

@@ -56,13 +56,13 @@ class Protobuf:
         _refuse_parameters(asked)
         names = codecs.asked_outputs(body, model.names)
         arrays = self._arrays(asked, raw)
-        return Asked(names, codecs.feed_of(body, model.inputs, arrays), Wish(asked.id, raw))
+        return Asked(names, codecs.feed_of(body, model.takes, arrays), Wish(asked.id, raw))
 
     def _arrays(self, asked: Any, raw: bool) -> codecs.Feed:
         """The values of the inputs that are what the model takes; `feed_of` says what is wrong with the others."""
         arrays: codecs.Feed = {}
         for place, item in enumerate(asked.inputs):
-            tensor = self._model.inputs.get(item.name)
+            tensor = self._model.takes.get(item.name)
             if tensor is None or tensor.datatype != item.datatype:
                 continue
             if not raw:

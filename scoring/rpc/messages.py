@@ -77,7 +77,12 @@ SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
         "raw_output_contents": (6, "repeated bytes"),
     },
     "ModelStreamInferResponse": {"error_message": (1, "string"), "infer_response": (2, "bytes")},
-    "ModelInput": {"name": (1, "string"), "data_type": (2, "enum"), "dims": (4, "repeated int64")},
+    "ModelInput": {
+        "name": (1, "string"),
+        "data_type": (2, "enum"),
+        "dims": (4, "repeated int64"),
+        "optional": (8, "bool"),
+    },
     "ModelOutput": {"name": (1, "string"), "data_type": (2, "enum"), "dims": (3, "repeated int64")},
     "ModelConfig": {
         "name": (1, "string"),

@@ -43,8 +43,8 @@ def test_json_is_understood_whatever_it_is_called(servers, content_type):
 
 
 @pytest.mark.parametrize(("model", "value"), [("word", "grün"), ("number", 1.5)])
-def test_a_lone_value_comes_back_as_a_list_of_one(servers, model, value):
-    assert servers[model].score({"data": value}).json() == {"data": [value]}
+def test_a_lone_value_comes_back_as_itself(servers, model, value):
+    assert servers[model].score({"data": value}).json() == {"data": value}
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "video/mp4", "nonsense", "multipart/mixed"])
@@ -91,7 +91,9 @@ def test_npy_carries_texts_and_integers(servers):
     answer = send(servers["words"], npy(texts), "application/x-npy", Accept="application/x-npy")
     np.testing.assert_array_equal(np.load(io.BytesIO(answer.content), allow_pickle=False), texts)
     assert send(servers["words"], npy(np.array([b"gr\xc3\xbcn"])), "application/x-npy").json() == {"data": ["grün"]}
-    assert send(servers["small"], npy(np.array([-128, 127])), "application/x-npy").json() == {"data": [-128, 127]}
+    for kind in (np.int64, np.float16, np.float64):
+        body = npy(np.array([-128, 127], kind))
+        assert send(servers["small"], body, "application/x-npy").json() == {"data": [-128, 127]}
 
 
 def npy_claiming(shape):
@@ -124,7 +126,9 @@ def npy_claiming(shape):
         ("double", npy(np.array([[1, 2, 3, None]], dtype=object), allow_pickle=True), ("numbers and text",)),
         ("double", npy(np.zeros((1, 4), [("a", "f4")])), ("numbers and text",)),
         ("small", npy(np.array([128])), ("fit",)),
-        ("small", npy(np.array([1.0])), ("INT8", "float64")),
+        ("small", npy(np.array([1, 1.5])), ("INT8", "1.5 is no exact whole number", "[1]")),
+        ("small", npy(np.array([1.0, np.nan])), ("a value is missing", "[1]")),
+        ("small", npy(np.array([128.0])), ("fit",)),
         ("words", npy(np.array([1])), ("text",)),
         ("words", npy(np.array([b"\xff"])), ("UTF-8",)),
     ],

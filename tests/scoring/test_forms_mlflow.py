@@ -1,17 +1,16 @@
 """MLflow's /invocations: data frames, CSV and tensors, as its clients send them."""
 
-import pytest
+import json
 
-from tests.scoring.conftest import double_model, sum_model
+import pytest
+from onnx import TensorProto, helper
+
+from tests.scoring.conftest import double_model, save, sum_model
 from tests.scoring.forms import services
 
 
 def sheet_model(path):
     """A column for every input, as converted pipelines have them: doubled age, and the name as it came."""
-    from onnx import TensorProto, helper
-
-    from tests.scoring.conftest import save
-
     kinds = {
         "age": TensorProto.FLOAT,
         "name": TensorProto.STRING,
@@ -22,6 +21,12 @@ def sheet_model(path):
     outputs = [helper.make_tensor_value_info(f"{name}_out", kind, [None, 1]) for name, kind in kinds.items()]
     nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in kinds]
     return save(path, nodes, inputs, outputs)
+
+
+def ids_model(path):
+    """64-bit integers as they came."""
+    n, same = (helper.make_tensor_value_info(name, TensorProto.INT64, ["n"]) for name in ("n", "same"))
+    return save(path, [helper.make_node("Identity", ["n"], ["same"])], [n], [same])
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +155,70 @@ def test_wrong_csv_is_refused_in_plain_words(double, text, words):
 
 
 @pytest.mark.parametrize(
-    ("line", "word"), [("1,b,maybe,1", "'maybe'"), ("1,b,true,1.5", "'1.5'"), ("1,b,true,300", "fit"), ("1,b,,1", "''")]
+    ("line", "word"),
+    [
+        ("1,b,maybe,1", "'maybe'"),
+        ("1,b,true,1.5", "'1.5'"),
+        ("1,b,true,300", "fit"),
+        ("1,b,,1", "column 'member', row 0: a value is missing"),
+        ("1,b,true,", "column 'visits', row 0: a value is missing"),
+    ],
 )
 def test_csv_is_read_as_the_types_of_the_model(replicas, line, word):
     assert word in told_of(replicas["sheet"], f"age,name,member,visits\n{line}\n", **csv())
+
+
+@pytest.mark.parametrize("number", ["3.0", "3e0", "30e-1", "3"])
+def test_a_whole_number_may_be_written_with_a_point(replicas, number):
+    row = [{"age_out": [1.0], "name_out": ["b"], "member_out": [True], "visits_out": [3]}]
+    body = '{"dataframe_records": [{"age": 1, "name": "b", "member": true, "visits": %s}]}' % number  # noqa: UP031
+    assert predictions(replicas["sheet"], body) == row
+    if number != "30e-1":
+        assert predictions(replicas["sheet"], f"age,name,member,visits\n1,b,true,{number}\n", **csv()) == row
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"visits": None}, "column 'visits', row 1: a value is missing"),
+        ({"name": None}, "column 'name', row 1: a value is missing"),
+        ({"member": None}, "column 'member', row 1: a value is missing"),
+        ({"visits": 3.5}, "column 'visits'"),
+    ],
+)
+def test_a_gap_or_a_fraction_is_told_with_its_column(replicas, change, words):
+    row = {"age": 1, "name": "b", "member": True, "visits": 3}
+    assert words in told_of(replicas["sheet"], {"dataframe_records": [row, row | change]})
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
+def test_whole_numbers_beyond_what_a_point_can_tell_are_never_rounded(tmp_path_factory, content_type):
+    with services(tmp_path_factory, ids=ids_model) as made:
+
+        def ask(number):
+            csv_, records = f"n\n{number}\n", f'{{"dataframe_records": [{{"n": {number}}}]}}'
+            return made["ids"].client.post("/invocations", content=csv_ if "csv" in content_type else records,
+                                           headers={"Content-Type": content_type})  # fmt: skip
+
+        assert ask("9007199254740993").json() == {"predictions": [9007199254740993]}
+        assert ask("9007199254740991.0").json() == {"predictions": [9007199254740991]}
+        assert ask("9007199254740993.0").status_code == 400
+        assert ask("1e400").status_code == 400
+
+
+def test_columns_go_to_where_the_model_was_trained_on_them(replica):
+    replica.with_models(double=double_model)
+    described = json.loads((replica.bundle / "bundle.json").read_text())
+    described["models"][0]["signature"] = {"inputs": [], "outputs": [], "columns": NAMES}
+    (replica.bundle / "bundle.json").write_text(json.dumps(described))
+    replica.start()
+    turned = {"columns": ["s", "id", "r", "q", "p"], "data": [[4, 9, 3, 2, 1]]}
+    assert predictions(replica, {"dataframe_split": turned}) == DOUBLED
+    assert predictions(replica, {"dataframe_records": [{"s": 4, "p": 1, "r": 3, "q": 2}]}) == DOUBLED
+    assert predictions(replica, "s,r,q,p\n4,3,2,1\n", **csv()) == DOUBLED
+    assert "columns are missing: p" in told_of(replica, {"dataframe_records": [{"s": 4, "z": 1, "r": 3, "q": 2}]})
+    for unnamed in ({"data": [[1, 2, 3, 4]]}, {"columns": [0, 1, 2, 3], "data": [[1, 2, 3, 4]]}):
+        assert predictions(replica, {"dataframe_split": unnamed}) == DOUBLED
 
 
 def test_missing_columns_are_named(replicas):

@@ -119,9 +119,19 @@ def test_every_datatype_goes_in_and_comes_out_unharmed(server):
     assert {one["datatype"]: one["data"] for one in outputs} == values
 
 
+def test_a_whole_number_may_be_written_with_a_point(server):
+    given = {name: [0.0, 100.0] if "INT" in name else KIND_VALUES[name] for name in KINDS}
+    sent = [tensor(f"in_{name}", (2,), name, data) for name, data in given.items()]
+    outputs = infer(server, *sent, model="kinds").json()["outputs"]
+    assert {one["datatype"]: one["data"] for one in outputs} == given
+
+
 @pytest.mark.parametrize(
     ("name", "data", "word"),
     [
+        ("INT32", [1, None], "a value is missing"),
+        ("INT64", [1, 9007199254740993.0], "float"),
+        ("UINT8", [256.0, 1], "255"),
         ("INT8", [0, 128], "127"),
         ("UINT8", [-1, 0], "0"),
         ("INT32", [1.5, 1], "float"),
