@@ -39,7 +39,9 @@ WIDEST_BYTES = 1 << 30  # larger models are not loaded a second time
 WIDE_GAIN = 1.05  # what all cores must at least be worth, where they may be two threads of one
 WIDE_TRIES = (0, 0.5, 0.5)  # seconds before each comparison
 OPENINGS_KEPT = 256
-Run = Callable[[Sequence[str], codecs.Feed, None], list[Any]]
+Run = Callable[[Sequence[str], codecs.Feed, onnxruntime.RunOptions | None], list[Any]]
+TRIAL = onnxruntime.RunOptions()  # of a run with values that nobody asked
+TRIAL.log_severity_level = 4
 
 
 class OnnxModel:
@@ -98,7 +100,7 @@ class OnnxModel:
         if self.is_in_thread and told and one_row and not maps and "BYTES" not in types:
             feed = self.zeros()
             with suppress(*LOAD_ERRORS):  # zeros are no input for it
-                results = dict(zip(self.names, self._run(self.names, feed, None), strict=True))
+                results = dict(zip(self.names, self._run(self.names, feed, TRIAL), strict=True))
                 self._bound = Bound(self._session, feed, results)
 
     @property
@@ -106,14 +108,19 @@ class OnnxModel:
         """Whether lone rows have places in memory."""
         return self._bound is not None
 
-    def compute(self, names: Sequence[str], feed: codecs.Feed, *, alone: bool = False) -> list[Any]:
-        """Run the model, on all cores when `alone`; ScoringError says whose fault it is when that fails."""
+    def compute(
+        self, names: Sequence[str], feed: codecs.Feed, *, alone: bool = False, trial: bool = False
+    ) -> list[Any]:
+        """Run the model, on all cores when `alone`; ScoringError says whose fault it is when that fails.
+
+        The runtime writes nothing into the log where a `trial` fails.
+        """
         if self._bound is not None and names is self.names:
             results = self._bound.run(feed)
             if results is not None:
                 return results
         try:
-            results = (self._wide if alone else self._run)(names, feed, None)
+            results = (self._wide if alone else self._run)(names, feed, TRIAL if trial else None)
         except runtime.InvalidArgument as error:
             raise bad_input(f"the model refuses these inputs: {error}") from error
         except (runtime.Fail, runtime.RuntimeException, runtime.NotImplemented) as error:
@@ -171,7 +178,7 @@ class OnnxModel:
         taken: list[int] = []
         while len(taken) < 2 or (len(taken) < WARM_UP_RUNS and sum(taken) < TOO_LONG_NS):
             started = perf_counter_ns()
-            run(self.names, feed, None)
+            run(self.names, feed, TRIAL)
             taken.append(perf_counter_ns() - started)
         return taken
 

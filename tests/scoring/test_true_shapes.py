@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from scoring.calibration import calibrate
 from scoring.contract import Batching
@@ -73,6 +73,24 @@ def test_a_size_that_a_whole_number_tells_is_free(tmp_path):
     model = load(save(tmp_path / "m.onnx", [helper.make_node("TopK", ["x", "k"], ["best", "at"])], [x, k], [best, at]))
     learn_shapes(model, 0.001)
     assert [output.shape for output in model.outputs.values()] == [[-1], [-1]]
+
+
+def test_sizes_and_steps_are_never_made_up(tmp_path, monkeypatch):
+    k, x = helper.make_tensor_value_info("k", INT64, []), helper.make_tensor_value_info("x", FLOAT, ["rows"])
+    y = helper.make_tensor_value_info("y", FLOAT, [7])
+    nodes = [helper.make_node("Cast", ["k"], ["step"], to=FLOAT), helper.make_node("Mul", ["x", "step"], ["y"])]
+    model = load(save(tmp_path / "m.onnx", nodes, [x, k], [y]))
+    monkeypatch.setattr(model, "compute", None)
+    learn_shapes(model, 0.001)
+
+
+def test_runs_with_made_up_values_write_nothing_into_the_log(tmp_path, capfd):
+    table = numpy_helper.from_array(np.zeros((1, 2), np.float32), "table")
+    x, y = helper.make_tensor_value_info("x", INT64, ["n"]), helper.make_tensor_value_info("y", FLOAT, ["n", 2])
+    model = load(save(tmp_path / "m.onnx", [helper.make_node("Gather", ["table", "x"], ["y"])], [x], [y], [table]))
+    learn_shapes(model, model.measure())
+    calibrate(model, Batching(rows=8))
+    assert "ExecuteKernel" not in capfd.readouterr().err
 
 
 def test_a_model_that_takes_no_made_up_rows_keeps_what_is_declared(tmp_path):
