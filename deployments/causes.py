@@ -39,8 +39,8 @@ _START: dict[str, Entry] = {
     ),
     "init_failed": Entry(
         "The entry script's init() raised an exception.",
-        "Read the traceback below. Model files lie under the folder that AZUREML_MODEL_DIR names. Correct the "
-        "script and deploy again.",
+        "Read the traceback below. Model files lie under the folder that AZUREML_MODEL_DIR names; settings that the "
+        "script reads from its environment are given with --env NAME=VALUE. Correct the script and deploy again.",
     ),
     "model_invalid": Entry(
         "The runtime cannot load the model file.",
@@ -197,10 +197,14 @@ _RUN: dict[str, Entry] = {
 CATALOGUE: dict[str, Entry] = _START | _BUILD | _RUN
 
 
-def cause_of(reason: str, message: str = "", evidence: str = "") -> dict[str, Any]:
-    """What to store and show for a failure; an unknown reason counts as `internal` and keeps its name."""
+def cause_of(reason: str, message: str = "", evidence: str = "", hint: str = "") -> dict[str, Any]:
+    """What to store and show for a failure; an unknown reason counts as `internal` and keeps its name.
+
+    A message or hint of the server's own wins over the catalogue's.
+    """
     entry = CATALOGUE.get(reason, CATALOGUE["internal"])
-    cause = SlipwayError(message or entry.sentence, code=reason or "internal", hint=entry.hint, evidence=evidence)
+    told = {"hint": hint or entry.hint, "evidence": evidence}
+    cause = SlipwayError(message or entry.sentence, code=reason or "internal", **told)
     cause.turn, cause.retryable = entry.turn, entry.retryable
     return cause.as_dict()
 

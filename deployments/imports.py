@@ -13,6 +13,10 @@ from deployments.findings import Finding
 # Where a distribution's name differs from its module's; the first is the one to recommend.
 DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
     "attr": ("attrs",),
+    # The server brings what scripts use of azureml, and none of these.
+    "azureml.automl.runtime": ("azureml-automl-runtime",),
+    "azureml.interpret": ("azureml-interpret",),
+    "azureml.train.automl": ("azureml-train-automl-runtime", "azureml-train-automl"),
     "bs4": ("beautifulsoup4",),
     "Crypto": ("pycryptodome",),
     "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -37,6 +41,13 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
 }
 # What the scoring server offers to scripts in every environment.
 BY_THE_SERVER = frozenset({"azureml", "azureml_inference_server_http"})
+# Modules that no distribution has, and why.
+NOWHERE = {
+    "azureml_user": (
+        "which is there in batch jobs only (ParallelRunStep)",
+        "A script for batches has no service here: write one with init() and run(data).",
+    ),
+}
 # What well-known distributions certainly bring along, for environments that are not locked yet.
 BROUGHT_ALONG: dict[str, tuple[str, ...]] = {
     "lightgbm": ("numpy", "scipy"),
@@ -55,7 +66,7 @@ BROUGHT_ALONG: dict[str, tuple[str, ...]] = {
 
 
 def imports_of(tree: ast.AST) -> dict[str, int]:
-    """Top-level names of imported modules with the line of the first import.
+    """Top-level names of imported modules (longer ones where those are packages apart) with the first import's line.
 
     Imports whose absence the script handles itself (`try: … except ImportError`) are left out, and so are
     those that only type checkers see.
@@ -73,10 +84,17 @@ def imports_of(tree: ast.AST) -> dict[str, int]:
 
 def _imported_by(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
-        return [alias.name.partition(".")[0] for alias in node.names]
+        return [_package_in(alias.name) for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-        return [node.module.partition(".")[0]]
+        return [_package_in(f"{node.module}.{alias.name}") for alias in node.names]
     return []
+
+
+def _package_in(module: str) -> str:
+    """The part of a dotted name that one distribution has as a whole: the first, unless a longer one is known."""
+    parts = module.split(".")
+    longer = (".".join(parts[:length]) for length in (3, 2))
+    return next((name for name in longer if name in DISTRIBUTIONS), parts[0])
 
 
 def _is_optional(node: ast.AST) -> bool:
@@ -114,6 +132,8 @@ def candidates(module: str) -> tuple[str, ...]:
 
 
 def _warning(module: str, line: int, path: str, locked: bool) -> Finding:
+    if told := NOWHERE.get(module):
+        return Finding("warning", "import_nowhere", f"{path} imports {module}, {told[0]}.", told[1], path, line)
     certain = "has no" if locked else "does not name"
     return Finding(
         "warning",

@@ -150,4 +150,4 @@ def _passed(since: datetime | None, seconds: float, now: datetime) -> bool:
 def _explained(found: Observation) -> Cause | None:
     if found.failure is None:
         return None
-    return cause_of(found.failure.reason, found.failure.message, found.failure.evidence)
+    return cause_of(found.failure.reason, found.failure.message, found.failure.evidence, found.failure.hint)

@@ -182,11 +182,15 @@ class KeysFile(msgspec.Struct, omit_defaults=True):
 
 
 class Failure(msgspec.Struct, omit_defaults=True):
-    """Why a replica is not ready: a reason from the list, a sentence, and the raw text behind it."""
+    """Why a replica is not ready: a reason from the list, a sentence, and the raw text behind it.
+
+    `hint` is the next step, where it is better known than the reason tells.
+    """
 
     reason: Reason
     message: str
     evidence: str = ""
+    hint: str = ""
 
 
 class Status(msgspec.Struct, omit_defaults=True):

@@ -62,6 +62,6 @@ def as_error(result: BaseException) -> ScoringError:
 class StartFailure(Exception):
     """The server cannot start or go on; carries what goes into status.json."""
 
-    def __init__(self, reason: Reason, message: str, evidence: str = "") -> None:
+    def __init__(self, reason: Reason, message: str, evidence: str = "", hint: str = "") -> None:
         super().__init__(message)
-        self.failure = Failure(reason=reason, message=message, evidence=evidence[-20_000:])
+        self.failure = Failure(reason=reason, message=message, evidence=evidence[-20_000:], hint=hint)

@@ -57,7 +57,7 @@ class OnnxModel:
         # All that a request may send. A weight that is listed as an input is a default; runtimes before IR version 4
         # wanted every weight listed, and those are not told here.
         self.takes = self.inputs | {one.name: one for one in _defaults(session)}
-        self.outputs = {one.name: one for one in (Output(told) for told in session.get_outputs())}
+        self.outputs = {one.name: one for one in (Output(told, bundled) for told in session.get_outputs())}
         self.names = tuple(self.outputs)
         # As the model writes them: numbers, names of free dimensions, None.
         told = (*session.get_inputs(), *session.get_overridable_initializers(), *session.get_outputs())
@@ -186,15 +186,14 @@ class OnnxModel:
 class Output:
     """How one output of a model is written. Lists of maps (class to probability) become a matrix and its keys."""
 
-    def __init__(self, told: Any) -> None:
+    def __init__(self, told: Any, bundled: BundledModel) -> None:
         self.name: str = told.name
         maps = MAP_OUTPUT.fullmatch(told.type)
         self.is_maps = bool(maps)
         self.runtime_type = f"tensor({maps[2]})" if maps else told.type
         self.shape = [-1, -1] if maps else [_dimension(size) for size in told.shape or []]
         if self.runtime_type not in BY_RUNTIME_NAME:
-            message = f"output {self.name!r} is a {told.type}, which cannot be sent as a tensor"
-            raise StartFailure("model_invalid", message)
+            raise _cannot_travel(f"output {self.name!r}", told.type, bundled)
         self.datatype = BY_RUNTIME_NAME[self.runtime_type]
         self._openings: dict[tuple[int, ...], bytes] = {}
 
@@ -261,8 +260,7 @@ def _session(bundled: BundledModel, path: Path, threads: int, providers: list[st
 
 def _tensor(told: Any, bundled: BundledModel) -> Tensor:
     if told.type not in BY_RUNTIME_NAME:
-        message = f"{bundled.name}:{bundled.version}: input {told.name!r} is a {told.type}; only tensors can be sent"
-        raise StartFailure("model_invalid", message)
+        raise _cannot_travel(f"input {told.name!r}", told.type, bundled)
     shape = None if told.shape is None else tuple(_dimension(size) for size in told.shape)
     return Tensor(told.name, BY_RUNTIME_NAME[told.type], shape)
 
@@ -284,6 +282,17 @@ def _defaults(session: onnxruntime.InferenceSession) -> list[Tensor]:
         for told in session.get_overridable_initializers()
         if told.type in BY_RUNTIME_NAME
     ]
+
+
+def _cannot_travel(what: str, kind: str, bundled: BundledModel) -> StartFailure:
+    tensor = kind.startswith("tensor(")
+    why = "a type that requests and answers cannot carry" if tensor else "and only tensors can be sent"
+    hint = (
+        f"{'Cast it to float32 in the graph' if tensor else 'Convert the model so that it is a tensor'} and register "
+        "that as a new version, or deploy this one with an entry script."
+    )
+    message = f"{bundled.name}:{bundled.version}: {what} is a {kind}, {why}"
+    return StartFailure("model_invalid", message, hint=hint)
 
 
 def _dimension(size: Any) -> int:

@@ -164,10 +164,10 @@ class Supervisor:
         """A process has ended by itself: try again, later each time, or give up."""
         failure = child.failure or self._crash(child)
         if child.failure is not None and not self._ready:
-            raise StartFailure(failure.reason, failure.message, failure.evidence)
+            raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
         pause = self._restarts.pause_after(child.served)
         if pause is None:
-            raise StartFailure(failure.reason, failure.message, failure.evidence)
+            raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
         log(f"process {child.pid} {child.ending()}; another takes its place in {pause:g} s", "W")
         self._due[child.slot] = time.monotonic() + pause
         if self._ready:
@@ -194,7 +194,7 @@ class Supervisor:
         told = ", ".join(f"process {pid}: {size // 2**20} MiB" for pid, size in sizes.items())
         failure = Failure("out_of_memory", self._memory_message(), told)
         if not self._ready or not sizes:
-            raise StartFailure(failure.reason, failure.message, failure.evidence)
+            raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
         largest = max(sizes, key=lambda pid: sizes[pid])
         log(f"out_of_memory: {failure.message} The largest is ended ({told}).", "E")
         for child in self._children.values():

@@ -39,11 +39,12 @@ class TargetAway(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a service is not up: one of scoring.contract.Reason, a sentence, the raw text behind it."""
+    """Why a service is not up: one of scoring.contract.Reason, a sentence, the raw text behind it, a better hint."""
 
     reason: str
     message: str
     evidence: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,23 @@
 """What a script raised, as an answer or as the reason of a failed start, and in the log."""
 
-import sys
+import os
 import traceback
 from collections.abc import Callable
-from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TypeVar
 
 from scoring.bundle import tree
 from scoring.errors import ScoringError, StartFailure
 from scoring.log import asked_for, printed
+from scoring.script.packages import NOWHERE, installed_for, package_of, wanted_for
 from scoring.script.versions import Warned, maker_of
 
 Given = TypeVar("Given")
-# Modules whose package has another name.
-PACKAGES = {
-    "Crypto": "pycryptodome",
-    "PIL": "pillow",
-    "attr": "attrs",
-    "azureml": "azureml-core",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python-headless",
-    "dateutil": "python-dateutil",
-    "dotenv": "python-dotenv",
-    "fitz": "pymupdf",
-    "google.protobuf": "protobuf",
-    "inference_schema": "inference-schema",
-    "jwt": "pyjwt",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "sklearn_pandas": "sklearn-pandas",
-    "yaml": "pyyaml",
-}
+OLDER_HINT = (
+    "Ask for {wanted} in the environment's requirements, make a new inference config with it and deploy again. Where "
+    "that has no build for the environment's Python, choose an older Python, or bring {what} up to date with what is "
+    "installed."
+)
 
 
 def script_failed(error: BaseException, what: str = "run()") -> ScoringError:
@@ -62,7 +48,7 @@ def guarded(what: str, models: Path, call: Callable[[], Given]) -> Given:
             raise StartFailure("out_of_memory", f"{what}: not enough memory", trace(error)) from error
         except BaseException as error:
             message = f"{what}: {last_line(error)}{warned.sentence()}"
-            raise StartFailure("init_failed", message, _evidence(error, models)) from error
+            raise StartFailure("init_failed", message, _evidence(error, models), _init_hint(error, warned)) from error
 
 
 def trace(error: BaseException) -> str:
@@ -77,28 +63,39 @@ def _evidence(error: BaseException, models: Path) -> str:
     return f"{trace(error)}\nModel files:\n{tree(models)}"
 
 
+def _setting_asked_for(error: BaseException | None) -> str:
+    """The name of the environment variable whose absence is behind an error; empty where it is none."""
+    while error is not None:
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        if isinstance(error, KeyError) and where is not None and where.tb_frame.f_locals.get("self") is os.environ:
+            return str(error.args[0])
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def _init_hint(error: BaseException, warned: Warned) -> str:
+    if name := _setting_asked_for(error):
+        return f"Set {name} when you deploy: --env {name}=VALUE, or under environment variables on the deploy page."
+    if warned.made_by:
+        return OLDER_HINT.format(
+            wanted=f"scikit-learn=={warned.made_by}", what="the model (train and register it again)"
+        )
+    return ""
+
+
 def _import_failed(error: ImportError, models: Path) -> StartFailure:
     name = error.name or ""
-    top = name.partition(".")[0]
-    installed = packages_distributions().get(top) if top else None
-    if installed and not _is_shared(top):
-        maker = maker_of(models) if top == "sklearn" else ""
-        has = f"The installed {installed[0]} {version(installed[0])} has no such part"
-        message = f"{error}. {has}: ask for the version that the script was written for.{maker}"
-        return StartFailure("import_missing", message, _evidence(error, models))
+    if installed := installed_for(name):
+        maker = maker_of(models) if name.partition(".")[0] == "sklearn" else ""
+        wanted = wanted_for(error)
+        advice = f"ask for {wanted}, which has it" if wanted else "ask for the version that the script was written for"
+        message = f"{error}. The installed {' '.join(installed)} has no such part: {advice}.{maker}"
+        hint = OLDER_HINT.format(wanted=wanted or "that version", what="the script, or the model that it loads,")
+        return StartFailure("import_missing", message, _evidence(error, models), hint)
+    message = f"The environment lacks a module: {error}"
+    if told := NOWHERE.get(name.partition(".")[0]):
+        return StartFailure("import_missing", f"{message}; {told[0]}", trace(error), told[1])
     advice = f"; add {package_of(name)} to its packages" if isinstance(error, ModuleNotFoundError) and name else ""
-    return StartFailure("import_missing", f"The environment lacks a module: {error}{advice}", trace(error))
-
-
-def package_of(module: str) -> str:
-    """The package that brings a module."""
-    top = module.partition(".")[0]
-    two = ".".join(module.split(".")[:2])
-    own = two.replace(".", "-") if _is_shared(top) else top
-    return PACKAGES.get(two) or PACKAGES.get(top) or own.replace("_", "-")
-
-
-def _is_shared(top: str) -> bool:
-    """Whether a module that has been imported is a namespace, to which each of several packages adds its part."""
-    module = sys.modules.get(top)
-    return module is not None and getattr(module, "__file__", None) is None
+    return StartFailure("import_missing", f"{message}{advice}", trace(error))

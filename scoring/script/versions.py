@@ -30,6 +30,11 @@ class Warned:
         if self._found:
             log(self.sentence().strip(), "W")
 
+    @property
+    def made_by(self) -> str:
+        """The version that made the model, where another one has loaded it; else nothing."""
+        return self._found[0] if self._found else ""
+
     def sentence(self) -> str:
         """The two versions and what to do, or nothing."""
         if self._found is None:

@@ -57,6 +57,11 @@ def test_a_message_of_the_server_wins_over_the_general_sentence():
     assert (cause["turn"], cause["retryable"]) == ("user", False)
 
 
+def test_a_hint_of_the_server_wins_over_the_general_one():
+    assert cause_of("init_failed", "KeyError: 'VAULT'", hint="Set VAULT.")["hint"] == "Set VAULT."
+    assert "--env NAME=VALUE" in cause_of("init_failed")["hint"]
+
+
 def test_an_unknown_reason_keeps_its_name_and_gets_a_next_step():
     cause = cause_of("solar_flare", evidence="bits")
     assert (cause["code"], cause["hint"]) == ("solar_flare", CATALOGUE["internal"].hint)

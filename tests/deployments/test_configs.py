@@ -294,6 +294,22 @@ def test_an_environment_whose_python_has_gone_is_refused_when_the_config_is_made
     assert (refused.value.code, refused.value.field) == ("python_missing", "environment")
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["import azureml.train.automl", "from azureml.train import automl", "from azureml.train.automl import constants"],
+)
+def test_parts_of_azureml_that_the_server_lacks_are_named_with_their_package(check, line):
+    (told,) = warnings(check(f"{line}\n{SCRIPT.decode()}"))
+    assert told.startswith("score.py imports azureml.train.automl, and the environment")
+    assert told.endswith(" azureml-train-automl-runtime.")
+
+
+def test_a_script_for_batch_jobs_is_told_that_it_has_no_service(check):
+    (told,) = [one for one in check("import azureml_user\n" + SCRIPT.decode()) if one.level == "warning"]
+    assert told.message == "score.py imports azureml_user, which is there in batch jobs only (ParallelRunStep)."
+    assert told.hint == "A script for batches has no service here: write one with init() and run(data)."
+
+
 def test_optional_and_relative_imports_are_left_alone():
     import ast
 

@@ -180,6 +180,8 @@ def test_a_start_that_fails_for_an_old_model_names_both_versions(replica):
     failure = loading(replica, aged("0.24.1"), "    m.missing").fail_to_start()
     assert failure["reason"] == "init_failed"
     assert f"made by scikit-learn 0.24.1, and {sklearn.__version__} is installed" in failure["message"]
+    assert failure["hint"].startswith("Ask for scikit-learn==0.24.1 in the environment's requirements")
+    assert "choose an older Python, or bring the model (train and register it again) up to date" in failure["hint"]
     assert "m.pkl" in failure["evidence"]
 
 
@@ -188,6 +190,26 @@ def test_a_model_that_needs_a_module_of_an_older_version_names_it(replica):
     assert failure["reason"] == "import_missing"
     assert "sklearn.linear_model.logistic_" in failure["message"]
     assert "ask for scikit-learn==0.21.3" in failure["message"]
+    assert "choose an older Python, or bring the script, or the model that it loads, up to date" in failure["hint"]
+
+
+@pytest.mark.parametrize(
+    "raising",
+    [
+        "    os.environ['VAULT_URL']",
+        "    try: os.environ['VAULT_URL']\n    except KeyError as error: raise RuntimeError('no vault') from error",
+    ],
+)
+def test_a_setting_that_is_not_there_is_named_in_the_next_step(replica, raising):
+    failure = loading(replica, aged(sklearn.__version__), raising).fail_to_start()
+    assert failure["reason"] == "init_failed"
+    assert failure["hint"].startswith("Set VAULT_URL when you deploy: --env VAULT_URL=VALUE")
+
+
+def test_another_key_that_is_not_there_is_no_setting(replica):
+    failure = loading(replica, aged(sklearn.__version__), "    {}['VAULT_URL']").fail_to_start()
+    assert failure["message"].endswith("KeyError: 'VAULT_URL'")
+    assert "hint" not in failure
 
 
 @pytest.mark.parametrize(
@@ -196,6 +218,8 @@ def test_a_model_that_needs_a_module_of_an_older_version_names_it(replica):
         ("import cv2", "add opencv-python-headless to its packages"),
         ("from skimage import io", "add scikit-image to its packages"),
         ("import azureml.automl.core", "add azureml-core to its packages"),
+        ("import azureml.train.automl", "add azureml-train-automl-runtime to its packages"),
+        ("import azureml_user", "it is there in batch jobs only (ParallelRunStep)"),
         ("import no_such_thing.deep", "add no-such-thing to its packages"),
         ("from sklearn import no_such_part", "has no such part"),
         ("import numpy.no_such_part", "The installed numpy"),

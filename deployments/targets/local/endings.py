@@ -14,7 +14,7 @@ def failure_of(folder: RunFolder, launch: Launch, status: Status | None, *, oom_
     """Why the last run is over. `oom_kills` is the machine's count of out-of-memory kills now."""
     if status and status.state == "failed" and status.failure:
         said = status.failure
-        return Failure(said.reason, said.message, said.evidence or log_files.tail(folder.log))
+        return Failure(said.reason, said.message, said.evidence or log_files.tail(folder.log), said.hint)
     memory_ran_out = oom_kills > launch.oom_kills
     reason, message = ending(_exit_code(folder), memory_ran_out=memory_ran_out)
     return Failure(reason, message, log_files.tail(folder.log))

@@ -1,0 +1,82 @@
+"""Modules that scripts import and environments lack: the package that brings them, or why none does."""
+
+import re
+import sys
+from importlib.metadata import packages_distributions, version
+
+# Modules whose package has another name; the longest that fits counts.
+PACKAGES = {
+    "Crypto": "pycryptodome",
+    "PIL": "pillow",
+    "attr": "attrs",
+    "azureml": "azureml-core",
+    "azureml.automl.runtime": "azureml-automl-runtime",
+    "azureml.dataprep": "azureml-dataprep",
+    "azureml.interpret": "azureml-interpret",
+    "azureml.opendatasets": "azureml-opendatasets",
+    "azureml.train": "azureml-train-automl-runtime",  # Python names the part that it looked for first; this has all
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "google.protobuf": "protobuf",
+    "inference_schema": "inference-schema",
+    "jwt": "pyjwt",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "sklearn_pandas": "sklearn-pandas",
+    "yaml": "pyyaml",
+}
+# Modules that no package brings: a sentence, and the next step.
+NOWHERE = {
+    "azureml_user": (
+        "it is there in batch jobs only (ParallelRunStep)",
+        "Such a script processes files in batches and has no service here. Deploy a script with init() and run(data).",
+    ),
+}
+# Parts that well-known packages no longer have, and the last versions that had them.
+GONE = {
+    "mlflow.pyfunc.scoring_server.infer_and_parse_json_input": "mlflow<2",
+    "mlflow.pyfunc.scoring_server.parse_json_input_records_oriented": "mlflow<2",
+    "mlflow.pyfunc.scoring_server.parse_json_input_split_oriented": "mlflow<2",
+    "sklearn.cross_validation": "scikit-learn<0.20",
+    "sklearn.externals.six": "scikit-learn<0.23",
+    "sklearn.grid_search": "scikit-learn<0.20",
+    "sklearn.preprocessing.Imputer": "scikit-learn<0.22",
+}
+_PART = re.compile(r"cannot import name '(\w+)'")
+
+
+def package_of(module: str) -> str:
+    """The package that brings a module."""
+    parts = module.split(".")
+    for length in (3, 2, 1):
+        if known := PACKAGES.get(".".join(parts[:length])):
+            return known
+    own = "-".join(parts[:2]) if is_shared(parts[0]) else parts[0]
+    return own.replace("_", "-")
+
+
+def installed_for(module: str) -> tuple[str, str] | None:
+    """Name and version of the installed package that has the top of a module; None where there is none."""
+    top = module.partition(".")[0]
+    found = packages_distributions().get(top, []) if top else []
+    if not found or is_shared(top):
+        return None
+    own = {top.lower().replace("_", "-"), PACKAGES.get(top, "")}
+    name = next((one for one in found if one.lower().replace("_", "-") in own), found[0])
+    return name, version(name)
+
+
+def wanted_for(error: ImportError) -> str:
+    """The requirement that brings back a part which is known to be gone, such as 'mlflow<2'; empty for others."""
+    part = _PART.search(str(error))
+    name = f"{error.name}.{part[1]}" if part else error.name or ""
+    return GONE.get(name, "")
+
+
+def is_shared(top: str) -> bool:
+    """Whether a module that has been imported is a namespace, to which each of several packages adds its part."""
+    module = sys.modules.get(top)
+    return module is not None and getattr(module, "__file__", None) is None
