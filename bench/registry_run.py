@@ -110,8 +110,8 @@ def measure(get: Callable, path: str, rounds: int) -> list[Row]:
 def granian() -> Iterator[str]:
     """The web server as `make run` starts it."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--workers", "1"]
-    command += ["--blocking-threads", "8", "--port", str(port), "--log-level", "error", "studio.wsgi:application"]
+    command = [sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--workers", "1"]
+    command += ["--port", str(port), "--log-level", "error", "studio.asgi:application"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
     try:
         for _ in range(300):

@@ -1,6 +1,24 @@
+"""What the web server runs: the gate, with Django's WSGI application behind it."""
+
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
-application = get_asgi_application()
+django.setup()  # the imports below need its tables
+
+from django.conf import settings  # noqa: E402
+
+from studio.web.gate import Gate  # noqa: E402
+from studio.web.known import is_known  # noqa: E402
+from studio.web.lanes import Lanes  # noqa: E402
+from studio.wsgi import application as pages_and_rest  # noqa: E402
+
+application = Gate(
+    pages_and_rest,
+    is_known,
+    lanes=Lanes(settings.WEB_LANES),
+    limits=settings.WEB_LIMITS,
+    folder=settings.DATA_DIR / "bodies",
+    reader_seconds=settings.WEB_READER_SECONDS,
+)

@@ -58,9 +58,9 @@ def programs(plan: Plan) -> list[Program]:
 
 def _web(plan: Plan) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
-        *("--host", plan.host, "--port", str(plan.port), "--workers", "1", "--blocking-threads", "8"),
-        *("--workers-kill-timeout", "5", "--log-level", "error", "studio.wsgi:application"),
+        *(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--no-ws"),
+        *("--host", plan.host, "--port", str(plan.port), "--workers", "1", "--backpressure", "4096"),
+        *("--workers-kill-timeout", "5", "--log-level", "error", "studio.asgi:application"),
     ]
 
 

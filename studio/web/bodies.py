@@ -1,0 +1,143 @@
+"""Read a request's body without holding a thread: bounded in size, in time and in pace.
+
+Whoever is not known yet gets a small body and a few seconds. A body that passes either has its sender looked
+up once; a known sender may send much more, at a pace that no dawdler keeps for long.
+"""
+
+import asyncio
+import io
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+IN_MEMORY = 256 * 1024  # bytes of a body that are held before they go to a file
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`*_bytes` a body may have and seconds it may take; `pace` in bytes a second counts after `grace` seconds."""
+
+    stranger_bytes: int
+    stranger_seconds: float
+    known_bytes: int
+    grace: float
+    pace: int
+    drain_bytes: int
+    drain_seconds: float
+
+
+class Refused(Exception):
+    """The request is not served; `status` says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class ClientGone(Exception):
+    """The connection ended before the body did: nobody is left to answer."""
+
+
+class Body:
+    """One body on its way in. `file` is what arrived, ready to be read once `read()` returned."""
+
+    def __init__(self, receive: Receive, limits: Limits, folder: Path) -> None:
+        self.file: IO[bytes] = io.BytesIO()
+        self.size = 0
+        self.complete = False
+        self._receive, self._limits, self._folder = receive, limits, folder
+        self._pending: asyncio.Future[dict[str, Any]] | None = None
+        self._began = time.monotonic()
+        self._known = False
+
+    async def read(self, announced: int, is_known: Callable[[], Awaitable[bool]]) -> None:
+        """Take in the whole body. `announced` is its Content-Length, 0 if there is none.
+
+        Raises `Refused`, `ClientGone`, and `OSError` when the disk has no room.
+        """
+        await self._check(announced, is_known)
+        while not self.complete:
+            await self._take_piece()
+            await self._check(announced, is_known)
+        self.file.seek(0)
+
+    async def drain(self) -> None:
+        """Read on for a moment without keeping anything: whoever writes first can then read the refusal."""
+        end, left = time.monotonic() + self._limits.drain_seconds, self._limits.drain_bytes
+        while not self.complete and left > 0 and (seconds := end - time.monotonic()) > 0:
+            message = await self._next(seconds)
+            if message is None or message["type"] != "http.request":
+                return
+            left -= len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
+
+    async def gone(self) -> None:
+        """Return when the client has left, or has its whole answer."""
+        while True:
+            message = await self._next(None)
+            if message is None or message["type"] == "http.disconnect":
+                return
+
+    def close(self) -> None:
+        """Stop reading and let go of what arrived."""
+        if self._pending is not None:
+            self._pending.cancel()
+        self.file.close()
+
+    async def _check(self, announced: int, is_known: Callable[[], Awaitable[bool]]) -> None:
+        fault = self._fault(announced)
+        if fault and not self._known and await is_known():
+            self._known = True
+            fault = self._fault(announced)
+        if fault:
+            raise Refused(fault)
+
+    def _fault(self, announced: int) -> int:
+        limits = self._limits
+        if max(announced, self.size) > (limits.known_bytes if self._known else limits.stranger_bytes):
+            return 413
+        return 408 if not self.complete and time.monotonic() >= self._deadline() else 0
+
+    def _deadline(self) -> float:
+        limits = self._limits
+        if not self._known:
+            return self._began + limits.stranger_seconds
+        return self._began + limits.grace + self.size / limits.pace
+
+    async def _take_piece(self) -> None:
+        message = await self._next(self._deadline() - time.monotonic())
+        if message is None:
+            return
+        if message["type"] != "http.request":
+            raise ClientGone
+        await self._keep(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+
+    async def _next(self, seconds: float | None) -> dict[str, Any] | None:
+        """The next message, or None when none came in time; it then stays awaited."""
+        if self._pending is None:
+            self._pending = asyncio.ensure_future(self._receive())
+        done, _ = await asyncio.wait({self._pending}, timeout=None if seconds is None else max(0.0, seconds))
+        if not done:
+            return None
+        message, self._pending = self._pending.result(), None
+        return message
+
+    async def _keep(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if isinstance(self.file, io.BytesIO) and self.size > IN_MEMORY:
+            await asyncio.to_thread(self._move_to_disk)
+        if isinstance(self.file, io.BytesIO):
+            self.file.write(piece)
+        else:
+            await asyncio.to_thread(self.file.write, piece)
+
+    def _move_to_disk(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        on_disk = tempfile.TemporaryFile(dir=self._folder, buffering=IN_MEMORY)  # noqa: SIM115 - closed by close()
+        on_disk.write(self.file.getvalue())  # type: ignore[attr-defined]
+        self.file = on_disk
