@@ -1,0 +1,74 @@
+"""The queues of a whole studio: few messages, none missed for long, and builds beside inspections."""
+
+import os
+import time
+
+import pytest
+import redis
+
+from studio.core.queues import BUILDS, HEAVY
+from studio.stack.broker import socket_path
+from tests.breaking import IRIS, deploy_anew, frozen, inspectors, slow_to_inspect
+from tests.rest import Rest
+from tests.stack import Stack, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.skipif(not os.path.exists("/proc"), reason="freezes by Linux's means")]
+
+TICK_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """With one process for inspections, which one of them keeps busy."""
+    with Stack(tmp_path_factory.mktemp("studio"), SLIPWAY_HEAVY_PROCESSES="1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rest(stack):
+    return Rest(stack)
+
+
+@pytest.fixture(scope="module")
+def broker(stack):
+    url = stack.environ.get("REDIS_URL")
+    return redis.Redis.from_url(url) if url else redis.Redis(unix_socket_path=str(socket_path(stack.data)))
+
+
+@pytest.fixture(scope="module")
+def iris(rest):
+    version = rest.register("iris", IRIS / "model.onnx")
+    rest.until_ready(version)
+    return version
+
+
+def test_waiting_work_is_one_message_each_however_long_it_waits(stack, rest, broker):
+    with frozen(stack.pids[HEAVY]):
+        versions = [rest.register("waiting", IRIS / "model.onnx") for _ in range(6)]
+        time.sleep(2 * TICK_SECONDS + 1)
+        assert broker.llen(HEAVY) <= len(versions)
+    for version in versions:
+        rest.until_ready(version)
+
+
+def test_work_whose_messages_the_broker_lost_is_done_within_seconds(stack, rest, broker, iris):
+    with frozen(stack.pids[HEAVY]), frozen(stack.pids[BUILDS]):
+        versions = [rest.register("lost", IRIS / "model.onnx") for _ in range(12)]
+        deploy_anew(rest, "lost", iris)
+        broker.flushdb()
+    for version in versions:
+        rest.until_ready(version, 40)
+    rest.until_healthy("lost")
+
+
+def test_a_build_does_not_wait_for_inspections(stack, rest, iris, tmp_path):
+    version = rest.register("slow", slow_to_inspect(tmp_path))
+    [running] = wait_for(lambda: inspectors(stack), 20, "an inspection under way")
+    running.suspend()
+    try:
+        deploy_anew(rest, "beside", iris)
+        rest.until_healthy("beside")
+        assert rest.get(f"versions/{version}")["state"] == "uploaded"
+    finally:
+        running.resume()
+    rest.until_ready(version)
