@@ -83,7 +83,7 @@ def wheels(tmp_path, settings, monkeypatch):
 
 @pytest.fixture
 def define(workspace, bob):
-    """`define("demo>=1", python="3.12")` is the next version of the environment `demo`."""
+    """`define("demo>=1", python="3.11")` is the next version of the environment `demo`."""
 
     def make(*requirements, name="demo", python="3.11", where=workspace):
         return environments.define(

@@ -47,8 +47,10 @@ def test_a_version_that_does_not_exist_is_named(wheels, define):
     assert "demo==9" in fails(define("demo==9")).message
 
 
-def test_a_python_that_is_not_installed_is_told_with_those_that_are(wheels, define):
-    error = fails(define("demo", python="3.99"))
+def test_a_python_that_has_gone_since_is_told_with_those_that_are_installed(wheels, define):
+    environment = define("demo")
+    environment.python_version = "3.99"
+    error = fails(environment)
     assert error.code == "python_missing"
     assert f"these are: {'.'.join(map(str, sys.version_info[:3]))}" in error.message
 
