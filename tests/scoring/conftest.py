@@ -41,9 +41,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def save(path: Path, nodes, inputs, outputs, constants=()) -> Path:
+def save(path: Path, nodes, inputs, outputs, constants=(), *, opset=17) -> Path:
     graph = helper.make_graph(nodes, "test", inputs, outputs, initializer=list(constants))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 20 else 10)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, str(path))
     return path

@@ -1,0 +1,43 @@
+"""Models that take or give what no request or answer can carry: which model, which name, and why."""
+
+import pytest
+from onnx import TensorProto, helper
+
+from scoring.contract import BundledModel
+from scoring.errors import StartFailure
+from scoring.session import OnnxModel
+from tests.scoring.conftest import save
+
+FLOATS = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+SEQUENCE = helper.make_tensor_sequence_value_info("parts", TensorProto.FLOAT, None)
+
+
+def cast(kind, *, back=False):
+    """A model that gives a type, or takes it where it is turned around."""
+
+    def make(path):
+        narrow = helper.make_tensor_value_info("narrow", kind, ["n"])
+        given, taken = (narrow, FLOATS) if back else (FLOATS, narrow)
+        target = TensorProto.FLOAT if back else kind
+        return save(path, [helper.make_node("Cast", [given.name], [taken.name], to=target)], [given], [taken], opset=21)
+
+    return make
+
+
+def split(path):
+    return save(path, [helper.make_node("SplitToSequence", ["x"], ["parts"])], [FLOATS], [SEQUENCE])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (cast(TensorProto.BFLOAT16), "second:3: output 'narrow' is a tensor(bfloat16), a type that requests"),
+        (cast(TensorProto.BFLOAT16, back=True), "second:3: input 'narrow' is a tensor(bfloat16), a type that requests"),
+        (cast(TensorProto.FLOAT8E4M3FN), "second:3: output 'narrow' is a tensor(float8e4m3fn), a type that requests"),
+        (split, "second:3: output 'parts' is a seq(tensor(float)), and only tensors"),
+    ],
+)
+def test_the_model_its_tensor_and_the_reason_are_named(tmp_path, make, words):
+    with pytest.raises(StartFailure) as raised:
+        OnnxModel(BundledModel(name="second", version=3, path=""), make(tmp_path / "model.onnx"), 1)
+    assert words in raised.value.failure.message
