@@ -1,9 +1,8 @@
 """What the deploy form and the Test tab begin with, so that one click works."""
 
-import re
 from typing import Any
 
-from deployments import samples, server_fields
+from deployments import samples, server_fields, service_names
 from deployments.deployment_config import credential_of
 from deployments.describe import models_of
 from deployments.facts import newest_revision
@@ -19,7 +18,7 @@ FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
 
 def service_name(workspace: Workspace, model: str) -> str:
     """A free service name like the model's: 'Iris_v2' → 'iris-v2', or 'iris-v2-2' when that is taken."""
-    stem = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:55].strip("-") or "service"
+    stem = service_names.like(model)
     taken = set(Service.objects.in_workspace(workspace).filter(name__startswith=stem).values_list("name", flat=True))
     numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (stem, *numbered) if name not in taken)

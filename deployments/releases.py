@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from deployments import builds, configs, deployment_config, founding, samples, tasks
+from deployments import builds, configs, deployment_config, founding, samples, service_names, tasks
 from deployments.activation import activate
 from deployments.changes import change, moved, tell
 from deployments.errors import BadDeploymentConfig, BeingDeleted, NameTaken, VersionNotReady
@@ -114,7 +114,7 @@ def _check_name(name: str) -> None:
     except ValidationError as error:
         raise BadInput(
             f"'{name}' is not a possible service name. {error.messages[0]}",
-            hint="For example: iris-flowers.",
+            hint=f"For example: {service_names.like(name)}.",
             field="name",
         ) from error
 

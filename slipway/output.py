@@ -97,7 +97,8 @@ def note(text: str) -> None:
 
 def failure(error: "SlipwayError") -> None:
     """What went wrong, the next step, and the end of the evidence, to standard error."""
-    print(f"Error: {error.message}", file=sys.stderr)
+    interrupted = error.code == "interrupted"  # which is no error of anybody's
+    print(error.message if interrupted else f"Error: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"Hint: {error.hint}", file=sys.stderr)
     if error.evidence:

@@ -142,7 +142,7 @@ class Uploader:
                 if attempt == TRIES - 1 or not _passes(error):
                     raise
                 if attempt == 1:  # a first failure often passes at once
-                    self._tell(f"{error} Trying again.")
+                    self._tell(f"{error.message.rstrip('.')}. Trying again.")
             self._transport.sleep(pause(attempt))
             received = self._received(upload)
             arrived = offset + arrived if received is None else received

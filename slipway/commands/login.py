@@ -8,7 +8,7 @@ import typer
 
 from slipway import output, profiles
 from slipway.commands.options import Json
-from slipway.errors import Misuse
+from slipway.errors import Interrupted, Misuse
 
 
 def login(
@@ -74,4 +74,7 @@ def _ask(what: str, *, hide: bool = False) -> str:
     if hide:
         # Turns the echo off before it asks: typer's own prompt asks first, and throws away what is typed meanwhile.
         return getpass(f"{what}: ")
-    return str(typer.prompt(what, err=True))
+    try:
+        return str(typer.prompt(what, err=True))
+    except typer.Abort:
+        raise Interrupted("Interrupted.") from None

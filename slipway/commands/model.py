@@ -131,7 +131,7 @@ def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted at {_of(sent, total)}.", hint=GO_ON) from None
         except Unreachable as reason:
-            raise Unreachable(f"{reason.message} {_of(sent, total)} had arrived.", hint=GO_ON) from reason
+            raise Unreachable(f"{reason.message.rstrip('.')}; {_of(sent, total)} have arrived.", hint=GO_ON) from reason
 
 
 def _of(sent: int, total: int) -> str:

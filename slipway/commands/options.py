@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipway import output, profiles
-from slipway.errors import Misuse
+from slipway.errors import Interrupted, Misuse
 
 if TYPE_CHECKING:
     from slipway.client import Client
@@ -47,7 +47,11 @@ def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Misuse(f"{question} Nobody is here to answer.", hint="Add --yes.")
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise Interrupted("Interrupted.") from None
+    if not agreed:
         raise typer.Exit(1)
 
 

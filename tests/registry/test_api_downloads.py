@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from urllib.parse import quote
 
 import pytest
 
@@ -31,6 +32,14 @@ def test_a_file_is_downloaded_and_never_shown(rest, iris):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert rest.get(f"{BASE}/versions/iris:1/files/other.onnx").status_code == 404
     assert body(rest.get(f"{BASE}/versions/iris:1/files/README.md")) == b""
+
+
+@pytest.mark.parametrize("name", ["model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "per%20cent #1?.txt", "[x]'\"&=.txt"])
+def test_every_name_that_is_taken_comes_back_alone_and_in_the_archive(rest, workspace, name):
+    make_version(workspace, files={name: b"content"})
+    assert body(rest.get(f"{BASE}/versions/iris:1/files/{quote(name)}")) == b"content"
+    with zipfile.ZipFile(io.BytesIO(body(rest.get(f"{BASE}/versions/iris:1/archive")))) as archive:
+        assert (archive.namelist(), archive.read(name)) == ([name], b"content")
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,21 @@ UNSAFE = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/etc/passwd", "absolute"),
+        ("C:/m", "drive of Windows"),
+        ("./c:", "drive"),
+        ("C:\\m", "backslash"),
+        ("..", "leave"),
+    ],
+)
+def test_a_refused_name_is_told_why(path, why):
+    with pytest.raises(UnsafePath, match=why):
+        safe_path(path)
+
+
 @pytest.mark.parametrize("path", UNSAFE)
 def test_unsafe_names_are_refused(path):
     with pytest.raises(UnsafePath) as refused:
@@ -266,7 +281,10 @@ def test_unsafe_names_are_refused(path):
 
 @pytest.mark.parametrize(
     ("path", "normal"),
-    [("model.onnx", "model.onnx"), ("./a//b/./c", "a/b/c"), ("e\u0301", "é"), ("..a/b..", "..a/b..")],
+    [
+        *(("model.onnx", "model.onnx"), ("./a//b/./c", "a/b/c"), ("e\u0301", "é"), ("..a/b..", "..a/b..")),
+        *((name, name) for name in ("model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "a/C:/b", ".C:/b", "CON", "a ")),
+    ],
 )
 def test_safe_names_come_back_in_normal_form(path, normal):
     assert safe_path(path) == normal

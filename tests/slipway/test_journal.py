@@ -1,6 +1,10 @@
 """Uploads that go on where the last run of the command was interrupted."""
 
 import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -10,7 +14,7 @@ from slipway.client import Client
 from slipway.errors import Unreachable
 from slipway.journal import open_journal
 from tests.slipway.conftest import URL
-from tests.slipway.fake import TOKEN, error
+from tests.slipway.fake import TOKEN, FakeStudio, error
 
 DROPPED = httpx.ReadError("connection reset")
 WHOLE = b"0123456789"
@@ -149,9 +153,59 @@ def test_ctrl_c_says_how_to_go_on(slipway, signed_in, model, monkeypatch):
     answer = slipway("model", "register", "-n", "iris", "-p", model)
     assert answer.code == 130
     assert answer.err.splitlines() == [
-        "Error: Interrupted at 4 B of 10 B.",
+        "Interrupted at 4 B of 10 B.",
         "Hint: Run the same command again: what has arrived is not sent again.",
     ]
     monkeypatch.setattr(signed_in, "append", original)
     answer = slipway("model", "register", "-n", "iris", "-p", model)
     assert answer.err.splitlines() == ["Going on with model.onnx: 4 B of 10 B are there.", "Registered iris:1."]
+
+
+class Door(BaseHTTPRequestHandler):
+    """A studio in memory behind a real address. The second chunk waits for `go_on`."""
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        body, headers = self.rfile.read(length), dict(self.headers)
+        request = httpx.Request(self.command, f"{URL}{self.path}", headers=headers, content=body)
+        if self.command == "PUT" and "offset=4" in self.path and not self.server.go_on.is_set():
+            self.server.stuck.set()
+            self.server.go_on.wait(60)
+            return
+        response = self.server.studio.handle(request)
+        self.send_response(response.status_code)
+        self.send_header("Content-Length", str(len(response.content)))
+        self.end_headers()
+        self.wfile.write(response.content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def door():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server.studio, server.stuck, server.go_on = FakeStudio(), threading.Event(), threading.Event()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.go_on.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_command_that_was_killed_goes_on(door, model, home):
+    environ = os.environ | {"SLIPWAY_URL": f"http://127.0.0.1:{door.server_port}", "SLIPWAY_TOKEN": TOKEN}
+    environ |= {"SLIPWAY_WORKSPACE": "vision", "XDG_CONFIG_HOME": str(home / "config")}
+    command = [sys.executable, "-m", "slipway", "model", "register", "-n", "iris", "-p", str(model)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as first:
+        assert door.stuck.wait(60)
+        first.kill()
+    door.go_on.set()
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["Going on with model.onnx: 4 B of 10 B are there.", "Registered iris:1."]
+    assert door.studio.versions["iris:1"]["data"] == {"model.onnx": WHOLE}
+    assert len(door.studio.uploads) == 1

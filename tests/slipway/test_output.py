@@ -76,7 +76,7 @@ def test_ctrl_c_ends_with_130_and_a_line(slipway, signed_in, monkeypatch):
 
     monkeypatch.setattr(signed_in, "on_models", interrupt)
     answer = slipway("model", "list", "--json")
-    assert (answer.code, answer.err) == (130, "Error: Interrupted.\n")
+    assert (answer.code, answer.err) == (130, "Interrupted.\n")
     assert json.loads(answer.out)["error"]["code"] == "interrupted"
 
 
