@@ -8,12 +8,16 @@ from math import prod
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
+import msgspec
+
 from scoring.batcher import Batcher
-from scoring.company import ROWS, likely_shape, made_up, same_as_alone, same_in_any_company
+from scoring.company import ROWS, TOLERANCE, alike, likely_shape, made_up, same_as_alone, same_in_any_company
 from scoring.contract import Batching
 from scoring.errors import ScoringError
+from scoring.forms import Asked
 from scoring.log import log
 from scoring.mixing import mixing_operator
+from scoring.padding import Padding
 from scoring.session import OnnxModel
 
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
@@ -25,6 +29,7 @@ MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
 TURNS = 5  # in which two numbers of rows are compared, fewer once most agree
 MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
+LENGTHS = (16, 32)  # of rows that are filled up to the same length, to see whether that changes them
 Company = tuple[dict[str, Any], int]  # inputs, and the rows they have
 
 
@@ -54,7 +59,25 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
     told = f"up to {most} rows share a run" if most > 1 else "rows share no run"
     more = f", up to {deep} where many wait" if deep > most else ""
     log(f"{called}: {told}{more}")
+    if options.pad and not fills_up_safely(model, options.pad):
+        log(f"{called}: requests of unlike lengths share no run, since batching.pad would change their answers", "W")
+        options = msgspec.structs.replace(options, pad={})
     return Batcher(model, most, options, deep_rows=deep)
+
+
+def fills_up_safely(model: OnnxModel, fill: dict[str, float]) -> bool:
+    """Whether a row that is filled up to the length of another comes out as it does alone; True where none can tell."""
+    padding = Padding(model, fill)
+    short, long = (Asked(model.names, made_up(model, 1, length), None) for length in LENGTHS)
+    if padding.kind(short) != padding.kind(long):
+        return True  # they never share a run
+    try:
+        alone = model.compute(model.names, short.feed, trial=True)
+        together = model.compute(model.names, padding.join([short, long]), trial=True)
+    except (ScoringError, MemoryError):
+        return True
+    own = padding.cut(short, together, 0, 1)
+    return all(one.shape == other.shape and alike(one, other, TOLERANCE) for one, other in zip(alone, own, strict=True))
 
 
 def _takes_rows(model: OnnxModel) -> bool:

@@ -218,6 +218,21 @@ def test_a_row_of_zeros_is_no_exception(tmp_path):
     assert same_in_any_company(model, made_up(model, 3))
 
 
+MEANS = [node("ReduceMean", ["x", "second"], ["mean"]), node("Sub", ["x", "mean"], ["y"])]
+
+
+@pytest.mark.parametrize(("nodes", "shares"), [(MEANS, False), ([node("Neg", ["x"], ["y"])], True)])
+def test_rows_are_filled_up_only_where_that_does_not_change_them(tmp_path, capfd, nodes, shares):
+    shape = ("rows", "tokens")
+    model = load(model_of(tmp_path / "m.onnx", nodes, x=shape, y=shape))
+
+    batcher = calibrate(model, Batching(rows=8, pad={"x": 0}))
+
+    assert batcher.most_rows == 8
+    assert batcher.pads == shares
+    assert ("batching.pad would change their answers" in capfd.readouterr().err) != shares
+
+
 def test_an_option_for_a_model_of_a_fixed_number_of_rows_is_told_to_be_left_aside(tmp_path, capfd):
     model = load(model_of(tmp_path / "m.onnx", [node("Neg", ["x"], ["y"])], x=(1, 4), y=(1, 4)))
     assert calibrate(model, Batching(rows=8)) is None
