@@ -9,7 +9,7 @@ from typing import TypeVar
 from scoring.bundle import tree
 from scoring.errors import ScoringError, StartFailure
 from scoring.log import asked_for, printed
-from scoring.script.packages import NOWHERE, installed_for, package_of, wanted_for
+from scoring.script.packages import installed_for, nowhere, package_of, wanted_for
 from scoring.script.versions import Warned, maker_of
 
 Given = TypeVar("Given")
@@ -95,7 +95,7 @@ def _import_failed(error: ImportError, models: Path) -> StartFailure:
         hint = OLDER_HINT.format(wanted=wanted or "that version", what="the script, or the model that it loads,")
         return StartFailure("import_missing", message, _evidence(error, models), hint)
     message = f"The environment lacks a module: {error}"
-    if told := NOWHERE.get(name.partition(".")[0]):
+    if told := nowhere(name):
         return StartFailure("import_missing", f"{message}; {told[0]}", trace(error), told[1])
     advice = f"; add {package_of(name)} to its packages" if isinstance(error, ModuleNotFoundError) and name else ""
     return StartFailure("import_missing", f"{message}{advice}", trace(error))

@@ -9,10 +9,10 @@ PACKAGES = {
     "Crypto": "pycryptodome",
     "PIL": "pillow",
     "attr": "attrs",
-    "azureml": "azureml-core",
-    "azureml.automl.runtime": "azureml-automl-runtime",
+    "azureml.automl": "azureml-automl-runtime",
     "azureml.dataprep": "azureml-dataprep",
     "azureml.interpret": "azureml-interpret",
+    "azureml.mlflow": "azureml-mlflow",
     "azureml.opendatasets": "azureml-opendatasets",
     "azureml.train": "azureml-train-automl-runtime",  # Python names the part that it looked for first; this has all
     "bs4": "beautifulsoup4",
@@ -30,6 +30,11 @@ PACKAGES = {
 }
 # Modules that no package brings: a sentence, and the next step.
 NOWHERE = {
+    "azureml": (
+        "the scoring server's own modules, which stand in for azureml-core, have no such part",
+        "They have what scripts use while they serve: Model, Run, raw HTTP and data collection. Take models from "
+        "AZUREML_MODEL_DIR or Model.get_model_path, and settings from environment variables of the deployment.",
+    ),
     "azureml_user": (
         "it is there in batch jobs only (ParallelRunStep)",
         "Such a script processes files in batches and has no service here. Deploy a script with init() and run(data).",
@@ -48,14 +53,23 @@ GONE = {
 _PART = re.compile(r"cannot import name '(\w+)'")
 
 
+def nowhere(module: str) -> tuple[str, str] | None:
+    """Why no package brings a module, and the next step; None where one may."""
+    return None if _known(module) else NOWHERE.get(module.partition(".")[0])
+
+
 def package_of(module: str) -> str:
     """The package that brings a module."""
+    if known := _known(module):
+        return known
     parts = module.split(".")
-    for length in (3, 2, 1):
-        if known := PACKAGES.get(".".join(parts[:length])):
-            return known
     own = "-".join(parts[:2]) if is_shared(parts[0]) else parts[0]
     return own.replace("_", "-")
+
+
+def _known(module: str) -> str:
+    parts = module.split(".")
+    return next(filter(None, (PACKAGES.get(".".join(parts[:length])) for length in (3, 2, 1))), "")
 
 
 def installed_for(module: str) -> tuple[str, str] | None:

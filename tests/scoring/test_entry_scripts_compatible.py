@@ -217,7 +217,9 @@ def test_another_key_that_is_not_there_is_no_setting(replica):
     [
         ("import cv2", "add opencv-python-headless to its packages"),
         ("from skimage import io", "add scikit-image to its packages"),
-        ("import azureml.automl.core", "add azureml-core to its packages"),
+        ("import azureml.automl.core", "add azureml-automl-runtime to its packages"),
+        ("import azureml.data", "which stand in for azureml-core, have no such part"),
+        ("from azureml.core import Dataset", "which stand in for azureml-core, have no such part"),
         ("import azureml.train.automl", "add azureml-train-automl-runtime to its packages"),
         ("import azureml_user", "it is there in batch jobs only (ParallelRunStep)"),
         ("import no_such_thing.deep", "add no-such-thing to its packages"),
