@@ -8,10 +8,11 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as messages
 
 from scoring.forms.binary import packed
+from scoring.rpc.form import CONTENTS
 from tests.scoring.onnx_cases import Arrays, Case
 from tests.scoring.rpc_client import AUTH, Rpc
 
-WAYS = ("V2 binary", "V2 JSON", "gRPC", ":predict by row", ":predict by column")
+WAYS = ("V2 binary", "V2 JSON", "gRPC raw", "gRPC typed", ":predict by row", ":predict by column")
 
 
 class NotSaidError(Exception):
@@ -39,13 +40,14 @@ def ask(case: Case, server: Rpc) -> dict[str, str]:
     asked = {
         "V2 binary": lambda: v2(case, client, datatypes, binary=True),
         "V2 JSON": lambda: v2(case, client, datatypes, binary=False),
-        "gRPC": lambda: rpc(case, server.stub, datatypes),
+        "gRPC raw": lambda: rpc(case, server.stub, datatypes, typed=False),
+        "gRPC typed": lambda: rpc(case, server.stub, datatypes, typed=True),
         ":predict by row": lambda: predict(case, client, by_row=True),
         ":predict by column": lambda: predict(case, client, by_row=False),
     }
     for way, question in asked.items():
         try:
-            if way not in ("V2 binary", "gRPC"):
+            if way not in ("V2 binary", "gRPC raw", "gRPC typed"):
                 for output in case.outputs.values():
                     sayable(output)
             answer = question()
@@ -85,16 +87,31 @@ def v2(case: Case, client: Any, datatypes: dict[str, str], *, binary: bool) -> A
     return found
 
 
-def rpc(case: Case, stub: Any, datatypes: dict[str, str]) -> Arrays:
+def rpc(case: Case, stub: Any, datatypes: dict[str, str], *, typed: bool) -> Arrays:
     asked = messages.ModelInferRequest(model_name=case.name)
     for name, array in case.inputs.items():
-        asked.inputs.add(name=name, shape=np.shape(array), datatype=datatypes[name])
-        asked.raw_input_contents.append(raw(array))
+        told = asked.inputs.add(name=name, shape=np.shape(array), datatype=datatypes[name])
+        if not typed:
+            asked.raw_input_contents.append(raw(array))
+        elif told.datatype in CONTENTS:
+            values = np.ravel(array).tolist()
+            texts = np.asarray(array).dtype.kind in "OSU"
+            getattr(told.contents, CONTENTS[told.datatype]).extend(
+                [as_text(one).encode() for one in values] if texts else values
+            )
+        else:
+            raise NotSaidError
     answer = stub.ModelInfer(asked, metadata=AUTH, timeout=60)
-    return {
-        one.name: from_raw(part, case.outputs[one.name].dtype, list(one.shape))
-        for one, part in zip(answer.outputs, answer.raw_output_contents, strict=True)
-    }
+    found = {}
+    for place, one in enumerate(answer.outputs):
+        dtype, shape = case.outputs[one.name].dtype, list(one.shape)
+        if answer.raw_output_contents:
+            found[one.name] = from_raw(answer.raw_output_contents[place], dtype, shape)
+        else:
+            values = getattr(one.contents, CONTENTS[one.datatype])
+            texts = [value.decode() for value in values] if dtype.kind == "O" else list(values)
+            found[one.name] = np.array(texts, dtype).reshape(shape)
+    return found
 
 
 def predict(case: Case, client: Any, *, by_row: bool) -> Arrays:
@@ -102,8 +119,9 @@ def predict(case: Case, client: Any, *, by_row: bool) -> Arrays:
     if any(np.size(array) == 0 for array in (*case.inputs.values(), *case.outputs.values())):
         raise NotSaidError  # nested lists do not tell such a shape
     if by_row:
-        counts = {np.shape(array)[:1] for array in (*case.inputs.values(), *case.outputs.values())}
-        if len(counts) != 1 or counts == {()} or not values:
+        by_rows = (*case.inputs.values(), *(case.outputs.values() if len(case.outputs) > 1 else ()))
+        counts = {np.shape(array)[:1] for array in by_rows}
+        if len(counts) != 1 or counts == {()} or () in map(np.shape, case.outputs.values()):
             raise NotSaidError
         rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
         body = {"instances": rows if len(values) > 1 else next(iter(values.values()))}

@@ -102,7 +102,14 @@ def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]
         said = [ways[way] for ways in found.values()]
         counts = (said.count("alike"), said.count("not said"), sum(map(is_wrong, said)))
         lines.append(f"| {way} | {' | '.join(map(str, counts))} |")
-    return "\n".join([*lines, "", "JSON has no infinities; nested lists do not tell the shape of an empty tensor.", ""])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "JSON has no infinities, nested lists do not tell the shape of an empty tensor, FP16 has no typed contents.",
+            "",
+        ]
+    )
 
 
 if __name__ == "__main__":
