@@ -15,6 +15,7 @@ import numpy as np
 VARINT, I64, LENGTH, I32 = 0, 1, 2, 5
 MODEL_GRAPH, MODEL_FUNCTIONS, FUNCTION_NODES, FUNCTION_INPUTS = 7, 25, 7, 4
 GRAPH_NODES, GRAPH_INITIALIZERS, GRAPH_INPUTS, VALUE_NAME = 1, 5, 11, 1
+SHAPE_OF_VALUE = (2, 1, 2)  # its type, which is that of a tensor, and the shape of that
 NODE_INPUTS, NODE_OUTPUTS, NODE_TYPE, NODE_ATTRIBUTES = 1, 2, 4, 5
 ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_INTS, ATTRIBUTE_GRAPHS = 1, 3, 5, 6, 8, 11
 REPEATED_VALUES = (7, ATTRIBUTE_INTS, 9, 10)  # a forest has millions of them
@@ -39,9 +40,14 @@ class Node:
 
 @dataclass
 class Graph:
-    """A graph, or the body of a function. `constants`: its initializers; the numbers of small whole ones, else None."""
+    """A graph, or the body of a function.
+
+    `shaped`: the inputs whose shape is declared, be it that of a single value. `constants`: the initializers; the
+    numbers of small whole ones, else None.
+    """
 
     inputs: list[str] = field(default_factory=list)
+    shaped: set[str] = field(default_factory=set)
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Numbers | None] = field(default_factory=dict)
 
@@ -110,7 +116,9 @@ def _graph(view: memoryview) -> Graph:
         if number == GRAPH_NODES:
             graph.nodes.append(_node(part))
         elif number == GRAPH_INPUTS:
-            graph.inputs += [_text(name) for place, name in _parts(part) if place == VALUE_NAME]
+            names = [_text(name) for place, name in _parts(part) if place == VALUE_NAME]
+            graph.inputs += names
+            graph.shaped.update(names if _holds(part, SHAPE_OF_VALUE) else ())
         elif number == GRAPH_INITIALIZERS:
             name, numbers = _tensor(part)
             graph.constants[name] = numbers
@@ -120,9 +128,14 @@ def _graph(view: memoryview) -> Graph:
 def _function(view: memoryview) -> Graph:
     parts = list(_parts(view))
     return Graph(
-        [_text(part) for number, part in parts if number == FUNCTION_INPUTS],
-        [_node(part) for number, part in parts if number == FUNCTION_NODES],
+        inputs=[_text(part) for number, part in parts if number == FUNCTION_INPUTS],
+        nodes=[_node(part) for number, part in parts if number == FUNCTION_NODES],
     )
+
+
+def _holds(view: memoryview, path: Numbers) -> bool:
+    """Whether a message has a field that holds one that holds …, by their numbers."""
+    return not path or any(_holds(part, path[1:]) for number, part in _parts(view) if number == path[0])
 
 
 def _node(view: memoryview) -> Node:

@@ -18,6 +18,7 @@ from scoring.bound import Bound
 from scoring.bundle import onnx_file, size_of, tree
 from scoring.contract import BundledModel
 from scoring.errors import ScoringError, StartFailure, bad_input
+from scoring.graph import graphs_of
 from scoring.providers import CPU, chosen, tell_fallback
 from scoring.tensors import BY_RUNTIME_NAME, Array, Tensor, writable
 
@@ -54,6 +55,7 @@ class OnnxModel:
         session = _session(bundled, path, threads, self._providers)
         tell_fallback(self._providers, session, f"{self.name}:{self.version}")
         self.inputs = {one.name: _tensor(one, bundled) for one in session.get_inputs()}
+        _free_undeclared(self.inputs, path)
         # All that a request may send. A weight that is listed as an input is a default; runtimes before IR version 4
         # wanted every weight listed, and those are not told here.
         self.takes = self.inputs | {one.name: one for one in _defaults(session)}
@@ -263,6 +265,15 @@ def _tensor(told: Any, bundled: BundledModel) -> Tensor:
         raise _cannot_travel(f"input {told.name!r}", told.type, bundled)
     shape = None if told.shape is None else tuple(_dimension(size) for size in told.shape)
     return Tensor(told.name, BY_RUNTIME_NAME[told.type], shape)
+
+
+def _free_undeclared(inputs: dict[str, Tensor], path: Path) -> None:
+    """Let inputs whose shape is not declared have any. The runtime tells theirs as that of a single value."""
+    if any(tensor.shape == () for tensor in inputs.values()):
+        with suppress(ValueError):
+            shaped = graphs_of(path)[0].shaped
+            for name, tensor in inputs.items():
+                tensor.shape = tensor.shape if name in shaped else None
 
 
 def _columns(bundled: BundledModel, inputs: dict[str, Tensor]) -> list[str]:

@@ -9,6 +9,7 @@ from scoring.codecs import Feed
 from scoring.company import likely_shape, made_up
 from scoring.errors import ScoringError
 from scoring.session import OnnxModel
+from scoring.tensors import Tensor
 
 RUNS = ((2, 32), (3, 64))  # rows, and how long free dimensions are: what differs between the runs is free
 LONGEST_SECONDS = 0.1  # of a lone run: slower models would start later
@@ -23,14 +24,21 @@ def learn_shapes(model: OnnxModel, seconds: float | None) -> None:
     """
     if seconds is not None and seconds > LONGEST_SECONDS:
         return
-    if any(np.dtype(one.dtype).kind in "iu" and (one.shape or ())[:1] != (-1,) for one in model.inputs.values()):
-        return  # no rows: a size or a step, and made-up ones may be beyond all reason
+    if not all(_can_be_made_up(tensor) for tensor in model.inputs.values()):
+        return
     few, more = (_shapes_of_run(model, rows, free) for rows, free in RUNS)
     floats = all(np.dtype(tensor.dtype).kind == "f" for tensor in model.inputs.values())
     for output, one, other in zip(model.outputs.values(), few, more, strict=False):  # none where a run has failed
         if not output.is_maps:
             named = [isinstance(size, str) for size in model.dimensions[output.name]]
             output.shape = corrected(output.shape, named, one, other, floats=floats)
+
+
+def _can_be_made_up(tensor: Tensor) -> bool:
+    """Not where a shape is not declared, or whole numbers are no rows: a size or a step may be beyond all reason."""
+    if tensor.shape is None:
+        return False
+    return np.dtype(tensor.dtype).kind not in "iu" or tensor.shape[:1] == (-1,)
 
 
 def corrected(declared: list[int], named: list[bool], few: Shape, more: Shape, *, floats: bool = True) -> list[int]:

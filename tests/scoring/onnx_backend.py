@@ -106,7 +106,7 @@ def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]
         [
             *lines,
             "",
-            "JSON has no infinities, nested lists do not tell the shape of an empty tensor, FP16 has no typed contents.",
+            "JSON has no infinities, nested lists tell no shape of an empty tensor, FP16 has no typed contents.",
             "",
         ]
     )

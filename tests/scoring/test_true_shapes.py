@@ -111,3 +111,22 @@ def test_metadata_and_openapi_tell_the_true_shapes(replica):
     assert [one["shape"] for one in given] == [[2], [2, 3]]
     config = replica.client.get("/v2/models/boosted/config").json()["output"]
     assert [one["dims"] for one in config] == [[-1], [-1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("declared", "taken"), [(None, [[], [2], [1, 2], [2, 1, 3]]), ([], [[]]), ([None, 2], [[1, 2]])]
+)
+def test_inputs_whose_shape_is_not_declared_take_any(replica, declared, taken):
+    def negative(path):
+        x, y = helper.make_tensor_value_info("x", FLOAT, declared), helper.make_tensor_value_info("y", FLOAT, declared)
+        return save(path, [helper.make_node("Neg", ["x"], ["y"])], [x], [y])
+
+    replica.with_models(negative=negative).start()
+    for shape in [[], [2], [1, 2], [2, 1, 3]]:
+        data = [0.5] * int(np.prod(shape))
+        asked = {"inputs": [{"name": "x", "datatype": "FP32", "shape": shape, "data": data}]}
+        answer = replica.score(asked, "/v2/models/negative/infer")
+        assert answer.status_code == (200 if shape in taken else 400)
+        if shape in taken:
+            [given] = answer.json()["outputs"]
+            assert (given["shape"], given["data"]) == (shape, [-0.5] * len(data))
