@@ -3,11 +3,14 @@
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.datasets import get_example
 
 from tests.scoring.conftest import KINDS, save
 from tests.scoring.forms import services
+from tests.scoring.rpc_models import iris_model
 
 SCALARS = {"FP32": 3.0, "FP64": 3.0, "FP16": 3.0, "INT64": 3, "UINT64": 3, "UINT8": 3, "BOOL": True, "BYTES": "3"}
 
@@ -60,7 +63,13 @@ def total_model(path):
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
-    models = {"classes": classifier, "types": types_model, "scalars": scalars_model, "total": total_model}
+    models = {
+        "iris": iris_model,
+        "classes": classifier,
+        "types": types_model,
+        "scalars": scalars_model,
+        "total": total_model,
+    }
     with services(tmp_path_factory, **models) as made:
         yield made
 
@@ -88,6 +97,16 @@ ROWS = [{"label": 0, "p": [4.0, 1.0], "pair": [0]}, {"label": 1, "p": [-1.0, 3.0
 )
 def test_a_label_of_64_bits_stands_beside_its_probabilities(servers, path, body, content_type):
     assert answered(servers["classes"], path, body, content_type) == {"predictions": ROWS}
+
+
+def test_a_label_of_64_bits_stands_beside_its_map(servers):
+    rows = [[4.4, 3.0], [8.0, 1.0], [7.7, 2.6]]
+    session = onnxruntime.InferenceSession(get_example("logreg_iris.onnx"), providers=["CPUExecutionProvider"])
+    labels, maps = session.run(None, {"float_input": np.array(rows, np.float32)})
+    assert answered(servers["iris"], "/v1/models/iris:predict", {"instances": rows})["predictions"] == [
+        {"label": label, "probabilities": {str(key): value for key, value in probabilities.items()}}
+        for label, probabilities in zip(labels.tolist(), maps, strict=True)
+    ]
 
 
 def test_a_row_holds_numbers_of_every_type(servers):
