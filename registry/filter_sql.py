@@ -40,13 +40,29 @@ class Rows:
 
 def carriers(workspace: Workspace, node: Node | None) -> QuerySet:
     """Rows with a `model`, one or more for each version that is what `node` asks: tags where one must be there."""
-    parts = node.parts if isinstance(node, And) else (node,)
-    needed = sorted(filter(_tags_of, parts), key=lambda part: not (isinstance(part, Tag) and part.how == "exact"))
+    parts, needed = _parts(node), _needed(node)
     if not needed:
         return ModelVersion.objects.in_workspace(workspace).filter(condition(node, Rows(workspace)))
     rows = Rows(workspace, version="version", path="version__")
     others = [condition(part, rows) for part in parts if part is not needed[0]]
     return TagRow.objects.filter(_wanted(_tags_of(needed[0])), *others, workspace=workspace).order_by()
+
+
+def further_carriers(workspace: Workspace, node: Node | None) -> list[QuerySet]:
+    """Tag rows with a `model` for each further tag that must be there. They narrow the models down for SQLite, which
+    cannot tell that it had better begin with the rare one of two tags; PostgreSQL can."""
+    return [TagRow.objects.filter(_wanted(_tags_of(part)), workspace=workspace) for part in _needed(node)[1:]]
+
+
+def _parts(node: Node | None) -> tuple[Node | None, ...]:
+    """What must all be true."""
+    return node.parts if isinstance(node, And) else (node,)
+
+
+def _needed(node: Node | None) -> list[Node]:
+    """The parts that ask for a tag to be there, exact values first."""
+    asked = [part for part in _parts(node) if part is not None and _tags_of(part)]
+    return sorted(asked, key=lambda part: not (isinstance(part, Tag) and part.how == "exact"))
 
 
 def is_read_whole(node: Node | None) -> bool:
@@ -55,9 +71,8 @@ def is_read_whole(node: Node | None) -> bool:
     SQLite answers EXISTS model by model: without an index that jumps through the whole table, which is better read
     once from its beginning to its end. PostgreSQL decides by itself.
     """
-    parts = node.parts if isinstance(node, And) else (node,)
-    return not any(map(_tags_of, parts)) and any(
-        isinstance(part, Word) or (isinstance(part, Field) and part.name in NOT_BY_MODEL) for part in parts
+    return not _needed(node) and any(
+        isinstance(part, Word) or (isinstance(part, Field) and part.name in NOT_BY_MODEL) for part in _parts(node)
     )
 
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from registry.filter_nodes import Node, Or, write
 from registry.filter_reader import read
-from registry.filter_sql import Rows, alternatives, carriers, condition, is_read_whole
+from registry.filter_sql import Rows, alternatives, carriers, condition, further_carriers, is_read_whole
 from registry.models import Model, ModelVersion
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
@@ -56,12 +56,21 @@ def models_of(workspace: Workspace, root: Node | None) -> QuerySet[Model]:
     models = Model.objects.in_workspace(workspace)
     options = alternatives(root) if isinstance(root, Or) else [root]
     if len(options) == 1:
-        found = carriers(workspace, options[0])
-        if connection.vendor == "sqlite" and is_read_whole(options[0]):
-            return models.filter(pk__in=found.values("model"))
-        return models.filter(Exists(found.filter(model=OuterRef("pk"))))
+        return _with(models, workspace, options[0])
     first, *rest = [carriers(workspace, option).values("model") for option in options]
     return models.filter(pk__in=first.union(*rest, all=True))
+
+
+def _with(models: QuerySet[Model], workspace: Workspace, node: Node | None) -> QuerySet[Model]:
+    """Those of which some version is what `node` asks, in the shape that the database answers best."""
+    found = carriers(workspace, node)
+    if connection.vendor == "sqlite":
+        if is_read_whole(node):
+            return models.filter(pk__in=found.values("model"))
+        models = models.filter(
+            *(Exists(rows.filter(model=OuterRef("pk"))) for rows in further_carriers(workspace, node))
+        )
+    return models.filter(Exists(found.filter(model=OuterRef("pk"))))
 
 
 def newest_found(workspace: Workspace, root: Node | None) -> Prefetch:
