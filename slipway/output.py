@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slipway.errors import SlipwayError
 
 EVIDENCE_LINES = 20
+WIDE = 72  # columns that a bar with sizes, speed and time takes
 _moving: list[Any] = []  # rich's consoles on which a bar or a line moves at the moment
 
 
@@ -108,19 +109,20 @@ def failure(error: "SlipwayError") -> None:
 
 @contextmanager
 def bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over `total` bytes, on a terminal only; gives the function that moves it."""
+    """A progress bar over `total` bytes, on a terminal only; gives the function that moves it.
+
+    `label` is a word and no name: on a narrow terminal names would be broken or cut.
+    """
     if not sys.stderr.isatty() or total == 0:
         yield None
         return
     from rich import console, progress  # slow to load
 
-    columns = (
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-    )
+    columns: list[progress.ProgressColumn] = [progress.TextColumn(label, markup=False), progress.BarColumn()]
+    if shutil.get_terminal_size().columns >= WIDE:
+        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
+    else:
+        columns.append(progress.TaskProgressColumn())
     with (
         _moves(console.Console(stderr=True)) as shown,
         progress.Progress(*columns, console=shown, transient=True) as drawn,
@@ -134,14 +136,18 @@ def spinner(label: str) -> Iterator[Callable[[str], None]]:
     """Tells what is going on: a moving line on a terminal, else one line for each change."""
     if sys.stderr.isatty():
         from rich import console  # slow to load
-        from rich.text import Text  # plain: names may hold what rich takes for markup
+        from rich.text import Text
+
+        def line(text: str) -> Text:
+            """On one line, and plain: names may hold what rich takes for markup."""
+            return Text(tables.beginning(text, shutil.get_terminal_size().columns - 3))  # for the sign that moves
 
         signs = "dots" if _is_utf8(sys.stderr) else "line"
         with (
             _moves(console.Console(stderr=True)) as shown,
-            shown.status(Text(label), spinner=signs) as status,
+            shown.status(line(label), spinner=signs) as status,
         ):
-            yield lambda text: status.update(Text(f"{label}: {text}"))
+            yield lambda text: status.update(line(f"{label}: {text}"))
         return
     told = ""
 

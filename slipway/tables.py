@@ -37,6 +37,13 @@ def columns(text: str) -> int:
     )
 
 
+def beginning(text: str, room: int) -> str:
+    """As much of the text as takes at most `room` columns."""
+    while columns(text) > room:
+        text = text[:-1]
+    return text
+
+
 def _widths(headings: Row, rows: Sequence[Row]) -> list[int]:
     return [max(columns(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
 
@@ -56,11 +63,7 @@ def _narrowed(headings: Row, rows: Sequence[Row], width: int, may_be_cut: Collec
 
 
 def _cut(text: str, room: int) -> str:
-    if columns(text) <= room:
-        return text
-    while columns(text) >= room:
-        text = text[:-1]
-    return f"{text}…"
+    return text if columns(text) <= room else f"{beginning(text, room - 1)}…"
 
 
 def _columns(headings: Row, rows: Sequence[Row]) -> list[str]:

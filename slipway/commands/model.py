@@ -98,7 +98,7 @@ def download(
     """Download all files of a version, checked by SHA-256."""
     with open_client() as client:
         version = client.version(reference)
-        with output.bar(f"Downloading {version['id']}", version["size"]) as moved:
+        with output.bar("Downloading", version["size"]) as moved:
             files = client.download(version["id"], target_dir, overwrite=overwrite, progress=moved)
     names = [str(file) for file in files]
     output.Output(as_json).done({"id": version["id"], "files": names}, "\n".join(names))
@@ -118,7 +118,7 @@ def delete(reference: Reference, yes: Yes = False, as_json: Json = False) -> Non
 def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any]) -> "Version":
     """Send and register, with a bar; says how to go on where that is interrupted."""
     total, sent = folders.select(paths).size, 0
-    with output.bar(f"Uploading {name}", total) as bar:
+    with output.bar("Uploading", total) as bar:
 
         def move(count: int) -> None:
             nonlocal sent

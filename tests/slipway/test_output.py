@@ -1,5 +1,6 @@
 """Output that cannot show every letter, readers that go away, and Ctrl-C: run as processes, as people run it."""
 
+import io
 import json
 import os
 import subprocess
@@ -85,3 +86,44 @@ def test_what_looks_like_markup_is_printed_as_it_is(slipway, registered, model):
     shown = slipway("model", "show", "marked").out
     assert "a=[bold]" in shown
     assert "[x] :smile:" in shown
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """`narrow()` makes standard error a terminal of 30 columns; pytest's capture would replace it before the test."""
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "30")
+
+    def make():
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        return sys.stderr
+
+    return make
+
+
+def test_a_moving_line_stays_one_line_and_takes_nothing_for_markup(narrow):
+    terminal = narrow()
+    with output.spinner("[/x] :smile: a-name-that-is-long") as tell:
+        tell("Transitioning")
+    shown = terminal.getvalue()
+    assert "[/x] :smile: a-name-that-" in shown
+    assert "…" not in shown
+    assert shown.count("\n") <= 1
+
+
+def test_a_note_is_written_whole_above_a_bar(narrow):
+    text = "Going on with [/x]/a-name-of-a-file-that-is-longer-than-the-terminal.onnx"
+    terminal = narrow()
+    with output.bar("Uploading", 10) as move:
+        move(5)
+        output.note(text)
+    assert text in terminal.getvalue()
