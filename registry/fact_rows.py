@@ -39,7 +39,7 @@ def _trial(runtime: Mapping[str, Any]) -> str:
         return ""
     name = f"{runtime['name']} {runtime['version']}"
     if runtime["loads"] is None:
-        return f"not {name}: {runtime['note']}"
+        return f"nothing. {runtime['note']}"
     if not runtime["loads"]:
         return f"{name}, which cannot load it"
     rows = ", ".join(map(str, sorted(runtime["rows"])))

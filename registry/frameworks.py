@@ -25,6 +25,7 @@ _BY_ENDING = {
     ".pkl": "scikit-learn",
     ".pickle": "scikit-learn",
     ".joblib": "scikit-learn",
+    ".skops": "scikit-learn",
     ".pt": "pytorch",
     ".pth": "pytorch",
     ".safetensors": "safetensors",

@@ -60,7 +60,11 @@ class VersionSerializer(serializers.ModelSerializer):
     id = serializers.CharField(source="__str__", help_text="name:version")
     version = serializers.IntegerField(source="number")
     tags = serializers.SerializerMethodField()
-    signature = serializers.DictField(allow_null=True)
+    signature = serializers.DictField(
+        allow_null=True,
+        help_text="Inputs and outputs, each with name, datatype and shape (-1 is any size); an input with a default "
+        "has optional: true. columns, where the files tell them, are those of a table in the model's order.",
+    )
     facts = serializers.DictField()
     rejection = serializers.DictField(allow_null=True)
     properties = serializers.DictField()

@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -25,21 +26,23 @@ _ELSE = (
 )
 
 
-def refusal_of(error: Exception, facts: Mapping[str, Any]) -> str:
-    """The warning: the runtime's release, its sentence (or the version that is too new), and the next step."""
+def refusal_of(error: Exception, facts: Mapping[str, Any], folder: Path) -> str:
+    """The warning: the runtime's release, its sentence (or the version that is too new), and the next step.
+
+    `folder` has the model's file.
+    """
     head = f"ONNX Runtime {onnxruntime.__version__}, which serves models here, cannot load it"
     if too_new := _too_new(facts):
         return f"{head}: {too_new}"
     hint = _HINTS.get(type(error).__name__, _ELSE)
-    return (
-        f"{head}: {sentence_of(error)} {hint} Or serve it with an entry script whose environment has another runtime."
-    )
+    told = sentence_of(error, folder)[:LONGEST]
+    return f"{head}: {told} {hint} Or serve it with an entry script whose environment has another runtime."
 
 
-def sentence_of(error: Exception) -> str:
-    """What the runtime says, without codes, paths and places in its source."""
-    text = _PLACE.sub("", _PATH.sub("", _CODE.sub("", str(error))))
-    text = " ".join(text.split())[:LONGEST]
+def sentence_of(error: Exception, folder: Path) -> str:
+    """What the runtime says, without codes, places in its source, and where the files lie meanwhile."""
+    text = _PLACE.sub("", _PATH.sub("", _CODE.sub("", str(error)))).replace(f"{folder}/", "")
+    text = " ".join(text.split())
     return text if text.endswith(".") else f"{text}."
 
 

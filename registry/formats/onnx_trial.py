@@ -14,7 +14,7 @@ import onnxruntime
 
 from registry.formats import onnx_rows
 from registry.formats.memory import free_bytes
-from registry.formats.onnx_refusals import refusal_of
+from registry.formats.onnx_refusals import refusal_of, sentence_of
 from registry.formats.report import Report
 from registry.signature import read, stored
 
@@ -67,8 +67,8 @@ def _load(path: Path, report: Report) -> onnxruntime.InferenceSession | None:
         elif "alloc" in str(error):  # std::bad_alloc comes as one of the same types
             runtime["note"] = MEMORY
         else:
-            runtime |= {"loads": False, "note": str(error)[:4000]}
-            _warn(report, refusal_of(error, report.facts))
+            runtime |= {"loads": False, "note": sentence_of(error, path.parent)[:4000]}
+            _warn(report, refusal_of(error, report.facts, path.parent))
     return None
 
 

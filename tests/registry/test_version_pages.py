@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from registry.fact_rows import fact_rows
 from registry.models import ModelVersion
 from tests.pages import text_of, url
 from tests.registry.factories import make_version, onnx_bytes
@@ -17,6 +18,31 @@ def test_a_version_shows_its_card_signature_and_tags(sign_in, carol, here):
     assert "<em>kinds</em>" in page
     assert "x_out" in page
     assert "tabular" in page
+
+
+def test_what_the_trial_of_a_graph_told_is_shown(sign_in, carol, workspace):
+    inputs = [{"name": "x", "datatype": "FP32", "shape": [0, -1]}]
+    inputs.append({"name": "alpha", "datatype": "FP32", "shape": [], "optional": True})
+    runtime = {"name": "onnxruntime", "version": "1.31.1", "loads": True, "rows": [2, 3, 1], "note": ""}
+    facts = {"main_file": "model.onnx", "runtime": runtime, "declared_shapes": {"label": [1]}, "warnings": ["Mind it."]}
+    signature = {"inputs": inputs, "outputs": [], "columns": ["a", "b"]}
+    make_version(workspace, "tried", facts=facts, signature=signature)
+    page = text_of(sign_in(carol).get(url("version_detail", name="tried", number=1)))
+    assert "onnxruntime 1.31.1, which loads it and answers 1, 2, 3 rows" in page
+    assert "label [1]" in page
+    assert "Mind it." in page
+    assert '[0, <abbr title="any size">?</abbr>]' in page
+    assert page.count('<span class="muted">optional</span>') == 1
+    assert "Columns, in the model's order: a, b" in page.replace("&#x27;", "'")
+
+
+@pytest.mark.parametrize(
+    ("loads", "told"),
+    [(False, "onnxruntime 1.31.1, which cannot load it"), (None, "nothing. Too large.")],
+)
+def test_a_trial_that_came_to_nothing_is_shown_as_such(loads, told):
+    runtime = {"name": "onnxruntime", "version": "1.31.1", "loads": loads, "rows": [], "note": "Too large."}
+    assert fact_rows({"runtime": runtime}) == [("Tried with", told)]
 
 
 def test_the_files_tab_shows_paths_sizes_and_digests(sign_in, carol, workspace):

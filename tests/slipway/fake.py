@@ -142,7 +142,13 @@ class FakeStudio:
             "description": given.get("description", ""),
             "tags": given.get("tags", {}),
             "properties": given.get("properties", {}),
-            "signature": {"inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}], "outputs": []},
+            "signature": {
+                "inputs": [
+                    {"name": "X", "datatype": "FP32", "shape": [-1, 4]},
+                    {"name": "alpha", "datatype": "FP32", "shape": [], "optional": True},
+                ],
+                "outputs": [],
+            },
             "rejection": None,
             "size": sum(each["size"] for each in uploads),
             "files": files,

@@ -73,7 +73,7 @@ def test_a_limit_is_told_on_standard_error(slipway, registered, model):
 def test_a_version_is_shown_with_its_files_and_signature(slipway, registered):
     answer = slipway("model", "show", "iris")
     assert "version     iris:1\n" in answer.out
-    assert "X FP32[-1, 4]" in answer.out
+    assert "X FP32[-1, 4], alpha FP32[] optional" in answer.out
     assert "  model.onnx  10 B  84d89877" in answer.out
 
 
