@@ -78,6 +78,13 @@ def below(replica):
     return psutil.Process(replica.process.pid).children(recursive=True)
 
 
+def answer_of(replica, body):
+    """None where the process is ended before its answer is on its way."""
+    with suppress(httpx.TransportError):
+        return replica.score(body).json()
+    return None
+
+
 def test_reserved_memory_does_not_count(replica):
     replica.with_script(RESERVE).start(processes=1, memory_bytes=256 * MEGABYTE)
     assert replica.score("{}").json() == 3
@@ -101,11 +108,25 @@ def test_processes_that_a_script_has_started_count_at_the_start(replica):
 @pytest.mark.parametrize("how", ["hold", "hold detached"])
 def test_processes_that_a_script_has_started_are_ended_with_it(replica, how):
     replica.with_script(LATER).start(processes=1, memory_bytes=256 * MEGABYTE)
-    with suppress(httpx.TransportError):  # it may be ended before the answer is on its way
-        replica.score(f'"{how}"')
+    answer_of(replica, f'"{how}"')
     replica.until(lambda: "out_of_memory: The processes use" in replica.log())
     replica.until(lambda: all(process.memory_info().rss < 150 * MEGABYTE for process in below(replica)))
-    replica.until(lambda: replica.score("{}").json() == "here")
+    replica.until(lambda: answer_of(replica, "{}") == "here")
+
+
+def test_a_script_that_takes_too_much_again_and_again_fails_with_the_figures(replica):
+    script = "def init(): pass\ndef run(data): return len(bytearray(b'x') * (400 * 2**20))"
+    replica.with_script(script).start(processes=1, memory_bytes=200 * MEGABYTE)
+
+    def failed():
+        answer_of(replica, "{}")
+        return replica.status()["state"] == "failed"
+
+    replica.until(failed, seconds=60)
+    failure = replica.status()["failure"]
+    assert failure["reason"] == "out_of_memory"
+    assert "the service may use 200 MiB" in failure["message"]
+    assert not failure["message"].startswith("The processes use 0 MiB")
 
 
 def test_what_a_script_has_left_behind_ends_with_the_service(replica):
