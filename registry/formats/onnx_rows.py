@@ -19,7 +19,9 @@ _DTYPES: dict[str, Any] = {
     "tensor(string)": np.object_,
 } | {f"tensor({sign}int{bits})": np.dtype(f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)}
 # Operators whose answers are as large as the values say.
-_BY_VALUE = frozenset({"Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Range", "StringSplit", "Unique"})
+_BY_VALUE = frozenset(
+    {"Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Range", "StringNormalizer", "StringSplit", "Unique"}
+)
 Shape = tuple[int, ...]
 
 
@@ -57,10 +59,22 @@ def shape_of(result: Any) -> Shape | None:
     return None
 
 
+def is_telling(inputs: Sequence[Any]) -> bool:
+    """Whether shapes of runs tell anything: a whole number may be a size or an axis, which made-up values get wrong.
+
+    Where the number of rows is free, that is what the inputs are.
+    """
+    return _floats(inputs) or any(one.shape and not isinstance(one.shape[0], int) for one in inputs)
+
+
 def is_certain(inputs: Sequence[Any], operators: Mapping[str, int]) -> bool:
     """Whether a size that was the same in all runs is always the same: nothing but the number of rows is free."""
     others = [size for one in inputs for size in (one.shape or [])[1:] if not isinstance(size, int)]
-    return not others and not _BY_VALUE.intersection(operators)
+    return _floats(inputs) and not others and not _BY_VALUE.intersection(operators)
+
+
+def _floats(inputs: Sequence[Any]) -> bool:
+    return all(one.type in {"tensor(float)", "tensor(double)", "tensor(float16)"} for one in inputs)
 
 
 def corrected(signature: Signature, runs: Sequence[Sequence[Shape | None]], *, certain: bool) -> Signature:

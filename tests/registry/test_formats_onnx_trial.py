@@ -196,6 +196,21 @@ def test_shapes_that_the_file_gets_wrong_are_corrected(tried):
     assert answer["facts"]["declared_shapes"] == {"label": [1], "targets": [-1, 1]}
 
 
+def test_sizes_that_are_given_as_values_are_believed(tried):
+    """Made-up values are none that the model was declared for: k is 0 or 1 here, and the axis, too."""
+    inputs = [value("x", FLOAT, [3, 4]), value("k", INT64, [1])]
+    outputs = [value("top", FLOAT, [3, 3]), value("places", INT64, [3, 3])]
+    answer = tried(graph_bytes(inputs, outputs, [node("TopK", ["x", "k"], ["top", "places"])]))
+    assert shapes_of(answer) == {"top": [3, 3], "places": [3, 3]}
+
+
+def test_beside_whole_numbers_no_size_is_taken_for_fixed(tried):
+    inputs = [value("x", FLOAT, ["n", 3]), value("place", INT64, ["n"])]
+    nodes = [node("Gather", ["x", "place"], ["y"], axis=1), node("Shape", ["y"], ["unused"])]
+    answer = tried(graph_bytes(inputs, [value("y", FLOAT, [1])], nodes))
+    assert shapes_of(answer) == {"y": [-1, -1]}
+
+
 @pytest.mark.parametrize(
     ("inputs", "nodes", "declared", "right"),
     [
