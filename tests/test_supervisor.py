@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from studio.stack.console import Lines
 from studio.stack.programs import Plan, Program, environment, programs
 from studio.stack.supervisor import Supervisor
 from studio.stack.watched import LONGEST_PAUSE, Watched
-from tests.stack import wait_for
+from tests.stack import ROOT, wait_for
 
 
 @pytest.fixture
@@ -204,3 +205,10 @@ def test_a_sweep_leaves_a_stranger_with_a_reused_number_alone(tmp_path):
 
 def test_health_of_a_closed_port_is_that_the_web_is_missing():
     assert probe.ask("127.0.0.1", 1) == probe.Health(False, ["web"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread watches the parent")
+@pytest.mark.parametrize(("parent", "code"), [("os.getppid()", 0), ("os.getpid()", -signal.SIGKILL)])
+def test_a_child_whose_parent_ended_before_it_could_ask_for_its_end_ends_too(parent, code):
+    program = f"import os; from studio.stack.lifeline import die_with_parent; die_with_parent({parent})"
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == code

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from studio.stack.lifeline import die_with_parent
@@ -36,19 +37,20 @@ def run_command(command: list[str], environment: dict[str, str], output: int) ->
         stdout=output,
         stderr=output,
         start_new_session=True,
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
+        preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
     )
 
 
 def run_function(function: Callable[[], Any], environment: dict[str, str], output: int) -> Forked:
     """Run `function` in a forked child. Its result, or the code of its SystemExit, is the exit code."""
     _flush()
+    supervisor = os.getpid()
     pid = os.fork()
     if pid:
         return Forked(pid)
     code = 1
     try:
-        _settle(environment, output)
+        _settle(supervisor, environment, output)
         code = int(function() or 0)
     except SystemExit as reason:
         code = reason.code if isinstance(reason.code, int) else int(reason.code is not None)
@@ -66,10 +68,10 @@ def _flush() -> None:
             stream.flush()
 
 
-def _settle(environment: dict[str, str], output: int) -> None:
+def _settle(supervisor: int, environment: dict[str, str], output: int) -> None:
     """Let go of what belongs to the supervisor: its terminal, its signals, its descriptors."""
     os.setsid()
-    die_with_parent()
+    die_with_parent(supervisor)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

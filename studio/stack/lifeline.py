@@ -12,21 +12,24 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends; where the kernel cannot, watch the parent.
 
-    Safe between fork and exec on Linux. Elsewhere call it from the child's own main module.
+    `parent` is the process id that the parent had before the fork: one that ended before this call is no longer
+    told of. Safe between fork and exec on Linux. Elsewhere call it from the child's own main module.
     """
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    else:
-        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    if _libc is None:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_with_supervisor() -> None:
+def die_with_supervisor(parent: int) -> None:
     """`die_with_parent`, in programs that `manage.py up` started and nowhere else."""
     if os.environ.get("SLIPWAY_SUPERVISED"):
-        die_with_parent()
+        die_with_parent(parent)
 
 
 def _watch(parent: int) -> None:

@@ -37,10 +37,6 @@ def share_memory(**_: Any) -> None:
     gc.freeze()
 
 
-def end_with_parent(**_: Any) -> None:
-    die_with_supervisor()
-
-
 def run(queue: str) -> int:
     """Work on `queue` until told to stop; the exit code."""
     from celery.platforms import SecurityWarning  # late: see preload
@@ -53,7 +49,8 @@ def run(queue: str) -> int:
     warnings.simplefilter("ignore", SecurityWarning)
     logging.getLogger("celery.redirected").setLevel(logging.WARNING)
     worker_before_create_process.connect(share_memory)
-    worker_process_init.connect(end_with_parent)
+    own = os.getpid()
+    worker_process_init.connect(lambda **_: die_with_supervisor(own), weak=False)  # in each process that it forks
     worker = app.Worker(
         hostname=f"{queue}@slipway",
         queues=[queue],
