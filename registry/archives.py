@@ -55,8 +55,15 @@ def members(packed: BinaryIO, size: int, name: str) -> Iterator[Member]:
         raise BadArchive(
             f"{name} is neither a zip nor a tar archive.", hint="Send .zip, .tar or .tar.gz.", field="files"
         )
-    found = {"zip": _zip_members, "tar": _tar_members, "tar.gz": _tar_gz_members}[kind](packed)
-    budget, total = _budget(size), 0
+    read, budget = {"zip": _zip_members, "tar": _tar_members, "tar.gz": _tar_gz_members}[kind], _budget(size)
+    for _ in _counted(read(packed), name, budget):
+        pass  # all of it is acceptable before anything of it is kept
+    packed.seek(0)
+    yield from _counted(read(packed), name, budget)
+
+
+def _counted(found: Iterator[Member], name: str, budget: int) -> Iterator[Member]:
+    total = 0
     for count, member in enumerate(found, start=1):
         total += member.size
         if count > MAX_MEMBERS:

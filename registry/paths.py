@@ -37,6 +37,11 @@ def safe_path(path: str) -> str:
     return "/".join(parts)
 
 
+def place_of(path: str) -> str:
+    """Equal for two paths that are one place on any file system, be it one that ignores case or normal forms."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
+
+
 def _fault_of(text: str) -> str:
     if len(text) > MAX_PATH:
         return f"it is longer than {MAX_PATH} characters"

@@ -16,7 +16,7 @@ from registry.models import Inspection, Model, ModelVersion, Tag, Upload, Versio
 from registry.models.model import name_rule
 from registry.models.version import VERSION_MOVES
 from registry.names import split_reference
-from registry.paths import safe_path
+from registry.paths import place_of, safe_path
 from registry.tasks import inspect_version
 from studio.accounts.models import User, Workspace
 from studio.activity.models import record
@@ -178,12 +178,12 @@ def must_not_clash(paths: list[str]) -> None:
     """No two files at one place, on file systems that ignore case too; no file where another has its folder."""
     taken: dict[str, str] = {}
     for path in paths:
-        other = taken.setdefault(path.casefold(), path)
-        if other is not path:
-            raise BadInput(f"Two files have the same place: {other} and {path}.", field="files")
+        if (place := place_of(path)) in taken:
+            raise BadInput(f"Two files have the same place: {taken[place]} and {path}.", field="files")
+        taken[place] = path
     for path in paths:
         for folder in PurePosixPath(path).parents:
-            if other := taken.get(str(folder).casefold()):
+            if other := taken.get(place_of(str(folder))):
                 raise BadInput(f"{other} is both a file and the folder of {path}.", field="files")
 
 

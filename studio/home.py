@@ -12,6 +12,7 @@ from registry.models import Inspection, ModelVersion
 from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.context import last_used
 from studio.accounts.models import Workspace
+from studio.core.best_effort import best_effort
 from studio.core.errors import NotFound
 from studio.core.jobs import Job
 from studio.core.pages import render
@@ -42,7 +43,7 @@ def home(request: SignedInRequest) -> HttpResponse:
 @workspace_page
 def workspace_home(request: WorkspaceRequest) -> HttpResponse:
     """Health of all services, newest versions and running work; htmx asks only for the live part."""
-    request.session["workspace"] = request.workspace.slug
+    _remember(request)
     services = Service.objects.in_workspace(request.workspace).exclude(desired=Desired.DELETED)
     context = {
         "phases": count_phases(services),
@@ -92,3 +93,12 @@ def _inspection(inspection: Inspection, workspace: Workspace) -> Work:
     version = inspection.version
     keys = {"workspace": workspace.slug, "name": version.model.name, "number": version.number}
     return Work(f"Inspecting {version}", reverse("version_detail", kwargs=keys), inspection)
+
+
+def _remember(request: WorkspaceRequest) -> None:
+    """The workspace to come back to next time: convenient, but no reason for a page to fail or to wait."""
+    if request.session.get("workspace") == request.workspace.slug:
+        return
+    request.session["workspace"] = request.workspace.slug
+    best_effort(request.session.save)
+    request.session.modified = False

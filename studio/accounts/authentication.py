@@ -8,6 +8,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from studio.accounts.models import ApiToken, User
+from studio.core.best_effort import best_effort
+
+USE_IS_NOTED_EVERY = timedelta(minutes=10)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -28,8 +31,8 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 f"This token expired on {token.expires_at:%Y-%m-%d}. Make a new one.", code="token_expired"
             )
-        if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
-            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        if token.last_used_at is None or now - token.last_used_at > USE_IS_NOTED_EVERY:
+            best_effort(lambda: ApiToken.objects.filter(pk=token.pk).update(last_used_at=now))
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
 
 from studio.core.errors import DatabaseAway, SlipwayError
+from studio.core.unreadable import as_refusal
 
 
 class Pagination(PageNumberPagination):
@@ -28,6 +29,7 @@ class ErrorHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, OperationalError):
             exc = DatabaseAway(str(exc))
+        exc = as_refusal(exc) or exc
         if not isinstance(exc, SlipwayError):
             return super().convert_known_exceptions(exc)
         if exc.status == 400:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
+from studio.core.unreadable import UNREADABLE, as_refusal
 
 
 class ErrorPageMiddleware:
@@ -24,6 +26,24 @@ class ErrorPageMiddleware:
         if not isinstance(error, SlipwayError):
             return None
         return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
+
+
+class ReadableFormMiddleware:
+    """Reads a form before anything else does, so that one that cannot be read is answered with 400 or 413."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method == "POST" and not request.path.startswith("/api/"):
+            try:
+                _ = request.POST
+            except (*UNREADABLE, ValueError, LookupError) as fault:
+                error = as_refusal(fault) or BadInput("The form that was sent cannot be read.", hint="Send it again.")
+                request.encoding = "utf-8"  # the page must not meet the same fault
+                request._post, request._files = QueryDict(), MultiValueDict()  # type: ignore[attr-defined]
+                return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
+        return self.get_response(request)
 
 
 def _not_allowed(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:

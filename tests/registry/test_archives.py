@@ -81,10 +81,16 @@ def test_a_bomb_is_refused_before_it_unfolds(unpack, monkeypatch):
     assert Artifact.objects.count() == 2  # the two archives
 
 
-def test_an_archive_of_too_many_files_is_refused(unpack, monkeypatch):
+def test_an_archive_of_too_many_files_is_refused_before_any_is_kept(workspace, bob, monkeypatch):
+    files, stored = {f"{number}.txt": b"x" for number in range(4)}, []
+    archived = [make_upload(workspace, bob, "models.zip", pack(files)) for pack in (zipped, tarred)]
     monkeypatch.setattr(archives, "MAX_MEMBERS", 3)
-    with pytest.raises(TooLarge):
-        unpack(zipped({f"{number}.txt": b"x" for number in range(4)}))
+    monkeypatch.setattr(uploads, "receive", lambda *given: stored.append(given))
+    for one in archived:
+        with pytest.raises(TooLarge):
+            uploads.unpack(one)
+
+    assert stored == []
 
 
 def test_a_tar_with_an_enormous_header_is_refused(unpack):

@@ -112,6 +112,8 @@ def test_uploads_are_used_up(register, workspace, bob):
         ({"files": {}}, "files", "A version needs at least one file."),
         ({"files": {"a.bin": b"", "b.bin": b""}}, "files", "a.bin is empty."),
         ({"files": {"A.bin": b"1", "a.bin": b"2"}}, "files", "Two files have the same place: A.bin and a.bin."),
+        ({"files": {"Straße": b"1", "STRASSE": b"2"}}, "files", "Two files have the same place: Straße and STRASSE."),
+        ({"files": {"ﬁ.txt": b"1", "fi.txt": b"2"}}, "files", "Two files have the same place: ﬁ.txt and fi.txt."),
         ({"files": {"a": b"1", "A/b": b"2"}}, "files", "a is both a file and the folder of A/b."),
     ],
 )
@@ -305,3 +307,11 @@ def test_processes_that_register_at_once_on_sqlite_get_a_number_each(tmp_path):
     start = functools.partial(subprocess.Popen, [sys.executable, "-c", REGISTER_FIVE], stdout=subprocess.PIPE, **facts)
     printed = "".join(process.communicate()[0] for process in [start() for _ in range(3)])
     assert sorted(map(int, printed.split())) == list(range(1, 16))
+
+
+@pytest.mark.parametrize("name", ["a", "7", "é", "ab"])
+def test_two_files_of_one_name_are_refused_whatever_its_length(name):
+    with pytest.raises(BadInput) as said:
+        registration.must_not_clash([name, str(name.encode(), "utf-8")])
+
+    assert said.value.message == f"Two files have the same place: {name} and {name}."
