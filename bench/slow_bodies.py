@@ -141,7 +141,7 @@ def milliseconds(address: str, path: str) -> list[float]:
     taken = []
     each_its_own = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(base_url=address, timeout=PATIENCE, limits=each_its_own) as browser:
-        for _ in range(QUESTIONS):
+        while len(taken) < QUESTIONS and sum(one >= 1000 * PATIENCE for one in taken) < 3:
             began = time.perf_counter()
             with suppress(httpx.TimeoutException):  # counts as what it took until then
                 browser.get(path)
