@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from registry import own_modules, requirement_files
+from registry import own_modules, plain_yaml, requirement_files
 from studio.core.errors import BadInput
 
 FORMAT = 1  # raise it when environments made so far must be made anew
 MAX_REQUIREMENTS = 300
 MAX_LINE = 500  # characters
+MAX_CONDA = 256 * 1024  # characters: YAML is read slowly, while the person waits
 SHOWN = 100  # characters of a line in a message
 PYTHON_VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?\Z")
 _CONDA_PYTHON = re.compile(r"(?:[\w.-]+::)?python\s*(?:(?:={1,2}|\s)\s*(?P<version>3\.\d+(?:\.\d+)?)(?:\.\*|=\S*)?)?\Z")
+# Not \s, which would go through every run of empty lines anew from each of them.
+_CONDA = re.compile(r"^[ \t]*dependencies[ \t]*:", re.MULTILINE)
 _ANY_PYTHON = re.compile(r"(?:[\w.-]+::)?python(?![\w.-])")
 _ONE_EQUALS_SIGN = re.compile(r"[\w.-]+(\[[^\]]*\])?\s*=\s*\d")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")  # what pip fills in
@@ -73,10 +75,10 @@ def define(python_version: str, lines: Iterable[str]) -> Definition:
         raise BadInput(
             f"'{version[:40]}' is no Python version.", hint="Write it as 3.11 or 3.11.7.", field="python_version"
         )
-    said = requirement_files.whole_lines("\n".join(lines))
+    said = list(requirement_files.whole_lines("\n".join(lines)))
+    if len(said) > MAX_REQUIREMENTS:
+        raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(said)}.")
     found = [read_requirement(text, place=f"Line {number}") for number, text in said]
-    if len(found) > MAX_REQUIREMENTS:
-        raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(found)}.")
     return Definition(version, tuple(dict.fromkeys(found)))
 
 
@@ -158,18 +160,20 @@ def _place(text: str, why: str) -> BadInput:
 def read_text(text: str) -> tuple[str, list[str]]:
     """Python version ('' when the text names none) and requirement lines of a requirements file or conda YAML."""
     text = text.removeprefix("\ufeff")
-    if re.search(r"^\s*dependencies\s*:", text, re.MULTILINE):
+    if _CONDA.search(text):
         return _read_conda(text)
     return "", requirement_files.lines_of(text)
 
 
 def _read_conda(text: str) -> tuple[str, list[str]]:
+    if len(text) > MAX_CONDA:
+        raise _bad(f"The conda file has more than {MAX_CONDA // 1024} KiB.", hint="Send its requirements only.")
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as reason:
-        mark = getattr(reason, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise _bad(f"The conda file is no valid YAML{where}.", evidence=str(reason)) from reason
+        document = plain_yaml.load(text)
+    except plain_yaml.Unreadable as reason:
+        where = f" in line {reason.line}" if reason.line else ""
+        hint = "Write it without anchors and aliases (&, *) if it has any."
+        raise _bad(f"The conda file is no valid YAML{where}.", hint=hint, evidence=str(reason)) from reason
     dependencies = document.get("dependencies") if isinstance(document, dict) else None
     if not isinstance(dependencies, list):
         raise _bad("The conda file's 'dependencies' must be a list.")

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from registry import plain_yaml
 from registry.formats.report import Report
 from registry.signature import DYNAMIC, Signature, TensorSpec, read, stored
 
 NAME = "MLmodel"
 MAX_BYTES = 4 * 1024 * 1024
 MAX_COLUMNS = 10_000
+MAX_SIZE = 2**31 - 1  # of a dimension; what is larger is none, and may be more than JSON keeps
 # Flavor: our framework, and where the flavor keeps its version.
 _FLAVORS = {
     "sklearn": ("scikit-learn", "sklearn_version"),
@@ -39,15 +39,6 @@ _DATATYPES = {
     "str": "BYTES",
     "object": "BYTES",
 } | {f"{sign}int{bits}": f"{sign.upper()}INT{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values only, and no aliases, with which a small file can unfold into a huge one."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
-        return super().compose_node(parent, index)
 
 
 def add_to(report: Report, root: Path) -> None:
@@ -77,8 +68,8 @@ def _content(root: Path) -> dict[str, Any]:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             continue
         try:
-            content = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - a safe loader that is stricter still
-        except (yaml.YAMLError, ValueError, RecursionError):
+            content = plain_yaml.load(path.read_bytes())
+        except plain_yaml.Unreadable:
             continue
         return content if isinstance(content, dict) else {}
     return {}
@@ -130,4 +121,4 @@ def _datatype(told: Any) -> str:
 
 def _shape(told: Any) -> list[int]:
     sizes: Iterable[Any] = told if isinstance(told, list) else [DYNAMIC]
-    return [size if isinstance(size, int) and size >= 0 else DYNAMIC for size in sizes][:32]
+    return [size if isinstance(size, int) and 0 <= size <= MAX_SIZE else DYNAMIC for size in sizes][:32]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry import definitions
-from registry.definitions import Definition, define, definition_hash, read_requirement, read_text
+from registry.definitions import MAX_CONDA, Definition, define, definition_hash, read_requirement, read_text
 from studio.core.errors import BadInput
 
 RUNTIME = ["numpy", "orjson"]
@@ -162,11 +162,24 @@ def test_a_refused_item_of_the_pip_section_is_told_by_its_place():
         "dependencies:\n  - pip: [[numpy]]\n",
         "dependencies:\n  - [numpy]\n",
         "dependencies: " + 5000 * "[",
+        "channels: &a [x]\nother: *a\ndependencies: []",
+        "date: 2026-02-31\ndependencies: []",
+        pytest.param("dependencies: []\n" + MAX_CONDA * "#", id="longer than is read"),
     ],
 )
 def test_a_broken_conda_file_is_refused(text):
     with pytest.raises(BadInput):
         read_text(text)
+
+
+def test_empty_lines_are_read_once():
+    text = 100_000 * "\n" + "numpy"
+    assert read_text(text) == ("", text.split("\n"))
+
+
+def test_requirements_are_counted_before_they_are_read():
+    with pytest.raises(BadInput, match="these are 301"):
+        define("3.11", ["no requirement at all"] * 301)
 
 
 def test_plain_text_is_a_requirements_file():

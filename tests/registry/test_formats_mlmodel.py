@@ -62,6 +62,12 @@ def test_tensors_have_no_columns(look):
     assert report.framework == "pytorch"
 
 
+def test_a_size_beyond_all_reason_is_any_size(look):
+    tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 10**30]}}]
+    report = look({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
+    assert report.signature["inputs"][0]["shape"] == [-1, -1]
+
+
 @pytest.mark.parametrize(
     "content",
     [
