@@ -1,6 +1,6 @@
 """How many rows of a model may share a run, found out when it is loaded.
 
-Models whose rows do not get cheaper in company, or come out different, are never batched.
+Models whose rows do not get cheaper in a batch, or come out different, are never batched.
 """
 
 from contextlib import suppress
@@ -10,30 +10,31 @@ from typing import Any
 
 import msgspec
 
+from scoring.batch_dependence import batch_dependent_operator
+from scoring.batch_invariance import ROWS, TOLERANCE, alike, is_batch_invariant, same_as_alone
 from scoring.batcher import Batcher
-from scoring.company import ROWS, TOLERANCE, alike, likely_shape, made_up, same_as_alone, same_in_any_company
 from scoring.contract import Batching
 from scoring.errors import ScoringError
 from scoring.forms import Asked
 from scoring.log import log
-from scoring.mixing import mixing_operator
 from scoring.padding import Padding
 from scoring.session import OnnxModel
+from scoring.synthetic_inputs import likely_shape, made_up
 
 SIZES = (8, 16, 32, 64)  # rows tried, in this order
-GAIN = 1.1  # a row in company must cost this much less than a row alone
-MORE_GAIN = 1.04  # and in more company this much less again
+GAIN = 1.1  # a row in a batch must cost this much less than a row alone
+MORE_GAIN = 1.04  # and in a larger batch this much less again
 DEEP_GAIN = 1.01  # worth a larger run where so many wait that its first request would have waited as long anyway
 DEEP_SIZE = 4  # rows of such a run at least
-MOST_GAIN = 8  # no row in company is hoped to cost less than this part of a row alone; larger runs are not even tried
+MOST_GAIN = 8  # no row in a batch is hoped to cost less than this part of a row alone; larger runs are not even tried
 LONGEST_NS = 250_000_000  # a shared run that takes longer makes its first request wait too long
 TURNS = 5  # in which two numbers of rows are compared, fewer once most agree
 MADE_UP_BYTES = 1 << 28  # what made-up rows may take of memory while they are made
 LENGTHS = (16, 32)  # of rows that are filled up to the same length, to see whether that changes them
-Company = tuple[dict[str, Any], int]  # inputs, and the rows they have
+Batch = tuple[dict[str, Any], int]  # inputs, and the rows they have
 
 
-class MixedRowsError(Exception):
+class BatchDependenceError(Exception):
     """Rows that share a run may change each other's answers; the message says how that is known."""
 
 
@@ -48,7 +49,7 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
         return None
     try:
         most, deep = (_asked_for if options.rows else _best_sizes)(model, options)
-    except MixedRowsError as found:
+    except BatchDependenceError as found:
         told = f"{called}: rows share no run, since they may change each other's answers: {found}"
         log(f"{told}; batching.rows is left aside" if options.rows else told, "W" if options.rows else "I")
         return None
@@ -94,7 +95,7 @@ def _asked_for(model: OnnxModel, options: Batching) -> tuple[int, int]:
         with suppress(ScoringError):  # made-up inputs are none for this model: who asks knows it better
             feed = made_up(model, ROWS)
             _refuse_unlike(model, feed, ROWS)
-            _refuse_company(model, feed)
+            _refuse_dependence(model, feed)
     return options.rows or 1, options.rows or 1
 
 
@@ -110,7 +111,7 @@ def _best_sizes(model: OnnxModel, _: Batching) -> tuple[int, int]:
         best, fewer = size, more
     if best > 1:
         _refuse_unlike(model, fewer, best)
-        _refuse_company(model, fewer)
+        _refuse_dependence(model, fewer)
     return best, _best_deep(model, fewer, best, alone)
 
 
@@ -122,24 +123,24 @@ def _best_deep(model: OnnxModel, fewer: dict[str, Any], best: int, alone: float)
         return best
     if best == 1:
         _refuse_unlike(model, more, deep)
-        _refuse_company(model, more)
+        _refuse_dependence(model, more)
         return deep
     return deep if same_as_alone(model, more, deep) else best
 
 
 def _refuse_operators(model: OnnxModel) -> None:
-    if operator := mixing_operator(model.path):
-        raise MixedRowsError(f"the graph has {operator}")
+    if operator := batch_dependent_operator(model.path):
+        raise BatchDependenceError(f"the graph has {operator}")
 
 
 def _refuse_unlike(model: OnnxModel, feed: dict[str, Any], rows: int) -> None:
     if not same_as_alone(model, feed, rows):
-        raise MixedRowsError("a row comes out differently in company than alone")
+        raise BatchDependenceError("a row comes out differently in a batch than alone")
 
 
-def _refuse_company(model: OnnxModel, feed: dict[str, Any]) -> None:
-    if not same_in_any_company(model, feed):
-        raise MixedRowsError("a row comes out differently beside other rows")
+def _refuse_dependence(model: OnnxModel, feed: dict[str, Any]) -> None:
+    if not is_batch_invariant(model, feed):
+        raise BatchDependenceError("a row comes out differently with other rows in the batch")
 
 
 def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
@@ -155,8 +156,8 @@ def _made_up_bytes(model: OnnxModel, rows: int) -> int:
     return sum(prod(likely_shape(tensor, rows)) * 24 for tensor in model.inputs.values())
 
 
-def _pays(model: OnnxModel, fewer: Company, more: Company, gain: float) -> bool:
-    """Whether rows cost so much less in more company: the verdict of most turns, each of one run with either number.
+def _pays(model: OnnxModel, fewer: Batch, more: Batch, gain: float) -> bool:
+    """Whether rows cost so much less in a larger batch: the verdict of most turns, each of one run with either number.
 
     A machine whose speed changes meanwhile misleads the turn in which it does so, not those before and after.
     """
@@ -169,7 +170,7 @@ def _pays(model: OnnxModel, fewer: Company, more: Company, gain: float) -> bool:
 def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
     """Nanoseconds a row takes in one run.
 
-    Processor time where that is all: what else the machine does then cannot hide what company gains.
+    Processor time where that is all: what else the machine does then cannot hide what a batch gains.
     """
     clock = thread_time_ns if model.is_in_thread else perf_counter_ns
     began = clock()

@@ -4,7 +4,6 @@ from time import perf_counter_ns
 
 from scoring.batcher import Batcher
 from scoring.calibration import calibrate
-from scoring.company import made_up
 from scoring.contract import RunSettings
 from scoring.forms import Form
 from scoring.forms.bodies import Bodies
@@ -17,6 +16,7 @@ from scoring.request import Request
 from scoring.session import OnnxModel
 from scoring.shapes import learn_shapes
 from scoring.shared import HEAVY_SECONDS
+from scoring.synthetic_inputs import made_up
 from scoring.work import Laps, Result, Work
 
 

@@ -6,9 +6,9 @@ from math import prod
 import numpy as np
 
 from scoring.codecs import Feed
-from scoring.company import likely_shape, made_up
 from scoring.errors import ScoringError
 from scoring.session import OnnxModel
+from scoring.synthetic_inputs import likely_shape, made_up
 from scoring.tensors import Tensor
 
 RUNS = ((2, 32), (3, 64))  # rows, and how long free dimensions are: what differs between the runs is free

@@ -13,9 +13,9 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
+from scoring.batch_dependence import RANDOM
 from scoring.contract import BundledModel
 from scoring.errors import StartFailure
-from scoring.mixing import RANDOM
 from scoring.session import OnnxModel
 
 NEWEST_FORMAT = re.compile(r"max supported IR version: (\d+)")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from scoring import calibration, company, session
+from scoring import calibration, session, synthetic_inputs
+from scoring.batch_invariance import same_as_alone
 from scoring.calibration import calibrate
-from scoring.company import same_as_alone
 from scoring.contract import Batching
 from scoring.session import OnnxModel
 from tests.scoring.batches import FARTHEST, heavy_model, load, mixing_model
@@ -189,9 +189,9 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 
     monkeypatch.setattr(OnnxModel, "_quickest", time)
     monkeypatch.setattr(model, "_wide", narrow)
-    model.widen(2, None, company.made_up(model, 1))
+    model.widen(2, None, synthetic_inputs.made_up(model, 1))
     assert model._wide is not narrow
-    assert set(lengths) == {company.FREE_DIMENSION}
+    assert set(lengths) == {synthetic_inputs.FREE_DIMENSION}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, mo
     monkeypatch.setattr(OnnxModel, "_quickest", lambda self, run, feed: 34 if run is narrow else next(found))
     monkeypatch.setattr(session, "WIDE_TRIES", (0, 0, 0))
     monkeypatch.setattr(model, "_wide", narrow)
-    model.widen(2, None, company.made_up(model, 1))
+    model.widen(2, None, synthetic_inputs.made_up(model, 1))
     assert (model._wide is not narrow) == is_wide
     assert next(found, None) is None
 
@@ -219,7 +219,7 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
         return 10 if run is narrow else 5
 
     monkeypatch.setattr(OnnxModel, "_quickest", noted)
-    fixed.widen(2, None, company.made_up(fixed, 1))
+    fixed.widen(2, None, synthetic_inputs.made_up(fixed, 1))
     assert fixed._wide is not narrow
     assert set(rows) == {3}
 

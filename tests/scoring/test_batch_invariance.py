@@ -1,4 +1,4 @@
-"""Rows share a run only where no company can change their answers."""
+"""Rows share a run only where no other rows can change their answers."""
 
 import numpy as np
 import onnx
@@ -6,10 +6,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.models import MODELS
+from scoring.batch_dependence import batch_dependent_operator
+from scoring.batch_invariance import is_batch_invariant
 from scoring.calibration import calibrate
-from scoring.company import made_up, same_in_any_company
 from scoring.contract import Batching
-from scoring.mixing import mixing_operator
+from scoring.synthetic_inputs import made_up
 from tests.scoring.batches import heavy_model, load
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
@@ -94,7 +95,7 @@ def renamed(nodes, old, new):
     return copies
 
 
-MIXING = {
+DEPENDENT = {
     "dynamic quantization": QUANTIZED,
     "dynamic quantization in a branch": inside(renamed(QUANTIZED, "y", "z"), "z"),
     "quantization of plain operators": BY_HAND,
@@ -132,9 +133,9 @@ MIXING = {
 CONSTANTS["along"] = np.array(1, np.int64)
 
 
-@pytest.mark.parametrize("mixing", MIXING)
-def test_rows_that_change_each_others_answers_share_no_run(tmp_path, capfd, mixing):
-    model = load(model_of(tmp_path / "m.onnx", MIXING[mixing]))
+@pytest.mark.parametrize("dependent", DEPENDENT)
+def test_rows_that_change_each_others_answers_share_no_run(tmp_path, capfd, dependent):
+    model = load(model_of(tmp_path / "m.onnx", DEPENDENT[dependent]))
 
     assert calibrate(model, Batching()) is None
     assert calibrate(model, Batching(rows=8)) is None
@@ -150,7 +151,7 @@ def test_dynamic_quantization_in_a_function_is_found(tmp_path):
     path = model_of(tmp_path / "m.onnx", [node("Quantized", ["x", "weights"], ["y"], domain="own")],
                     functions=[function])  # fmt: skip
     assert calibrate(load(path), Batching(rows=8)) is None
-    assert mixing_operator(path) == "DynamicQuantizeLinear"
+    assert batch_dependent_operator(path) == "DynamicQuantizeLinear"
 
 
 def test_a_scale_of_the_run_is_found_behind_a_table_of_words(tmp_path):
@@ -160,7 +161,7 @@ def test_a_scale_of_the_run_is_found_behind_a_table_of_words(tmp_path):
         one.input[:] = ["x1" if name == "x" else name for name in one.input]
     model = load(model_of(tmp_path / "m.onnx", [*nodes, *by_hand], x=("rows", 3), kind=INT64))
 
-    assert not same_in_any_company(model, made_up(model, 3))
+    assert not is_batch_invariant(model, made_up(model, 3))
     assert calibrate(model, Batching()) is None
 
 
@@ -170,7 +171,7 @@ def test_rows_that_a_model_picks_out_are_never_taken_for_anothers(tmp_path):
     assert calibrate(load(path), Batching(rows=8)) is None
 
 
-ALONE = {
+INDEPENDENT = {
     "static quantization": [
         node("QuantizeLinear", ["x", "one"], ["whole"]),
         node("DequantizeLinear", ["whole", "one"], ["y"]),
@@ -197,9 +198,9 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize("alone", ALONE)
-def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, alone):
-    model = load(model_of(tmp_path / "m.onnx", ALONE[alone]))
+@pytest.mark.parametrize("independent", INDEPENDENT)
+def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, independent):
+    model = load(model_of(tmp_path / "m.onnx", INDEPENDENT[independent]))
     batcher = calibrate(model, Batching(rows=8))
     assert batcher is not None
     assert batcher.most_rows == 8
@@ -209,13 +210,13 @@ def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, alone):
 def test_usual_models_may_share_runs(tmp_path, name):
     MODELS[name](tmp_path / "m.onnx")
     model = load(tmp_path / "m.onnx")
-    assert mixing_operator(model.path) is None
-    assert same_in_any_company(model, made_up(model, 3))
+    assert batch_dependent_operator(model.path) is None
+    assert is_batch_invariant(model, made_up(model, 3))
 
 
 def test_a_row_of_zeros_is_no_exception(tmp_path):
     model = load(heavy_model(tmp_path / "m.onnx"))
-    assert same_in_any_company(model, made_up(model, 3))
+    assert is_batch_invariant(model, made_up(model, 3))
 
 
 MEANS = [node("ReduceMean", ["x", "second"], ["mean"]), node("Sub", ["x", "mean"], ["y"])]
@@ -243,4 +244,4 @@ def test_an_option_for_a_model_of_a_fixed_number_of_rows_is_told_to_be_left_asid
 def test_a_file_that_cannot_be_read_is_suspected(tmp_path, content):
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
-    assert mixing_operator(path) == "an operator that cannot be read"
+    assert batch_dependent_operator(path) == "an operator that cannot be read"

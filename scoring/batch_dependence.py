@@ -25,7 +25,7 @@ AXES_INPUT = {"CumSum": 1, "CumProd": 1}  # the place of the input that names th
 UNKNOWN = ("Shape", "Size")  # what they give depends on no value
 
 
-def mixing_operator(path: Path) -> str | None:
+def batch_dependent_operator(path: Path) -> str | None:
     """The first operator by which rows of one run may change each other's answers; None where there is none.
 
     "an operator that cannot be read" where the file is beyond us.
@@ -34,21 +34,21 @@ def mixing_operator(path: Path) -> str | None:
         main, *functions = graphs_of(path)
     except (OSError, ValueError):
         return "an operator that cannot be read"
-    found = _mixing(main, set(main.inputs) - set(main.constants), {})
+    found = _first_dependent(main, set(main.inputs) - set(main.constants), {})
     for function in functions:
-        found = found or _mixing(function, set(function.inputs), {})
+        found = found or _first_dependent(function, set(function.inputs), {})
     return found
 
 
-def _mixing(graph: Graph, rows: set[str], known: dict[str, Numbers | None]) -> str | None:
+def _first_dependent(graph: Graph, rows: set[str], known: dict[str, Numbers | None]) -> str | None:
     """`rows`: names of values that depend on what is asked; `known`: numbers of constants around the graph."""
     rows, known = set(rows), known | graph.constants
     for node in graph.nodes:
         touched = not rows.isdisjoint(node.inputs)
-        if _mixes(node, rows, known, touched=touched):
+        if _is_dependent(node, rows, known, touched=touched):
             return node.kind
         for inner in node.graphs:
-            if found := _mixing(inner, rows | set(inner.inputs), known):
+            if found := _first_dependent(inner, rows | set(inner.inputs), known):
                 return found
         if (touched or _reads(node.graphs, rows)) and node.kind not in UNKNOWN:
             rows.update(node.outputs)
@@ -57,7 +57,7 @@ def _mixing(graph: Graph, rows: set[str], known: dict[str, Numbers | None]) -> s
     return None
 
 
-def _mixes(node: Node, rows: set[str], known: dict[str, Numbers | None], *, touched: bool) -> bool:
+def _is_dependent(node: Node, rows: set[str], known: dict[str, Numbers | None], *, touched: bool) -> bool:
     kind = node.kind
     if kind in RANDOM or kind.startswith("Random"):
         return True

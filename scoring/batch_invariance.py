@@ -1,8 +1,7 @@
-"""Whether rows come out of a shared run as they do alone, whatever stands beside them; found out by runs."""
+"""Whether rows come out of a batch as they do alone, whatever the other rows are; found out by runs."""
 
 from collections.abc import Sequence
 from contextlib import suppress
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from scoring.codecs import Feed
 from scoring.errors import ScoringError
 from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
+from scoring.synthetic_inputs import pseudo_random
+from scoring.tensors import Array
 
-FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
-TOLERANCE = 1e-3  # between a row alone and in company, whose sums are added up in another order
+TOLERANCE = 1e-3  # between a row alone and in a batch, whose sums are added up in another order
 SAME_SIZE_TOLERANCE = 1e-5  # between runs of as many rows each, of which only the others differ
 ROWS = 3
 ENDS, MIDDLE = np.array([True, False, True]), np.array([False, True, False])  # rows that are looked at
@@ -28,40 +27,8 @@ SCALES = (
 MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
 
 
-def made_up(model: OnnxModel, rows: int, free: int = FREE_DIMENSION) -> Feed:
-    """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
-    feed, begin = {}, 0
-    for tensor in model.inputs.values():
-        shape = likely_shape(tensor, rows, free)
-        if tensor.datatype == "BYTES":
-            feed[tensor.name] = np.full(shape, "", dtype=object)
-            continue
-        mixed = _mixed(begin, begin := begin + prod(shape))
-        likely = mixed * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else mixed >> 31
-        feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
-    return feed
-
-
-def likely_shape(tensor: Tensor, rows: int, free: int = FREE_DIMENSION) -> list[int]:
-    """The shape of so many rows of an input, if it takes any number; `free` is how long other free dimensions are."""
-    sizes = tensor.shape or ()
-    return [(free if place else rows) if size == -1 else size for place, size in enumerate(sizes)]
-
-
-def _mixed(begin: int, end: int) -> Array:
-    """Whole numbers of 32 bits that look random: a count, mixed as MurmurHash3 does in the end (Appleby 2011).
-
-    The import of numpy.random alone was a quarter of the time in which a small service starts.
-    """
-    mixed = np.arange(begin, end, dtype=np.uint32)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
-        mixed ^= mixed >> shift
-        mixed *= np.uint32(factor)
-    return mixed
-
-
 def same_as_alone(model: OnnxModel, feed: Feed, rows: int) -> bool:
-    """Whether the first and the last of so many rows come out of a shared run as they do alone."""
+    """Whether the first and the last of so many rows come out of a batch as they do alone."""
     together = model.compute(model.names, {name: array[:rows] for name, array in feed.items()}, trial=True)
     for row in (0, rows - 1):
         alone = model.compute(model.names, {name: array[row : row + 1] for name, array in feed.items()}, trial=True)
@@ -72,10 +39,10 @@ def same_as_alone(model: OnnxModel, feed: Feed, rows: int) -> bool:
     return True
 
 
-def same_in_any_company(model: OnnxModel, feed: Feed) -> bool:
+def is_batch_invariant(model: OnnxModel, feed: Feed) -> bool:
     """Whether rows come out the same beside rows of their own magnitude and of very different ones.
 
-    The first `ROWS` of `feed` are taken. All runs have as many rows, so that only company can make a difference.
+    The first `ROWS` of `feed` are taken. All runs have as many rows, so that only the other rows can make a difference.
     """
     feed = {name: array[:ROWS] for name, array in feed.items()}
     seen: dict[float, list[Array]] = {}
@@ -94,8 +61,8 @@ def same_in_any_company(model: OnnxModel, feed: Feed) -> bool:
 
 def _same_beside(model: OnnxModel, feed: Feed, beside: Feed, seen: list[Array], rows: Array) -> bool:
     """Whether `rows` of a feed come out as they were `seen` where all other rows are those of `beside`."""
-    company = {name: np.where(_column(rows, array), array, beside[name]) for name, array in feed.items()}
-    for one, other in zip(seen, model.compute(model.names, company, trial=True), strict=True):
+    batch = {name: np.where(_column(rows, array), array, beside[name]) for name, array in feed.items()}
+    for one, other in zip(seen, model.compute(model.names, batch, trial=True), strict=True):
         if len(one) != ROWS or one.shape != np.shape(other):
             return False
         if not all(alike(one[row], other[row], SAME_SIZE_TOLERANCE) for row in np.flatnonzero(rows)):
@@ -120,7 +87,7 @@ def _times(feed: Feed, scales: Sequence[float]) -> Feed:
 def _others(array: Array) -> Array:
     """Other whole numbers, flags and texts in the place of these."""
     if array.dtype.kind in "iu":
-        spread = _mixed(0, array.size).reshape(array.shape) % np.uint32(MOST_WHOLE)
+        spread = pseudo_random(0, array.size).reshape(array.shape) % np.uint32(MOST_WHOLE)
         return spread.astype(array.dtype)
     if array.dtype.kind == "b":
         return ~array
