@@ -96,7 +96,15 @@ class Gate:
         return known
 
     async def _send(self, answer: Answer, lane: Lane, body: Body, send: Send) -> None:
-        """Send the answer piece by piece, each as soon as the client has room for it."""
+        """Send the answer, and close it whatever happens: that gives database connections and files back."""
+        try:
+            await self._send_parts(answer, lane, body, send)
+        finally:
+            if not answer.is_closed:
+                await lane.run(answer.close)
+
+    async def _send_parts(self, answer: Answer, lane: Lane, body: Body, send: Send) -> None:
+        """Piece by piece, each as soon as the client has room for it."""
         part, more = await lane.run(answer.next_part)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if not more:
@@ -108,8 +116,6 @@ class Gate:
                 part, more = await lane.run(answer.next_part)
         finally:
             gone.cancel()
-            if more:
-                await lane.run(answer.close)
 
     async def _is_taken(self, sending: Awaitable[None], gone: "asyncio.Future[None]") -> bool:
         """Whether the client made room for the piece in time and is still there."""

@@ -13,6 +13,7 @@ class Answer:
     """What the application answers. Every method runs in a thread of its lane, never in the event loop."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> None:
+        self.is_closed = False
         self.status, self.headers = 500, list[tuple[bytes, bytes]]()
         self._result = application(environ, self._start)
         self._pieces: Iterator[bytes] = iter(self._result)
@@ -32,6 +33,7 @@ class Answer:
         return b"".join(parts), False
 
     def close(self) -> None:
+        self.is_closed = True
         if close := getattr(self._result, "close", None):
             close()
 

@@ -1,0 +1,72 @@
+"""The gate's part in an answer that breaks off."""
+
+import asyncio
+
+import pytest
+
+from studio.web.bodies import Limits
+from studio.web.gate import Gate
+from studio.web.lanes import Lanes, Rule
+
+SCOPE = {
+    "method": "GET",
+    "path": "/",
+    "raw_path": b"/",
+    "query_string": b"",
+    "headers": [],
+    "http_version": "1.1",
+    "scheme": "http",
+    "server": ("127.0.0.1", 8000),
+    "client": ("127.0.0.1", 50000),
+}
+LIMITS = Limits(
+    stranger_bytes=1000,
+    stranger_seconds=60,
+    known_bytes=1000,
+    grace=60,
+    pace=1000,
+    drain_bytes=1000,
+    drain_seconds=60,
+)
+PIECE = b"x" * 2**20
+
+
+class Result:
+    """An answer of these pieces, then an error; `closed` counts how often it was closed."""
+
+    def __init__(self, pieces):
+        self.pieces, self.closed = pieces, 0
+
+    def __iter__(self):
+        yield from self.pieces
+        raise RuntimeError("broken off")
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.mark.parametrize("pieces", [[], [b"x"], [PIECE], [PIECE, PIECE]], ids=["at once", "early", "late", "later"])
+def test_answer_that_breaks_off_is_closed_once(tmp_path, pieces):
+    result = Result(pieces)
+
+    def application(environ, start):
+        start("200 OK", [])
+        return result
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        pass
+
+    gate = Gate(
+        application,
+        lambda environ: True,
+        lanes=Lanes([Rule("all", "", threads=1, waiting=1)]),
+        limits=LIMITS,
+        folder=tmp_path,
+        reader_seconds=60,
+    )
+    with pytest.raises(RuntimeError, match="broken off"):
+        asyncio.run(gate(SCOPE, receive, send))
+    assert result.closed == 1
