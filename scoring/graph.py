@@ -21,6 +21,7 @@ ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_INTS
 REPEATED_VALUES = (7, ATTRIBUTE_INTS, 9, 10)  # a forest has millions of them
 TENSOR_TYPE, TENSOR_INT32S, TENSOR_INT64S, TENSOR_NAME, TENSOR_RAW = 2, 5, 7, 8, 9
 WHOLE_TYPES: dict[int, Any] = {6: np.dtype("<i4"), 7: np.dtype("<i8")}  # INT32, INT64
+MOST_BITS = 70  # of a number: ten bytes with seven each
 MOST_NUMBERS = 64  # of a tensor that may be a list of axes
 KEPT = frozenset({b"axis", b"axes", b"value", b"value_int", b"value_ints", b"training_mode", b"noop_with_empty_axes"})
 Numbers = tuple[int, ...]
@@ -65,6 +66,8 @@ def graphs_of(path: Path) -> list[Graph]:
                 found.append(_function(part))
     except (IndexError, RecursionError) as error:
         raise ValueError(f"{path.name} is no ONNX file") from error
+    if not found:  # ONNX Runtime's own format, for one
+        raise ValueError(f"{path.name} has no graph")
     return found
 
 
@@ -99,6 +102,8 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return found, at
         shift += 7
+        if shift >= MOST_BITS:
+            raise IndexError
 
 
 def _signed(value: Value) -> int:
