@@ -86,6 +86,9 @@ class WarmProgram:
         except (OSError, EOFError, ValueError) as reason:
             self.close()
             raise ServerLost(str(reason)) from reason
+        except BaseException:  # a time limit of the worker's, say: the answer to this run must not reach the next
+            self.close()
+            raise
 
     def _start(self) -> socket.socket:
         if time.monotonic() < self._not_before:

@@ -1,6 +1,7 @@
 """A program that is forked from a server instead of started: as bounded, nothing kept, and an answer whatever dies."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -164,6 +165,20 @@ def test_a_killed_run_is_a_run_that_was_killed(run, under_way):
     os.kill(pid, signal.SIGKILL)
     assert end().code == -signal.SIGKILL
     assert run().code == 0
+
+
+def test_a_run_that_was_not_waited_for_leaves_no_answer_to_the_next(run, monkeypatch):
+    run()
+    with monkeypatch.context() as patched:
+        patched.setattr(warm, "_answer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run("sys.exit(7)")
+    assert run().code == 0
+
+
+def interrupt(connection, _):
+    select.select([connection], [], [], 30)
+    raise KeyboardInterrupt
 
 
 def test_a_server_that_always_dies_is_done_without(program, tmp_path):
