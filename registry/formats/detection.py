@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import lzma
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +19,17 @@ _COMPRESSED = {
 }
 _ZLIB_SECOND = frozenset(b"\x01\x5e\x9c\xda")
 _LZMA_DICTIONARIES = frozenset(2**power for power in range(12, 31)) | {3 * 2**power for power in range(11, 29)}
+# What reading a damaged member of a zip raises, and parsing what is no JSON.
+_UNREADABLE = (
+    ValueError,
+    RecursionError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _MAGIC = {
     b"\x89HDF\r\n\x1a\n": "hdf5",
     b"\x93NUMPY": "numpy",
@@ -102,7 +114,7 @@ def is_skops(archive: zipfile.ZipFile) -> bool:
     try:
         with archive.open("schema.json") as file:
             schema = json.loads(file.read(MAX_SCHEMA))
-    except (ValueError, RecursionError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+    except _UNREADABLE:
         return False
     return isinstance(schema, dict) and {"protocol", "__module__", "__class__"} <= schema.keys()
 

@@ -94,6 +94,17 @@ KERAS = zip_of({"config.json": b'{"class_name": "Sequential", "config": {"layers
 XGBOOST = json.dumps({"learner": {"objective": {"name": "binary:logistic"}}, "version": [3, 2, 0]}).encode()
 
 
+def damaged_lzma_zip():
+    """A zip whose schema.json is packed with LZMA, its properties overwritten."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("schema.json", b"{}" * 100)
+    content = bytearray(packed.getvalue())
+    place = content.index(b"schema.json") + len(b"schema.json") + 4  # behind the version and size of the properties
+    content[place : place + 5] = b"\xff" * 5
+    return bytes(content)
+
+
 def skops_node(name, **content):
     module, _, class_ = name.rpartition(".")
     return {"__module__": module, "__class__": class_, "__loader__": "ObjectNode"} | content
@@ -141,6 +152,7 @@ def test_what_cannot_be_unpacked_is_said(look):
         ({"model.skops": SKOPS, "schema.json": b"{}"}, "scikit-learn", "1.9.1"),
         ({"data.zip": zip_of({"schema.json": b'{"protocol": 2}', "a.npy": b"x"})}, "custom", ""),
         ({"data.zip": zip_of({"schema.json": b"[" * 100_000})}, "custom", ""),
+        ({"data.zip": damaged_lzma_zip()}, "custom", ""),
     ],
 )
 def test_formats_are_known_by_their_content(look, files, framework, version):
