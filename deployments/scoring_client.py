@@ -54,6 +54,11 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
         raise ServiceSilent(
             f"{service} did not answer in time.", hint="It may be overloaded or stuck in run(). Read its log."
         ) from error
+    except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+        raise ServiceSilent(
+            f"{service} ended the connection without an answer.",
+            hint="A process of it may have ended, for want of memory for instance. Read its log.",
+        ) from error
     except httpx.HTTPError as error:
         raise NotScorable(
             f"{service} does not answer: {error}", hint="Wait until it is Healthy; its page tells what is missing."

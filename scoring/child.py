@@ -20,6 +20,7 @@ class Child:
         self.heard: bytes | None = None  # its report, once it is whole
         self.ready_at: float | None = None  # monotonic seconds
         self.failure: Failure | None = None  # why it could not load, or had to be ended
+        self._killed = ""  # why its master has ended it
         self._buffer = b""
         self.report, writing = os.pipe()
         orders = Orders(
@@ -66,8 +67,9 @@ class Child:
         """Send a signal, unless it has ended."""
         self.process.send_signal(number)
 
-    def kill(self) -> None:
-        """End it, whatever it does."""
+    def kill(self, why: str = "at the end of the service") -> None:
+        """End it, whatever it does; `why` goes on from "was ended"."""
+        self._killed = why
         self.tell(signal.SIGKILL)
         self.process.wait()
 
@@ -76,6 +78,8 @@ class Child:
         code = self.process.returncode
         if code is None:
             return "is running"
+        if self._killed:
+            return f"was ended {self._killed}"
         if code >= 0:
             return f"ended with exit code {code}"
         try:

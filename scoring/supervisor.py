@@ -123,7 +123,8 @@ class Supervisor:
             self._ready = True
             self._restarts = Restarts(START_TRIES + self._wanted)
             self._status.move("ready")
-            log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {self._wanted} processes")
+            spelled = "1 process" if self._wanted == 1 else f"{self._wanted} processes"
+            log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {spelled}")
 
     def _processes_that_fit(self) -> int:
         """As many processes as there are cores, if their memory allows; the first one has shown its size."""
@@ -197,10 +198,11 @@ class Supervisor:
             raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
         largest = max(sizes, key=lambda pid: sizes[pid])
         log(f"out_of_memory: {failure.message} The largest is ended ({told}).", "E")
+        process_tree.end(memory.branch(largest))
         for child in self._children.values():
             if child.pid == largest:
                 child.failure = failure
-        process_tree.end(memory.branch(largest))
+                child.kill("since the service used too much memory")
         memory.used = 0
 
     def _check_beats(self) -> None:
@@ -213,7 +215,7 @@ class Supervisor:
             if now - heard > limit:
                 evidence = stacks_of(self._replica.folder, [child])
                 log(f"process {child.pid} has stood still for {limit:g} s and is ended. It was here:\n{evidence}", "E")
-                child.kill()
+                child.kill("since it stood still")
 
     def _memory_message(self) -> str:
         limit = (self._replica.run.memory_bytes or 0) // 2**20

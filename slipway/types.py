@@ -54,6 +54,7 @@ class Version(TypedDict, total=False):
     tags: dict[str, str]
     properties: dict[str, Any]
     signature: dict[str, Any] | None
+    facts: dict[str, Any]  # what the inspection found; `warnings` among them
     rejection: Cause | None
     size: int
     folder: str  # its files were registered as this folder; their paths are below it

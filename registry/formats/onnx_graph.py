@@ -196,5 +196,8 @@ def _unknown_domains(model: ModelProto) -> list[str]:
     unknown = sorted({node.domain for graph in _graphs(model) for node in graph.node} - KNOWN_DOMAINS)
     local = {function.domain for function in model.functions}
     return [
-        f"It uses operators of {domain}, which a standard runtime lacks." for domain in unknown if domain not in local
+        f"It uses operators of {domain}, which a standard runtime lacks. Serve it with an entry script that registers "
+        "them, in an environment that has their library."
+        for domain in unknown
+        if domain not in local
     ]

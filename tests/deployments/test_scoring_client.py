@@ -50,6 +50,15 @@ def test_an_answer_that_goes_on_and_on_is_given_up_in_time(service, server, monk
         scoring_client.score(service, b"{}")
 
 
+@pytest.mark.parametrize("pieces", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"]])
+def test_a_connection_that_ends_without_an_answer_points_at_the_log(service, server, pieces):
+    server.pieces = pieces
+    with pytest.raises(ServiceSilent) as caught:
+        scoring_client.score(service, b"{}")
+    assert caught.value.message == "iris ended the connection without an answer."
+    assert caught.value.hint == "A process of it may have ended, for want of memory for instance. Read its log."
+
+
 def test_an_answer_in_several_pieces_is_put_together(service, server):
     server.pieces = [DONE[:20], DONE[20:-1], DONE[-1:]]
     result = scoring_client.score(service, b"")

@@ -127,6 +127,8 @@ def test_a_script_that_takes_too_much_again_and_again_fails_with_the_figures(rep
     assert failure["reason"] == "out_of_memory"
     assert "the service may use 200 MiB" in failure["message"]
     assert not failure["message"].startswith("The processes use 0 MiB")
+    assert "was ended since the service used too much memory; another" in replica.log()
+    assert "perhaps by the system" not in replica.log()
 
 
 def test_what_a_script_has_left_behind_ends_with_the_service(replica):

@@ -301,6 +301,7 @@ def run(data):
     replica.until(lambda: len({worker.pid for worker in replica.workers()} - before) == 1)
     assert stuck.recv(100) == b""
     replica.until(lambda: "has stood still" in replica.log())
+    replica.until(lambda: "was ended since it stood still; another takes its place" in replica.log())
     assert 'score.py", line 9 in run' in replica.log()
     assert all(replica.score("again").json() == "ok" for _ in range(20))
     for line in lines:

@@ -27,6 +27,7 @@ class FakeStudio:
         self.inspections = ["ready"]
         self.configs = []
         self.environment_warnings = []
+        self.version_warnings = []
         self.log = {"service": "", "build": ""}
         self.secrets = 1  # made for signing tokens so far
         self.score = answer([1])
@@ -149,6 +150,7 @@ class FakeStudio:
                 ],
                 "outputs": [],
             },
+            "facts": {"warnings": self.version_warnings},
             "rejection": None,
             "size": sum(each["size"] for each in uploads),
             "files": files,

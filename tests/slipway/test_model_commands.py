@@ -77,6 +77,13 @@ def test_a_version_is_shown_with_its_files_and_signature(slipway, registered):
     assert "  model.onnx  10 B  84d89877" in answer.out
 
 
+def test_warnings_about_a_version_are_shown(slipway, signed_in, model):
+    signed_in.version_warnings = ["ONNX Runtime cannot load it.", "It uses operators of my.ops."]
+    told = "Warning: ONNX Runtime cannot load it.\nWarning: It uses operators of my.ops.\n"
+    slipway("model", "register", "-n", "iris", "-p", model, "--wait")
+    assert slipway("model", "show", "iris").err == told
+
+
 def test_a_model_comes_back_from_the_studio(slipway, registered, tmp_path):
     target = tmp_path / "target"
     answer = slipway("model", "download", "iris:1", "-t", target, "--json")
