@@ -6,7 +6,8 @@ from django import forms
 
 from registry import definitions, requirement_files
 from registry.interpreters import Interpreter
-from studio.core.errors import BadInput
+from studio.core import form_errors
+from studio.core.errors import BadInput, SlipwayError
 
 EXAMPLE = "scikit-learn==1.7.*\npandas>=2"
 
@@ -39,6 +40,7 @@ class EnvironmentForm(forms.Form):
 
     def __init__(self, *args: Any, installed: list[Interpreter], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._in_file: set[str] = set()  # fields whose values the file gives
         self.installed = installed
         versions = ", ".join(interpreter.version for interpreter in installed)
         self.fields["python_version"].help_text = f"Installed on this machine: {versions}."
@@ -46,11 +48,19 @@ class EnvironmentForm(forms.Form):
     def facts(self) -> dict[str, Any]:
         """Keyword arguments of `environments.define`; a conda file's own Python version wins. Raises `BadInput`."""
         version, lines = definitions.read_text(self._text())
+        if version and self._in_file:
+            self._in_file.add("python_version")
         return {
             "name": self.cleaned_data["name"],
             "python_version": version or self.cleaned_data["python_version"],
             "requirements": lines,
         }
+
+    def show(self, error: SlipwayError) -> None:
+        """Put the error beside what it is about: the file, where the value comes from there."""
+        if error.field in self._in_file:
+            error.field = "file"
+        form_errors.show(self, error)
 
     def _text(self) -> str:
         typed: str = self.cleaned_data["requirements"]
@@ -59,4 +69,5 @@ class EnvironmentForm(forms.Form):
             return typed
         if typed.strip():
             raise BadInput("Give the requirements as text or as a file, not both.", field="file")
+        self._in_file.add("requirements")
         return requirement_files.decode(file.read(requirement_files.MAX_BYTES + 1))

@@ -17,7 +17,6 @@ from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
-from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
 
@@ -46,7 +45,7 @@ def environment_new(request: WorkspaceRequest) -> HttpResponse:
         try:
             environment = environments.define(workspace=request.workspace, actor=request.user, **form.facts())
         except SlipwayError as error:
-            show(form, error)
+            form.show(error)
         else:
             messages.success(request, f"{environment} is defined. The first deployment that needs it makes it.")
             return redirect(

@@ -99,6 +99,21 @@ def test_a_file_of_any_encoding_is_understood_on_the_page(bob, sign_in, text, en
     assert Environment.objects.get(name="own").requirements == ["joblib>=1"]
 
 
+@pytest.mark.parametrize(
+    ("python", "text", "field"),
+    [
+        ("3.11", "joblib\n-r more.txt", "file"),
+        ("3.11", CONDA.replace(own().version, "3.6.2"), "file"),
+        ("3.6.2", "joblib", "python_version"),
+    ],
+)
+def test_what_is_wrong_is_told_where_it_was_given(bob, sign_in, python, text, field):
+    file = SimpleUploadedFile("requirements.txt", text.encode())
+    answer = sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": python, "file": file})
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+
+
 def test_text_and_a_file_together_are_refused(bob, sign_in):
     given = {"name": "own", "python_version": "3.11", "requirements": "six"}
     answer = sign_in(bob).post(f"{HERE}new/", given | {"file": SimpleUploadedFile("requirements.txt", b"joblib")})
