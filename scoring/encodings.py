@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 
-from scoring.errors import bad_input
+from scoring.errors import ScoringError
 
 MARKS = {  # the longer ones first: that of UTF-16 begins that of UTF-32
     codecs.BOM_UTF8: "utf-8-sig",
@@ -19,7 +19,7 @@ CHARSET = re.compile(rb"charset\s*=\s*\"?(utf-(?:16|32)(?:le|be)?)\b", re.IGNORE
 def plain_json(raw: bytes) -> bytes | None:
     """JSON as UTF-8 without a mark (RFC 8259, 8.1); None where it is that already. 400 where it is nothing."""
     encoding = json.detect_encoding(raw)
-    return None if encoding == "utf-8" else _decoded(raw, encoding).encode()
+    return None if encoding == "utf-8" else _decoded(raw, encoding, "not_json").encode()
 
 
 def text_of(raw: bytes, content_type: bytes = b"") -> str:
@@ -29,9 +29,9 @@ def text_of(raw: bytes, content_type: bytes = b"") -> str:
     return _decoded(raw, marked or (declared[1].decode() if declared else "utf-8"))
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
+def _decoded(raw: bytes, encoding: str, code: str = "bad_input") -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         told = "UTF-8" if encoding == "utf-8" else f"UTF-8, and no {encoding.upper()} either, as which it begins"
-        raise bad_input(f"the body is not {told} text: {error}") from error
+        raise ScoringError(400, code, f"the body is not {told} text: {error}") from error
