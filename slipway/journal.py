@@ -40,7 +40,7 @@ class Journal:
         """Remember an upload from its announcement on: also `kill -9` finds it written."""
         self._known[name] = sent
         with contextlib.suppress(OSError):
-            self._out.write(json.dumps([name, *sent]) + "\n")
+            self._out.write("\n" + json.dumps([name, *sent]) + "\n")  # the last line may have broken off
             self._out.flush()
 
     def forget(self) -> None:
@@ -71,9 +71,9 @@ def open_journal(folder: Path, url: str, workspace: str, paths: Collection[Path]
 
 
 def _read(opened: IO[str]) -> Iterator[tuple[str, Sent]]:
-    """The pairs that were written; a line that broke off counts for nothing."""
+    """The pairs that were written whole."""
     for line in opened:
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError, TypeError):  # empty, or broken off
             name, *sent = json.loads(line)
             yield name, Sent(*sent)
 

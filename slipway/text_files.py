@@ -2,7 +2,7 @@
 
 import codecs
 import io
-import tokenize
+import re
 
 MARKS = (  # longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -11,6 +11,7 @@ MARKS = (  # longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_DECLARED = re.compile(rb"\A(?:[^\n]*\n)?#[^\n]*?coding[:=]\s*([-\w.]+)")
 
 
 def decode(content: bytes) -> str:
@@ -28,8 +29,16 @@ def _decode(content: bytes) -> str:
             return content[len(mark) :].decode(encoding)
     if b"\0" in content:
         raise ValueError("it holds zero bytes; save it as UTF-8")
+    if declared := _DECLARED.match(content):
+        return _declared(content, declared[1].decode("ascii", "replace"))
     try:
-        declared, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return content.decode(declared)
-    except (LookupError, SyntaxError, UnicodeDecodeError):
+        return content.decode()
+    except UnicodeDecodeError:
         return content.decode("latin-1")  # knows every byte; what is no comment is ASCII anyway
+
+
+def _declared(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except (LookupError, UnicodeError) as reason:
+        raise ValueError(f"it is not in {encoding[:40]}, which it says it is in; save it as UTF-8") from reason

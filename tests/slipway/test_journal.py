@@ -12,7 +12,7 @@ import pytest
 from slipway import profiles
 from slipway.client import Client
 from slipway.errors import Unreachable
-from slipway.journal import open_journal
+from slipway.journal import Sent, open_journal
 from tests.slipway.conftest import URL
 from tests.slipway.fake import TOKEN, FakeStudio, error
 
@@ -124,6 +124,19 @@ def test_a_journal_that_broke_off_counts_as_far_as_it_goes(interrupted, studio, 
     journal.write_text(journal.read_text() + '["model.onnx", "u9", 1')
     interrupted.register_model("iris", [model], resume=True)
     assert puts(studio) == ["workspaces/vision/uploads/u1"]
+
+
+def test_what_is_noted_behind_a_line_that_broke_off_is_read_again(tmp_path, model):
+    here = (tmp_path / "j", URL, "w", [model])
+    sent = Sent("u1", 10, 1)
+    with open_journal(*here) as journal:
+        journal.note("a.onnx", sent)
+    (file,) = here[0].iterdir()
+    file.write_text(file.read_text() + '["b.onnx", "u9", 1')
+    with open_journal(*here) as journal:
+        journal.note("b.onnx", sent)
+    with open_journal(*here) as journal:
+        assert [journal.known(name) for name in ("a.onnx", "b.onnx")] == [sent, sent]
 
 
 def test_where_nothing_can_be_remembered_everything_works_as_without(client, studio, model, monkeypatch):
