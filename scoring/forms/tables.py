@@ -65,7 +65,8 @@ def _given_defaults(table: Table, places: dict[str, int], defaults: dict[str, Te
 
 def _order(given: list[str], known: Sequence[str]) -> Sequence[str]:
     """The order in which the model wants its columns, where that is known; others are left out then."""
-    missing = [name for name in known if name not in given]
+    there = set(given)
+    missing = [name for name in known if name not in there]
     if missing:
         raise _missing(missing, given)
     return known or given
