@@ -105,7 +105,7 @@ class Gate:
 
     async def _send_parts(self, answer: Answer, lane: Lane, body: Body, send: Send) -> None:
         """Piece by piece, each as soon as the client has room for it."""
-        part, more = await lane.run(answer.next_part)
+        part, more = answer.first
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if not more:
             await send({"type": "http.response.body", "body": part})

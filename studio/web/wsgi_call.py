@@ -10,7 +10,11 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
-    """What the application answers. Every method runs in a thread of its lane, never in the event loop."""
+    """What the application answers. Every method runs in a thread of its lane, never in the event loop.
+
+    `first` is the first part, taken in the same turn: most answers are whole by then, and give back in the thread that
+    opened it what they hold of the database.
+    """
 
     def __init__(self, application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> None:
         self.is_closed = False
@@ -20,6 +24,11 @@ class Answer:
         self._as_it_comes = (b"content-type", b"text/event-stream") in [
             (name, value.partition(b";")[0]) for name, value in self.headers
         ]
+        try:
+            self.first = self.next_part()
+        except BaseException:
+            self.close()
+            raise
 
     def next_part(self) -> tuple[bytes, bool]:
         """The next bytes and whether more may follow; the answer closes itself with the last."""
