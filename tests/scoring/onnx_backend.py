@@ -91,7 +91,7 @@ def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]
         f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}.",
         "",
         f"{total} tests; {len(found)} are run by onnxruntime and take and give tensors. Their answers are compared bit",
-        "for bit with those of onnxruntime called directly. Beside what the package expects, and why others are left out:",
+        "for bit with those of onnxruntime called directly. Beside the package, and what is left out:",
         "",
         *(f"- {count}: {reason}" for reason, count in reasons.most_common()),
         "",
