@@ -3,7 +3,7 @@
     python bench/slow_bodies.py [--clients 200] [--against ../last-build]
 
 Starts `manage.py up` of this checkout, and of another one where given, and asks `/healthz` and the sign-in page while
-the clients dawdle. Exits with 1 when this build's p95 of `/healthz` is 200 ms or more.
+the clients send. Exits with 1 when this build's p95 of `/healthz` is 200 ms or more.
 """
 
 import argparse
@@ -50,12 +50,12 @@ def main() -> int:
 def _report(name: str, checkout: Path, clients: int) -> float:
     with studio(checkout) as address:
         quiet = milliseconds(address, "/healthz")
-        with dawdlers(address, clients):
+        with slow_clients(address, clients):
             slow = milliseconds(address, "/healthz")
             page = milliseconds(address, "/sign-in/")
     for what, taken in (
         ("/healthz, nobody else", quiet),
-        (f"/healthz, {clients} dawdle", slow),
+        (f"/healthz, {clients} slow clients", slow),
         ("sign-in page", page),
     ):
         p50, p95, most = statistics.median(taken), statistics.quantiles(taken, n=20)[18], max(taken)
@@ -95,11 +95,11 @@ def _wait_until_healthy(address: str) -> None:
 
 
 @contextmanager
-def dawdlers(address: str, clients: int) -> Iterator[None]:
+def slow_clients(address: str, clients: int) -> Iterator[None]:
     """Clients who each send a byte a second, and come back as soon as they are turned away."""
     host, port = address.removeprefix("http://").split(":")
     over = threading.Event()
-    thread = threading.Thread(target=_dawdle, args=((host, int(port)), clients, over))
+    thread = threading.Thread(target=_send_slowly, args=((host, int(port)), clients, over))
     thread.start()
     time.sleep(2)
     try:
@@ -109,7 +109,7 @@ def dawdlers(address: str, clients: int) -> Iterator[None]:
         thread.join()
 
 
-def _dawdle(place: tuple[str, int], clients: int, over: threading.Event) -> None:
+def _send_slowly(place: tuple[str, int], clients: int, over: threading.Event) -> None:
     sockets: list[socket.socket] = []
     while not over.is_set():
         sockets = [one for one in sockets if _sent(one, b" ")]

@@ -9,15 +9,15 @@ django.setup()  # the imports below need its tables
 
 from django.conf import settings  # noqa: E402
 
+from studio.web.authentication import is_authenticated  # noqa: E402
 from studio.web.gate import Gate  # noqa: E402
-from studio.web.known import is_known  # noqa: E402
-from studio.web.lanes import Lanes  # noqa: E402
+from studio.web.pools import Pools  # noqa: E402
 from studio.wsgi import application as pages_and_rest  # noqa: E402
 
 application = Gate(
     pages_and_rest,
-    is_known,
-    lanes=Lanes(settings.WEB_LANES),
+    is_authenticated,
+    pools=Pools(settings.WEB_POOLS),
     limits=settings.WEB_LIMITS,
     folder=settings.DATA_DIR / "bodies",
     reader_seconds=settings.WEB_READER_SECONDS,

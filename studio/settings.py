@@ -15,7 +15,7 @@ from studio.core.secrets import read_or_create_secret
 from studio.stack import addresses
 from studio.stack.broker import socket_path
 from studio.web.bodies import Limits
-from studio.web.lanes import Rule
+from studio.web.pools import Rule
 
 opt_out(os.environ)  # for every process of the studio and what it starts
 env = environ.Env()
@@ -90,9 +90,10 @@ WSGI_APPLICATION = "studio.wsgi.application"
 
 # How bodies are read and answers written, without a thread: docs/decisions/0008-no-thread-waits-for-a-client.md.
 WEB_LIMITS = Limits(
-    stranger_bytes=env.int("SLIPWAY_STRANGER_BODY_BYTES", default=64 * 1024),
-    stranger_seconds=env.float("SLIPWAY_STRANGER_BODY_SECONDS", default=5.0),
-    known_bytes=env.int("SLIPWAY_MAX_UPLOAD_BYTES", default=20 * 1024**3) + 1024**2,  # a form's own lines beside a file
+    unauthenticated_bytes=env.int("SLIPWAY_UNAUTHENTICATED_BODY_BYTES", default=64 * 1024),
+    unauthenticated_seconds=env.float("SLIPWAY_UNAUTHENTICATED_BODY_SECONDS", default=5.0),
+    # A form's own lines beside a file.
+    authenticated_bytes=env.int("SLIPWAY_MAX_UPLOAD_BYTES", default=20 * 1024**3) + 1024**2,
     grace=env.float("SLIPWAY_BODY_GRACE_SECONDS", default=10.0),
     pace=env.int("SLIPWAY_BODY_PACE_BYTES", default=64 * 1024),
     drain_bytes=64 * 1024**2,
@@ -100,7 +101,7 @@ WEB_LIMITS = Limits(
 )
 WEB_READER_SECONDS = env.float("SLIPWAY_READER_SECONDS", default=60.0)
 _CHANGES = "(POST|PUT|PATCH|DELETE)"
-WEB_LANES = [
+WEB_POOLS = [
     # Hashing a password takes a core for a third of a second, on purpose.
     Rule("sign-in", "^POST (/api/v1)?/sign-in/?$", threads=2, waiting=100),
     # Calls of services, unpacking, hashing, large files: any of these may take a minute.

@@ -78,10 +78,10 @@ def test_no_body_is_a_fault_of_the_studio(route, method, workspace, alice):
 
 
 @pytest.mark.parametrize("address", ["/api/v1/sign-in", "/api/v1/telemetry", "/sign-in/", "/w/vision/deploy/"])
-def test_no_body_of_a_stranger_is_a_fault_of_the_studio(address, workspace):
-    stranger = Client(raise_request_exception=False)
+def test_no_body_of_an_unauthenticated_client_is_a_fault_of_the_studio(address, workspace):
+    unauthenticated = Client(raise_request_exception=False)
     for name, (body, kind) in BODIES.items():
-        answer = stranger.generic("POST", address, body, content_type=kind)
+        answer = unauthenticated.generic("POST", address, body, content_type=kind)
         assert answer.status_code != 500, (name, answer.content[:300])
 
 

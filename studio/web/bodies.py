@@ -1,7 +1,7 @@
 """Read a request's body without holding a thread: bounded in size, in time and in pace.
 
-Whoever is not known yet gets a small body and a few seconds. A body that passes either has its sender looked
-up once; a known sender may send much more, at a pace that no dawdler keeps for long.
+Unauthenticated clients get a small body and a few seconds. A body that passes either has its client authenticated
+once; an authenticated one may send much more, at a pace that a slow client does not keep for long.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ IN_MEMORY = 256 * 1024  # bytes of a body that are held before they go to a file
 class Limits:
     """`*_bytes` a body may have and seconds it may take; `pace` in bytes a second counts after `grace` seconds."""
 
-    stranger_bytes: int
-    stranger_seconds: float
-    known_bytes: int
+    unauthenticated_bytes: int
+    unauthenticated_seconds: float
+    authenticated_bytes: int
     grace: float
     pace: int
     drain_bytes: int
@@ -52,17 +52,17 @@ class Body:
         self._receive, self._limits, self._folder = receive, limits, folder
         self._pending: asyncio.Future[dict[str, Any]] | None = None
         self._began = time.monotonic()
-        self._known = False
+        self._authenticated = False
 
-    async def read(self, announced: int, is_known: Callable[[], Awaitable[bool]]) -> None:
+    async def read(self, announced: int, is_authenticated: Callable[[], Awaitable[bool]]) -> None:
         """Take in the whole body. `announced` is its Content-Length, 0 if there is none.
 
         Raises `Refused`, `ClientGone`, and `OSError` when the disk has no room.
         """
-        await self._check(announced, is_known)
+        await self._check(announced, is_authenticated)
         while not self.complete:
             await self._take_piece()
-            await self._check(announced, is_known)
+            await self._check(announced, is_authenticated)
         self.file.seek(0)
 
     async def drain(self) -> None:
@@ -88,24 +88,25 @@ class Body:
             self._pending.cancel()
         self.file.close()
 
-    async def _check(self, announced: int, is_known: Callable[[], Awaitable[bool]]) -> None:
+    async def _check(self, announced: int, is_authenticated: Callable[[], Awaitable[bool]]) -> None:
         fault = self._fault(announced)
-        if fault and not self._known and await is_known():
-            self._known = True
+        if fault and not self._authenticated and await is_authenticated():
+            self._authenticated = True
             fault = self._fault(announced)
         if fault:
             raise Refused(fault)
 
     def _fault(self, announced: int) -> int:
         limits = self._limits
-        if max(announced, self.size) > (limits.known_bytes if self._known else limits.stranger_bytes):
+        most = limits.authenticated_bytes if self._authenticated else limits.unauthenticated_bytes
+        if max(announced, self.size) > most:
             return 413
         return 408 if not self.complete and time.monotonic() >= self._deadline() else 0
 
     def _deadline(self) -> float:
         limits = self._limits
-        if not self._known:
-            return self._began + limits.stranger_seconds
+        if not self._authenticated:
+            return self._began + limits.unauthenticated_seconds
         return self._began + limits.grace + self.size / limits.pace
 
     async def _take_piece(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.web.bodies import Body, ClientGone, Limits, Receive, Refused
-from studio.web.lanes import Lane, Lanes
+from studio.web.pools import Pool, Pools
 from studio.web.wsgi_call import Answer, environ_of
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -36,22 +36,22 @@ _REFUSALS = {
 class Gate:
     """An ASGI application over a WSGI one.
 
-    `is_known(environ)` runs in a thread and says whether a request's session or token is a live one.
+    `is_authenticated(environ)` runs in a thread and says whether a request's session or token is a live one.
     `reader_seconds` is how long a client may take to make room for the next piece of its answer.
     """
 
     def __init__(
         self,
         application: Callable[..., Iterable[bytes]],
-        is_known: Callable[[dict[str, Any]], bool],
+        is_authenticated: Callable[[dict[str, Any]], bool],
         *,
-        lanes: Lanes,
+        pools: Pools,
         limits: Limits,
         folder: Path,
         reader_seconds: float,
     ) -> None:
-        self._application, self._is_known = application, is_known
-        self._lanes, self._limits, self._folder = lanes, limits, folder
+        self._application, self._is_authenticated = application, is_authenticated
+        self._pools, self._limits, self._folder = pools, limits, folder
         self._reader_seconds = reader_seconds
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -70,40 +70,40 @@ class Gate:
         headers = dict(scope["headers"])
         if b"content-length" in headers or b"transfer-encoding" in headers:
             await self._read(body, _whole_number(headers.get(b"content-length", b"0")), scope)
-        lane = self._lanes.of(scope["method"], scope["path"])
-        if not lane.enter():
+        pool = self._pools.of(scope["method"], scope["path"])
+        if not pool.enter():
             raise Refused(503)
         try:
             environ = environ_of(scope, body.file, body.size)
-            answer = await lane.run(Answer, self._application, environ)
-            await self._send(answer, lane, body, send)
+            answer = await pool.run(Answer, self._application, environ)
+            await self._send(answer, pool, body, send)
         finally:
-            lane.leave()
+            pool.leave()
 
     async def _read(self, body: Body, announced: int, scope: dict[str, Any]) -> None:
         try:
-            await body.read(announced, lambda: self._knows(scope))
+            await body.read(announced, lambda: self._authenticates(scope))
         except OSError as reason:
             _log.error("a request's body could not be kept: %s", reason)
             raise Refused(507) from reason
 
-    async def _knows(self, scope: dict[str, Any]) -> bool:
+    async def _authenticates(self, scope: dict[str, Any]) -> bool:
         environ = environ_of(scope, io.BytesIO(), 0)
-        lane = self._lanes.of("GET", scope["path"])
-        known = await lane.run(self._is_known, environ)
-        if not known and "HTTP_AUTHORIZATION" in environ:
+        pool = self._pools.of("GET", scope["path"])
+        authenticated = await pool.run(self._is_authenticated, environ)
+        if not authenticated and "HTTP_AUTHORIZATION" in environ:
             raise Refused(401)
-        return known
+        return authenticated
 
-    async def _send(self, answer: Answer, lane: Lane, body: Body, send: Send) -> None:
+    async def _send(self, answer: Answer, pool: Pool, body: Body, send: Send) -> None:
         """Send the answer, and close it whatever happens: that gives database connections and files back."""
         try:
-            await self._send_parts(answer, lane, body, send)
+            await self._send_parts(answer, pool, body, send)
         finally:
             if not answer.is_closed:
-                await lane.run(answer.close)
+                await pool.run(answer.close)
 
-    async def _send_parts(self, answer: Answer, lane: Lane, body: Body, send: Send) -> None:
+    async def _send_parts(self, answer: Answer, pool: Pool, body: Body, send: Send) -> None:
         """Piece by piece, each as soon as the client has room for it."""
         part, more = answer.first
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -113,7 +113,7 @@ class Gate:
         gone = asyncio.ensure_future(body.gone())
         try:
             while await self._is_taken(send({**_PIECE, "body": part, "more_body": more}), gone) and more:
-                part, more = await lane.run(answer.next_part)
+                part, more = await pool.run(answer.next_part)
         finally:
             gone.cancel()
 

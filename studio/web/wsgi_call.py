@@ -10,7 +10,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
-    """What the application answers. Every method runs in a thread of its lane, never in the event loop.
+    """What the application answers. Every method runs in a thread of its pool, never in the event loop.
 
     `first` is the first part, taken in the same turn: most answers are whole by then, and give back in the thread that
     opened it what they hold of the database.

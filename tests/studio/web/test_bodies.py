@@ -8,15 +8,15 @@ import pytest
 from studio.web.bodies import IN_MEMORY, Body, ClientGone, Limits, Refused
 
 LIMITS = Limits(
-    stranger_bytes=1000,
-    stranger_seconds=60,
-    known_bytes=10 * IN_MEMORY,
+    unauthenticated_bytes=1000,
+    unauthenticated_seconds=60,
+    authenticated_bytes=10 * IN_MEMORY,
     grace=60,
     pace=1000,
     drain_bytes=10_000,
     drain_seconds=60,
 )
-HURRIED = dataclasses.replace(LIMITS, stranger_seconds=0.05, grace=0.05, pace=10**9)
+HURRIED = dataclasses.replace(LIMITS, unauthenticated_seconds=0.05, grace=0.05, pace=10**9)
 
 
 class Client:
@@ -36,18 +36,18 @@ class Client:
         return {"type": "http.disconnect"}
 
 
-def read(client, tmp_path, *, announced=0, known=False, limits=LIMITS):
+def read(client, tmp_path, *, announced=0, authenticated=False, limits=LIMITS):
     """The bytes that a body of this client ends up with; and how often its sender was looked up."""
     asked = []
 
-    async def is_known():
+    async def is_authenticated():
         asked.append(1)
-        return known
+        return authenticated
 
     async def go():
         body = Body(client.receive, limits, tmp_path / "bodies")
         try:
-            await body.read(announced, is_known)
+            await body.read(announced, is_authenticated)
             return body.file.read(), len(asked)
         finally:
             body.close()
@@ -60,31 +60,31 @@ def test_small_body_needs_no_lookup(tmp_path):
 
 
 @pytest.mark.parametrize("announced", [1001, 0], ids=["announced", "in chunks"])
-def test_large_body_of_a_stranger_is_refused(tmp_path, announced):
+def test_large_body_of_an_unauthenticated_client_is_refused(tmp_path, announced):
     with pytest.raises(Refused) as refused:
         read(Client(b"a" * 600, b"b" * 401), tmp_path, announced=announced)
 
     assert refused.value.status == 413
 
 
-def test_large_body_of_somebody_known_comes_back_whole_after_one_lookup(tmp_path):
+def test_large_body_of_an_authenticated_client_comes_back_whole_after_one_lookup(tmp_path):
     pieces = [bytes([number]) * (IN_MEMORY // 2) for number in range(6)]
 
-    assert read(Client(*pieces), tmp_path, known=True) == (b"".join(pieces), 1)
+    assert read(Client(*pieces), tmp_path, authenticated=True) == (b"".join(pieces), 1)
     assert list((tmp_path / "bodies").iterdir()) == []
 
 
 def test_body_larger_than_any_upload_is_refused_to_everybody(tmp_path):
     with pytest.raises(Refused) as refused:
-        read(Client(b"a"), tmp_path, announced=10 * IN_MEMORY + 1, known=True)
+        read(Client(b"a"), tmp_path, announced=10 * IN_MEMORY + 1, authenticated=True)
 
     assert refused.value.status == 413
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_body_that_stops_coming_is_refused_as_too_slow(tmp_path, known):
+@pytest.mark.parametrize("authenticated", [False, True])
+def test_body_that_stops_coming_is_refused_as_too_slow(tmp_path, authenticated):
     with pytest.raises(Refused) as refused:
-        read(Client(b"a", ending="silent"), tmp_path, announced=100, known=known, limits=HURRIED)
+        read(Client(b"a", ending="silent"), tmp_path, announced=100, authenticated=authenticated, limits=HURRIED)
 
     assert refused.value.status == 408
 

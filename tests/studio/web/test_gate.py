@@ -6,7 +6,7 @@ import pytest
 
 from studio.web.bodies import Limits
 from studio.web.gate import Gate
-from studio.web.lanes import Lanes, Rule
+from studio.web.pools import Pools, Rule
 
 SCOPE = {
     "method": "GET",
@@ -20,9 +20,9 @@ SCOPE = {
     "client": ("127.0.0.1", 50000),
 }
 LIMITS = Limits(
-    stranger_bytes=1000,
-    stranger_seconds=60,
-    known_bytes=1000,
+    unauthenticated_bytes=1000,
+    unauthenticated_seconds=60,
+    authenticated_bytes=1000,
     grace=60,
     pace=1000,
     drain_bytes=1000,
@@ -62,7 +62,7 @@ def test_answer_that_breaks_off_is_closed_once(tmp_path, pieces):
     gate = Gate(
         application,
         lambda environ: True,
-        lanes=Lanes([Rule("all", "", threads=1, waiting=1)]),
+        pools=Pools([Rule("all", "", threads=1, waiting=1)]),
         limits=LIMITS,
         folder=tmp_path,
         reader_seconds=60,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stack import PASSWORD
 
-DAWDLERS = 60
+CLIENTS = 60
 SIGN_IN = b"POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -24,7 +24,7 @@ def connect(stack, *sent):
 @contextlib.contextmanager
 def many(stack, *sent):
     with contextlib.ExitStack() as all_of_them:
-        yield [all_of_them.enter_context(contextlib.closing(connect(stack, *sent))) for _ in range(DAWDLERS)]
+        yield [all_of_them.enter_context(contextlib.closing(connect(stack, *sent))) for _ in range(CLIENTS)]
 
 
 def answer_of(one):
@@ -58,17 +58,17 @@ def token(stack):
         pytest.param(b"POST /api/v1/sign-in HTTP/1.1\r\nHost: loc", id="slow headers"),
     ],
 )
-def test_pages_are_answered_while_many_dawdle(stack, sent):
-    with many(stack, sent) as dawdlers:
+def test_pages_are_answered_beside_many_slow_clients(stack, sent):
+    with many(stack, sent) as slow_clients:
         for _ in range(3):
             assert httpx.get(stack.url("/healthz"), timeout=60).status_code == 200
             assert httpx.get(stack.url("/sign-in/"), timeout=60).status_code == 200
             answered = httpx.post(stack.url("/api/v1/sign-in"), json={"username": "nobody"}, timeout=60)
             assert answered.status_code == 400
-        assert any(still_open(one) for one in dawdlers)
+        assert any(still_open(one) for one in slow_clients)
 
 
-def test_a_dawdler_is_told_and_turned_away(stack):
+def test_slow_client_is_told_and_disconnected(stack):
     with contextlib.closing(connect(stack, SIGN_IN, b"Content-Length: 1000\r\n\r\n{")) as slow:
         head, _, body = answer_of(slow).partition(b"\r\n\r\n")
 
@@ -78,13 +78,13 @@ def test_a_dawdler_is_told_and_turned_away(stack):
 
 
 @pytest.mark.parametrize(("headers", "status"), [({}, 413), ({"Authorization": "Bearer slw_wrong"}, 401)])
-def test_a_stranger_s_large_body_is_refused_unread(stack, headers, status):
+def test_large_body_of_an_unauthenticated_client_is_refused_unread(stack, headers, status):
     answer = httpx.post(stack.url("/api/v1/sign-in"), content=b" " * 20_000_000, headers=headers, timeout=60)
 
     assert answer.status_code == status
 
 
-def test_a_stranger_who_asks_before_sending_too_much_is_refused(stack):
+def test_unauthenticated_client_that_asks_before_sending_too_much_is_refused(stack):
     with contextlib.closing(connect(stack, SIGN_IN, b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")) as asks:
         answer = answer_of(asks)
 

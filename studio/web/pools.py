@@ -1,4 +1,4 @@
-"""Threads in lanes, so that work that holds a thread for long only waits for its own kind."""
+"""Pools of threads (bulkheads), so that work that holds a thread for long only waits for its own kind."""
 
 import asyncio
 import re
@@ -18,10 +18,10 @@ class Rule(NamedTuple):
     waiting: int
 
 
-class Lane:
+class Pool:
     def __init__(self, rule: Rule) -> None:
         self.matches = re.compile(rule.pattern).search
-        self._pool = ThreadPoolExecutor(rule.threads, thread_name_prefix=rule.name)
+        self._executor = ThreadPoolExecutor(rule.threads, thread_name_prefix=rule.name)
         self._most = rule.threads + rule.waiting
         self._inside = 0
 
@@ -36,16 +36,16 @@ class Lane:
         self._inside -= 1
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
-        """Run in one of the lane's threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+        """Run in one of the pool's threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
 
 
-class Lanes:
+class Pools:
     """The first rule that matches decides; the last must match everything."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._lanes = [Lane(rule) for rule in rules]
+        self._pools = [Pool(rule) for rule in rules]
 
-    def of(self, method: str, path: str) -> Lane:
+    def of(self, method: str, path: str) -> Pool:
         asked = f"{method} {path}"
-        return next(lane for lane in self._lanes if lane.matches(asked))
+        return next(pool for pool in self._pools if pool.matches(asked))

@@ -15,7 +15,7 @@ from deployments.models import Service
 from studio.accounts.authentication import TokenAuthentication
 
 
-def is_known(environ: dict[str, Any]) -> bool:
+def is_authenticated(environ: dict[str, Any]) -> bool:
     """Whether these headers name somebody. Only reads; False while the database is away."""
     close_old_connections()
     try:
