@@ -123,7 +123,7 @@ class Tensor:
 
     def read(self, raw: msgspec.Raw | bytes, shape: Sequence[int]) -> Array:
         """The tensor from the JSON text of its values, flat in row-major order or nested as its shape says."""
-        size = self.size_for(shape)
+        self.size_for(shape)
         try:
             array = np.array(self._flat.decode(raw), self.dtype)
         except msgspec.DecodeError:
@@ -132,6 +132,11 @@ class Tensor:
             raise self._not_utf8() from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"input {self.name!r}: a value does not fit into {self.datatype}") from error
+        return self._shaped(array, shape)
+
+    def _shaped(self, array: Array, shape: Sequence[int]) -> Array:
+        """Flat values in the shape that the model takes."""
+        size = self.size_for(shape)
         if array.size != size:
             raise bad_input(f"input {self.name!r} has {array.size} values, its shape {list(shape)} needs {size}")
         return array.reshape(tuple(shape))
@@ -141,6 +146,8 @@ class Tensor:
             binary = "`binary_data_size` with the header Inference-Header-Content-Length"
             raise bad_input(f'input {self.name!r} has no values: give "data", or {binary}')
         array = self.read_as_nested(raw)
+        if array.ndim == 1:  # flat, and read as nested for whole numbers that are written as 3.0
+            return self._shaped(array, shape)
         if array.shape != tuple(shape):
             message = f"input {self.name!r}: the values are nested as {list(array.shape)}, the shape says {list(shape)}"
             raise bad_input(message)

@@ -1,0 +1,29 @@
+"""Values of the protocol's JSON as tensors: flat or nested, whole numbers also with a point."""
+
+import pytest
+
+from scoring.errors import ScoringError
+from scoring.tensors import DATATYPES, Tensor
+
+WHOLE = [name for name in DATATYPES if "INT" in name]
+
+
+@pytest.mark.parametrize("datatype", WHOLE)
+@pytest.mark.parametrize("text", [b"[1,2]", b"[1.0,2.0]", b"[1,2e0]", b"[[1.0,2]]"])
+def test_whole_numbers_may_be_written_with_a_point_flat_and_nested(datatype, text):
+    assert Tensor("x", datatype, (-1, 2)).read(text, [1, 2]).tolist() == [[1, 2]]
+
+
+def test_a_scalar_may_be_written_with_a_point():
+    for text in (b"3", b"[3]", b"3.0", b"[3.0]"):
+        assert Tensor("x", "INT64", ()).read(text, []).tolist() == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(b"[1.0,2.0,3.0]", "3 values, its shape [1, 2] needs 2"), (b"[[1.0],[2.0]]", "[2, 1], the shape says [1, 2]")],
+)
+def test_a_wrong_number_of_values_is_told(text, told):
+    with pytest.raises(ScoringError) as refused:
+        Tensor("x", "INT64", (-1, 2)).read(text, [1, 2])
+    assert told in refused.value.message
