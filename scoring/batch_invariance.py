@@ -23,6 +23,8 @@ SCALES = (
     (1, (1e4, 1, -1e4), MIDDLE),
     (1, (0, 1e-3, 0), ENDS),
     (1e4, (1, 1, 1), ENDS),
+    (1, (1e30, 1e30, -1e30), ENDS),  # beyond any limit that a graph compares values with
+    (1, (-1e30, 1, 1e30), MIDDLE),
 )
 MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
 

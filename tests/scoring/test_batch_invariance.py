@@ -21,6 +21,9 @@ CONSTANTS = {
     "second": np.array([1], np.int64),
     "zeroth": np.array(0, np.int64),
     "two": np.array([2], np.int64),
+    "second_last": np.array([-2], np.int64),
+    "first_two": np.array([0, 1], np.int64),
+    "end": np.array([2**31], np.int64),
     "one": np.array(1, np.float32),
     "levels": np.array(127, np.float32),
     "million": np.array(1e6, np.float32),
@@ -80,6 +83,11 @@ RARELY = [
 ]
 
 
+def rarely(*nodes):
+    """Every row as it is, unless what these nodes make of all rows, `m`, is beyond a million."""
+    return [*nodes, node("Greater", ["m", "million"], ["beyond"]), node("Where", ["beyond", "one", "x"], ["y"])]
+
+
 def inside(nodes, result, outer=()):
     """An If whose branches both hold these nodes."""
     branch = helper.make_graph(nodes, "inner", [], [helper.make_tensor_value_info(result, FLOAT, None)])
@@ -113,6 +121,22 @@ DEPENDENT = {
         node("ReduceMin", ["x", "axes"], ["m"]),
         node("Sub", ["x", "m"], ["y"]),
     ],
+    "largest of the rows, named -2, rarely": rarely(node("ReduceMax", ["x", "second_last"], ["m"])),
+    "largest of the rows, turned into columns, rarely": rarely(
+        node("Transpose", ["x"], ["columns"]),
+        node("ReduceMax", ["columns", "second"], ["largest"]),
+        node("Transpose", ["largest"], ["m"]),
+    ),
+    "a window over the rows, rarely": rarely(
+        node("Unsqueeze", ["x", "first_two"], ["image"]),
+        node("MaxPool", ["image"], ["window"], kernel_shape=[3, 1], pads=[1, 0, 1, 0]),
+        node("Squeeze", ["window", "first_two"], ["m"]),
+    ),
+    "the rows in another order, rarely": rarely(
+        node("Slice", ["x", "second", "end", "first"], ["rest"]),
+        node("Slice", ["x", "first", "second", "first"], ["head"]),
+        node("Concat", ["rest", "head"], ["m"], axis=0),
+    ),
     "softmax": [node("Softmax", ["x"], ["y"], axis=0)],
     "log-softmax": [node("LogSoftmax", ["x"], ["y"], axis=-2)],
     "running sum": [node("CumSum", ["x", "zeroth"], ["y"])],
