@@ -33,5 +33,5 @@ def _decoded(raw: bytes, encoding: str, code: str = "bad_input") -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        told = "UTF-8" if encoding == "utf-8" else f"UTF-8, and no {encoding.upper()} either, as which it begins"
-        raise ScoringError(400, code, f"the body is not {told} text: {error}") from error
+        began = "" if encoding.startswith("utf-8") else f", and no {encoding.upper()}, as which it begins"
+        raise ScoringError(400, code, f"the body is not UTF-8 text{began}: {error}") from error

@@ -48,6 +48,11 @@ def test_what_only_begins_so_is_refused(server, body):
     assert server.score(body).status_code == 400
 
 
+def test_utf_16_that_is_cut_off_is_named(server):
+    told = server.score('{"data": ["a"]}'.encode("utf-16")[:-1]).json()["message"]
+    assert "not UTF-8 text, and no UTF-16, as which it begins" in told
+
+
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("path", FORMS)
 def test_numbers_that_json_lacks_are_named_with_what_to_send(server, path, word):
