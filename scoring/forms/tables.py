@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from scoring.errors import ScoringError, bad_input
 from scoring.forms.arrays import taken
 from scoring.tensors import EXACT, Array, Tensor
 
+Number = TypeVar("Number", int, float)
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -163,7 +164,7 @@ def _cell_reader(tensor: Tensor) -> Callable[[str], Any]:
     if tensor.datatype == "BYTES":
         return str
     if tensor.datatype.startswith("FP"):
-        return lambda text: float(text) if text.strip() else math.nan
+        return lambda text: _number(float, text) if text.strip() else math.nan
     return _bool if tensor.datatype == "BOOL" else _whole
 
 
@@ -174,14 +175,21 @@ def _bool(text: str) -> bool:
     return BOOLS[stripped]
 
 
+def _number(read: Callable[[str], Number], text: str) -> Number:
+    """A number; not what only Python writes so, as 1_000 and digits of other scripts."""
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text!r} is no number")
+    return read(text)
+
+
 def _whole(text: str) -> int:
     """A whole number, also where it is written as 3.0."""
     if not text.strip():
         raise MissingError
     try:
-        return int(text)
+        return _number(int, text)
     except ValueError:
-        value = float(text) if text.strip().lower() != "nan" else math.inf
+        value = _number(float, text) if text.strip().lower() != "nan" else math.inf
     if not value.is_integer() or abs(value) >= EXACT:
         raise ValueError(f"{text!r} is no exact whole number")
     return int(value)

@@ -162,6 +162,9 @@ def test_wrong_csv_is_refused_in_plain_words(double, text, words):
         ("1,b,true,300", "fit"),
         ("1,b,,1", "column 'member', row 0: a value is missing"),
         ("1,b,true,", "column 'visits', row 0: a value is missing"),
+        ("1,b,true,1_000", "'1_000' is no number"),
+        ("1_0.5,b,true,1", "'1_0.5' is no number"),
+        ("1,b,true,٣", "is no number"),
     ],
 )
 def test_csv_is_read_as_the_types_of_the_model(replicas, line, word):
