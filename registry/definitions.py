@@ -190,8 +190,8 @@ def read_conda_dependencies(dependencies: list[Any]) -> tuple[str, list[str]]:
         if isinstance(item, dict):
             lines += _read_pip_section(item.get("pip") or [])
             others += [str(key) for key in item if key != "pip"]
-        elif not isinstance(item, str):
-            raise _bad("Each of conda's 'dependencies' must be a text such as python=3.11, or the pip section.")
+        elif not isinstance(item, str) or len(item) > MAX_LINE:
+            raise _bad("Each of conda's 'dependencies' must be a short text such as python=3.11, or the pip section.")
         elif found := _CONDA_PYTHON.match(item.strip()):
             version = found["version"] or version
         elif _ANY_PYTHON.match(item.strip()):

@@ -163,6 +163,7 @@ def test_a_refused_item_of_the_pip_section_is_told_by_its_place():
         "dependencies:\n  - [numpy]\n",
         "dependencies: " + 5000 * "[",
         "channels: &a [x]\nother: *a\ndependencies: []",
+        pytest.param(f"dependencies: ['python{100_000 * ' '}x']", id="longer than a line"),
         "date: 2026-02-31\ndependencies: []",
         pytest.param("dependencies: []\n" + MAX_CONDA * "#", id="longer than is read"),
     ],
