@@ -15,6 +15,7 @@ from registry.formats.report import Refused, Report
 from registry.signature import stored
 
 MAX_PROTOBUF = 2**31 - 1  # bytes; protobuf itself goes no further
+LACKS_OPERATORS = "It uses operators of "  # a warning begins so until the runtime has loaded the graph
 PARSE_FACTOR = 2  # memory that parsing takes, in sizes of the file
 KNOWN_DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft"}
@@ -196,7 +197,7 @@ def _unknown_domains(model: ModelProto) -> list[str]:
     unknown = sorted({node.domain for graph in _graphs(model) for node in graph.node} - KNOWN_DOMAINS)
     local = {function.domain for function in model.functions}
     return [
-        f"It uses operators of {domain}, which a standard runtime lacks. Serve it with an entry script that registers "
+        f"{LACKS_OPERATORS}{domain}, which a standard runtime lacks. Serve it with an entry script that registers "
         "them, in an environment that has their library."
         for domain in unknown
         if domain not in local

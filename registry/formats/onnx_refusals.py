@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+READ = 10_000  # characters of what the runtime says: it may hold names of any length
 LONGEST = 500  # characters of the runtime's own sentence
 PROBED = 64  # versions below the model's that are tried
 _OPERATORS = {"ai.onnx": ("", "Identity"), "ai.onnx.ml": ("ai.onnx.ml", "Scaler")}
@@ -41,7 +42,7 @@ def refusal_of(error: Exception, facts: Mapping[str, Any], folder: Path) -> str:
 
 def sentence_of(error: Exception, folder: Path) -> str:
     """What the runtime says, without codes, places in its source, and where the files lie meanwhile."""
-    text = _PLACE.sub("", _PATH.sub("", _CODE.sub("", str(error)))).replace(f"{folder}/", "")
+    text = _PLACE.sub("", _PATH.sub("", _CODE.sub("", str(error)[:READ]))).replace(f"{folder}/", "")
     text = " ".join(text.split())
     return text if text.endswith(".") else f"{text}."
 

@@ -14,6 +14,7 @@ import onnxruntime
 
 from registry.formats import onnx_rows
 from registry.formats.memory import free_bytes
+from registry.formats.onnx_graph import LACKS_OPERATORS
 from registry.formats.onnx_refusals import refusal_of, sentence_of
 from registry.formats.report import Report
 from registry.signature import read, stored
@@ -44,7 +45,7 @@ def try_out(report: Report, root: Path, keep: Keep = lambda: None) -> None:
     if session is None:
         return
     runtime |= {"loads": True, "note": "Running made-up rows did not come to an end."}
-    report.warnings[:] = [text for text in report.warnings if not text.startswith("It uses operators of ")]
+    report.warnings[:] = [text for text in report.warnings if not text.startswith(LACKS_OPERATORS)]
     keep()
     runtime["note"] = ""
     if size <= MAX_RUN_BYTES:
@@ -74,7 +75,7 @@ def _load(path: Path, report: Report) -> onnxruntime.InferenceSession | None:
 
 def _warn(report: Report, refusal: str) -> None:
     """Where operators of a domain are lacking, that has been said."""
-    if not any(text.startswith("It uses operators of ") for text in report.warnings):
+    if not any(text.startswith(LACKS_OPERATORS) for text in report.warnings):
         report.warnings.append(refusal)
 
 
