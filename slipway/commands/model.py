@@ -165,10 +165,10 @@ def _show(version: "Version") -> None:
             "files": f"{len(version['files'])}, {wording.size(version['size'])}",
         }
     )
-    for warning in version.get("facts", {}).get("warnings", []):
-        output.note(f"Warning: {warning}")
     for file in version["files"]:
         print(f"  {file['path']}  {wording.size(file['size'])}  {file['sha256']}")
+    for warning in version.get("facts", {}).get("warnings", []):
+        output.note(f"Warning: {warning}")
 
 
 def _tensors(version: "Version", side: str) -> str:
