@@ -36,11 +36,11 @@ quantize_dynamic("float.onnx", "int8.onnx", weight_type=QuantType.QInt8)
 
 
 def furthest(file, magnitude):
-    """The largest change of a probability, and how many of 64 rows get another class, in company of `magnitude`."""
+    """The largest change of a probability, and how many of 64 rows get another class, beside rows of `magnitude`."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    rows, company = (chance.standard_normal((64, 8)).astype(np.float32) for _ in range(2))
+    rows, others = (chance.standard_normal((64, 8)).astype(np.float32) for _ in range(2))
     moved, flipped = 0.0, 0
-    for row, other in zip(rows, company):
+    for row, other in zip(rows, others):
         (alone,) = session.run(None, {"x": row[None]})
         (beside,) = session.run(None, {"x": np.stack([row, other * magnitude])})
         moved = max(moved, float(np.abs(alone[0] - beside[0]).max()))
@@ -51,7 +51,7 @@ def furthest(file, magnitude):
 for file in ("float.onnx", "int8.onnx"):
     for magnitude in (1, 100):
         moved, flipped = furthest(file, np.float32(magnitude))
-        print(f"{file}, company of magnitude {magnitude}: probabilities move by {moved:.3f}, {flipped} of 64 classes flip")
+        print(f"{file}, beside rows of magnitude {magnitude}: probabilities move by {moved:.3f}, {flipped} of 64 classes flip")
         if file == "float.onnx":
             assert moved < 1e-5 and not flipped
         elif magnitude == 100:

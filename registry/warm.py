@@ -84,6 +84,7 @@ class WarmProgram:
                 connection.sendall(line[sent:])
                 return Ended.of(_answer(connection, seconds + SLACK_SECONDS)["code"], output, errors)
         except (OSError, EOFError, ValueError) as reason:
+            log.info("the fork server of %s is lost: %s", self.program.name, reason)
             self.close()
             raise ServerLost(str(reason)) from reason
         except BaseException:  # a time limit of the worker's, say: the answer to this run must not reach the next
