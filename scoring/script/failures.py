@@ -9,7 +9,7 @@ from typing import TypeVar
 from scoring.bundle import tree
 from scoring.errors import ScoringError, StartFailure
 from scoring.log import asked_for, printed
-from scoring.script.packages import installed_for, nowhere, package_of, wanted_for
+from scoring.script.packages import asked_module, installed_for, nowhere, package_of, wanted_for
 from scoring.script.versions import Warned, maker_of
 
 Given = TypeVar("Given")
@@ -97,5 +97,6 @@ def _import_failed(error: ImportError, models: Path) -> StartFailure:
     message = f"The environment lacks a module: {error}"
     if told := nowhere(name):
         return StartFailure("import_missing", f"{message}; {told[0]}", trace(error), told[1])
-    advice = f"; add {package_of(name)} to its packages" if isinstance(error, ModuleNotFoundError) and name else ""
+    module = asked_module(name, traceback.extract_tb(error.__traceback__)[-1].line or "")
+    advice = f"; add {package_of(module)} to its packages" if isinstance(error, ModuleNotFoundError) and name else ""
     return StartFailure("import_missing", f"{message}{advice}", trace(error))

@@ -28,6 +28,9 @@ PACKAGES = {
     "sklearn_pandas": "sklearn-pandas",
     "yaml": "pyyaml",
 }
+# Names that the packages of one maker share, and the parts below them that are shared again: azure.identity is of
+# azure-identity, azure.storage.blob of azure-storage-blob.
+SHARED = {"azure": {"ai", "data", "keyvault", "mgmt", "monitor", "search", "storage"}, "google": {"cloud"}}
 # Modules that no package brings: a sentence, and the next step.
 NOWHERE = {
     "azureml": (
@@ -63,8 +66,18 @@ def package_of(module: str) -> str:
     if known := _known(module):
         return known
     parts = module.split(".")
-    own = "-".join(parts[:2]) if is_shared(parts[0]) else parts[0]
-    return own.replace("_", "-")
+    if parts[0] in SHARED:
+        deep = 3 if SHARED[parts[0]].intersection(parts[1:2]) else 2
+        own = [part for part in parts[:deep] if part.islower()]  # others are classes
+    else:
+        own = parts[: 2 if is_shared(parts[0]) else 1]
+    return "-".join(own).replace("_", "-")
+
+
+def asked_module(name: str, line: str) -> str:
+    """The module that a line of a script asks for, of which Python names only the first part that it did not find."""
+    found = re.search(rf"(?<![\w.]){re.escape(name)}(?:\.\w+)*(?: +import +\w+)?", line)
+    return re.sub(" +import +", ".", found[0]) if found else name
 
 
 def _known(module: str) -> str:

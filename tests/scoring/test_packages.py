@@ -1,8 +1,12 @@
 """Which package brings a module, and which version of it had a part that is gone."""
 
+import runpy
+
 import pytest
 
+from scoring.errors import StartFailure
 from scoring.script import packages
+from scoring.script.failures import guarded
 
 
 def failure_of(name, text):
@@ -32,3 +36,32 @@ def test_of_several_packages_with_a_module_the_one_of_its_name_counts(monkeypatc
     monkeypatch.setattr(packages, "packages_distributions", lambda: {"mlflow": ["mlflow-tracing", "mlflow"]})
     monkeypatch.setattr(packages, "version", {"mlflow": "3.17.2", "mlflow-tracing": "3.17.1"}.get)
     assert packages.installed_for("mlflow.pyfunc.scoring_server") == ("mlflow", "3.17.2")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "package"),
+    [
+        ("azure", "from azure.identity import DefaultAzureCredential", "azure-identity"),
+        ("azure", "from azure.storage.blob import (", "azure-storage-blob"),
+        ("azure.storage", "import azure.storage.blob.aio as aio", "azure-storage-blob"),
+        ("azure", "import os, azure.keyvault.secrets", "azure-keyvault-secrets"),
+        ("azure", "from azure.keyvault import KeyVaultClient", "azure-keyvault"),
+        ("azure", "from azure.ai.ml import MLClient", "azure-ai-ml"),
+        ("google", "from google.cloud import storage", "google-cloud-storage"),
+        ("google", "from google.cloud.storage import Client", "google-cloud-storage"),
+        ("google", "from google.protobuf import json_format", "protobuf"),
+        ("matplotlib", "import matplotlib.pyplot as plt", "matplotlib"),
+        ("idna", "return load('other.idna.x')", "idna"),
+        ("idna", "", "idna"),
+    ],
+)
+def test_of_names_that_packages_share_the_part_that_is_asked_for_tells_the_package(name, line, package):
+    assert packages.package_of(packages.asked_module(name, line)) == package
+
+
+def test_a_failed_import_names_the_package_of_the_part(tmp_path):
+    script = tmp_path / "score.py"
+    script.write_text("from azure.keyvault.secrets import (\n    SecretClient,\n)\n")
+    with pytest.raises(StartFailure) as failed:
+        guarded("The script raised", tmp_path, lambda: runpy.run_path(str(script)))
+    assert "add azure-keyvault-secrets to its packages" in str(failed.value)
