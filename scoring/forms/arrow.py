@@ -84,6 +84,8 @@ def _values(pa: Any, column: Any, room: Room) -> Array:
         inner = _values(pa, column.flatten(), room)
         return inner.reshape(len(column), _length_of_lists(pa, column), *inner.shape[1:])
     room.take(size_in_place(kinds, column))
+    if kinds.is_null(column.type):  # all values are missing, and nothing tells what they would be
+        return np.full(len(column), np.nan)
     plain = column.dictionary_decode() if kinds.is_dictionary(column.type) else column
     values: Array = plain.to_numpy(zero_copy_only=False)
     return values

@@ -69,7 +69,7 @@ def _follow(raw: bytes, place: int) -> int:
 
 
 def size_in_place(kinds: Any, column: Any) -> int:
-    """Bytes of a column's values, each in a place of its own; ValueError for kinds other than numbers and texts.
+    """Bytes of a column's values, each in a place of its own; ValueError for kinds other than numbers, texts and nulls.
 
     Those others may have nothing in the body, and a billion rows in a few bytes.
     """
@@ -83,6 +83,8 @@ def size_in_place(kinds: Any, column: Any) -> int:
         return int(column.nbytes)
     if str(kind) == "string_view":
         return WIDEST * len(column) + _texts_of_views(column)
+    if kinds.is_null(kind):
+        return WIDEST * len(column)
     raise ValueError("only numbers, texts, and lists of them can be")
 
 

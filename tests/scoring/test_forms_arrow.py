@@ -59,6 +59,12 @@ def test_arrow_columns_become_a_matrix_or_come_as_lists(servers):
         assert table_of(send(servers["double"], stream(table), ARROW))["y"].to_pylist() == (ROWS * 2).tolist()
 
 
+def test_a_column_of_nothing_but_nulls_is_nan(servers):
+    columns = pa.table({"p": [1.0], "q": [None], "r": [3], "s": [4]})
+    ((first, second, *_),) = table_of(send(servers["double"], stream(columns), ARROW))["y"].to_pylist()
+    assert (first, np.isnan(second)) == (2.0, True)
+
+
 def test_arrow_carries_texts(servers):
     long = ["grün", "", "longer than a view holds itself"]
     for texts in (pa.array(long), pa.array(long, pa.string_view()), pa.array(["a", "a"]).dictionary_encode()):
@@ -76,6 +82,8 @@ def test_arrow_carries_texts(servers):
         ("small", {"x": [1, 300]}, "fit"),
         ("small", {"x": [1, None]}, "column 'x' (int64) cannot be read: a value is missing in row 1"),
         ("small", {"x": pa.array([1, 2, None]).dictionary_encode()}, "a value is missing in row 2"),
+        ("small", {"x": [None, None]}, "column 'x' (null) cannot be read: a value is missing in row 0"),
+        ("words", {"x": [None]}, "column 'x' (null) cannot be read: a value is missing in row 0"),
         ("words", {"x": ["a", None]}, "column 'x' (string) cannot be read: a value is missing in row 1"),
         ("words", {"x": [b"a"]}, "text"),
         ("double", {"p": [1.0], "q": [2.0]}, "shape [1, 2]"),
@@ -108,9 +116,9 @@ HUGE = pa.array(np.zeros(MOST_BYTES // 8 + 1))
 @pytest.mark.parametrize(
     ("column", "compression", "words"),
     [
-        (NOTHING, None, "only numbers"),
+        (NOTHING, None, f"more than {MOST_BYTES}"),
         (pa.StructArray.from_arrays([NOTHING], ["a"]), None, "only numbers"),
-        (pa.FixedSizeListArray.from_arrays(NOTHING, MANY // 2), None, "only numbers"),
+        (pa.FixedSizeListArray.from_arrays(NOTHING, MANY // 2), None, f"more than {MOST_BYTES}"),
         (pa.RunEndEncodedArray.from_arrays(pa.array([MANY], pa.int64()), pa.array([1.0])), None, "only numbers"),
         (pa.DictionaryArray.from_arrays(np.zeros(1000, np.int8), ["a" * 2**20]), None, f"more than {MOST_BYTES}"),
         (MANY_VIEWS, None, f"more than {MOST_BYTES}"),
