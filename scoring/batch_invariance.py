@@ -79,11 +79,16 @@ def _column(values: Array, array: Array) -> Array:
 
 def _times(feed: Feed, scales: Sequence[float]) -> Feed:
     """The numbers of every row so many times as large; whole numbers, flags and texts as they are."""
-    by_row = np.array(scales)
     return {
-        name: array * _column(by_row.astype(array.dtype), array) if array.dtype.kind == "f" else array
+        name: array * _column(_limited(scales, array.dtype), array) if array.dtype.kind == "f" else array
         for name, array in feed.items()
     }
+
+
+def _limited(scales: Sequence[float], dtype: Any) -> Array:
+    """The scales in a floating-point type, whose own limits they may be beyond."""
+    largest = float(np.finfo(dtype).max)
+    return np.clip(scales, -largest, largest).astype(dtype)
 
 
 def _others(array: Array) -> Array:

@@ -238,6 +238,13 @@ def test_usual_models_may_share_runs(tmp_path, name):
     assert is_batch_invariant(model, made_up(model, 3))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, FLOAT, TensorProto.DOUBLE])
+def test_floating_point_numbers_of_every_size_are_tried_within_their_limits(tmp_path, kind):
+    model = load(model_of(tmp_path / "m.onnx", [node("Neg", ["x"], ["y"])], kind=kind, out=kind))
+    assert calibrate(model, Batching(rows=8)) is not None
+
+
 def test_a_row_of_zeros_is_no_exception(tmp_path):
     model = load(heavy_model(tmp_path / "m.onnx"))
     assert is_batch_invariant(model, made_up(model, 3))
