@@ -12,7 +12,8 @@ from onnxruntime.datasets import get_example
 
 from tests.scoring.conftest import KINDS, save
 
-SIDE = 128  # of the matrices that the lasting model multiplies
+SIDE = 40  # of the matrices that the lasting model multiplies: too small to be shared among cores
+LEAST = 2500  # products, so that the model never counts as a quick one
 CONTENTS = {
     "BOOL": ("bool_contents", [True, False]),
     "UINT8": ("uint_contents", [0, 255]),
@@ -56,9 +57,9 @@ def halves_model(path):
 
 
 def lasting_model(path):
-    """y = x, after work that lasts 20 to 50 µs for each of `times`, and for 100 of them at least."""
+    """y = x, after work that lasts 1 to 3 µs for each of `times`, and for `LEAST` more."""
     eye = helper.make_tensor("eye", TensorProto.FLOAT, [SIDE, SIDE], np.eye(SIDE).ravel())
-    least = helper.make_tensor("least", TensorProto.INT64, [], [100])
+    least = helper.make_tensor("least", TensorProto.INT64, [], [LEAST])
     seed = helper.make_tensor("seed", TensorProto.FLOAT, [SIDE, SIDE], np.zeros(SIDE * SIDE))
     state, out = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIDE, SIDE]) for name in ("state", "state_out")
@@ -88,5 +89,5 @@ def times_a_second() -> int:
         options = SessionOptions()
         options.intra_op_num_threads = 1
         session = InferenceSession(str(lasting_model(Path(folder, "model.onnx"))), options)
-    feed = {"times": np.array([900]), "x": np.ones(1, np.float32)}
-    return int(1000 / min(timeit.repeat(lambda: session.run(None, feed), number=1, repeat=5)))
+    feed = {"times": np.array([20 * LEAST]), "x": np.ones(1, np.float32)}
+    return int(21 * LEAST / min(timeit.repeat(lambda: session.run(None, feed), number=1, repeat=5)))
