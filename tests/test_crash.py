@@ -6,6 +6,7 @@ The tests share one studio, in this order; each leaves it healthy.
 import hashlib
 import os
 import time
+from contextlib import suppress
 
 import httpx
 import psutil
@@ -173,6 +174,8 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
     inspecting.suspend()  # until the worker is killed
     studio.kill("heavy")
     studio.kill("builds")
+    with suppress(psutil.NoSuchProcess):  # suspended as soon as it was forked, it has yet to see that its parent ended
+        inspecting.resume()
     assert rest.get("versions/broken-off:1")["state"] == "uploaded"
     killed = time.monotonic()
 
@@ -184,7 +187,7 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
     rest.until_healthy("slow")
     tell("service Healthy after the kill", time.monotonic() - killed)
 
-    assert not inspecting.is_running()
+    wait_for(lambda: not inspecting.is_running(), 10, "the end of the killed worker's inspection")
     assert rest.send("POST", "services/slow/score", content=b"{}").json() == 42
     assert incoming(studio) == []
     wait_for(lambda: half_made(studio) == [], 10, "no half-made folder")
