@@ -66,3 +66,9 @@ def test_query_that_makes_no_sense_is_no_server_error(administrator, route):
     for query in QUERIES:
         status = administrator.get(f"{route.path()}?{query}").status_code
         assert status < 500 or status == 503, query  # 503: /healthz, of a studio without workers
+
+
+def test_page_refuses_a_nul_in_its_address_which_postgresql_cannot_look_for(administrator):
+    answer = administrator.get("/w/vision/services/?q=%00")
+    assert answer.status_code == 400
+    assert "NUL character" in answer.content.decode()

@@ -17,6 +17,9 @@ class ErrorPageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", "") and not request.path.startswith("/api/"):
+            error = BadInput("The address holds a NUL character, which no text here can have.", hint="Take it out.")
+            return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed):  # REST has an answer of its own
             return _not_allowed(request, response)
