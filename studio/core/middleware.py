@@ -17,9 +17,6 @@ class ErrorPageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "%00" in request.META.get("QUERY_STRING", "") and not request.path.startswith("/api/"):
-            error = BadInput("The address holds a NUL character, which no text here can have.", hint="Take it out.")
-            return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
         response = self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed):  # REST has an answer of its own
             return _not_allowed(request, response)
@@ -32,12 +29,18 @@ class ErrorPageMiddleware:
 
 
 class ReadableFormMiddleware:
-    """Reads a form before anything else does, so that one that cannot be read is answered with 400 or 413."""
+    """Reads a form before anything else does, so that one that cannot be read is answered with 400 or 413.
+
+    A page's address with a NUL is refused, too: PostgreSQL cannot look for one. REST checks its own parameters.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", "") and not request.path.startswith("/api/"):
+            error = BadInput("The address holds a NUL character, which no text here can have.", hint="Take it out.")
+            return render(request, "error.html", {"error": error}, partial="alert", status=error.status)
         if request.method == "POST" and not request.path.startswith("/api/"):
             try:
                 _ = request.POST
