@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # uv 0.13.8, azureml-sdk on the public index (newest release 1.62.0), Python 3.11 (Linux x86_64)
 #
-# One would guess: where a package's releases do not fit, a resolver says so, above all for a name without a version.
-# What happens: newer releases need something that has no wheel for Python 3.11. With wheels only the resolver goes back
-#   release by release and ends, without a warning, at 1.0.23 of spring 2019.
-# Whom it hurts: who builds environments for scripts of Azure's first generation with wheels only: the build succeeds, and
-#   the script fails much later over functions that came in the years between.
+# One would guess: if the newest releases of a package cannot be installed, a resolver says so, at least for a name without
+#   a version.
+# What happens: newer releases depend on a package that has no wheel for Python 3.11. With wheels only, the resolver
+#   backtracks release by release and ends, without a warning, at 1.0.23 from spring 2019.
+# Whom it hurts: anyone who builds environments for Azure's first-generation scripts with wheels only. The build succeeds, and
+#   the script fails much later, because functions added since 2019 are missing.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # onnxmltools 1.16.0, lightgbm 4.7.0, onnx 1.23.2, onnxruntime 1.31.1, skl2onnx 1.20.0 (Linux x86_64)
 #
-# One would guess: the output shapes that a converted file declares are those of its answers, above all once
+# One would guess: the output shapes that a converted file declares are those of its results, in particular after
 #   onnx.checker has inferred shapes and found no contradiction.
-# What happens: a classifier's label is declared with the shape [1] although the input has a free first dimension; one
-#   label comes for each row given. The runtime answers rightly and only logs a warning.
-# Whom it hurts: schemas, generated clients, preallocated buffers and request batching that trust declared shapes.
+# What happens: a classifier's label is declared with the shape [1] although the input has a dynamic first dimension; the
+#   model returns one label per row. The runtime's result is correct, and it only logs a warning.
+# Whom it hurts: schemas, generated clients, preallocated buffers and request batching that rely on declared shapes.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # onnxmltools 1.16.0, xgboost-cpu 3.2.0, onnx 1.23.2, onnxruntime 1.31.1, skl2onnx 1.20.0 (Linux x86_64)
 #
-# One would guess: a converted XGBoost classifier answers as the original, or the conversion fails.
-# What happens: with num_parallel_tree > 1 (boosted forests) the file converts without a word and passes the full check
-#   of onnx.checker. Two parallel trees: it loads, and probabilities are off by tenths. Four, two classes: the runtime
-#   refuses it ("base_values should have 0, 1, or 2 values"). Regressors with parallel trees agree, as all do with one.
-# Whom it hurts: whoever registers converted models without comparing answers with the original on real rows.
+# One would guess: a converted XGBoost classifier predicts like the original, or the conversion fails.
+# What happens: with num_parallel_tree > 1 (boosted forests) the conversion succeeds without a warning, and the file passes the
+#   full check of onnx.checker. With two parallel trees it loads, and probabilities are wrong by tenths. With four and two
+#   classes the runtime rejects it ("base_values should have 0, 1, or 2 values"). Regressors with parallel trees agree with
+#   the original, and so does everything with one tree.
+# Whom it hurts: anyone who registers converted models without comparing predictions with the original on real rows.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

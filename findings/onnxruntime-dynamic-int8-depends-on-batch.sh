@@ -2,11 +2,12 @@
 # onnxruntime 1.31.1, onnx 1.23.2, numpy 2.4.6 (Linux x86_64)
 #
 # One would guess: in a feed-forward network the rows of a batch do not influence each other, quantized or not.
-# What happens: quantize_dynamic puts DynamicQuantizeLinear before each matrix product; it takes one scale from the whole
-#   tensor. A row's answer then depends on the other rows of its batch: beside rows a hundred times as large its own
-#   values fall into a handful of steps, and even the predicted class changes. Comparing made-up rows of one magnitude
-#   shows nothing.
-# Whom it hurts: every server that batches requests of different clients: a stranger's input changes an answer silently.
+# What happens: quantize_dynamic inserts DynamicQuantizeLinear before each matrix product, which computes one scale for the
+#   whole tensor. A row's result then depends on the other rows of its batch: next to rows a hundred times as large its own
+#   values collapse into a handful of steps, and even the predicted class changes. Comparing synthetic rows of one magnitude
+#   does not reveal it.
+# Whom it hurts: every server that batches requests of different clients: one client's input silently changes the result of
+#   another.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

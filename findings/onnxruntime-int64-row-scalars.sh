@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # onnxruntime 1.31.1, numpy 2.4.6, orjson 3.13.0 (Linux x86_64)
 #
-# One would guess: an INT64 output of ONNX Runtime is numpy's int64, so that what can write its array can write its rows.
+# One would guess: an INT64 output of ONNX Runtime is numpy's int64, so code that can serialize the array can serialize its
+#   elements.
 # What happens: the array's type character is 'q' (long long), not 'l' (long). Array and dtype compare equal to int64, and
-#   orjson writes the array; but its elements are of the class numpy.longlong, which is another class than numpy.int64,
-#   and orjson refuses each of them. The same holds for UINT64 ('Q') beside numpy.uint64.
-# Whom it hurts: a server that writes answers row by row. A classifier with a label and probabilities, zipped into rows,
-#   fails, while the same label as a whole column is fine, and tests with arrays made by numpy itself pass.
+#   orjson serializes the array; but its elements are of the class numpy.longlong, a different class from numpy.int64, and
+#   orjson rejects each of them. The same holds for UINT64 ('Q') and numpy.uint64.
+# Whom it hurts: a server that serializes results row by row. A classifier with a label and probabilities, zipped into rows,
+#   fails, while the same label as a whole column works, and tests with arrays created by numpy itself pass.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

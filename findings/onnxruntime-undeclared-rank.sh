@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # onnxruntime 1.31.1, onnx 1.23.2, numpy 2.4.6 (Linux x86_64)
 #
-# One would guess: an input whose file declares no shape and one declared a scalar can be told apart by NodeArg.shape,
-#   say None and [], and a declared scalar takes scalars only.
-# What happens: both say []. The session takes a tensor of two numbers for either, a declared scalar included.
-# Whom it hurts: servers and clients that make schemas from the session: an input of any shape is described as a scalar
-#   and arrays for it are refused, or arrays are let through to a model that was declared for scalars.
+# One would guess: NodeArg.shape distinguishes an input without a declared shape from a declared scalar, say as None and [],
+#   and a declared scalar accepts scalars only.
+# What happens: both are reported as []. The session accepts a tensor of two numbers for either, a declared scalar included.
+# Whom it hurts: servers and clients that derive schemas from the session: an input of any shape is described as a scalar and
+#   arrays for it are rejected, or arrays are passed to a model that was declared for scalars.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

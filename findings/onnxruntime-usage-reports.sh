@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # onnxruntime 1.32.0 (Linux x86_64, the wheel of the public index)
 #
-# One would guess: importing an inference library writes nothing below the home folder; DO_NOT_TRACK=1 is honoured; and
-#   what a CI run shows holds for production.
-# What happens: the import alone makes a lasting device id and a queue database below ~/.cache/Microsoft. DO_NOT_TRACK=1
-#   changes nothing. CI=true suppresses all of it, so that no CI run ever shows it. ORT_DISABLE_TELEMETRY=1, set before
-#   the import, stops it.
-# Whom it hurts: who promises that nothing leaves a machine, runs services with a read-only or shared home folder, or
-#   counts threads and files of a process; and who tests such a promise in CI only.
+# One would guess: importing an inference library writes nothing below the home folder; DO_NOT_TRACK=1 is honoured; and CI
+#   behaves like production.
+# What happens: the import alone creates a persistent device id and a queue database below ~/.cache/Microsoft. DO_NOT_TRACK=1
+#   changes nothing. CI=true suppresses all of it, so no CI run ever shows it. ORT_DISABLE_TELEMETRY=1, set before the import,
+#   prevents it.
+# Whom it hurts: anyone who promises that nothing leaves a machine, runs services with a read-only or shared home folder, or
+#   counts the threads and files of a process; and anyone who tests such a promise in CI only.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # pyarrow 26.0.1, numpy 2.4.6 (Linux x86_64)
 #
-# One would guess: RLIMIT_DATA, which counts private writable memory and not files or code, is a fair limit of what a
-#   Python program may use; a program of 110 MiB fits into 512 MiB of it.
-# What happens: the first allocation reserves an arena of 1 GiB (mimalloc) that counts in full although almost none of it
-#   is touched: the process has twenty times more "data" than resident memory. ARROW_DEFAULT_MEMORY_POOL=system avoids it.
-# Whom it hurts: who limits services, jobs or tests by ulimit -d or -v: pandas 3 uses pyarrow wherever it is installed,
-#   and a limit chosen from resident memory calls a healthy program out of memory.
+# One would guess: RLIMIT_DATA, which counts private writable memory but neither files nor code, is a fair limit for a Python
+#   program's memory; a program of 110 MiB fits into a limit of 512 MiB.
+# What happens: the first allocation reserves an arena of 1 GiB (mimalloc), which counts in full although almost none of it is
+#   touched: the process has twenty times as much "data" as resident memory. ARROW_DEFAULT_MEMORY_POOL=system avoids it.
+# Whom it hurts: anyone who limits services, jobs or tests by ulimit -d or -v. pandas 3 uses pyarrow wherever it is installed,
+#   and a limit derived from resident memory makes a healthy program run out of memory.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
