@@ -28,6 +28,7 @@ from onnx import TensorProto, helper
 from slipway import Client
 
 ADMIN, MEMBER = ("admin", "upgrade-test-only-1"), ("ada", "upgrade-test-only-2")
+LAB = {"admin": "admin", "ada": "viewer"}  # roles in the second workspace
 ROWS = {"data": [[1.0, 2.0], [3.0, 4.0]]}
 ALL_OPTIONS = {
     "cpu": 0.5,
@@ -135,9 +136,10 @@ class Maker:
             headers = {"X-CSRFToken": session.cookies["csrftoken"]}
             body = {"slug": "lab", "name": "The laboratory"}
             session.post("/api/v1/workspaces", json=body, headers=headers).raise_for_status()
-            member = {"username": "ada", "role": "viewer"}
+            member = {"username": "ada", "role": LAB["ada"]}
             session.post("/api/v1/workspaces/lab/members", json=member, headers=headers).raise_for_status()
-        return {"passwords": dict([ADMIN, MEMBER]), "tokens": secrets, "lab": {"admin": "admin", "ada": "viewer"}}
+            cookies = dict(session.cookies)
+        return {"passwords": dict([ADMIN, MEMBER]), "tokens": secrets, "cookies": cookies, "lab": LAB}
 
     def models(self) -> None:
         for number, factor in ((1, 2.0), (2, 3.0)):

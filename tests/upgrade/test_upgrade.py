@@ -182,14 +182,12 @@ def test_every_file_of_every_version_comes_byte_for_byte(takeover):
         assert hashlib.sha256(answer.content).hexdigest() == file["sha256"]
 
 
-def test_both_revisions_of_an_updated_service_are_in_its_history(takeover):
-    with httpx.Client(base_url=takeover.studio.address, follow_redirects=True) as browser:
-        browser.get("/sign-in/")
-        fields = {"username": "admin", "password": takeover.record["passwords"]["admin"]}
-        browser.post("/sign-in/", data=fields, headers={"X-CSRFToken": browser.cookies["csrftoken"]})
-        page = browser.get("/w/default/services/scale/", params={"tab": "revisions"}).text
+def test_who_was_signed_in_still_is_and_sees_both_revisions_of_a_service(takeover):
+    with httpx.Client(base_url=takeover.studio.address, cookies=takeover.record["cookies"]) as browser:
+        page = browser.get("/w/default/services/scale/", params={"tab": "revisions"})
 
-    assert all(text in page for text in ("scale:1", "scale:2", "Three is more than two."))
+    assert page.status_code == 200
+    assert all(text in page.text for text in ("scale:1", "scale:2", "Three is more than two."))
 
 
 def test_people_sign_in_with_their_passwords_and_may_do_what_they_might(takeover):
