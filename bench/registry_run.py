@@ -130,7 +130,7 @@ def plan_of(search: dict[str, str]) -> str:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from registry.found_models import page_of_models
+    from registry.search.result_pages import page_of_models
     from studio.accounts.models import Workspace
 
     workspace = Workspace.objects.get(slug="bench")

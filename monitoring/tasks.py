@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from monitoring import rollups
+from monitoring.telemetry import rollups
 
 
 @shared_task(soft_time_limit=50, time_limit=60)

@@ -2,20 +2,21 @@
 
 from celery import shared_task
 
-from registry import inspection, sweeping
-from studio.core.doorbell import ring_due
+from registry.inspection import job
+from registry.store import sweeping
+from studio.core.enqueue import ring_due
 from studio.core.queues import HEAVY
 
 
 @shared_task
 def inspect_version(inspection_id: int) -> None:
-    inspection.inspect(inspection_id)
+    job.inspect(inspection_id)
     ring_due_inspections()
 
 
 @shared_task
 def ring_due_inspections() -> None:
-    ring_due(inspection.due(), inspect_version, HEAVY)
+    ring_due(job.due(), inspect_version, HEAVY)
 
 
 @shared_task

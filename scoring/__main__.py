@@ -8,6 +8,6 @@ import sys
 
 if __name__ == "__main__":
     gc.disable()  # while libraries load, which makes little garbage: looking for it is a twentieth of the start
-    from scoring.command import main
+    from scoring.process.command import main
 
     sys.exit(main())

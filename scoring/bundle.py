@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from scoring.contract import Bundle, BundledModel
-from scoring.errors import StartFailure
+from scoring.core.errors import StartFailure
 
 TREE_LINES = 200
 

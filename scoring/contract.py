@@ -22,7 +22,7 @@ A line of collected data is an object. Of an answered request (status below 400)
 (ISO 8601, UTC, of the answer), `revision`, `model`, `version`, `address`, `inputs` and `predictions`. What is no JSON,
 or larger than 1 MiB, is `inputs_text` or `inputs_base64` instead, with the headers needed to read it in
 `inputs_headers`; predictions likewise, and none for answers sent in parts. Of what a script collects itself: `id`,
-`time`, `revision` and `script`, the record as scoring/collecting.py describes it.
+`time`, `revision` and `script`, the record as scoring/core/collecting.py describes it.
 
 Started as `python -m scoring run/run.json`.
 """

@@ -9,9 +9,9 @@ import studio.accounts.openapi  # noqa: F401 - tells the document about our toke
 
 urlpatterns = [
     path("v1/", include("studio.people.api_urls")),
-    path("v1/workspaces/<slug:workspace>/", include("registry.api_urls")),
-    path("v1/workspaces/<slug:workspace>/", include("deployments.api_urls")),
-    path("v1/workspaces/<slug:workspace>/", include("monitoring.api_urls")),
+    path("v1/workspaces/<slug:workspace>/", include("registry.api.urls")),
+    path("v1/workspaces/<slug:workspace>/", include("deployments.api.urls")),
+    path("v1/workspaces/<slug:workspace>/", include("monitoring.api.urls")),
     path("v1/workspaces/<slug:workspace>/", include("studio.activity.api_urls")),
     path("v1/", include("monitoring.ingest_urls")),
     path("v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),

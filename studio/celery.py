@@ -5,8 +5,8 @@ import os
 from celery import Celery
 
 from studio.core.queues import BUILDS, HEAVY
-from studio.heartbeat import WorkerHeartbeat
-from studio.watchdog import Watchdog
+from studio.workers.heartbeat import WorkerHeartbeat
+from studio.workers.watchdog import Watchdog
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 

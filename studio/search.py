@@ -7,7 +7,7 @@ from django.http import HttpResponse
 
 from deployments.models import Desired, Service
 from registry.models import ModelVersion
-from registry.search import search_models, search_versions
+from registry.search.search import search_models, search_versions
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput

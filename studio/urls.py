@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from studio import health, home, patterns, search
+from studio import home, patterns, search
+from studio.workers import health
 
 handler404 = "studio.api.not_found"
 

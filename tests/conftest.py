@@ -25,7 +25,7 @@ def require(engine: str, reason: str) -> None:
 def rings(monkeypatch):
     """No broker in unit tests: rings are noted, and tests call task bodies themselves."""
     heard = []
-    monkeypatch.setattr("studio.core.doorbell._send", lambda task, args: heard.append((task.name, args)))
+    monkeypatch.setattr("studio.core.enqueue._send", lambda task, args: heard.append((task.name, args)))
     return heard
 
 

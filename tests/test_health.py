@@ -2,8 +2,8 @@
 
 import pytest
 
-from studio import health
-from studio.heartbeat import BrokerAway
+from studio.workers import health
+from studio.workers.heartbeat import BrokerAway
 
 pytestmark = pytest.mark.django_db
 

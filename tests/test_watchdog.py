@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.watchdog import DEAF, STUCK, Watch
+from studio.workers.watchdog import DEAF, STUCK, Watch
 
 
 @pytest.fixture

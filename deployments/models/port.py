@@ -8,7 +8,8 @@ from deployments.models.service import Service
 class Port(models.Model):
     """One number, one holder, whatever is spoken on it: the primary key decides between people who come at once.
 
-    `Service.port` and `Service.grpc_port` repeat the number where it is read; deployments.ports.claim writes both.
+    `Service.port` and `Service.grpc_port` repeat the number where it is read;
+    deployments.services.ports.claim writes both.
     """
 
     class Use(models.TextChoices):

@@ -21,7 +21,7 @@ class Desired(models.TextChoices):
 
 
 class Phase(models.TextChoices):
-    """What people see: computed by deployments.phases, cached here for lists."""
+    """What people see: computed by deployments.control.phases, cached here for lists."""
 
     TRANSITIONING = "Transitioning"
     HEALTHY = "Healthy"
@@ -47,8 +47,8 @@ class Service(models.Model):
     reconcile loop's own columns (`due_at`, `lease_*`).
 
     Every change a person makes adds 1 to `generation`, and facts are written only for the generation they were taken
-    under. `observed` is what the loop last noted, see deployments.facts.Notes: all of it counts until what should run
-    changes again (`changed_at`); a new key is no such change.
+    under. `observed` is what the loop last noted (deployments.control.facts.Notes): all of it counts until what
+    should run changes again (`changed_at`); a new key is no such change.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="services")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
-    from deployments.spec import ServiceSpec
+    from deployments.recipe.spec import ServiceSpec
 
 State = Literal["absent", "starting", "ready", "unreachable", "stopping", "failed", "dead"]
 STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the first

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployments.spec import ServiceSpec
+from deployments.recipe.spec import ServiceSpec
 from deployments.targets.base import LOG_CHUNK, Failure, NoRoom, Observation, TargetAway
 
 BEHAVIOURS = {

@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from deployments import configs, inference_config_json
-from deployments.forms_configs import SCRIPT, ConfigForm, ImportForm
+from deployments.config import configs, inference_config_json
 from deployments.models import ConfigFile, InferenceConfig, Service
-from registry.artifacts import open_artifact
-from registry.form_files import files_of, upload_ids
+from deployments.views.config_form import SCRIPT, ConfigForm, ImportForm
 from registry.models import Upload
+from registry.store.artifacts import open_artifact
+from registry.store.form_files import files_of, upload_ids
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event

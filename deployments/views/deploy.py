@@ -7,11 +7,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from deployments import commands, proposals
-from deployments.forms import DeployForm
-from deployments.lookup import find
+from deployments.services.queries import find
+from deployments.views import equivalent_commands, form_defaults
+from deployments.views.deploy_form import DeployForm
 from registry.models import ModelVersion
-from registry.registration import find_version
+from registry.versions.registration import find_version
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role, Workspace
 from studio.core.pages import render
@@ -51,29 +51,31 @@ def _version(request: WorkspaceRequest) -> ModelVersion | None:
 def _initial(request: WorkspaceRequest, version: ModelVersion | None) -> dict[str, Any]:
     initial: dict[str, Any] = {"auth": "key", "target": "local"}
     if version is not None:
-        config = proposals.config_for(version)
+        config = form_defaults.config_for(version)
         initial |= {
             "models": str(version),
-            "name": proposals.service_name(request.workspace, version.model.name),
+            "name": form_defaults.service_name(request.workspace, version.model.name),
             "config": str(config) if config else "",
             "cpu": version.cpu,
             "memory_gb": version.memory_gb,
         }
     if name := request.GET.get("service"):
-        initial |= proposals.values_of(find(request.workspace, name)) | ({"models": str(version)} if version else {})
+        initial |= form_defaults.values_of(find(request.workspace, name)) | (
+            {"models": str(version)} if version else {}
+        )
     return initial
 
 
 def _hints(version: ModelVersion | None) -> dict[str, Any]:
     if version is None:
         return {}
-    return {"updatable": proposals.services_to_update(version), "needs_script": proposals.needs_script(version)}
+    return {"updatable": form_defaults.services_to_update(version), "needs_script": form_defaults.needs_script(version)}
 
 
 def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, str]:
     given = _given(form)
     url = request.build_absolute_uri(_services_url(request.workspace))
-    return {"cli": commands.cli(given), "curl": commands.rest(url, given)}
+    return {"cli": equivalent_commands.cli(given), "curl": equivalent_commands.rest(url, given)}
 
 
 def _given(form: DeployForm) -> dict[str, Any]:

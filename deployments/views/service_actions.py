@@ -8,10 +8,10 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from deployments import releases, scoring_client, tokens
-from deployments.json_text import readable
-from deployments.lookup import find
+from deployments.config.json_text import readable
 from deployments.models import Service
+from deployments.services import releases, scoring_client, tokens
+from deployments.services.queries import find
 from deployments.views.services import show, test_panel
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from deployments import deployment_log
-from deployments.lookup import find
 from deployments.models import Service
+from deployments.services import deployment_log
+from deployments.services.queries import find
 from deployments.views.services import MOVING
 from studio.accounts.access import WorkspaceRequest, workspace_page
 

@@ -8,15 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from deployments import commands, proposals
-from deployments.comparison import compare
-from deployments.deployment_config import credential_of
-from deployments.describe import address_of, grpc_address_of, labelled, models_of, shown_config
-from deployments.facts import facts_of, newest_revision
-from deployments.founding import SLOTS
-from deployments.lookup import described, find
+from deployments.config.deployment_config import credential_of
+from deployments.control.differences import compare
+from deployments.control.facts import facts_of, newest_revision
+from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
-from deployments.steps import steps_of
+from deployments.services.create import SLOTS
+from deployments.services.describe import address_of, grpc_address_of, labelled, models_of, shown_config
+from deployments.services.queries import described, find
+from deployments.views import equivalent_commands, form_defaults
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import NotFound
@@ -110,7 +110,7 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
     """What the chosen tab needs, and no more."""
     newest = newest_revision(service)
     if tab == "test":
-        return test_panel(service, proposals.sample_request(newest))
+        return test_panel(service, form_defaults.sample_request(newest))
     if tab == "revisions":
         return {"revisions": _revisions(service)}
     if tab == "settings":
@@ -126,8 +126,8 @@ def _tokens(request: WorkspaceRequest, service: Service, config: dict[str, Any])
     """What callers must show, and how they get a token."""
     url = f"/api/v1/workspaces/{request.workspace.slug}/services/{service.name}/token"
     how = [
-        {"label": "Command line", "language": "shell", "text": commands.token_cli(service.name)},
-        {"label": "curl", "language": "shell", "text": commands.token_curl(request.build_absolute_uri(url))},
+        {"label": "Command line", "language": "shell", "text": equivalent_commands.token_cli(service.name)},
+        {"label": "curl", "language": "shell", "text": equivalent_commands.token_curl(request.build_absolute_uri(url))},
     ]
     return {"credential": credential_of(config), "token_snippets": how}
 
@@ -136,15 +136,17 @@ def test_panel(service: Service, body: str) -> dict[str, Any]:
     """The Test tab around a request body."""
     address, newest = address_of(service), newest_revision(service)
     credential = credential_of(newest.deployment_config if newest else {})
-    path = proposals.sample_path(newest)
+    path = form_defaults.sample_path(newest)
     how: dict[str, Any] = {"credential": credential, "path": path}
     snippets = [
-        {"label": "curl", "language": "shell", "text": commands.score_curl(address, body, **how)},
-        {"label": "Python", "language": "python", "text": commands.score_python(address, body, **how)},
+        {"label": "curl", "language": "shell", "text": equivalent_commands.score_curl(address, body, **how)},
+        {"label": "Python", "language": "python", "text": equivalent_commands.score_python(address, body, **how)},
     ]
     rpc = grpc_address_of(service, newest)
-    if newest and rpc and (inputs := proposals.sample_inputs(newest)):
-        text = commands.score_grpc(rpc, newest.models.all()[0].version.model.name, inputs, credential=credential)
+    if newest and rpc and (inputs := form_defaults.sample_inputs(newest)):
+        text = equivalent_commands.score_grpc(
+            rpc, newest.models.all()[0].version.model.name, inputs, credential=credential
+        )
         snippets.append({"label": "Python, gRPC", "language": "python", "text": text})
     sent_with = {"key": "the primary key", "token": "a token of its own", "": "no key"}[credential]
     return {"body": body, "snippets": snippets, "credential": credential, "sent_with": sent_with, "path": path}

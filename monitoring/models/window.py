@@ -33,8 +33,8 @@ class MetricWindow(models.Model):
 
     A raw row lasts `seconds`, and its `sequence` makes a repeated push harmless. A rolled-up row stands for
     `resolution` seconds of the clock, of which the replica counted during `seconds`; its `sequence` is the
-    number of that stretch since 1970, and `merged` keeps the raw sequences in it (monitoring.rollups.pack), so that
-    a push repeated after the roll-up counts once, too.
+    number of that stretch since 1970, and `merged` keeps the raw sequences in it (monitoring.telemetry.rollups.pack),
+    so that a push repeated after the roll-up counts once, too.
     """
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="windows")

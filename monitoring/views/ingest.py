@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from monitoring import ingest
+from monitoring.telemetry import ingest
 from studio.core.errors import TooLarge
 
 

@@ -6,12 +6,12 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
 from deployments.models import Service
-from monitoring import charts, tables
 from monitoring.access import find_service
-from monitoring.first_call import first_calls
+from monitoring.charts import charts, tables
 from monitoring.models import MetricWindow
-from monitoring.overview import overview
-from monitoring.ranges import RANGES, choose, series_for
+from monitoring.telemetry.first_call import first_calls
+from monitoring.telemetry.overview import overview
+from monitoring.telemetry.ranges import RANGES, choose, series_for
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.pages import render
 

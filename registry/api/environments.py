@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from registry import definitions, environments
 from registry.api.serializers import author
-from registry.interpreters import own
+from registry.environments import definitions, environments
+from registry.environments.interpreters import own
 from registry.models import Environment
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace

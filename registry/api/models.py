@@ -12,8 +12,8 @@ from rest_framework.viewsets import GenericViewSet
 from registry.api.serializers import ModelSerializer, VersionSerializer, shown
 from registry.api.versions import FILTER
 from registry.models import Model, ModelVersion
-from registry.search import SORTS, search_models
-from registry.usage import services_of
+from registry.search.search import SORTS, search_models
+from registry.versions.usage import services_of
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import NotFound

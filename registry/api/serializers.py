@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from registry.models import ModelVersion, Upload
-from registry.usage import services_of
+from registry.versions.usage import services_of
 from studio.accounts.models import User
 
 _TAGS_SCHEMA = {
@@ -20,7 +20,7 @@ _TAGS_SCHEMA = {
 
 @extend_schema_field(_TAGS_SCHEMA)
 class TagsField(serializers.Field):
-    """`{"area": "vision"}` or `["area=vision"]`; registry.labels judges keys and values."""
+    """`{"area": "vision"}` or `["area=vision"]`; registry.versions.labels judges keys and values."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) or (isinstance(data, list) and all(isinstance(tag, str) for tag in data)):
@@ -32,7 +32,7 @@ class TagsField(serializers.Field):
 
 
 class PropertiesField(serializers.DictField):
-    """Texts, numbers, true and false; registry.labels judges them."""
+    """Texts, numbers, true and false; registry.versions.labels judges them."""
 
     child = serializers.JSONField()
 
@@ -55,7 +55,7 @@ def author() -> "serializers.SlugRelatedField[User]":
 
 
 class VersionSerializer(serializers.ModelSerializer):
-    """A version. Give `services` (registry.usage.services_of) in the context when there are several."""
+    """A version. Give `services` (registry.versions.usage.services_of) in the context when there are several."""
 
     id = serializers.CharField(source="__str__", help_text="name:version")
     version = serializers.IntegerField(source="number")

@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from registry import uploads
 from registry.api.serializers import BeginUploadSerializer, CompleteUploadSerializer, UploadSerializer
-from registry.artifacts import PIECE
 from registry.errors import WrongOffset
 from registry.models import Upload
+from registry.store import uploads
+from registry.store.artifacts import PIECE
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput

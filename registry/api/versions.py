@@ -11,12 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from registry import registration, uploads
 from registry.api.serializers import EditSerializer, RegisterSerializer, VersionSerializer, shown
-from registry.downloads import archive_response, file_response, find_file
 from registry.models import ModelVersion
-from registry.search import search_versions
-from registry.unpacking import unpacked
+from registry.search.search import search_versions
+from registry.store import uploads
+from registry.store.downloads import archive_response, file_response, find_file
+from registry.store.unpacking import unpacked
+from registry.versions import registration
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 

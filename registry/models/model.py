@@ -28,7 +28,7 @@ class Model(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)  # moves with every new version and edit
 
-    found: "list[ModelVersion]"  # the newest version that matches, when a search put it here (registry.search)
+    found: "list[ModelVersion]"  # the newest version that matches, when a search put it here (registry.search.search)
 
     objects = OwnedQuerySet.as_manager()
 

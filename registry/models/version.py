@@ -36,7 +36,7 @@ class ModelVersion(models.Model):
     """`name:number`. Files, number and properties stay; description and tags may be edited.
 
     `workspace` and `name` repeat the model's, so that lists and searches need no join. `signature` is
-    `registry.signature.Signature` as JSON; `facts` holds what inspection found (opset, producer, operators).
+    `registry.inspection.signature.Signature` as JSON; `facts` holds what inspection found (opset, producer, operators).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="versions")
@@ -52,7 +52,9 @@ class ModelVersion(models.Model):
     signature = models.JSONField(null=True, blank=True)
     facts = models.JSONField(default=dict)
     rejection = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict()
-    folder = models.CharField(max_length=255, blank=True, default="")  # registered from it; see registry.top_folder
+    folder = models.CharField(
+        max_length=255, blank=True, default=""
+    )  # registered from it; see registry.versions.top_folder
     cpu = models.FloatField(null=True, blank=True)  # cores
     memory_gb = models.FloatField(null=True, blank=True)
     gpu = models.PositiveIntegerField(default=0)

@@ -8,11 +8,11 @@ from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from registry import environments, interpreters
-from registry.environment_form import EnvironmentForm
-from registry.environment_paths import environment_log_path
-from registry.locks import packages_of, read_tail
+from registry.environments import environments, interpreters
+from registry.environments.lock_files import packages_of, read_tail
+from registry.environments.paths import environment_log_path
 from registry.models import Environment
+from registry.views.environment_form import EnvironmentForm
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event

@@ -3,7 +3,8 @@
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from registry import downloads, registration
+from registry.store import downloads
+from registry.versions import registration
 from studio.accounts.access import WorkspaceRequest, workspace_page
 
 

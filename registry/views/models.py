@@ -7,13 +7,13 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from registry import facets
-from registry.chips import chip, chips
-from registry.filter_nodes import Field, Node, Tag
-from registry.found_models import page_of_models
 from registry.models import Model, ModelVersion, VersionState
-from registry.search import DEFAULT_SORT, parse
-from registry.whereabouts import running
+from registry.search import facets
+from registry.search.filter_links import chip, chips
+from registry.search.filter_tree import Field, Node, Tag
+from registry.search.result_pages import page_of_models
+from registry.search.running_services import running
+from registry.search.search import DEFAULT_SORT, parse
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput

@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from registry import registration, top_folder
-from registry.form_files import files_of
-from registry.forms import RegisterForm
 from registry.models import Model, ModelVersion, Upload
-from registry.unpacking import unpacked
+from registry.store.form_files import files_of
+from registry.store.unpacking import unpacked
+from registry.versions import registration, top_folder
+from registry.views.register_form import RegisterForm
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import SlipwayError

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from registry import samples
+from registry.versions import samples
 from studio.accounts.access import WorkspaceRequest, workspace_page
 
 

@@ -8,12 +8,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from registry import registration, usage
-from registry.chips import chips
-from registry.fact_rows import fact_rows
-from registry.model_card import as_html
 from registry.models import ModelVersion
-from registry.whereabouts import running, uses_of
+from registry.search.filter_links import chips
+from registry.search.running_services import running, uses_of
+from registry.versions import registration, usage
+from registry.views.fact_rows import fact_rows
+from registry.views.model_card import as_html
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render

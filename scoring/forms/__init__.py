@@ -7,9 +7,9 @@ here and its address in `routes.py`.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from scoring.answer import Answer
-from scoring.request import Request
-from scoring.tensors import Array
+from scoring.core.answer import Answer
+from scoring.core.request import Request
+from scoring.core.tensors import Array
 
 
 class Asked(NamedTuple):

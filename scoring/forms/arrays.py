@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from scoring.errors import ScoringError, bad_input
-from scoring.session import Output
-from scoring.tensors import Array, Tensor
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.tensors import Array, Tensor
+from scoring.onnx.session import Output
 
 SAME = {"f": "iuf", "i": "iuf", "u": "iuf", "b": "b"}  # kind of the model's type: kinds that may become it
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from scoring.answer import Answer
-from scoring.errors import ScoringError, bad_input
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.request import Request
+from scoring.core.tensors import Array, Tensor
 from scoring.forms import Asked
 from scoring.forms.arrays import given
 from scoring.forms.arrow_sizes import Room, decompressed_size, is_any, size_in_place
 from scoring.forms.tables import feed_of_table
-from scoring.request import Request
-from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
+from scoring.onnx.session import OnnxModel
 
 CONTENT_TYPE = b"application/vnd.apache.arrow.stream"
 MOST_BYTES = 2**28  # that a small body may grow to

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scoring.errors import bad_input
+from scoring.core.errors import bad_input
 
 WIDEST = 8  # bytes of a number, or of a place in a text
 HEADER, DICTIONARY_DATA, BUFFERS, COMPRESSION = 2, 1, 2, 3  # numbers of fields: Message, DictionaryBatch, RecordBatch

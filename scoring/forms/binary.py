@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from scoring.answer import Answer
-from scoring.codecs import NUMPY, Body, Feed, InferInput
-from scoring.errors import bad_input
-from scoring.tensors import Array, Tensor
+from scoring.core.answer import Answer
+from scoring.core.codecs import NUMPY, Body, Feed, InferInput
+from scoring.core.errors import bad_input
+from scoring.core.tensors import Array, Tensor
 
 HEADER = b"inference-header-content-length"
 CONTENT_TYPE = b"application/octet-stream"

@@ -5,15 +5,15 @@ A body without a type is JSON, and so is that of a form, which is what curl call
 
 from typing import Any, NamedTuple
 
-from scoring.answer import Answer
-from scoring.errors import ScoringError
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError
+from scoring.core.request import Request
 from scoring.forms import Asked, Form, binary
 from scoring.forms.arrow import Arrow
 from scoring.forms.images import Images
 from scoring.forms.npy import Npy
 from scoring.forms.open_inference import OpenInference
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 JSON_TYPES = frozenset(("", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"))
 

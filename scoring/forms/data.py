@@ -5,16 +5,16 @@ Bodies of other content types go on to the forms of `bodies.py`.
 
 from typing import Any
 
-from scoring import codecs
-from scoring.answer import Answer
-from scoring.errors import ScoringError
+from scoring.core import codecs
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError
+from scoring.core.request import SAID_JSON, Request
 from scoring.forms import Asked
 from scoring.forms.bodies import Bodies, Elsewhere
 from scoring.forms.foreign import explain
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.short import short
-from scoring.request import SAID_JSON, Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 SHORT = object()  # in `Asked.rest`: the question came in the short form
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from scoring.encodings import plain_json
-from scoring.errors import ScoringError
+from scoring.core.errors import ScoringError
+from scoring.core.text_encodings import plain_json
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 SHORT = 'send {"data": …} to /score'

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scoring.errors import ScoringError, bad_input
-from scoring.tensors import Array
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.tensors import Array
 
 DEPTHS = "1 to 8, 12 or 16 bits a channel, or grey floats from 0 to 1"
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF

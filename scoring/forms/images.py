@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoring.answer import Answer
-from scoring.errors import ScoringError, bad_input
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.request import Request
+from scoring.core.tensors import Array, Tensor
 from scoring.forms import Asked
 from scoring.forms.image_depths import DEPTHS, deepened
 from scoring.forms.short import short
-from scoring.request import Request
-from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
+from scoring.onnx.session import OnnxModel
 
 MODES = {1: "L", 3: "RGB"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")

@@ -7,16 +7,16 @@ from typing import Any
 
 import msgspec
 
-from scoring import codecs
-from scoring.answer import Answer
-from scoring.errors import ScoringError, bad_input
+from scoring.core import codecs
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.request import Request
 from scoring.forms import Asked
 from scoring.forms.bodies import JSON_TYPES, media_type
 from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.forms.tables import CsvTable, JsonTable, Table, feed_of_table
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 NOTHING = msgspec.Raw(b"")
 NULL = msgspec.Raw(b"null")

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from scoring.answer import Answer
-from scoring.errors import ScoringError, bad_input
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.request import Request
+from scoring.core.tensors import Array
 from scoring.forms import Asked
 from scoring.forms.arrays import given, lone, taken
 from scoring.forms.short import short
-from scoring.request import Request
-from scoring.session import OnnxModel
-from scoring.tensors import Array
+from scoring.onnx.session import OnnxModel
 
 CONTENT_TYPE = b"application/x-npy"
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from scoring import codecs
-from scoring.answer import Answer
-from scoring.errors import ScoringError
+from scoring.core import codecs
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError
+from scoring.core.request import Request
 from scoring.forms import Asked, binary
 from scoring.forms.foreign import explain
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 
 class Wish(NamedTuple):

@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
-from scoring.answer import Answer
+from scoring.core.answer import Answer
+from scoring.core.request import Request
 from scoring.forms import Asked
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 
 class Probe:

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import orjson
 
-from scoring import codecs
-from scoring.errors import bad_input
-from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
+from scoring.core import codecs
+from scoring.core.errors import bad_input
+from scoring.core.tensors import Array, Tensor
+from scoring.onnx.session import OnnxModel
 
 _rows = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 

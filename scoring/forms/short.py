@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from scoring import codecs
+from scoring.core import codecs
 from scoring.forms import Asked
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 
 def short(model: OnnxModel, asked: Asked, results: list[Any]) -> bytes:

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from scoring.codecs import needed
-from scoring.encodings import text_of
-from scoring.errors import ScoringError, bad_input
+from scoring.core.codecs import needed
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.tensors import EXACT, Array, Tensor
+from scoring.core.text_encodings import text_of
 from scoring.forms.arrays import taken
-from scoring.tensors import EXACT, Array, Tensor
 
 Number = TypeVar("Number", int, float)
 BOOLS = {"true": True, "1": True, "false": False, "0": False}

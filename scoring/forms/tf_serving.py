@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from scoring import codecs
-from scoring.answer import Answer
-from scoring.errors import ScoringError, bad_input
+from scoring.core import codecs
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, bad_input
+from scoring.core.request import Request
 from scoring.forms import Asked
 from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 
 SIGNATURES = (None, "", "serving_default")
 

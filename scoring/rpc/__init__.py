@@ -5,7 +5,7 @@ The rest of the package is imported only where a gRPC port is asked for: it need
 
 from typing import TYPE_CHECKING
 
-from scoring.errors import StartFailure
+from scoring.core.errors import StartFailure
 from scoring.rpc.parts import Parts
 
 if TYPE_CHECKING:

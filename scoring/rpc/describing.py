@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from scoring.engine import Engine, Served
-from scoring.errors import ScoringError
-from scoring.metadata import SERVER
-from scoring.model_metadata import config_facts, index_facts, metadata_facts
+from scoring.core.errors import ScoringError
+from scoring.engine.engine import Engine, Served
+from scoring.http.service_pages import SERVER
+from scoring.metadata.models import config_facts, index_facts, metadata_facts
+from scoring.metadata.statistics import statistics
 from scoring.rpc.messages import message
-from scoring.statistics import statistics
 
 NOTHING = "Nothing"  # the message without fields
 

@@ -6,13 +6,13 @@ import numpy as np
 import orjson
 from google.protobuf.message import DecodeError
 
-from scoring import codecs
-from scoring.errors import bad_input
+from scoring.core import codecs
+from scoring.core.errors import bad_input
+from scoring.core.request import Request
+from scoring.core.tensors import Array, Tensor
 from scoring.forms import Asked, binary
-from scoring.request import Request
+from scoring.onnx.session import OnnxModel
 from scoring.rpc.messages import message
-from scoring.session import OnnxModel
-from scoring.tensors import Array, Tensor
 
 # datatype: where its values are among the typed contents; FP16 has no place there
 CONTENTS = {

@@ -7,20 +7,20 @@ from typing import Any
 
 from grpc.aio import EOF
 
-from scoring.answer import Answer
-from scoring.app import INLINE_BYTES, NO_LAPS
-from scoring.engine import Served
-from scoring.errors import ScoringError, as_error, bad_input, too_large
-from scoring.identity import RequestIds, asked_by
-from scoring.job import Job
-from scoring.replies import TEXT
-from scoring.request import Request
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, as_error, bad_input, too_large
+from scoring.core.request import Request
+from scoring.core.request_ids import RequestIds, asked_by
+from scoring.core.work import Laps, Work
+from scoring.engine.engine import Served
+from scoring.http.app import INLINE_BYTES, NO_LAPS
+from scoring.http.replies import TEXT
+from scoring.observers.watch import Outcome as Watched
+from scoring.queue.job import Job
 from scoring.rpc.form import parse
 from scoring.rpc.messages import message
 from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse, sentence
-from scoring.watch import Outcome as Watched
-from scoring.work import Laps, Work
 
 WORK = "grpc"  # among the works of a model
 CONTENT_TYPE = b"application/grpc"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scoring.admission import Admission
-from scoring.auth import Keys
-from scoring.engine import Engine
-from scoring.settings import Replica
-from scoring.telemetry import Counters
-from scoring.watch import Watch
+from scoring.auth.keys import Keys
+from scoring.core.settings import Replica
+from scoring.counters.telemetry import Counters
+from scoring.engine.engine import Engine
+from scoring.observers.watch import Watch
+from scoring.queue.admission import Admission
 
 
 @dataclass(frozen=True)

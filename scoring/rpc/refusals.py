@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 
-from scoring.errors import ScoringError
+from scoring.core.errors import ScoringError
 
 CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,

@@ -11,8 +11,8 @@ from typing import Any
 import grpc
 
 from scoring.contract import RunSettings
-from scoring.errors import ScoringError, StartFailure, bad_input
-from scoring.model_work import ModelWork
+from scoring.core.errors import ScoringError, StartFailure, bad_input
+from scoring.engine.model_work import ModelWork
 from scoring.rpc.describing import NOTHING, Description, Method
 from scoring.rpc.form import Protobuf, parse
 from scoring.rpc.inference import WORK, Inference

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from scoring.bundle import tree
-from scoring.errors import ScoringError, StartFailure
-from scoring.log import asked_for, printed
+from scoring.core.errors import ScoringError, StartFailure
+from scoring.core.log import asked_for, printed
 from scoring.script.packages import asked_module, installed_for, nowhere, package_of, wanted_for
-from scoring.script.versions import Warned, maker_of
+from scoring.script.pickle_versions import Warned, maker_of
 
 Given = TypeVar("Given")
 OLDER_HINT = (

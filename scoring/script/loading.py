@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import scoring
-from scoring import compat
 from scoring.bundle import tree
-from scoring.compat.model import Model
-from scoring.errors import StartFailure
-from scoring.settings import Replica
+from scoring.core.errors import StartFailure
+from scoring.core.settings import Replica
+from scoring.script import compat
+from scoring.script.compat.model import Model
 
 HEADERS = "request_headers"
 Run = Callable[..., Any]

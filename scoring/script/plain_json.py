@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from scoring.errors import ScoringError
+from scoring.core.errors import ScoringError
 
 
 def encode_json(value: Any) -> bytes:

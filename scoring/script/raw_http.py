@@ -8,11 +8,11 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.wrappers import Response
 
-from scoring.answer import Answer
-from scoring.compat.raw_http import RUN_FAILED, AMLRequest
-from scoring.errors import ScoringError
-from scoring.replies import WITHOUT_BODY
-from scoring.request import Request
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError
+from scoring.core.request import Request
+from scoring.http.replies import WITHOUT_BODY
+from scoring.script.compat.raw_http import RUN_FAILED, AMLRequest
 from scoring.script.failures import script_failed
 
 STATUSES = range(200, 600)  # of a whole answer; below them are those of an interim one (RFC 9110, 15)

@@ -16,7 +16,7 @@ def run() -> int:
     from celery.beat import Scheduler, Service  # late: the supervisor loads Celery after it started the web server
 
     from studio.celery import app
-    from studio.heartbeat import CLOCK, beat
+    from studio.workers.heartbeat import CLOCK, beat
 
     class BeatingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
         """Leaves a heartbeat at every tick."""

@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from deployments import tasks
-from studio.core import doorbell
+from studio.core import enqueue
 
-send = doorbell._send  # before conftest.py's `rings` replaces it
+send = enqueue._send  # before conftest.py's `rings` replaces it
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import sys
 import psutil
 import pytest
 
-from studio.core.leash import leash
+from studio.core.parent_death import leash
 from tests.stack import wait_for
 
 PARENT = """
 import subprocess, sys
-from studio.core.leash import leash
+from studio.core.parent_death import leash
 child = subprocess.Popen([*leash(), sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
 print(child.pid, flush=True)
 child.wait()

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from registry.models import Tag
-from registry.search import search_models
+from registry.search.search import search_models
 from studio.core import statistics
 from studio.core.statistics import keep_statistics
 from tests.registry.factories import make_version

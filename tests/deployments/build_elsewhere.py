@@ -16,7 +16,7 @@ def main(verb: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from registry import environments
+    from registry.environments import environments
 
     environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
     {"deploy": deploy, "build": build, "hang": hang}[verb]()
@@ -25,7 +25,7 @@ def main(verb: str) -> None:
 def deploy() -> None:
     from django.core.management import call_command
 
-    from deployments import releases
+    from deployments.services import releases
     from studio.accounts.models import User, Workspace
     from tests.deployments.services import make_config
     from tests.registry.factories import make_version
@@ -38,7 +38,7 @@ def deploy() -> None:
 
 
 def build() -> None:
-    from deployments import builds
+    from deployments.builds import builds
     from deployments.models import Build
 
     for key in list(Build.objects.due().values_list("pk", flat=True)):
@@ -46,7 +46,7 @@ def build() -> None:
 
 
 def hang() -> None:
-    from registry import environments
+    from registry.environments import environments
 
     hang_halfway()
     install = environments.install

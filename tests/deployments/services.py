@@ -5,10 +5,14 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments import activation, builds, configs, deployment_log, reconcile, releases
+from deployments.builds import builds
+from deployments.config import configs
+from deployments.control import reconcile
 from deployments.models import Build, InferenceConfig, Service, Target
+from deployments.services import deployment_log, releases
 from deployments.targets.fake import FakeDriver
-from registry import environments
+from deployments.traffic import activation
+from registry.environments import environments
 
 SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 SCRIPT_OF_DEMO = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"

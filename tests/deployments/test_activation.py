@@ -6,8 +6,9 @@ from contextlib import suppress
 import pytest
 from django.db import connections
 
-from deployments import changes, releases
+from deployments import desired_state
 from deployments.models import Revision
+from deployments.services import releases
 from tests.deployments.services import actions, deploy
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +42,7 @@ def test_of_a_build_and_a_loop_that_activate_at_once_one_does(workspace, bob, ir
     def moved():
         with suppress(threading.BrokenBarrierError):  # the other one waits for the first to end
             both_have_looked.wait(1)
-        return changes.moved()
+        return desired_state.moved()
 
     def one():
         try:
@@ -49,7 +50,7 @@ def test_of_a_build_and_a_loop_that_activate_at_once_one_does(workspace, bob, ir
         finally:
             connections.close_all()
 
-    monkeypatch.setattr("deployments.activation.moved", moved)
+    monkeypatch.setattr("deployments.traffic.activation.moved", moved)
     threads = [threading.Thread(target=one) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from deployments import builds
-from deployments.facts import facts_of
+from deployments.builds import builds
+from deployments.control.facts import facts_of
 from deployments.models import Build
-from registry import environments
+from registry.environments import environments
 from studio.core import job_heartbeat
 from studio.core.jobs import MAX_ATTEMPTS
 from tests.deployments.services import actions, build_of, run_build

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from deployments import builds, bundles
+from deployments.builds import builds, bundles
 from deployments.models import Build
 from scoring.contract import Bundle
 from studio.activity.models import Event
@@ -177,7 +177,7 @@ def test_a_file_that_the_store_has_lost_is_named(scripted, monkeypatch):
     def lost(*_):
         raise FileNotFoundError
 
-    monkeypatch.setattr("registry.artifacts.materialise", lost)
+    monkeypatch.setattr("registry.store.artifacts.materialise", lost)
     build = run_build(scripted)
     assert build.error["code"] == "file_lost"
     assert "model.pkl" in build.error["message"]

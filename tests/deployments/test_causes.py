@@ -4,8 +4,8 @@ from typing import get_args
 import pytest
 
 from deployments.causes import CATALOGUE, cause_of, cause_of_error
-from registry.installer import Outcome, Sources
-from registry.installer_failures import failure_of
+from registry.environments.uv import Outcome, Sources
+from registry.environments.uv_failures import failure_of
 from scoring.contract import Reason
 from studio.core.errors import BadInput
 

@@ -3,9 +3,9 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from deployments import configs, inference_config_json
+from deployments.config import configs, inference_config_json
 from deployments.models import InferenceConfig
-from registry import environments
+from registry.environments import environments
 from registry.models import Environment, Upload
 from studio.core.errors import BadInput
 from tests.deployments.services import deploy
@@ -148,7 +148,7 @@ def test_the_composer_starts_from_a_script_that_passes_its_own_check(bob, sign_i
     text = page(sign_in(bob), f"{HERE}new/?environment=slipway-runtime:1")
     assert "def init():" in text
     assert '<option value="slipway-runtime:1" selected>' in text
-    from deployments.forms_configs import SCRIPT as START
+    from deployments.views.config_form import SCRIPT as START
 
     findings = sign_in(bob).post(f"{HERE}new/check/", form | {"script": START}).content.decode()
     assert 'data-tone="bad"' not in findings

@@ -2,13 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments import configs
-from deployments.entry_script import check_script
-from deployments.imports import imports_of, own_modules
+from deployments.config import configs
+from deployments.config.entry_script import check_script
+from deployments.config.imports import imports_of, own_modules
+from deployments.config.sources import MAX_SCRIPT_BYTES
 from deployments.models import InferenceConfig
-from deployments.sources import MAX_SCRIPT_BYTES
-from registry import environments, uploads
+from registry.environments import environments
 from registry.models import Upload
+from registry.store import uploads
 from studio.activity.models import Event
 from studio.core.errors import BadInput, NotFound
 from tests.registry.factories import make_upload, make_version

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from deployments import commands
 from deployments.models import Service
+from deployments.views import equivalent_commands
 from tests.deployments.services import deploy
 from tests.pages import text_of, url
 from tests.registry.factories import make_version
@@ -166,5 +166,5 @@ class TestTheDeployPage:
 def test_the_copied_commands_quote_what_a_shell_would_read():
     given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
     lines = ["slipway service deploy", "-n a", "-m 'x y:1'", """--reason 'it'"'"'s'""", "--cpu 2", "--wait"]
-    assert commands.cli(given) == " \\\n  ".join(lines)
-    assert "'\"'\"'" in commands.rest("http://h/a", given)
+    assert equivalent_commands.cli(given) == " \\\n  ".join(lines)
+    assert "'\"'\"'" in equivalent_commands.rest("http://h/a", given)

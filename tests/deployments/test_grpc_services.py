@@ -2,10 +2,10 @@
 
 import pytest
 
-from deployments import founding, ports, releases
 from deployments.errors import BadDeploymentConfig, NoFreePort
 from deployments.models import Service
-from deployments.spec import spec_for
+from deployments.recipe.spec import spec_for
+from deployments.services import create, ports, releases
 from deployments.targets.local.run_folder import run_settings
 from tests.deployments.services import deploy
 from tests.pages import text_of, url
@@ -59,7 +59,7 @@ def test_of_two_that_are_offered_the_same_port_one_takes_another(workspace, bob,
     taken = deploy(workspace, bob, iris, name="first", **ON).grpc_port
     second = deploy(workspace, bob, iris, name="second")
     offers = iter([taken, 21777])
-    monkeypatch.setattr(founding, "free_port", lambda: next(offers))
+    monkeypatch.setattr(create, "free_port", lambda: next(offers))
     assert deploy(workspace, bob, iris, name="second", overwrite=True, **ON).grpc_port == 21777
     assert Service.objects.get(pk=second.pk).grpc_port == 21777
 

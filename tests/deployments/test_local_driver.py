@@ -16,11 +16,16 @@ import pytest
 import tritonclient.grpc as triton
 from django.conf import settings
 
-from deployments import builds, commands, configs, reconcile, releases, scoring_client, targets, tokens
+from deployments import targets
+from deployments.builds import builds
+from deployments.config import configs
+from deployments.control import reconcile
 from deployments.models import Phase, Service
+from deployments.services import releases, scoring_client, tokens
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
-from registry import environments
+from deployments.views import equivalent_commands
+from registry.environments import environments
 from tests.deployments.services import actions
 from tests.registry.factories import make_version
 
@@ -225,7 +230,7 @@ class TestAFailureIsExplained:
         assert "no_such_module" in cause["message"] + cause["evidence"]
 
     def test_when_the_port_is_taken(self, deploy, iris, monkeypatch):
-        monkeypatch.setattr("deployments.restarts.LOOP", 1)
+        monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         service = deploy(iris)
         with closing(socket.socket()) as squatter:
             squatter.bind(("127.0.0.1", service.port))
@@ -235,7 +240,7 @@ class TestAFailureIsExplained:
         assert str(service.port) in cause["message"]
 
     def test_when_memory_runs_out(self, deploy, script, iris, monkeypatch):
-        monkeypatch.setattr("deployments.restarts.LOOP", 1)
+        monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         source = b"def init():\n    global big\n    big = bytearray(1024 ** 3)\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source), deployment_config={"memory_gb": 0.3}))
         assert cause["code"] == "out_of_memory"
@@ -246,7 +251,7 @@ class TestAFailureIsExplained:
         assert cause["code"] == "start_timeout"
 
     def test_when_the_script_ends_its_process_again_and_again(self, deploy, script, iris, monkeypatch):
-        monkeypatch.setattr("deployments.restarts.LOOP", 1)
+        monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         source = b"import os\n\ndef init():\n    os._exit(7)\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source)))
         assert cause["code"] == "worker_crashed"
@@ -274,7 +279,7 @@ def test_the_shown_grpc_example_runs_as_it_is(deploy, iris):
     service = deploy(iris, deployment_config={"grpc": True})
     beat(service, Phase.HEALTHY)
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
-    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="key")
+    code = equivalent_commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="key")
     key = service.keys.get(slot="primary").value
     ran = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"SERVICE_KEY": key}, capture_output=True, text=True, check=False
@@ -307,7 +312,7 @@ def test_a_service_with_tokens_answers_who_shows_one_until_all_are_ended(deploy,
     assert call(service).status_code == 401  # with its primary key
     assert scoring_client.score(service, json.dumps(REQUEST).encode()).status == 200
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
-    code = commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="token")
+    code = equivalent_commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="token")
     shown = os.environ | {"SERVICE_TOKEN": token}
     ran = subprocess.run([sys.executable, "-c", code], env=shown, capture_output=True, text=True, check=False)
     assert "[[1. 2. 3. 4.]]" in ran.stdout, ran.stderr

@@ -7,10 +7,10 @@ from itertools import product
 import pytest
 
 from deployments.causes import cause_of
+from deployments.control.phases import BuildFacts, Facts, phase_of
+from deployments.control.restart_backoff import LOOP, PERMANENT, is_looping, seconds_to_next_start
+from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase
-from deployments.phases import BuildFacts, Facts, phase_of
-from deployments.restarts import LOOP, PERMANENT, is_looping, seconds_to_next_start
-from deployments.steps import steps_of
 from deployments.targets.base import STABLE_SECONDS, Failure, Observation
 from studio.core.jobs import JobState
 

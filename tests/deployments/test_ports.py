@@ -7,9 +7,10 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, connections, transaction
 
-from deployments import configs, founding, ports
+from deployments.config import configs
 from deployments.errors import NoFreePort, PortTaken
 from deployments.models import Port, Service
+from deployments.services import create, ports
 from tests.conftest import require
 from tests.deployments.services import deploy
 
@@ -21,7 +22,7 @@ note_holders = import_module("deployments.migrations.0004_port_holders").note_ho
 def offer(monkeypatch, *numbers: int) -> None:
     """What looks free, one after the other: as a deployment sees it while another one writes."""
     offers = iter(numbers)
-    monkeypatch.setattr(founding, "free_port", lambda: next(offers))
+    monkeypatch.setattr(create, "free_port", lambda: next(offers))
 
 
 def test_grpc_is_not_given_the_http_port_of_another_service(workspace, bob, iris, monkeypatch):
@@ -65,7 +66,7 @@ def test_the_table_itself_refuses_a_second_holder(workspace, bob, iris):
 
 def test_a_service_that_finds_no_port_is_not_there(workspace, bob, iris, monkeypatch):
     taken = deploy(workspace, bob, iris, name="first").port
-    monkeypatch.setattr(founding, "free_port", lambda: taken)
+    monkeypatch.setattr(create, "free_port", lambda: taken)
     with pytest.raises(NoFreePort):
         deploy(workspace, bob, iris, name="second")
     assert not Service.objects.filter(name="second").exists()

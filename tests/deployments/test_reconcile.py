@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from deployments import reconcile, releases
+from deployments.control import reconcile
 from deployments.models import Build, Desired, Phase, Service
-from deployments.spec import spec_for
+from deployments.recipe.spec import spec_for
+from deployments.services import releases
 from deployments.targets.base import NotRemoved
 from tests.deployments.services import actions, cause_code, deploy, end_build
 from tests.registry.factories import make_version

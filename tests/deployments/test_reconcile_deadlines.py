@@ -2,9 +2,9 @@
 
 import pytest
 
-from deployments import releases
-from deployments.facts import facts_of
+from deployments.control.facts import facts_of
 from deployments.models import Phase
+from deployments.services import releases
 from tests.deployments.services import actions, cause_code
 
 pytestmark = pytest.mark.django_db

@@ -3,9 +3,10 @@
 import pytest
 from django.db import DataError
 
-from deployments import reconcile, releases
+from deployments.control import reconcile
+from deployments.control.restart_backoff import LOOP
 from deployments.models import Phase
-from deployments.restarts import LOOP
+from deployments.services import releases
 from deployments.targets.base import Failure, Observation
 from tests.deployments.services import cause_code, deploy
 

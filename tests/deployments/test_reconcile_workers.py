@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from deployments import reconcile, releases
+from deployments.control import reconcile
 from deployments.models import Phase, Service
+from deployments.services import releases
 from tests.deployments.services import deploy
 
 pytestmark = pytest.mark.django_db

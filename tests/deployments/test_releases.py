@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection, connections
 
-from deployments import configs, ports, releases
+from deployments.config import configs
 from deployments.errors import (
     BadDeploymentConfig,
     BeingDeleted,
@@ -17,8 +17,9 @@ from deployments.errors import (
     VersionNotReady,
 )
 from deployments.models import Desired, Phase, Service, Target
-from registry import samples
+from deployments.services import ports, releases
 from registry.models import Inspection, ModelVersion, VersionState
+from registry.versions import samples
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
 from tests.deployments.services import actions, deploy, end_build
@@ -177,7 +178,7 @@ class TestAPort:
     def test_taken_between_looking_and_writing_is_replaced_by_another(self, workspace, bob, iris, monkeypatch):
         taken = deploy(workspace, bob, iris, name="first").port
         offers = iter([taken, taken, 21500])
-        monkeypatch.setattr("deployments.founding.free_port", lambda: next(offers))
+        monkeypatch.setattr("deployments.services.create.free_port", lambda: next(offers))
         assert deploy(workspace, bob, iris, name="second").port == 21500
 
     def test_is_missed_with_a_hint_when_all_are_taken(self, settings, workspace, bob, iris):
@@ -225,7 +226,7 @@ class TestAnExistingName:
     def test_taken_by_somebody_else_at_the_same_moment_is_refused(self, workspace, bob, alice, iris, monkeypatch):
         """The table's constraint decides when both have looked and found the name free."""
         deploy(workspace, alice, iris)
-        monkeypatch.setattr("deployments.releases.existing_service", lambda *_: None)
+        monkeypatch.setattr("deployments.services.releases.existing_service", lambda *_: None)
         with pytest.raises(NameTaken):
             deploy(workspace, bob, iris)
         assert Service.objects.count() == 1
@@ -233,7 +234,7 @@ class TestAnExistingName:
     def test_updated_by_two_people_at_once_goes_to_one_of_them(self, workspace, bob, iris, monkeypatch):
         stale = Service.objects.get(pk=deploy(workspace, bob, iris).pk)
         deploy(workspace, bob, iris, overwrite=True)
-        monkeypatch.setattr("deployments.releases.existing_service", lambda *_: stale)
+        monkeypatch.setattr("deployments.services.releases.existing_service", lambda *_: stale)
         with pytest.raises(ChangedMeanwhile):
             deploy(workspace, bob, iris, overwrite=True)
         assert stale.revisions.count() == 2

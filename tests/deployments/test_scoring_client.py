@@ -8,9 +8,9 @@ from itertools import takewhile
 
 import pytest
 
-from deployments import scoring_client
 from deployments.errors import ServiceSilent
 from deployments.models import Service
+from deployments.services import scoring_client
 
 pytestmark = pytest.mark.django_db
 SCORE = "/api/v1/workspaces/vision/services/iris/score"

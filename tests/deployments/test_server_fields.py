@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from deployments import server_fields
-from deployments.forms import DeployForm
+from deployments.config import server_fields
 from deployments.models import Service
+from deployments.views.deploy_form import DeployForm
 from tests.deployments.services import deploy
 from tests.pages import text_of, url
 

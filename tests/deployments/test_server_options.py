@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from deployments import deployment_config, server_options
+from deployments.config import deployment_config, server_options
 from deployments.errors import BadDeploymentConfig
-from deployments.spec import ServiceSpec, limits_of
+from deployments.recipe.spec import ServiceSpec, limits_of
 from deployments.targets.local.run_folder import run_settings
 from scoring.contract import ServerOptions
 

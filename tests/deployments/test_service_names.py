@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.service_names import like
+from deployments.services.names import like
 from studio.core.errors import BadInput
 from tests.deployments.services import deploy
 

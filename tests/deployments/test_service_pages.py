@@ -2,8 +2,8 @@
 
 import pytest
 
-from deployments import releases
 from deployments.models import Desired, Phase, Service
+from deployments.services import releases
 from tests.deployments.services import deploy
 from tests.pages import text_of, url
 

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from deployments import commands, scoring_client
-from deployments.json_text import readable
+from deployments.config.json_text import readable
 from deployments.models import Build
-from deployments.places import build_log_path
-from registry import samples
+from deployments.recipe.build_paths import build_log_path
+from deployments.services import scoring_client
+from deployments.views import equivalent_commands
 from registry.models import ModelVersion, VersionState
+from registry.versions import samples
 from tests.deployments.services import deploy
 from tests.pages import text_of, url
 
@@ -124,10 +125,10 @@ class TestLogs:
 
 
 def test_the_copied_python_runs_as_it_stands():
-    code = commands.score_python("http://127.0.0.1:1", '{"data": [[1.5, true, null]]}', credential="key")
+    code = equivalent_commands.score_python("http://127.0.0.1:1", '{"data": [[1.5, true, null]]}', credential="key")
     compile(code, "snippet", "exec")
     assert "'data': [[1.5, True, None]]" in code
-    compile(commands.score_python("http://127.0.0.1:1", "not json", credential=""), "snippet", "exec")
+    compile(equivalent_commands.score_python("http://127.0.0.1:1", "not json", credential=""), "snippet", "exec")
 
 
 def test_rows_of_numbers_stay_on_one_line():

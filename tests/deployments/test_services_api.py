@@ -2,9 +2,10 @@
 
 import pytest
 
-from deployments import log_files, scoring_client
 from deployments.models import Build, Desired, Phase, Service
-from deployments.places import build_log_path
+from deployments.recipe.build_paths import build_log_path
+from deployments.services import scoring_client
+from deployments.targets import log_files
 from studio.core.errors import BadInput
 from tests.deployments.services import deploy
 from tests.registry.factories import make_version
@@ -255,7 +256,7 @@ class TestScoring:
         assert (answer.status_code, codes(answer)) == (409, ["service_not_answering"])
 
     def test_of_too_much_is_refused(self, api, bob, service, monkeypatch):
-        monkeypatch.setattr("deployments.api_parsers.MAX_REQUEST_BYTES", 10)
+        monkeypatch.setattr("deployments.api.parsers.MAX_REQUEST_BYTES", 10)
         assert api(bob).post(f"{SERVICES}/iris/score", {"data": [1, 2, 3, 4, 5]}).status_code == 413
 
     def test_never_shows_html_of_a_service_as_a_page_of_the_studio(self, api, bob, service, monkeypatch):

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from deployments import configs
-from deployments.recipe import hash_of, recipe_hash, recipe_of
-from deployments.spec import limits_of, spec_for
+from deployments.config import configs
+from deployments.recipe.recipe import hash_of, recipe_hash, recipe_of
+from deployments.recipe.spec import limits_of, spec_for
 from tests.deployments.services import SCRIPT, deploy, make_config
 from tests.registry.factories import make_version
 

@@ -6,10 +6,10 @@ import jwt
 import msgspec
 import pytest
 
-from deployments import scoring_client, tokens
 from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.models import Service
-from deployments.spec import spec_for
+from deployments.recipe.spec import spec_for
+from deployments.services import scoring_client, tokens
 from deployments.targets.local.run_folder import keys_file, run_settings
 from scoring.contract import KeysFile
 from studio.activity.models import Event

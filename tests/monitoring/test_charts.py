@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring import charts
-from monitoring.series import Figures, Mark, Series
+from monitoring.charts import charts
+from monitoring.telemetry.series import Figures, Mark, Series
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.histograms import add, percentile
+from monitoring.telemetry.histograms import add, percentile
 from scoring.contract import BUCKETS, MAX_MICROSECONDS, bucket_of
 
 histograms = st.dictionaries(st.integers(0, BUCKETS - 1).map(str), st.integers(1, 10**6), max_size=20)

@@ -4,8 +4,8 @@ import time
 import pytest
 from django.test import Client
 
-from monitoring import ingest
 from monitoring.models import MetricWindow
+from monitoring.telemetry import ingest
 from tests.monitoring.conftest import TOKEN
 
 URL = "/api/v1/telemetry"

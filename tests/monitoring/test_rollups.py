@@ -7,10 +7,11 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring import rollups, tasks
+from monitoring import tasks
 from monitoring.models import COUNTED, MetricWindow, Resolution
-from monitoring.rollups import pack, roll_up, unpack
-from monitoring.series import merge
+from monitoring.telemetry import rollups
+from monitoring.telemetry.rollups import pack, roll_up, unpack
+from monitoring.telemetry.series import merge
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from monitoring.ranges import RANGES, choose, series_for
-from monitoring.series import Figures, aligned, latest_figures, service_series
+from monitoring.telemetry.ranges import RANGES, choose, series_for
+from monitoring.telemetry.series import Figures, aligned, latest_figures, service_series
 from studio.core.errors import BadInput
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

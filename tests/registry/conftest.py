@@ -3,8 +3,10 @@
 import pytest
 from django.core.cache import cache
 
-from registry import environments, registration, tasks
-from registry.formats.folder import inspect_folder
+from registry import tasks
+from registry.environments import environments
+from registry.inspection.formats.folder import inspect_folder
+from registry.versions import registration
 from tests.registry.factories import make_upload, make_version
 from tests.registry.wheels import make_wheel, serve_wheels
 

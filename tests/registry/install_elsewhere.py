@@ -17,7 +17,7 @@ def main(verb: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from registry import environments
+    from registry.environments import environments
     from registry.models import Environment
 
     environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"

@@ -58,7 +58,7 @@ def test_a_chunk_without_a_proper_offset_is_refused(rest, query):
 
 
 def test_three_gigabytes_announced_and_one_megabyte_sent_is_refused(rest, monkeypatch):
-    monkeypatch.setattr("registry.uploads.shutil.disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
+    monkeypatch.setattr("registry.store.uploads.shutil.disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     url = f"{BASE}/uploads/{rest.post(f'{BASE}/uploads', {'path': 'm.bin', 'size': 3 * 1000**3}).json()['id']}"
     rest.put(f"{url}?offset=0", bytes(1_000_000), content_type=BYTES)
     response = rest.post(f"{url}/complete", {})

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from registry import archives, uploads
 from registry.errors import BadArchive, UnsafePath
 from registry.models import Artifact, Upload
-from registry.unpacking import unpacked
+from registry.store import archives, uploads
+from registry.store.unpacking import unpacked
 from studio.core.errors import BadInput, SlipwayError, TooLarge
 from tests.registry.factories import content_of, make_upload
 from tests.registry.packing import tarred, zipped

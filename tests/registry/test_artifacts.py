@@ -18,10 +18,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import artifacts, sweeping
 from registry.errors import DigestMismatch, SizeMismatch, StorageFull, UnsafePath
 from registry.models import Artifact
-from registry.paths import safe_path
+from registry.store import artifacts, sweeping
+from registry.store.paths import safe_path
 from tests.registry.factories import make_artifact, make_upload, make_version
 
 pytestmark = pytest.mark.django_db
@@ -216,7 +216,7 @@ STORE_SLOWLY = """
 import sys, time
 import django
 django.setup()
-from registry import artifacts
+from registry.store import artifacts
 
 class Slow:
     sent = 0

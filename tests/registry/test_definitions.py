@@ -2,8 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry import definitions
-from registry.definitions import MAX_CONDA, Definition, define, definition_hash, read_requirement, read_text
+from registry.environments import definitions
+from registry.environments.definitions import (
+    MAX_CONDA,
+    Definition,
+    define,
+    definition_hash,
+    read_requirement,
+    read_text,
+)
 from studio.core.errors import BadInput
 
 RUNTIME = ["numpy", "orjson"]

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from registry import environments, installer
-from registry.environment_paths import environment_path
-from registry.installer import Outcome, Sources
-from registry.installer_failures import failure_of
+from registry.environments import environments, uv
+from registry.environments.paths import environment_path
+from registry.environments.uv import Outcome, Sources
+from registry.environments.uv_failures import failure_of
 from studio.core.errors import SlipwayError
 from tests.registry.wheels import make_wheel
 
@@ -96,7 +96,7 @@ def test_a_missing_wheel_folder_is_told(define, settings, tmp_path):
 def test_an_installation_that_takes_too_long_is_ended(wheels, define, settings, monkeypatch):
     settings.SLIPWAY = settings.SLIPWAY | {"BUILD_SECONDS": 1}
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(installer, "compile_arguments", lambda *_, **__: sleep)
+    monkeypatch.setattr(uv, "compile_arguments", lambda *_, **__: sleep)
     began = time.monotonic()
     assert fails(define("demo")).code == "environment_timeout"
     assert time.monotonic() - began < 10

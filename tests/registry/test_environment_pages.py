@@ -2,12 +2,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.utils import CaptureQueriesContext
 
-from registry import environments
-from registry.environment_paths import environment_log_path
-from registry.interpreters import own
-from registry.locks import packages_of
+from registry.environments import environments
+from registry.environments.interpreters import own
+from registry.environments.lock_files import packages_of
+from registry.environments.paths import environment_log_path
 from registry.models import Environment
-from studio.core.once import exclusive
+from studio.core.atomic_folders import exclusive
 
 pytestmark = pytest.mark.django_db
 HERE = "/w/vision/environments/"

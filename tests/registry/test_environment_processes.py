@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from registry import environments, installer
-from registry.installer import Limits
+from registry.environments import environments, uv
+from registry.environments.uv import Limits
 from studio.core.errors import SlipwayError
 from tests.registry.worker_processes import SECONDS, ended, killed_halfway, workers
 
@@ -20,7 +20,7 @@ def test_a_cancelled_installation_ends_with_everything_it_started(wheels, define
     program = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{tmp_path}'])"
     )
-    monkeypatch.setattr(installer, "compile_arguments", lambda *_, **__: [sys.executable, "-c", program])
+    monkeypatch.setattr(uv, "compile_arguments", lambda *_, **__: [sys.executable, "-c", program])
     began = time.monotonic()
     with pytest.raises(SlipwayError, match="cancelled"):
         environments.install(define("demo"), io.StringIO(), cancelled=lambda: time.monotonic() - began > 1)
@@ -37,7 +37,7 @@ def test_the_log_is_written_while_the_installer_runs(tmp_path):
     moments: list[float] = []
     program = "import time; print('one', flush=True); time.sleep(1); print('two', flush=True)"
     limits = Limits(time.monotonic() + SECONDS)
-    outcome = installer.run([sys.executable, "-c", program], folder=tmp_path, log=Watched(), limits=limits)
+    outcome = uv.run([sys.executable, "-c", program], folder=tmp_path, log=Watched(), limits=limits)
     assert (outcome.ok, outcome.output) == (True, "one\ntwo\n")
     assert moments[1] - moments[0] > 0.8
 
@@ -47,7 +47,7 @@ def test_the_installer_never_sees_the_studios_secrets(monkeypatch):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    passed = installer.environment_variables()
+    passed = uv.environment_variables()
     assert "secret" not in passed.values()
     assert passed["UV_DEFAULT_INDEX"] == "http://127.0.0.1:9/simple"
     assert passed["https_proxy"] == "http://proxy:3128"

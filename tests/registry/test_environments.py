@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from registry import environments
-from registry.environment_paths import environment_log_path, environment_path, is_installed, python_path
-from registry.installer_failures import IndexAway
+from registry.environments import environments
+from registry.environments.paths import environment_log_path, environment_path, is_installed, python_path
+from registry.environments.uv_failures import IndexAway
 from registry.models import Environment
 from studio.activity.models import Event
 from studio.core.errors import BadInput, NotFound

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto
 
-from registry.formats.report import Refused
+from registry.inspection.formats.report import Refused
 from tests.registry.factories import onnx_bytes
 
 

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from registry.formats.report import Refused
+from registry.inspection.formats.report import Refused
 from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
 
 

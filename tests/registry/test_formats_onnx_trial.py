@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from registry.formats import onnx_trial
-from registry.inspect_file import look
+from registry.inspection.formats import onnx_trial
+from registry.inspection.inspect_file import look
 from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

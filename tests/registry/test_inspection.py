@@ -7,10 +7,13 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from registry import artifacts, inspection, registration, tasks
+from registry import tasks
+from registry.inspection import job
+from registry.inspection.result import Finding, Rejected, settled
+from registry.inspection.warm_process import WarmProgram
 from registry.models import VersionState
-from registry.verdict import Finding, Rejected, settled
-from registry.warm import WarmProgram
+from registry.store import artifacts
+from registry.versions import registration
 from studio.activity.models import Event
 from studio.core.jobs import JobState
 from tests.registry.factories import make_version, onnx_bytes, with_external_data
@@ -82,7 +85,7 @@ def test_too_little_memory_is_said(inspected, settings):
 def test_too_much_time_is_said(inspected, settings, monkeypatch, tmp_path):
     program = tmp_path / "sleeps.py"
     program.write_text("import time\ndef preload(): pass\ndef main(*_): time.sleep(60)")
-    monkeypatch.setattr(inspection, "INSPECTOR", WarmProgram(program))
+    monkeypatch.setattr(job, "INSPECTOR", WarmProgram(program))
     settings.SLIPWAY = {**settings.SLIPWAY, "INSPECTION_SECONDS": 0.5}
     version = inspected({"model.bin": b"anything"})
     assert version.rejection["code"] == "inspection_timeout"
@@ -113,12 +116,12 @@ def test_frameworks_that_share_files_do_not_contradict():
 
 
 def test_rejected_versions_can_be_inspected_again(inspected, workspace, bob, settings, monkeypatch):
-    monkeypatch.setattr(inspection, "finding_of", lambda *_, **__: (_ for _ in ()).throw(Rejected("no", code="x")))
+    monkeypatch.setattr(job, "finding_of", lambda *_, **__: (_ for _ in ()).throw(Rejected("no", code="x")))
     version = inspected({"model.onnx": onnx_bytes()})
     assert version.state == VersionState.REJECTED
     monkeypatch.undo()
     registration.inspect_again(version, bob)
-    assert inspection.due().get() == version.inspections.latest("pk")
+    assert job.due().get() == version.inspections.latest("pk")
     tasks.inspect_version(version.inspections.latest("pk").pk)
     version.refresh_from_db()
     assert (version.state, version.rejection) == (VersionState.READY, None)

@@ -7,9 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from registry import artifacts, inspection, tasks
+from registry import tasks
+from registry.inspection import job
+from registry.inspection.result import Finding
 from registry.models import Inspection, VersionState
-from registry.verdict import Finding
+from registry.store import artifacts
 from studio.activity.models import Event
 from studio.core.jobs import MAX_ATTEMPTS, JobState
 from tests.registry.factories import onnx_bytes
@@ -30,10 +32,10 @@ def test_an_inspection_of_a_deleted_version_is_let_go():
 def test_a_worker_that_died_is_followed_by_another(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
     assert job.claim(60)
-    assert not inspection.due().exists()
+    assert not job.due().exists()
     Inspection.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert inspection.due().get() == job
-    inspection.inspect(job.pk)
+    assert job.due().get() == job
+    job.inspect(job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempt, job.version.state) == (JobState.SUCCEEDED, 2, VersionState.READY)
 
@@ -46,8 +48,8 @@ def test_an_inspection_whose_worker_is_killed_does_not_wait_for_the_longest_one_
         leases.append(version.inspections.get().lease_until - timezone.now())
         return Finding(framework="onnx")
 
-    monkeypatch.setattr(inspection, "_look", look)
-    inspection.inspect(version.inspections.get().pk)
+    monkeypatch.setattr(job, "_look", look)
+    job.inspect(version.inspections.get().pk)
     assert leases[0] <= timedelta(seconds=30)
 
 
@@ -55,14 +57,14 @@ def test_what_a_killed_attempt_left_behind_goes_with_the_next_one(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
     for left in (f"inspect-{job.pk}-1", f"inspect-{job.pk}0-1"):
         (artifacts.incoming() / left / "files").mkdir(parents=True)
-    inspection.inspect(job.pk)
+    job.inspect(job.pk)
     assert [path.name for path in artifacts.incoming().glob("inspect-*")] == [f"inspect-{job.pk}0-1"]
 
 
 def test_an_inspection_is_written_down_in_two_steps(registered):
     job = registered({f"file-{n}.txt": b"words" for n in range(20)} | {"model.onnx": onnx_bytes()}).inspections.get()
     with CaptureQueriesContext(connection) as seen:
-        inspection.inspect(job.pk)
+        job.inspect(job.pk)
     changes = [query["sql"] for query in seen if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
     assert [sql.split()[1].strip('"') for sql in changes] == [
         *("registry_inspection", "registry_inspection", "registry_modelversion"),
@@ -78,8 +80,8 @@ def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):
         Inspection.objects.update(attempt=7)
         return Finding(framework="onnx")
 
-    monkeypatch.setattr(inspection, "_look", taken_over)
-    inspection.inspect(job.pk)
+    monkeypatch.setattr(job, "_look", taken_over)
+    job.inspect(job.pk)
     version.refresh_from_db()
     assert version.state == VersionState.UPLOADED
     assert not Event.objects.filter(action="version.ready").exists()
@@ -97,11 +99,11 @@ def test_when_workers_die_again_and_again_the_version_is_rejected(registered):
 def test_a_version_whose_given_up_inspection_was_never_told_is_found(registered):
     version = registered({"model.onnx": onnx_bytes()})
     Inspection.objects.update(state=JobState.FAILED)
-    assert inspection.due().get() == version.inspections.get()
-    inspection.inspect(version.inspections.get().pk)
+    assert job.due().get() == version.inspections.get()
+    job.inspect(version.inspections.get().pk)
     version.refresh_from_db()
     assert version.state == VersionState.REJECTED
-    assert not inspection.due().exists()
+    assert not job.due().exists()
 
 
 def test_the_tick_rings_for_due_inspections(registered, rings, django_capture_on_commit_callbacks):

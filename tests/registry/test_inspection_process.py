@@ -10,11 +10,11 @@ import time
 import psutil
 import pytest
 
-from registry import bounded
-from registry.bounded import Ended
-from registry.inspection import PROGRAM
-from registry.verdict import Rejected, finding_of
-from registry.warm import WarmProgram
+from registry.inspection import bounded_process
+from registry.inspection.bounded_process import Ended
+from registry.inspection.job import PROGRAM
+from registry.inspection.result import Rejected, finding_of
+from registry.inspection.warm_process import WarmProgram
 from tests.registry.factories import onnx_bytes
 
 
@@ -27,7 +27,7 @@ def run(request, tmp_path):
         program = tmp_path / "program.py"
         program.write_text(PROGRAM_OF.format(body=textwrap.indent(source, "    ")))
         if request.param == "started":
-            return bounded.run_bounded(program, [], folder=tmp_path, seconds=seconds)
+            return bounded_process.run_bounded(program, [], folder=tmp_path, seconds=seconds)
         programs.append(WarmProgram(program))
         return programs[-1].run([], folder=tmp_path, seconds=seconds)
 
@@ -57,7 +57,7 @@ def test_the_program_sees_nothing_of_the_studio(run, tmp_path, monkeypatch):
 
 
 def test_the_program_has_no_network_where_the_system_can_take_it_away(run):
-    if not bounded.without_network():
+    if not bounded_process.without_network():
         pytest.skip("this system lets nobody take the network away")
     ended = run("print(len(open('/proc/net/dev').read().splitlines()))")
     assert ended.output.strip() == b"3"  # two lines of heading, and loopback
@@ -76,7 +76,7 @@ def test_children_of_the_program_end_with_it(run):
 HOOKED = """
 import sys
 sys.path.insert(0, {root!r})
-from registry.inspect_file import refuse
+from registry.inspection.inspect_file import refuse
 sys.addaudithook(refuse)
 try:
     {attempt}
@@ -98,7 +98,7 @@ except PermissionError as refused:
     ],
 )
 def test_the_program_refuses_to_do_harm(run, attempt):
-    root = str(PROGRAM.parent.parent)
+    root = str(PROGRAM.parents[2])
     ended = run(HOOKED.format(root=root, attempt=attempt))
     assert ended.output.startswith(b"the inspection program does not"), ended.errors
 
@@ -107,7 +107,7 @@ KNOWS = """
 import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
-from registry import inspect_file
+from registry.inspection import inspect_file
 assert inspect_file.look(Path({folder!r}), "")["framework"] == "onnx"
 print([name for name in sys.modules if name.split(".")[0] in ("django", "celery", "studio")])
 """
@@ -115,7 +115,7 @@ print([name for name in sys.modules if name.split(".")[0] in ("django", "celery"
 
 def test_the_program_knows_no_django(tmp_path):
     (tmp_path / "model.onnx").write_bytes(onnx_bytes())
-    script = KNOWS.format(folder=str(tmp_path), root=str(PROGRAM.parent.parent))
+    script = KNOWS.format(folder=str(tmp_path), root=str(PROGRAM.parents[2]))
     printed = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed == "[]\n"
 

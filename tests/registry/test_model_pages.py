@@ -65,8 +65,8 @@ def test_long_lists_are_paged_and_counted(sign_in, carol, workspace):
 
 
 def test_counting_stops_at_the_next_thousand(sign_in, carol, workspace, monkeypatch):
-    monkeypatch.setattr("registry.found_models.BLOCK", 2)
-    monkeypatch.setattr("registry.found_models.PER_PAGE", 1)
+    monkeypatch.setattr("registry.search.result_pages.BLOCK", 2)
+    monkeypatch.setattr("registry.search.result_pages.PER_PAGE", 1)
     for number in range(5):
         make_version(workspace, f"m{number}", files={})
     client = sign_in(carol)
@@ -88,7 +88,7 @@ def test_facets_count_frameworks_and_tags_of_what_was_found(sign_in, carol, work
 def test_facets_say_how_many_models_there_are_when_the_list_stops_counting(sign_in, carol, workspace, monkeypatch):
     for number in range(3):
         make_version(workspace, f"m{number}", files={})
-    monkeypatch.setattr("registry.facets.MOST", 2)
+    monkeypatch.setattr("registry.search.facets.MOST", 2)
     assert "2+ models found" in text_of(sign_in(carol).get(url("model_facets")))
 
 

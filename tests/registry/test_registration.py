@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 
-from registry import registration
 from registry.errors import InUse
 from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionState
+from registry.versions import registration
 from studio.activity.models import Event
 from studio.core.errors import BadInput, Conflict, NotFound
 from tests.registry.factories import make_upload, make_version, serve
@@ -287,9 +287,10 @@ def test_threads_that_register_at_once_get_a_number_each(workspace, bob):
 REGISTER_FIVE = """
 import io, django
 django.setup()
-from registry import registration, uploads
+from registry.versions import registration
+from registry.store import uploads
 from studio.accounts.models import User, Workspace
-from studio.core import doorbell
+from studio.core import enqueue
 doorbell._send = lambda task, args: None
 workspace, _ = Workspace.objects.get_or_create(slug="vision")
 user, _ = User.objects.get_or_create(username="bob")

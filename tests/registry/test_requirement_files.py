@@ -2,7 +2,7 @@ import codecs
 
 import pytest
 
-from registry.requirement_files import MAX_BYTES, decode, lines_of, whole_lines
+from registry.environments.requirement_files import MAX_BYTES, decode, lines_of, whole_lines
 from studio.core.errors import BadInput
 
 TEXT = "# Abhängigkeiten\r\nidna>=3  # größer\r\n"

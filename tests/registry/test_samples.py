@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 from sklearn import datasets
 
-from registry import samples
 from registry.models import ModelVersion
-from registry.samples import FOLDER
-from registry.search import search_models
+from registry.search.search import search_models
+from registry.versions import samples
+from registry.versions.samples import FOLDER
 from samples.training import split
 
 ort = pytest.importorskip("onnxruntime")

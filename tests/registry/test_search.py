@@ -2,11 +2,11 @@
 
 import pytest
 
-from registry import labels
-from registry.filter_nodes import Tag as TagNode
-from registry.filter_nodes import write
 from registry.models import Model, ModelVersion, Tag
-from registry.search import parse, search_models, search_versions
+from registry.search.filter_tree import Tag as TagNode
+from registry.search.filter_tree import write
+from registry.search.search import parse, search_models, search_versions
+from registry.versions import labels
 from slipway import filters
 from studio.core.errors import BadInput
 

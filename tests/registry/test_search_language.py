@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from registry.filter_nodes import (
+from registry.models import VersionState
+from registry.search.filter_parser import MAX_LENGTH, MAX_TERMS, read
+from registry.search.filter_tree import (
     FIELDS,
     FLAGS,
     STATES,
@@ -22,8 +24,6 @@ from registry.filter_nodes import (
     widened,
     write,
 )
-from registry.filter_reader import MAX_LENGTH, MAX_TERMS, read
-from registry.models import VersionState
 from studio.core.errors import BadInput
 
 vision, text, onnx = Tag("area", "vision"), Tag("area", "text"), Field("framework", "onnx")

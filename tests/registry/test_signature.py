@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto
 
-from registry.signature import DATATYPES, Signature, TensorSpec, describe, example, read, stored
+from registry.inspection.signature import DATATYPES, Signature, TensorSpec, describe, example, read, stored
 from tests.registry.factories import onnx_bytes
 
 IRIS = {

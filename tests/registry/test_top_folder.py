@@ -4,7 +4,7 @@ import pytest
 
 from registry.errors import UnsafePath
 from registry.models import ModelVersion
-from registry.top_folder import common, kept
+from registry.versions.top_folder import common, kept
 from tests.pages import url
 from tests.registry.factories import make_upload
 from tests.registry.rest_answers import BASE

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from registry import artifacts, sweeping, uploads
 from registry.errors import DigestMismatch, SizeMismatch, StorageFull, UnsafePath, WrongOffset
 from registry.models import Artifact, Upload
+from registry.store import artifacts, sweeping, uploads
 from studio.core.errors import BadInput, Conflict, NotFound, TooLarge
 from tests.registry.factories import content_of, make_upload
 

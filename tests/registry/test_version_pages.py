@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from registry.fact_rows import fact_rows
 from registry.models import ModelVersion
+from registry.views.fact_rows import fact_rows
 from tests.pages import text_of, url
 from tests.registry.factories import make_version, onnx_bytes
 
@@ -143,7 +143,7 @@ def test_a_version_is_deleted_after_it_was_asked(sign_in, bob, iris, here):
 
 
 def test_delete_is_refused_while_a_service_uses_the_version_and_says_which(sign_in, bob, here, monkeypatch):
-    monkeypatch.setattr("registry.usage.services_using", lambda version: ["flowers"])
+    monkeypatch.setattr("registry.versions.usage.services_using", lambda version: ["flowers"])
     client, address = sign_in(bob), url("version_delete", **here)
     assert "flowers" in text_of(client.get(address))
     refused = client.post(address)

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from registry import fork_server, warm
-from registry.inspection import PROGRAM as INSPECTION
-from registry.warm import WarmProgram
+from registry.inspection import fork_server, warm_process
+from registry.inspection.job import PROGRAM as INSPECTION
+from registry.inspection.warm_process import WarmProgram
 from tests.stack import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere programs are started for each run")
@@ -170,7 +170,7 @@ def test_a_killed_run_is_a_run_that_was_killed(run, under_way):
 def test_a_run_that_was_not_waited_for_leaves_no_answer_to_the_next(run, monkeypatch):
     run()
     with monkeypatch.context() as patched:
-        patched.setattr(warm, "_answer", interrupt)
+        patched.setattr(warm_process, "_answer", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run("sys.exit(7)")
     assert run().code == 0
@@ -200,7 +200,7 @@ def test_a_program_whose_libraries_start_threads_is_never_forked(program, tmp_pa
 
 def test_a_server_that_hangs_is_done_without(run, warm_program, monkeypatch):
     run()
-    monkeypatch.setattr(warm, "SLACK_SECONDS", 0.5)
+    monkeypatch.setattr(warm_process, "SLACK_SECONDS", 0.5)
     os.kill(warm_program.pid, signal.SIGSTOP)
     assert run(seconds=1).code == 0
 
@@ -209,7 +209,7 @@ def test_an_idle_server_gives_its_memory_back_and_the_next_run_starts_another(ru
     impatient = tmp_path / "impatient.py"
     source = Path(fork_server.__file__).read_text()
     impatient.write_text(source.replace(f"IDLE_SECONDS = {fork_server.IDLE_SECONDS}", "IDLE_SECONDS = 0.1"))
-    monkeypatch.setattr(warm, "SERVER", impatient)
+    monkeypatch.setattr(warm_process, "SERVER", impatient)
     server = psutil.Process(int(run("print(os.getppid())").output.split()[2]))
     wait_for(lambda: not is_running(server.pid), 10, "the end of the idle server")
     assert run().code == 0
@@ -220,14 +220,14 @@ OWNER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from registry.warm import WarmProgram
+from registry.inspection.warm_process import WarmProgram
 tells_and_sleeps = "print(os.getppid(), file=open({noted!r}, 'w'), flush=True); time.sleep(600)"
 WarmProgram(Path({program!r})).run([tells_and_sleeps], folder=Path("/"), seconds=600)
 """
 
 
 def test_server_and_run_end_with_the_worker_that_is_killed(program, tmp_path):
-    noted, root = tmp_path / "noted", str(Path(warm.__file__).parents[1])
+    noted, root = tmp_path / "noted", str(Path(warm_process.__file__).parents[2])
     script = OWNER.format(root=root, program=str(program), noted=str(noted))
     owner = subprocess.Popen([sys.executable, "-c", script])
     try:
@@ -269,8 +269,8 @@ while not os.path.exists(other):
 
 def test_the_memory_limit_holds_in_the_fork(tmp_path, run):
     limited = f"""
-sys.path.insert(0, {str(INSPECTION.parent.parent)!r})
-from registry.inspect_file import limit
+sys.path.insert(0, {str(INSPECTION.parents[2])!r})
+from registry.inspection.inspect_file import limit
 limit(300 * 1024**2, 60)
 try:
     bytearray(400 * 1024**2)

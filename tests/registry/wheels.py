@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from registry import environments
+from registry.environments import environments
 
 
 def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[str, ...] = (), code: str = "") -> Path:

@@ -50,10 +50,10 @@ def ended(worker: Worker) -> str:
 
 def hang_halfway() -> None:
     """In the worker's own process: its installer says that it is half done, and stops there."""
-    from registry import installer  # late: only where Django is set up
+    from registry.environments import uv  # late: only where Django is set up
 
     program = f"import time; print({HALFWAY!r}, flush=True); time.sleep(60)"
-    installer.sync_arguments = lambda *_, **__: [sys.executable, "-c", program]
+    uv.sync_arguments = lambda *_, **__: [sys.executable, "-c", program]
 
 
 @contextlib.contextmanager

@@ -6,14 +6,14 @@ import numpy as np
 import orjson
 from onnx import TensorProto, helper, numpy_helper
 
-from scoring.admission import Admission
-from scoring.batcher import Batcher
 from scoring.contract import BundledModel
+from scoring.core.request import Request
+from scoring.engine.model_work import ModelWork
 from scoring.forms.open_inference import OpenInference
-from scoring.job import Job
-from scoring.model_work import ModelWork
-from scoring.request import Request
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
+from scoring.queue.admission import Admission
+from scoring.queue.batcher import Batcher
+from scoring.queue.job import Job
 from tests.scoring.conftest import save
 
 WIDTH, LAYERS = 1024, 32

@@ -13,10 +13,10 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
-from scoring.batch_dependence import RANDOM
 from scoring.contract import BundledModel
-from scoring.errors import StartFailure
-from scoring.session import OnnxModel
+from scoring.core.errors import StartFailure
+from scoring.onnx.batch_dependence import RANDOM
+from scoring.onnx.session import OnnxModel
 
 NEWEST_FORMAT = re.compile(r"max supported IR version: (\d+)")
 Arrays = dict[str, np.ndarray]

@@ -6,11 +6,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from bench.models import MODELS
-from scoring.batch_dependence import batch_dependent_operator
-from scoring.batch_invariance import is_batch_invariant
-from scoring.calibration import calibrate
+from scoring.calibration.batch_invariance import is_batch_invariant
+from scoring.calibration.batch_size import calibrate
+from scoring.calibration.synthetic_inputs import made_up
 from scoring.contract import Batching
-from scoring.synthetic_inputs import made_up
+from scoring.onnx.batch_dependence import batch_dependent_operator
 from tests.scoring.batches import heavy_model, load
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL

@@ -8,10 +8,10 @@ import orjson
 import pytest
 from onnx import TensorProto, helper
 
-from scoring.batcher import Batcher
-from scoring.calibration import calibrate
+from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching
-from scoring.errors import ScoringError, StartFailure
+from scoring.core.errors import ScoringError, StartFailure
+from scoring.queue.batcher import Batcher
 from tests.scoring.batches import (
     TABLE,
     answers_of,

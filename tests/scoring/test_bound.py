@@ -7,8 +7,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import BundledModel
-from scoring.errors import ScoringError
-from scoring.session import OnnxModel
+from scoring.core.errors import ScoringError
+from scoring.onnx.session import OnnxModel
 from tests.scoring.conftest import double_model, save
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

@@ -4,7 +4,7 @@ import pytest
 
 from scoring.bundle import onnx_file
 from scoring.contract import BundledModel
-from scoring.errors import StartFailure
+from scoring.core.errors import StartFailure
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections import deque
 
 import pytest
 
-from scoring import busy_poll
-from scoring.busy_poll import WINDOW, BusyPoll, has_cores_to_spare
+from scoring.http import busy_poll
+from scoring.http.busy_poll import WINDOW, BusyPoll, has_cores_to_spare
 
 
 class Loop(asyncio.AbstractEventLoop):

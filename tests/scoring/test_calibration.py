@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from scoring import calibration, session, synthetic_inputs
-from scoring.batch_invariance import same_as_alone
-from scoring.calibration import calibrate
+from scoring.calibration import batch_size, synthetic_inputs
+from scoring.calibration.batch_invariance import same_as_alone
+from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching
-from scoring.session import OnnxModel
+from scoring.onnx import session
+from scoring.onnx.session import OnnxModel
 from tests.scoring.batches import FARTHEST, heavy_model, load, mixing_model
 from tests.scoring.conftest import double_model, save
 
@@ -61,7 +62,7 @@ def machine(model, monkeypatch):
             return compute(names, feed, **more)
 
         monkeypatch.setattr(model, "compute", timed)
-        monkeypatch.setattr(calibration, "thread_time_ns", lambda: now)
+        monkeypatch.setattr(batch_size, "thread_time_ns", lambda: now)
 
     return behaves
 
@@ -231,7 +232,7 @@ def test_a_model_too_slow_for_company_is_not_asked_for_many_rows(model, monkeypa
         asked.append(len(feed["x"]))
         return compute(names, feed, **more)
 
-    monkeypatch.setattr(calibration, "LONGEST_NS", 1)
+    monkeypatch.setattr(batch_size, "LONGEST_NS", 1)
     monkeypatch.setattr(model, "compute", slow)
     assert calibrate(model, Batching()) is None
     assert asked == [1]
@@ -241,7 +242,7 @@ def test_rows_are_not_made_up_beyond_what_memory_is_for(tmp_path, monkeypatch):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 3, 1024, 1024]) for name in "xy"]
     large = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
-    made_up, rows = calibration.made_up, []
-    monkeypatch.setattr(calibration, "made_up", lambda model, count: rows.append(count) or made_up(model, count))
+    made_up, rows = batch_size.made_up, []
+    monkeypatch.setattr(batch_size, "made_up", lambda model, count: rows.append(count) or made_up(model, count))
     calibrate(large, Batching())
     assert max(rows) < 8

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import Batching, BundledModel
 from scoring.forms import Asked
-from scoring.padding import Padding
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
+from scoring.queue.padding import Padding
 from tests.scoring.conftest import Replica
 from tests.scoring.rpc_client import started, tensor
 

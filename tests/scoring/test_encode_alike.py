@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from scoring.answer import Answer
-from scoring.batcher import Batcher
 from scoring.contract import BundledModel
-from scoring.errors import ScoringError
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError
+from scoring.core.request import Request
+from scoring.core.tensors import DATATYPES
+from scoring.core.work import Laps
+from scoring.engine.model_work import ModelWork
 from scoring.forms import Asked
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
 from scoring.forms.open_inference import OpenInference, Wish
-from scoring.job import Question
-from scoring.model_work import ModelWork
-from scoring.request import Request
-from scoring.session import OnnxModel
-from scoring.tensors import DATATYPES
-from scoring.work import Laps
+from scoring.onnx.session import OnnxModel
+from scoring.queue.batcher import Batcher
+from scoring.queue.job import Question
 from tests.scoring.conftest import KINDS, kinds_model, save, sum_model
 
 NUMERIC = [name for name in DATATYPES if name != "BYTES"]

@@ -90,7 +90,10 @@ def test_a_package_that_is_installed_comes_first(replica):
     asking("from azureml.core import Model\nfrom azureml.monitoring import ModelDataCollector", beside=real)(
         replica
     ).start()
-    assert replica.score("[Model.real, ModelDataCollector.__module__]").json() == [True, "scoring.compat.collector"]
+    assert replica.score("[Model.real, ModelDataCollector.__module__]").json() == [
+        True,
+        "scoring.script.compat.collector",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +239,7 @@ def test_a_missing_module_names_the_package_that_brings_it(replica, line, words)
 @pytest.fixture
 def records(monkeypatch):
     """What scripts collect."""
-    from scoring import collecting
+    from scoring.core import collecting
 
     kept = []
     monkeypatch.setattr(collecting, "_sinks", [kept.append])
@@ -244,8 +247,8 @@ def records(monkeypatch):
 
 
 def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(monkeypatch):
-    from scoring import collecting
-    from scoring.compat.collector import ModelDataCollector
+    from scoring.core import collecting
+    from scoring.script.compat.collector import ModelDataCollector
 
     records = []
     monkeypatch.setattr(collecting, "_sinks", [records.append])
@@ -275,7 +278,7 @@ def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(mo
     ],
 )
 def test_an_identifier_is_understood_like_a_designation(records, given, named, designation, collection):
-    from scoring.compat.collector import ModelDataCollector
+    from scoring.script.compat.collector import ModelDataCollector
 
     ModelDataCollector(*given, **named).collect([1])
     assert (records[0]["designation"], records[0]["collection"]) == (designation, collection)
@@ -285,8 +288,8 @@ def test_an_identifier_is_understood_like_a_designation(records, given, named, d
 def test_rows_are_collected_from_lists_arrays_and_frames(monkeypatch, kind):
     import pandas as pd
 
-    from scoring import collecting
-    from scoring.compat.collector import ModelDataCollector
+    from scoring.core import collecting
+    from scoring.script.compat.collector import ModelDataCollector
 
     records = []
     monkeypatch.setattr(collecting, "_sinks", [records.append])
@@ -301,7 +304,7 @@ def test_rows_are_collected_from_lists_arrays_and_frames(monkeypatch, kind):
 
 
 def test_a_designation_that_does_not_exist_is_named():
-    from scoring.compat.collector import ModelDataCollector
+    from scoring.script.compat.collector import ModelDataCollector
 
     with pytest.raises(ValueError, match="inputs, predictions"):
         ModelDataCollector("m", "everything")

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scoring.errors import ScoringError
+from scoring.core.errors import ScoringError
+from scoring.core.tensors import Tensor
 from scoring.forms import arrow
 from scoring.forms.arrow import MOST_BYTES, ArrowTable
-from scoring.tensors import Tensor
 from tests.scoring.conftest import double_model, sum_model
 from tests.scoring.forms import same_model, send, services, told_of
 

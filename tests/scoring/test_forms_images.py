@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scoring.errors import ScoringError
+from scoring.core.errors import ScoringError
+from scoring.core.request import Request
+from scoring.core.tensors import Tensor
 from scoring.forms.images import Images
-from scoring.request import Request
-from scoring.tensors import Tensor
 from tests.scoring.conftest import double_model, request_bytes
 from tests.scoring.forms import same_model, send, services, told_of
 

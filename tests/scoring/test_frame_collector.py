@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from scoring import collecting
-from scoring.collected_rows import of_record
-from scoring.compat.correlation import BasicCorrelationContext, CorrelationContext, get_context_wrapper
-from scoring.compat.frame_collector import Collector
+from scoring.core import collecting
+from scoring.observers.collected_rows import of_record
+from scoring.script.compat.correlation import BasicCorrelationContext, CorrelationContext, get_context_wrapper
+from scoring.script.compat.frame_collector import Collector
 
 FRAME = pd.DataFrame(
     {"n": [1, 2**53 + 1], "x": [0.5, None], "t": ["a", "b"], "d": pd.to_datetime(["2026-01-02", None])}

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from scoring.batcher import Batcher
 from scoring.contract import Batching
+from scoring.queue.batcher import Batcher
 from tests.scoring.batches import admission_of, answers_of, body, heavy_model, job, load, values_of
 
 
@@ -131,8 +131,8 @@ class Clients:
         self.now, self.asked, self.naps = 0.0, running, 0
         self._model, self._returning = model, returning
         self.batcher = Batcher(model, 8)
-        monkeypatch.setattr("scoring.batcher.perf_counter_ns", lambda: int(self.now * 1e6))
-        monkeypatch.setattr("scoring.batcher.time.sleep", self._nap)
+        monkeypatch.setattr("scoring.queue.batcher.perf_counter_ns", lambda: int(self.now * 1e6))
+        monkeypatch.setattr("scoring.queue.batcher.time.sleep", self._nap)
         monkeypatch.setattr(self.batcher, "_run", self._run)
 
     def pass_time(self, milliseconds: float) -> None:

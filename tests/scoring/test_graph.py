@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoring.graph import graphs_of
+from scoring.onnx.graph import graphs_of
 
 
 @pytest.mark.parametrize(

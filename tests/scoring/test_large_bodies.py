@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import codecs
-from scoring.errors import ScoringError
-from scoring.tensors import Tensor
+from scoring.core import codecs
+from scoring.core.errors import ScoringError
+from scoring.core.tensors import Tensor
 
 ROOM = " " * codecs.LARGE_BYTES
 INPUTS = {

@@ -6,8 +6,8 @@ import httpx
 import psutil
 import pytest
 
-from scoring import memory
-from scoring.memory import QUICKEST_SECONDS, SAMPLE_SECONDS, Memory, pause_before
+from scoring.process import memory_watch
+from scoring.process.memory_watch import QUICKEST_SECONDS, SAMPLE_SECONDS, Memory, pause_before
 
 MEGABYTE = 2**20
 HOLD = """
@@ -159,7 +159,7 @@ class Figures:
 
 
 def test_the_exact_figure_is_read_only_above_the_limit_and_not_again_until_something_grows(monkeypatch):
-    monkeypatch.setattr(memory, "branches", lambda workers: {})
+    monkeypatch.setattr(memory_watch, "branches", lambda workers: {})
     usage = Figures(resident=500, exact=200)
     looked = Memory(512, usage)
     looked.look([])

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoring.errors import ScoringError
-from scoring.job import Job
-from scoring.streams import MOST_STREAMS
+from scoring.core.errors import ScoringError
+from scoring.http.streams import MOST_STREAMS
+from scoring.queue.job import Job
 from tests.scoring.batches import admission_of
 
 SCRIPT = """
@@ -24,7 +24,7 @@ def run(data):
     asked = json.loads(data)
     threading.Thread.start = no_thread if asked.get("no_threads") else start
     if asked.get("no_answers"):
-        replies = sys.modules["scoring.replies"].Replies
+        replies = sys.modules["scoring.http.replies"].Replies
         answer, replies.answer = replies.answer, no_answer
         threading.Timer(0.5, setattr, [replies, "answer", answer]).start()
     if asked.get("long"):

@@ -4,7 +4,7 @@ import runpy
 
 import pytest
 
-from scoring.errors import StartFailure
+from scoring.core.errors import StartFailure
 from scoring.script import packages
 from scoring.script.failures import guarded
 

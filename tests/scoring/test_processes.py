@@ -14,7 +14,7 @@ import onnx
 import psutil
 from onnx import TensorProto, helper
 
-from scoring.restarts import Restarts
+from scoring.process.restart_backoff import Restarts
 from tests.scoring.conftest import double_model, read_answers, request_bytes, save
 
 GOOD = {"data": [[1, 2, 3, 4]]}

@@ -6,8 +6,8 @@ from contextlib import closing
 import grpc
 import pytest
 
-from scoring.errors import ScoringError
-from scoring.tensors import Tensor
+from scoring.core.errors import ScoringError
+from scoring.core.tensors import Tensor
 from tests.scoring.forms import same_model
 from tests.scoring.rpc_client import refused, started, tensor, x
 

@@ -5,9 +5,9 @@ from time import monotonic
 
 import pytest
 
-from scoring.acceptor import OUT_OF_FILES_SECONDS, Acceptor
-from scoring.heads import Heads
-from scoring.protocol import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
+from scoring.http.head_cache import Heads
+from scoring.http.protocol import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
+from scoring.process.acceptor import OUT_OF_FILES_SECONDS, Acceptor
 from tests.scoring.test_heads import Reader, Wire, post
 
 HALF, MOMENT = WRITE_IDLE_SECONDS * 2 / 3, 0.1

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.contract import BUCKETS, KEYS, bucket_of, upper_bound
-from scoring.job import Question
-from scoring.metrics import exposition
-from scoring.request import Request
-from scoring.settings import load_replica
-from scoring.telemetry import CPU_MILLISECONDS, REGION, Counters, by_rows, create, runs_by_rows
-from scoring.windows import Cutter
-from scoring.work import Laps
+from scoring.core.request import Request
+from scoring.core.settings import load_replica
+from scoring.core.work import Laps
+from scoring.counters.prometheus import exposition
+from scoring.counters.telemetry import CPU_MILLISECONDS, REGION, Counters, by_rows, create, runs_by_rows
+from scoring.counters.windows import Cutter
+from scoring.queue.job import Question
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 from tests.scoring.telemetry_studio import GOOD, spooled, start
 

@@ -11,7 +11,7 @@ from tests.scoring.conftest import double_model
 
 GOOD = {"data": [[1, 2, 3, 4]]}
 COLLECTING = """
-from scoring import collecting
+from scoring.core import collecting
 def init(): pass
 def run(data):
     collecting.collect({"designation": "inputs", "model": "m", "version": "1", "collection": "c",

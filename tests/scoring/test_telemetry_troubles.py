@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from scoring.contract import Telemetry, Window
-from scoring.logfile import trim
-from scoring.push import Pusher
-from scoring.spool import Spool
+from scoring.core.logfile import trim
+from scoring.counters.push import Pusher
+from scoring.counters.spool import Spool
 from tests.scoring.conftest import free_port
 from tests.scoring.telemetry_studio import GOOD, spooled, start
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scoring.errors import ScoringError
-from scoring.tensors import DATATYPES, Tensor
+from scoring.core.errors import ScoringError
+from scoring.core.tensors import DATATYPES, Tensor
 
 WHOLE = [name for name in DATATYPES if "INT" in name]
 

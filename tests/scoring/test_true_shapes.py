@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from scoring.calibration import calibrate
+from scoring.calibration.batch_size import calibrate
+from scoring.calibration.output_shapes import corrected, learn_shapes
 from scoring.contract import Batching
-from scoring.shapes import corrected, learn_shapes
 from tests.scoring.batches import load
 from tests.scoring.conftest import save
 

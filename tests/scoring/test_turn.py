@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from scoring.calibration import calibrate
+from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching, BundledModel
-from scoring.session import OnnxModel
+from scoring.onnx.session import OnnxModel
 from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
 from tests.scoring.turns import (
     DOUBLE,

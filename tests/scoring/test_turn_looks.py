@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoring.request import Request
-from scoring.routes import POST, Route
-from scoring.turn import FEW, Turn
+from scoring.core.request import Request
+from scoring.http.routes import POST, Route
+from scoring.http.turn import FEW, Turn
 
 
 class Loop:

@@ -4,8 +4,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from scoring.contract import BundledModel
-from scoring.errors import StartFailure
-from scoring.session import OnnxModel
+from scoring.core.errors import StartFailure
+from scoring.onnx.session import OnnxModel
 from tests.scoring.conftest import save
 
 FLOATS = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])

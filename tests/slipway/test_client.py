@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from registry.paths import safe_path
+from registry.store.paths import safe_path
 from slipway import places, transport, waiting
 from slipway.errors import AlreadyThere, Failed, Misuse, SlipwayApiError, SlipwayError, TimedOut, Unreachable
 from slipway.transport import normal_url

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.filter_nodes import FIELDS, KEYWORDS, And, Or, Tag
-from registry.filter_reader import read
+from registry.search.filter_parser import read
+from registry.search.filter_tree import FIELDS, KEYWORDS, And, Or, Tag
 from slipway import filters
 
 text = st.text(alphabet=st.characters(blacklist_categories=("Cc", "Cs")) | st.sampled_from('",()=!:*\\ '), max_size=20)

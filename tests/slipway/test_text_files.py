@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from registry import requirement_files
+from registry.environments import requirement_files
 from slipway import text_files
 from studio.core.errors import BadInput
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from registry import inspection, tasks
+from registry import tasks
+from registry.inspection import job
 from registry.models import Inspection
-from studio.core import doorbell
+from studio.core import enqueue
 from studio.core.jobs import JobState
 from studio.core.queues import HEAVY, QUEUES, processes
 from tests.registry.factories import make_version
@@ -38,7 +39,7 @@ def tick(monkeypatch, rings, django_capture_on_commit_callbacks):
     """`tick(messages=3)` rings what is due while so many messages are in the queue; the ids that were rung."""
 
     def once(*, messages):
-        monkeypatch.setattr(doorbell, "messages_waiting", lambda queues: messages if queues == [HEAVY] else 0)
+        monkeypatch.setattr(enqueue, "messages_waiting", lambda queues: messages if queues == [HEAVY] else 0)
         del rings[:]
         with django_capture_on_commit_callbacks(execute=True):
             tasks.ring_due_inspections()
@@ -94,9 +95,7 @@ def test_a_row_that_was_claimed_meanwhile_is_not_rung(waiting):
 
 def test_a_worker_that_has_ended_one_inspection_rings_for_the_next(waiting, rings, monkeypatch):
     done, lost = waiting(2, rung=10)
-    monkeypatch.setattr(
-        inspection, "inspect", lambda pk: Inspection.objects.filter(pk=pk).update(state=JobState.FAILED)
-    )
+    monkeypatch.setattr(job, "inspect", lambda pk: Inspection.objects.filter(pk=pk).update(state=JobState.FAILED))
     tasks.inspect_version(done.pk)
     assert Inspection.objects.get(pk=lost.pk).rung_at > timezone.now() - timedelta(seconds=5)
 
@@ -105,7 +104,7 @@ def test_old_messages_are_dropped_unread(monkeypatch):
     sent = []
     monkeypatch.undo()
     monkeypatch.setattr(tasks.inspect_version, "apply_async", lambda **options: sent.append(options))
-    doorbell._send(tasks.inspect_version, (7,))
+    enqueue._send(tasks.inspect_version, (7,))
     assert sent == [{"args": (7,), "retry": False, "expires": 60}]
 
 

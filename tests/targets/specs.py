@@ -5,7 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
-from deployments.spec import ServiceSpec
+from deployments.recipe.spec import ServiceSpec
 
 KEY = "a-key-of-the-service"
 

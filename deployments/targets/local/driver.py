@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from deployments import log_files
-from deployments.spec import ServiceSpec
+from deployments.recipe.spec import ServiceSpec
+from deployments.targets import log_files
 from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation
 from deployments.targets.local import process
 from deployments.targets.local.endings import failure_of

@@ -2,7 +2,7 @@
 
 import signal
 
-from deployments import log_files
+from deployments.targets import log_files
 from deployments.targets.base import Failure
 from deployments.targets.local.run_folder import Launch, RunFolder
 from scoring.contract import Status

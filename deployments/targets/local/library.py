@@ -11,7 +11,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from studio.core.once import make_folder_once
+from studio.core.atomic_folders import make_folder_once
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 

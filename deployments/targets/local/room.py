@@ -2,7 +2,7 @@
 
 import psutil
 
-from deployments.spec import GIGABYTE, ServiceSpec
+from deployments.recipe.spec import GIGABYTE, ServiceSpec
 from deployments.targets.base import NoRoom
 
 

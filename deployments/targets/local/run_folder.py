@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.spec import TOKEN_ISSUER, ServiceSpec, token_audience
+from deployments.recipe.spec import TOKEN_ISSUER, ServiceSpec, token_audience
 from deployments.targets.base import Failure
 from scoring.contract import KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
 from scoring.opt_outs import OPT_OUTS

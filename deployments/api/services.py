@@ -1,0 +1,184 @@
+"""`/services`: deploy, list, show, stop, start, delete, keys, tokens, logs, score."""
+
+from typing import Any, cast
+
+from django.db.models import F, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from deployments.api.serializers import (
+    AccessTokenSerializer,
+    DeploySerializer,
+    KeysSerializer,
+    LogSerializer,
+    ServiceSerializer,
+)
+from deployments.config import configs
+from deployments.models import RevisionModel, Service, Target
+from deployments.services import create, deployment_log, releases, scoring_client, tokens
+from deployments.services.describe import describe
+from deployments.services.queries import described, find
+from registry.versions.registration import find_version
+from studio.accounts.models import Role, Workspace
+from studio.accounts.openapi import WORKSPACE
+from studio.accounts.rest import InWorkspace
+from studio.core.errors import BadInput, NotFound
+
+NAME = OpenApiParameter("name", str, "path", description="the service's name")
+SLOT = OpenApiParameter("slot", str, "path", enum=create.SLOTS)
+OFFSET = OpenApiParameter("offset", int, description="byte to read from; negative counts from the end")
+SOURCE = OpenApiParameter("source", str, enum=["service", "build"], default="service")
+STATE = OpenApiParameter("state", str, description="such as Healthy")
+MODEL = OpenApiParameter("model", str, description="name or name:number of a model that the service runs")
+PATH = OpenApiParameter("path", str, default="/score", description="/score or a path of the Open Inference Protocol")
+SAFE_TYPES = ("application/json", "text/plain")
+
+
+@extend_schema(tags=["services"], parameters=[WORKSPACE])
+class ServiceViewSet(InWorkspace, GenericViewSet):
+    queryset = Service.objects.none()
+    serializer_class = ServiceSerializer
+    filter_backends = []
+    action_roles = {"keys": Role.CONTRIBUTOR, "token": Role.VIEWER}
+
+    @extend_schema(parameters=[STATE, MODEL])
+    def list(self, request: Request, **_: Any) -> Response:
+        """Services by name."""
+        rows = Service.objects.in_workspace(self.workspace).order_by("name")
+        if state := request.query_params.get("state"):
+            rows = rows.filter(phase__iexact=state)
+        if model := request.query_params.get("model"):
+            rows = rows.filter(pk__in=_that_run(self.workspace, model))
+        page = self.paginate_queryset(described(rows))
+        return self.get_paginated_response([self._shown(service) for service in page or []])
+
+    @extend_schema(request=DeploySerializer, responses={201: ServiceSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        """Deploy model versions; with `overwrite` as a new revision of the service if it exists."""
+        form = DeploySerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given = dict(form.validated_data)
+        service = releases.deploy(
+            workspace=self.workspace,
+            actor=self.person,
+            versions=[find_version(self.workspace, reference) for reference in given.pop("models")],
+            config=self._config(given.pop("config")),
+            target=self._target(given.pop("target")),
+            **given,
+        )
+        return Response(self._shown(find(self.workspace, service.name)), status=201)
+
+    @extend_schema(parameters=[NAME])
+    def retrieve(self, request: Request, name: str, **_: Any) -> Response:
+        return Response(self._shown(find(self.workspace, name)))
+
+    @extend_schema(parameters=[NAME], responses={202: ServiceSerializer})
+    def destroy(self, request: Request, name: str, **_: Any) -> Response:
+        """Delete the service. It is gone, and its name free, when its address answers 404 here."""
+        return self._do(releases.delete, name, status=202)
+
+    @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
+    def stop(self, request: Request, name: str, **_: Any) -> Response:
+        """End the process; name, address and keys stay."""
+        return self._do(releases.stop, name)
+
+    @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
+    def start(self, request: Request, name: str, **_: Any) -> Response:
+        """Run it (again); also tries once more after a failure."""
+        return self._do(releases.start, name)
+
+    @extend_schema(parameters=[NAME], responses=KeysSerializer)
+    def keys(self, request: Request, name: str, **_: Any) -> Response:
+        """The keys that clients send as `Authorization: Bearer …`; 409 for a service that takes tokens."""
+        service = find(self.workspace, name)
+        tokens.refuse_keys(service)
+        return Response(_keys(service))
+
+    @extend_schema(parameters=[NAME, SLOT], request=None, responses=KeysSerializer)
+    def regenerate_key(self, request: Request, name: str, slot: str, **_: Any) -> Response:
+        """Replace one key; the old one stops working within seconds."""
+        service = find(self.workspace, name)
+        tokens.refuse_keys(service)
+        releases.regenerate_key(service, slot, self.person)
+        return Response(_keys(service))
+
+    @extend_schema(parameters=[NAME], request=None, responses=AccessTokenSerializer)
+    def token(self, request: Request, name: str, **_: Any) -> Response:
+        """A token to call the service with, good for an hour; 409 for a service that takes keys, or nothing."""
+        made = tokens.issue(find(self.workspace, name), self.person)
+        return Response(AccessTokenSerializer(made).data, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
+    def regenerate_tokens(self, request: Request, name: str, **_: Any) -> Response:
+        """Change what tokens are signed with: all that were made so far stop working within seconds."""
+        return self._do(tokens.regenerate, name)
+
+    @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
+    def logs(self, request: Request, name: str, **_: Any) -> Response:
+        """At most 64 kB of the log from `offset`, and the offset to go on at."""
+        service = find(self.workspace, name)
+        from_build = request.query_params.get("source") == "build"
+        read = deployment_log.build_log if from_build else deployment_log.service_log
+        text, offset = read(service, _offset(request))
+        return Response({"text": text, "offset": offset})
+
+    @extend_schema(
+        parameters=[NAME, PATH],
+        request={"application/json": OpenApiTypes.OBJECT, "application/octet-stream": OpenApiTypes.BINARY},
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def score(self, request: Request, name: str, **_: Any) -> HttpResponse:
+        """Send the body on to the service and answer what it answers. For tries; programs call the service itself."""
+        path = request.query_params.get("path", "/score")
+        content_type = request.content_type or "application/json"
+        body = cast(bytes, request.data or b"")  # where nothing was sent, no parser is asked and this is an empty dict
+        result = scoring_client.score(find(self.workspace, name), body, content_type, path)
+        safe = result.content_type if result.content_type.startswith(SAFE_TYPES) else "application/octet-stream"
+        answer = HttpResponse(result.body, status=result.status, content_type=safe)
+        answer["X-Slipway-Milliseconds"] = f"{result.milliseconds:.2f}"
+        return answer
+
+    def _do(self, verb: Any, name: str, *, status: int = 200) -> Response:
+        service = find(self.workspace, name)
+        verb(service, self.person)
+        return Response(self._shown(service), status=status)  # not read again: the loop may have deleted it already
+
+    def _shown(self, service: Service) -> dict[str, Any]:
+        may_write = self.role in Role.at_least(Role.CONTRIBUTOR)
+        return ServiceSerializer(describe(service, with_values=may_write)).data
+
+    def _config(self, reference: str | None) -> Any:
+        return configs.find(self.workspace, reference) if reference else None
+
+    def _target(self, name: str | None) -> Target | None:
+        if not name or name == "local":
+            return create.local_target(self.workspace) if name else None
+        target = Target.objects.in_workspace(self.workspace).filter(name=name).first()
+        if target is None:
+            raise NotFound(f"There is no target '{name}' in {self.workspace}.", field="target")
+        return target
+
+
+def _keys(service: Service) -> dict[str, str]:
+    return {key.slot: key.value for key in service.keys.all()}
+
+
+def _offset(request: Request) -> int:
+    try:
+        return int(request.query_params.get("offset", 0))
+    except ValueError as error:
+        raise BadInput("offset must be a whole number.", field="offset") from error
+
+
+def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel, Any]:
+    """Ids of the services whose newest revision runs the model ('iris') or the version ('iris:1')."""
+    name, _, number = model.partition(":")
+    newest = RevisionModel.objects.filter(revision__number=F("revision__service__last_revision"))
+    found = newest.filter(version__workspace=workspace, version__model__name=name)
+    if number:
+        found = found.filter(version__number=int(number) if number.isdecimal() else -1)
+    return found.values("revision__service")

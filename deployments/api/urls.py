@@ -1,0 +1,25 @@
+"""REST addresses of deployments, below /api/v1/workspaces/<workspace>/."""
+
+from django.urls import path
+
+from deployments.api.configs import ConfigViewSet
+from deployments.api.parsers import RawParser
+from deployments.api.services import ServiceViewSet
+
+service = "services/<slug:name>"
+
+urlpatterns = [
+    path("configs", ConfigViewSet.as_view({"get": "list", "post": "create"})),
+    path("configs/<str:reference>", ConfigViewSet.as_view({"get": "retrieve"})),
+    path("configs/<str:reference>/inferenceconfig", ConfigViewSet.as_view({"get": "inferenceconfig"})),
+    path("services", ServiceViewSet.as_view({"get": "list", "post": "create"})),
+    path(service, ServiceViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="api_service"),
+    path(f"{service}/stop", ServiceViewSet.as_view({"post": "stop"})),
+    path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
+    path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
+    path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
+    path(f"{service}/token", ServiceViewSet.as_view({"post": "token"})),
+    path(f"{service}/token/regenerate", ServiceViewSet.as_view({"post": "regenerate_tokens"})),
+    path(f"{service}/logs", ServiceViewSet.as_view({"get": "logs"})),
+    path(f"{service}/score", ServiceViewSet.as_view({"post": "score"}, parser_classes=[RawParser])),
+]

@@ -1,0 +1,151 @@
+"""Builds: a revision's recipe made runnable. Environment first, then the bundle; both once per equal recipe."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.db import transaction
+from django.utils import timezone
+
+from deployments import tasks
+from deployments.builds.bundles import make_bundle
+from deployments.causes import cause_of, cause_of_error
+from deployments.models import Build, Revision, Service
+from deployments.recipe.build_paths import build_log_path, bundle_path
+from deployments.traffic.activation import activate
+from registry.environments import environments
+from registry.environments.paths import CURATED_HASH, is_installed
+from studio.accounts.models import User
+from studio.activity.models import record
+from studio.core import enqueue
+from studio.core.enqueue import ring
+from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
+from studio.core.jobs import WORKER_LOST, JobState
+from studio.core.queues import BUILDS
+
+log = logging.getLogger(__name__)
+
+ENVIRONMENT, BUNDLE = "environment", "bundle"
+
+
+def build_for(revision: Revision) -> Build:
+    """A new build of the revision: succeeded at once when an equal recipe is built already, else queued.
+
+    Call it in the transaction that makes the revision, or to try again after a failure.
+    """
+    if is_built(revision):
+        now = timezone.now()
+        return Build.objects.create(
+            revision=revision, state=JobState.SUCCEEDED, step=BUNDLE, progress=1, started_at=now, finished_at=now
+        )
+    build = Build.objects.create(revision=revision, rung_at=timezone.now())
+    ring(tasks.run_build, build.pk)
+    return build
+
+
+def is_built(revision: Revision) -> bool:
+    """Whether everything that the recipe needs is there. Both folders are whole if they exist."""
+    environment = revision.config.environment
+    digest = environment.definition_hash if environment else CURATED_HASH
+    return bundle_path(revision.recipe_hash).is_dir() and is_installed(digest)
+
+
+def log_path(build: Build) -> Path:
+    """What the build printed; the file may not exist (yet)."""
+    return build_log_path(build.pk)
+
+
+def run(build_id: int) -> None:
+    """Do the build if nobody does. Safe to call any number of times, and to kill at any line."""
+    rows = Build.objects.select_related("revision__service__workspace", "revision__config__environment")
+    build = rows.filter(pk=build_id).first()
+    if build is None or _is_given_up(build) or not build.claim(LEASE_SECONDS):
+        return
+    if build.attempt > 1:
+        _say(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
+    try:
+        with Heartbeat(build) as heartbeat, _log_of(build) as lines:
+            _steps(build.revision, heartbeat, lines)
+    except Lost:
+        _say(build, "The build was cancelled or taken over.")
+    except Exception as error:  # whatever it was, the row must say so
+        _fail(build, error)
+    else:
+        _succeed(build)
+
+
+def _is_given_up(build: Build) -> bool:
+    """Whether it fails now because its workers died over it; that is told like every failure."""
+    return _end_without_success(build, build.give_up, WORKER_LOST)
+
+
+def _log_of(build: Build) -> TextIO:
+    path = log_path(build)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a", buffering=1)
+
+
+def _say(build: Build, line: str) -> None:
+    """Add a line to the log of what the row knows already: a full disk must not keep the row from knowing it."""
+    with suppress(OSError), _log_of(build) as lines:
+        lines.write(f"{line}\n")
+
+
+def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
+    heartbeat.step(ENVIRONMENT, 0.05)
+    if revision.config.environment is None:
+        lines.write("No environment to make: the model runs without code.\n")
+    else:
+        environments.install(revision.config.environment, lines, cancelled=heartbeat.is_lost)
+    heartbeat.step(BUNDLE, 0.8)
+    make_bundle(revision, lines)
+    heartbeat.step(BUNDLE, 0.95)
+
+
+def _succeed(build: Build) -> None:
+    service = build.revision.service
+    with transaction.atomic():
+        if not build.end(JobState.SUCCEEDED):
+            return
+        record("service.built", service, workspace=service.workspace, revision=build.revision.number)
+    _say(build, "Built.")
+    activate(build.revision)
+
+
+def _fail(build: Build, error: Exception) -> None:
+    cause = cause_of_error(error)
+    if cause["code"] == "build_failed":
+        log.exception("%s failed", build)
+    _end_without_success(build, lambda: build.end(JobState.FAILED, error=cause), cause)
+    _say(build, f"\nThe build failed: {cause['message']}\n{cause['hint']}")
+
+
+def cancel(build: Build, actor: User | None = None) -> bool:
+    """Stop a build that has not ended; its worker lets go within seconds. False when it had ended."""
+    cause = cause_of("build_cancelled")
+    ended = {"state": JobState.CANCELLED, "finished_at": timezone.now(), "lease_until": None, "error": cause}
+    unfinished = Build.objects.filter(pk=build.pk).unfinished()
+    return _end_without_success(build, lambda: bool(unfinished.update(**ended)), cause, actor)
+
+
+def _end_without_success(
+    build: Build, end: Callable[[], bool], cause: dict[str, Any], actor: User | None = None
+) -> bool:
+    """End the row with `end`, tell so, and have the service looked at. False when the row was not ours to end."""
+    service = build.revision.service
+    with transaction.atomic():
+        if not end():
+            return False
+        details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
+        action = "service.build_cancelled" if cause["code"] == "build_cancelled" else "service.build_failed"
+        record(action, service, workspace=service.workspace, actor=actor, **details)
+        Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
+        ring(tasks.reconcile, service.pk)
+    return True
+
+
+def ring_due() -> None:
+    """Ring for builds that nobody works on: the ring was lost, or the worker died."""
+    enqueue.ring_due(Build.objects.due().order_by("id"), tasks.run_build, BUILDS)

@@ -1,0 +1,101 @@
+"""Bundles: a recipe's models and source in one folder that never changes (layout in scoring/contract.py)."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from deployments.models import ConfigFile, Revision
+from deployments.models.config import ConfigKind
+from deployments.recipe.build_paths import bundle_path
+from deployments.recipe.recipe import model_file
+from registry.models import ModelVersion, VersionFile
+from registry.store import artifacts
+from scoring.contract import Bundle, BundledModel
+from studio.core.atomic_folders import make_folder_once
+from studio.core.errors import SlipwayError
+from studio.core.tee import Log
+
+
+class FileLost(SlipwayError):
+    """A file of the recipe is no longer in the store."""
+
+    code = "file_lost"
+
+
+def make_bundle(revision: Revision, log: Log) -> Path:
+    """The bundle of the revision's recipe, made unless it is there. Raises `FileLost`."""
+    final = bundle_path(revision.recipe_hash)
+    if final.is_dir():
+        log.write("The bundle is there already.\n")
+        return final
+    return make_folder_once(final, lambda draft: _fill(draft, revision, log))
+
+
+def _fill(draft: Path, revision: Revision, log: Log) -> None:
+    draft.mkdir()
+    versions = [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
+    for version in versions:
+        log.write(f"Adding {version}.\n")
+        files = list(version.files.select_related("artifact"))
+        for file in files:
+            _place(file, draft / folder_of(version))
+        if version.folder and revision.config.kind != ConfigKind.NO_CODE:
+            _offer_below(version.folder, [file.path for file in files], draft / folder_of(version))
+    for file in revision.config.files.select_related("artifact"):
+        _place(file, draft / "source")
+    log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
+    (draft / "bundle.json").write_bytes(msgspec.json.format(msgspec.json.encode(contents_of(revision, versions))))
+
+
+def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
+    """What bundle.json says."""
+    config = revision.config
+    return Bundle(
+        kind="no_code" if config.kind == ConfigKind.NO_CODE else "entry_script",
+        models=[
+            BundledModel(
+                name=version.model.name,
+                version=version.number,
+                path=folder_of(version),
+                framework=version.framework,
+                signature=version.signature,
+                file=model_file(version),
+                folder=version.folder,
+            )
+            for version in versions
+        ],
+        entry_script=config.entry_script or None,
+    )
+
+
+def folder_of(version: ModelVersion) -> str:
+    """Where the version's files lie, relative to the bundle."""
+    return f"models/{version.model.name}/{version.number}"
+
+
+def _offer_below(name: str, paths: list[str], root: Path) -> None:
+    """Every file of `root` once more below `root/name`, where scripts written for Azure look for it.
+
+    Hard links and no link of folders: whoever walks through `root` must come to an end. What lies there already stays.
+    """
+    for path in paths:
+        place = root / name / path
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(root / path, place)
+        except (FileExistsError, NotADirectoryError):
+            continue
+        except OSError:  # a file system without hard links
+            place.symlink_to(os.path.relpath(root / path, place.parent))
+
+
+def _place(file: VersionFile | ConfigFile, folder: Path) -> None:
+    """The path was checked when the file came in; it is checked again, because it decides where we write."""
+    try:
+        artifacts.materialise(file.artifact, folder / artifacts.safe_path(file.path))
+    except FileNotFoundError as reason:
+        raise FileLost(
+            f"The file {file.path} ({file.artifact_id[:12]}…) is no longer in the store.",
+            hint="Ask an administrator to restore the artifacts from a backup, or register the version again.",
+        ) from reason

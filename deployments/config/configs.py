@@ -1,0 +1,123 @@
+"""Inference configs: made, checked and found. Checking reads source files; it never runs them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from deployments.config.checks import check
+from deployments.config.findings import Finding
+from deployments.config.sources import Content, Files, gather, stored
+from deployments.models import ConfigFile, InferenceConfig
+from deployments.models.config import ConfigKind
+from registry.models import Artifact, Environment, ModelVersion, Upload
+from registry.store import artifacts
+from studio.accounts.models import User, Workspace
+from studio.activity.models import record
+from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.numbered_names import check_name, split_reference
+
+__all__ = ["check", "create", "default_for", "find", "gather"]
+
+NO_CODE_NAME = "no-code"
+TRIES = 5
+FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}
+
+
+def create(  # noqa: PLR0913 - one keyword for each thing that people may say about a config
+    *,
+    workspace: Workspace,
+    actor: User | None,
+    name: str,
+    kind: str,
+    entry_script: str = "",
+    files: Files = (),
+    environment: Environment | None = None,
+    description: str = "",
+) -> InferenceConfig:
+    """The next version of config `name`. Raises `BadInput` with everything that `check` found wrong."""
+    check_name(name)
+    _check_owner(workspace, environment)
+    gathered = gather(files, workspace)
+    _refuse_errors(check(kind=kind, entry_script=entry_script, files=gathered, environment=environment))
+    kept = {path: stored(content) for path, content in gathered.items()}
+    facts = {
+        "kind": kind,
+        "description": description[:10_000],
+        "entry_script": artifacts.safe_path(entry_script) if kind == ConfigKind.ENTRY_SCRIPT else "",
+        "environment": environment if kind == ConfigKind.ENTRY_SCRIPT else None,
+        "created_by": actor,
+    }
+    for _ in range(TRIES):
+        try:
+            return _add(workspace, actor, name, facts, kept, gathered)
+        except IntegrityError:  # somebody else took the number
+            continue
+    raise Conflict(f"Others are making versions of '{name}' at this moment.", hint="Try again.")
+
+
+def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
+    """The workspace's no-code config for an ONNX version; `BadInput` for others, which need a script."""
+    if version.framework.lower() != "onnx":
+        raise BadInput(
+            f"{version} is a {version.framework} model: it needs an entry script that says how to load and call it.",
+            code="needs_entry_script",
+            hint="Make an inference config with an entry script (init and run) and choose it; or convert the model to "
+            "ONNX, which runs without code.",
+            field="config",
+        )
+    found = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.NO_CODE)
+    return found.filter(name=NO_CODE_NAME).first() or create(
+        workspace=version.workspace,
+        actor=actor,
+        name=NO_CODE_NAME,
+        kind=ConfigKind.NO_CODE,
+        description="Serves ONNX models with ONNX Runtime; made by the studio.",
+    )
+
+
+def find(workspace: Workspace, reference: str) -> InferenceConfig:
+    """'name:3', or 'name' and 'name:latest' for the newest. Raises `NotFound`."""
+    name, number = split_reference(reference)
+    rows = InferenceConfig.objects.in_workspace(workspace).select_related("environment").filter(name=name)
+    config: InferenceConfig | None = (rows if number is None else rows.filter(number=number)).first()
+    if config is None:
+        raise NotFound(f"There is no inference config '{reference[:150]}' in this workspace.", field="config")
+    return config
+
+
+def _refuse_errors(findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.level == "error"]
+    if errors:
+        first = errors[0]
+        field = FIELDS.get(first.code, "entry_script")
+        told = "\n".join(f"{finding.place}: {finding.message}".removeprefix(": ") for finding in errors)
+        message = f"{first.place}: {first.message}" if first.line else first.message  # programs see no more than this
+        raise BadInput(message, code=first.code, hint=first.hint, field=field, evidence=told)
+
+
+def _check_owner(workspace: Workspace, environment: Environment | None) -> None:
+    if environment is not None and environment.workspace_id != workspace.pk:
+        raise NotFound(f"There is no environment '{environment}' in this workspace.", field="environment")
+
+
+def _add(
+    workspace: Workspace,
+    actor: User | None,
+    name: str,
+    facts: dict[str, Any],
+    kept: Mapping[str, Artifact],
+    gathered: Mapping[str, Content],
+) -> InferenceConfig:
+    with transaction.atomic():
+        same_name = InferenceConfig.objects.in_workspace(workspace).filter(name=name)
+        number = (same_name.aggregate(newest=Max("number"))["newest"] or 0) + 1
+        config = InferenceConfig.objects.create(workspace=workspace, name=name, number=number, **facts)
+        ConfigFile.objects.bulk_create(
+            ConfigFile(config=config, path=path, artifact=artifact) for path, artifact in kept.items()
+        )
+        used = [content.pk for content in gathered.values() if isinstance(content, Upload)]
+        Upload.objects.filter(pk__in=used).delete()
+        record("config.created", config, workspace=workspace, actor=actor)
+    return config

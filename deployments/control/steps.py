@@ -1,0 +1,89 @@
+"""Pure: the steps of a deployment, for the stepper: queued → environment → image → rollout → healthy."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployments.control.phases import BuildFacts, Facts, phase_of
+from deployments.models import Desired, Phase
+from studio.core.jobs import JobState
+
+NAMES = ("queued", "environment", "image", "rollout", "healthy")
+QUEUED, ENVIRONMENT, IMAGE, ROLLOUT, HEALTHY = range(5)
+
+
+@dataclass(frozen=True)
+class Step:
+    """`tone` is a badge's: ok, busy, warn, bad, idle. `seconds` it took, or has taken so far, if that is known."""
+
+    name: str
+    tone: str
+    started: datetime | None = None
+    seconds: float | None = None
+    detail: str = ""  # what it waits for
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        return {"name": self.name, "state": self.tone, "seconds": self.seconds, "detail": self.detail}
+
+
+def steps_of(facts: Facts, now: datetime) -> list[Step]:
+    """All five; those before the current one are ok, those after it idle."""
+    current, tone = _current(facts, now)
+    times = _times(facts, now)
+    steps = []
+    for index, name in enumerate(NAMES):
+        state = "ok" if index < current else tone if index == current else "idle"
+        started, ended = times[index]
+        begun = started if state != "idle" else None
+        seconds = max(0.0, round(((ended or now) - begun).total_seconds(), 1)) if begun and _measured(index) else None
+        steps.append(Step(name, state, begun, seconds, _detail(facts.build) if state == "busy" and not index else ""))
+    return steps
+
+
+def _detail(build: BuildFacts | None) -> str:
+    """What a deployment in the queue waits for."""
+    if build is None or build.state != JobState.QUEUED:
+        return ""
+    return f"waiting for a worker; {build.ahead} before it" if build.ahead else "waiting for a worker"
+
+
+def _measured(index: int) -> bool:
+    return index != HEALTHY
+
+
+def _current(facts: Facts, now: datetime) -> tuple[int, str]:
+    """Which step the deployment is at, and how it stands there."""
+    phase, _ = phase_of(facts, now)
+    if facts.wanted != facts.newest:
+        return _build_step(facts.build), "bad" if phase == Phase.FAILED else "busy"
+    if facts.desired != Desired.RUNNING:
+        return ROLLOUT, "idle"
+    if phase == Phase.HEALTHY:
+        return HEALTHY, "ok"
+    if facts.was_healthy or facts.observation.state == "unreachable":
+        return HEALTHY, "bad" if phase == Phase.FAILED else "warn"
+    return ROLLOUT, {Phase.FAILED: "bad", Phase.UNSCHEDULABLE: "warn"}.get(phase, "busy")
+
+
+def _build_step(build: BuildFacts | None) -> int:
+    if build is None or build.state == JobState.QUEUED or build.started_at is None:
+        return QUEUED
+    if build.state == JobState.SUCCEEDED:
+        return ROLLOUT
+    return IMAGE if build.step == "bundle" else ENVIRONMENT
+
+
+def _times(facts: Facts, now: datetime) -> list[tuple[datetime | None, datetime | None]]:
+    """When each step began and ended, as far as it is kept. A build keeps its start and end, not its steps'."""
+    build, found = facts.build, facts.observation
+    queued = (build.created_at, build.started_at or build.finished_at) if build else (None, None)
+    built = (build.started_at, build.finished_at) if build else (None, None)
+    current = found if facts.wanted == facts.newest == found.revision else None
+    rollout_from = _moment(current.started_at, now) if current else None
+    rollout_to = _moment(current.ready_at or current.ended_at, now) if current else None
+    in_bundle = build is not None and build.step == "bundle"
+    environment, image = ((None, None), built) if in_bundle else (built, (None, None))
+    return [queued, environment, image, (rollout_from, rollout_to), (rollout_to, None)]
+
+
+def _moment(seconds: float | None, like: datetime) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, like.tzinfo)

@@ -1,0 +1,95 @@
+"""A service as REST answers and pages show it: plain values, secrets left out."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from deployments.config import server_fields
+from deployments.config.deployment_config import credential_of
+from deployments.control.facts import facts_of, newest_revision
+from deployments.control.steps import steps_of
+from deployments.models import Revision, Service
+
+HIDDEN = "•••"
+
+
+def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
+    """`with_values`: whether the reader may see what environment variables are set to."""
+    revision = newest_revision(service)
+    address = address_of(service)
+    return {
+        "name": service.name,
+        "state": service.phase,
+        "desired": service.desired,
+        "cause": service.cause,
+        "scoring_uri": f"{address}/score" if address else None,
+        "swagger_uri": f"{address}/swagger.json" if address else None,
+        "grpc_address": grpc_address_of(service, revision) or None,
+        "models": models_of(revision),
+        "config": str(revision.config) if revision else None,
+        "revision": service.last_revision,
+        "observed_revision": service.observed.get("revision"),
+        "target": service.target.name,
+        "steps": [step.as_dict() for step in steps_of(facts_of(service), timezone.now())],
+        "description": service.description,
+        "created_by": service.created_by.get_username() if service.created_by else None,
+        "created_at": service.created_at,
+        "updated_at": service.updated_at,
+        "deployment_config": shown_config(revision, with_values=with_values),
+    }
+
+
+def address_of(service: Service) -> str:
+    """Where the service answers; empty for targets that give no port."""
+    return f"http://127.0.0.1:{service.port}" if service.port else ""
+
+
+def grpc_address_of(service: Service, revision: Revision | None) -> str:
+    """Where it answers over gRPC, as clients take it; empty where the revision has none."""
+    wanted = revision is not None and revision.deployment_config.get("grpc")
+    return f"127.0.0.1:{service.grpc_port}" if wanted and service.grpc_port else ""
+
+
+def models_of(revision: Revision | None) -> list[str]:
+    """'iris:1' for every model version in it."""
+    return [str(use.version) for use in revision.models.all()] if revision else []
+
+
+def shown_config(revision: Revision | None, *, with_values: bool) -> dict[str, Any]:
+    """The deployment config; values of environment variables are often secrets, so viewers see names only."""
+    config = dict(revision.deployment_config) if revision else {}
+    if not with_values:
+        variables = config.get("environment_variables") or {}
+        config["environment_variables"] = dict.fromkeys(variables, HIDDEN)
+    return config
+
+
+LABELS = {
+    "cpu": ("CPU", "cores"),
+    "memory_gb": ("Memory", "GB"),
+    "processes": ("Processes", ""),
+    "auth": ("Calls need", ""),
+    "grpc": ("gRPC", ""),
+    "start_deadline_seconds": ("Start deadline", "s"),
+    "scoring_timeout_seconds": ("Scoring timeout", "s"),
+    "max_body_mb": ("Largest request", "MB"),
+}
+CREDENTIALS = {"key": "a key", "token": "a token", "": "nothing"}
+
+
+def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """A deployment config in words, for pages; environment variables stand apart."""
+    needed = {"auth": CREDENTIALS[credential_of(config)]}
+    config = {"grpc": False} | config | needed  # revisions from before there was gRPC do not name it
+    rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
+    return rows + server_fields.labelled(config.get("server") or {})
+
+
+def _value(value: Any, unit: str) -> str:
+    if value is None:
+        return "automatic"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g} {unit.removesuffix('s') if value == 1 and unit == 'cores' else unit}".strip()

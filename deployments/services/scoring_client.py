@@ -1,0 +1,110 @@
+"""Call a service once, for people who try it from the studio. Clients call it directly: this is never their way."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+
+from deployments.errors import NotScorable, ServiceSilent
+from deployments.models import Desired, Service
+from deployments.services import tokens
+from studio.core.errors import BadInput, TooLarge
+
+LOOPBACK = "127.0.0.1"  # the only host this module ever calls
+MAX_REQUEST_BYTES = 16 * 1024**2
+MAX_ANSWER_BYTES = 16 * 1024**2
+CONNECT_SECONDS = 2.0
+TOKEN_LIFETIME = timedelta(minutes=1)  # of the token for one call
+ANSWER_SECONDS = 65.0  # for the whole answer: a little more than a service may take
+PATHS = ("/score", "/invocations", "/v1/", "/v2/", "/swagger.json")
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What the service answered, whatever its status, and how long that took as seen from the studio."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    milliseconds: float
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "application/octet-stream")
+
+
+def score(service: Service, body: bytes, content_type: str = "application/json", path: str = "/score") -> ScoreResult:
+    """POST `body` to the service with its primary key, or a token made for this one call.
+
+    Raises `NotScorable` when nothing can answer, `ServiceSilent` when nothing did, `TooLarge` and `BadInput`.
+    """
+    if service.port is None or service.desired != Desired.RUNNING:
+        raise NotScorable(f"{service} does not run.", hint="Start it first.")
+    if len(body) > MAX_REQUEST_BYTES:
+        raise TooLarge("The test sends at most 16 MB.", hint="Call the service's own address for larger requests.")
+    if not path.startswith(PATHS) or ".." in path:
+        raise _no_path(path)
+    headers = {"Content-Type": content_type, "Accept": "application/json"} | _authorization(service)
+    begun = time.perf_counter()
+    try:
+        return _call(f"http://{LOOPBACK}:{service.port}{path}", body, headers, begun)
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise ServiceSilent(
+            f"{service} did not answer in time.", hint="It may be overloaded or stuck in run(). Read its log."
+        ) from error
+    except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+        raise ServiceSilent(
+            f"{service} ended the connection without an answer.",
+            hint="A process of it may have ended, for want of memory for instance. Read its log.",
+        ) from error
+    except httpx.HTTPError as error:
+        raise NotScorable(
+            f"{service} does not answer: {error}", hint="Wait until it is Healthy; its page tells what is missing."
+        ) from error
+    except httpx.InvalidURL as error:
+        raise _no_path(path) from error
+
+
+def _no_path(path: str) -> BadInput:
+    return BadInput(f"{path!a:.200} is no path of a scoring service.", hint="Use /score or /v2/models/<name>/infer.")
+
+
+def _authorization(service: Service) -> dict[str, str]:
+    needed = tokens.needed_for(service)
+    if not needed:
+        return {}
+    if needed == "token":
+        return {"Authorization": f"Bearer {tokens.sign(service, 'studio', TOKEN_LIFETIME)}"}
+    key = service.keys.filter(slot="primary").first()
+    return {"Authorization": f"Bearer {key.value}"} if key else {}
+
+
+def _call(url: str, body: bytes, headers: dict[str, str], begun: float) -> ScoreResult:
+    """Raises `TimeoutError` when the whole answer is not there in time."""
+    return asyncio.run(_answer(url, body, headers, begun))
+
+
+async def _answer(url: str, body: bytes, headers: dict[str, str], begun: float) -> ScoreResult:
+    """Asynchronous for the sake of one deadline: httpx's own is for each read, and a script may stream for ever."""
+    sent = httpx.Headers(headers, encoding="latin-1")  # as WSGI gave us what the caller said of the body
+    connecting = httpx.Timeout(None, connect=CONNECT_SECONDS)
+    # No proxies, no redirects: the key goes to the service on this machine or nowhere.
+    async with (
+        asyncio.timeout(ANSWER_SECONDS),
+        httpx.AsyncClient(timeout=connecting, trust_env=False, follow_redirects=False) as client,
+        client.stream("POST", url, content=body, headers=sent) as answer,
+    ):
+        content = await _read(answer)
+        milliseconds = (time.perf_counter() - begun) * 1000
+        return ScoreResult(answer.status_code, dict(answer.headers), content, milliseconds)
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    content = bytearray()
+    async for piece in answer.aiter_bytes():
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            raise TooLarge("The answer is larger than 16 MB.", hint="Call the service's own address for it.")
+    return bytes(content)

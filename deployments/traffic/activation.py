@@ -1,0 +1,29 @@
+"""A revision that is built becomes the one that answers."""
+
+from django.db import transaction
+
+from deployments import tasks
+from deployments.desired_state import moved, tell
+from deployments.models import Desired, Revision, Service, Traffic
+from studio.core.enqueue import ring
+
+
+def activate(revision: Revision) -> bool:
+    """Point all traffic at a built revision; False when a newer one or a deletion has overtaken it.
+
+    Called by the build when it ends, and by the loop when that call was lost: twice is harmless.
+    """
+    service = revision.service
+    with transaction.atomic():
+        # Two at once come one after the other, and the second sees what the first did; SQLite has one writer anyway.
+        Service.objects.select_for_update().filter(pk=service.pk).first()
+        if service.traffic.filter(revision=revision, percent=100).exists():
+            return True
+        newest = Service.objects.filter(pk=service.pk, last_revision=revision.number).exclude(desired=Desired.DELETED)
+        if not newest.update(**moved()):
+            return False
+        service.traffic.all().delete()
+        Traffic.objects.create(service=service, revision=revision, percent=100)
+        tell("service.revision_activated", service, None, revision=revision.number)
+        ring(tasks.reconcile, service.pk)
+    return True

@@ -1,0 +1,100 @@
+"""What the deploy form and the Test tab begin with, so that one click works."""
+
+from typing import Any
+
+from deployments.config import server_fields
+from deployments.config.deployment_config import credential_of
+from deployments.config.json_text import readable
+from deployments.control.facts import newest_revision
+from deployments.models import InferenceConfig, Revision, Service
+from deployments.models.config import ConfigKind
+from deployments.services import names, samples
+from deployments.services.describe import models_of
+from registry.inspection import signature
+from registry.models import ModelVersion
+from studio.accounts.models import Workspace
+
+FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
+
+
+def service_name(workspace: Workspace, model: str) -> str:
+    """A free service name like the model's: 'Iris_v2' → 'iris-v2', or 'iris-v2-2' when that is taken."""
+    stem = names.like(model)
+    taken = set(Service.objects.in_workspace(workspace).filter(name__startswith=stem).values_list("name", flat=True))
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (stem, *numbered) if name not in taken)
+
+
+def config_for(version: ModelVersion) -> InferenceConfig | None:
+    """None for ONNX, which needs none; else the config its model ran with last, or one named like the model."""
+    if version.framework == "onnx":
+        return None
+    used = Revision.objects.filter(models__version__model=version.model, config__kind=ConfigKind.ENTRY_SCRIPT)
+    last = used.select_related("config").order_by("-id").first()
+    if last:
+        return last.config
+    scripts = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
+    return scripts.filter(name=version.model.name).order_by("-number").first()
+
+
+def needs_script(version: ModelVersion) -> bool:
+    """Whether somebody has to write an entry script before this version can be deployed."""
+    return version.framework != "onnx" and config_for(version) is None and not samples.has_script(version)
+
+
+def services_to_update(version: ModelVersion) -> list[str]:
+    """Services that run another version of the model now."""
+    rows = Service.objects.in_workspace(version.workspace).filter(revisions__models__version__model=version.model)
+    return list(rows.order_by("name").values_list("name", flat=True).distinct()[:10])
+
+
+def values_of(service: Service) -> dict[str, Any]:
+    """An existing service's own settings, to begin its update with."""
+    revision = newest_revision(service)
+    config = dict(revision.deployment_config) if revision else {}
+    variables, server = config.pop("environment_variables", {}), config.pop("server", {})
+    return config | {
+        "auth": credential_of(config) or "none",
+        "name": service.name,
+        "models": ", ".join(models_of(revision)),
+        "overwrite": True,
+        "description": service.description,
+        "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
+        "environment_variables": "\n".join(f"{name}={value}" for name, value in variables.items()),
+        **server_fields.initial_of(server),
+    }
+
+
+def sample_request(revision: Revision | None) -> str:
+    """A body that the service should accept: its own warm-up's, a bundled sample's, or one made from the signature."""
+    own = _warm_up(revision)
+    return readable(own["body"] if own else _sample(revision) or FREE_FORM)
+
+
+def sample_path(revision: Revision | None) -> str:
+    """Where that body goes."""
+    path: str = _warm_up(revision).get("path", "/score")
+    return path
+
+
+def sample_inputs(revision: Revision) -> list[dict[str, Any]]:
+    """Tensors that the model accepts, as the Open Inference Protocol names them; none where they are not known."""
+    sample = _sample(revision) or {}
+    return sample.get("inputs", [])
+
+
+def _warm_up(revision: Revision | None) -> dict[str, Any]:
+    server = (revision.deployment_config.get("server") if revision else None) or {}
+    return server.get("warm_up") or {}
+
+
+def _sample(revision: Revision | None) -> Any:
+    if revision is None:
+        return None
+    with_script = revision.config.kind == ConfigKind.ENTRY_SCRIPT
+    for use in revision.models.all():
+        if own := samples.request_for(use.version, with_script=with_script):
+            return own
+        if use.version.signature and not with_script:
+            return signature.example(use.version.signature)
+    return None

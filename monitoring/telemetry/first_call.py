@@ -1,0 +1,26 @@
+"""The calls that fill an empty Metrics panel, ready to be copied."""
+
+import json
+import shlex
+
+from deployments.config.deployment_config import credential_of
+from deployments.control.facts import newest_revision
+from deployments.services.describe import address_of
+from deployments.services.queries import find
+from deployments.views.equivalent_commands import score_curl
+from deployments.views.form_defaults import sample_path, sample_request
+from studio.accounts.models import Workspace
+
+
+def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
+    """`curl` (empty while the service has no address) and `command`, with a request that fits the service."""
+    service = find(workspace, name)
+    newest = newest_revision(service)
+    body, address = sample_request(newest), address_of(service)
+    path = sample_path(newest)
+    credential = credential_of(newest.deployment_config if newest else {})
+    where = "" if path == "/score" else f" --path {shlex.quote(path)}"
+    return {
+        "curl": score_curl(address, body, credential=credential, path=path) if address else "",
+        "command": f"slipway service score {service.name}{where} -d {shlex.quote(json.dumps(json.loads(body)))}",
+    }

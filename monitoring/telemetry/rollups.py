@@ -1,0 +1,136 @@
+"""Old windows take less room: merged to one a minute after an hour, to one for ten minutes after a day, then deleted.
+
+Merging adds counts and histograms, so that totals and percentiles of a stretch stay what they were. Every batch is
+one transaction that deletes what it merged: it happens whole or not at all, and twice is harmless.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from monitoring.models import COUNTED, MetricWindow, Resolution
+from monitoring.telemetry.histograms import add
+from studio.core.states import StateChanged
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+Key = tuple[int, int, str, int]  # service, revision, replica, number of the stretch since 1970
+
+
+def roll_up(now: datetime | None = None) -> int:
+    """Merge what has become old enough and delete what is too old; the number of rows merged away."""
+    now = now or timezone.now()
+    keep = settings.SLIPWAY
+    day_old = _floor(now - timedelta(seconds=keep["METRICS_MINUTE_SECONDS"]), Resolution.TEN_MINUTES)
+    hour_old = _floor(now - timedelta(seconds=keep["METRICS_RAW_SECONDS"]), Resolution.MINUTE)
+    # Minutes first: raw rows that come a day late must find the ten minutes that may hold them already.
+    stages = (
+        (Resolution.MINUTE, Resolution.TEN_MINUTES, day_old),
+        (Resolution.RAW, Resolution.TEN_MINUTES, day_old),
+        (Resolution.RAW, Resolution.MINUTE, hour_old),
+    )
+    merged = 0
+    try:
+        for source, target, before in stages:
+            while count := _merge_batch(source, target, before):
+                merged += count
+    except (StateChanged, IntegrityError, OperationalError) as reason:
+        log.info("another worker rolls up at the same time, left to it: %s", reason)
+    delete_old(now - timedelta(seconds=keep["METRICS_KEEP_SECONDS"]))
+    return merged
+
+
+def delete_old(before: datetime) -> int:
+    """Delete every window that began before."""
+    return MetricWindow.objects.filter(resolution__in=Resolution.values, start__lt=before).delete()[0]
+
+
+@transaction.atomic
+def _merge_batch(source: int, target: int, before: datetime) -> int:
+    rows = list(MetricWindow.objects.filter(resolution=source, start__lt=before).order_by("start", "pk")[:BATCH])
+    if not rows:
+        return 0
+    # Deleting first locks the rows: of two workers with the same rows, one finds them gone and lets go.
+    deleted, _ = MetricWindow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    if deleted != len(rows):
+        raise StateChanged("These windows were merged by somebody else in the meantime.")
+    groups: dict[Key, list[MetricWindow]] = defaultdict(list)
+    for row in rows:
+        groups[_key(row, target)].append(row)
+    totals = _totals(groups, target)
+    for key, group in groups.items():
+        for row in group:
+            absorb(totals[key], row)
+    _save(list(totals.values()))
+    return len(rows)
+
+
+def _totals(groups: dict[Key, list[MetricWindow]], target: int) -> dict[Key, MetricWindow]:
+    """The rolled-up row of every group: the one that stands already, or a new one."""
+    standing = MetricWindow.objects.filter(
+        resolution=target,
+        service__in={service for service, *_ in groups},
+        sequence__in={number for *_, number in groups},
+    )
+    found = {_key(row, target): row for row in standing}
+    return {key: found.get(key) or _blank(key, target) for key in groups}
+
+
+def _blank(key: Key, target: int) -> MetricWindow:
+    service, revision, replica, number = key
+    return MetricWindow(
+        service_id=service,
+        revision=revision,
+        replica=replica,
+        resolution=target,
+        sequence=number,
+        start=datetime.fromtimestamp(number * target, UTC),
+        seconds=0,
+    )
+
+
+def absorb(total: MetricWindow, row: MetricWindow) -> bool:
+    """Add `row` to `total`, in memory; False when `total` holds it already."""
+    held, new = set(unpack(total.merged)), unpack(row.merged) or [row.sequence]
+    if held.intersection(new):
+        return False
+    total.merged = pack(held.union(new))
+    for counts in COUNTED:
+        add(getattr(total, counts), getattr(row, counts))
+    seconds = total.seconds + row.seconds
+    total.cpu = (total.cpu * total.seconds + row.cpu * row.seconds) / seconds
+    total.seconds = seconds
+    total.memory = max(total.memory, row.memory)
+    return True
+
+
+def pack(sequences: Iterable[int]) -> list[int]:
+    """Numbers as the first and then the differences, which are small: [7, 9, 8] becomes [7, 1, 1]."""
+    ordered = sorted(sequences)
+    return ordered[:1] + [after - before for before, after in pairwise(ordered)]
+
+
+def unpack(packed: list[int]) -> list[int]:
+    """The numbers that `pack` was given, in order."""
+    return list(accumulate(packed))
+
+
+def _save(rows: list[MetricWindow]) -> None:
+    MetricWindow.objects.bulk_create([row for row in rows if row.pk is None])
+    changed = [*COUNTED, "cpu", "seconds", "memory", "merged"]
+    MetricWindow.objects.bulk_update([row for row in rows if row.pk is not None], changed, batch_size=50)
+
+
+def _key(row: MetricWindow, target: int) -> Key:
+    return row.service_id, row.revision, row.replica, int(row.start.timestamp()) // target
+
+
+def _floor(moment: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)

@@ -1,0 +1,246 @@
+"""Windows read back: merged time series for the charts, and single figures for lists.
+
+A step without any window is a gap (`None`), never zero: nobody was counting. Counts are shared out over the steps
+that a window touches, so that steps and windows need not line up.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from deployments.models import Revision, Service
+from monitoring.models import MetricWindow
+from monitoring.telemetry.histograms import add, percentile
+
+Values = list[float | None]
+LONGEST_WINDOW = 3600.0  # seconds; monitoring.telemetry.ingest refuses longer ones
+PARTS = ("queue", "decode", "infer", "encode")  # of a request's time; what remains is "other"
+UNREAD = ("queue", "infer", "spent", "rows", "keys", "merged")  # fields that single figures do not need
+FRESH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What counted over a stretch of time. `error_rate` is the share (0 to 1) of answers with status 400 or more."""
+
+    requests: int = 0
+    requests_per_second: float | None = None  # None: nobody was counting
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    errors: int = 0
+    error_rate: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened, to be drawn on the time axis."""
+
+    at: datetime
+    label: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One value per step: `times[i]` is the beginning of step i, `step` its length in seconds.
+
+    Rates are per second, durations milliseconds, `cpu` cores, `memory` bytes. `errors` holds one list per status
+    from 400 on that occurred. `parts` is the mean time per request by part, in which queue, decode, infer, encode and
+    other add up to the mean latency; empty where no window tells. `batch` is the mean number of rows of the run that a
+    request shared; empty where no run was shared.
+    """
+
+    times: list[datetime]
+    step: float
+    requests: Values
+    p50: Values
+    p95: Values
+    p99: Values
+    queue_p95: Values
+    errors: dict[str, Values]
+    cpu: Values
+    memory: Values
+    parts: dict[str, Values] = field(default_factory=dict)
+    batch: Values = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    total: Figures = field(default_factory=Figures)
+
+
+@dataclass
+class _Step:
+    """What falls into one step while the windows are read; counts are shares, thus not whole."""
+
+    codes: dict[str, float] = field(default_factory=dict)
+    latency: dict[str, float] = field(default_factory=dict)
+    queue: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    timed: float = 0  # requests whose time `spent` holds
+    rows: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0
+    memory: dict[str, int] = field(default_factory=dict)  # by replica
+    first: float = float("inf")
+    last: float = 0
+
+    def take(self, window: MetricWindow, begin: float, end: float, share: float) -> None:
+        add(self.codes, window.codes, share)
+        add(self.latency, window.latency, share)
+        add(self.queue, window.queue, share)
+        if window.spent:
+            add(self.spent, window.spent, share)
+            self.timed += sum(window.codes.values()) * share
+        add(self.rows, window.rows, share)
+        self.cpu_seconds += window.cpu * window.seconds * share
+        self.memory[window.replica] = max(self.memory.get(window.replica, 0), window.memory)
+        self.first, self.last = min(self.first, begin), max(self.last, end)
+
+
+def service_series(service: Service, since: datetime, until: datetime, step: float) -> Series:
+    """The series of a service from `since` to `until`, merged over replicas and revisions."""
+    windows = list(
+        MetricWindow.objects.filter(
+            service=service, start__gte=since - timedelta(seconds=LONGEST_WINDOW), start__lt=until
+        ).order_by("start")
+    )
+    marks = [
+        Mark(revision.created_at, f"r{revision.number}")
+        for revision in Revision.objects.filter(service=service, created_at__range=(since, until)).order_by("number")
+    ]
+    return merge(windows, since, until, step, marks)
+
+
+def merge(
+    windows: Iterable[MetricWindow], since: datetime, until: datetime, step: float, marks: Iterable[Mark] = ()
+) -> Series:
+    """Share `windows` out over the steps between `since` and `until`; pure."""
+    origin, count = since.timestamp(), max(1, -int((since - until).total_seconds() // step))
+    steps: dict[int, _Step] = defaultdict(_Step)
+    inside = [window for window in windows if _end(window) > origin]
+    for window in inside:
+        _share_out(window, origin, step, count, steps)
+    rows = [steps.get(index) for index in range(count)]
+    spans = _spans(rows, step)
+
+    def each(read: Callable[[_Step, float], float | None]) -> Values:
+        return [None if row is None else read(row, span) for row, span in zip(rows, spans, strict=True)]
+
+    timed = any(row.timed for row in steps.values())
+    shared = any(row.rows.keys() - {"0", "1"} for row in steps.values())
+    codes = sorted({code for row in steps.values() for code in row.codes if code >= "400"})
+    return Series(
+        times=[since + timedelta(seconds=step * index) for index in range(count)],
+        step=step,
+        requests=each(lambda row, span: sum(row.codes.values()) / span),
+        p50=each(lambda row, _: percentile(row.latency, 0.50)),
+        p95=each(lambda row, _: percentile(row.latency, 0.95)),
+        p99=each(lambda row, _: percentile(row.latency, 0.99)),
+        queue_p95=each(lambda row, _: percentile(row.queue, 0.95)),
+        errors={code: each(_rate_of(code)) for code in codes},
+        cpu=each(lambda row, span: row.cpu_seconds / span),
+        memory=each(lambda row, _: sum(row.memory.values())),
+        parts={part: each(_mean_of(part)) for part in (*PARTS, "other")} if timed else {},
+        batch=each(lambda row, _: _mean_rows(row)) if shared else [],
+        marks=list(marks),
+        total=figures_of(inside),
+    )
+
+
+def _rate_of(code: str) -> Callable[[_Step, float], float]:
+    return lambda row, span: row.codes.get(code, 0) / span
+
+
+def _mean_of(part: str) -> Callable[[_Step, float], float | None]:
+    """Milliseconds per request; "other" is what the parts leave of the whole, such as changing threads."""
+
+    def mean(row: _Step, _: float) -> float | None:
+        if not row.timed:
+            return None
+        spent = row.spent.get(part, 0)
+        if part == "other":
+            spent = max(0, row.spent.get("total", 0) - sum(row.spent.get(name, 0) for name in PARTS))
+        return spent / row.timed / 1000
+
+    return mean
+
+
+def _mean_rows(row: _Step) -> float | None:
+    requests = sum(row.rows.values())
+    return sum(int(rows) * count for rows, count in row.rows.items()) / requests if requests else None
+
+
+def _end(window: MetricWindow) -> float:
+    return window.start.timestamp() + max(window.resolution, window.seconds)
+
+
+def _share_out(window: MetricWindow, origin: float, step: float, count: int, steps: dict[int, _Step]) -> None:
+    start, end = window.start.timestamp(), _end(window)
+    first = max(0, int((start - origin) // step))
+    last = min(count - 1, int((end - origin) // step))
+    for index in range(first, last + 1):
+        begin, finish = max(start, origin + index * step), min(end, origin + (index + 1) * step)
+        if finish > begin:
+            steps[index].take(window, begin, finish, (finish - begin) / (end - start))
+
+
+def _spans(rows: list[_Step | None], step: float) -> list[float]:
+    """Seconds to divide by: a whole step, but beside a gap only what was counted of it.
+
+    Without this the newest step, which is not over yet, would always look like a drop.
+    """
+    spans = []
+    for before, row, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
+        spans.append(step if row is None or (before and after) else max(row.last - row.first, 1e-3))
+    return spans
+
+
+def latest_figures(services: Iterable[Service]) -> dict[int, Figures]:
+    """Figures of every service over the last minute, by id, in one query."""
+    now = timezone.now()
+    return figures_between(services, now - timedelta(seconds=FRESH_SECONDS), now)
+
+
+def figures_between(services: Iterable[Service], since: datetime, until: datetime) -> dict[int, Figures]:
+    """Figures of every service over the windows that began between `since` and `until`, in one query."""
+    groups: dict[int, list[MetricWindow]] = {service.pk: [] for service in services}
+    found = MetricWindow.objects.filter(service__in=groups, start__gte=since, start__lt=until)
+    for window in found.defer(*UNREAD).iterator(chunk_size=2000):
+        groups[window.service_id].append(window)
+    return {key: figures_of(windows) for key, windows in groups.items()}
+
+
+def figures_of(windows: Iterable[MetricWindow], seconds: float | None = None) -> Figures:
+    """Exact totals of whole windows; memory is the latest of every replica, summed over the newest revision.
+
+    The rate is over `seconds`, by default the time from the first window's beginning to the last one's end.
+    """
+    windows = sorted(windows, key=lambda window: window.start)
+    if not windows:
+        return Figures()
+    codes: dict[str, float] = {}
+    latency: dict[str, float] = {}
+    for window in windows:
+        add(codes, window.codes)
+        add(latency, window.latency)
+    requests = int(sum(codes.values()))
+    errors = int(sum(count for code, count in codes.items() if code >= "400"))
+    span = seconds or max(map(_end, windows)) - windows[0].start.timestamp()
+    newest = max(window.revision for window in windows)
+    memory = {window.replica: window.memory for window in windows if window.revision == newest}
+    return Figures(
+        requests=requests,
+        requests_per_second=requests / span,
+        p50_ms=percentile(latency, 0.50),
+        p95_ms=percentile(latency, 0.95),
+        p99_ms=percentile(latency, 0.99),
+        errors=errors,
+        error_rate=errors / requests if requests else None,
+        memory_bytes=sum(memory.values()),
+    )
+
+
+def aligned(moment: datetime, step: float) -> datetime:
+    """The latest multiple of `step` seconds that is not after `moment`: steps keep their place between refreshes."""
+    return datetime.fromtimestamp(moment.timestamp() // step * step, UTC)

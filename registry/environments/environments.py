@@ -1,0 +1,218 @@
+"""Environments: what an entry script runs in, from a definition to a locked, installed folder.
+
+Equal definitions have equal hashes; each hash is resolved once and installed once, whatever the names and
+workspaces. What is installed never changes.
+"""
+
+import sysconfig
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import distributions
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from packaging.utils import canonicalize_name
+
+from registry.environments import definitions, provided_modules, requirement_files
+from registry.environments.installation import Installation
+from registry.environments.interpreters import interpreter_for, own
+from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
+from registry.environments.uv import Limits, Outcome, Sources
+from registry.environments.uv_failures import failure_of
+from registry.models import Environment
+from studio.accounts.models import User, Workspace
+from studio.activity.models import record
+from studio.core.atomic_folders import exclusive, is_held, make_folder_once
+from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
+from studio.core.numbered_names import check_name, split_reference
+from studio.core.tee import Log, also_to_file
+
+RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
+TRIES = 5
+Cancelled = Callable[[], bool]
+
+
+def never() -> bool:
+    return False
+
+
+def define(
+    *, workspace: Workspace, actor: User | None, name: str, python_version: str, requirements: Iterable[str]
+) -> Environment:
+    """The next version of `name`, or its newest when that is defined the same already.
+
+    Raises `BadInput`, also for a Python that this machine does not have.
+    """
+    check_name(name)
+    if name.startswith("slipway-"):
+        raise BadInput("Names that start with 'slipway-' belong to the studio.", field="name")
+    definition = definitions.define(python_version, requirements)
+    interpreter_for(definition.python_version)
+    newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
+    if newest is not None and _is_defined_as(newest, definition):
+        return newest
+    for _ in range(TRIES):
+        try:
+            return _add(workspace, actor, name, definition)
+        except IntegrityError:  # somebody else took the number
+            continue
+    raise Conflict(f"Others are making versions of '{name}' at this moment.", hint="Try again.")
+
+
+def _is_defined_as(environment: Environment, definition: definitions.Definition) -> bool:
+    """Requirements that are not installed are part of what people read, though not of the hash."""
+    same = set(environment.requirements) == set(definition.requirements)
+    return same and environment.definition_hash == hash_of(definition)
+
+
+def _add(workspace: Workspace, actor: User | None, name: str, definition: definitions.Definition) -> Environment:
+    digest = hash_of(definition)
+    with transaction.atomic():
+        same_name = Environment.objects.in_workspace(workspace).filter(name=name)
+        environment = Environment.objects.create(
+            workspace=workspace,
+            name=name,
+            number=(same_name.aggregate(newest=Max("number"))["newest"] or 0) + 1,
+            python_version=definition.python_version,
+            requirements=list(definition.requirements),
+            definition_hash=digest,
+            lock=_known_lock(digest),
+            created_by=actor,
+        )
+        record("environment.defined", environment, workspace=workspace, actor=actor)
+    return environment
+
+
+def hash_of(definition: definitions.Definition) -> str:
+    """The definition's hash on this machine, with the scoring server's own requirements."""
+    return definitions.definition_hash(definition, runtime=runtime_requirements(), platform=sysconfig.get_platform())
+
+
+def runtime_requirements() -> list[str]:
+    """What the scoring server needs in every environment."""
+    lines = requirement_files.whole_lines(RUNTIME_FILE.read_text())
+    return [definitions.read_requirement(line) for _, line in lines]
+
+
+def warnings_of(environment: Environment) -> list[str]:
+    """What people should know of a definition: requirements that are not installed, and why."""
+    return provided_modules.told_of(environment.requirements)
+
+
+def curated(workspace: Workspace) -> Environment:
+    """The environment that needs no build: the studio's own interpreter, which has ONNX Runtime and NumPy."""
+    facts = {"python_version": own().minor, "definition_hash": CURATED_HASH}
+    key = {"workspace": workspace, "name": CURATED_NAME, "number": 1}
+    environment, _ = Environment.objects.get_or_create(**key, defaults=facts)
+    return environment
+
+
+def curated_distributions() -> set[str]:
+    """What is installed beside the studio, names in normal form."""
+    return {canonicalize_name(found.name) for found in distributions() if found.name}
+
+
+def find(workspace: Workspace, reference: str) -> Environment:
+    """'name:3', or 'name' and 'name:latest' for the newest. Raises `NotFound`."""
+    name, number = split_reference(reference)
+    if name == CURATED_NAME:
+        curated(workspace)
+    rows = Environment.objects.in_workspace(workspace).filter(name=name)
+    environment: Environment | None = (rows if number is None else rows.filter(number=number)).first()
+    if environment is None:
+        raise NotFound(f"There is no environment '{reference[:150]}' in this workspace.", field="environment")
+    return environment
+
+
+def state_of(environment: Environment) -> tuple[str, str]:
+    """A word and its tone. An environment is made by the first deployment that needs it; a log without an
+    environment is of a try that did not end well."""
+    digest = environment.definition_hash
+    if is_installed(digest):
+        return "ready", "ok"
+    if is_held(environment_path(digest)):
+        return "being made", "busy"
+    if environment_log_path(digest).exists():
+        return "last try failed", "bad"
+    return ("locked", "idle") if environment.lock else ("not made yet", "idle")
+
+
+def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancelled = never) -> str:
+    """The exact versions and hashes for the definition, resolved once per hash and kept on its rows.
+
+    Raises `SlipwayError` with the resolver's text as evidence.
+    """
+    digest = environment.definition_hash
+    if digest == CURATED_HASH:
+        return ""
+    limits = _limits(cancelled)
+    place = environment_path(digest)
+    with exclusive(place.with_name(f"{place.name}.lock"), waiting=_Waiting(log, limits)):
+        found = _known_lock(digest) or _installation(environment, limits, log).resolve()
+        Environment.objects.filter(definition_hash=digest, lock="").update(lock=found)
+    environment.lock = found
+    return found
+
+
+def install(environment: Environment, log: Log, *, cancelled: Cancelled = never) -> Path:
+    """The environment's folder, with its Python at bin/python; made at the first call per hash.
+
+    Two callers at once make it once; one that is killed leaves nothing that counts. What happens goes to
+    `log` as it happens. Raises `SlipwayError` with the installer's text as evidence.
+    """
+    digest = environment.definition_hash
+    final = environment_path(digest)
+    told = "".join(f"{line}\n" for line in warnings_of(environment))
+    if is_installed(digest):
+        log.write(f"The environment {environment} is ready.\n{told}")
+        return final
+    limits = _limits(cancelled)
+
+    def fill(draft: Path) -> None:
+        with also_to_file(environment_log_path(digest), log) as both:
+            both.write(told)
+            try:
+                locked = lock(environment, both, cancelled=cancelled)
+                _installation(environment, limits, both).install(draft, locked)
+            except SlipwayError as error:
+                both.write(f"\n{error.message}\n{error.hint}\n")
+                raise
+
+    return make_folder_once(final, fill, usable=_has_python, waiting=_Waiting(log, limits))
+
+
+def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:
+    wanted = provided_modules.to_install(environment.requirements)
+    return Installation(environment.python_version, wanted, runtime=runtime_requirements(), limits=limits, log=log)
+
+
+def _known_lock(digest: str) -> str:
+    rows = Environment.objects.filter(definition_hash=digest).exclude(lock="")
+    return rows.values_list("lock", flat=True).first() or ""
+
+
+def _has_python(folder: Path) -> bool:
+    """False too when the Python it was made from has gone: then it is made anew from the same lock."""
+    return (folder / "bin" / "python").exists()
+
+
+def _limits(cancelled: Cancelled) -> Limits:
+    return Limits(time.monotonic() + settings.SLIPWAY["BUILD_SECONDS"], cancelled)
+
+
+class _Waiting:
+    """Called while another worker makes the same environment: says so once, and gives up when told to."""
+
+    def __init__(self, log: Log | None, limits: Limits) -> None:
+        self._log, self._limits = log, limits
+
+    def __call__(self) -> None:
+        if self._log is not None:
+            self._log.write("Another build is making this environment; waiting for it.\n")
+            self._log.flush()
+            self._log = None
+        overdue = time.monotonic() > self._limits.deadline
+        if overdue or self._limits.cancelled():
+            raise failure_of(Outcome(1, "", "timeout" if overdue else "cancelled"), (), Sources())

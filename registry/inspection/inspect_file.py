@@ -1,0 +1,106 @@
+"""The program that looks inside untrusted files; run by `warm_process.py`, never imported by the studio.
+
+`inspect_file.py FOLDER MEMORY_BYTES CPU_SECONDS DECLARED_FRAMEWORK` prints JSON objects, a line each: a finding, or
+`{"rejected": {...}}`. The last one counts, whatever becomes of the process afterwards. It lowers its own limits before
+it touches a file, opens nothing for writing, refuses sockets and processes, and never unpickles.
+"""
+
+import importlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from registry.inspection.formats.report import Report
+
+ROOT = str(Path(__file__).resolve().parents[2])
+OUTPUT_BYTES = 16 * 1024 * 1024
+_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.find_class")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def preload() -> None:
+    """Load what every inspection needs; no file has been touched then."""
+    sys.path.append(ROOT)
+    for name in ("onnx.checker", "registry.inspection.formats.folder", "registry.inspection.formats.onnx_trial"):
+        importlib.import_module(name)
+
+
+def main(folder: str, memory: str, seconds: str, declared: str) -> int:
+    """Inspect `folder`; the exit status is 0 whenever there is an answer, good or bad."""
+    answer_to = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # libraries that print must not print into the answer
+    limit(int(memory), int(seconds))
+    sys.addaudithook(refuse)
+    if ROOT not in sys.path:
+        sys.path.append(ROOT)
+    with answer_to:
+
+        def answer(value: dict[str, Any]) -> None:
+            answer_to.write(json.dumps(value).encode() + b"\n")
+            answer_to.flush()
+
+        answer(look(Path(folder), declared, answer))
+    return 0
+
+
+def look(folder: Path, declared: str, keep: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
+    """The answer. `keep` is given what there is before a step that the process may not survive."""
+    from registry.inspection.formats.folder import inspect_folder  # start-up: after the limits
+    from registry.inspection.formats.report import Refused  # start-up: after the limits
+
+    try:
+        report = inspect_folder(folder, declared)
+        if report.format == "onnx":
+            from registry.inspection.formats.onnx_trial import try_out  # start-up: only for graphs
+
+            try_out(report, folder, lambda: keep(_finding(report)))
+    except Refused as refused:
+        return {"rejected": refused.as_dict()}
+    except MemoryError:
+        message = "Looking inside needs more memory than is allowed."
+        hint = "The file may be damaged; or raise SLIPWAY_INSPECTION_MEMORY_BYTES and inspect it again."
+        return {"rejected": {"code": "inspection_memory", "message": message, "hint": hint}}
+    return _finding(report)
+
+
+def _finding(report: "Report") -> dict[str, Any]:
+    return {
+        "framework": report.framework,
+        "framework_version": report.framework_version[:32],
+        "signature": report.signature,
+        "facts": report.facts | {"warnings": report.warnings},
+    }
+
+
+def limit(memory: int, seconds: int) -> None:
+    """As little as is needed. A system that does not know a limit (macOS and memory) goes without it."""
+    wanted = {
+        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: OUTPUT_BYTES,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, value in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(kind, (most, most))
+        except (ValueError, OSError):
+            print(f"limit {kind} cannot be set here", file=sys.stderr)  # noqa: T201 - the studio keeps stderr
+
+
+def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    """Audit hook: no network, no processes, no unpickling, no writing."""
+    if event.startswith(_FORBIDDEN):
+        raise PermissionError(f"the inspection program does not {event}")
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING and arguments[0] != "/dev/null":
+        raise PermissionError(f"the inspection program does not write {arguments[0]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,5 +1,0 @@
-"""The class by the name of its own module."""
-
-from scoring.compat.frame_collector import Collector
-
-__all__ = ["Collector"]

@@ -1,5 +1,0 @@
-"""The request of a script that speaks HTTP itself."""
-
-from scoring.compat.raw_http import AMLRequest, rawhttp
-
-__all__ = ["AMLRequest", "rawhttp"]

@@ -1,5 +1,0 @@
-"""The answer of a script that speaks HTTP itself."""
-
-from scoring.compat.raw_http import AMLResponse
-
-__all__ = ["AMLResponse"]

@@ -1,7 +1,0 @@
-"""The few names that scripts take from here while they serve."""
-
-from scoring.compat.model import Model
-from scoring.compat.run import Run, Workspace
-
-__version__ = "1.0"
-__all__ = ["Model", "Run", "Workspace"]

@@ -1,5 +1,0 @@
-"""The workspace, which a service has none of."""
-
-from scoring.compat.run import Workspace
-
-__all__ = ["Workspace"]

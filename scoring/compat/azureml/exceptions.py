@@ -1,5 +1,0 @@
-"""What `Model` raises."""
-
-from scoring.compat.model import ModelNotFoundException, WebserviceException
-
-__all__ = ["ModelNotFoundException", "WebserviceException"]

@@ -1,5 +1,0 @@
-"""The class by the name of its own module."""
-
-from scoring.compat.collector import ModelDataCollector
-
-__all__ = ["ModelDataCollector"]

@@ -1,0 +1,108 @@
+"""The counters of all processes as Prometheus text."""
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+
+from scoring.contract import BUCKETS, KEYS, upper_bound
+from scoring.counters.telemetry import (
+    COLLECTED,
+    CPU_MILLISECONDS,
+    DECODE_SUM,
+    DROPPED,
+    ENCODE_SUM,
+    INFER,
+    INFER_SUM,
+    LATENCY,
+    LATENCY_SUM,
+    MEMORY,
+    NOT_SERVING,
+    QUEUE,
+    QUEUE_SUM,
+    QUEUED,
+    RESTARTS,
+    WAITING,
+    CounterFile,
+    by_key,
+    by_rows,
+)
+
+METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+# Every fourth bucket is shown: Prometheus keeps a series for each, and 25 % steps are fine enough there.
+SHOWN = [bucket for bucket in range(BUCKETS) if bucket % 4 == 3 and 50 <= upper_bound(bucket) <= 120_000_000]
+ROWS_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128, 255)
+
+
+def exposition(file: CounterFile) -> bytes:
+    """One scrape, summed over the processes."""
+    totals = file.totals()
+    lines = [*_requests(totals), *_durations(totals), *_batches(by_rows(totals)), *_state(file, totals)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _requests(totals: list[int]) -> Iterator[str]:
+    yield from _head("slipway_requests_total", "counter", "Scoring requests answered, by HTTP status and key.")
+    for key, name in enumerate(KEYS):
+        for code, count in by_key(totals, key).items():
+            yield f'slipway_requests_total{{code="{code}",key="{name}"}} {count}'
+
+
+def _durations(totals: list[int]) -> Iterator[str]:
+    for name, told, first, total in (
+        ("request", "From the last byte in to the answer.", LATENCY, totals[LATENCY_SUM] / 1e6),
+        ("queue", "Waiting for a run to start.", QUEUE, totals[QUEUE_SUM] / 1e6),
+        ("inference", "The model's run, or the entry script's.", INFER, totals[INFER_SUM] / 1e9),
+    ):
+        yield from _histogram(f"slipway_{name}_duration_seconds", told, totals[first : first + BUCKETS], total)
+    ran = sum(totals[INFER : INFER + BUCKETS])
+    for name, told, cell in (
+        ("decode", "Reading the body of requests that reached the model.", DECODE_SUM),
+        ("encode", "Writing the answer of the model.", ENCODE_SUM),
+    ):
+        yield from _head(f"slipway_{name}_duration_seconds", "summary", told)
+        yield f"slipway_{name}_duration_seconds_sum {totals[cell] / 1e9:.6f}"
+        yield f"slipway_{name}_duration_seconds_count {ran}"
+
+
+def _batches(rows: Mapping[int, int]) -> Iterator[str]:
+    name = "slipway_batch_size"
+    yield from _head(name, "histogram", "Rows of the run that a request shared, once for each request.")
+    for bound in ROWS_SHOWN:
+        yield f'{name}_bucket{{le="{bound}"}} {sum(count for size, count in rows.items() if size <= bound)}'
+    yield f'{name}_bucket{{le="+Inf"}} {sum(rows.values())}'
+    yield f"{name}_sum {sum(size * count for size, count in rows.items())}"
+    yield f"{name}_count {sum(rows.values())}"
+
+
+def _state(file: CounterFile, totals: list[int]) -> Iterator[str]:
+    master = file.region(0)
+    open_now = sum(count for count in file.connections() if 0 <= count < NOT_SERVING)
+    yield from _single("slipway_connections", "gauge", "Open connections.", open_now)
+    yield from _single("slipway_requests_in_flight", "gauge", "Requests queued or running.", totals[WAITING])
+    yield from _single("slipway_queue_length", "gauge", "Requests that wait for a run to start.", totals[QUEUED])
+    yield from _single("slipway_memory_bytes", "gauge", "Resident memory of all processes.", master[MEMORY])
+    yield from _single("slipway_cpu_seconds_total", "counter", "Processor time used.", master[CPU_MILLISECONDS] / 1000)
+    yield from _single("slipway_restarts_total", "counter", "Processes replaced after a crash.", master[RESTARTS])
+    yield from _single("slipway_collected_rows_total", "counter", "Rows of collected data written.", totals[COLLECTED])
+    yield from _single(
+        "slipway_collection_dropped_rows_total", "counter", "Rows of collected data dropped.", totals[DROPPED]
+    )
+
+
+def _head(name: str, kind: str, told: str) -> Iterator[str]:
+    yield f"# HELP {name} {told}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _single(name: str, kind: str, told: str, value: float) -> Iterator[str]:
+    yield from _head(name, kind, told)
+    yield f"{name} {value}"
+
+
+def _histogram(name: str, told: str, cells: list[int], total: float) -> Iterator[str]:
+    running = list(accumulate(cells))
+    yield from _head(name, "histogram", told)
+    for bucket in SHOWN:
+        yield f'{name}_bucket{{le="{upper_bound(bucket) / 1e6:g}"}} {running[bucket]}'
+    yield f'{name}_bucket{{le="+Inf"}} {running[-1]}'
+    yield f"{name}_sum {total:.6f}"
+    yield f"{name}_count {running[-1]}"

@@ -1,0 +1,102 @@
+"""Send spooled windows to the studio from a thread of the master; never in anybody's way."""
+
+import http.client
+import threading
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from scoring.contract import Push, Telemetry
+from scoring.core.log import log
+from scoring.counters.spool import Spool
+
+BATCH = 200
+TIMEOUT_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 60.0
+UNWANTED = (401, 403, 410)  # the studio knows this service no more, or not with this token
+POISON = (400, 413, 422)  # sending the same windows again would end the same way
+
+
+class Pusher(threading.Thread):
+    """Pushes whenever there is something new, with growing pauses while the studio is down."""
+
+    def __init__(self, spool: Spool, telemetry: Telemetry) -> None:
+        super().__init__(name="telemetry", daemon=True)
+        self._spool = spool
+        self._telemetry = telemetry
+        self._address = urlsplit(telemetry.url)
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._pause = 0.0
+
+    def wake(self) -> None:
+        """A window has been added."""
+        self._news.set()
+
+    def finish(self, seconds: float) -> None:
+        """Give the last windows a chance; what remains stays in the spool."""
+        self._stopping.set()
+        self._news.set()
+        self.join(seconds)
+
+    def run(self) -> None:
+        wanted = True
+        while wanted:
+            self._news.wait()
+            self._news.clear()
+            last = self._stopping.is_set()
+            try:
+                wanted = self._empty_spool() and not last
+            except Exception as error:  # whatever it is, nobody would start this thread again
+                self._back_off(repr(error))
+            if self._pause and not last:
+                self._stopping.wait(self._pause)
+
+    def _empty_spool(self) -> bool:
+        """Send all there is; False when the studio wants none of it."""
+        most = BATCH
+        while windows := self._spool.oldest(most):
+            status = self._post(msgspec.json.encode(Push(service=self._telemetry.service, windows=windows)))
+            if status in UNWANTED:
+                log(f"the studio refuses this service's telemetry ({status}); it is kept, not sent", "W")
+                return False
+            if status in POISON and len(windows) > 1:
+                most = len(windows) // 2  # until the one is found, so that the others are not lost with it
+                continue
+            if status in POISON:
+                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {windows[0]}", "E")
+            elif not 200 <= status < 300:
+                self._back_off(str(status or "no answer"))
+                return True
+            self._spool.drop([window.sequence for window in windows])
+            self._pause, most = 0.0, BATCH
+        return True
+
+    def _back_off(self, reason: str) -> None:
+        if not self._pause:
+            log(f"the studio does not take telemetry now ({reason}); trying again later", "W")
+        self._pause = min(max(self._pause * 2, self._telemetry.seconds / 2), LONGEST_PAUSE_SECONDS)
+
+    def _post(self, body: bytes) -> int:
+        """The HTTP status, 0 where there is no answer."""
+        headers = {"Authorization": f"Bearer {self._telemetry.token}", "Content-Type": "application/json"}
+        connection = _connection(self._address)
+        try:
+            connection.request("POST", _path(self._address), body, headers)
+            response = connection.getresponse()
+            response.read()
+            return response.status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+
+def _connection(address: SplitResult) -> http.client.HTTPConnection:
+    secure = address.scheme == "https"
+    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+    return kind(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
+
+
+def _path(address: SplitResult) -> str:
+    return (address.path or "/") + (f"?{address.query}" if address.query else "")

@@ -1,0 +1,215 @@
+"""Counters that every worker writes and the master reads: a file of 64-bit integers, mapped into all of them.
+
+The file holds one region for the master and one for each worker; a region has a single writer, so that
+nothing is locked, and it outlives a worker that crashes. Times are microseconds, in the contract's buckets.
+"""
+
+import mmap
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from scoring.contract import BUCKETS, KEYS, bucket_of
+from scoring.core.work import Laps
+
+if TYPE_CHECKING:
+    from scoring.queue.job import Question
+
+HEAD = 16
+CODES = 500  # HTTP status 100 to 599
+FIRST_CODE = 100
+BEFORE_CODES = HEAD - FIRST_CODE
+LATENCY = HEAD + CODES * len(KEYS)  # the codes of every key one after another
+QUEUE = LATENCY + BUCKETS
+INFER = QUEUE + BUCKETS
+ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains of INFER
+MOST_ROWS = 256  # runs with more are counted as this
+RUNS = ROWS + MOST_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
+RUN_LAPS = RUNS + MOST_ROWS + 1  # three for each number of rows: decode, infer, encode
+REGION = RUN_LAPS + 3 * (MOST_ROWS + 1)
+
+# Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
+CONNECTIONS, WAITING, QUEUED, PID = range(4)
+LATENCY_SUM, QUEUE_SUM, DECODE_SUM, INFER_SUM, ENCODE_SUM = range(4, 9)
+COLLECTED, DROPPED = range(9, 11)  # rows of data collection
+BEAT = 11  # when its loop last turned, in monotonic milliseconds
+FAILED_SUM = 12  # of the latency, what answers of 400 and above took
+SHARED_INFER_SUM = 13  # of the sum of infer, what requests in runs of several rows have added
+LAST = 14  # when a request was last seen to be answered, in epoch milliseconds
+# Head of the master's region.
+MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
+NOT_SERVING = 1 << 40  # connections of a worker that accepts none
+
+_TABLE = [bucket_of(value) for value in range(4096)]  # most requests take less: a look-up instead of arithmetic
+
+
+def create(path: Path, workers: int) -> "CounterFile":
+    """A fresh file with zeroed regions; an older one stays with whoever still maps it."""
+    scratch = path.with_suffix(".new")
+    scratch.write_bytes(bytes(8 * REGION * (workers + 1)))
+    os.replace(scratch, path)
+    return CounterFile(path)
+
+
+def by_code(cells: list[int]) -> dict[int, int]:
+    """Requests by HTTP status, of cells laid out like a worker's region."""
+    return dict(sorted(sum((Counter(by_key(cells, key)) for key in range(len(KEYS))), Counter()).items()))
+
+
+def by_key(cells: list[int], key: int) -> dict[int, int]:
+    """Requests by HTTP status that showed one of the `KEYS`."""
+    first = HEAD + CODES * key
+    return {code: count for code, count in enumerate(cells[first : first + CODES], FIRST_CODE) if count > 0}
+
+
+def by_rows(cells: list[int]) -> dict[int, int]:
+    """Requests that reached the model, by the rows of their run."""
+    shared = {rows: count for rows, count in enumerate(cells[ROWS : ROWS + MOST_ROWS + 1]) if count > 0}
+    return {1: sum(cells[INFER : INFER + BUCKETS]) - sum(shared.values())} | shared
+
+
+class Runs(NamedTuple):
+    """Runs of so many rows: how many, and the nanoseconds of their parts."""
+
+    runs: int
+    decode: int
+    infer: int
+    encode: int
+
+
+def runs_by_rows(cells: list[int]) -> dict[int, Runs]:
+    """Runs by their rows; requests of quick models count as one row each."""
+    shared = {
+        rows: Runs(cells[RUNS + rows], *cells[RUN_LAPS + 3 * rows : RUN_LAPS + 3 * rows + 3])
+        for rows in range(MOST_ROWS + 1)
+        if cells[RUNS + rows]
+    }
+    lone = Runs(
+        sum(cells[INFER : INFER + BUCKETS]) - sum(cells[ROWS : ROWS + MOST_ROWS + 1]),
+        cells[DECODE_SUM] - sum(run.decode for run in shared.values()),
+        cells[INFER_SUM] - cells[SHARED_INFER_SUM],
+        cells[ENCODE_SUM] - sum(run.encode for run in shared.values()),
+    )
+    return ({1: lone} if lone.runs > 0 else {}) | shared
+
+
+class CounterFile:
+    """The mapped file. Region 0 is the master's, region `slot + 1` that of worker `slot`."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        self.cells = memoryview(self._map).cast("q")
+        self.workers = len(self.cells) // REGION - 1
+
+    def region(self, number: int) -> memoryview:
+        return self.cells[number * REGION : (number + 1) * REGION]
+
+    def connections(self) -> list[int]:
+        """Open connections of every worker."""
+        return [self.cells[(slot + 1) * REGION + CONNECTIONS] for slot in range(self.workers)]
+
+    def totals(self) -> list[int]:
+        """Every cell summed over the workers."""
+        regions = [self.region(slot + 1).tolist() for slot in range(self.workers)]
+        return [sum(column) for column in zip(*regions, strict=True)]
+
+
+class Counters:
+    """What one worker counts. `record` is called for every scoring request and costs about a microsecond."""
+
+    def __init__(self, file: CounterFile, slot: int) -> None:
+        self.file = file
+        self.cells = file.region(slot + 1)
+        self.cells[PID] = os.getpid()
+        self.cells[CONNECTIONS] = 0
+        self.cells[WAITING] = 0
+        self.cells[QUEUED] = 0
+        self._seen = self.cells[LATENCY_SUM]
+
+    def beat(self) -> None:
+        """The loop turns; called a few times a second."""
+        self.cells[BEAT] = int(time.monotonic() * 1000)
+        if self.cells[LATENCY_SUM] != self._seen:
+            self._seen = self.cells[LATENCY_SUM]
+            self.cells[LAST] = int(time.time() * 1000)
+
+    def record(self, status: int, latency: int, queued: int, laps: Laps, key: int = 0) -> None:
+        """One answered request: HTTP status, microseconds in all and waiting, the laps of the rest, its key."""
+        cells = self.cells
+        cells[BEFORE_CODES + CODES * key + status] += 1
+        cells[LATENCY + (_TABLE[latency] if 0 <= latency < 4096 else bucket_of(latency))] += 1
+        cells[QUEUE + (_TABLE[queued] if 0 <= queued < 4096 else bucket_of(queued))] += 1
+        cells[LATENCY_SUM] += latency
+        cells[QUEUE_SUM] += queued
+        if status >= 400:
+            cells[FAILED_SUM] += latency
+        if infer := laps.infer:
+            ran = infer // 1000
+            cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+            cells[DECODE_SUM] += laps.decode
+            cells[INFER_SUM] += infer
+            cells[ENCODE_SUM] += laps.encode
+            if (rows := laps.rows) != 1:
+                self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, laps)
+
+    def record_together(self, questions: "Sequence[Question]", began: int, now: int) -> None:
+        """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
+        cells = self.cells
+        latency = queued = decode = infer = encode = 0
+        run: list[Laps] = []  # of several rows
+        for laps in questions:
+            request = laps.request
+            arrived = request.arrived
+            taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
+            cells[BEFORE_CODES + CODES * request.key + 200] += 1
+            cells[LATENCY + (_TABLE[taken] if taken < 4096 else bucket_of(taken))] += 1
+            cells[QUEUE + (_TABLE[waited] if waited < 4096 else bucket_of(waited))] += 1
+            latency += taken
+            queued += waited
+            decode += laps.decode
+            infer += laps.infer
+            encode += laps.encode
+            if laps.rows == 1:
+                ran = laps.infer // 1000
+                cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+            elif laps.follows and run and laps.infer == run[0].infer and laps.rows == run[0].rows:
+                run.append(laps)
+            else:
+                self._record_run(run)
+                run = [laps]
+        self._record_run(run)
+        cells[LATENCY_SUM] += latency
+        cells[QUEUE_SUM] += queued
+        cells[DECODE_SUM] += decode
+        cells[INFER_SUM] += infer
+        cells[ENCODE_SUM] += encode
+
+    def _record_run(self, run: "Sequence[Laps]") -> None:
+        """The laps of requests that shared a run of several rows, but for their sums."""
+        if not run:
+            return
+        cells, count, infer, rows = self.cells, len(run), run[0].infer, min(run[0].rows, MOST_ROWS)
+        place = RUN_LAPS + 3 * rows
+        cells[INFER + bucket_of(infer // 1000)] += count
+        cells[ROWS + rows] += count
+        cells[SHARED_INFER_SUM] += infer * count
+        cells[place] += sum([laps.decode for laps in run])
+        cells[place + 2] += sum([laps.encode for laps in run])
+        if not run[0].follows:
+            cells[RUNS + rows] += 1
+            cells[place + 1] += infer
+
+    def _record_shared(self, rows: int, laps: Laps) -> None:
+        """A request in a run of several rows; the run itself is counted with its first request."""
+        cells, place = self.cells, RUN_LAPS + 3 * rows
+        cells[ROWS + rows] += 1
+        cells[SHARED_INFER_SUM] += laps.infer
+        cells[place] += laps.decode
+        cells[place + 2] += laps.encode
+        if not laps.follows:
+            cells[RUNS + rows] += 1
+            cells[place + 1] += laps.infer

@@ -1,0 +1,127 @@
+"""What a process serves, loaded once: ONNX models, or the entry script. Knows no HTTP."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Optional
+
+from scoring.contract import BundledModel
+from scoring.core.errors import ScoringError, StartFailure
+from scoring.core.log import log
+from scoring.core.request import Request
+from scoring.core.settings import Replica
+from scoring.core.work import Laps, Result, Work
+from scoring.counters.telemetry import CounterFile, Counters
+from scoring.queue.admission import Pace, Threaded
+
+if TYPE_CHECKING:
+    from scoring.script.entry_script import EntryScript
+
+
+class Served:
+    """One thing to call, with its own pace. `work` says how, by address: "score", "infer", …"""
+
+    def __init__(self, bundled: BundledModel, work: dict[str, Work], signature: dict[str, Any], pace: Pace) -> None:
+        self.name = bundled.name
+        self.version = bundled.version
+        self.work = work
+        self.signature = signature
+        self.pace = pace
+        self.counters: Counters | None = None  # its own, where there are other models
+        self.counted: CounterFile | None = None  # where its figures stand, of all processes
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is a model without code, which takes tensors."""
+        return "infer" in self.work
+
+
+class Engine:
+    """All that this process serves. `seconds` is the longest calibrated run, None when that is unknown."""
+
+    def __init__(
+        self,
+        served: list[Served],
+        default: Served,
+        seconds: float | None,
+        runners: int,
+        prepare_thread: Callable[[], None] = lambda: None,
+        script: Optional["EntryScript"] = None,
+    ) -> None:
+        self.served = served
+        self.default = default
+        self.seconds = seconds
+        self.runners = runners
+        self.script = script
+        self.prepare_thread = prepare_thread  # called first in every thread that runs models
+
+    def find(self, name: str, version: str | None = None) -> Served:
+        """A model by name, the highest version where none is given; 404 when it is not served."""
+        found = [one for one in self.served if one.name == name and version in (None, str(one.version))]
+        if not found:
+            asked = name if version is None else f"{name}, version {version}"
+            told = ", ".join(f"{one.name}:{one.version}" for one in self.served) or "none"
+            raise ScoringError(404, "not_found", f"There is no model {asked} here; served: {told}")
+        return max(found, key=lambda one: one.version)
+
+
+def load_engine(replica: Replica, threads: int) -> Engine:
+    """Load the bundle and warm it up; StartFailure says why it cannot be."""
+    started = perf_counter()
+    try:
+        engine = _no_code(replica, threads) if replica.bundle.kind == "no_code" else _entry_script(replica)
+    except MemoryError as error:
+        raise StartFailure("out_of_memory", "There is not enough memory to load the model.") from error
+    log(f"loaded in {perf_counter() - started:.2f} s")
+    return engine
+
+
+def _no_code(replica: Replica, threads: int) -> Engine:
+    try:
+        from scoring.engine.model_work import works_of
+        from scoring.onnx import session  # onnxruntime is not installed beside every entry script
+    except ImportError as error:
+        raise StartFailure("import_missing", f"No-code services need onnxruntime: {error}") from error
+    if not replica.bundle.models:
+        raise StartFailure("model_invalid", "The bundle holds no model.")
+    served, taken = [], []
+    models = session.load_models(replica.bundle_folder, replica.bundle.models, 1, replica.run.providers)
+    for bundled, model in zip(replica.bundle.models, models, strict=True):
+        seconds = model.measure()
+        taken.append(seconds)
+        served.append(
+            Served(
+                bundled,
+                works_of(model, seconds, threads, replica.run),
+                session.signature_of(model),
+                Threaded() if replica.run.batching.delay_seconds else Pace(seconds),
+            )
+        )
+    known = [seconds for seconds in taken if seconds is not None]
+    slowest = max(known) if len(known) == len(taken) else None
+    several = Served(replica.bundle.models[0], {"score": _WhichModel(served)}, {}, Pace(slowest))
+    return Engine(served, served[0] if len(served) == 1 else several, slowest, threads, session.refuse_overflow)
+
+
+def _entry_script(replica: Replica) -> Engine:
+    from scoring.observers.captured_output import Identified
+    from scoring.script.entry_script import EntryScript  # only here: it prepares the process for the script
+
+    script = EntryScript(replica)
+    service = BundledModel(name=replica.run.service, version=replica.run.revision, path="")
+    work: dict[str, Work] = {"score": Identified(script)}
+    default = Served(service, work, {}, script.pace)
+    models = [Served(model, work, model.signature or {}, default.pace) for model in replica.bundle.models]
+    return Engine(models, default, None, script.runners, script=script)
+
+
+class _WhichModel:
+    """`/score` of a service with several models."""
+
+    batcher: Any = None
+
+    def __init__(self, served: list[Served]) -> None:
+        self._names = ", ".join(one.name for one in served)
+
+    def answer(self, request: Request, laps: Laps) -> Result:
+        message = f"This service holds several models ({self._names}): call /v2/models/<name>/infer."
+        raise ScoringError(400, "bad_input", message)

@@ -1,0 +1,61 @@
+"""Models without code at work: which forms they are asked in, and the three steps of an answer."""
+
+from time import perf_counter_ns
+
+from scoring.calibration.batch_size import calibrate
+from scoring.calibration.output_shapes import learn_shapes
+from scoring.calibration.synthetic_inputs import made_up
+from scoring.contract import RunSettings
+from scoring.core.request import Request
+from scoring.core.work import Laps, Result, Work
+from scoring.forms import Form
+from scoring.forms.bodies import Bodies
+from scoring.forms.data import Data
+from scoring.forms.mlflow import Invocations
+from scoring.forms.open_inference import OpenInference
+from scoring.forms.probe import Probe
+from scoring.forms.tf_serving import Predict
+from scoring.onnx.session import OnnxModel
+from scoring.process.ipc import HEAVY_SECONDS
+from scoring.queue.batcher import Batcher
+
+
+class ModelWork:
+    """A model asked in one form. The steps stand apart so that requests can share the middle one."""
+
+    def __init__(self, form: Form, model: OnnxModel, batcher: Batcher | None) -> None:
+        self.form = form
+        self.model = model
+        self.batcher = batcher
+        padded = batcher is not None and batcher.pads
+        self.encode_alike = None if padded else getattr(form, "encode_alike", None)
+
+    def answer(self, request: Request, laps: Laps) -> Result:
+        began = perf_counter_ns()
+        asked = self.form.decode(request)
+        decoded = perf_counter_ns()
+        results = self.model.compute(asked.names, asked.feed, alone=laps.alone)
+        computed = perf_counter_ns()
+        answer = self.form.encode(asked, results)
+        laps.decode, laps.infer = decoded - began, computed - decoded
+        laps.encode = perf_counter_ns() - computed
+        return answer
+
+
+def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Work]:
+    """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
+    heavy = seconds is not None and seconds >= HEAVY_SECONDS
+    learn_shapes(model, seconds)
+    batcher = calibrate(model, run.batching)
+    if heavy and cores > 1:
+        model.widen(cores, run.memory_bytes, made_up(model, 1))
+    if not heavy:
+        model.bind()
+    open_inference = OpenInference(model)
+    return {
+        "infer": ModelWork(open_inference, model, batcher),
+        "predict": ModelWork(Predict(model), model, batcher),
+        "invocations": ModelWork(Invocations(model), model, batcher),
+        "probe": ModelWork(Probe(model), model, batcher),
+        "score": ModelWork(Data(model, open_inference, Bodies(model, open_inference)), model, batcher),
+    }

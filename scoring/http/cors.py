@@ -1,0 +1,62 @@
+"""Cross-origin requests (WHATWG Fetch, "CORS protocol"): which pages of other sites may call this service.
+
+Nothing is said to anybody unless origins are configured, by `cors_origins` or the variable AML_CORS_ORIGINS.
+"""
+
+import os
+from typing import Optional
+
+from scoring.contract import RunSettings
+from scoring.core.request import Request
+
+ANY = "*"
+KEPT_SECONDS = 600  # how long a browser may remember what a preflight told it
+READABLE = b"x-request-id, x-ms-request-id, x-ms-run-function-failed, retry-after"
+
+
+class Cors:
+    """The origins that may call: `https://example.com`, or `*` for all."""
+
+    def __init__(self, origins: list[str]) -> None:
+        self._any = ANY in origins
+        self._origins = {origin.strip().rstrip("/").lower().encode() for origin in origins}
+
+    @classmethod
+    def of(cls, run: RunSettings) -> Optional["Cors"]:
+        """What is configured, or None."""
+        origins = run.cors_origins or os.environ.get("AML_CORS_ORIGINS", "").split(",")
+        wanted = [origin.strip() for origin in origins if origin.strip()]
+        return cls(wanted) if wanted else None
+
+    def lines(self, request: Request) -> bytes:
+        """The headers of any answer."""
+        if self._any:
+            return b"access-control-allow-origin: *\r\naccess-control-expose-headers: %b\r\n" % READABLE
+        origin = request.headers.get(b"origin", b"")
+        if origin.lower() not in self._origins:
+            return b"vary: Origin\r\n"
+        return b"access-control-allow-origin: %b\r\naccess-control-expose-headers: %b\r\nvary: Origin\r\n" % (
+            origin,
+            READABLE,
+        )
+
+    @staticmethod
+    def left_of(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """A script's own headers without those that are said here: a browser refuses to hear them twice."""
+        return tuple(pair for pair in headers if not pair[0].lower().startswith("access-control-allow-"))
+
+    def preflight(self, request: Request, methods: str) -> bytes:
+        """Further headers of the answer to a browser that asks first; empty when this is no such question, or
+        from an origin that may not call.
+        """
+        headers = request.headers
+        if b"access-control-request-method" not in headers:
+            return b""
+        if not self._any and headers.get(b"origin", b"").lower() not in self._origins:
+            return b""
+        asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
+        return (
+            b"access-control-allow-methods: %b\r\n"
+            b"access-control-allow-headers: %b\r\n"
+            b"access-control-max-age: %d\r\n" % (methods.encode(), asked, KEPT_SECONDS)
+        )

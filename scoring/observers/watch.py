@@ -1,0 +1,101 @@
+"""What is done about single requests where the settings ask for it: a line in the log, a trace, a collected row.
+
+Where they ask for none of it there is no watch, and nothing on the way of a request.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from scoring.core import collecting
+from scoring.core.answer import Answer
+from scoring.core.log import asked_for, log
+from scoring.core.request import Request
+from scoring.core.request_ids import asked_by
+from scoring.core.settings import Replica
+from scoring.core.work import Laps
+from scoring.counters.telemetry import Counters
+from scoring.engine.engine import Served
+from scoring.observers.collector import Collector
+from scoring.observers.tracing import Tracer, tracer_for
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request: `answer` is the body alone where that is JSON. `taken` and `waited` are microseconds."""
+
+    status: int
+    answer: bytes | Answer
+    served: Served
+    taken: int
+    waited: int
+    laps: Laps
+
+
+class Watcher(Protocol):
+    """Looks at requests that have been answered; called on the loop, so it must not wait."""
+
+    def ended(self, request: Request, outcome: Outcome) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Watch:
+    """All that look at the requests of a process."""
+
+    def __init__(self, watchers: list[Watcher], tracer: Tracer | None) -> None:
+        self._watchers = watchers
+        self._tracer = tracer
+
+    def begin(self, request: Request) -> None:
+        """A request is about to be worked on."""
+        if self._tracer is not None:
+            request.span = self._tracer.begin(request)
+
+    def end(self, request: Request, outcome: Outcome) -> None:
+        """Its answer is about to be sent. What goes wrong here is told in the log, and is not the client's trouble."""
+        for watcher in self._watchers:
+            try:
+                watcher.ended(request, outcome)
+            except Exception as error:
+                log(f"a request could not be recorded: {error!r}", "E")
+
+    def close(self) -> None:
+        """A moment for what is still to be written."""
+        for watcher in self._watchers:
+            watcher.close()
+
+
+class AccessLog:
+    """A line for every scoring request."""
+
+    def ended(self, request: Request, outcome: Outcome) -> None:
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        answer = outcome.answer
+        size = len(answer) if isinstance(answer, bytes) else len(answer.body)
+        with asked_by(request):
+            log(
+                f"{request.method.decode('latin-1')} {path}",
+                status=outcome.status,
+                milliseconds=outcome.taken / 1000,
+                received=len(request.body),
+                sent=size,
+            )
+
+    def close(self) -> None:
+        """Every line has been written."""
+
+
+def watch_of(replica: Replica, counters: Counters, slot: int) -> Watch | None:
+    """What the settings and the environment ask for; None where that is nothing."""
+    run, watchers = replica.run, list[Watcher]()
+    collecting.request_ids_from(lambda: asked_for() or collecting.NO_REQUEST)
+    if run.access_log:
+        watchers.append(AccessLog())
+    if run.collect is not None:
+        collector = Collector(replica, run.collect, counters, slot)
+        collecting.send_to(collector.take)
+        watchers.append(collector)
+    tracer = tracer_for(run)
+    if tracer is not None:
+        watchers.append(tracer)
+    return Watch(watchers, tracer) if watchers else None

@@ -1,0 +1,46 @@
+"""The command line of the scoring server."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from scoring.core.errors import StartFailure
+from scoring.core.log import log, use
+from scoring.core.logfile import redirect
+from scoring.core.settings import load_replica, read_run
+from scoring.process.status import StatusFile
+from scoring.process.supervisor import START_FAILED, Supervisor
+
+
+def main() -> int:
+    """Read the arguments and serve; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scoring", description="Serve the models of a bundle over HTTP.")
+    parser.add_argument("run", type=Path, help="path of run.json in the run folder; status.json and logs go beside it")
+    parser.add_argument("--console", action="store_true", help="print to the console instead of server.log")
+    arguments = parser.parse_args()
+    return serve(arguments.run.resolve(), console=arguments.console)
+
+
+def serve(path: Path, *, console: bool) -> int:
+    """Serve the replica of a run.json."""
+    try:
+        run = read_run(path)
+    except StartFailure as error:
+        sys.stderr.write(f"{error.failure.message}\n")
+        return START_FAILED
+    use(run.log_format)
+    if not console:
+        redirect(path.parent)
+    status = StatusFile(path.parent, run)
+    log(f"starting {run.workspace}/{run.service}, revision {run.revision}, pid {os.getpid()}")
+    try:
+        return Supervisor(load_replica(path), status).run()
+    except StartFailure as error:
+        log(error.failure.message, "E")
+        status.move("failed", error.failure)
+    except Exception as error:  # the status must say so, whatever it was
+        failure = StartFailure("internal", f"The scoring server failed: {error!r}").failure
+        log(failure.message, "E")
+        status.move("failed", failure)
+    return START_FAILED

@@ -1,0 +1,92 @@
+"""The listening socket, made by the master and shared by all workers; and the port that they listen on for gRPC."""
+
+import errno
+import socket
+import time
+from collections.abc import Callable
+
+from scoring.contract import RunSettings
+from scoring.core.errors import StartFailure
+
+BACKLOG = 2048
+PATIENCE_SECONDS = 2.0  # a predecessor may be about to end
+MISSING_ADDRESS = (errno.EADDRNOTAVAIL, errno.EACCES)
+
+
+def listen(run: RunSettings) -> socket.socket:
+    """A listening socket on the replica's address; StartFailure(port_taken) names who holds it."""
+    return _patiently(lambda: _listen(run), run.host, run.port)
+
+
+def reserve(run: RunSettings, port: int) -> socket.socket:
+    """Hold a port on which the workers will listen themselves; StartFailure(port_taken) names who holds it.
+
+    Workers share it with SO_REUSEPORT, and so could anybody of this user. So it is first bound without; then with,
+    but not listening, which keeps everybody out who does not share, the next replica among them.
+    """
+    return _patiently(lambda: _reserve(run, port), run.host, port)
+
+
+def _patiently(open_socket: Callable[[], socket.socket], host: str, port: int) -> socket.socket:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return open_socket()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise StartFailure("internal", f"Nothing can listen on {host}:{port}: {error}") from error
+            if time.monotonic() > end:
+                message = f"Port {port} of {host} is taken by another program."
+                raise StartFailure("port_taken", message, _holder(port)) from error
+        time.sleep(0.1)
+
+
+def _reserve(run: RunSettings, port: int) -> socket.socket:
+    if not run.share_port:
+        with socket.socket(_family(run.host), socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections may still linger
+            probe.bind((run.host, port))
+    held = socket.socket(_family(run.host), socket.SOCK_STREAM)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((run.host, port))
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # or others with it could bind beside us
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _listen(run: RunSettings) -> socket.socket:
+    listener = socket.socket(_family(run.host), socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections may still linger
+        if run.share_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
+        listener.bind((run.host, run.port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _holder(port: int) -> str:
+    """Who listens on a port, as far as this user may see."""
+    import psutil  # only here: it takes long to load
+
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"pid {process.pid}: {' '.join(process.cmdline())[:300]}"
+    except psutil.Error:
+        return "the holder cannot be seen by this user"
+    return "the holder cannot be seen by this user"

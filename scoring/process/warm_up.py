@@ -1,0 +1,134 @@
+"""Ask the service its own sample request before it says that it is ready.
+
+First calls are slow (memory is reserved, code is compiled, caches are filled), and a service that cannot answer its
+own sample serves nobody. The sample goes the way of every request, from the routes to the end of the answer, but past
+what counts, logs and collects requests. The master's start deadline bounds it all.
+"""
+
+import traceback
+from time import perf_counter, perf_counter_ns
+
+import msgspec
+
+from scoring.contract import RunSettings, WarmUp
+from scoring.core import collecting
+from scoring.core.answer import Answer
+from scoring.core.errors import ScoringError, StartFailure, as_error
+from scoring.core.log import log
+from scoring.core.request import Request
+from scoring.core.work import Laps, Result
+from scoring.engine.engine import Engine
+from scoring.http.replies import error_body
+from scoring.http.routes import Route, Routes
+from scoring.queue.job import Question
+
+REQUEST_ID = b"warm-up"  # in the log, beside what the script prints meanwhile
+
+
+def warm_up(engine: Engine, run: RunSettings, wanted: WarmUp) -> None:
+    """Ask as often as wanted; StartFailure(warm_up_failed) has the answer where it is an error."""
+    sample = _Sample(engine, wanted)
+    taken = []
+    with collecting.nothing_kept():
+        for _ in range(wanted.runs):
+            began = perf_counter()
+            laps = sample.ask()
+            taken.append(perf_counter() - began)
+        sample.check_pace(laps, run.scoring_timeout_seconds)
+        shared = sample.share(laps.rows)
+    told = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
+    if shared:
+        told += f"; then up to {shared} at once"
+    log(f"warmed up with the sample request, asked {len(taken)} times: {told}")
+
+
+class _Sample:
+    """The sample request and what answers it."""
+
+    def __init__(self, engine: Engine, wanted: WarmUp) -> None:
+        self._path = wanted.path
+        self._body = msgspec.json.encode(wanted.body)
+        self._route = self._find(Routes(engine, {}))
+
+    def ask(self) -> Laps:
+        """One request by itself, as one that meets no other; gives how long its parts took."""
+        question = Question(self._route.work, self._request())
+        question.alone = not self._route.served.pace.inline  # slow models have all cores when they run alone
+        batcher = self._route.work.batcher
+        try:
+            result = batcher.run([question])[0][1] if batcher else question.work.answer(question.request, question)
+            self._check(result)
+        except Exception as error:  # whatever a script raises, also while its answer is read
+            raise self._failure(error) from error
+        return question
+
+    def share(self, rows: int) -> int:
+        """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""
+        work, batcher = self._route.work, self._route.work.batcher
+        most = batcher.deep_rows // max(rows, 1) if batcher else 0
+        size = 1
+        while batcher and 2 * size <= most:
+            size *= 2
+            for _, result in batcher.run([Question(work, self._request()) for _ in range(size)]):
+                self._check(result)
+        return size if size > 1 else 0
+
+    def check_pace(self, laps: Laps, limit: float) -> None:
+        """The last run must have kept within the scoring timeout, or clients would be answered 504."""
+        if laps.infer > limit * 1e9:
+            message = f"The run took {laps.infer / 1e9:.1f} s, longer than the scoring timeout of {limit:g} s."
+            raise self._failure(ScoringError(504, "scoring_timeout", message))
+
+    def _find(self, routes: Routes) -> Route:
+        try:
+            route = routes.find(self._request())
+        except ScoringError as error:
+            raise self._failure(error) from error
+        if b"POST" not in route.methods:
+            raise self._failure(ScoringError(405, "method_not_allowed", "This address takes no request to score."))
+        return route
+
+    def _request(self) -> Request:
+        headers = {
+            b"host": b"localhost",
+            b"content-type": b"application/json",
+            b"content-length": str(len(self._body)).encode(),
+        }
+        request = Request(_Nobody(), b"POST", self._path.encode(), headers)
+        request.body, request.id, request.arrived = self._body, REQUEST_ID, perf_counter_ns()
+        return request
+
+    def _check(self, result: Result | BaseException) -> None:
+        """Read an answer to its end; StartFailure when it is an error."""
+        if isinstance(result, BaseException):
+            raise self._failure(result)
+        if not isinstance(result, Answer):
+            return
+        if result.status >= 400:
+            raise self._refused(result.status, "", result.body.decode(errors="replace"))
+        for _ in result.stream or ():
+            pass
+
+    def _failure(self, error: BaseException) -> StartFailure:
+        if isinstance(error, StartFailure):
+            return error
+        told = as_error(error)
+        evidence = error_body(told, self._path.startswith(("/v1/", "/v2"))).decode()
+        cause = error if told is not error else error.__cause__
+        if isinstance(cause, MemoryError):
+            return StartFailure("out_of_memory", "There was not enough memory to answer the sample request.", evidence)
+        if cause is not None and told.status >= 500:
+            evidence += "\n\n" + "".join(traceback.format_exception(cause))
+        return self._refused(told.status, told.message, evidence)
+
+    def _refused(self, status: int, why: str, evidence: str) -> StartFailure:
+        message = f"The service answers its own sample request to {self._path} with {status}" + (
+            f": {why}" if why else "."
+        )
+        return StartFailure("warm_up_failed", message, evidence)
+
+
+class _Nobody:
+    """In place of a connection: whoever asks is here until the end."""
+
+    gone = False

@@ -1,0 +1,219 @@
+"""One serving process: load, report, serve, drain. Forked by the master, with descriptors of its."""
+
+import asyncio
+import faulthandler
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+import msgspec
+import uvloop
+
+from scoring.auth.keys import Keys
+from scoring.contract import Failure
+from scoring.core.errors import StartFailure
+from scoring.core.log import log
+from scoring.core.settings import Replica
+from scoring.counters.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
+from scoring.engine.engine import Engine, load_engine
+from scoring.http.app import App
+from scoring.http.protocol import Connection
+from scoring.metadata.statistics import attach
+from scoring.observers.captured_output import catch_prints
+from scoring.observers.watch import Watch, watch_of
+from scoring.process import limits
+from scoring.process.acceptor import Acceptor
+from scoring.process.ipc import Orders, Report, stack_file
+from scoring.process.warm_up import warm_up
+from scoring.rpc import serve_rpc
+from scoring.rpc.parts import Parts
+
+LIBRARIES = {"no_code": ("scoring.engine.model_work",), "entry_script": ("scoring.script.entry_script",)}
+DRAIN_SECONDS = 8.5  # the master allows ten in all
+QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
+STUCK_EXIT = 70
+SWEEP_SECONDS = 0.25
+_stacks: list[TextIO] = []  # keeps the file open that faulthandler writes to
+
+
+def preload(replica: Replica) -> None:
+    """Load what all workers will need, before they are forked, and keep their collectors from copying it.
+
+    Garbage is collected from here on, not while the program began.
+    """
+    os.environ.update(limits.thread_variables(os.environ, 1))
+    for name in LIBRARIES[replica.bundle.kind]:
+        with suppress(ImportError):  # the worker tells what is missing
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def work(replica: Replica, orders: Orders) -> int:
+    """A worker's whole life, in a process of its own; gives its exit code."""
+    _forget_own_folder()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
+    limits.die_with_master(orders.lifeline)
+    catch_prints()
+    _stacks.append(stack_file(replica.folder, orders.slot).open("w"))
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR2, _stacks[0])
+    if numbers := sys.modules.get("numpy.random"):
+        numbers.seed()  # or every worker would draw the same ones
+    os.register_at_fork(after_in_child=lambda: _close_in_copy(orders))
+    engine = _load(replica, orders)
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # Threads of a stuck run, or of the script, do not keep the process: it ends with this code at once.
+    return loop.run_until_complete(Server(replica, engine, orders).run())
+
+
+def _forget_own_folder() -> None:
+    """What lies beside this package, or where the server was started, is not the script's to import."""
+    own = str(Path(__file__).resolve().parents[2])
+    left_out = {os.path.realpath(os.getcwd())}
+    if os.path.basename(own) not in ("site-packages", "dist-packages"):  # among libraries, which the script may import
+        left_out.add(own)
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.realpath(entry) not in left_out]
+    parts = [part for part in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if part]
+    if kept := [part for part in parts if os.path.realpath(part) not in left_out]:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)  # for programs that the script starts
+
+
+def _close_in_copy(orders: Orders) -> None:
+    """In a process that the script forks while it loads: it must not keep the port, nor the line to the master."""
+    for descriptor in (orders.listener, orders.report):
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _load(replica: Replica, orders: Orders) -> Engine:
+    with _failure_told(orders):
+        limits.stay_on(orders.cores)
+        limits.brake_memory(replica.run.memory_bytes)
+        limits.allow_connections(replica.run.connections_limit)
+        engine = load_engine(replica, orders.threads)
+        if replica.run.warm_up is not None:
+            warm_up(engine, replica.run, replica.run.warm_up)
+        return engine
+
+
+@contextmanager
+def _failure_told(orders: Orders) -> Iterator[None]:
+    """What goes wrong before the worker is ready ends it, and the master learns why."""
+    try:
+        yield
+    except StartFailure as error:
+        _tell(orders, Report(failure=error.failure))
+        sys.exit(3)
+    except Exception as error:  # a fault of ours, or of a library in a way nobody foresaw
+        failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
+        _tell(orders, Report(failure=failure))
+        sys.exit(3)
+
+
+def _tell(orders: Orders, report: Report) -> None:
+    with os.fdopen(orders.report, "wb") as pipe:
+        pipe.write(msgspec.json.encode(report))
+    orders.report = -1
+
+
+class Server:
+    """The loop of a worker."""
+
+    def __init__(self, replica: Replica, engine: Engine, orders: Orders) -> None:
+        self._replica = replica
+        self._engine = engine
+        self._orders = orders
+        self._exit_code = 0
+
+    async def run(self) -> int:
+        """Serve until told to stop, then drain; gives the exit code."""
+        loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
+        run = self._replica.run
+        self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
+        attach(self._engine, self._replica, self._counters, self._orders.slot)
+        with _failure_told(self._orders):
+            keys = Keys(self._replica.folder / "keys.json", run.auth)
+        watch = watch_of(self._replica, self._counters, self._orders.slot)
+        self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
+        with _failure_told(self._orders):
+            rpc = None if run.grpc_port is None else await serve_rpc(self._parts(keys, watch))
+        _tell(self._orders, Report(seconds=self._engine.seconds))
+        listener = socket.socket(fileno=self._orders.listener)
+        self._orders.listener = -1
+        listener.setblocking(False)
+        os.register_at_fork(
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
+            after_in_child=lambda: self._let_go(listener),
+        )
+        acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; the collector need not look at it again
+        acceptor.start()
+        housekeeping = [loop.create_task(self._every(1.0, self._app.tick)),
+                        loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
+        await self._stopped.wait()
+        self._app.draining = True
+        await asyncio.gather(self._drain(acceptor), *([rpc.drain(DRAIN_SECONDS)] if rpc else []))
+        if watch is not None:
+            watch.close()
+        for task in housekeeping:
+            task.cancel()
+        return self._exit_code
+
+    def _parts(self, keys: Keys, watch: Watch | None) -> Parts:
+        app = self._app
+        return Parts(self._replica, self._engine, keys, self._counters, app.admission, watch, lambda: app.draining)
+
+    async def _drain(self, acceptor: Acceptor) -> None:
+        """Take no more connections, answer what has been asked, close what is silent."""
+        acceptor.stop()
+        await asyncio.sleep(0.05)  # connections that were just accepted reach their handler
+        self._counters.cells[CONNECTIONS] += NOT_SERVING
+        end = monotonic() + DRAIN_SECONDS
+        while self._app.connections and monotonic() < end:
+            now = monotonic()
+            for connection in list(self._app.connections):
+                if now - connection.heard > QUIET_SECONDS:
+                    connection.stop()
+            await asyncio.sleep(0.05)
+
+    def _let_go(self, listener: socket.socket) -> None:
+        """In a process that the script forks: it may outlive this one, and must not keep the port or a client.
+
+        Nor may a signal to it arrive here, through the descriptor by which the loop learns of its own: SIGTERM is
+        blocked until it is sure of that.
+        """
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        listener.close()
+        for connection in self._app.connections:
+            connection.let_go()
+
+    def _give_up(self) -> None:
+        log("too many runs are stuck; this process ends and is replaced", "E")
+        self._exit_code = STUCK_EXIT
+        self._stopped.set()
+
+    async def _every(self, seconds: float, call: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                call()
+            except Exception as error:  # housekeeping must go on, whatever one round met
+                log(f"housekeeping failed: {error!r}", "E")

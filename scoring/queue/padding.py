@@ -1,0 +1,79 @@
+"""Requests side by side in one run: joined along their rows, filled up where their lengths may differ, and parted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scoring.core.errors import StartFailure
+from scoring.core.tensors import Array
+from scoring.forms import Asked
+from scoring.onnx.session import OnnxModel
+
+
+class Padding:
+    """`fill` names the inputs whose lengths may differ, with what fills the shorter ones up (at their end).
+
+    An output keeps the length of its own request wherever its dimension has the name of one of theirs.
+    """
+
+    def __init__(self, model: OnnxModel, fill: Mapping[str, float]) -> None:
+        unknown = sorted(set(fill) - set(model.inputs))
+        if unknown:
+            told = ", ".join(model.inputs)
+            message = f"batching.pad names {unknown[0]!r}, which is no input of {model.name}; it takes {told}"
+            raise StartFailure("model_invalid", message)
+        self._fill = fill
+        self._dimensions = model.dimensions
+        self._needed = len(model.inputs)
+
+    def kind(self, asked: Asked) -> Any:
+        """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
+        feed = asked.feed
+        if len(feed) != self._needed:
+            return object()  # like no other: a default that it replaces holds for all rows of its run
+        if len(feed) > 1 and len({len(array) for array in feed.values()}) > 1:
+            return object()  # like no other: its rows would meet those of its neighbours
+        if not self._fill:
+            return (*asked.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
+        return tuple(asked.names), tuple(
+            (name, array.dtype.str, array.ndim if name in self._fill else array.shape[1:])
+            for name, array in feed.items()
+        )
+
+    def join(self, requests: list[Asked]) -> dict[str, Array]:
+        """One feed for requests of the same kind."""
+        return {name: self._joined(name, [one.feed[name] for one in requests]) for name in requests[0].feed}
+
+    def cut(self, asked: Asked, results: list[Any], first: int, last: int) -> list[Array]:
+        """The part of a shared run's results that belongs to a request: rows `first` to `last`."""
+        parts = [result[first:last] for result in results]
+        if not self._fill:
+            return parts
+        lengths = self._own_lengths(asked)
+        return [self._shortened(name, part, lengths) for name, part in zip(asked.names, parts, strict=True)]
+
+    def _joined(self, name: str, arrays: list[Array]) -> Array:
+        if name not in self._fill or len({array.shape[1:] for array in arrays}) == 1:
+            return np.concatenate(arrays)
+        longest = np.max([array.shape[1:] for array in arrays], axis=0)
+        shape = (sum(len(array) for array in arrays), *longest)
+        joined = np.full(shape, self._fill[name], arrays[0].dtype)
+        row = 0
+        for array in arrays:
+            joined[(slice(row, row + len(array)), *map(slice, array.shape[1:]))] = array
+            row += len(array)
+        return joined
+
+    def _own_lengths(self, asked: Asked) -> dict[str, int]:
+        """The lengths of a request's free dimensions, by their names."""
+        return {
+            dimension: length
+            for name in self._fill
+            for dimension, length in zip(self._dimensions[name], asked.feed[name].shape, strict=True)
+            if isinstance(dimension, str)
+        }
+
+    def _shortened(self, name: str, part: Array, lengths: dict[str, int]) -> Array:
+        kept = [slice(lengths.get(dimension)) for dimension in self._dimensions[name][1 : part.ndim]]
+        return part[(slice(None), *kept)]

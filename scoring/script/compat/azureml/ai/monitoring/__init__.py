@@ -1,0 +1,5 @@
+"""Collecting data frames inside the script."""
+
+from scoring.script.compat.frame_collector import Collector
+
+__all__ = ["Collector"]

@@ -1,0 +1,5 @@
+"""Models of the bundle, by name."""
+
+from scoring.script.compat.model import Model
+
+__all__ = ["Model"]
