@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from registry.inspection.bounded_process import Ended
-from registry.versions.frameworks import CUSTOM
+from registry.inspection.frameworks import CUSTOM
 from studio.core.errors import BadInput
 from studio.core.storable import storable
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from registry.inspection import frameworks
 from registry.models import ModelVersion
 from registry.models import Tag as TagRow
 from registry.search.filter_tree import And, Field, How, Node, Not, Or, Tag, Word
-from registry.versions import frameworks
 from registry.versions.labels import normal
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput

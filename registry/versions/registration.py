@@ -11,12 +11,13 @@ from django.db.models import F, ProtectedError
 from django.utils import timezone
 
 from registry.errors import InUse
+from registry.inspection import frameworks
 from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.models.model import name_rule
 from registry.models.version import VERSION_MOVES
 from registry.store.paths import place_of, safe_path
 from registry.tasks import inspect_version
-from registry.versions import frameworks, labels, top_folder, usage
+from registry.versions import labels, top_folder, usage
 from studio.accounts.models import User, Workspace
 from studio.activity.models import record
 from studio.core.enqueue import ring

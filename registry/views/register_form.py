@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from registry.versions.frameworks import FRAMEWORKS
+from registry.inspection.frameworks import FRAMEWORKS
 
 PAIRS_ROWS = 3
 

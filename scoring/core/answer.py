@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 JSON = b"application/json"
 EVENTS = b"text/event-stream"  # server-sent events
+WITHOUT_BODY = frozenset((204, 304))
 
 
 class Answer:

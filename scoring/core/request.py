@@ -1,14 +1,9 @@
-"""What passes between a connection, which speaks HTTP, and the application, which answers."""
+"""A request, whatever protocol it came by."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-
-from scoring.core.errors import ScoringError
-
-if TYPE_CHECKING:
-    from scoring.http.head_cache import Heads
 
 # How clients say JSON, so that it needs one look-up; other spellings are recognised more slowly.
 SAID_JSON = frozenset(
@@ -56,24 +51,3 @@ class Request:
         return b"{%b}" % b",".join(
             orjson.dumps(name) + b":" + value.encode() for name, value in self.parameters().items()
         )
-
-
-class Handler(Protocol):
-    """What a connection needs of the application."""
-
-    max_body: int  # bytes
-    heads: "Heads"
-    draining: bool
-
-    def admit(self, request: Request, length: int | None) -> None:
-        """Look at the headers before the body comes, of a length or unknown; raise ScoringError to refuse."""
-
-    def handle(self, request: Request) -> bytes | None:
-        """The response, or None when it will come through `connection.answer`."""
-
-    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
-        """The response to a request that could not be read to its end."""
-
-    def opened(self, connection: Any) -> None: ...
-
-    def closed(self, connection: Any) -> None: ...

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from scoring.bundle import load_bundle, size_of
 from scoring.contract import Bundle, RunSettings
+from scoring.core.bundle import load_bundle, size_of
 from scoring.core.errors import StartFailure
 
 LIGHT_BYTES = 8 * 1024 * 1024  # models below this are loaded by all processes at once

@@ -8,6 +8,7 @@ from scoring.core.request import Request
 if TYPE_CHECKING:
     from scoring.queue.batcher import Batcher
 
+HEAVY_SECONDS = 0.0005  # quicker models answer on the loop, in several processes: HTTP costs more than the run
 Result = bytes | Answer  # bytes are JSON, with status 200
 
 

@@ -103,7 +103,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
 
 
 def _entry_script(replica: Replica) -> Engine:
-    from scoring.observers.captured_output import Identified
+    from scoring.script.captured_output import Identified
     from scoring.script.entry_script import EntryScript  # only here: it prepares the process for the script
 
     script = EntryScript(replica)

@@ -7,7 +7,7 @@ from scoring.calibration.output_shapes import learn_shapes
 from scoring.calibration.synthetic_inputs import made_up
 from scoring.contract import RunSettings
 from scoring.core.request import Request
-from scoring.core.work import Laps, Result, Work
+from scoring.core.work import HEAVY_SECONDS, Laps, Result, Work
 from scoring.forms import Form
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
@@ -16,7 +16,6 @@ from scoring.forms.open_inference import OpenInference
 from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
 from scoring.onnx.session import OnnxModel
-from scoring.process.ipc import HEAVY_SECONDS
 from scoring.queue.batcher import Batcher
 
 

@@ -14,8 +14,8 @@ from typing import Protocol, cast
 import httptools
 
 from scoring.core.errors import ScoringError, not_http, too_large
-from scoring.core.request import Handler, Request
-from scoring.http.head_cache import Head, without_upgrade
+from scoring.core.request import Request
+from scoring.http.head_cache import Head, Heads, without_upgrade
 from scoring.http.replies import CONTINUE
 
 HEADER_BYTES = 64 * 1024
@@ -27,6 +27,27 @@ LINGER_SECONDS = 2.0  # how long a refused body is swallowed, so that the refusa
 SHORT_LENGTH = 4  # digits of a length that needs no look before the body comes
 MOST_UNKNOWN = 64  # heads in a row, after which a client is thought never to send the same one twice
 MOST_WAITING = 32  # pipelined requests held back before reading stops
+
+
+class Handler(Protocol):
+    """What a connection needs of the application."""
+
+    max_body: int  # bytes
+    heads: Heads
+    draining: bool
+
+    def admit(self, request: Request, length: int | None) -> None:
+        """Look at the headers before the body comes, of a length or unknown; raise ScoringError to refuse."""
+
+    def handle(self, request: Request) -> bytes | None:
+        """The response, or None when it will come through `connection.answer`."""
+
+    def refuse(self, request: Request | None, error: ScoringError) -> bytes:
+        """The response to a request that could not be read to its end."""
+
+    def opened(self, connection: "Connection") -> None: ...
+
+    def closed(self, connection: "Connection") -> None: ...
 
 
 class Stream(Protocol):

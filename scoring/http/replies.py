@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import orjson
 
-from scoring.core.answer import EVENTS, JSON, Answer
+from scoring.core.answer import EVENTS, JSON, WITHOUT_BODY, Answer
 from scoring.core.errors import ScoringError, as_error
 from scoring.core.request import Request
 from scoring.core.request_ids import asked_by
@@ -13,7 +13,6 @@ from scoring.core.request_ids import asked_by
 TEXT = b"text/plain; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-WITHOUT_BODY = frozenset((204, 304))
 
 # How Azure's server tells of run(): whether it failed, and how many milliseconds it took.
 _RUN_LINES = {failed: b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %%.3f\r\n" % told

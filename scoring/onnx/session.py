@@ -13,9 +13,9 @@ import onnxruntime
 import orjson
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
-from scoring.bundle import onnx_file, size_of, tree
 from scoring.contract import BundledModel
 from scoring.core import codecs
+from scoring.core.bundle import onnx_file, size_of, tree
 from scoring.core.errors import ScoringError, StartFailure, bad_input
 from scoring.core.tensors import BY_RUNTIME_NAME, Array, Tensor, writable
 from scoring.onnx.bound import Bound

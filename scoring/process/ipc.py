@@ -6,8 +6,6 @@ import msgspec
 
 from scoring.contract import Failure
 
-HEAVY_SECONDS = 0.0005  # quicker models answer on the loop, in several processes: HTTP costs more than the run
-
 
 class Orders(msgspec.Struct):
     """What the master tells a worker. Numbers of descriptors are inherited ones, -1 where one is closed or given on."""

@@ -16,10 +16,11 @@ from scoring.core.errors import StartFailure
 from scoring.core.log import log
 from scoring.core.logfile import tail
 from scoring.core.settings import Replica
+from scoring.core.work import HEAVY_SECONDS
 from scoring.counters.telemetry import BEAT, CONNECTIONS, NOT_SERVING, create
 from scoring.process import process_tree
 from scoring.process.child import Child
-from scoring.process.ipc import HEAVY_SECONDS, Report
+from scoring.process.ipc import Report
 from scoring.process.listener import listen, reserve
 from scoring.process.restart_backoff import Restarts
 from scoring.process.signals import Signals

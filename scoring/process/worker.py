@@ -28,7 +28,6 @@ from scoring.engine.engine import Engine, load_engine
 from scoring.http.app import App
 from scoring.http.protocol import Connection
 from scoring.metadata.statistics import attach
-from scoring.observers.captured_output import catch_prints
 from scoring.observers.watch import Watch, watch_of
 from scoring.process import limits
 from scoring.process.acceptor import Acceptor
@@ -36,6 +35,7 @@ from scoring.process.ipc import Orders, Report, stack_file
 from scoring.process.warm_up import warm_up
 from scoring.rpc import serve_rpc
 from scoring.rpc.parts import Parts
+from scoring.script.captured_output import catch_prints
 
 LIBRARIES = {"no_code": ("scoring.engine.model_work",), "entry_script": ("scoring.script.entry_script",)}
 DRAIN_SECONDS = 8.5  # the master allows ten in all

@@ -9,7 +9,7 @@ import threading
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.bundle import model_directory
+from scoring.core.bundle import model_directory
 from scoring.core.request import Request
 from scoring.core.settings import Replica
 from scoring.core.work import Laps, Result

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from scoring.bundle import tree
+from scoring.core.bundle import tree
 from scoring.core.errors import ScoringError, StartFailure
 from scoring.core.log import asked_for, printed
 from scoring.script.packages import asked_module, installed_for, nowhere, package_of, wanted_for

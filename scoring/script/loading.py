@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import scoring
-from scoring.bundle import tree
+from scoring.core.bundle import tree
 from scoring.core.errors import StartFailure
 from scoring.core.settings import Replica
 from scoring.script import compat

@@ -8,10 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 from werkzeug.wrappers import Response
 
-from scoring.core.answer import Answer
+from scoring.core.answer import WITHOUT_BODY, Answer
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
-from scoring.http.replies import WITHOUT_BODY
 from scoring.script.compat.raw_http import RUN_FAILED, AMLRequest
 from scoring.script.failures import script_failed
 

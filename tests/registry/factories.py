@@ -8,9 +8,9 @@ from django.db.models import F
 from onnx import TensorProto, helper
 
 from deployments.models import InferenceConfig, Revision, RevisionModel, Service, Target
+from registry.inspection import frameworks
 from registry.models import Artifact, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.store import artifacts, uploads
-from registry.versions import frameworks
 
 TENSOR = tuple[str, int, list[int | str | None]]
 FLOAT_IN: TENSOR = ("x", TensorProto.FLOAT, ["batch", 4])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scoring.bundle import onnx_file
 from scoring.contract import BundledModel
+from scoring.core.bundle import onnx_file
 from scoring.core.errors import StartFailure
 
 
