@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from registry.inspection import job
+from registry.inspection import inspections
 from registry.store import sweeping
 from studio.core.enqueue import ring_due
 from studio.core.queues import HEAVY
@@ -10,13 +10,13 @@ from studio.core.queues import HEAVY
 
 @shared_task
 def inspect_version(inspection_id: int) -> None:
-    job.inspect(inspection_id)
+    inspections.inspect(inspection_id)
     ring_due_inspections()
 
 
 @shared_task
 def ring_due_inspections() -> None:
-    ring_due(job.due(), inspect_version, HEAVY)
+    ring_due(inspections.due(), inspect_version, HEAVY)
 
 
 @shared_task

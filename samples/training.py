@@ -58,5 +58,5 @@ def save_requests(rows: np.ndarray, folder: str) -> None:
 
 
 def report(folder: str, **figures: float) -> None:
-    """Print what the model card and the manifest say; tests/registry/test_samples.py measures it again."""
+    """Print what the model card and the manifest say; tests/registry/versions/test_samples.py measures it again."""
     print(folder, json.dumps({name: round(float(value), 4) for name, value in figures.items()}))

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from deployments.models import Service
 from tests.browser.conftest import PHONE, look
-from tests.deployments.services import deploy
+from tests.deployments.service_factories import deploy
 from tests.registry.factories import make_version
 
 DEPLOY = "/w/vision/deploy/?version=iris:1"

@@ -27,7 +27,7 @@ def deploy() -> None:
 
     from deployments.services import releases
     from studio.accounts.models import User, Workspace
-    from tests.deployments.services import make_config
+    from tests.deployments.service_factories import make_config
     from tests.registry.factories import make_version
 
     call_command("migrate", verbosity=0)

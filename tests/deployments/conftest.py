@@ -1,6 +1,6 @@
 import pytest
 
-from tests.deployments.services import SCRIPT_OF_DEMO, deploy, make_config, make_fake_target
+from tests.deployments.service_factories import SCRIPT_OF_DEMO, deploy, make_config, make_fake_target
 from tests.registry.factories import make_version
 from tests.registry.wheels import make_wheel, serve_wheels
 

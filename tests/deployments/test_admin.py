@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from studio.accounts.models import User
-from tests.deployments.services import deploy
+from tests.deployments.service_factories import deploy
 
 pytestmark = pytest.mark.django_db
 

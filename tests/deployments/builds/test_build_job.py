@@ -1,0 +1,144 @@
+"""A build as a job: cancelled, taken over, gone on with after its worker was killed."""
+
+import contextlib
+import sqlite3
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from deployments.builds import builds
+from deployments.control.facts import facts_of
+from deployments.models import Build
+from registry.environments import environments
+from studio.core import job_heartbeat
+from studio.core.jobs import MAX_ATTEMPTS
+from tests.deployments.service_factories import actions, build_of, run_build
+from tests.registry.worker_processes import ended, killed_halfway, workers
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
+
+
+def test_a_waiting_build_can_be_cancelled(scripted, bob):
+    build = build_of(scripted)
+    assert builds.cancel(build, bob)
+    assert not builds.cancel(build, bob)
+    builds.run(build.pk)
+    build.refresh_from_db()
+    assert (build.state, build.error["code"], build.attempt) == ("cancelled", "build_cancelled", 0)
+    assert actions(scripted)[-1] == "build_cancelled"
+
+
+def test_a_build_that_is_cancelled_while_it_runs_lets_go(scripted, bob, monkeypatch, settings):
+    def cancelled_meanwhile(environment, log, cancelled):
+        builds.cancel(build_of(scripted), bob)
+
+    monkeypatch.setattr(environments, "install", cancelled_meanwhile)
+    build = run_build(scripted)
+    assert build.state == "cancelled"
+    assert not (settings.DATA_DIR / "bundles").exists()
+    assert not scripted.traffic.exists()
+    assert "cancelled or taken over" in builds.log_path(build).read_text()
+
+
+def test_a_worker_that_was_overtaken_changes_nothing(scripted, monkeypatch):
+    def overtaken(environment, log, cancelled):
+        Build.objects.filter(revision__service=scripted).update(attempt=2)
+
+    monkeypatch.setattr(environments, "install", overtaken)
+    build = run_build(scripted)
+    assert (build.state, build.attempt, build.step) == ("running", 2, "environment")
+    assert not scripted.traffic.exists()
+
+
+def test_the_second_attempt_goes_on_after_a_lost_worker(scripted):
+    build = build_of(scripted)
+    build.claim(60)
+    builds.log_path(build).parent.mkdir(parents=True)
+    builds.log_path(build).write_text("half a line of the first worker\n")
+    Build.objects.filter(pk=build.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    build = run_build(scripted)
+    assert (build.state, build.attempt) == ("succeeded", 2)
+    log = builds.log_path(build).read_text()
+    assert log.startswith("half a line of the first worker\n")
+    assert "attempt 2 goes on" in log
+
+
+def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
+    Build.objects.update(attempt=MAX_ATTEMPTS)
+    build = run_build(scripted)
+    assert (build.state, build.error["code"], build.attempt) == ("failed", "worker_lost", MAX_ATTEMPTS)
+    builds.run(build.pk)
+    assert actions(scripted) == ["deployed", "build_failed"]
+
+
+def test_due_builds_are_rung_and_queued_ones_not_all_the_time(scripted, rings, django_capture_on_commit_callbacks):
+    build = build_of(scripted)
+    assert build.rung_at  # by the deployment
+
+    def rung():
+        del rings[:]
+        with django_capture_on_commit_callbacks(execute=True):
+            builds.ring_due()
+        return rings
+
+    assert rung() == []
+    Build.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
+    assert rung() == [("deployments.tasks.run_build", (build.pk,))]
+    assert rung() == []
+    build.refresh_from_db()
+    assert build.claim(60)
+    assert rung() == []
+    Build.objects.filter(pk=build.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert rung() == [("deployments.tasks.run_build", (build.pk,))]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_lease_is_renewed_while_the_work_blocks(scripted, monkeypatch):
+    monkeypatch.setattr(job_heartbeat, "BEAT_SECONDS", 0.05)
+    build = build_of(scripted)
+    build.claim(1)
+    first = build.lease_until
+    with job_heartbeat.Heartbeat(build) as beating:
+        beating.step("environment", 0.1)
+        deadline = time.monotonic() + 10
+        while not beating.is_lost() and time.monotonic() < deadline:
+            time.sleep(0.1)
+            lease = Build.objects.get(pk=build.pk).lease_until
+            if lease and lease > first + timedelta(seconds=5):
+                builds.cancel(build)
+    assert beating.is_lost()
+
+
+@pytest.fixture
+def worker(tmp_path, wheels):
+    """`worker('build')` runs builds in a process with a data folder and database of its own."""
+    with workers("tests.deployments.build_elsewhere", tmp_path / "shared", wheels) as start:
+        yield start
+
+
+def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_path):
+    ended(worker("deploy"))
+    with (
+        killed_halfway(worker("hang")),
+        contextlib.closing(sqlite3.connect(tmp_path / "shared" / "db.sqlite3", isolation_level=None)) as database,
+    ):
+        look = "SELECT state, attempt FROM deployments_build"
+        assert database.execute(look).fetchall() == [("running", 1)]
+        database.execute("UPDATE deployments_build SET lease_until = '2000-01-01 00:00:00'")
+        ended(worker("build"))
+        assert database.execute(look).fetchall() == [("succeeded", 2)]
+    folders = (tmp_path / "shared" / "bundles").glob("[!.]*")
+    assert [sorted(path.name for path in folder.iterdir()) for folder in folders] == [
+        ["bundle.json", "models", "source"]
+    ]
+
+
+def test_a_queued_build_knows_how_many_are_before_it(scripted):
+    first = build_of(scripted)
+    second, third = (Build.objects.create(revision=first.revision) for _ in range(2))
+    assert [facts_of(scripted).build.ahead, third.ahead()] == [2, 2]
+    assert first.claim(60)
+    builds.cancel(second)
+    assert third.ahead() == 1

@@ -1,0 +1,243 @@
+"""Building: what a build makes, what it takes from an earlier one, how it fails."""
+
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from deployments.builds import builds, bundles
+from deployments.models import Build
+from scoring.contract import Bundle
+from studio.activity.models import Event
+from studio.core.errors import SlipwayError
+from tests.conftest import require
+from tests.deployments.service_factories import SCRIPT_OF_DEMO, actions, build_of, deploy, run_build
+from tests.registry.factories import make_version, onnx_bytes
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
+FULL_DISK = Path("/dev/full")
+
+
+# --- what a build makes ---------------------------------------------------------------------------
+
+
+def test_a_deployment_rings_its_build(workspace, bob, iris, fake, rings, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        service = deploy(workspace, bob, iris, built=False, target=fake.target)
+    assert ("deployments.tasks.run_build", (build_of(service).pk,)) in rings
+
+
+def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, iris, fake, settings):
+    service = deploy(workspace, bob, iris, built=False, target=fake.target)
+    build = run_build(service)
+    assert (build.state, build.progress, build.error) == ("succeeded", 1, None)
+    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    assert (folder / "models" / "iris" / "1" / "model.onnx").read_bytes()
+    contents = json.loads((folder / "bundle.json").read_text())
+    assert contents["kind"] == "no_code"
+    assert contents["models"][0]["path"] == "models/iris/1"
+    assert contents["models"][0]["signature"]["inputs"][0]["name"] == "x"
+    assert contents["models"][0]["file"] == "model.onnx"
+    assert not (settings.DATA_DIR / "environments").exists()
+
+
+def test_of_several_onnx_files_the_bundle_names_the_one_that_inspection_took(workspace, bob, fake, settings):
+    files = {"b.onnx": onnx_bytes(), "a.onnx": onnx_bytes()}
+    version = make_version(workspace, "pair", files=files, facts={"main_file": "b.onnx"})
+    build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
+    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    assert json.loads((folder / "bundle.json").read_text())["models"][0]["file"] == "b.onnx"
+
+
+def test_an_entry_script_gets_its_environment_and_source(scripted, settings):
+    build = run_build(scripted)
+    assert build.state == "succeeded", build.error
+    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    assert (folder / "source" / "score.py").read_bytes() == SCRIPT_OF_DEMO
+    assert (folder / "source" / "labels" / "names.txt").read_text() == "setosa"
+    bundle = bundles.msgspec.json.decode((folder / "bundle.json").read_bytes(), type=Bundle)
+    assert (bundle.kind, bundle.entry_script) == ("entry_script", "score.py")
+    python = settings.DATA_DIR / "environments" / build.revision.config.environment.definition_hash / "bin/python"
+    assert subprocess.run([python, "-c", "import demo"], check=False).returncode == 0
+    log = builds.log_path(build).read_text()
+    assert "Installing the locked packages" in log
+    assert log.endswith("Built.\n")
+
+
+def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace, bob, fake, script_config, settings):
+    files = {"f.pkl": b"f", "sub/x.txt": b"x", "model/y.txt": b"y"}
+    version = make_version(workspace, "m", files=files, folder="model")
+    service = deploy(workspace, bob, version, built=False, config=script_config("demo"), target=fake.target)
+    build = run_build(service)
+    bundle = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    root = bundle / "models/m/1"
+    found = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert found == files | {f"model/{path}": content for path, content in files.items()}
+    assert not [path for path in root.rglob("*") if path.is_symlink()], "whoever follows links comes to an end"
+    assert json.loads((bundle / "bundle.json").read_text())["models"][0]["folder"] == "model"
+
+
+def test_a_model_without_code_is_laid_out_once(workspace, bob, fake, settings):
+    version = make_version(workspace, "m", files={"model.onnx": onnx_bytes()}, folder="model")
+    build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
+    root = settings.DATA_DIR / "bundles" / build.revision.recipe_hash / "models/m/1"
+    assert [path.name for path in root.rglob("*")] == ["model.onnx"]
+
+
+def test_a_file_system_without_hard_links_gets_links_by_name(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/x").write_text("x")
+    monkeypatch.setattr(bundles.os, "link", lambda *_: os.open("/", os.O_WRONLY))
+    bundles._offer_below("model", ["sub/x"], tmp_path)
+    assert (tmp_path / "model/sub/x").read_text() == "x"
+
+
+def test_the_files_of_a_bundle_cannot_be_written(scripted, settings):
+    build = run_build(scripted)
+    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "bundle.json"]
+    assert len(files) == 3
+    assert not [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)]
+
+
+def test_a_built_revision_answers(scripted):
+    run_build(scripted)
+    scripted.refresh_from_db()
+    assert scripted.traffic.get().revision.number == 1
+    assert actions(scripted) == ["deployed", "built", "revision_activated"]
+
+
+# --- reuse ----------------------------------------------------------------------------------------
+
+
+def test_an_equal_recipe_is_not_built_again(workspace, bob, fake, scripted, pickled):
+    run_build(scripted)
+    again = deploy(
+        workspace, bob, pickled, name="again", built=False, config=scripted.revisions.get().config, target=fake.target
+    )
+    build = build_of(again)
+    assert (build.state, build.attempt) == ("succeeded", 0)
+    assert again.traffic.get().revision == build.revision
+
+
+def test_a_recipe_whose_bundle_has_gone_is_built_again(workspace, bob, fake, scripted, pickled, settings):
+    run_build(scripted)
+    config = scripted.revisions.get().config
+    os.rename(settings.DATA_DIR / "bundles", settings.DATA_DIR / "lost")
+    again = deploy(workspace, bob, pickled, name="again", built=False, config=config, target=fake.target)
+    assert build_of(again).state == "queued"
+    assert run_build(again).state == "succeeded"
+
+
+def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
+    build = build_of(scripted)
+    assert build.claim(60)
+    builds.run(build.pk)
+    assert not (settings.DATA_DIR / "bundles").exists()
+    build.refresh_from_db()
+    assert (build.state, build.attempt) == ("running", 1)
+
+
+def test_a_build_that_has_ended_or_gone_is_left_alone(scripted):
+    build = run_build(scripted)
+    builds.run(build.pk)
+    builds.run(build.pk + 1000)
+    build.refresh_from_db()
+    assert build.attempt == 1
+
+
+# --- failure --------------------------------------------------------------------------------------
+
+
+def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, pickled, script_config, rings):
+    service = deploy(
+        workspace, bob, pickled, name="broken", built=False, config=script_config("absent-package"), target=fake.target
+    )
+    before = timezone.now()
+    build = run_build(service)
+    assert build.state == "failed"
+    assert build.error["code"] == "package_unknown"
+    assert "absent-package" in build.error["message"]
+    assert build.error["hint"]
+    assert "absent-package" in build.error["evidence"]
+    assert build.error["message"] in builds.log_path(build).read_text()
+    service.refresh_from_db()
+    assert service.due_at >= before
+    assert actions(service)[-1] == "build_failed"
+    assert Event.objects.latest("id").details["code"] == "package_unknown"
+    assert not service.traffic.exists()
+
+
+def test_a_file_that_the_store_has_lost_is_named(scripted, monkeypatch):
+    def lost(*_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("registry.store.artifacts.materialise", lost)
+    build = run_build(scripted)
+    assert build.error["code"] == "file_lost"
+    assert "model.pkl" in build.error["message"]
+
+
+def test_an_error_that_nobody_foresaw_fails_the_build_and_says_so(scripted, monkeypatch, caplog):
+    monkeypatch.setattr(builds, "make_bundle", lambda *_: 1 / 0)
+    build = run_build(scripted)
+    assert (build.state, build.error["code"]) == ("failed", "build_failed")
+    assert "ZeroDivisionError" in build.error["evidence"]
+    assert "Traceback" in caplog.text
+
+
+@pytest.fixture
+def plain(workspace, bob, iris, fake):
+    """A deployed service without code, not yet built: its build takes milliseconds."""
+    return deploy(workspace, bob, iris, built=False, target=fake.target)
+
+
+@pytest.mark.postgres
+def test_postgres_keeps_what_a_failed_build_said(plain, monkeypatch):
+    if connection.vendor != "postgresql":
+        require("postgres", "the suite runs on another database")
+
+    def crash(*_):
+        raise SlipwayError("The installer crashed: \0", evidence="\0")
+
+    monkeypatch.setattr(builds, "make_bundle", crash)
+    build = run_build(plain)
+    assert (build.state, build.error["evidence"]) == ("failed", "\N{REPLACEMENT CHARACTER}")
+    assert actions(plain)[-1] == "build_failed"
+
+
+@pytest.fixture
+def full_disk_under_the_log(monkeypatch):
+    if not FULL_DISK.exists():
+        pytest.skip(f"{FULL_DISK} is a device of Linux")
+    monkeypatch.setattr(builds, "log_path", lambda build: FULL_DISK)
+
+
+@pytest.mark.usefixtures("full_disk_under_the_log")
+def test_a_build_that_has_no_room_for_its_log_says_so(plain):
+    build = run_build(plain)
+    assert (build.state, build.error["code"]) == ("failed", "disk_full")
+    assert actions(plain)[-1] == "build_failed"
+
+
+@pytest.mark.usefixtures("full_disk_under_the_log")
+def test_a_second_attempt_that_needs_no_room_for_its_log_succeeds(plain, monkeypatch):
+    monkeypatch.setattr(builds, "_steps", lambda *_: None)
+    Build.objects.update(attempt=1)
+    build = run_build(plain)
+    assert (build.state, build.attempt) == ("succeeded", 2)
+    assert actions(plain)[-1] == "revision_activated"
+
+
+def test_after_a_failure_the_same_revision_can_be_built_again(scripted, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(builds, "make_bundle", lambda *_: 1 / 0)
+        assert run_build(scripted).state == "failed"
+    builds.build_for(scripted.revisions.get())
+    assert run_build(scripted).state == "succeeded"
+    assert scripted.traffic.exists()

@@ -1,0 +1,160 @@
+"""The loop against a target and processes that misbehave on order."""
+
+import pytest
+from django.db import DataError
+
+from deployments.control import reconcile
+from deployments.control.restart_backoff import LOOP
+from deployments.models import Phase
+from deployments.services import releases
+from deployments.targets.base import Failure, Observation
+from tests.deployments.service_factories import cause_code, deploy
+
+pytestmark = pytest.mark.django_db
+
+
+class TestAFailure:
+    def test_for_good_is_not_tried_again(self, fake, service):
+        fake.behave("failing")
+        fake.visit(service, 10)
+        assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
+        assert service.cause["evidence"] == "Traceback …"
+        assert fake.driver.starts == 1
+
+    def test_for_good_is_tried_again_when_somebody_starts_it(self, bob, fake, service):
+        fake.behave("failing")
+        fake.visit(service, 3)
+        fake.behave("good")
+        releases.start(service, bob)
+        fake.visit(service, 2)
+        assert service.phase == Phase.HEALTHY
+
+    def test_for_good_is_tried_again_with_a_new_revision(self, workspace, bob, iris, fake, service):
+        fake.behave("failing")
+        fake.visit(service, 3)
+        fake.behave("good")
+        fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 2)
+        service.refresh_from_db()
+        assert service.phase == Phase.HEALTHY
+
+    def test_again_and_again_is_retried_more_and_more_slowly_and_then_shown_as_failed(self, fake, service):
+        fake.behave("crashing")
+        fake.visit(service, 60)
+        assert (service.phase, cause_code(service)) == (Phase.FAILED, "worker_crashed")
+        assert fake.driver.starts == 1 + LOOP
+
+    def test_that_has_passed_heals_without_anybody(self, fake, service):
+        fake.behave("crashing")
+        fake.visit(service, 60)
+        fake.behave("good")
+        fake.visit(service, 12, every=60)
+        assert service.phase == Phase.HEALTHY
+
+    def test_to_become_ready_ends_at_the_deadline_and_the_process_with_it(self, fake, service):
+        fake.behave("never")
+        fake.visit(service, 3)
+        assert service.phase == Phase.TRANSITIONING
+        fake.visit(service, 40, every=10)
+        assert (service.phase, cause_code(service)) == (Phase.FAILED, "start_timeout")
+        assert fake.driver.observe(service.pk).state == "absent"
+        assert fake.driver.starts == 1
+
+    def test_of_a_flapping_service_is_never_shown_as_healthy_and_failed_at_once(self, fake, service):
+        fake.behave("flapping")
+        seen = {(fake.visit(service).phase, cause_code(service)) for _ in range(40)}
+        assert seen <= {
+            (Phase.TRANSITIONING, None),
+            (Phase.HEALTHY, None),
+            (Phase.UNHEALTHY, "worker_crashed"),
+            (Phase.UNHEALTHY, None),
+            (Phase.FAILED, "worker_crashed"),
+        }
+
+
+class TestTheTarget:
+    def test_without_room_is_waited_for_and_then_given_up(self, fake, service):
+        fake.behave("full")
+        fake.visit(service)
+        assert (service.phase, cause_code(service)) == (Phase.UNSCHEDULABLE, "no_room")
+        assert fake.visit(service, 31, every=10).phase == Phase.FAILED
+
+    def test_with_room_again_takes_the_service(self, fake, service):
+        fake.behave("full")
+        fake.visit(service)
+        fake.behave("good")
+        fake.visit(service, 2)
+        assert service.phase == Phase.HEALTHY
+
+    def test_that_is_away_is_asked_more_and_more_rarely(self, fake, service):
+        fake.behave("away")
+        waits = []
+        for _ in range(7):
+            fake.visit(service)
+            waits.append(round((service.due_at - fake.now()).total_seconds()))
+        assert waits == [2, 4, 8, 16, 32, 60, 60]
+        assert cause_code(service) == "target_unavailable"
+
+    def test_that_breaks_in_an_unknown_way_stops_nobody_else(self, workspace, bob, iris, fake, service, monkeypatch):
+        healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
+        observe = fake.driver.observe
+
+        def broken(service_id):
+            if service_id == service.pk:
+                raise ZeroDivisionError("a bug")
+            return observe(service_id)
+
+        monkeypatch.setattr(fake.driver, "observe", broken)
+        for _ in range(3):
+            fake.wait(2)
+            reconcile.reconcile_due()
+        healthy.refresh_from_db()
+        service.refresh_from_db()
+        assert healthy.phase == Phase.HEALTHY
+        assert cause_code(service) == "target_unavailable"
+        assert "a bug" in service.cause["evidence"]
+
+    def test_that_nobody_knows_is_stepped_over(self, workspace, fake, service, monkeypatch):
+        def unknown(name):
+            raise LookupError(name)
+
+        monkeypatch.setattr(reconcile, "driver_for", unknown)
+        reconcile.reconcile(service.pk)
+        service.refresh_from_db()
+        assert service.lease_holder == ""
+        assert service.due_at > fake.now()
+
+    def test_that_says_what_the_database_refuses_is_stepped_over(
+        self, workspace, bob, iris, fake, service, monkeypatch
+    ):
+        healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
+        write = reconcile._write
+
+        def refused(row, *found):
+            if row.pk == service.pk:
+                raise DataError("unsupported Unicode escape sequence")
+            write(row, *found)
+
+        monkeypatch.setattr(reconcile, "_write", refused)
+        for _ in range(3):
+            fake.wait(2)
+            reconcile.reconcile_due()
+        healthy.refresh_from_db()
+        service.refresh_from_db()
+        assert healthy.phase == Phase.HEALTHY
+        assert service.lease_holder == ""
+        assert service.due_at > fake.now()
+
+
+SAID = "weights\0\ud800"  # PostgreSQL keeps neither of the two
+KEPT = "weights\N{REPLACEMENT CHARACTER}?"
+
+
+def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service):
+    failure = Failure("init_failed", f"No {SAID}", f"Traceback {SAID}")
+    failed = Observation("failed", revision=1, failure=failure, started_at=1.0)
+    fake.visit(service)
+    fake.driver.observe = lambda _: failed
+    fake.visit(service, 3)
+    assert (service.cause["message"], service.cause["evidence"]) == (f"No {KEPT}", f"Traceback {KEPT}")
+    assert service.observed["failure"]["evidence"] == f"Traceback {KEPT}"
+    assert service.phase == Phase.FAILED

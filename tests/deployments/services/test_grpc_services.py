@@ -1,0 +1,98 @@
+"""Services that answer over gRPC too: a second port, kept for good, and only where it can work."""
+
+import pytest
+
+from deployments.errors import BadDeploymentConfig, NoFreePort
+from deployments.models import Service
+from deployments.recipe.spec import spec_for
+from deployments.services import create, ports, releases
+from deployments.targets.local.run_folder import run_settings
+from tests.deployments.service_factories import deploy
+from tests.pages import text_of, url
+
+pytestmark = pytest.mark.django_db
+SERVICES = "/api/v1/workspaces/vision/services"
+ON = {"deployment_config": {"grpc": True}}
+
+
+def test_a_service_has_no_grpc_unless_it_is_asked_for(api, bob, iris):
+    shape = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"]}).json()
+    service = Service.objects.get()
+    assert (shape["grpc_address"], shape["deployment_config"]["grpc"]) == (None, False)
+    assert (service.grpc_port, spec_for(service, service.revisions.get()).grpc_port) == (None, None)
+
+
+def test_a_service_with_grpc_gets_a_second_port_and_tells_it(api, bob, iris):
+    shape = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], **ON}).json()
+    service = Service.objects.get()
+    assert 21000 <= service.grpc_port <= 21999
+    assert service.grpc_port != service.port
+    assert shape["grpc_address"] == f"127.0.0.1:{service.grpc_port}"
+    settings = run_settings(spec_for(service, service.revisions.get()))
+    assert (settings.port, settings.grpc_port) == (service.port, service.grpc_port)
+
+
+def test_a_port_stays_while_grpc_comes_and_goes(workspace, bob, iris, fake):
+    def deployed(**more) -> tuple[int | None, int | None]:
+        service = deploy(workspace, bob, iris, target=fake.target, overwrite=True, **more)
+        newest = service.revisions.get(number=service.last_revision)
+        return service.grpc_port, spec_for(service, newest).grpc_port
+
+    assert deployed() == (None, None)
+    first, told = deployed(**ON)
+    assert told == first is not None
+    assert deployed() == (first, None)
+    assert deployed(**ON) == (first, first)
+
+
+def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):
+    monkeypatch.setattr(ports, "_nobody_listens", lambda port: True)
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21503)}
+    services = [deploy(workspace, bob, iris, name=name, **ON) for name in ("first", "second")]
+    assert {port for one in services for port in (one.port, one.grpc_port)} == {21500, 21501, 21502, 21503}
+    with pytest.raises(NoFreePort):
+        deploy(workspace, bob, iris, name="third", **ON)
+    assert not Service.objects.filter(name="third").exists()
+
+
+def test_of_two_that_are_offered_the_same_port_one_takes_another(workspace, bob, iris, monkeypatch):
+    taken = deploy(workspace, bob, iris, name="first", **ON).grpc_port
+    second = deploy(workspace, bob, iris, name="second")
+    offers = iter([taken, 21777])
+    monkeypatch.setattr(create, "free_port", lambda: next(offers))
+    assert deploy(workspace, bob, iris, name="second", overwrite=True, **ON).grpc_port == 21777
+    assert Service.objects.get(pk=second.pk).grpc_port == 21777
+
+
+def test_an_entry_script_with_grpc_is_refused_with_what_to_do(workspace, bob, pickled, script_config):
+    with pytest.raises(BadDeploymentConfig) as caught:
+        releases.deploy(
+            workspace=workspace, actor=bob, name="scripted", versions=[pickled], config=script_config("demo"), **ON
+        )
+    assert caught.value.field == "grpc"
+    assert "without code" in caught.value.message
+    assert not Service.objects.exists()
+
+
+@pytest.mark.parametrize("value", ["yes", 1, []])
+def test_grpc_is_on_or_off(api, bob, iris, value):
+    answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "deployment_config": {"grpc": value}})
+    assert answer.status_code == 400
+    assert "grpc must be true or false" in str(answer.json())
+
+
+def test_the_form_turns_it_on_and_the_page_shows_the_address(sign_in, bob, workspace, iris):
+    client = sign_in(bob)
+    page = client.post(
+        url("deploy"), {"name": "iris", "models": "iris:1", "target": "local", "auth": "key", "grpc": "on"}
+    )
+    assert page.status_code == 302, text_of(page)
+    service = Service.objects.get()
+    shown = text_of(client.get(url("service_detail", name="iris")))
+    assert f"127.0.0.1:{service.grpc_port}" in shown
+    assert "gRPC" in text_of(client.get(url("service_detail", name="iris") + "?tab=settings"))
+
+
+def test_a_page_without_grpc_does_not_speak_of_an_address(sign_in, bob, workspace, iris):
+    deploy(workspace, bob, iris)
+    assert "gRPC" not in text_of(sign_in(bob).get(url("service_detail", name="iris")))

@@ -1,0 +1,155 @@
+"""A port has one holder, whatever is spoken on it and whoever comes at once."""
+
+import threading
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, connections, transaction
+
+from deployments.config import configs
+from deployments.errors import NoFreePort, PortTaken
+from deployments.models import Port, Service
+from deployments.services import create, ports
+from tests.conftest import require
+from tests.deployments.service_factories import deploy
+
+pytestmark = pytest.mark.django_db
+ON = {"deployment_config": {"grpc": True}}
+note_holders = import_module("deployments.migrations.0004_port_holders").note_holders
+
+
+def offer(monkeypatch, *numbers: int) -> None:
+    """What looks free, one after the other: as a deployment sees it while another one writes."""
+    offers = iter(numbers)
+    monkeypatch.setattr(create, "free_port", lambda: next(offers))
+
+
+def test_grpc_is_not_given_the_http_port_of_another_service(workspace, bob, iris, monkeypatch):
+    first = deploy(workspace, bob, iris, name="first")
+    offer(monkeypatch, 21400, first.port, 21401)
+    second = deploy(workspace, bob, iris, name="second", **ON)
+    assert (second.port, second.grpc_port) == (21400, 21401)
+
+
+def test_a_service_is_not_given_the_grpc_port_of_another(workspace, bob, iris, monkeypatch):
+    first = deploy(workspace, bob, iris, name="first", **ON)
+    offer(monkeypatch, first.grpc_port, 21400)
+    assert deploy(workspace, bob, iris, name="second").port == 21400
+
+
+def test_grpc_is_not_given_the_http_port_of_its_own_service(workspace, bob, iris, monkeypatch):
+    offer(monkeypatch, 21400, 21400, 21401)
+    service = deploy(workspace, bob, iris, **ON)
+    assert (service.port, service.grpc_port) == (21400, 21401)
+
+
+@pytest.mark.parametrize(("column", "spoken"), [("port", "HTTP"), ("grpc_port", "gRPC")])
+def test_the_refusal_names_the_service_that_holds_the_port(workspace, bob, iris, column, spoken):
+    first = deploy(workspace, bob, iris, name="flowers", **ON)
+    second = deploy(workspace, bob, iris, name="second")
+    number = getattr(first, column)
+    with pytest.raises(PortTaken) as refused:
+        ports.claim(second, Port.Use.GRPC, number)
+    assert (
+        refused.value.message == f"Port {number} belongs to the service 'flowers', which answers there over {spoken}."
+    )
+    assert Service.objects.get(pk=second.pk).grpc_port is None
+
+
+def test_the_table_itself_refuses_a_second_holder(workspace, bob, iris):
+    first = deploy(workspace, bob, iris, name="first")
+    second = deploy(workspace, bob, iris, name="second")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Port.objects.create(number=first.port, service=second, use="grpc")
+
+
+def test_a_service_that_finds_no_port_is_not_there(workspace, bob, iris, monkeypatch):
+    taken = deploy(workspace, bob, iris, name="first").port
+    monkeypatch.setattr(create, "free_port", lambda: taken)
+    with pytest.raises(NoFreePort):
+        deploy(workspace, bob, iris, name="second")
+    assert not Service.objects.filter(name="second").exists()
+
+
+def test_both_ports_are_free_again_when_the_service_is_gone(workspace, bob, iris):
+    service = deploy(workspace, bob, iris, **ON)
+    held = {service.port, service.grpc_port}
+    assert set(service.ports.values_list("number", flat=True)) == held
+    service.delete()
+    assert not Port.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_reach_for_the_same_ports_at_once_each_gets_its_own(workspace, bob, iris, settings, monkeypatch):
+    if connection.vendor != "postgresql":
+        require("postgres", "the suite runs on another database")
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21511)}
+    monkeypatch.setattr(ports, "_nobody_listens", lambda port: True)
+    mine = threading.local()
+
+    def from_one_end_then_the_other(candidates: list[int]) -> None:
+        """Half of them begin above, half below, so that some wait for each other's first port while they hold it."""
+        mine.looks = getattr(mine, "looks", int(threading.current_thread().name[-1])) + 1
+        if mine.looks % 2:
+            candidates.reverse()
+
+    monkeypatch.setattr(ports.random, "shuffle", from_one_end_then_the_other)
+    configs.default_for(iris, bob)
+    failures, gate = [], threading.Barrier(6)
+
+    def one(name: str) -> None:
+        gate.wait()
+        try:
+            deploy(workspace, bob, iris, name=name, built=False, **ON)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [
+        threading.Thread(target=one, name=f"service-{number}", args=(f"service-{number}",)) for number in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    given = Service.objects.values_list("port", "grpc_port")
+    assert {number for both in given for number in both} == set(range(21500, 21512))
+
+
+class TestServicesFromBefore:
+    """What the migration makes of rows that were written when the two kinds of ports did not know of each other."""
+
+    @pytest.fixture
+    def pair(self, workspace, bob, iris):
+        first, second = (deploy(workspace, bob, iris, name=name, **ON) for name in ("first", "second"))
+        Port.objects.all().delete()
+        return first, second
+
+    def test_keep_their_ports(self, pair):
+        note_holders(apps, None)
+        found = set(Port.objects.values_list("number", "service__name", "use"))
+        assert found == {
+            (number, service.name, use)
+            for service in pair
+            for number, use in ((service.port, "http"), (service.grpc_port, "grpc"))
+        }
+
+    def test_get_another_grpc_port_where_it_was_somebody_elses_http_port(self, pair):
+        first, second = pair
+        Service.objects.filter(pk=second.pk).update(grpc_port=first.port)
+        note_holders(apps, None)
+        second.refresh_from_db()
+        assert second.grpc_port not in {first.port, first.grpc_port, second.port}
+        assert Port.objects.get(number=first.port).service == first
+        assert Port.objects.get(number=second.grpc_port).use == "grpc"
+
+    def test_are_named_when_no_port_is_left(self, pair, settings):
+        first, second = pair
+        Service.objects.filter(pk=second.pk).update(grpc_port=first.port)
+        settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (first.port, first.port)}
+        with pytest.raises(RuntimeError, match="of the service 'second'"):
+            note_holders(apps, None)

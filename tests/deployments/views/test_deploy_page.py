@@ -1,0 +1,170 @@
+"""The page that deploys: its form, and the commands that do the same."""
+
+import json
+
+import pytest
+
+from deployments.models import Service
+from deployments.views import equivalent_commands
+from tests.deployments.service_factories import deploy
+from tests.pages import text_of, url
+from tests.registry.factories import make_version
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def service(fake, service):
+    """Healthy, as the loop has seen it."""
+    return fake.visit(service, 2)
+
+
+class TestTheDeployPage:
+    def test_is_filled_in_so_that_one_click_works(self, sign_in, bob, iris):
+        client = sign_in(bob)
+        page = client.get(url("deploy") + "?version=iris:1")
+        form = page.context["form"]
+        posted = {field.name: field.value() for field in form if field.value() not in (None, False)}
+        answer = client.post(url("deploy"), posted)
+        assert answer.status_code == 302
+        assert answer["Location"] == url("service_detail", name="iris")
+        assert str(Service.objects.get().revisions.get().models.get().version) == "iris:1"
+
+    def test_shows_the_command_line_and_the_rest_call(self, sign_in, bob, iris):
+        page = sign_in(bob).get(url("deploy") + "?version=iris:1")
+        assert page.context["cli"] == "slipway service deploy -n iris -m iris:1 --wait"
+        assert "/api/v1/workspaces/vision/services" in page.context["curl"]
+
+    def test_keeps_both_in_step_with_the_form(self, sign_in, bob, iris):
+        answer = sign_in(bob).post(
+            url("deploy_commands"), {"name": "flowers", "models": "iris:1", "cpu": "0.5", "auth": "key"}
+        )
+        assert answer.context["cli"] == "slipway service deploy -n flowers -m iris:1 --cpu 0.5 --wait"
+        assert '"cpu": 0.5' in answer.context["curl"]
+        assert not Service.objects.exists()
+
+    def test_leaves_nothing_out_of_the_command_line(self, sign_in, bob, iris):
+        given = {
+            "name": "iris",
+            "models": "iris:1",
+            "processes": "2",
+            "start_deadline_seconds": "40",
+            "auth": "none",
+            "grpc": "on",
+            "environment_variables": "A=b c",
+            "server_delay_ms": "5",
+            "overwrite": "on",
+        }
+        assert sign_in(bob).post(url("deploy_commands"), given).context["cli"].split(" \\\n  ") == [
+            "slipway service deploy",
+            "-n iris",
+            "-m iris:1",
+            "--processes 2",
+            "--start-deadline 40",
+            "--no-auth",
+            "--grpc",
+            "--env 'A=b c'",
+            """--server '{"batching": {"delay_seconds": 0.005}}'""",
+            "--overwrite",
+            "--wait",
+        ]
+
+    def test_begins_the_commands_of_an_update_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
+        config = {"cpu": 0.5, "auth": False, "server": {"access_log": True}}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
+        page = sign_in(bob).get(url("deploy") + "?service=iris")
+        assert "--cpu 0.5" in page.context["cli"]
+        assert "--no-auth" in page.context["cli"]
+        assert """--server '{"access_log": true}'""" in page.context["cli"]
+
+    @pytest.mark.parametrize(
+        ("chosen", "option", "kept"),
+        [
+            ("key", None, {"auth": True}),
+            ("token", "--token-auth", {"auth": False, "token_auth": True}),
+            ("none", "--no-auth", {"auth": False}),
+        ],
+    )
+    def test_offers_a_key_a_token_or_nothing(self, sign_in, bob, iris, chosen, option, kept):
+        client, given = sign_in(bob), {"name": "iris", "models": "iris:1", "auth": chosen}
+        command = client.post(url("deploy_commands"), given).context["cli"]
+        assert [each for each in ("--token-auth", "--no-auth") if each in command] == ([option] if option else [])
+        assert client.post(url("deploy"), given).status_code == 302
+        config = Service.objects.get().revisions.get().deployment_config
+        assert {name: config[name] for name in ("auth", "token_auth") if name in config} == kept
+        assert client.get(url("deploy") + "?service=iris").context["form"]["auth"].value() == chosen
+
+    def test_proposes_a_free_name_and_offers_the_update(self, sign_in, bob, service):
+        page = sign_in(bob).get(url("deploy") + "?version=iris:1")
+        assert page.context["form"].initial["name"] == "iris-2"
+        assert page.context["updatable"] == ["iris"]
+
+    def test_for_an_update_begins_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
+        config = {"cpu": 0.5, "environment_variables": {"A": "1"}}
+        deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
+        initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
+        assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
+        assert (initial["cpu"], initial["environment_variables"]) == (0.5, "A=1")
+
+    def test_for_an_update_says_so(self, sign_in, bob, service):
+        page = sign_in(bob).get(url("deploy") + "?service=iris")
+        assert "Update iris" in text_of(page)
+        assert page.context["form"]["memory_gb"].value() == 1
+
+    def test_takes_a_sample_to_warm_up_with_and_keeps_it_for_an_update(self, sign_in, bob, iris):
+        warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
+        given = {"name": "iris", "models": "iris:1", "auth": "key", "server": json.dumps({"warm_up": warm_up})}
+        client = sign_in(bob)
+        assert client.post(url("deploy"), given).status_code == 302
+        config = Service.objects.get().revisions.get().deployment_config
+        assert config["server"] == {"warm_up": warm_up}
+        initial = client.get(url("deploy") + "?service=iris").context["form"].initial
+        assert initial["server"] == {"warm_up": warm_up}
+
+    def test_for_an_update_takes_the_version_that_was_asked_for(self, sign_in, bob, workspace, service):
+        make_version(workspace, "iris")
+        initial = sign_in(bob).get(url("deploy") + "?service=iris&version=iris:2").context["form"].initial
+        assert (initial["name"], initial["models"]) == ("iris", "iris:2")
+
+    def test_says_that_other_frameworks_need_a_script(self, sign_in, bob, workspace):
+        make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."})
+        page = sign_in(bob).get(url("deploy") + "?version=tree:1")
+        assert page.context["needs_script"] is True
+        assert "entry script" in text_of(page)
+
+    @pytest.mark.parametrize(
+        ("given", "field"),
+        [
+            ({"name": "Iris!", "models": "iris:1"}, "name"),
+            ({"name": "iris", "models": "iris:9"}, None),
+            ({"name": "iris", "models": " , "}, "models"),
+            ({"name": "iris", "models": "iris:1", "cpu": "0"}, "cpu"),
+            ({"name": "iris", "models": "iris:1", "environment_variables": "NOVALUE"}, "environment_variables"),
+            ({"name": "iris", "models": "iris:1", "config": "other:1"}, "config"),
+            ({"name": "iris", "models": "iris:1", "server": '{"warm_up": {"runs": 3}}'}, "server"),
+        ],
+    )
+    def test_keeps_what_was_typed_and_shows_errors_beside_their_field(self, sign_in, bob, iris, given, field):
+        answer = sign_in(bob).post(url("deploy"), given)
+        assert answer.status_code == 422
+        assert (field or "__all__") in answer.context["form"].errors
+        assert given["name"] in text_of(answer)
+        assert not Service.objects.exists()
+
+    def test_of_a_taken_name_names_the_next_step(self, sign_in, bob, service):
+        answer = sign_in(bob).post(url("deploy"), {"name": "iris", "models": "iris:1"})
+        assert answer.status_code == 422
+        assert "overwrite" in answer.context["form"].errors["name"][0]
+
+    def test_is_not_for_viewers(self, sign_in, carol, iris):
+        client = sign_in(carol)
+        assert client.get(url("deploy")).status_code == 403
+        assert client.post(url("deploy"), {"name": "iris", "models": "iris:1"}).status_code == 403
+        assert not Service.objects.exists()
+
+
+def test_the_copied_commands_quote_what_a_shell_would_read():
+    given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
+    lines = ["slipway service deploy", "-n a", "-m 'x y:1'", """--reason 'it'"'"'s'""", "--cpu 2", "--wait"]
+    assert equivalent_commands.cli(given) == " \\\n  ".join(lines)
+    assert "'\"'\"'" in equivalent_commands.rest("http://h/a", given)

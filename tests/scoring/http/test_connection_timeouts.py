@@ -1,0 +1,118 @@
+"""Time limits of a connection: what counts is how long a client lets us wait, not how long it waits for us."""
+
+import asyncio
+from time import monotonic
+
+import pytest
+
+from scoring.http.head_cache import Heads
+from scoring.http.protocol import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
+from scoring.process.acceptor import OUT_OF_FILES_SECONDS, Acceptor
+from tests.scoring.http.test_head_cache import Reader, Wire, post
+
+HALF, MOMENT = WRITE_IDLE_SECONDS * 2 / 3, 0.1
+
+
+class SlowWire(Wire):
+    """The transport of a client that takes its answer slowly, or not at all: closing waits until all is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsent, self.aborted = 1_000_000, False
+
+    def get_write_buffer_size(self):
+        return self.unsent
+
+    def pause_reading(self):
+        pass
+
+    def abort(self):
+        self.aborted = True
+
+
+@pytest.fixture
+def line():
+    """A connection whose requests are answered later."""
+
+    def made(answer=None):
+        connection = Connection(Reader(Heads(), answer))
+        connection.connection_made(SlowWire())
+        return connection, connection._transport
+
+    return made
+
+
+def test_a_client_that_reads_slowly_but_steadily_gets_its_whole_answer(line):
+    connection, wire = line()
+    connection.pause_writing()
+    for look in range(1, 10):
+        wire.unsent -= 10_000
+        connection.sweep(monotonic() + look * HALF)
+    assert not wire.aborted
+
+
+def test_a_client_that_no_longer_reads_is_left(line):
+    connection, wire = line()
+    connection.pause_writing()
+    connection.sweep(monotonic() + HALF)
+    connection.sweep(monotonic() + WRITE_IDLE_SECONDS + MOMENT)
+    assert wire.aborted
+
+
+def test_a_long_answer_leaves_as_much_time_for_the_next_request_as_a_short_one(line):
+    connection, wire = line()
+    connection.data_received(post(b"1"))
+    later = monotonic() + 2 * KEEP_ALIVE_SECONDS
+    connection.sweep(later)
+    connection.busy = False  # its answer has been sent
+    connection.sweep(later + KEEP_ALIVE_SECONDS - MOMENT)
+    assert not wire.aborted
+    connection.sweep(later + KEEP_ALIVE_SECONDS + MOMENT)
+    assert wire.aborted
+
+
+def test_a_request_that_had_to_wait_behind_another_is_not_late(line):
+    connection, wire = line()
+    connection.data_received(post(b"1") + post(b"22")[:-1])
+    later = monotonic() + 2 * BODY_IDLE_SECONDS
+    connection.sweep(later)
+    connection.busy = False
+    connection.sweep(later + MOMENT)
+    assert wire.written == []
+    connection.data_received(b"2")
+    assert [body for _, _, _, body, _ in connection._handler.asked] == [b"1", b"22"]
+
+
+def test_a_client_that_does_not_take_its_last_answer_is_left_in_the_end(line):
+    connection, wire = line(answer=b"the last answer")
+    connection.data_received(post(b"1", b"Connection: close"))
+    assert (wire.closed, wire.aborted) == (True, False)
+    connection.sweep(monotonic() + KEEP_ALIVE_SECONDS + MOMENT)
+    assert wire.aborted
+
+
+def test_out_of_files_the_server_tries_again_at_its_own_pace(monkeypatch):
+    tried = []
+
+    class Full:
+        def fileno(self):
+            return 0
+
+        def accept(self):
+            tried.append(monotonic())
+            raise OSError(24, "Too many open files")
+
+    async def wait():
+        loop = asyncio.get_running_loop()
+        readers = []
+
+        def add_reader(_, call):  # the listener stays readable, as one of a full process does
+            readers.append(loop.call_soon(call))
+
+        monkeypatch.setattr(loop, "add_reader", add_reader)
+        monkeypatch.setattr(loop, "remove_reader", lambda _: [one.cancel() for one in readers])
+        Acceptor(Full(), asyncio.Protocol, lambda: [0], 0).start()
+        await asyncio.sleep(10 * OUT_OF_FILES_SECONDS)
+
+    asyncio.run(wait())
+    assert len(tried) <= 12
