@@ -306,11 +306,27 @@ def test_an_adopted_service_takes_new_keys_and_stops(takeover):
     assert takeover.score("scale", takeover.keys["secondary"]).json() == takeover.record["answers"]["scale"]
     assert takeover.score("scale", old["secondary"]).status_code == 401
 
+    running = len(takeover.sessions())
     takeover.rest.post("services/scale/stop")
     takeover.rest.until("services/scale", lambda found: found["state"] == "Stopped", 60)
 
     assert not psutil.pid_exists(takeover.pids["scale"])
-    assert len(takeover.sessions()) == len(RUNNING) - 1
+    assert len(takeover.sessions()) == running - 1
+
+
+def test_an_adopted_service_is_updated_in_the_environment_that_it_had(takeover):
+    """No package index can be reached: an environment that had to be made again would fail the build."""
+    running = len(takeover.sessions())
+    update = {"config": "greeting:1", "overwrite": True, "deployment_config": {"token_auth": True, "max_body_mb": 7}}
+    takeover.rest.deploy("greeter", "scale:2", **update)
+    takeover.rest.until(
+        "services/greeter", lambda found: (found["state"], found["observed_revision"]) == ("Healthy", 2), 60
+    )
+
+    answer = takeover.score("greeter", access_token(takeover.old))
+    assert answer.json() == takeover.record["answers"]["greeter"]
+    wait_for(lambda: not psutil.pid_exists(takeover.pids["greeter"]), 60, "the old process has ended")
+    assert len(takeover.sessions()) == running
 
 
 def test_a_stopped_service_starts_from_the_bundle_that_it_had(takeover):
