@@ -15,7 +15,7 @@ from scoring.calibration.synthetic_inputs import likely_shape, made_up
 from scoring.contract import Batching
 from scoring.core.errors import ScoringError
 from scoring.core.log import log
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.batch_dependence import batch_dependent_operator
 from scoring.onnx.session import OnnxModel
 from scoring.queue.batcher import Batcher
@@ -69,7 +69,7 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
 def fills_up_safely(model: OnnxModel, fill: dict[str, float]) -> bool:
     """Whether a row that is filled up to the length of another comes out as it does alone; True where none can tell."""
     padding = Padding(model, fill)
-    short, long = (Asked(model.names, made_up(model, 1, length), None) for length in LENGTHS)
+    short, long = (Inputs(model.names, made_up(model, 1, length), None) for length in LENGTHS)
     if padding.kind(short) != padding.kind(long):
         return True  # they never share a run
     try:

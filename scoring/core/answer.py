@@ -32,3 +32,6 @@ class Answer:
         self.headers = headers
         self.failed = failed
         self.stream = stream
+
+
+Result = bytes | Answer  # bytes are JSON, with status 200

@@ -102,12 +102,12 @@ def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
     """The tensors of a protocol request, checked against what the model takes; `quick` holds those read already."""
     given = body.inputs
     if not given and needed(inputs):
-        raise bad_input(f'the body needs "inputs": a list with {told(inputs)}')
+        raise bad_input(f'the body needs "inputs": a list with {describe_tensors(inputs)}')
     feed: Feed = {}
     for item in given or ():
         tensor = inputs.get(item.name)
         if tensor is None:
-            raise bad_input(f"the model has no input {item.name!r}; it takes {told(inputs)}")
+            raise bad_input(f"the model has no input {item.name!r}; it takes {describe_tensors(inputs)}")
         if item.name in feed:
             raise bad_input(f"input {item.name!r} is given twice")
         if item.datatype != tensor.datatype:
@@ -117,7 +117,7 @@ def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
     if len(feed) != len(inputs):
         missing = {name: tensor for name, tensor in needed(inputs).items() if name not in feed}
         if missing:
-            raise bad_input(f"missing: {told(missing)}")
+            raise bad_input(f"missing: {describe_tensors(missing)}")
     return feed
 
 
@@ -140,9 +140,9 @@ def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str
     elif len(lone := inputs if len(inputs) == 1 else needed(inputs)) == 1:
         parts = {next(iter(lone)): data}
     else:
-        raise bad_input(f'the model has several inputs: "{key}" must be an object with {told(inputs)}')
+        raise bad_input(f'the model has several inputs: "{key}" must be an object with {describe_tensors(inputs)}')
     if parts.keys() != inputs.keys() and not are_names(parts, inputs):
-        raise bad_input(f'"{key}" has {sorted(parts)}, the model takes {told(inputs)}')
+        raise bad_input(f'"{key}" has {sorted(parts)}, the model takes {describe_tensors(inputs)}')
     return parts
 
 
@@ -157,7 +157,7 @@ def are_names(given: Iterable[str], inputs: dict[str, Tensor]) -> bool:
     return names <= set(inputs) and names >= set(needed(inputs))
 
 
-def told(tensors: dict[str, Tensor]) -> str:
+def describe_tensors(tensors: dict[str, Tensor]) -> str:
     """`x (FP32, [any, 4]), y (INT64, [1])` for messages."""
     return ", ".join(
         f"{name} ({tensor.datatype}, {tensor.told_shape}{', optional' if tensor.optional else ''})"

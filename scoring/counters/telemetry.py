@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from scoring.contract import BUCKETS, KEYS, bucket_of
-from scoring.core.work import Laps
+from scoring.core.timings import Timings
 
 if TYPE_CHECKING:
-    from scoring.queue.job import Question
+    from scoring.queue.call import Call
 
 HEAD = 16
 CODES = 500  # HTTP status 100 to 599
@@ -28,8 +28,8 @@ INFER = QUEUE + BUCKETS
 ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains of INFER
 MOST_ROWS = 256  # runs with more are counted as this
 RUNS = ROWS + MOST_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
-RUN_LAPS = RUNS + MOST_ROWS + 1  # three for each number of rows: decode, infer, encode
-REGION = RUN_LAPS + 3 * (MOST_ROWS + 1)
+RUN_TIMINGS = RUNS + MOST_ROWS + 1  # three for each number of rows: decode, infer, encode
+REGION = RUN_TIMINGS + 3 * (MOST_ROWS + 1)
 
 # Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
@@ -83,7 +83,7 @@ class Runs(NamedTuple):
 def runs_by_rows(cells: list[int]) -> dict[int, Runs]:
     """Runs by their rows; requests of quick models count as one row each."""
     shared = {
-        rows: Runs(cells[RUNS + rows], *cells[RUN_LAPS + 3 * rows : RUN_LAPS + 3 * rows + 3])
+        rows: Runs(cells[RUNS + rows], *cells[RUN_TIMINGS + 3 * rows : RUN_TIMINGS + 3 * rows + 3])
         for rows in range(MOST_ROWS + 1)
         if cells[RUNS + rows]
     }
@@ -137,8 +137,8 @@ class Counters:
             self._seen = self.cells[LATENCY_SUM]
             self.cells[LAST] = int(time.time() * 1000)
 
-    def record(self, status: int, latency: int, queued: int, laps: Laps, key: int = 0) -> None:
-        """One answered request: HTTP status, microseconds in all and waiting, the laps of the rest, its key."""
+    def record(self, status: int, latency: int, queued: int, timings: Timings, key: int = 0) -> None:
+        """One answered request: HTTP status, microseconds in all and waiting, the timings of the rest, its key."""
         cells = self.cells
         cells[BEFORE_CODES + CODES * key + status] += 1
         cells[LATENCY + (_TABLE[latency] if 0 <= latency < 4096 else bucket_of(latency))] += 1
@@ -147,22 +147,22 @@ class Counters:
         cells[QUEUE_SUM] += queued
         if status >= 400:
             cells[FAILED_SUM] += latency
-        if infer := laps.infer:
+        if infer := timings.infer:
             ran = infer // 1000
             cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
-            cells[DECODE_SUM] += laps.decode
+            cells[DECODE_SUM] += timings.decode
             cells[INFER_SUM] += infer
-            cells[ENCODE_SUM] += laps.encode
-            if (rows := laps.rows) != 1:
-                self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, laps)
+            cells[ENCODE_SUM] += timings.encode
+            if (rows := timings.rows) != 1:
+                self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, timings)
 
-    def record_together(self, questions: "Sequence[Question]", began: int, now: int) -> None:
+    def record_together(self, questions: "Sequence[Call]", began: int, now: int) -> None:
         """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
         cells = self.cells
         latency = queued = decode = infer = encode = 0
-        run: list[Laps] = []  # of several rows
-        for laps in questions:
-            request = laps.request
+        run: list[Timings] = []  # of several rows
+        for timings in questions:
+            request = timings.request
             arrived = request.arrived
             taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
             cells[BEFORE_CODES + CODES * request.key + 200] += 1
@@ -170,17 +170,17 @@ class Counters:
             cells[QUEUE + (_TABLE[waited] if waited < 4096 else bucket_of(waited))] += 1
             latency += taken
             queued += waited
-            decode += laps.decode
-            infer += laps.infer
-            encode += laps.encode
-            if laps.rows == 1:
-                ran = laps.infer // 1000
+            decode += timings.decode
+            infer += timings.infer
+            encode += timings.encode
+            if timings.rows == 1:
+                ran = timings.infer // 1000
                 cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
-            elif laps.follows and run and laps.infer == run[0].infer and laps.rows == run[0].rows:
-                run.append(laps)
+            elif timings.batch_follower and run and timings.infer == run[0].infer and timings.rows == run[0].rows:
+                run.append(timings)
             else:
                 self._record_run(run)
-                run = [laps]
+                run = [timings]
         self._record_run(run)
         cells[LATENCY_SUM] += latency
         cells[QUEUE_SUM] += queued
@@ -188,28 +188,28 @@ class Counters:
         cells[INFER_SUM] += infer
         cells[ENCODE_SUM] += encode
 
-    def _record_run(self, run: "Sequence[Laps]") -> None:
-        """The laps of requests that shared a run of several rows, but for their sums."""
+    def _record_run(self, run: "Sequence[Timings]") -> None:
+        """The timings of requests that shared a run of several rows, but for their sums."""
         if not run:
             return
         cells, count, infer, rows = self.cells, len(run), run[0].infer, min(run[0].rows, MOST_ROWS)
-        place = RUN_LAPS + 3 * rows
+        place = RUN_TIMINGS + 3 * rows
         cells[INFER + bucket_of(infer // 1000)] += count
         cells[ROWS + rows] += count
         cells[SHARED_INFER_SUM] += infer * count
-        cells[place] += sum([laps.decode for laps in run])
-        cells[place + 2] += sum([laps.encode for laps in run])
-        if not run[0].follows:
+        cells[place] += sum([timings.decode for timings in run])
+        cells[place + 2] += sum([timings.encode for timings in run])
+        if not run[0].batch_follower:
             cells[RUNS + rows] += 1
             cells[place + 1] += infer
 
-    def _record_shared(self, rows: int, laps: Laps) -> None:
+    def _record_shared(self, rows: int, timings: Timings) -> None:
         """A request in a run of several rows; the run itself is counted with its first request."""
-        cells, place = self.cells, RUN_LAPS + 3 * rows
+        cells, place = self.cells, RUN_TIMINGS + 3 * rows
         cells[ROWS + rows] += 1
-        cells[SHARED_INFER_SUM] += laps.infer
-        cells[place] += laps.decode
-        cells[place + 2] += laps.encode
-        if not laps.follows:
+        cells[SHARED_INFER_SUM] += timings.infer
+        cells[place] += timings.decode
+        cells[place + 2] += timings.encode
+        if not timings.batch_follower:
             cells[RUNS + rows] += 1
-            cells[place + 1] += laps.infer
+            cells[place + 1] += timings.infer

@@ -5,25 +5,29 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Optional
 
 from scoring.contract import BundledModel
+from scoring.core.answer import Result
 from scoring.core.errors import ScoringError, StartFailure
 from scoring.core.log import log
 from scoring.core.request import Request
 from scoring.core.settings import Replica
-from scoring.core.work import Laps, Result, Work
+from scoring.core.timings import Timings
 from scoring.counters.telemetry import CounterFile, Counters
 from scoring.queue.admission import Pace, Threaded
+from scoring.queue.handler import Handler
 
 if TYPE_CHECKING:
     from scoring.script.entry_script import EntryScript
 
 
 class Served:
-    """One thing to call, with its own pace. `work` says how, by address: "score", "infer", …"""
+    """One thing to call, with its own pace. `handlers` answer, by address: "score", "infer", …"""
 
-    def __init__(self, bundled: BundledModel, work: dict[str, Work], signature: dict[str, Any], pace: Pace) -> None:
+    def __init__(
+        self, bundled: BundledModel, handlers: dict[str, Handler], signature: dict[str, Any], pace: Pace
+    ) -> None:
         self.name = bundled.name
         self.version = bundled.version
-        self.work = work
+        self.handlers = handlers
         self.signature = signature
         self.pace = pace
         self.counters: Counters | None = None  # its own, where there are other models
@@ -32,7 +36,7 @@ class Served:
     @property
     def is_model(self) -> bool:
         """Whether it is a model without code, which takes tensors."""
-        return "infer" in self.work
+        return "infer" in self.handlers
 
 
 class Engine:
@@ -77,7 +81,7 @@ def load_engine(replica: Replica, threads: int) -> Engine:
 
 def _no_code(replica: Replica, threads: int) -> Engine:
     try:
-        from scoring.engine.model_work import works_of
+        from scoring.engine.model_handler import handlers_of
         from scoring.onnx import session  # onnxruntime is not installed beside every entry script
     except ImportError as error:
         raise StartFailure("import_missing", f"No-code services need onnxruntime: {error}") from error
@@ -91,7 +95,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
         served.append(
             Served(
                 bundled,
-                works_of(model, seconds, threads, replica.run),
+                handlers_of(model, seconds, threads, replica.run),
                 session.signature_of(model),
                 Threaded() if replica.run.batching.delay_seconds else Pace(seconds),
             )
@@ -108,20 +112,18 @@ def _entry_script(replica: Replica) -> Engine:
 
     script = EntryScript(replica)
     service = BundledModel(name=replica.run.service, version=replica.run.revision, path="")
-    work: dict[str, Work] = {"score": Identified(script)}
-    default = Served(service, work, {}, script.pace)
-    models = [Served(model, work, model.signature or {}, default.pace) for model in replica.bundle.models]
+    handlers: dict[str, Handler] = {"score": Identified(script)}
+    default = Served(service, handlers, {}, script.pace)
+    models = [Served(model, handlers, model.signature or {}, default.pace) for model in replica.bundle.models]
     return Engine(models, default, None, script.runners, script=script)
 
 
-class _WhichModel:
+class _WhichModel(Handler):
     """`/score` of a service with several models."""
-
-    batcher: Any = None
 
     def __init__(self, served: list[Served]) -> None:
         self._names = ", ".join(one.name for one in served)
 
-    def answer(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, timings: Timings) -> Result:
         message = f"This service holds several models ({self._names}): call /v2/models/<name>/infer."
         raise ScoringError(400, "bad_input", message)

@@ -12,7 +12,7 @@ from scoring.core.request import Request
 from scoring.core.tensors import Array
 
 
-class Asked(NamedTuple):
+class Inputs(NamedTuple):
     """What a request asks: the outputs wanted, the inputs by name, and whatever `encode` needs to know again."""
 
     names: Sequence[str]
@@ -26,8 +26,8 @@ class Form(Protocol):
     A form may have `encode_alike(asked, results, rows)` too, which writes many answers of a shared run in one go.
     """
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         """Read a request; ScoringError 400 (or 415) when it cannot be used."""
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         """Write the results, in the order of `asked.names`; bytes are JSON with status 200."""

@@ -13,7 +13,7 @@ from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.forms.arrays import given
 from scoring.forms.arrow_sizes import Room, decompressed_size, is_any, size_in_place
 from scoring.forms.tables import feed_of_table
@@ -29,11 +29,11 @@ class Arrow:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         feed = feed_of_table(ArrowTable(request.body), self._model.takes, self._model.columns)
-        return Asked(self._model.names, feed)
+        return Inputs(self._model.names, feed)
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         pa = _arrow()
         arrays = [given(self._model.outputs[name], result) for name, result in zip(asked.names, results, strict=True)]
         if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
-from scoring.forms import Asked, Form, binary
+from scoring.forms import Form, Inputs, binary
 from scoring.forms.arrow import Arrow
 from scoring.forms.images import Images
 from scoring.forms.npy import Npy
@@ -18,8 +18,8 @@ from scoring.onnx.session import OnnxModel
 JSON_TYPES = frozenset(("", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"))
 
 
-class Elsewhere(NamedTuple):
-    """In `Asked.rest`: the form that was asked in, and what it needs to know."""
+class Delegated(NamedTuple):
+    """In `Inputs.rest`: the form that was asked in, and what it needs to know."""
 
     form: Form
     rest: Any
@@ -38,7 +38,7 @@ class Bodies:
             "image/*": images,
         }
 
-    def decode(self, request: Request, content_type: bytes) -> Asked | None:
+    def decode(self, request: Request, content_type: bytes) -> Inputs | None:
         """What a body of another type asks; None when it is JSON in another spelling, 415 when nobody knows it."""
         kind = media_type(content_type)
         if kind in JSON_TYPES or kind.endswith("+json"):
@@ -48,16 +48,16 @@ class Bodies:
             known = ", ".join(["application/json", *self._forms])
             raise ScoringError(415, "unsupported_type", f"/score does not understand {kind}; it takes {known}")
         asked = form.decode(request)
-        return Asked(asked.names, asked.feed, Elsewhere(form, asked.rest))
+        return Inputs(asked.names, asked.feed, Delegated(form, asked.rest))
 
     def _form(self, kind: str, request: Request) -> Form | None:
         if binary.HEADER in request.headers:
             return self._open_inference
         return self._forms.get("image/*" if kind.startswith("image/") else kind)
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         form, rest = asked.rest
-        answer: bytes | Answer = form.encode(Asked(asked.names, asked.feed, rest), results)
+        answer: bytes | Answer = form.encode(Inputs(asked.names, asked.feed, rest), results)
         return answer
 
 

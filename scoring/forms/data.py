@@ -9,14 +9,14 @@ from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
 from scoring.core.request import SAID_JSON, Request
-from scoring.forms import Asked
-from scoring.forms.bodies import Bodies, Elsewhere
+from scoring.forms import Inputs
+from scoring.forms.bodies import Bodies, Delegated
 from scoring.forms.foreign import explain
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.short import short
 from scoring.onnx.session import OnnxModel
 
-SHORT = object()  # in `Asked.rest`: the question came in the short form
+SHORT = object()  # in `Inputs.rest`: the question came in the short form
 
 
 class Data:
@@ -27,14 +27,14 @@ class Data:
         self._open_inference = open_inference
         self._bodies = bodies
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         try:
             return self._read(request)
         except ScoringError as error:
             explain(error, request.body)
             raise
 
-    def _read(self, request: Request) -> Asked:
+    def _read(self, request: Request) -> Inputs:
         if request.method == b"GET":
             raw = request.parameters_as_values()
         else:
@@ -48,11 +48,11 @@ class Data:
         if body.inputs is not None:
             return self._open_inference.read(body, quick)
         names = codecs.asked_outputs(body, self._model.names)
-        return Asked(names, codecs.feed_of_data(body.data, self._model.takes), SHORT)
+        return Inputs(names, codecs.feed_of_data(body.data, self._model.takes), SHORT)
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         if asked.rest is SHORT:
             return short(self._model, asked, results)
-        if type(asked.rest) is Elsewhere:
+        if type(asked.rest) is Delegated:
             return self._bodies.encode(asked, results)
         return self._open_inference.encode(asked, results)

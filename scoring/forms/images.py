@@ -14,7 +14,7 @@ from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.forms.image_depths import DEPTHS, deepened
 from scoring.forms.short import short
 from scoring.onnx.session import OnnxModel
@@ -42,7 +42,7 @@ class Images:
         self._model = model
         self._layout = _layout_of(list(model.inputs.values()))
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         layout = self._layout
         if layout is None:
             message = "this model takes no images: that needs one input of shape [N, 3, height, width] or alike"
@@ -55,9 +55,9 @@ class Images:
             raise bad_input("the images have different sizes, and the model does not say which it wants")
         array = np.stack(rows)
         layout.tensor.size_for(array.shape)
-        return Asked(self._model.names, {layout.tensor.name: array})
+        return Inputs(self._model.names, {layout.tensor.name: array})
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         return short(self._model, asked, results)
 
 

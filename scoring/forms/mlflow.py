@@ -11,7 +11,7 @@ from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.request import Request
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.forms.bodies import JSON_TYPES, media_type
 from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
@@ -27,7 +27,7 @@ class Split(msgspec.Struct):
     columns: list[str | int] | None = None
 
 
-class Question(msgspec.Struct):
+class InvocationBody(msgspec.Struct):
     """Exactly one of them is given."""
 
     dataframe_split: Split | None = None
@@ -36,7 +36,7 @@ class Question(msgspec.Struct):
     inputs: msgspec.Raw = NOTHING
 
 
-_question = msgspec.json.Decoder(Question)
+_body = msgspec.json.Decoder(InvocationBody)
 
 
 class Invocations:
@@ -45,37 +45,37 @@ class Invocations:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         try:
             return self._read(request)
         except ScoringError as error:
             explain(error, request.body)
             raise
 
-    def _read(self, request: Request) -> Asked:
+    def _read(self, request: Request) -> Inputs:
         content_type = request.headers.get(b"content-type", b"")
         kind = media_type(content_type)
         model = self._model
         if kind == "text/csv":
-            return Asked(model.names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
+            return Inputs(model.names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
-        question = codecs.envelope(_question, request.body)
-        given = [name for name in question.__struct_fields__ if getattr(question, name) not in (None, NOTHING)]
+        body = codecs.envelope(_body, request.body)
+        given = [name for name in body.__struct_fields__ if getattr(body, name) not in (None, NOTHING)]
         if len(given) != 1:
-            raise bad_input(f"the body needs one of {', '.join(question.__struct_fields__)}; it has {given or 'none'}")
-        return Asked(model.names, _feed(question, model), by_column if given == ["inputs"] else by_row)
+            raise bad_input(f"the body needs one of {', '.join(body.__struct_fields__)}; it has {given or 'none'}")
+        return Inputs(model.names, _feed(body, model), by_column if given == ["inputs"] else by_row)
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         return codecs.encode({"predictions": asked.rest(self._model, asked.names, results)})
 
 
-def _feed(question: Question, model: OnnxModel) -> codecs.Feed:
-    if question.inputs != NOTHING:
-        return feed_of_columns(question.inputs, model.takes)
-    if question.instances != NOTHING:
-        return feed_of_instances(question.instances, model.takes)
-    table = _split(question.dataframe_split) if question.dataframe_split else _records(question.dataframe_records or [])
+def _feed(body: InvocationBody, model: OnnxModel) -> codecs.Feed:
+    if body.inputs != NOTHING:
+        return feed_of_columns(body.inputs, model.takes)
+    if body.instances != NOTHING:
+        return feed_of_instances(body.instances, model.takes)
+    table = _split(body.dataframe_split) if body.dataframe_split else _records(body.dataframe_records or [])
     return _feed_of_columns(table, model)
 
 

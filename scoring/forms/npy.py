@@ -12,7 +12,7 @@ from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.request import Request
 from scoring.core.tensors import Array
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.forms.arrays import given, lone, taken
 from scoring.forms.short import short
 from scoring.onnx.session import OnnxModel
@@ -27,15 +27,15 @@ class Npy:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         tensor = lone(self._model.inputs, "npy")
         back = CONTENT_TYPE in request.headers.get(b"accept", b"").lower()
         if back and len(self._model.names) > 1:
             message = f"npy holds one array, and the model gives {', '.join(self._model.names)}: accept JSON"
             raise ScoringError(406, "not_acceptable", message)
-        return Asked(self._model.names, {tensor.name: taken(tensor, _array(request.body))}, back)
+        return Inputs(self._model.names, {tensor.name: taken(tensor, _array(request.body))}, back)
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         if not asked.rest:
             return short(self._model, asked, results)
         file = io.BytesIO()

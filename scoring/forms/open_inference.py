@@ -9,13 +9,13 @@ from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
-from scoring.forms import Asked, binary
+from scoring.forms import Inputs, binary
 from scoring.forms.foreign import explain
 from scoring.onnx.session import OnnxModel
 
 
-class Wish(NamedTuple):
-    """In `Asked.rest`, for requests that say more of their answer than its id."""
+class ResponseOptions(NamedTuple):
+    """In `Inputs.rest`, for requests that say more of their answer than its id."""
 
     id: str | None
     binary: frozenset[str]
@@ -29,7 +29,7 @@ class OpenInference:
         self._head = {"model_name": model.name, "model_version": str(model.version)}
         self._opening = orjson.dumps(self._head)[:-1] + b',"outputs":['
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         told = request.headers.get(binary.HEADER)
         if told is None:
             try:
@@ -41,16 +41,16 @@ class OpenInference:
         body = codecs.envelope(codecs.BODY, head)
         return self.read(body, binary.read(body, tail, self._model.takes))
 
-    def read(self, body: codecs.Body, quick: codecs.Feed) -> Asked:
+    def read(self, body: codecs.Body, quick: codecs.Feed) -> Inputs:
         """What an envelope asks; `quick` holds inputs that have been read."""
         model = self._model
         names = codecs.asked_outputs(body, model.names)
         feed = codecs.feed_of(body, model.takes, quick)
         if body.parameters is None and body.outputs is None:
-            return Asked(names, feed, body.id)
-        return Asked(names, feed, Wish(body.id, binary.wanted(body, names)))
+            return Inputs(names, feed, body.id)
+        return Inputs(names, feed, ResponseOptions(body.id, binary.wanted(body, names)))
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         outputs, rest = self._model.outputs, asked.rest
         answer: dict[str, Any] = {
             **self._head,
@@ -58,12 +58,12 @@ class OpenInference:
         }
         if rest is None:
             return codecs.encode(answer)
-        wish = Wish(rest, frozenset()) if type(rest) is str else rest
+        wish = ResponseOptions(rest, frozenset()) if type(rest) is str else rest
         if wish.id is not None:
             answer["id"] = wish.id
         return binary.write(answer, wish.binary) if wish.binary else codecs.encode(answer)
 
-    def encode_alike(self, asked: Sequence[Asked], results: list[Any], rows: int) -> list[bytes]:
+    def encode_alike(self, asked: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
         """What `encode` gives for each of these, of so many rows each; nothing where one wants more than JSON."""
         if any(one.rest is not None and type(one.rest) is not str for one in asked):
             return []

@@ -6,7 +6,7 @@ import orjson
 
 from scoring.core.answer import Answer
 from scoring.core.request import Request
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.session import OnnxModel
 
 
@@ -17,8 +17,8 @@ class Probe:
         self._model = model
         self._answer = orjson.dumps({"name": model.name, "version": str(model.version), "predicted": True})
 
-    def decode(self, request: Request) -> Asked:
-        return Asked(self._model.names, self._model.zeros())
+    def decode(self, request: Request) -> Inputs:
+        return Inputs(self._model.names, self._model.zeros())
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         return self._answer

@@ -31,7 +31,7 @@ def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Fee
     rows = codecs.envelope(_rows, text)
     for number, row in enumerate(rows):
         if not codecs.are_names(row, inputs):
-            raise bad_input(f"instance {number} has {sorted(row)}, the model takes {codecs.told(inputs)}")
+            raise bad_input(f"instance {number} has {sorted(row)}, the model takes {codecs.describe_tensors(inputs)}")
         if row.keys() != rows[0].keys():
             raise bad_input(f"instance {number} has {sorted(row)}, and instance 0 {sorted(rows[0])}: all need the same")
     return {name: _column(inputs[name], [row[name] for row in rows]) for name in inputs if name in rows[0]}

@@ -3,11 +3,11 @@
 from typing import Any
 
 from scoring.core import codecs
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.session import OnnxModel
 
 
-def short(model: OnnxModel, asked: Asked, results: list[Any]) -> bytes:
+def short(model: OnnxModel, asked: Inputs, results: list[Any]) -> bytes:
     """The answer in JSON."""
     outputs, names = model.outputs, asked.names
     if len(model.names) == 1:

@@ -11,7 +11,7 @@ from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.request import Request
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.forms.foreign import explain
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.onnx.session import OnnxModel
@@ -19,13 +19,13 @@ from scoring.onnx.session import OnnxModel
 SIGNATURES = (None, "", "serving_default")
 
 
-class Question(msgspec.Struct):
+class PredictBody(msgspec.Struct):
     instances: msgspec.Raw = msgspec.Raw(b"")
     inputs: msgspec.Raw = msgspec.Raw(b"")
     signature_name: str | None = None
 
 
-_question = msgspec.json.Decoder(Question)
+_body = msgspec.json.Decoder(PredictBody)
 
 
 class Predict:
@@ -34,25 +34,25 @@ class Predict:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         try:
             return self._read(request)
         except ScoringError as error:
             explain(error, request.body)
             raise
 
-    def _read(self, request: Request) -> Asked:
-        question = codecs.envelope(_question, request.body)
-        rows, columns = question.instances, question.inputs
+    def _read(self, request: Request) -> Inputs:
+        body = codecs.envelope(_body, request.body)
+        rows, columns = body.instances, body.inputs
         if bool(bytes(rows)) == bool(bytes(columns)):
             raise bad_input('the body needs either "instances" (a list of rows) or "inputs" (values by input)')
-        if question.signature_name not in SIGNATURES:
-            raise bad_input(f"the model has no signature {question.signature_name!r}, only serving_default")
+        if body.signature_name not in SIGNATURES:
+            raise bad_input(f"the model has no signature {body.signature_name!r}, only serving_default")
         model = self._model
         if bytes(rows):
-            return Asked(model.names, feed_of_instances(rows, model.takes), "predictions")
-        return Asked(model.names, feed_of_columns(columns, model.takes), "outputs")
+            return Inputs(model.names, feed_of_instances(rows, model.takes), "predictions")
+        return Inputs(model.names, feed_of_columns(columns, model.takes), "outputs")
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes | Answer:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         write = by_row if asked.rest == "predictions" else by_column
         return codecs.encode({asked.rest: write(self._model, asked.names, results)})

@@ -13,7 +13,7 @@ from scoring.core.errors import ScoringError, overloaded, too_large
 from scoring.core.log import log
 from scoring.core.request import SAID_JSON, Request
 from scoring.core.request_ids import RequestIds
-from scoring.core.work import Laps, Work
+from scoring.core.timings import Timings
 from scoring.counters.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
 from scoring.engine.engine import Engine
 from scoring.http.busy_poll import BusyPoll, has_cores_to_spare
@@ -30,11 +30,12 @@ from scoring.http.turn import Turn
 from scoring.metadata.models import Plain
 from scoring.observers.watch import Outcome, Watch
 from scoring.queue.admission import Admission
-from scoring.queue.job import Job, Question
+from scoring.queue.call import Call, QueuedCall
+from scoring.queue.handler import Handler
 
 INLINE_BYTES = 256 * 1024  # larger bodies are decoded and run in a thread, whatever the model's pace
 EARLY_BYTES = 64 * 1024  # bodies above this are refused before they are read, when they will be
-NO_LAPS = Laps()
+NO_TIMINGS = Timings()
 
 
 class App:
@@ -125,7 +126,7 @@ class App:
 
     def refuse(self, request: Request | None, error: ScoringError) -> bytes:
         """The answer to a request that did not arrive whole; the connection ends after it."""
-        self._counters.record(error.status, 0, 0, NO_LAPS)
+        self._counters.record(error.status, 0, 0, NO_TIMINGS)
         v2 = request is not None and request.target.startswith((b"/v1/", b"/v2"))
         headers = header_lines(error.headers) + b"connection: close\r\n"
         if self._cors is not None and request is not None:
@@ -156,28 +157,28 @@ class App:
         if self._watch is not None:
             self._watch.begin(request)
         if b"content-encoding" in request.headers:
-            self._queue(request, route, decoding(route.work, request, self.max_body))
+            self._queue(request, route, decoding(route.handler, request, self.max_body))
         elif (
             not route.served.pace.inline
             or len(request.body) > INLINE_BYTES
             or (route.takes_files and request.headers.get(b"content-type") not in SAID_JSON)
         ):
-            self._queue(request, route, route.work)
+            self._queue(request, route, route.handler)
         elif len(self.connections) == 1:
             return self._score_now(request, route)
         else:
             self._turn.add(request, route)
         return None
 
-    def _queue(self, request: Request, route: Route, work: Work) -> None:
+    def _queue(self, request: Request, route: Route, handler: Handler) -> None:
         if self._is_script:  # run() is called one at a time: not on the loop too, until nothing waits for a thread
             while len(self._turn):  # an answer lets the next one of a client in
                 self._turn.end()
             route.served.pace.inline = False
-        self._admission.submit(Job(work, request, partial(self._deliver, route)))
+        self._admission.submit(QueuedCall(handler, request, partial(self._deliver, route)))
 
     def _score_now(self, request: Request, route: Route) -> bytes | None:
-        question = Question(route.work, request)
+        question = Call(route.handler, request)
         began = perf_counter_ns()
         result = question.result()
         now = perf_counter_ns()
@@ -186,14 +187,14 @@ class App:
             self._busy_poll.answered(request.arrived, now)
         return self._response(request, route, result, began - request.arrived, question)
 
-    def _deliver(self, route: Route, job: Job, result: Any, waited: int) -> None:
+    def _deliver(self, route: Route, job: QueuedCall, result: Any, waited: int) -> None:
         if not isinstance(result, ScoringError):
             route.served.pace.note(job.decode + job.infer + job.encode)
         if self._is_script and self._admission.waiting:  # as in `_queue`
             route.served.pace.inline = False
         self._send(self._response, job.request, route, result, waited, job)
 
-    def _deliver_together(self, route: Route, done: list[tuple[Question, Any]], began: int) -> None:
+    def _deliver_together(self, route: Route, done: list[tuple[Call, Any]], began: int) -> None:
         """Answer what came in one turn; what needs nothing special is counted in one go."""
         now = perf_counter_ns()
         route.served.pace.note((now - began) // len(done))
@@ -223,64 +224,66 @@ class App:
         if response is not None:
             request.connection.answer(request, response)
 
-    def _response(self, request: Request, route: Route, result: Any, waited: int, laps: Laps) -> bytes | None:
+    def _response(self, request: Request, route: Route, result: Any, waited: int, timings: Timings) -> bytes | None:
         """The bytes of an answer, which is counted here; None when it will be sent later, or in parts."""
         if type(result) is bytes and len(result) < WORTH_BYTES:
-            self._count(request, route, 200, result, waited, laps)
-            return self._json_ok(request, route, result, laps)
+            self._count(request, route, 200, result, waited, timings)
+            return self._json_ok(request, route, result, timings)
         if isinstance(result, BaseException):
-            return self._whole(request, route, answer_to(request, result, route.v2), waited, laps)
+            return self._whole(request, route, answer_to(request, result, route.v2), waited, timings)
         answer = result if type(result) is Answer else Answer(result)
-        if answer.stream is None and self._is_compressed_first(request, route, answer, waited, laps):
+        if answer.stream is None and self._is_compressed_first(request, route, answer, waited, timings):
             return None
-        return self._whole(request, route, answer, waited, laps)
+        return self._whole(request, route, answer, waited, timings)
 
     def _whole(
-        self, request: Request, route: Route, answer: Answer, waited: int, laps: Laps, coded: Answer | None = None
+        self, request: Request, route: Route, answer: Answer, waited: int, timings: Timings, coded: Answer | None = None
     ) -> bytes | None:
         """An answer, sent as it is or as what it has been `coded` to."""
-        sent, headers = coded or answer, self._headers(request, route, laps, failed=answer.failed)
+        sent, headers = coded or answer, self._headers(request, route, timings, failed=answer.failed)
         if self._cors is not None:
             sent.headers = self._cors.left_of(sent.headers)
         if answer.stream is not None:
-            return self._begin_stream(request, route, answer, self._replies.head(answer, headers), waited, laps)
-        self._count(request, route, answer.status, answer, waited, laps)
+            return self._begin_stream(request, route, answer, self._replies.head(answer, headers), waited, timings)
+        self._count(request, route, answer.status, answer, waited, timings)
         return self._replies.answer(sent, headers)
 
-    def _is_compressed_first(self, request: Request, route: Route, answer: Answer, waited: int, laps: Laps) -> bool:
+    def _is_compressed_first(
+        self, request: Request, route: Route, answer: Answer, waited: int, timings: Timings
+    ) -> bool:
         """Whether a thread compresses an answer, which is sent after that."""
         began = perf_counter_ns()
 
         def then(coded: Answer | BaseException) -> None:
-            laps.encode += perf_counter_ns() - began
+            timings.encode += perf_counter_ns() - began
             if isinstance(coded, BaseException):
-                self._send(self._response, request, route, coded, waited, laps)
+                self._send(self._response, request, route, coded, waited, timings)
             else:
-                self._send(self._whole, request, route, answer, waited, laps, coded)
+                self._send(self._whole, request, route, answer, waited, timings, coded)
 
         return self._compressor is not None and self._compressor.takes(request, answer, then)
 
-    def _json_ok(self, request: Request, route: Route, body: bytes, laps: Laps) -> bytes:
+    def _json_ok(self, request: Request, route: Route, body: bytes, timings: Timings) -> bytes:
         """What nearly all answers are, in as few steps as can be."""
         lines = request.id_lines
         if self.draining or self._cors is not None or not request.keep_alive or b"connection" in request.headers:
             lines += self._general_headers(request)
-        return self._replies.json_ok(body, lines) if route.v2 else self._replies.run_ok(body, lines, laps.infer)
+        return self._replies.json_ok(body, lines) if route.v2 else self._replies.run_ok(body, lines, timings.infer)
 
-    def _headers(self, request: Request, route: Route, laps: Laps, *, failed: bool) -> bytes:
+    def _headers(self, request: Request, route: Route, timings: Timings, *, failed: bool) -> bytes:
         lines = request.id_lines + self._general_headers(request)
-        return lines if route.v2 else lines + run_lines(laps.infer, failed=failed)
+        return lines if route.v2 else lines + run_lines(timings.infer, failed=failed)
 
     def _begin_stream(
-        self, request: Request, route: Route, answer: Answer, head: bytes, waited: int, laps: Laps
+        self, request: Request, route: Route, answer: Answer, head: bytes, waited: int, timings: Timings
     ) -> bytes | None:
         """Let a thread make the parts; what fails before the first is answered as if there were no stream."""
 
         def refuse(error: BaseException) -> bytes:
-            return self._response(request, route, error, waited, laps) or b""
+            return self._response(request, route, error, waited, timings) or b""
 
         def count(status: int) -> None:
-            self._count(request, route, status, answer, waited, laps)
+            self._count(request, route, status, answer, waited, timings)
 
         parts, events = answer.stream or iter(()), answer.content_type == EVENTS
         try:
@@ -290,14 +293,14 @@ class App:
         return None
 
     def _count(
-        self, request: Request, route: Route, status: int, answer: bytes | Answer, waited: int, laps: Laps
+        self, request: Request, route: Route, status: int, answer: bytes | Answer, waited: int, timings: Timings
     ) -> None:
         taken = (perf_counter_ns() - request.arrived) // 1000
-        self._counters.record(status, taken, waited // 1000, laps, request.key)
+        self._counters.record(status, taken, waited // 1000, timings, request.key)
         if route.served.counters is not None:
-            route.served.counters.record(status, taken, waited // 1000, laps, request.key)
+            route.served.counters.record(status, taken, waited // 1000, timings, request.key)
         if self._watch is not None:
-            self._watch.end(request, Outcome(status, answer, route.served, taken, waited // 1000, laps))
+            self._watch.end(request, Outcome(status, answer, route.served, taken, waited // 1000, timings))
 
     # -- everything else
 
@@ -334,7 +337,7 @@ class App:
         v2 = request.target.startswith((b"/v1/", b"/v2"))
         body = error_body(error, v2)
         if route is not None and route.plain is None:
-            self._count(request, route, error.status, body, 0, NO_LAPS)
+            self._count(request, route, error.status, body, 0, NO_TIMINGS)
         headers = request.id_lines + header_lines(error.headers) + self._general_headers(request)
         return self._replies.reply(error.status, body, headers, without_body=request.method == b"HEAD")
 

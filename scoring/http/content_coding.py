@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter_ns
-from typing import Any
 
-from scoring.core.answer import Answer
+from scoring.core.answer import Answer, Result
 from scoring.core.errors import ScoringError, bad_input, too_large
 from scoring.core.log import log
 from scoring.core.request import Request
-from scoring.core.work import Laps, Result, Work
+from scoring.core.timings import Timings
+from scoring.queue.handler import Handler
 
 WORTH_BYTES = 16 * 1024  # what is smaller reaches a client in the first flight of packets (RFC 6928) as it is
 SAMPLE_BYTES = 4 * 1024  # taken from the middle of an answer and tried first
@@ -41,17 +41,15 @@ Then = Callable[[Answer | BaseException], None]
 # -- bodies that come
 
 
-class Decoded:
-    """Work on bodies that come compressed. It shares no runs, so that few of them are held decoded at a time."""
+class Decoded(Handler):
+    """Handler on bodies that come compressed. It shares no runs, so that few of them are held decoded at a time."""
 
-    batcher: Any = None
-
-    def __init__(self, work: Work, codings: list[bytes], limit: int) -> None:
-        self._work = work
+    def __init__(self, handler: Handler, codings: list[bytes], limit: int) -> None:
+        self._handler = handler
         self._codings = codings
         self._limit = limit
 
-    def answer(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, timings: Timings) -> Result:
         began = perf_counter_ns()
         body = request.body = decoded(request.body, self._codings, self._limit)
         headers = {name: value for name, value in request.headers.items() if name != b"content-encoding"}
@@ -59,15 +57,15 @@ class Decoded:
             headers[b"content-length"] = str(len(body)).encode()
         request.headers = headers
         took = perf_counter_ns() - began
-        result = self._work.answer(request, laps)
-        laps.decode += took
+        result = self._handler.answer(request, timings)
+        timings.decode += took
         return result
 
 
-def decoding(work: Work, request: Request, limit: int) -> Work:
-    """This work, on a body that is decoded to at most `limit` bytes first; 415 when its coding is unknown."""
+def decoding(handler: Handler, request: Request, limit: int) -> Handler:
+    """This handler, on a body that is decoded to at most `limit` bytes first; 415 when its coding is unknown."""
     codings = codings_of(request.headers[b"content-encoding"])
-    return Decoded(work, codings, limit) if codings and request.body else work
+    return Decoded(handler, codings, limit) if codings and request.body else handler
 
 
 def codings_of(told: bytes) -> list[bytes]:

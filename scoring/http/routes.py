@@ -5,11 +5,11 @@ from urllib.parse import unquote
 
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
-from scoring.core.work import Work
 from scoring.engine.engine import Engine, Served
 from scoring.http.service_pages import READ, Page
 from scoring.metadata.models import Plain, config, metadata, ready, tf_metadata, tf_status
 from scoring.metadata.statistics import model_statistics
+from scoring.queue.handler import Handler
 
 GET = frozenset((b"GET",))
 SCORE = frozenset((b"GET", b"POST"))
@@ -21,12 +21,12 @@ V1_PAGES = {"": tf_status, "metadata": tf_metadata}
 
 @dataclass(frozen=True, eq=False)
 class Route:
-    """An address: a `plain` answer, or else the `work` of what is `served`."""
+    """An address: a `plain` answer, or else the `handler` of what is `served`."""
 
     methods: frozenset[bytes]
     secured: bool
     served: Served
-    work: Work
+    handler: Handler
     plain: Plain | None = None
     v2: bool = False  # errors and headers as below /v2 and /v1
     takes_files: bool = False  # pictures, Arrow streams and such, which take long to read even where they are small
@@ -39,13 +39,13 @@ class Routes:
         self._engine = engine
         nothing = engine.default
         self._fixed = {
-            path: Route(page.methods, page.secured, nothing, nothing.work["score"], page.answer)
+            path: Route(page.methods, page.secured, nothing, nothing.handlers["score"], page.answer)
             for path, page in pages.items()
         }
         files = nothing.is_model
-        self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.work["score"], takes_files=files)
+        self._fixed[b"/score"] = Route(SCORE, True, nothing, nothing.handlers["score"], takes_files=files)
         if any(one.is_model for one in engine.served):
-            invocations = nothing.work.get("invocations") or nothing.work["score"]  # the latter says where to go
+            invocations = nothing.handlers.get("invocations") or nothing.handlers["score"]  # which says where to go
             self._fixed[b"/invocations"] = Route(POST, True, nothing, invocations)
         self._seen: dict[bytes, Route] = dict(self._fixed)
 
@@ -109,11 +109,11 @@ def _version_of(parts: list[str]) -> tuple[str, str | None, list[str]]:
 def _ask(served: Served, how: str, methods: frozenset[bytes] = POST) -> Route:
     if not served.is_model:
         raise ScoringError(404, "not_found", "This service runs an entry script: call /score.")
-    return Route(methods, True, served, served.work[how], v2=True)
+    return Route(methods, True, served, served.handlers[how], v2=True)
 
 
 def _page(served: Served, answer: Plain) -> Route:
-    return Route(READ, True, served, served.work["score"], answer, v2=True)
+    return Route(READ, True, served, served.handlers["score"], answer, v2=True)
 
 
 def _nothing_at(path: bytes) -> ScoringError:

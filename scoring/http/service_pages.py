@@ -14,7 +14,7 @@ from scoring.counters.prometheus import METRICS_TYPE, exposition
 from scoring.counters.telemetry import CounterFile
 from scoring.engine.engine import Engine
 from scoring.http.replies import TEXT
-from scoring.metadata.models import Plain, index, told
+from scoring.metadata.models import Plain, index, static_json
 from scoring.metadata.openapi import describe
 from scoring.metadata.statistics import all_statistics
 
@@ -39,10 +39,10 @@ def pages(run: RunSettings, engine: Engine, file: CounterFile, ready: Callable[[
         b"/": Page(lambda _: (TEXT, b"Healthy"), secured=False),
         b"/v2/health/live": Page(lambda _: (JSON, b'{"live":true}'), secured=False),
         b"/v2/health/ready": Page(lambda _: (JSON, _ready_body(ready())), secured=False),
-        b"/v2": Page(told(SERVER)),
+        b"/v2": Page(static_json(SERVER)),
         b"/v2/models/stats": Page(all_statistics(engine)),
         b"/v2/repository/index": Page(index(engine), methods=READ | {b"POST"}),
-        b"/v1/models": Page(told({"models": sorted({one.name for one in engine.served})})),
+        b"/v1/models": Page(static_json({"models": sorted({one.name for one in engine.served})})),
         b"/ping": alive,  # these three are MLflow's
         b"/health": alive,
         b"/version": Page(lambda _: (TEXT, VERSION.encode())),

@@ -11,12 +11,12 @@ from typing import Any
 
 from scoring.core.request import Request
 from scoring.http.routes import Route
-from scoring.queue.job import Question
+from scoring.queue.call import Call
 
 FEW = 16  # open connections; among more of them company comes without another look
 
 # The route, what came of each question, and when work on them began, in perf_counter nanoseconds.
-Deliver = Callable[[Route, list[tuple[Question, Any]], int], None]
+Deliver = Callable[[Route, list[tuple[Call, Any]], int], None]
 
 
 class Turn:
@@ -28,7 +28,7 @@ class Turn:
         self._connections = connections  # those that are open
         self._count = 0  # of the questions
         self._seen = 0  # how many there were at the last look
-        self._asked: dict[Route, list[Question]] = {}
+        self._asked: dict[Route, list[Call]] = {}
 
     def __len__(self) -> int:
         """How many wait for the end."""
@@ -40,7 +40,7 @@ class Turn:
         if not asked:
             self._loop.call_soon(self._look)
         self._count += 1
-        question = Question(route.work, request)
+        question = Call(route.handler, request)
         if route in asked:
             asked[route].append(question)
         else:
@@ -60,6 +60,6 @@ class Turn:
         asked, self._asked = self._asked, {}
         for route, questions in asked.items():
             began = perf_counter_ns()
-            batcher = route.work.batcher
+            batcher = route.handler.batcher
             done = [(one, one.result()) for one in questions] if batcher is None else batcher.run(questions)
             self._deliver(route, done, began)

@@ -13,7 +13,7 @@ Plain = Callable[[Request], tuple[bytes, bytes]]  # content type and body
 TF_NAMES = {"BOOL": "DT_BOOL", "BYTES": "DT_STRING", "FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE"}
 
 
-def told(value: Any) -> Plain:
+def static_json(value: Any) -> Plain:
     """An answer that never changes."""
     body = orjson.dumps(value)
     return lambda _: (JSON, body)
@@ -21,12 +21,12 @@ def told(value: Any) -> Plain:
 
 def metadata(engine: Engine, served: Served) -> Plain:
     """`/v2/models/<name>`."""
-    return told(metadata_facts(engine, served))
+    return static_json(metadata_facts(engine, served))
 
 
 def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
     """What goes into a model and what comes out."""
-    facts = {key: [_told(one) for one in served.signature.get(key) or []] for key in ("inputs", "outputs")}
+    facts = {key: [_tensor_metadata(one) for one in served.signature.get(key) or []] for key in ("inputs", "outputs")}
     head = {
         "name": served.name,
         "versions": [str(one.version) for one in engine.served if one.name == served.name],
@@ -35,19 +35,19 @@ def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
     return head | facts
 
 
-def _told(tensor: dict[str, Any]) -> dict[str, Any]:
+def _tensor_metadata(tensor: dict[str, Any]) -> dict[str, Any]:
     """What the protocol knows of a tensor, and, of those inputs that have a default, that they are optional."""
     return {key: tensor[key] for key in ("name", "datatype", "shape", "optional") if key in tensor}
 
 
 def ready(_: Engine, served: Served) -> Plain:
     """`/v2/models/<name>/ready`."""
-    return told({"name": served.name, "ready": True})
+    return static_json({"name": served.name, "ready": True})
 
 
 def config(_: Engine, served: Served) -> Plain:
     """`/v2/models/<name>/config`."""
-    return told(config_facts(served))
+    return static_json(config_facts(served))
 
 
 def config_facts(served: Served) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
 
 def index(engine: Engine) -> Plain:
     """`/v2/repository/index`."""
-    return told(index_facts(engine))
+    return static_json(index_facts(engine))
 
 
 def index_facts(engine: Engine) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def tf_status(engine: Engine, served: Served) -> Plain:
     versions = [one.version for one in engine.served if one.name == served.name]
     state = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     statuses = [{"version": str(version)} | state for version in sorted(versions, reverse=True)]
-    return told({"name": served.name, "ready": True, "model_version_status": statuses})
+    return static_json({"name": served.name, "ready": True, "model_version_status": statuses})
 
 
 def tf_metadata(_: Engine, served: Served) -> Plain:
@@ -93,7 +93,7 @@ def tf_metadata(_: Engine, served: Served) -> Plain:
     } | {"method_name": "tensorflow/serving/predict"}
     spec = {"name": served.name, "signature_name": "", "version": str(served.version)}
     facts = {"signature_def": {"signature_def": {"serving_default": signature}}}
-    return told({"model_spec": spec, "metadata": facts})
+    return static_json({"model_spec": spec, "metadata": facts})
 
 
 def _tf_tensor(facts: dict[str, Any]) -> dict[str, Any]:

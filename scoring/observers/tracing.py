@@ -131,14 +131,14 @@ def _described(run: RunSettings) -> dict[str, str]:
 
 
 def _facts(outcome: "Outcome") -> dict[str, Any]:
-    laps = outcome.laps
+    timings = outcome.timings
     return {
         "http.response.status_code": outcome.status,
         "slipway.queue_ms": outcome.waited / 1e3,
-        "slipway.decode_ms": laps.decode / 1e6,
-        "slipway.infer_ms": laps.infer / 1e6,
-        "slipway.encode_ms": laps.encode / 1e6,
-        "slipway.rows": laps.rows,
+        "slipway.decode_ms": timings.decode / 1e6,
+        "slipway.infer_ms": timings.infer / 1e6,
+        "slipway.encode_ms": timings.encode / 1e6,
+        "slipway.rows": timings.rows,
         "slipway.model": outcome.served.name,
         "slipway.model_version": str(outcome.served.version),
     }

@@ -12,7 +12,7 @@ from scoring.core.log import asked_for, log
 from scoring.core.request import Request
 from scoring.core.request_ids import asked_by
 from scoring.core.settings import Replica
-from scoring.core.work import Laps
+from scoring.core.timings import Timings
 from scoring.counters.telemetry import Counters
 from scoring.engine.engine import Served
 from scoring.observers.collector import Collector
@@ -28,7 +28,7 @@ class Outcome:
     served: Served
     taken: int
     waited: int
-    laps: Laps
+    timings: Timings
 
 
 class Watcher(Protocol):

@@ -16,7 +16,7 @@ from scoring.core.errors import StartFailure
 from scoring.core.log import log
 from scoring.core.logfile import tail
 from scoring.core.settings import Replica
-from scoring.core.work import HEAVY_SECONDS
+from scoring.core.timings import HEAVY_SECONDS
 from scoring.counters.telemetry import BEAT, CONNECTIONS, NOT_SERVING, create
 from scoring.process import process_tree
 from scoring.process.child import Child

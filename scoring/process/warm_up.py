@@ -12,15 +12,15 @@ import msgspec
 
 from scoring.contract import RunSettings, WarmUp
 from scoring.core import collecting
-from scoring.core.answer import Answer
+from scoring.core.answer import Answer, Result
 from scoring.core.errors import ScoringError, StartFailure, as_error
 from scoring.core.log import log
 from scoring.core.request import Request
-from scoring.core.work import Laps, Result
+from scoring.core.timings import Timings
 from scoring.engine.engine import Engine
 from scoring.http.replies import error_body
 from scoring.http.routes import Route, Routes
-from scoring.queue.job import Question
+from scoring.queue.call import Call
 
 REQUEST_ID = b"warm-up"  # in the log, beside what the script prints meanwhile
 
@@ -32,10 +32,10 @@ def warm_up(engine: Engine, run: RunSettings, wanted: WarmUp) -> None:
     with collecting.nothing_kept():
         for _ in range(wanted.runs):
             began = perf_counter()
-            laps = sample.ask()
+            timings = sample.ask()
             taken.append(perf_counter() - began)
-        sample.check_pace(laps, run.scoring_timeout_seconds)
-        shared = sample.share(laps.rows)
+        sample.check_pace(timings, run.scoring_timeout_seconds)
+        shared = sample.share(timings.rows)
     told = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
     if shared:
         told += f"; then up to {shared} at once"
@@ -50,13 +50,13 @@ class _Sample:
         self._body = msgspec.json.encode(wanted.body)
         self._route = self._find(Routes(engine, {}))
 
-    def ask(self) -> Laps:
+    def ask(self) -> Timings:
         """One request by itself, as one that meets no other; gives how long its parts took."""
-        question = Question(self._route.work, self._request())
-        question.alone = not self._route.served.pace.inline  # slow models have all cores when they run alone
-        batcher = self._route.work.batcher
+        question = Call(self._route.handler, self._request())
+        question.exclusive = not self._route.served.pace.inline  # slow models have all cores when they run alone
+        batcher = self._route.handler.batcher
         try:
-            result = batcher.run([question])[0][1] if batcher else question.work.answer(question.request, question)
+            result = batcher.run([question])[0][1] if batcher else question.handler.answer(question.request, question)
             self._check(result)
         except Exception as error:  # whatever a script raises, also while its answer is read
             raise self._failure(error) from error
@@ -64,19 +64,19 @@ class _Sample:
 
     def share(self, rows: int) -> int:
         """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""
-        work, batcher = self._route.work, self._route.work.batcher
+        handler, batcher = self._route.handler, self._route.handler.batcher
         most = batcher.deep_rows // max(rows, 1) if batcher else 0
         size = 1
         while batcher and 2 * size <= most:
             size *= 2
-            for _, result in batcher.run([Question(work, self._request()) for _ in range(size)]):
+            for _, result in batcher.run([Call(handler, self._request()) for _ in range(size)]):
                 self._check(result)
         return size if size > 1 else 0
 
-    def check_pace(self, laps: Laps, limit: float) -> None:
+    def check_pace(self, timings: Timings, limit: float) -> None:
         """The last run must have kept within the scoring timeout, or clients would be answered 504."""
-        if laps.infer > limit * 1e9:
-            message = f"The run took {laps.infer / 1e9:.1f} s, longer than the scoring timeout of {limit:g} s."
+        if timings.infer > limit * 1e9:
+            message = f"The run took {timings.infer / 1e9:.1f} s, longer than the scoring timeout of {limit:g} s."
             raise self._failure(ScoringError(504, "scoring_timeout", message))
 
     def _find(self, routes: Routes) -> Route:

@@ -37,7 +37,7 @@ from scoring.rpc import serve_rpc
 from scoring.rpc.parts import Parts
 from scoring.script.captured_output import catch_prints
 
-LIBRARIES = {"no_code": ("scoring.engine.model_work",), "entry_script": ("scoring.script.entry_script",)}
+LIBRARIES = {"no_code": ("scoring.engine.model_handler",), "entry_script": ("scoring.script.entry_script",)}
 DRAIN_SECONDS = 8.5  # the master allows ten in all
 QUIET_SECONDS = 0.4  # how long an idle connection must have been silent before draining closes it
 STUCK_EXIT = 70

@@ -10,9 +10,9 @@ from typing import Any
 
 from scoring.core.errors import ScoringError, gone, overloaded
 from scoring.core.log import log
-from scoring.queue.job import Job
+from scoring.queue.call import QueuedCall
 
-Done = list[tuple[Job, Any]]  # jobs with what came of them
+Done = list[tuple[QueuedCall, Any]]  # jobs with what came of them
 MOST_STUCK = 8  # abandoned runs after which the process is beyond help
 
 
@@ -22,7 +22,7 @@ class Runner(threading.Thread):
     def __init__(self, admission: "Admission") -> None:
         super().__init__(name="runner", daemon=True)
         self._admission = admission
-        self.current: list[Job] = []
+        self.current: list[QueuedCall] = []
         self.retired = False
 
     def run(self) -> None:
@@ -37,13 +37,13 @@ class Runner(threading.Thread):
                 self.current = []
                 admission.finished_in_thread(self, done)
 
-    def _work(self, job: Job) -> Done:
-        admission, batcher = self._admission, job.work.batcher
+    def _work(self, job: QueuedCall) -> Done:
+        admission, batcher = self._admission, job.handler.batcher
         group = [job] if batcher is None else batcher.gather(job, admission.share)
         now = perf_counter_ns()
         for one in group:
             one.started = now
-        job.alone = admission.waiting == 1
+        job.exclusive = admission.waiting == 1
         self.current = group
         return [(job, job.result())] if batcher is None else batcher.run(group)
 
@@ -69,9 +69,9 @@ class Admission:
         self._timeout_seconds = timeout
         self._on_stuck = on_stuck
         self.prepare_thread = prepare_thread
-        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._waiting: deque[Job] = deque()
-        self._arrived: list[Job] = []  # in this turn of the loop, for runs that are shared
+        self.jobs: SimpleQueue[QueuedCall | None] = SimpleQueue()
+        self._waiting: deque[QueuedCall] = deque()
+        self._arrived: list[QueuedCall] = []  # in this turn of the loop, for runs that are shared
         self._seen = 0  # how many of them there were at the last look
         self._stuck = 0
         self._runners: list[Runner] = []
@@ -91,7 +91,7 @@ class Admission:
         """A runner's part of all jobs. One that took more would leave the others with runs of a lone row."""
         return -(-len(self._waiting) // self._wanted)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: QueuedCall) -> None:
         """Queue a job; 503 when the queue is full."""
         if self._is_full:
             self._forget_leavers()
@@ -101,14 +101,14 @@ class Admission:
         if not self._runners:
             raise overloaded("No thread can be started.")
         self._waiting.append(job)
-        if job.work.batcher is not None:
-            job.work.batcher.pending.append(job)
+        if job.handler.batcher is not None:
+            job.handler.batcher.pending.append(job)
             if len(self._waiting) > 1:
                 self._hand_over_together(job)
                 return
         self.jobs.put(job)
 
-    def _hand_over_together(self, job: Job) -> None:
+    def _hand_over_together(self, job: QueuedCall) -> None:
         """Wake a runner at the end of the loop's turn: what the same turn brings then shares its run.
 
         The clients of a run ask again at the same moment. The first of them, handed over at once, would run alone.
@@ -149,7 +149,7 @@ class Admission:
             if late:
                 self._abandon(runner, late, now)
 
-    def _abandon(self, runner: Runner, jobs: list[Job], now: int) -> None:
+    def _abandon(self, runner: Runner, jobs: list[QueuedCall], now: int) -> None:
         message = f"The run took longer than the scoring timeout of {self._timeout_seconds:g} s."
         for job in jobs:
             job.infer = now - job.started
@@ -187,7 +187,7 @@ class Admission:
             if not job.delivered:
                 self._deliver(job, result, job.started)
 
-    def _deliver(self, job: Job, result: Any, started: int) -> None:
+    def _deliver(self, job: QueuedCall, result: Any, started: int) -> None:
         job.delivered = True
         self._waiting.remove(job)
         try:

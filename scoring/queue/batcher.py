@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.contract import Batching
 from scoring.core.errors import gone
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.session import OnnxModel
 from scoring.queue.padding import Padding
 
 if TYPE_CHECKING:
-    from scoring.queue.job import Job, Question
+    from scoring.queue.call import Call, QueuedCall
 
 DEPTH = 1.5  # a queue is deep where a runner's share is as many times the rows that a run may have in it
 LOOK_AGAIN_SECONDS = 0.0005  # while a configured delay lasts
 RETURN_PART = 0.02  # of a run's time: so long after it, those it answered are expected to ask again
 NAP_SECONDS = 0.0002  # between looks for them; quicker runs than fifty naps are not worth one
 Done = list[tuple[Any, Any]]  # questions with what came of them
-Member = tuple["Question", Asked]
+Member = tuple["Call", Inputs]
 
 
 class Batcher:
@@ -41,13 +41,13 @@ class Batcher:
         self.model = model
         self.most_rows = most_rows
         self.deep_rows = deep_rows or most_rows
-        self.pending: deque[Job] = deque()
+        self.pending: deque[QueuedCall] = deque()
         self._return_end = 0
         self._delay = int(options.delay_seconds * 1e9)
         self._padding = Padding(model, options.pad)
         self.pads = bool(options.pad)
 
-    def gather(self, first: "Job", share: Callable[[], int]) -> list["Job"]:
+    def gather(self, first: "QueuedCall", share: Callable[[], int]) -> list["QueuedCall"]:
         """`first`, which is claimed, and claimed others: `share()` in all, after a delay as many as may share a run."""
         group = [first]
         if self._delay and self.most_rows > 1:
@@ -58,7 +58,7 @@ class Batcher:
             self._take_who_return(group, share)
         return group
 
-    def _take_who_return(self, group: list["Job"], share: Callable[[], int]) -> None:
+    def _take_who_return(self, group: list["QueuedCall"], share: Callable[[], int]) -> None:
         """Claim, too, who asks again in the next moments, if a run has just ended and others are under way.
 
         The clients of a run come back one by one: the first would run alone, and all others without it.
@@ -74,7 +74,7 @@ class Batcher:
         """Rows of a run where a runner's part of all requests is `share`."""
         return self.deep_rows if share >= DEPTH * self.deep_rows else min(share, self.most_rows)
 
-    def _take(self, group: list["Job"], most: int) -> None:
+    def _take(self, group: list["QueuedCall"], most: int) -> None:
         """Claim what waits until the group has `most`."""
         pending = self.pending
         try:
@@ -87,12 +87,12 @@ class Batcher:
         except IndexError:
             pass  # nothing more waits
 
-    def _wait_for_company(self, first: "Job") -> None:
+    def _wait_for_company(self, first: "QueuedCall") -> None:
         end = first.request.arrived + self._delay
         while len(self.pending) < self.most_rows and perf_counter_ns() < end:
             time.sleep(LOOK_AGAIN_SECONDS)
 
-    def run(self, questions: Sequence["Question"]) -> Done:
+    def run(self, questions: Sequence["Call"]) -> Done:
         """Answer them: those of the same shapes together, whatever fails alone."""
         began = perf_counter_ns()
         try:
@@ -103,7 +103,7 @@ class Batcher:
             ended = perf_counter_ns()
             self._return_end = ended + int((ended - began) * RETURN_PART)
 
-    def _run(self, questions: Sequence["Question"]) -> Done:
+    def _run(self, questions: Sequence["Call"]) -> Done:
         done: Done = []
         groups: dict[Any, list[Member]] = {}
         now = perf_counter_ns()
@@ -112,7 +112,7 @@ class Batcher:
                 done.append((question, gone()))
                 continue
             try:
-                asked = question.work.form.decode(question.request)  # type: ignore[attr-defined]
+                asked = question.handler.form.decode(question.request)
             except Exception as error:
                 done.append((question, error))
                 continue
@@ -157,19 +157,19 @@ class Batcher:
             return [self._run_alone(question, one) for question, one in members]
         took = perf_counter_ns() - began
         for question, _ in members:
-            laps = question
-            laps.infer, laps.rows, laps.follows = took, total, follows
+            timings = question
+            timings.infer, timings.rows, timings.batch_follower = took, total, follows
             follows = True
         return self._encode_alike(members, results, sizes) or self._encode_each(members, results, sizes)
 
     def _encode_alike(self, members: list[Member], results: list[Any], sizes: list[int]) -> Done:
         """The answers written in one go; none where the requests are not alike enough for that."""
-        work: Any = members[0][0].work
-        alike = work.encode_alike
+        handler: Any = members[0][0].handler
+        alike = handler.encode_alike
         if (
             alike is None
             or sizes.count(sizes[0]) != len(sizes)
-            or any(question.work is not work for question, _ in members)
+            or any(question.handler is not handler for question, _ in members)
         ):
             return []
         began = perf_counter_ns()
@@ -192,10 +192,10 @@ class Batcher:
             first = last
         return done
 
-    def _run_alone(self, question: "Question", asked: Asked) -> tuple["Question", Any]:
+    def _run_alone(self, question: "Call", asked: Inputs) -> tuple["Call", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(asked.names, asked.feed, alone=question.alone)
+            results = self.model.compute(asked.names, asked.feed, alone=question.exclusive)
         except Exception as error:
             return question, error
         finally:
@@ -203,16 +203,16 @@ class Batcher:
         return question, _encode(question, asked, results)
 
 
-def _encode(question: "Question", asked: Asked, results: list[Any]) -> Any:
+def _encode(question: "Call", asked: Inputs, results: list[Any]) -> Any:
     began = perf_counter_ns()
     try:
-        return question.work.form.encode(asked, results)  # type: ignore[attr-defined]
+        return question.handler.form.encode(asked, results)
     except Exception as error:
         return error
     finally:
         question.encode = perf_counter_ns() - began
 
 
-def _rows(asked: Asked) -> int:
+def _rows(asked: Inputs) -> int:
     first = next(iter(asked.feed.values()))
     return len(first) if first.ndim else 1  # a scalar that replaces a default

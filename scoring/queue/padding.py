@@ -7,7 +7,7 @@ import numpy as np
 
 from scoring.core.errors import StartFailure
 from scoring.core.tensors import Array
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.session import OnnxModel
 
 
@@ -27,7 +27,7 @@ class Padding:
         self._dimensions = model.dimensions
         self._needed = len(model.inputs)
 
-    def kind(self, asked: Asked) -> Any:
+    def kind(self, asked: Inputs) -> Any:
         """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
         feed = asked.feed
         if len(feed) != self._needed:
@@ -41,11 +41,11 @@ class Padding:
             for name, array in feed.items()
         )
 
-    def join(self, requests: list[Asked]) -> dict[str, Array]:
+    def join(self, requests: list[Inputs]) -> dict[str, Array]:
         """One feed for requests of the same kind."""
         return {name: self._joined(name, [one.feed[name] for one in requests]) for name in requests[0].feed}
 
-    def cut(self, asked: Asked, results: list[Any], first: int, last: int) -> list[Array]:
+    def cut(self, asked: Inputs, results: list[Any], first: int, last: int) -> list[Array]:
         """The part of a shared run's results that belongs to a request: rows `first` to `last`."""
         parts = [result[first:last] for result in results]
         if not self._fill:
@@ -65,7 +65,7 @@ class Padding:
             row += len(array)
         return joined
 
-    def _own_lengths(self, asked: Asked) -> dict[str, int]:
+    def _own_lengths(self, asked: Inputs) -> dict[str, int]:
         """The lengths of a request's free dimensions, by their names."""
         return {
             dimension: length

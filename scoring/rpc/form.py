@@ -10,7 +10,7 @@ from scoring.core import codecs
 from scoring.core.errors import bad_input
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
-from scoring.forms import Asked, binary
+from scoring.forms import Inputs, binary
 from scoring.onnx.session import OnnxModel
 from scoring.rpc.messages import message
 
@@ -29,8 +29,8 @@ RAW = "raw_input_contents of size"
 _Request, _Response = message("ModelInferRequest"), message("ModelInferResponse")
 
 
-class Wish(NamedTuple):
-    """In `Asked.rest`: the request's id, and whether its answer goes as raw bytes."""
+class ResponseOptions(NamedTuple):
+    """In `Inputs.rest`: the request's id, and whether its answer goes as raw bytes."""
 
     id: str
     raw: bool
@@ -42,7 +42,7 @@ class Protobuf:
     def __init__(self, model: OnnxModel) -> None:
         self._model = model
 
-    def decode(self, request: Request) -> Asked:
+    def decode(self, request: Request) -> Inputs:
         asked = parse(_Request, request.body)
         model = self._model
         raw = len(asked.raw_input_contents) > 0
@@ -56,7 +56,7 @@ class Protobuf:
         _refuse_parameters(asked)
         names = codecs.asked_outputs(body, model.names)
         arrays = self._arrays(asked, raw)
-        return Asked(names, codecs.feed_of(body, model.takes, arrays), Wish(asked.id, raw))
+        return Inputs(names, codecs.feed_of(body, model.takes, arrays), ResponseOptions(asked.id, raw))
 
     def _arrays(self, asked: Any, raw: bool) -> codecs.Feed:
         """The values of the inputs that are what the model takes; `feed_of` says what is wrong with the others."""
@@ -74,7 +74,7 @@ class Protobuf:
                 arrays[item.name] = binary.tensor_of(tensor, list(item.shape), part, RAW)
         return arrays
 
-    def encode(self, asked: Asked, results: list[Any]) -> bytes:
+    def encode(self, asked: Inputs, results: list[Any]) -> bytes:
         model, wish = self._model, asked.rest
         outputs = [model.outputs[name].encoded(result) for name, result in zip(asked.names, results, strict=True)]
         raw = wish.raw or any(output["datatype"] not in CONTENTS for output in outputs)

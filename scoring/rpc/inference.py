@@ -11,18 +11,19 @@ from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, as_error, bad_input, too_large
 from scoring.core.request import Request
 from scoring.core.request_ids import RequestIds, asked_by
-from scoring.core.work import Laps, Work
+from scoring.core.timings import Timings
 from scoring.engine.engine import Served
-from scoring.http.app import INLINE_BYTES, NO_LAPS
+from scoring.http.app import INLINE_BYTES, NO_TIMINGS
 from scoring.http.replies import TEXT
 from scoring.observers.watch import Outcome as Watched
-from scoring.queue.job import Job
+from scoring.queue.call import QueuedCall
+from scoring.queue.handler import Handler
 from scoring.rpc.form import parse
 from scoring.rpc.messages import message
 from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse, sentence
 
-WORK = "grpc"  # among the works of a model
+GRPC = "grpc"  # among the handlers of a model
 CONTENT_TYPE = b"application/grpc"
 UNARY, STREAM = b"/inference.GRPCInferenceService/ModelInfer", b"/inference.GRPCInferenceService/ModelStreamInfer"
 _Head, _Response, _StreamResponse = (
@@ -42,7 +43,7 @@ def _final() -> bytes:
 FINAL = _final()
 
 
-class Call:
+class ClientCall:
     """One call of a client. It stands where a connection does for HTTP: `left` tells that the client has gone."""
 
     __slots__ = ("headers", "left", "target")
@@ -56,7 +57,7 @@ class Call:
         } | {b"content-type": CONTENT_TYPE}
 
     def request(self) -> Request:
-        """The next request of this call, as the works know requests."""
+        """The next request of this call, as handlers know requests."""
         return Request(self, b"POST", self.target, self.headers)
 
 
@@ -71,7 +72,7 @@ class Inference:
         self._watch = parts.watch
         self._max_body = parts.replica.run.max_body_bytes
         self._ids = RequestIds()
-        self._found: dict[tuple[str, str], tuple[Served, Work]] = {}
+        self._found: dict[tuple[str, str], tuple[Served, Handler]] = {}
         self.active = 0
         self.gate: asyncio.Event | None = None  # where there is one, answers wait until it opens
 
@@ -81,7 +82,7 @@ class Inference:
         """Bytes of a ModelInferResponse."""
         self.active += 1
         context.add_done_callback(self._sent)
-        call = Call(context, UNARY)
+        call = ClientCall(context, UNARY)
         request = call.request()
         outcome = self._admitted(request)
         if outcome is None:
@@ -99,7 +100,7 @@ class Inference:
 
     async def stream_infer(self, _: Any, context: Any) -> None:
         """One answer to each message, in their order; errors are answers too and end nothing."""
-        call = Call(context, STREAM)
+        call = ClientCall(context, STREAM)
         while True:
             request = call.request()
             refused = self._admitted(request)
@@ -126,63 +127,65 @@ class Inference:
             request.key = self._keys.check(request.headers.get(b"authorization"))
             self._ids.give(request)
         except ScoringError as error:
-            self._count(request, None, error, 0, NO_LAPS)
+            self._count(request, None, error, 0, NO_TIMINGS)
             return error
         return None
 
-    async def _answer(self, request: Request, call: Call, body: bytes) -> Outcome:
+    async def _answer(self, request: Request, call: ClientCall, body: bytes) -> Outcome:
         request.arrived = perf_counter_ns()
         served: Served | None = None
         try:
             if len(body) > self._max_body:  # as it may be after unpacking, with older libraries
                 raise too_large(self._max_body)
             request.body = body
-            served, work = self._find(body)
+            served, handler = self._find(body)
             if self._watch is not None:
                 self._watch.begin(request)
             if served.pace.inline and len(body) <= INLINE_BYTES:
-                return self._now(request, served, work)
-            return await self._later(request, call, served, work)
+                return self._now(request, served, handler)
+            return await self._later(request, call, served, handler)
         except ScoringError as error:
-            return self._count(request, served, error, 0, NO_LAPS)
+            return self._count(request, served, error, 0, NO_TIMINGS)
 
-    def _find(self, body: bytes) -> tuple[Served, Work]:
+    def _find(self, body: bytes) -> tuple[Served, Handler]:
         head = parse(_Head, body)
         asked = (head.model_name, head.model_version)
         found = self._found.get(asked)
         if found is None:
             served = self._engine.find(head.model_name, head.model_version or None)
-            found = self._found[asked] = served, served.work[WORK]
+            found = self._found[asked] = served, served.handlers[GRPC]
         return found
 
-    def _now(self, request: Request, served: Served, work: Work) -> Outcome:
-        laps = Laps()
+    def _now(self, request: Request, served: Served, handler: Handler) -> Outcome:
+        timings = Timings()
         began = perf_counter_ns()
         try:
-            result: Any = work.answer(request, laps)
+            result: Any = handler.answer(request, timings)
         except Exception as error:
             result = error
         served.pace.note(perf_counter_ns() - began)
-        return self._count(request, served, result, began - request.arrived, laps)
+        return self._count(request, served, result, began - request.arrived, timings)
 
-    async def _later(self, request: Request, call: Call, served: Served, work: Work) -> Outcome:
+    async def _later(self, request: Request, call: ClientCall, served: Served, handler: Handler) -> Outcome:
         """In a runner thread; what has not begun when the client cancels, or its deadline passes, is not run."""
         answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._admission.submit(Job(work, request, partial(self._deliver, served, answered)))
+        self._admission.submit(QueuedCall(handler, request, partial(self._deliver, served, answered)))
         try:
             return await answered
         except asyncio.CancelledError:
             call.left = True
             raise
 
-    def _deliver(self, served: Served, answered: "asyncio.Future[Outcome]", job: Job, result: Any, waited: int) -> None:
+    def _deliver(
+        self, served: Served, answered: "asyncio.Future[Outcome]", job: QueuedCall, result: Any, waited: int
+    ) -> None:
         if not isinstance(result, ScoringError):
             served.pace.note(job.decode + job.infer + job.encode)
         outcome = self._count(job.request, served, result, waited, job)
         if not answered.done():
             answered.set_result(outcome)
 
-    def _count(self, request: Request, served: Served | None, result: Any, waited: int, laps: Laps) -> Outcome:
+    def _count(self, request: Request, served: Served | None, result: Any, waited: int, timings: Timings) -> Outcome:
         """The answer, counted under the status that it has over HTTP. `served` is None where nothing was asked yet."""
         if type(result) is bytes:
             outcome: Outcome = result
@@ -191,11 +194,11 @@ class Inference:
                 outcome = as_error(result)
         status = outcome.status if isinstance(outcome, ScoringError) else 200
         taken = (perf_counter_ns() - request.arrived) // 1000
-        self._counters.record(status, taken, waited // 1000, laps, request.key)
+        self._counters.record(status, taken, waited // 1000, timings, request.key)
         if served is not None and served.counters is not None:
-            served.counters.record(status, taken, waited // 1000, laps, request.key)
+            served.counters.record(status, taken, waited // 1000, timings, request.key)
         if self._watch is not None and served is not None:
-            self._watch.end(request, Watched(status, _shown(outcome), served, taken, waited // 1000, laps))
+            self._watch.end(request, Watched(status, _shown(outcome), served, taken, waited // 1000, timings))
         return outcome
 
 

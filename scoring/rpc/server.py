@@ -12,10 +12,10 @@ import grpc
 
 from scoring.contract import RunSettings
 from scoring.core.errors import ScoringError, StartFailure, bad_input
-from scoring.engine.model_work import ModelWork
+from scoring.engine.model_handler import ModelHandler
 from scoring.rpc.describing import NOTHING, Description, Method
 from scoring.rpc.form import Protobuf, parse
-from scoring.rpc.inference import WORK, Inference
+from scoring.rpc.inference import GRPC, Inference
 from scoring.rpc.messages import PACKAGE, message
 from scoring.rpc.parts import Parts
 from scoring.rpc.refusals import refuse
@@ -33,9 +33,9 @@ class RpcServer:
 
     def __init__(self, parts: Parts) -> None:
         for served in parts.engine.served:
-            infer = served.work.get("infer")
-            if isinstance(infer, ModelWork):
-                served.work[WORK] = ModelWork(Protobuf(infer.model), infer.model, infer.batcher)
+            infer = served.handlers.get("infer")
+            if isinstance(infer, ModelHandler):
+                served.handlers[GRPC] = ModelHandler(Protobuf(infer.model), infer.model, infer.batcher)
         self._run = parts.replica.run
         self._keys = parts.keys
         self._inference = Inference(parts)

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from scoring.core.answer import Answer
+from scoring.core.answer import Answer, Result
 from scoring.core.log import MOST_BYTES, asked_for, current, printed
 from scoring.core.request import Request
 from scoring.core.request_ids import asked_by
-from scoring.core.work import Laps, Result, Work
+from scoring.core.timings import Timings
+from scoring.queue.handler import Handler
 
 
 def catch_prints() -> None:
@@ -86,19 +87,17 @@ class _Begun:
         printed(descriptor, bytes(self._kept), self.size, self.asked)
 
 
-class Identified:
-    """Work during which `current` tells the request's id: for scripts, which print."""
+class Identified(Handler):
+    """Handler during which `current` tells the request's id: for scripts, which print."""
 
-    batcher: Any = None
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
-
-    def answer(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, timings: Timings) -> Result:
         token = current.set(request.id)
         try:
-            ask, span = self._work.answer, request.span
-            result = ask(request, laps) if span is None else span.within(ask, request, laps)
+            ask, span = self._handler.answer, request.span
+            result = ask(request, timings) if span is None else span.within(ask, request, timings)
         finally:
             current.reset(token)
         if type(result) is Answer and result.stream is not None:

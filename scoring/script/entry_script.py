@@ -9,11 +9,13 @@ import threading
 from time import perf_counter_ns
 from typing import Any
 
+from scoring.core.answer import Result
 from scoring.core.bundle import model_directory
 from scoring.core.request import Request
 from scoring.core.settings import Replica
-from scoring.core.work import Laps, Result
+from scoring.core.timings import Timings
 from scoring.queue.admission import Pace, Threaded
+from scoring.queue.handler import Handler
 from scoring.script.arguments import reader_of, wants_raw_http
 from scoring.script.coroutines import finish
 from scoring.script.failures import complain, guarded, script_failed
@@ -25,13 +27,11 @@ AT_ONCE = 16  # runs of an `async def` that may wait at the same time
 GRACE = 1.0  # seconds that the answer 504 comes before the run is cancelled
 
 
-class EntryScript:
+class EntryScript(Handler):
     """A script that has been loaded and initialised.
 
     `runners` says how many calls it takes at once, `takes_options` whether OPTIONS is its own to answer.
     """
-
-    batcher: Any = None  # what run() makes of several bodies at once nobody knows
 
     def __init__(self, replica: Replica) -> None:
         models = model_directory(replica.bundle_folder, replica.bundle)
@@ -52,12 +52,12 @@ class EntryScript:
         self._is_copy = False
         os.register_at_fork(after_in_child=self._mark_copy)
 
-    def answer(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, timings: Timings) -> Result:
         """Answer one request."""
         began = perf_counter_ns()
         arguments = self._arguments(request)
         decoded = perf_counter_ns()
-        laps.decode = decoded - began
+        timings.decode = decoded - began
         try:
             result = self._run(**arguments)
         except BaseException as error:  # whatever a script raises belongs to its own request
@@ -65,11 +65,11 @@ class EntryScript:
                 _end_copy(error)
             raise script_failed(error) from error
         finally:
-            laps.infer = (ran := perf_counter_ns()) - decoded
+            timings.infer = (ran := perf_counter_ns()) - decoded
         if self._is_copy:
             _end_copy(None)
         answer = encode(result)
-        laps.encode = perf_counter_ns() - ran
+        timings.encode = perf_counter_ns() - ran
         return answer
 
     def _mark_copy(self) -> None:

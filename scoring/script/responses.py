@@ -6,8 +6,7 @@ from typing import Any
 
 from orjson import OPT_NON_STR_KEYS, dumps
 
-from scoring.core.answer import EVENTS, Answer
-from scoring.core.work import Result
+from scoring.core.answer import EVENTS, Answer, Result
 from scoring.script.coroutines import drawn
 from scoring.script.event_stream import events
 from scoring.script.plain_json import encode_slowly

@@ -8,12 +8,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import BundledModel
 from scoring.core.request import Request
-from scoring.engine.model_work import ModelWork
+from scoring.engine.model_handler import ModelHandler
 from scoring.forms.open_inference import OpenInference
 from scoring.onnx.session import OnnxModel
 from scoring.queue.admission import Admission
 from scoring.queue.batcher import Batcher
-from scoring.queue.job import Job
+from scoring.queue.call import QueuedCall
 from tests.scoring.conftest import save
 
 WIDTH, LAYERS = 1024, 32
@@ -101,10 +101,10 @@ def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict
     }
 
 
-def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool = False) -> Job:
+def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool = False) -> QueuedCall:
     request = Request(Client(left=left), b"POST", b"/v2/models/heavy/infer", {})
     request.body = content if isinstance(content, bytes) else orjson.dumps(content)
-    made = Job(ModelWork(OpenInference(model), model, batcher), request, lambda *_: None)
+    made = QueuedCall(ModelHandler(OpenInference(model), model, batcher), request, lambda *_: None)
     batcher.pending.append(made)
     return made
 
@@ -128,7 +128,7 @@ def values_of(answer: bytes) -> list[float]:
     return output["data"]
 
 
-def answers_of(batcher: Batcher, jobs: list[Job]) -> list:
+def answers_of(batcher: Batcher, jobs: list[QueuedCall]) -> list:
     for one in jobs:
         one.claim()
     results = dict(batcher.run(jobs))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scoring.contract import BUCKETS, KEYS, bucket_of, upper_bound
 from scoring.core.request import Request
 from scoring.core.settings import load_replica
-from scoring.core.work import Laps
+from scoring.core.timings import Timings
 from scoring.counters.prometheus import exposition
 from scoring.counters.telemetry import CPU_MILLISECONDS, REGION, Counters, by_rows, create, runs_by_rows
 from scoring.counters.windows import Cutter
-from scoring.queue.job import Question
+from scoring.queue.call import Call
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 from tests.scoring.telemetry_studio import GOOD, spooled, start
 
@@ -51,7 +51,7 @@ def test_what_is_answered_while_the_server_still_opens_its_books_is_in_the_first
     replica.with_models(double=double_model).start().stop()
     settings = load_replica(replica.folder / "run.json")
     file = create(settings.counters, 2)
-    Counters(file, 1).record(200, 1000, 0, Laps(), 0)
+    Counters(file, 1).record(200, 1000, 0, Timings(), 0)
     assert Cutter(settings, file).cut(0.0, 0).codes == {"200": 1}
 
 
@@ -149,10 +149,10 @@ def test_a_window_says_where_the_time_went_and_which_key_asked(replica, open_stu
 
 def test_the_rows_of_shared_runs_are_told(tmp_path):
     file = create(tmp_path / "counters.bin", 1)
-    counters, laps = Counters(file, 0), Laps()
+    counters, timings = Counters(file, 0), Timings()
     for rows in (1, 8, 8, 200, 5000):
-        laps.infer, laps.rows = 1000, rows
-        counters.record(200, 10, 0, laps)
+        timings.infer, timings.rows = 1000, rows
+        counters.record(200, 10, 0, timings)
     assert by_rows(file.totals()) == {1: 1, 8: 2, 200: 1, 256: 1}
     text = exposition(file).decode()
     assert 'slipway_batch_size_bucket{le="8"} 3' in text
@@ -167,10 +167,10 @@ def shared_run(*requests, infer=5_000, rows=None, misses_first=False):
     """The questions of one run, from what each adds: its key, microseconds waited, decode and encode."""
     questions = []
     for place, (key, waited, decode, encode) in enumerate(requests):
-        one = Question(None, Request(None, b"POST", b"/score", {}))
+        one = Call(None, Request(None, b"POST", b"/score", {}))
         one.request.key, one.request.arrived = key, BEGAN - waited * 1000 - place
         one.decode, one.infer, one.encode = decode, infer, encode
-        one.rows, one.follows = rows or len(requests), place > 0
+        one.rows, one.batch_follower = rows or len(requests), place > 0
         questions.append(one)
     return questions[misses_first:]
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import Batching, BundledModel
-from scoring.forms import Asked
+from scoring.forms import Inputs
 from scoring.onnx.session import OnnxModel
 from scoring.queue.padding import Padding
 from tests.scoring.conftest import Replica
@@ -148,7 +148,7 @@ def test_requests_that_give_a_default_share_no_run(replica):
 def test_a_given_default_is_of_no_kind_with_others(tmp_path):
     model = OnnxModel(BundledModel(name="m", version=1, path=""), scaled(tmp_path / "model.onnx"), 1)
     padding, x = Padding(model, Batching().pad), np.ones(1, np.float32)
-    plain, given = Asked(model.names, {"x": x}), Asked(model.names, {"x": x, "alpha": x})
+    plain, given = Inputs(model.names, {"x": x}), Inputs(model.names, {"x": x, "alpha": x})
     assert padding.kind(plain) == padding.kind(plain)
     assert padding.kind(given) != padding.kind(given)
     model.bind()

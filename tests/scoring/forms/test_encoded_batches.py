@@ -14,15 +14,15 @@ from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
 from scoring.core.tensors import DATATYPES
-from scoring.core.work import Laps
-from scoring.engine.model_work import ModelWork
-from scoring.forms import Asked
+from scoring.core.timings import Timings
+from scoring.engine.model_handler import ModelHandler
+from scoring.forms import Inputs
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
-from scoring.forms.open_inference import OpenInference, Wish
+from scoring.forms.open_inference import OpenInference, ResponseOptions
 from scoring.onnx.session import OnnxModel
 from scoring.queue.batcher import Batcher
-from scoring.queue.job import Question
+from scoring.queue.call import Call
 from tests.scoring.conftest import KINDS, kinds_model, save, sum_model
 
 NUMERIC = [name for name in DATATYPES if name != "BYTES"]
@@ -54,11 +54,11 @@ def kinds(tmp_path_factory):
     return load(kinds_model(tmp_path_factory.mktemp("kinds") / "model.onnx"))
 
 
-def in_one_go(form: OpenInference, asked: list[Asked], results: list[np.ndarray], rows: int) -> list[bytes]:
+def in_one_go(form: OpenInference, asked: list[Inputs], results: list[np.ndarray], rows: int) -> list[bytes]:
     return form.encode_alike(asked, results, rows)
 
 
-def one_by_one(form: OpenInference, asked: list[Asked], results: list[np.ndarray], rows: int) -> list:
+def one_by_one(form: OpenInference, asked: list[Inputs], results: list[np.ndarray], rows: int) -> list:
     return [
         form.encode(one, [result[place * rows : (place + 1) * rows] for result in results])
         for place, one in enumerate(asked)
@@ -79,7 +79,7 @@ def shared_runs(draw):
         results.append((raw & 1 if datatype == "BOOL" else raw).view(dtype).reshape(shape))
         names.append(f"{datatype}_{rank}")
     ids = draw(st.lists(st.none() | st.text(max_size=8), min_size=count, max_size=count))
-    return [Asked(tuple(names), {}, one) for one in ids], results, rows
+    return [Inputs(tuple(names), {}, one) for one in ids], results, rows
 
 
 # --- what is written
@@ -103,7 +103,7 @@ def test_the_ends_of_every_type_are_written_as_for_each_alone(form, datatype, ra
     else:
         ends = [np.iinfo(dtype).min, np.iinfo(dtype).max, 0]
     result = np.resize(np.array(ends, dtype), (4 * rows, *[2] * (rank - 1)))
-    asked = [Asked((f"{datatype}_{rank}",), {}, None)] * 4
+    asked = [Inputs((f"{datatype}_{rank}",), {}, None)] * 4
 
     found = in_one_go(form, asked, [result], rows)
 
@@ -112,14 +112,14 @@ def test_the_ends_of_every_type_are_written_as_for_each_alone(form, datatype, ra
 
 
 def test_nan_and_infinity_become_null(form):
-    asked = [Asked(("FP32_1",), {}, None)] * 3
+    asked = [Inputs(("FP32_1",), {}, None)] * 3
     found = in_one_go(form, asked, [np.array([np.nan, np.inf, 1.5], np.float32)], 1)
     assert [orjson.loads(one)["outputs"][0]["data"] for one in found] == [[None], [None], [1.5]]
 
 
 @pytest.mark.parametrize("told", ["", "plain", 'a "quoted" \\ one', "Ümläut 漢字 😀", "\x00\n\t", '"}],["', "],["])
 def test_every_answer_carries_its_own_id(form, told):
-    asked = [Asked(("FP32_1",), {}, one) for one in (None, told, "other", None)]
+    asked = [Inputs(("FP32_1",), {}, one) for one in (None, told, "other", None)]
     results = [np.arange(4, dtype=np.float32)]
 
     found = in_one_go(form, asked, results, 1)
@@ -129,14 +129,14 @@ def test_every_answer_carries_its_own_id(form, told):
 
 
 def test_more_shapes_than_are_kept_are_all_written_right(form):
-    asked = [Asked(("INT8_3",), {}, None)] * 2
+    asked = [Inputs(("INT8_3",), {}, None)] * 2
     for width in range(1, 400):
         results = [np.ones((2, 1, width), np.int8)]
         assert in_one_go(form, asked, results, 1) == one_by_one(form, asked, results, 1)
 
 
 def test_values_that_do_not_lie_side_by_side_are_written_in_their_order(form):
-    asked = [Asked(("FP64_3",), {}, None)] * 2
+    asked = [Inputs(("FP64_3",), {}, None)] * 2
     results = [np.arange(24.0).reshape(3, 2, 4).transpose(2, 0, 1)]
     assert in_one_go(form, asked, results, 2) == one_by_one(form, asked, results, 2)
 
@@ -144,26 +144,26 @@ def test_values_that_do_not_lie_side_by_side_are_written_in_their_order(form):
 # --- where it gives way
 
 
-@pytest.mark.parametrize("rest", [Wish(None, frozenset()), Wish("id", frozenset({"FP32_1"}))])
+@pytest.mark.parametrize("rest", [ResponseOptions(None, frozenset()), ResponseOptions("id", frozenset({"FP32_1"}))])
 def test_it_gives_way_to_whoever_says_more_of_the_answer(form, rest):
-    asked = [Asked(("FP32_1",), {}, None), Asked(("FP32_1",), {}, rest)]
+    asked = [Inputs(("FP32_1",), {}, None), Inputs(("FP32_1",), {}, rest)]
     assert in_one_go(form, asked, [np.zeros(2, np.float32)], 1) == []
 
 
 def test_it_gives_way_to_text(form):
-    asked = [Asked(("FP32_1", "BYTES_1"), {}, None)] * 2
+    asked = [Inputs(("FP32_1", "BYTES_1"), {}, None)] * 2
     texts = np.array(["a", "],["], dtype=object)
     assert in_one_go(form, asked, [np.zeros(2, np.float32), texts], 1) == []
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 2), (2, 0, 2)])
 def test_it_gives_way_where_there_is_nothing_to_write(form, shape):
-    asked = [Asked(("FP32_3",), {}, None)] * 2
+    asked = [Inputs(("FP32_3",), {}, None)] * 2
     assert in_one_go(form, asked, [np.zeros(shape, np.float32)], shape[0] // 2) == []
 
 
 def test_it_gives_way_where_the_model_gave_another_number_of_rows(form):
-    asked = [Asked(("FP32_1",), {}, None)] * 2
+    asked = [Inputs(("FP32_1",), {}, None)] * 2
     assert in_one_go(form, asked, [np.zeros(4, np.float32)], 1) == []
 
 
@@ -180,10 +180,10 @@ def body(rows: int, **more) -> bytes:
     return orjson.dumps({"inputs": inputs} | more)
 
 
-def question(work: ModelWork, content: bytes) -> Question:
+def question(work: ModelHandler, content: bytes) -> Call:
     request = Request(Stays(), b"POST", b"/v2/models/kinds/infer", {})
     request.body = content
-    return Question(work, request)
+    return Call(work, request)
 
 
 class Stays:
@@ -215,12 +215,12 @@ WISHES = {
 def test_a_shared_run_answers_each_as_if_it_were_alone(kinds, wishes, sizes):
     contents = [body(size, **wish) for wish, size in zip(wishes, sizes, strict=False)]
     batcher = Batcher(kinds, 64)
-    work = ModelWork(OpenInference(kinds), kinds, batcher)
+    work = ModelHandler(OpenInference(kinds), kinds, batcher)
 
     asked = [question(work, content) for content in contents]
     together = dict(batcher.run(asked))
 
-    alone = [work.answer(one.request, Laps()) for one in asked]
+    alone = [work.answer(one.request, Timings()) for one in asked]
     assert [plainly(together[one]) for one in asked] == [plainly(result) for result in alone]
 
 
@@ -239,7 +239,7 @@ questions = st.fixed_dictionaries(
 )
 
 
-def sum_question(work: ModelWork, told: dict) -> Question:
+def sum_question(work: ModelHandler, told: dict) -> Call:
     sizes = {"a": told["a"], "b": told["a"] if told["alike"] else told["b"]}
     inputs = [
         {"name": name, "shape": [size], "datatype": "FP32", "data": [told["start"] + n for n in range(size)]}
@@ -250,9 +250,9 @@ def sum_question(work: ModelWork, told: dict) -> Question:
     return question(work, orjson.dumps({"inputs": inputs} | more))
 
 
-def by_itself(work: ModelWork, request: Request) -> tuple:
+def by_itself(work: ModelHandler, request: Request) -> tuple:
     try:
-        return plainly(work.answer(request, Laps()))
+        return plainly(work.answer(request, Timings()))
     except ScoringError as error:
         return error.status, error.message
 
@@ -261,7 +261,7 @@ def by_itself(work: ModelWork, request: Request) -> tuple:
 @given(turn=st.lists(questions, min_size=1, max_size=8), most_rows=st.integers(1, 8))
 def test_whatever_comes_together_is_answered_as_if_each_were_alone(sums, turn, most_rows):
     batcher = Batcher(sums, most_rows)
-    work = ModelWork(OpenInference(sums), sums, batcher)
+    work = ModelHandler(OpenInference(sums), sums, batcher)
     asked = [sum_question(work, told) for told in turn]
 
     together = dict(batcher.run(asked))
@@ -276,8 +276,8 @@ def test_whatever_comes_together_is_answered_as_if_each_were_alone(sums, turn, m
 def test_forms_that_share_a_run_are_each_answered_in_their_own(tmp_path):
     model = load(numbers_model(tmp_path / "model.onnx"))
     batcher, protocol = Batcher(model, 64), OpenInference(model)
-    infer = ModelWork(protocol, model, batcher)
-    score = ModelWork(Data(model, protocol, Bodies(model, protocol)), model, batcher)
+    infer = ModelHandler(protocol, model, batcher)
+    score = ModelHandler(Data(model, protocol, Bodies(model, protocol)), model, batcher)
     long = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [3]}]}
     asked = [
         question(score, b'{"data": [1]}'),
@@ -289,7 +289,7 @@ def test_forms_that_share_a_run_are_each_answered_in_their_own(tmp_path):
     together = dict(batcher.run(asked))
 
     assert [one.rows for one in asked] == [4] * 4
-    assert [together[one] for one in asked] == [one.work.answer(one.request, Laps()) for one in asked]
+    assert [together[one] for one in asked] == [one.handler.answer(one.request, Timings()) for one in asked]
     assert orjson.loads(together[asked[3]]) == {"data": [5.0]}
 
 

@@ -27,14 +27,14 @@ class Loop:
 class Echo:
     batcher = None
 
-    def answer(self, request, laps):
+    def answer(self, request, timings):
         return request.body
 
 
 def sizes_of_turns(connections, arrivals):
     """How many were answered together, when so many arrive before each pass of the loop."""
     loop, sizes = Loop(), []
-    route = Route(POST, secured=True, served=None, work=Echo())
+    route = Route(POST, secured=True, served=None, handler=Echo())
     turn = Turn(loop, lambda route, done, began: sizes.append(len(done)), range(connections))
     for arriving in arrivals:
         for _ in range(arriving):

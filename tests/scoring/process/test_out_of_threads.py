@@ -9,7 +9,7 @@ import pytest
 
 from scoring.core.errors import ScoringError
 from scoring.http.streams import MOST_STREAMS
-from scoring.queue.job import Job
+from scoring.queue.call import QueuedCall
 from tests.scoring.batches import admission_of
 
 SCRIPT = """
@@ -92,7 +92,7 @@ def test_jobs_are_refused_while_no_thread_can_be_had_and_run_once_there_is_one(m
 
 def job(deliver):
     request = SimpleNamespace(connection=SimpleNamespace(left=False, gone=False), arrived=0)
-    return Job(SimpleNamespace(batcher=None, answer=lambda *_: b'"answered"'), request, deliver)
+    return QueuedCall(SimpleNamespace(batcher=None, answer=lambda *_: b'"answered"'), request, deliver)
 
 
 def no_thread(_):

@@ -118,7 +118,7 @@ def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(t
 
     assert found == [[11.0, 21.0], [32.0], [43.0, 44.0], [65.0]]
     assert [one.rows for one in jobs] == [1, 2, 2, 2]
-    assert [one.follows for one in jobs] == [False, False, False, True]
+    assert [one.batch_follower for one in jobs] == [False, False, False, True]
 
 
 def test_rows_of_unlike_numbers_are_told_apart_where_lengths_are_filled_up_too(tmp_path):

@@ -1,24 +1,25 @@
-"""A request together with the work that answers it, and the same on its way through the queue of slow work."""
+"""A request together with the handler that answers it, and the same on its way through the queue."""
 
 from collections.abc import Callable
 from typing import Any
 
 from scoring.core.errors import gone
 from scoring.core.request import Request
-from scoring.core.work import Laps, Work
+from scoring.core.timings import Timings
+from scoring.queue.handler import Handler
 
 # What comes of it: the job, the result or an error, and nanoseconds waited.
-Deliver = Callable[["Job", Any, int], None]
+Deliver = Callable[["QueuedCall", Any, int], None]
 
 
-class Question(Laps):
-    """A request, the work that answers it, and the laps of its way."""
+class Call(Timings):
+    """A request, the handler that answers it, and the timings of its way."""
 
-    __slots__ = ("request", "work")
+    __slots__ = ("handler", "request")
 
-    def __init__(self, work: Work, request: Request) -> None:
+    def __init__(self, handler: Handler, request: Request) -> None:
         super().__init__()
-        self.work = work
+        self.handler = handler
         self.request = request
 
     def gone(self) -> bool:
@@ -30,25 +31,25 @@ class Question(Laps):
         if self.gone():
             return gone()
         try:
-            return self.work.answer(self.request, self)
+            return self.handler.answer(self.request, self)
         except BaseException as error:
             return error
 
 
-class Job(Question):
+class QueuedCall(Call):
     """A question that waits for a thread. `deliver(job, result or error, waited)` is called once, on the loop."""
 
     __slots__ = ("_claim", "deliver", "delivered", "started")
 
-    def __init__(self, work: Work, request: Request, deliver: Deliver) -> None:
-        super().__init__(work, request)
+    def __init__(self, handler: Handler, request: Request, deliver: Deliver) -> None:
+        super().__init__(handler, request)
         self.deliver = deliver
         self.started = 0  # perf_counter nanoseconds
         self.delivered = False
         self._claim = [True]
 
     def gone(self) -> bool:
-        """Whether its client has left, or looks like it: slow work is not begun for one that has said its last."""
+        """Whether its client has left, or looks like it: do not start slow work for a half-closed connection."""
         return bool(self.request.connection.left)
 
     @property

@@ -6,8 +6,9 @@ from scoring.calibration.batch_size import calibrate
 from scoring.calibration.output_shapes import learn_shapes
 from scoring.calibration.synthetic_inputs import made_up
 from scoring.contract import RunSettings
+from scoring.core.answer import Result
 from scoring.core.request import Request
-from scoring.core.work import HEAVY_SECONDS, Laps, Result, Work
+from scoring.core.timings import HEAVY_SECONDS, Timings
 from scoring.forms import Form
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
@@ -17,9 +18,10 @@ from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
 from scoring.onnx.session import OnnxModel
 from scoring.queue.batcher import Batcher
+from scoring.queue.handler import Handler
 
 
-class ModelWork:
+class ModelHandler(Handler):
     """A model asked in one form. The steps stand apart so that requests can share the middle one."""
 
     def __init__(self, form: Form, model: OnnxModel, batcher: Batcher | None) -> None:
@@ -29,19 +31,19 @@ class ModelWork:
         padded = batcher is not None and batcher.pads
         self.encode_alike = None if padded else getattr(form, "encode_alike", None)
 
-    def answer(self, request: Request, laps: Laps) -> Result:
+    def answer(self, request: Request, timings: Timings) -> Result:
         began = perf_counter_ns()
         asked = self.form.decode(request)
         decoded = perf_counter_ns()
-        results = self.model.compute(asked.names, asked.feed, alone=laps.alone)
+        results = self.model.compute(asked.names, asked.feed, alone=timings.exclusive)
         computed = perf_counter_ns()
         answer = self.form.encode(asked, results)
-        laps.decode, laps.infer = decoded - began, computed - decoded
-        laps.encode = perf_counter_ns() - computed
+        timings.decode, timings.infer = decoded - began, computed - decoded
+        timings.encode = perf_counter_ns() - computed
         return answer
 
 
-def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Work]:
+def handlers_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Handler]:
     """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
     learn_shapes(model, seconds)
@@ -52,9 +54,9 @@ def works_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettin
         model.bind()
     open_inference = OpenInference(model)
     return {
-        "infer": ModelWork(open_inference, model, batcher),
-        "predict": ModelWork(Predict(model), model, batcher),
-        "invocations": ModelWork(Invocations(model), model, batcher),
-        "probe": ModelWork(Probe(model), model, batcher),
-        "score": ModelWork(Data(model, open_inference, Bodies(model, open_inference)), model, batcher),
+        "infer": ModelHandler(open_inference, model, batcher),
+        "predict": ModelHandler(Predict(model), model, batcher),
+        "invocations": ModelHandler(Invocations(model), model, batcher),
+        "probe": ModelHandler(Probe(model), model, batcher),
+        "score": ModelHandler(Data(model, open_inference, Bodies(model, open_inference)), model, batcher),
     }
