@@ -10,7 +10,7 @@ from registry.api.versions import VersionViewSet
 version = "versions/<str:reference>"
 
 urlpatterns = [
-    path("uploads", UploadViewSet.as_view({"post": "create"})),
+    path("uploads", UploadViewSet.as_view({"post": "create"}), name="api_uploads"),
     path(
         "uploads/<uuid:pk>",
         UploadViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),

@@ -64,3 +64,12 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         else:
             values[key] = value
     return f"?{values.urlencode()}" if values else "?"
+
+
+@register.simple_block_tag
+def capture(content: str) -> SafeString:
+    """A component's text, written over several lines: `{% capture as hint %}…{% endcapture %}`.
+
+    White space collapses to single spaces. The content is template text: escaped where it is inserted.
+    """
+    return SafeString(" ".join(content.split()))
