@@ -36,4 +36,5 @@ class InferenceConfigAdmin(ReadOnlyAdmin):
 
 @admin.register(Target)
 class TargetAdmin(ReadOnlyAdmin):
-    list_display = ("name", "workspace", "driver")
+    list_display = ("name", "workspace", "kind")
+    exclude = ("secrets",)

@@ -47,7 +47,7 @@ def reconcile(service_id: int) -> None:
 
 def _visit(service_id: int, holder: str, now: datetime) -> None:
     service = Service.objects.select_related("workspace", "target").get(pk=service_id)
-    found = visit(service, driver_for(service.target.driver), now)
+    found = visit(service, driver_for(service.target), now)
     if found.gone:
         _remove(service, holder)
     else:

@@ -49,7 +49,6 @@ class ServiceSpec:
     telemetry_url: str = ""
     telemetry_token: str = field(default="", repr=False)
     telemetry_seconds: float = 5.0
-    target_settings: dict[str, Any] = field(default_factory=dict)
 
 
 def token_audience(workspace: str, service: str) -> str:
@@ -77,7 +76,6 @@ def spec_for(service: Any, revision: Any) -> ServiceSpec:
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
-        target_settings=dict(service.target.settings),
         **limits_of(revision.deployment_config),
     )
 

@@ -30,7 +30,7 @@ def found(workspace: Workspace, actor: User, name: str, target: Target | None = 
 
 def local_target(workspace: Workspace) -> Target:
     """This machine, as a target of the workspace; made when it is first asked for."""
-    return Target.objects.get_or_create(workspace=workspace, name="local", defaults={"driver": "local"})[0]
+    return Target.objects.get_or_create(workspace=workspace, name="local", defaults={"kind": "local"})[0]
 
 
 def new_secret() -> str:

@@ -10,7 +10,7 @@ from studio.core.jobs import JobState
 
 def service_log(service: Service, offset: int) -> tuple[str, int]:
     """What the server and the script printed."""
-    return driver_for(service.target.driver).logs(service.pk, offset)
+    return driver_for(service.target).logs(service.pk, offset)
 
 
 def build_log(service: Service, offset: int) -> tuple[str, int]:

@@ -4,7 +4,9 @@ A driver sees a `ServiceSpec` and nothing else of the studio. Its verbs are step
 once, may be called again at any time, and converges when it is called again after a crash at any line.
 """
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
@@ -13,6 +15,27 @@ if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
 State = Literal["absent", "starting", "ready", "unreachable", "stopping", "failed", "dead"]
 STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the first
 LOG_CHUNK = 64 * 1024  # bytes of log in one answer
+
+
+@dataclass(frozen=True)
+class TargetRef:
+    """The target that a driver is made for: its settings are complete, and secret ones are there in plain text."""
+
+    target_id: int
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class TargetRow(Protocol):
+    """What is read of a row of the table of targets. `changed_at`: when its settings last changed."""
+
+    pk: int
+    kind: str
+    changed_at: datetime
+
+    @property
+    def all_settings(self) -> dict[str, Any]:
+        """Plain and secret ones."""
 
 
 class Obstacle(Exception):
@@ -97,8 +120,8 @@ class Driver(Protocol):
 
     resync_seconds: float
 
-    def check(self, settings: dict[str, Any]) -> list[str]:
-        """What is wrong with a target of these settings; empty when services can run there."""
+    def check(self) -> list[str]:
+        """What is wrong with the target; empty when services can run there."""
 
     def apply(self, spec: "ServiceSpec") -> None:
         """Take one step towards this service running as specified. A running process that matches stays.

@@ -1,8 +1,10 @@
 import pytest
 
+from deployments.targets import forget_drivers
 from tests.deployments.service_factories import SCRIPT_OF_DEMO, deploy, make_config, make_fake_target
 from tests.registry.factories import make_version
 from tests.registry.wheels import make_wheel, serve_wheels
+from tests.targets.fake.driver import unregister_fake
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,9 @@ def iris(workspace):
 @pytest.fixture
 def fake(workspace, monkeypatch):
     """The workspace's fake target; `fake.driver` is its driver, `fake.behave('slow')` chooses how it behaves."""
-    return make_fake_target(workspace, monkeypatch)
+    yield make_fake_target(workspace, monkeypatch)
+    unregister_fake()
+    forget_drivers()
 
 
 @pytest.fixture

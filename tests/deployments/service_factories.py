@@ -9,10 +9,10 @@ from deployments.builds import builds
 from deployments.config import configs
 from deployments.control import reconcile
 from deployments.models import Build, InferenceConfig, Service, Target
-from deployments.services import deployment_log, releases
-from deployments.targets.fake import FakeDriver
+from deployments.services import releases
 from deployments.traffic import activation
 from registry.environments import environments
+from tests.targets.fake.driver import FakeDriver, register_fake
 
 SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 SCRIPT_OF_DEMO = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"
@@ -25,7 +25,7 @@ class FakeTarget:
     ahead: timedelta = field(default_factory=timedelta)
 
     def behave(self, behaviour: str) -> None:
-        self.target.settings = {"behaviour": behaviour}
+        self.target.put_settings({"behaviour": behaviour}, secret=())
         self.target.save()
 
     def now(self) -> datetime:
@@ -45,11 +45,10 @@ class FakeTarget:
 
 
 def make_fake_target(workspace, monkeypatch) -> FakeTarget:
-    target = Target.objects.create(workspace=workspace, name="fake", driver="fake", settings={"behaviour": "good"})
+    target = Target.objects.create(workspace=workspace, name="fake", kind="fake", settings={"behaviour": "good"})
     made = FakeTarget(target, FakeDriver())
     made.driver.clock = lambda: made.now().timestamp()
-    for module in (reconcile, deployment_log):
-        monkeypatch.setattr(module, "driver_for", lambda name: made.driver)
+    register_fake(made.driver)
     monkeypatch.setattr("django.utils.timezone.now", made.now)
     return made
 

@@ -1,10 +1,8 @@
-from dataclasses import replace
-
 import pytest
 
 from deployments.targets.base import NoRoom, TargetAway
-from deployments.targets.fake import BEHAVIOURS, FakeDriver
 from tests.targets.contract import DriverContract
+from tests.targets.fake.driver import BEHAVIOURS, FakeDriver
 from tests.targets.specs import make_spec
 
 
@@ -22,8 +20,7 @@ class TestTheFakeDriver(DriverContract):
 
 
 def behaving(behaviour, tmp_path):
-    driver = FakeDriver()
-    return driver, replace(make_spec(tmp_path), target_settings={"behaviour": behaviour})
+    return FakeDriver(behaviour), make_spec(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +48,6 @@ def test_it_refuses_on_purpose(behaviour, error, tmp_path):
 
 
 def test_it_says_which_settings_it_understands():
-    assert FakeDriver().check({"behaviour": "good"}) == []
-    assert FakeDriver().check({"behaviour": "bored"}) == ["There is no behaviour 'bored'."]
+    assert FakeDriver("good").check() == []
+    assert FakeDriver("bored").check() == ["There is no behaviour 'bored'."]
     assert set(BEHAVIOURS) >= {"slow", "never", "failing", "flapping"}

@@ -1,0 +1,18 @@
+"""This machine as a target: services are processes of their own, each with a run folder."""
+
+from functools import partial
+
+from django.conf import settings
+
+from deployments.targets.base import Driver, TargetRef
+from deployments.targets.kinds import TargetKind, register
+from deployments.targets.local.driver import LocalDriver
+from deployments.targets.local.library import scoring_library
+
+
+def _driver(target: TargetRef) -> Driver:
+    library = partial(scoring_library, settings.BASE_DIR / "scoring", settings.DATA_DIR / "lib")
+    return LocalDriver(root=settings.DATA_DIR / "services", library=library)
+
+
+register(TargetKind("local", "This machine", _driver, needs_ports=True))

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -35,7 +34,7 @@ class LocalDriver:
     library: Callable[[], Path]
     resync_seconds: float = 2.0
 
-    def check(self, settings: dict[str, Any]) -> list[str]:
+    def check(self) -> list[str]:
         return [] if Path("/bin/sh").exists() else ["The local target needs /bin/sh."]
 
     def apply(self, spec: ServiceSpec) -> None:

@@ -84,7 +84,7 @@ def beat(service, *phases, seconds=PATIENCE_SECONDS):
         if service.phase in phases:
             return time.monotonic() - begun
         time.sleep(0.2)
-    log = targets.driver_for("local").logs(service.pk)[0]
+    log = targets.driver_for(service.target).logs(service.pk)[0]
     pytest.fail(f"{service.phase} {service.cause} {service.observed}\n{log}")
 
 
@@ -151,7 +151,7 @@ def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     before = service.observed["pid"]
-    targets.driver_for.cache_clear()  # a new worker knows nothing
+    targets.forget_drivers()  # a new worker knows nothing
     Service.objects.update(observed={}, observed_generation=0, due_at="2000-01-01T00:00Z", phase=Phase.TRANSITIONING)
     beat(service, Phase.HEALTHY)
     assert service.observed["pid"] == before

@@ -32,7 +32,7 @@ class TestDeploying:
     def test_makes_a_service_with_everything_it_needs(self, workspace, bob, iris):
         service = deploy(workspace, bob, iris, built=False, reason="first try", description="Flowers")
         assert (service.name, service.desired, service.phase) == ("iris", Desired.RUNNING, Phase.TRANSITIONING)
-        assert (service.description, service.created_by, service.target.driver) == ("Flowers", bob, "local")
+        assert (service.description, service.created_by, service.target.kind) == ("Flowers", bob, "local")
         assert 21000 <= service.port <= 21999
         assert service.telemetry_digest == hashlib.sha256(service.telemetry_token.encode()).hexdigest()
         revision = service.revisions.get()

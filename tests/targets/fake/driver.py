@@ -1,6 +1,6 @@
 """A driver that runs nothing and misbehaves on purpose, for tests of the loop: everything takes one look.
 
-`target_settings["behaviour"]` of the specification chooses how it behaves, see `BEHAVIOURS`.
+The setting `behaviour` of the target chooses how it behaves, see `BEHAVIOURS`.
 """
 
 import time
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployments.recipe.spec import ServiceSpec
-from deployments.targets.base import LOG_CHUNK, Failure, NoRoom, Observation, TargetAway
+from deployments.targets.base import LOG_CHUNK, Failure, NoRoom, Observation, TargetAway, TargetRef
+from deployments.targets.kinds import Setting, TargetKind, register, unregister
 
 BEHAVIOURS = {
     "good": "ready at the first look",
@@ -26,8 +27,9 @@ ABSENT = Observation("absent")
 
 @dataclass
 class FakeDriver:
-    """Keeps its 'processes' in memory; `applied`, `stopped` count the calls."""
+    """Keeps its 'processes' in memory."""
 
+    behaviour: str = "good"
     resync_seconds: float = 60.0
     clock: Any = time.time
     running: dict[int, Observation] = field(default_factory=dict)
@@ -35,14 +37,13 @@ class FakeDriver:
     looks: dict[int, int] = field(default_factory=dict)
     starts: int = 0
 
-    def check(self, settings: dict[str, Any]) -> list[str]:
-        behaviour = settings.get("behaviour", "good")
-        return [] if behaviour in BEHAVIOURS else [f"There is no behaviour '{behaviour}'."]
+    def check(self) -> list[str]:
+        return [] if self.behaviour in BEHAVIOURS else [f"There is no behaviour '{self.behaviour}'."]
 
     def apply(self, spec: ServiceSpec) -> None:
-        if _behaviour(spec) == "full":
+        if self.behaviour == "full":
             raise NoRoom("The fake target is full on purpose.")
-        if _behaviour(spec) == "away":
+        if self.behaviour == "away":
             raise TargetAway("The fake target is away on purpose.")
         before, old = self.running.get(spec.service_id), self.specs.get(spec.service_id)
         self.specs[spec.service_id] = spec
@@ -57,7 +58,7 @@ class FakeDriver:
         if found is None:
             return ABSENT
         self.looks[service_id] += 1
-        found = self.running[service_id] = self._next(found, self.specs[service_id], self.looks[service_id])
+        found = self.running[service_id] = self._next(found, self.looks[service_id])
         return found
 
     def stop(self, service_id: int) -> None:
@@ -95,11 +96,11 @@ class FakeDriver:
             started_at=self.clock(),
         )
 
-    def _next(self, found: Observation, spec: ServiceSpec, looks: int) -> Observation:
+    def _next(self, found: Observation, looks: int) -> Observation:
         """What a look at a process finds, given how it behaves and how often it was looked at."""
         if not found.is_live:
             return found
-        behaviour = _behaviour(spec)
+        behaviour = self.behaviour
         if behaviour == "failing":
             failure = Failure("init_failed", "init() raised KeyError: 'weights'", "Traceback …")
             return replace(found, state="failed", ended_at=self.clock(), failure=failure)
@@ -111,5 +112,16 @@ class FakeDriver:
         return found if waits else replace(found, state="ready", ready_at=found.ready_at or self.clock())
 
 
-def _behaviour(spec: ServiceSpec) -> str:
-    return str(spec.target_settings.get("behaviour", "good"))
+def register_fake(driver: FakeDriver) -> None:
+    """Make the kind `fake` known; its targets share `driver`, which behaves as the target driven last asks for."""
+
+    def make(target: TargetRef) -> FakeDriver:
+        driver.behaviour = target.settings["behaviour"]
+        return driver
+
+    settings = (Setting("behaviour", "Behaviour", default="good", help="How it misbehaves."),)
+    register(TargetKind("fake", "Fake", make, settings, needs_ports=True))
+
+
+def unregister_fake() -> None:
+    unregister("fake")
