@@ -1,32 +1,20 @@
-"""Background work of deployments: each task fetches by id, calls one function and knows nothing else."""
+"""Background work of deployments: what runs its jobs, and the steps of the reconcile loop."""
 
 from celery import shared_task
+
+from deployments.builds import builds
+from deployments.control import reconcile as loop
+from deployments.models import Build
+from studio.core.job_catalogue import register_runner
+
+register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
 
 
 @shared_task(name="deployments.tasks.reconcile", soft_time_limit=30, time_limit=60)
 def reconcile(service_id: int) -> None:
-    from deployments.control.reconcile import reconcile as step  # late: the verbs ring this task
-
-    step(service_id)
+    loop.reconcile(service_id)
 
 
 @shared_task(name="deployments.tasks.reconcile_due", soft_time_limit=30, time_limit=60)
 def reconcile_due() -> None:
-    from deployments.control.reconcile import reconcile_due as steps  # late: the verbs ring this task
-
-    steps()
-
-
-@shared_task(name="deployments.tasks.run_build")
-def run_build(build_id: int) -> None:
-    from deployments.builds import builds  # late: builds ring this task
-
-    builds.run(build_id)
-    builds.ring_due()
-
-
-@shared_task(name="deployments.tasks.ring_due_builds", soft_time_limit=30, time_limit=60)
-def ring_due_builds() -> None:
-    from deployments.builds import builds  # late: builds ring this task
-
-    builds.ring_due()
+    loop.reconcile_due()

@@ -1,22 +1,13 @@
-"""Background work of the registry: each task takes ids and makes one call."""
+"""Background work of the registry: what runs its jobs, and what is done periodically."""
 
 from celery import shared_task
 
 from registry.inspection import inspections
+from registry.models import Inspection
 from registry.store import sweeping
-from studio.core.enqueue import ring_due
-from studio.core.queues import HEAVY
+from studio.core.job_catalogue import register_runner
 
-
-@shared_task
-def inspect_version(inspection_id: int) -> None:
-    inspections.inspect(inspection_id)
-    ring_due_inspections()
-
-
-@shared_task
-def ring_due_inspections() -> None:
-    ring_due(inspections.due(), inspect_version, HEAVY)
+register_runner(Inspection, inspections.inspect, on_give_up=inspections.reject_after_max_attempts)
 
 
 @shared_task

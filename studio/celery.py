@@ -1,10 +1,9 @@
-"""Background work: its queues (studio.core.queues), and a clock that finds what the doorbell missed."""
+"""Background work: its queues (studio.core.queues), and a clock that finds what lost messages left behind."""
 
 import os
 
 from celery import Celery
 
-from studio.core.queues import BUILDS, HEAVY
 from studio.workers.heartbeat import WorkerHeartbeat
 from studio.workers.watchdog import Watchdog
 
@@ -15,10 +14,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(WorkerHeartbeat)
 app.steps["worker"].add(Watchdog)
-app.conf.task_routes = {
-    "registry.tasks.inspect_version": {"queue": HEAVY},
-    "deployments.tasks.run_build": {"queue": BUILDS},
-}
 # A tick that has waited longer than its period is dropped: the next one does the same.
 app.conf.beat_schedule = {
     "reconcile-due-services": {
@@ -26,12 +21,7 @@ app.conf.beat_schedule = {
         "schedule": 1.0,
         "options": {"expires": 2},
     },
-    "ring-due-builds": {"task": "deployments.tasks.ring_due_builds", "schedule": 5.0, "options": {"expires": 5}},
-    "ring-due-inspections": {
-        "task": "registry.tasks.ring_due_inspections",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
+    "enqueue-due-jobs": {"task": "studio.core.tasks.enqueue_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
     "keep-statistics": {"task": "studio.core.tasks.keep_statistics", "schedule": 300.0, "options": {"expires": 300}},
     "roll-up-windows": {"task": "monitoring.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},

@@ -1,34 +1,22 @@
 """Start page: the only view, with the search, that reads from every app."""
 
-from dataclasses import dataclass
-
 from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 
-from deployments.models import Build, Desired, Phase, Service
-from registry.models import Inspection, ModelVersion
+from deployments.models import Desired, Phase, Service
+from registry.models import ModelVersion
 from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.context import last_used
 from studio.accounts.models import Workspace
 from studio.core.best_effort import best_effort
 from studio.core.errors import NotFound
-from studio.core.jobs import Job
+from studio.core.job_catalogue import running_work
 from studio.core.pages import render
 
 ROWS = 6
 # Worst first: what needs a person stands on top.
 TROUBLE = [Phase.FAILED, Phase.UNSCHEDULABLE, Phase.UNHEALTHY, Phase.TRANSITIONING]
-
-
-@dataclass(frozen=True)
-class Work:
-    """An unfinished job as the start page shows it."""
-
-    title: str
-    url: str
-    job: Job
 
 
 def home(request: SignedInRequest) -> HttpResponse:
@@ -50,7 +38,7 @@ def workspace_home(request: WorkspaceRequest) -> HttpResponse:
         "troubled": in_trouble(services),
         "has_services": services.exists(),
         "newest": newest_versions(request.workspace),
-        "work": running_work(request.workspace),
+        "work": running_work(request.workspace, ROWS),
     }
     return render(request, "studio/home.html", context, partial="health")
 
@@ -70,29 +58,6 @@ def in_trouble(services: QuerySet) -> list[Service]:
 def newest_versions(workspace: Workspace) -> list[ModelVersion]:
     versions = ModelVersion.objects.in_workspace(workspace).select_related("model", "created_by")
     return list(versions.prefetch_related("tags").order_by("-created_at", "-id")[:ROWS])
-
-
-def running_work(workspace: Workspace) -> list[Work]:
-    """Builds and inspections that have not ended, oldest first."""
-    builds = Build.objects.unfinished().filter(revision__service__workspace=workspace)
-    inspections = Inspection.objects.unfinished().filter(version__workspace=workspace)
-    work = [_build(each, workspace) for each in builds.select_related("revision__service").order_by("pk")[:ROWS]]
-    work += [
-        _inspection(each, workspace) for each in inspections.select_related("version__model").order_by("pk")[:ROWS]
-    ]
-    return work
-
-
-def _build(build: Build, workspace: Workspace) -> Work:
-    name = build.revision.service.name
-    url = reverse("service_detail", kwargs={"workspace": workspace.slug, "name": name})
-    return Work(f"Building {name}, revision {build.revision.number}", url, build)
-
-
-def _inspection(inspection: Inspection, workspace: Workspace) -> Work:
-    version = inspection.version
-    keys = {"workspace": workspace.slug, "name": version.model.name, "number": version.number}
-    return Work(f"Inspecting {version}", reverse("version_detail", kwargs=keys), inspection)
 
 
 def _remember(request: WorkspaceRequest) -> None:

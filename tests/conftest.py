@@ -9,8 +9,11 @@ import pytest
 from django.test import Client
 
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
+from studio.celery import app
+from studio.core.enqueue import RUN_JOB
 from tests.stack import stack  # noqa: F401 - a fixture
 
+app.loader.import_default_modules()  # as a worker does: tasks, and what runs each kind of job
 REQUIRED = set(filter(None, os.environ.get("SLIPWAY_REQUIRE", "").split(",")))
 
 
@@ -22,11 +25,16 @@ def require(engine: str, reason: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def rings(monkeypatch):
-    """No broker in unit tests: rings are noted, and tests call task bodies themselves."""
-    heard = []
-    monkeypatch.setattr("studio.core.enqueue._send", lambda task, args: heard.append((task.name, args)))
-    return heard
+def enqueued(monkeypatch):
+    """No broker in unit tests: messages are kept as `(kind, id)` of a job or `(task, arguments)`, and nothing runs."""
+    sent = []
+
+    def keep(task, args, queue=None):
+        assert task in app.tasks, f"no worker knows the task {task}"
+        sent.append(args if task == RUN_JOB else (task, args))
+
+    monkeypatch.setattr("studio.core.enqueue._send", keep)
+    return sent
 
 
 @pytest.fixture

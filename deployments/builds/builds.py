@@ -9,7 +9,6 @@ from typing import Any, TextIO
 from django.db import transaction
 from django.utils import timezone
 
-from deployments import tasks
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.models import Build, Revision, Service
@@ -19,11 +18,9 @@ from registry.environments import environments
 from registry.environments.paths import CURATED_HASH, is_installed
 from studio.accounts.models import User
 from studio.activity.models import record
-from studio.core import enqueue
-from studio.core.enqueue import ring
-from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
+from studio.core.enqueue import create_job, enqueue_task_on_commit
+from studio.core.job_heartbeat import Heartbeat, LeaseLost
 from studio.core.jobs import WORKER_LOST, JobState
-from studio.core.queues import BUILDS
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +37,7 @@ def build_for(revision: Revision) -> Build:
         return Build.objects.create(
             revision=revision, state=JobState.SUCCEEDED, step=BUNDLE, progress=1, started_at=now, finished_at=now
         )
-    build = Build.objects.create(revision=revision, rung_at=timezone.now())
-    ring(tasks.run_build, build.pk)
-    return build
+    return create_job(Build, revision=revision)
 
 
 def is_built(revision: Revision) -> bool:
@@ -57,18 +52,14 @@ def log_path(build: Build) -> Path:
     return build_log_path(build.pk)
 
 
-def run(build_id: int) -> None:
-    """Do the build if nobody does. Safe to call any number of times, and to kill at any line."""
-    rows = Build.objects.select_related("revision__service__workspace", "revision__config__environment")
-    build = rows.filter(pk=build_id).first()
-    if build is None or _is_given_up(build) or not build.claim(LEASE_SECONDS):
-        return
+def run(build: Build, heartbeat: Heartbeat) -> None:
+    """Do the build. Safe to repeat, and to kill at any line."""
     if build.attempt > 1:
         _say(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
     try:
-        with Heartbeat(build) as heartbeat, _log_of(build) as lines:
+        with _log_of(build) as lines:
             _steps(build.revision, heartbeat, lines)
-    except Lost:
+    except LeaseLost:
         _say(build, "The build was cancelled or taken over.")
     except Exception as error:  # whatever it was, the row must say so
         _fail(build, error)
@@ -76,9 +67,9 @@ def run(build_id: int) -> None:
         _succeed(build)
 
 
-def _is_given_up(build: Build) -> bool:
-    """Whether it fails now because its workers died over it; that is told like every failure."""
-    return _end_without_success(build, build.give_up, WORKER_LOST)
+def fail_after_max_attempts(build: Build) -> None:
+    """Record that the build failed because its workers died over it. Call it in the transaction that fails the row."""
+    _record_end(build, build.error or WORKER_LOST)
 
 
 def _log_of(build: Build) -> TextIO:
@@ -133,19 +124,19 @@ def cancel(build: Build, actor: User | None = None) -> bool:
 def _end_without_success(
     build: Build, end: Callable[[], bool], cause: dict[str, Any], actor: User | None = None
 ) -> bool:
-    """End the row with `end`, tell so, and have the service looked at. False when the row was not ours to end."""
-    service = build.revision.service
+    """End the row with `end` and record it. False when the row was not ours to end."""
     with transaction.atomic():
         if not end():
             return False
-        details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
-        action = "service.build_cancelled" if cause["code"] == "build_cancelled" else "service.build_failed"
-        record(action, service, workspace=service.workspace, actor=actor, **details)
-        Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
-        ring(tasks.reconcile, service.pk)
+        _record_end(build, cause, actor)
     return True
 
 
-def ring_due() -> None:
-    """Ring for builds that nobody works on: the ring was lost, or the worker died."""
-    enqueue.ring_due(Build.objects.due().order_by("id"), tasks.run_build, BUILDS)
+def _record_end(build: Build, cause: dict[str, Any], actor: User | None = None) -> None:
+    """The event of a build without success, and a visit of the service by the reconcile loop."""
+    service = build.revision.service
+    details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
+    action = "service.build_cancelled" if cause["code"] == "build_cancelled" else "service.build_failed"
+    record(action, service, workspace=service.workspace, actor=actor, **details)
+    Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
+    enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)

@@ -14,12 +14,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from deployments import tasks
 from deployments.control.next_step import Visit, visit
 from deployments.models import Service
 from deployments.targets import driver_for
 from studio.activity.models import record
-from studio.core.enqueue import ring
+from studio.core.enqueue import enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def _visit(service_id: int, holder: str, now: datetime) -> None:
 
 
 def reconcile_due() -> None:
-    """Visit what is due, most overdue first; when that takes long, ring for the rest."""
+    """Visit what is due, most overdue first; when that takes long, enqueue the rest."""
     now = timezone.now()
     due = _free(now).filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:BATCH]
     until = time.monotonic() + TICK_SECONDS
@@ -63,7 +62,7 @@ def reconcile_due() -> None:
         if time.monotonic() < until:
             reconcile(service_id)
         else:
-            ring(tasks.reconcile, service_id)
+            enqueue_task_on_commit("deployments.tasks.reconcile", service_id)
 
 
 def _free(now: datetime) -> QuerySet[Service]:

@@ -1,6 +1,6 @@
 """What people do with services: deploy, update, stop, start, delete, change a key.
 
-Each verb changes what is wanted in one conditional update and rings; the reconcile loop does the rest.
+Each verb changes what is wanted in one conditional update and wakes the reconcile loop, which does the rest.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from deployments import tasks
 from deployments.builds import builds
 from deployments.config import configs, deployment_config
 from deployments.desired_state import change, moved, tell
@@ -25,7 +24,7 @@ from deployments.services import create, names, samples
 from deployments.traffic.activation import activate
 from registry.models import ModelVersion, VersionState
 from studio.accounts.models import User, Workspace, slug_rule
-from studio.core.enqueue import ring
+from studio.core.enqueue import enqueue_task_on_commit
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
 
@@ -108,7 +107,7 @@ def regenerate_key(service: Service, slot: str, actor: User) -> None:
         key.save(update_fields=["value", "created_at"])
         change(service, generation=F("generation") + 1, due_at=timezone.now())
         tell("service.key_regenerated", service, actor, slot=slot)
-        ring(tasks.reconcile, service.pk)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
 
 
 def _check_name(name: str) -> None:
@@ -222,6 +221,6 @@ def _want(service: Service, actor: User, desired: str, action: str) -> None:
     with transaction.atomic():
         change(service, **facts)
         tell(action, service, actor)
-        ring(tasks.reconcile, service.pk)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.desired, service.generation, service.changed_at = desired, service.generation + 1, facts["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

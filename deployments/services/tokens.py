@@ -12,7 +12,6 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from deployments import tasks
 from deployments.config.deployment_config import Credential, credential_of
 from deployments.control.facts import newest_revision, wanted_revision
 from deployments.desired_state import change, tell
@@ -21,7 +20,7 @@ from deployments.models import Service
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
 from deployments.services import create
 from studio.accounts.models import User
-from studio.core.enqueue import ring
+from studio.core.enqueue import enqueue_task_on_commit
 
 LIFETIME = timedelta(hours=1)
 FRESH = timedelta(minutes=45)  # then a new one is due, so that none expires in use
@@ -72,7 +71,7 @@ def regenerate(service: Service, actor: User) -> None:
     with transaction.atomic():
         change(service, generation=F("generation") + 1, due_at=timezone.now(), token_secret=secret)
         tell("service.tokens_ended", service, actor)
-        ring(tasks.reconcile, service.pk)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.token_secret = secret
 
 

@@ -2,10 +2,9 @@
 
 from django.db import transaction
 
-from deployments import tasks
 from deployments.desired_state import moved, tell
 from deployments.models import Desired, Revision, Service, Traffic
-from studio.core.enqueue import ring
+from studio.core.enqueue import enqueue_task_on_commit
 
 
 def activate(revision: Revision) -> bool:
@@ -25,5 +24,5 @@ def activate(revision: Revision) -> bool:
         service.traffic.all().delete()
         Traffic.objects.create(service=service, revision=revision, percent=100)
         tell("service.revision_activated", service, None, revision=revision.number)
-        ring(tasks.reconcile, service.pk)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     return True

@@ -1,7 +1,7 @@
 """Look inside a version's files: what framework, what inputs and outputs, or why not.
 
 `inspect_file.py` does the work in a bounded process, forked from one that has the libraries loaded. Here is
-the job around it: claim, lay the files out, run, write down what came of it. Repeating it at any point is harmless.
+the job around it: lay the files out, run, write down the result. Repeating it at any point is harmless.
 """
 
 import shutil
@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from registry.inspection.result import Finding, Rejected, finding_of, settled
 from registry.inspection.warm_process import WarmProgram
@@ -20,37 +19,20 @@ from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
 from registry.store import artifacts
 from studio.activity.models import record
-from studio.core.errors import SlipwayError
-from studio.core.job_heartbeat import LEASE_SECONDS, Heartbeat, Lost
-from studio.core.jobs import JobQuerySet, JobState
+from studio.core.job_heartbeat import Heartbeat
+from studio.core.jobs import WORKER_LOST, JobState
 from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
 INSPECTOR = WarmProgram(PROGRAM)  # each worker process starts its own with its first inspection
 
 
-def due() -> JobQuerySet[Inspection]:
-    """Inspections nobody works on, and those given up whose version still waits for a word, oldest first."""
-    later = Inspection.objects.filter(version=OuterRef("version"), pk__gt=OuterRef("pk"))
-    given_up = Inspection.objects.filter(~Exists(later), state=JobState.FAILED, version__state=VersionState.UPLOADED)
-    return (Inspection.objects.due() | given_up).order_by("id")
-
-
-def inspect(inspection_id: int) -> None:
-    """Do one inspection, unless somebody else does or it is done."""
-    job = Inspection.objects.select_related("version__workspace").filter(pk=inspection_id).first()
-    if job is None:  # the version was deleted meanwhile
-        return
-    if not job.claim(LEASE_SECONDS):
-        _say_that_it_was_given_up(job)
-        return
+def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
+    """Look inside a version, and make it ready or reject it."""
     version = job.version
     try:
-        with Heartbeat(job) as heartbeat:
-            found = _look(heartbeat, job)
+        found = _look(heartbeat, job)
         framework, warnings = settled(version.declared_framework, found)
-    except Lost:  # deleted meanwhile, or taken over: somebody else will say
-        return
     except Rejected as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
         return
@@ -100,19 +82,14 @@ def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) 
     """Close the job, move the version and write the event, all or nothing."""
     rejection = facts.get("rejection") or {}
     with transaction.atomic():
-        if not job.end(JobState.SUCCEEDED):  # the lease was lost: somebody else will say
+        if not job.end(JobState.SUCCEEDED):  # the lease was lost: the next attempt concludes
             return
         move(version, state, moves=VERSION_MOVES, **facts)
         record(f"version.{state}", version, workspace=version.workspace, reason=rejection.get("message", ""))
 
 
-def _say_that_it_was_given_up(job: Inspection) -> None:
-    """When workers died over it again and again, the version must not wait for ever."""
-    job.refresh_from_db()
-    later = Inspection.objects.filter(version=job.version, pk__gt=job.pk)
-    if job.state != JobState.FAILED or job.version.state != VersionState.UPLOADED or later.exists():
-        return
-    error = job.error or SlipwayError("The inspection failed.").as_dict()
-    with transaction.atomic():
-        move(job.version, VersionState.REJECTED, moves=VERSION_MOVES, rejection=error)
-        record("version.rejected", job.version, workspace=job.version.workspace, reason=error["message"])
+def reject_after_max_attempts(job: Inspection) -> None:
+    """When workers died over it again and again, the version must not wait for ever. Call it in a transaction."""
+    version, error = job.version, job.error or WORKER_LOST
+    move(version, VersionState.REJECTED, moves=VERSION_MOVES, rejection=error)
+    record("version.rejected", version, workspace=version.workspace, reason=error["message"])

@@ -6,12 +6,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Concat, Lower
+from django.urls import reverse
 
 from registry.models.artifact import Artifact
 from registry.models.model import Model
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
+from studio.core.job_catalogue import job
 from studio.core.jobs import Job
+from studio.core.queues import HEAVY
 from studio.core.states import Moves
 
 
@@ -129,6 +132,12 @@ class VersionFile(models.Model):
         return self.path
 
 
+@job(
+    "inspection",
+    queue=HEAVY,
+    workspace="version__workspace",
+    related=("version__model", "version__workspace"),
+)
 class Inspection(Job):
     """The job that opens a version's files and says what they are."""
 
@@ -139,3 +148,11 @@ class Inspection(Job):
 
     def __str__(self) -> str:
         return f"inspection of {self.version}"
+
+    @property
+    def title(self) -> str:
+        return f"Inspecting {self.version}"
+
+    def get_absolute_url(self) -> str:
+        version = self.version
+        return reverse("version_detail", args=[version.workspace.slug, version.model.name, version.number])

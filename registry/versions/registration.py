@@ -16,11 +16,10 @@ from registry.models import Inspection, Model, ModelVersion, Tag, Upload, Versio
 from registry.models.model import name_rule
 from registry.models.version import VERSION_MOVES
 from registry.store.paths import place_of, safe_path
-from registry.tasks import inspect_version
 from registry.versions import labels, top_folder, usage
 from studio.accounts.models import User, Workspace
 from studio.activity.models import record
-from studio.core.enqueue import ring
+from studio.core.enqueue import create_job
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.numbered_names import split_reference
 from studio.core.states import move
@@ -216,7 +215,7 @@ def _add_tags(version: ModelVersion, tags: dict[str, str]) -> None:
 
 
 def _begin_inspection(version: ModelVersion) -> None:
-    ring(inspect_version, Inspection.objects.create(version=version, rung_at=timezone.now()).pk)
+    create_job(Inspection, version=version)
 
 
 @contextmanager

@@ -1,50 +1,72 @@
-"""Ring a worker once the transaction has committed.
+"""Wake a worker once the transaction has committed. Work is named, so nobody imports what does it.
 
-Losing a ring is harmless: the row stands in the database and the tick finds it. So a broker that is away
+Losing a message is harmless: the row stands in the database and the tick finds it. So a broker that is away
 costs a delay, never a failed request.
 """
 
 import logging
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from celery import Task
+from celery import current_app
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from studio.core.broker import messages_waiting
-from studio.core.jobs import JobQuerySet
+from studio.core.job_catalogue import kind_of, kinds
+from studio.core.jobs import Job
 from studio.core.queues import processes
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 60  # a ring is good for so long; then the row is rung again, and an old message is dropped unread
-SOON_SECONDS = 5  # the same, when the queue holds no message: whoever has not been taken by then was lost
-RINGS_PER_PROCESS = 2  # more messages than that keep no worker busier
+RUN_JOB = "studio.core.tasks.run_job"
+RESEND_SECONDS = 60  # the age at which a message is dropped unread, and its row is enqueued again
+RESEND_SECONDS_IF_EMPTY = 5  # the same, when the queue holds no message: whoever has not been taken by then was lost
+MESSAGES_PER_PROCESS = 2  # more than that keep no worker busier
+
+Row = TypeVar("Row", bound=Job)
 
 
-def ring(task: Task, *args: Any) -> None:
-    """Send `task(*args)` when the surrounding transaction commits (at once outside of one)."""
+def create_job(model: type[Row], **facts: Any) -> Row:
+    """A new row of `model`, enqueued when the surrounding transaction commits."""
+    job = model(enqueued_at=timezone.now(), **facts)
+    job.save(force_insert=True)
+    enqueue_on_commit(job.kind, job.pk)
+    return job
+
+
+def enqueue_on_commit(kind: str, pk: int) -> None:
+    """Have a worker run the job when the surrounding transaction commits (at once outside of one)."""
+    transaction.on_commit(partial(_send, RUN_JOB, (kind, pk), kind_of(kind).queue))
+
+
+def enqueue_task_on_commit(task: str, *args: Any) -> None:
+    """Send `task(*args)` to its usual queue when the surrounding transaction commits (at once outside of one)."""
     transaction.on_commit(partial(_send, task, args))
 
 
-def ring_due(due: JobQuerySet[Any], task: Task, queue: str) -> None:
-    """Ring for `due` rows whose ring was lost or has lapsed, as long as `queue` holds too few messages to keep its
+def enqueue_due(queue: str) -> None:
+    """Enqueue due rows whose message was lost or has expired, as long as `queue` holds too few messages to keep its
     workers busy. Called by the tick, and by a worker that has ended a job: so a queue that lost its messages fills
-    again at the pace of the work.
+    again at the pace of the work. The oldest rows go first, whatever their kind.
     """
     waiting = messages_waiting([queue])
-    room = RINGS_PER_PROCESS * processes(queue) - waiting
-    before = timezone.now() - timedelta(seconds=AGAIN_SECONDS if waiting else SOON_SECONDS)
-    for job in due.not_rung_since(before)[: max(room, 0)]:
-        if job.take_ring(before):
-            ring(task, job.pk)
+    room = max(MESSAGES_PER_PROCESS * processes(queue) - waiting, 0)
+    before = timezone.now() - timedelta(seconds=RESEND_SECONDS if waiting else RESEND_SECONDS_IF_EMPTY)
+    due = [job for kind in kinds(queue) for job in _due(kind.model, before)[:room]]
+    for job in sorted(due, key=lambda job: job.created_at)[:room]:
+        if job.mark_enqueued(before):
+            enqueue_on_commit(job.kind, job.pk)
 
 
-def _send(task: Task, args: tuple[Any, ...]) -> None:
+def _due(model: type[Job], before: Any) -> Any:
+    return model.objects.due().not_enqueued_since(before).order_by("pk")
+
+
+def _send(task: str, args: tuple[Any, ...], queue: str | None = None) -> None:
     try:
-        task.apply_async(args=args, retry=False, expires=AGAIN_SECONDS)
+        current_app.send_task(task, args=args, queue=queue, retry=False, expires=RESEND_SECONDS)
     except (OperationalError, OSError) as reason:
-        log.warning("broker away, the tick will pick up %s%s: %s", task.name, args, reason)
+        log.warning("broker away, the tick will pick up %s%s: %s", task, args, reason)

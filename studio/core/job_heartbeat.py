@@ -1,4 +1,4 @@
-"""Keeps a job's lease while its work blocks, and notices when the job is no longer ours."""
+"""Renews a job's lease while its work blocks, and notices when the lease is lost."""
 
 import logging
 import threading
@@ -11,12 +11,11 @@ from studio.core.jobs import Job
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0  # a job whose worker was killed is taken up again after that
 BEAT_SECONDS = 5.0
 
 
-class Lost(Exception):
-    """The job was cancelled, or another worker has taken it over: let go without a word."""
+class LeaseLost(Exception):
+    """The job was cancelled, or another worker has taken it over: stop and write nothing."""
 
 
 class Heartbeat:
@@ -39,23 +38,23 @@ class Heartbeat:
         return self._lost.is_set()
 
     def step(self, step: str, progress: float) -> None:
-        """Tell where the work is. Raises `Lost` when it is not ours any more."""
+        """Write down where the work is. Raises `LeaseLost` when the lease is."""
         self._step, self._progress = step, progress
         if self._lost.is_set() or not self._report():
-            raise Lost
+            raise LeaseLost
 
     def note(self, step: str, progress: float) -> None:
-        """Tell where the work is with the next beat: steps of milliseconds are not worth a write. Raises `Lost`."""
+        """Write down where the work is with the next beat, as short steps are not worth a write. Raises `LeaseLost`."""
         self._step, self._progress = step, progress
         self.check()
 
     def check(self) -> None:
-        """Raises `Lost` when a beat has seen that the job is not ours any more."""
+        """Raises `LeaseLost` when a beat has found the lease lost."""
         if self._lost.is_set():
-            raise Lost
+            raise LeaseLost
 
     def _report(self) -> bool:
-        return self._job.report(self._step, self._progress, seconds=LEASE_SECONDS)
+        return self._job.report(self._step, self._progress)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):

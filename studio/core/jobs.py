@@ -1,12 +1,12 @@
 """What happens once is a row that a person can wait for: `Job`, the abstract base of every such row.
 
-The broker is only a doorbell. A worker claims a due row with a conditional update and a lease; when the
-worker dies the lease lapses and the tick rings again, so a job runs at least once and its work must be safe
-to repeat.
+The broker only wakes workers. A worker claims a due row with a conditional update and a lease; when the
+worker dies the lease expires and the tick enqueues the row again, so a job runs at least once and its work must be
+safe to repeat.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -43,27 +43,31 @@ JobRow = TypeVar("JobRow", bound="Job")
 
 class JobQuerySet(models.QuerySet[JobRow]):
     def due(self) -> Self:
-        """Rows nobody works on: queued ones, and running ones whose worker went silent."""
-        lapsed = Q(state=JobState.RUNNING, lease_until__lt=timezone.now())
-        return self.filter(Q(state=JobState.QUEUED) | lapsed)
+        """Rows that no worker has: queued ones, and running ones whose lease has expired."""
+        expired = Q(state=JobState.RUNNING, lease_until__lt=timezone.now())
+        return self.filter(Q(state=JobState.QUEUED) | expired)
 
-    def not_rung_since(self, moment: datetime) -> Self:
-        """Rows about which no worker was told after `moment`."""
-        return self.filter(Q(rung_at__isnull=True) | Q(rung_at__lt=moment))
+    def not_enqueued_since(self, moment: datetime) -> Self:
+        """Rows for which no message was sent after `moment`."""
+        return self.filter(Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=moment))
 
     def unfinished(self) -> Self:
         return self.filter(state__in=[JobState.QUEUED, JobState.RUNNING])
 
 
 class Job(models.Model):
-    """One piece of work, with its state, its step and what came of it."""
+    """One piece of work, with its state, its step and its result. Subclasses register with `job_catalogue.job`."""
+
+    kind: ClassVar[str]
+    lease_seconds: ClassVar[float]
+    max_attempts: ClassVar[int] = MAX_ATTEMPTS
 
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.QUEUED, db_index=True)
     step = models.CharField(max_length=64, blank=True)
     progress = models.FloatField(default=0)  # 0 to 1
     attempt = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
-    rung_at = models.DateTimeField(null=True, blank=True)  # when a worker was last told; None: not since it was claimed
+    enqueued_at = models.DateTimeField(null=True, blank=True)  # the last message; None: none since the last claim
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -74,45 +78,57 @@ class Job(models.Model):
     class Meta:
         abstract = True
 
+    def get_absolute_url(self) -> str:
+        """The page that shows the work."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What the list of running work calls it."""
+        return str(self)
+
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
 
     def ahead(self) -> int:
-        """How many rows wait or run that were there before this one."""
+        """How many unfinished rows were created before this one."""
         return type(self).objects.unfinished().filter(pk__lt=self.pk).count()
 
-    def claim(self, seconds: float) -> bool:
-        """Take the row for `seconds`; False when another worker has it, it has ended or is given up now."""
+    def claim(self, seconds: float | None = None) -> bool:
+        """Take the row for `seconds`, or its kind's lease; False when it is not due or has no attempt left."""
         now = timezone.now()
-        facts: dict[str, Any] = {"lease_until": now + timedelta(seconds=seconds), "started_at": now, "rung_at": None}
-        fresh = self._due().filter(attempt__lt=MAX_ATTEMPTS)
-        if fresh.update(state=JobState.RUNNING, attempt=F("attempt") + 1, **facts):
-            self.refresh_from_db()
-            return True
-        self.give_up()
-        return False
+        lease = timedelta(seconds=self.lease_seconds if seconds is None else seconds)
+        facts: dict[str, Any] = {"lease_until": now + lease, "started_at": now, "enqueued_at": None}
+        fresh = self._due().filter(attempt__lt=self.max_attempts)
+        if not fresh.update(state=JobState.RUNNING, attempt=F("attempt") + 1, **facts):
+            return False
+        self.refresh_from_db()
+        return True
 
-    def take_ring(self, before: datetime) -> bool:
-        """Note that a worker is told about the row now; False when one was told after `before`, or its state moved."""
-        mine = type(self).objects.filter(pk=self.pk, state=self.state).not_rung_since(before)
-        return bool(mine.update(rung_at=timezone.now()))
+    def mark_enqueued(self, before: datetime) -> bool:
+        """Note that a message is sent now; False when one was sent after `before`, or the state has changed."""
+        mine = type(self).objects.filter(pk=self.pk, state=self.state).not_enqueued_since(before)
+        return bool(mine.update(enqueued_at=timezone.now()))
 
     def give_up(self) -> bool:
-        """Fail a row whose worker died `MAX_ATTEMPTS` times instead of trying it for ever; False for any other row."""
-        worn_out = self._due().filter(attempt__gte=MAX_ATTEMPTS)
-        return bool(worn_out.update(state=JobState.FAILED, finished_at=timezone.now(), error=WORKER_LOST))
+        """Fail a row whose workers died `max_attempts` times instead of trying for ever; False for any other row."""
+        facts = {"state": JobState.FAILED, "finished_at": timezone.now(), "error": WORKER_LOST}
+        given_up = bool(self._due().filter(attempt__gte=self.max_attempts).update(**facts))
+        if given_up:
+            self.refresh_from_db()
+        return given_up
 
     def _due(self) -> "JobQuerySet[Job]":
         return type(self).objects.filter(pk=self.pk).due()
 
     def _still_mine(self) -> "JobQuerySet[Job]":
-        """The attempt is the fencing number: a worker that lost its lease can no longer write."""
+        """The attempt is the fencing token: a worker that lost its lease can no longer write."""
         return type(self).objects.filter(pk=self.pk, state=JobState.RUNNING, attempt=self.attempt)
 
-    def report(self, step: str, progress: float, *, seconds: float) -> bool:
-        """Tell where the work is and keep the lease; False means: stop, it is no longer yours."""
-        lease = timezone.now() + timedelta(seconds=seconds)
+    def report(self, step: str, progress: float) -> bool:
+        """Write down where the work is and renew the lease; False means: stop, another worker has it."""
+        lease = timezone.now() + timedelta(seconds=self.lease_seconds)
         return bool(self._still_mine().update(step=step, progress=progress, lease_until=lease))
 
     def end(self, state: str, **facts: Any) -> bool:

@@ -38,11 +38,12 @@ def deploy() -> None:
 
 
 def build() -> None:
-    from deployments.builds import builds
+    from deployments import tasks  # noqa: F401 - registers what runs builds
     from deployments.models import Build
+    from studio.core.job_runner import run_job
 
     for key in list(Build.objects.due().values_list("pk", flat=True)):
-        builds.run(key)
+        run_job("build", key)
 
 
 def hang() -> None:

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from deployments.builds import builds
 from deployments.config import configs
 from deployments.control import reconcile
 from deployments.models import Build, InferenceConfig, Service, Target
 from deployments.services import releases
 from deployments.traffic import activation
 from registry.environments import environments
+from studio.core.job_runner import run_job
 from tests.targets.fake.driver import FakeDriver, register_fake
 
 SCRIPT = b"def init(): ...\ndef run(data): ...\n"
@@ -94,7 +94,7 @@ def build_of(service: Service) -> Build:
 def run_build(service: Service) -> Build:
     """Do what the build's task does, and read how it ended."""
     build = build_of(service)
-    builds.run(build.pk)
+    run_job("build", build.pk)
     build.refresh_from_db()
     return build
 

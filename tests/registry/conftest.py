@@ -3,10 +3,10 @@
 import pytest
 from django.core.cache import cache
 
-from registry import tasks
 from registry.environments import environments
 from registry.inspection.formats.folder import inspect_folder
 from registry.versions import registration
+from studio.core.job_runner import run_job
 from tests.registry.factories import make_upload, make_version
 from tests.registry.wheels import make_wheel, serve_wheels
 
@@ -34,7 +34,7 @@ def inspected(registered):
 
     def make(files, **facts):
         version = registered(files, **facts)
-        tasks.inspect_version(version.inspections.get().pk)
+        run_job("inspection", version.inspections.get().pk)
         version.refresh_from_db()
         return version
 

@@ -13,6 +13,7 @@ from deployments.control.facts import facts_of
 from deployments.models import Build
 from registry.environments import environments
 from studio.core import job_heartbeat
+from studio.core.job_runner import run_job
 from studio.core.jobs import MAX_ATTEMPTS
 from tests.deployments.service_factories import actions, build_of, run_build
 from tests.registry.worker_processes import ended, killed_halfway, workers
@@ -24,7 +25,7 @@ def test_a_waiting_build_can_be_cancelled(scripted, bob):
     build = build_of(scripted)
     assert builds.cancel(build, bob)
     assert not builds.cancel(build, bob)
-    builds.run(build.pk)
+    run_job("build", build.pk)
     build.refresh_from_db()
     assert (build.state, build.error["code"], build.attempt) == ("cancelled", "build_cancelled", 0)
     assert actions(scripted)[-1] == "build_cancelled"
@@ -69,29 +70,8 @@ def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
     Build.objects.update(attempt=MAX_ATTEMPTS)
     build = run_build(scripted)
     assert (build.state, build.error["code"], build.attempt) == ("failed", "worker_lost", MAX_ATTEMPTS)
-    builds.run(build.pk)
+    run_job("build", build.pk)
     assert actions(scripted) == ["deployed", "build_failed"]
-
-
-def test_due_builds_are_rung_and_queued_ones_not_all_the_time(scripted, rings, django_capture_on_commit_callbacks):
-    build = build_of(scripted)
-    assert build.rung_at  # by the deployment
-
-    def rung():
-        del rings[:]
-        with django_capture_on_commit_callbacks(execute=True):
-            builds.ring_due()
-        return rings
-
-    assert rung() == []
-    Build.objects.update(rung_at=timezone.now() - timedelta(seconds=61))
-    assert rung() == [("deployments.tasks.run_build", (build.pk,))]
-    assert rung() == []
-    build.refresh_from_db()
-    assert build.claim(60)
-    assert rung() == []
-    Build.objects.filter(pk=build.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert rung() == [("deployments.tasks.run_build", (build.pk,))]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,6 +15,7 @@ from deployments.models import Build
 from scoring.contract import Bundle
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
+from studio.core.job_runner import run_job
 from tests.conftest import require
 from tests.deployments.service_factories import SCRIPT_OF_DEMO, actions, build_of, deploy, run_build
 from tests.registry.factories import make_version, onnx_bytes
@@ -26,10 +27,10 @@ FULL_DISK = Path("/dev/full")
 # --- what a build makes ---------------------------------------------------------------------------
 
 
-def test_a_deployment_rings_its_build(workspace, bob, iris, fake, rings, django_capture_on_commit_callbacks):
+def test_a_deployment_enqueues_its_build(workspace, bob, iris, fake, enqueued, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         service = deploy(workspace, bob, iris, built=False, target=fake.target)
-    assert ("deployments.tasks.run_build", (build_of(service).pk,)) in rings
+    assert ("build", build_of(service).pk) in enqueued
 
 
 def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, iris, fake, settings):
@@ -137,7 +138,7 @@ def test_a_recipe_whose_bundle_has_gone_is_built_again(workspace, bob, fake, scr
 def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
     build = build_of(scripted)
     assert build.claim(60)
-    builds.run(build.pk)
+    run_job("build", build.pk)
     assert not (settings.DATA_DIR / "bundles").exists()
     build.refresh_from_db()
     assert (build.state, build.attempt) == ("running", 1)
@@ -145,8 +146,8 @@ def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
 
 def test_a_build_that_has_ended_or_gone_is_left_alone(scripted):
     build = run_build(scripted)
-    builds.run(build.pk)
-    builds.run(build.pk + 1000)
+    run_job("build", build.pk)
+    run_job("build", build.pk + 1000)
     build.refresh_from_db()
     assert build.attempt == 1
 
@@ -154,7 +155,7 @@ def test_a_build_that_has_ended_or_gone_is_left_alone(scripted):
 # --- failure --------------------------------------------------------------------------------------
 
 
-def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, pickled, script_config, rings):
+def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, pickled, script_config):
     service = deploy(
         workspace, bob, pickled, name="broken", built=False, config=script_config("absent-package"), target=fake.target
     )

@@ -17,7 +17,6 @@ import tritonclient.grpc as triton
 from django.conf import settings
 
 from deployments import targets
-from deployments.builds import builds
 from deployments.config import configs
 from deployments.control import reconcile
 from deployments.models import Phase, Service
@@ -26,6 +25,7 @@ from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
 from deployments.views import equivalent_commands
 from registry.environments import environments
+from studio.core.job_runner import run_job
 from tests.deployments.service_factories import actions
 from tests.registry.factories import make_version
 
@@ -69,7 +69,7 @@ def deploy(workspace, bob):
         more["deployment_config"] = {"cpu": 1, "processes": 1} | more.pop("deployment_config", {})
         service = releases.deploy(workspace=workspace, actor=bob, name=name, versions=[version], **more)
         for build in service.revisions.get(number=service.last_revision).builds.all():
-            builds.run(build.pk)
+            run_job("build", build.pk)
         return service
 
     return make

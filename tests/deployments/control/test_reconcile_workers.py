@@ -68,13 +68,13 @@ class TestTheTick:
         reconcile.reconcile_due()
         assert set(fake.driver.specs) == {service.pk}
 
-    def test_rings_for_the_rest_when_it_takes_long(
-        self, fake, service, rings, monkeypatch, django_capture_on_commit_callbacks
+    def test_enqueues_the_rest_when_it_takes_long(
+        self, fake, service, enqueued, monkeypatch, django_capture_on_commit_callbacks
     ):
         monkeypatch.setattr(reconcile, "TICK_SECONDS", -1)
         with django_capture_on_commit_callbacks(execute=True):
             reconcile.reconcile_due()
-        assert ("deployments.tasks.reconcile", (service.pk,)) in rings
+        assert ("deployments.tasks.reconcile", (service.pk,)) in enqueued
 
     def test_of_a_settled_service_costs_few_queries(self, fake, service, django_assert_max_num_queries):
         fake.visit(service, 3)

@@ -50,12 +50,12 @@ class TestDeploying:
             cursor.execute("SELECT value FROM deployments_key")
             assert not {row[0] for row in cursor.fetchall()} & set(keys.values())
 
-    def test_rings_for_the_build_and_tells_the_audit_trail(
-        self, workspace, bob, iris, rings, django_capture_on_commit_callbacks
+    def test_enqueues_the_build_and_records_events(
+        self, workspace, bob, iris, enqueued, django_capture_on_commit_callbacks
     ):
         with django_capture_on_commit_callbacks(execute=True):
             service = deploy(workspace, bob, iris, built=False)
-        assert ("deployments.tasks.run_build", (service.revisions.get().builds.get().pk,)) in rings
+        assert ("build", service.revisions.get().builds.get().pk) in enqueued
         assert actions(service) == ["deployed"]
 
     def test_points_traffic_at_the_revision_once_it_is_built(self, workspace, bob, iris):
@@ -279,7 +279,7 @@ class TestStoppingStartingDeleting:
         ],
     )
     def test_changes_what_is_wanted_and_tells(
-        self, workspace, bob, iris, rings, verb, desired, action, django_capture_on_commit_callbacks
+        self, workspace, bob, iris, enqueued, verb, desired, action, django_capture_on_commit_callbacks
     ):
         service = deploy(workspace, bob, iris)
         generation = service.generation
@@ -287,7 +287,7 @@ class TestStoppingStartingDeleting:
             verb(service, bob)
         assert (service.desired, service.generation) == (desired, generation + 1)
         assert actions(service)[-1] == action
-        assert ("deployments.tasks.reconcile", (service.pk,)) in rings
+        assert ("deployments.tasks.reconcile", (service.pk,)) in enqueued
 
     def test_somebody_elses_change_at_the_same_moment_is_noticed(self, workspace, bob, alice, iris):
         deployed = deploy(workspace, bob, iris)

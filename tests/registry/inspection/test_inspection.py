@@ -7,14 +7,14 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from registry import tasks
 from registry.inspection import inspections
 from registry.inspection.result import Finding, Rejected, settled
 from registry.inspection.warm_process import WarmProgram
-from registry.models import VersionState
+from registry.models import Inspection, VersionState
 from registry.store import artifacts
 from registry.versions import registration
 from studio.activity.models import Event
+from studio.core.job_runner import run_job
 from studio.core.jobs import JobState
 from tests.registry.factories import make_version, onnx_bytes, with_external_data
 
@@ -121,8 +121,8 @@ def test_rejected_versions_can_be_inspected_again(inspected, workspace, bob, set
     assert version.state == VersionState.REJECTED
     monkeypatch.undo()
     registration.inspect_again(version, bob)
-    assert inspections.due().get() == version.inspections.latest("pk")
-    tasks.inspect_version(version.inspections.latest("pk").pk)
+    assert Inspection.objects.due().get() == version.inspections.latest("pk")
+    run_job("inspection", version.inspections.latest("pk").pk)
     version.refresh_from_db()
     assert (version.state, version.rejection) == (VersionState.READY, None)
 

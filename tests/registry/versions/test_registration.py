@@ -66,11 +66,13 @@ def test_everything_said_is_kept(register, bob):
     assert version.state == VersionState.UPLOADED
 
 
-def test_registering_rings_the_inspection_and_leaves_an_event(register, rings, bob, django_capture_on_commit_callbacks):
+def test_registering_enqueues_the_inspection_and_records_an_event(
+    register, enqueued, bob, django_capture_on_commit_callbacks
+):
     with django_capture_on_commit_callbacks(execute=True):
         version = register()
     inspection = Inspection.objects.get(version=version)
-    assert rings == [("registry.tasks.inspect_version", (inspection.pk,))]
+    assert enqueued == [("inspection", inspection.pk)]
     event = Event.objects.get(subject_id=str(version.pk))
     assert (event.action, event.actor, event.subject_label) == ("version.registered", bob, "iris:1")
 
@@ -291,7 +293,7 @@ from registry.versions import registration
 from registry.store import uploads
 from studio.accounts.models import User, Workspace
 from studio.core import enqueue
-enqueue._send = lambda task, args: None
+enqueue._send = lambda *message: None
 workspace, _ = Workspace.objects.get_or_create(slug="vision")
 user, _ = User.objects.get_or_create(username="bob")
 for number in range(5):
