@@ -10,6 +10,7 @@ A *bundle* is a folder that never changes; a *run folder* belongs to one replica
       run.json                    `RunSettings`, written by the studio before the start
       keys.json                   `KeysFile`; read again when it changes
       status.json                 `Status`, replaced atomically by the server
+      serving                     with `RunSettings.serve_on_request`: answer at the service's address while this exists
       server.log                  everything the server and the script print
       spool/                      windows that the studio has not yet confirmed
       collected/                  data collection, where `RunSettings.collect` asks for it:
@@ -25,6 +26,19 @@ or larger than 1 MiB, is `inputs_text` or `inputs_base64` instead, with the head
 `time`, `revision` and `script`, the record as scoring/core/collecting.py describes it.
 
 Started as `python -m scoring run/run.json`.
+
+Replicas of one service take turns at its address (`RunSettings.serve_on_request`):
+
+- A replica loads, warms up and answers at an endpoint of its own (`Status.endpoints`). It accepts connections at the
+  service's address only while the file `serving` exists in its run folder. It looks once a second, and at once on
+  SIGHUP; send that only to a replica whose status.json shows its pid, since a process that has not begun to handle
+  signals would end. The contents of the file do not matter, and creating or removing it twice is harmless.
+- To move the address: create `serving` for the next replica, wait until its `Status.serving` is true, then remove that
+  of the previous one and wait until its `Status.serving` is false and its `Status.connections` are 0. Idle connections
+  may stay open: stop the replica when waiting for them has taken long enough.
+- The listening socket of the address is shared: each replica takes a duplicate from another one when it starts, through
+  the unix socket `RunSettings.handover`, or binds the address when there is no other. So no connection that waits to be
+  accepted is lost when a replica stops or dies.
 """
 
 from typing import Annotated, Any, Literal
@@ -163,6 +177,8 @@ class RunSettings(ServerOptions, kw_only=True):
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
     share_port: bool = False  # let another revision that says so too listen on the same port for a while
+    serve_on_request: bool = False  # accept at host:port only while the file `serving` exists in the run folder
+    handover: str = ""  # absolute path of the unix socket through which replicas share the address' listening socket
     telemetry: Telemetry | None = None
 
 
@@ -195,7 +211,12 @@ class Failure(msgspec.Struct, omit_defaults=True):
 
 class Status(msgspec.Struct, omit_defaults=True):
     """`status.json`. `created`: when the process `pid` began, epoch seconds as psutil gives it; later readings of the
-    same differ from it by as much as the clock is set in the meantime."""
+    same differ from it by as much as the clock is set in the meantime.
+
+    Only with `serve_on_request`: `endpoints` by protocol, as {"http": "http://127.0.0.1:40123"}, where the replica
+    answers whether it serves or not; `serving`, whether it accepts connections at the service's address; `connections`,
+    those still open at that address while it does not serve (a gRPC server that finishes its calls counts as one).
+    """
 
     state: Literal["starting", "ready", "failed", "stopping"]
     pid: int
@@ -207,7 +228,12 @@ class Status(msgspec.Struct, omit_defaults=True):
     ready_at: float | None = None
     restarts: int = 0  # processes replaced after a crash, since the start
     failure: Failure | None = None
+    endpoints: dict[str, str] = {}
+    serving: bool = False
+    connections: int = 0
 
+
+SERVING_FILE = "serving"  # in the run folder
 
 # In `Window.keys`; none: nothing was needed, or nothing right was shown.
 KEYS = ("none", "primary", "secondary", "token")

@@ -39,6 +39,7 @@ BEAT = 11  # when its loop last turned, in monotonic milliseconds
 FAILED_SUM = 12  # of the latency, what answers of 400 and above took
 SHARED_INFER_SUM = 13  # of the sum of infer, what requests in runs of several rows have added
 LAST = 14  # when a request was last seen to be answered, in epoch milliseconds
+AT_ADDRESS = 15  # open connections at the service's address, where another replica may be given it
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
@@ -126,6 +127,7 @@ class Counters:
         self.cells = file.region(slot + 1)
         self.cells[PID] = os.getpid()
         self.cells[CONNECTIONS] = 0
+        self.cells[AT_ADDRESS] = NOT_SERVING
         self.cells[WAITING] = 0
         self.cells[QUEUED] = 0
         self._seen = self.cells[LATENCY_SUM]

@@ -14,7 +14,7 @@ from scoring.core.log import log
 from scoring.core.request import SAID_JSON, Request
 from scoring.core.request_ids import RequestIds
 from scoring.core.timings import Timings
-from scoring.counters.telemetry import CONNECTIONS, QUEUED, WAITING, Counters
+from scoring.counters.telemetry import AT_ADDRESS, CONNECTIONS, QUEUED, WAITING, Counters
 from scoring.engine.engine import Engine
 from scoring.http.busy_poll import BusyPoll, has_cores_to_spare
 from scoring.http.connection_limit import make_room
@@ -52,7 +52,8 @@ class App:
     ) -> None:
         self.max_body = run.max_body_bytes
         self.heads = Heads()
-        self.draining = False
+        self.draining = False  # every connection closes with its next answer
+        self._leaves_address = False  # those at the service's address do
         self._connections_limit = run.connections_limit
         self.connections: set[Connection] = set()
         self._keys = keys
@@ -63,6 +64,7 @@ class App:
         self._routes = Routes(engine, pages(run, engine, counters.file, self._ready))
         self._ids = RequestIds()
         self._cors = Cors.of(run)
+        self._is_plain = self._cors is None  # answers need no headers but their own, unless their request asks for them
         self._is_script = engine.script is not None
         self._takes_options = engine.script is not None and engine.script.takes_options
         loop = asyncio.get_running_loop()
@@ -85,6 +87,16 @@ class App:
         """The queue, for whoever else answers in this process."""
         return self._admission
 
+    def drain(self) -> None:
+        """The process is about to stop: every connection is told to close with its next answer."""
+        self.draining = True
+        self._is_plain = False
+
+    def leave_address(self, leaves: bool) -> None:
+        """Whether connections at the service's address are told to close with their next answer."""
+        self._leaves_address = leaves
+        self._is_plain = self._cors is None and not self.draining and not leaves
+
     # -- what a connection calls
 
     def opened(self, connection: Connection) -> None:
@@ -92,6 +104,7 @@ class App:
         crowded = full and not make_room(self.connections)
         self.connections.add(connection)
         self._counters.cells[CONNECTIONS] += 1
+        self._counters.cells[AT_ADDRESS] += connection.at_address
         if len(self.connections) > 2 * self._connections_limit:
             connection.abort()
         elif crowded:
@@ -100,6 +113,7 @@ class App:
     def closed(self, connection: Connection) -> None:
         self.connections.discard(connection)
         self._counters.cells[CONNECTIONS] -= 1
+        self._counters.cells[AT_ADDRESS] -= connection.at_address
 
     def admit(self, request: Request, length: int | None) -> None:
         """Refuse a body that is too large, or of a stranger and large or without a length, before it is sent."""
@@ -266,7 +280,7 @@ class App:
     def _json_ok(self, request: Request, route: Route, body: bytes, timings: Timings) -> bytes:
         """What nearly all answers are, in as few steps as can be."""
         lines = request.id_lines
-        if self.draining or self._cors is not None or not request.keep_alive or b"connection" in request.headers:
+        if not (self._is_plain and request.keep_alive) or b"connection" in request.headers:
             lines += self._general_headers(request)
         return self._replies.json_ok(body, lines) if route.v2 else self._replies.run_ok(body, lines, timings.infer)
 
@@ -343,7 +357,9 @@ class App:
 
     def _general_headers(self, request: Request) -> bytes:
         lines = b"" if self._cors is None else self._cors.lines(request)
-        if self.draining or not request.keep_alive:
+        if self.draining or (self._leaves_address and request.connection.at_address):
+            request.keep_alive = False
+        if not request.keep_alive:
             return lines + b"connection: close\r\n"
         return lines + b"connection: keep-alive\r\n" if b"connection" in request.headers else lines
 

@@ -63,12 +63,13 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_declined", "_handler", "_header_bytes", "_headers", "_reading", "_request", "_size", "_transport",
-        "_unknown", "_unsent", "_url", "_waiting", "arrived", "busy", "closing", "gone", "heard", "left", "parser",
-        "paused", "started", "stream",
+        "_unknown", "_unsent", "_url", "_waiting", "arrived", "at_address", "busy", "closing", "gone", "heard", "left",
+        "parser", "paused", "started", "stream",
     )  # fmt: skip
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, *, at_address: bool = False) -> None:
         self._handler = handler
+        self.at_address = at_address  # the service's address, which may pass to another replica while this one lives on
         self._waiting: deque[Request] = deque()
         self._request: Request | None = None
         self._headers: dict[bytes, bytes] = {}

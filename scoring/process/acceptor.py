@@ -38,14 +38,19 @@ class Acceptor:
         self._open = True
         self._loop.add_reader(self._listener.fileno(), self._readable)
 
-    def stop(self) -> None:
-        """Accept what has already been queued, then nothing more."""
+    def leave(self) -> None:
+        """Accept nothing more for now: what waits in the queue is for other processes."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._listener.fileno())
+
+    def close(self) -> None:
+        """Accept what has already been queued, unless that is for others, then nothing more."""
+        if self._open:
+            self.leave()
             while self._accept():
                 pass
-            self._listener.close()
+        self._listener.close()
 
     def _readable(self) -> None:
         counts = self._counts()

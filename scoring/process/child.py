@@ -1,5 +1,6 @@
-"""A worker process as its master sees it: start it, hear its report, look after it, end it."""
+"""A worker process as its master sees it: start it, read its report, tell it what to do, end it."""
 
+import contextlib
 import os
 import signal
 import time
@@ -7,37 +8,37 @@ import time
 from scoring.contract import Failure
 from scoring.core.settings import Replica
 from scoring.process.forked import Forked
-from scoring.process.ipc import Orders
+from scoring.process.ipc import LEAVE, SERVE, WorkerConfig
 from scoring.process.worker import work
 
 
 class Child:
     """One worker, forked: it shares the libraries' memory with its master, and starts without loading them again."""
 
-    def __init__(self, replica: Replica, slot: int, listener: int, lifeline: int, threads: int) -> None:
-        self.slot = slot
+    def __init__(self, replica: Replica, config: WorkerConfig) -> None:
+        """Fork it; the pipes of `config` are made here. OSError when the system has no memory, or no number, for it."""
+        self.slot = config.slot
         self.spawned = time.monotonic()
-        self.heard: bytes | None = None  # its report, once it is whole
+        self.report: bytes | None = None  # what it has reported, once that is whole
         self.ready_at: float | None = None  # monotonic seconds
         self.failure: Failure | None = None  # why it could not load, or had to be ended
         self._killed = ""  # why its master has ended it
         self._buffer = b""
-        self.report, writing = os.pipe()
-        orders = Orders(
-            slot=slot,
-            listener=listener,
-            report=writing,
-            lifeline=lifeline,
-            cores=replica.cores,
-            threads=threads,
-        )
+        self.report_pipe, config.report = os.pipe()
+        config.control, self._control = os.pipe() if config.address >= 0 else (-1, -1)
+        own = {config.report, config.lifeline, config.control, *config.sockets} - {-1}
         try:
-            self.process = Forked(lambda: work(replica, orders), {listener, writing, lifeline})
+            self.process = Forked(lambda: work(replica, config), own)
         except OSError:
-            os.close(self.report)
+            os.close(self.report_pipe)
+            self._close_control()
             raise
         finally:
-            os.close(writing)
+            os.close(config.report)
+            if config.control >= 0:
+                os.close(config.control)
+        if self._control >= 0:
+            os.set_blocking(self._control, False)
 
     @property
     def pid(self) -> int:
@@ -53,24 +54,33 @@ class Child:
         """Seconds since it had loaded; 0 before."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
-    def listen(self) -> bool:
+    def read_report(self) -> bool:
         """Read what it reports; True when nothing more will come."""
-        part = os.read(self.report, 65536)
+        part = os.read(self.report_pipe, 65536)
         self._buffer += part
         if part:
             return False
-        os.close(self.report)
-        self.heard = self._buffer
+        os.close(self.report_pipe)
+        self.report = self._buffer
         return True
 
-    def tell(self, number: signal.Signals) -> None:
+    def serve(self, serves: bool) -> None:
+        """Tell it whether to accept connections at the service's address."""
+        with contextlib.suppress(OSError):  # it has ended, or hangs and will be ended
+            os.write(self._control, SERVE if serves else LEAVE)
+
+    def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
         self.process.send_signal(number)
+
+    def reaped(self) -> None:
+        """It has ended, and its report has been read."""
+        self._close_control()
 
     def kill(self, why: str = "at the end of the service") -> None:
         """End it, whatever it does; `why` goes on from "was ended"."""
         self._killed = why
-        self.tell(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def ending(self) -> str:
@@ -88,3 +98,8 @@ class Child:
             name = f"signal {-code}"
         hint = ", perhaps by the system because memory ran out" if name == "SIGKILL" else ""
         return f"was ended by {name}{hint}"
+
+    def _close_control(self) -> None:
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1

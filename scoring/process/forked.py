@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from types import ModuleType
 
 LOOK_AGAIN_SECONDS = 0.01
-OWN_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+OWN_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Forked:
@@ -75,7 +75,8 @@ def _live(work: Callable[[], int], kept: Collection[int]) -> None:
 def _begin(kept: Collection[int]) -> None:
     signal.set_wakeup_fd(-1)
     for number in OWN_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+        if callable(signal.getsignal(number)):  # what was ignored from the beginning stays so
+            signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     first = 3

@@ -1,4 +1,4 @@
-"""What master and workers agree on: orders, reports, names of files."""
+"""What master and workers agree on: the worker's configuration, its report, names of files."""
 
 from pathlib import Path
 
@@ -6,23 +6,38 @@ import msgspec
 
 from scoring.contract import Failure
 
+SERVE, LEAVE = b"s", b"l"  # what the master writes to `WorkerConfig.control`; the last one counts
 
-class Orders(msgspec.Struct):
+
+class WorkerConfig(msgspec.Struct):
     """What the master tells a worker. Numbers of descriptors are inherited ones, -1 where one is closed or given on."""
 
     slot: int
-    listener: int
+    listener: int  # where it accepts connections from the moment it is ready
     report: int
     lifeline: int
     cores: list[int]
     threads: int  # runs at the same time, where the model is slow
+    address: int = -1  # where it accepts connections only while it serves, if replicas take turns
+    control: int = -1  # the reading end of a pipe that says whether it serves
+    serves: bool = False  # whether it does at first
+
+    @property
+    def sockets(self) -> list[int]:
+        """Descriptors of the listening sockets."""
+        return [descriptor for descriptor in (self.listener, self.address) if descriptor >= 0]
 
 
-class Report(msgspec.Struct):
-    """What a worker tells the master, once: how many seconds a run takes, or why there is none."""
+class WorkerReady(msgspec.Struct, tag=True):
+    """What a worker tells the master once it has loaded: how many seconds a run takes, None when that is unknown."""
 
     seconds: float | None = None
-    failure: Failure | None = None
+
+
+class WorkerFailed(msgspec.Struct, tag=True):
+    """What it tells instead when it cannot load."""
+
+    failure: Failure
 
 
 def stack_file(folder: Path, slot: int) -> Path:

@@ -1,16 +1,20 @@
-"""The listening socket, made by the master and shared by all workers; and the port that they listen on for gRPC."""
+"""The listening sockets, made by the master and shared by all workers; and the port that they listen on for gRPC."""
 
 import errno
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 from scoring.contract import RunSettings
 from scoring.core.errors import StartFailure
+from scoring.process.handover import take
 
 BACKLOG = 2048
 PATIENCE_SECONDS = 2.0  # a predecessor may be about to end
-MISSING_ADDRESS = (errno.EADDRNOTAVAIL, errno.EACCES)
+HANDOVER_PATIENCE_SECONDS = 5.0  # when the replica that handed out the socket ends, another one notices after a second
+Opened = TypeVar("Opened")
 
 
 def listen(run: RunSettings) -> socket.socket:
@@ -18,17 +22,36 @@ def listen(run: RunSettings) -> socket.socket:
     return _patiently(lambda: _listen(run), run.host, run.port)
 
 
-def reserve(run: RunSettings, port: int) -> socket.socket:
+def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
+    """The listening socket of an address that replicas share, and whether another one has handed it over."""
+
+    def take_or_bind() -> tuple[socket.socket, bool]:
+        taken = take(Path(run.handover), run.host, run.port) if run.handover else None
+        return (taken, True) if taken is not None else (_listen(run), False)
+
+    return _patiently(take_or_bind, run.host, run.port, HANDOVER_PATIENCE_SECONDS)
+
+
+def listen_at_any_port() -> socket.socket:
+    """A listening socket on a free port that only this machine reaches."""
+    try:
+        return _listening("127.0.0.1", 0)
+    except OSError as error:
+        raise StartFailure("internal", f"Nothing can listen on a free port of 127.0.0.1: {error}") from error
+
+
+def reserve(run: RunSettings, port: int, *, shared: bool = False) -> socket.socket:
     """Hold a port on which the workers will listen themselves; StartFailure(port_taken) names who holds it.
 
-    Workers share it with SO_REUSEPORT, and so could anybody of this user. So it is first bound without; then with,
-    but not listening, which keeps everybody out who does not share, the next replica among them.
+    Workers share it with SO_REUSEPORT, and so could anybody of this user. So it is first bound without, unless it is
+    known to be `shared`; then with, but not listening, which keeps everybody out who does not share, the next replica
+    among them.
     """
-    return _patiently(lambda: _reserve(run, port), run.host, port)
+    return _patiently(lambda: _reserve(run, port, shared=shared or run.share_port), run.host, port)
 
 
-def _patiently(open_socket: Callable[[], socket.socket], host: str, port: int) -> socket.socket:
-    end = time.monotonic() + PATIENCE_SECONDS
+def _patiently(open_socket: Callable[[], Opened], host: str, port: int, seconds: float = PATIENCE_SECONDS) -> Opened:
+    end = time.monotonic() + seconds
     while True:
         try:
             return open_socket()
@@ -41,8 +64,8 @@ def _patiently(open_socket: Callable[[], socket.socket], host: str, port: int) -
         time.sleep(0.1)
 
 
-def _reserve(run: RunSettings, port: int) -> socket.socket:
-    if not run.share_port:
+def _reserve(run: RunSettings, port: int, *, shared: bool) -> socket.socket:
+    if not shared:
         with socket.socket(_family(run.host), socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections may still linger
             probe.bind((run.host, port))
@@ -63,13 +86,17 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _listen(run: RunSettings) -> socket.socket:
-    listener = socket.socket(_family(run.host), socket.SOCK_STREAM)
+    return _listening(run.host, run.port, share_port=run.share_port)
+
+
+def _listening(host: str, port: int, *, share_port: bool = False) -> socket.socket:
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections may still linger
-        if run.share_port:
+        if share_port:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited by what is accepted
-        listener.bind((run.host, run.port))
+        listener.bind((host, port))
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError:

@@ -1,4 +1,4 @@
-"""Signals that end the master's wait at once: a child has ended, or it is time to stop."""
+"""Signals that end the master's wait at once: a child has ended, a file has changed, or it is time to stop."""
 
 import contextlib
 import signal
@@ -7,10 +7,11 @@ from types import FrameType
 
 
 class Signals:
-    """`stop` turns true with SIGTERM or SIGINT. Readable, for a selector, whenever a signal has come."""
+    """`stop` turns true with SIGTERM or SIGINT, `look` with SIGHUP. Readable, for a selector, after any signal."""
 
     def __init__(self) -> None:
         self.stop = False
+        self.look = False
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
         self._writing.setblocking(False)
@@ -25,6 +26,10 @@ class Signals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
+    def listen_for_changes(self) -> None:
+        """SIGHUP no longer ends this process, but tells it to look at the file that says whether it serves."""
+        signal.signal(signal.SIGHUP, self._look)
+
     def clear(self) -> None:
         """The signals so far have been seen."""
         with contextlib.suppress(BlockingIOError):
@@ -32,3 +37,6 @@ class Signals:
 
     def _stop(self, _: int, __: FrameType | None) -> None:
         self.stop = True
+
+    def _look(self, _: int, __: FrameType | None) -> None:
+        self.look = True

@@ -14,6 +14,6 @@ def stacks_of(folder: Path, children: list[Child]) -> str:
     """Ask processes for their stacks and give them all."""
     asked = [child for child in children if stack_file(folder, child.slot).exists()]
     for child in asked:
-        child.tell(signal.SIGUSR2)
+        child.send_signal(signal.SIGUSR2)
     time.sleep(WRITE_SECONDS if asked else 0)
     return "\n".join(stack_file(folder, child.slot).read_text(errors="replace") for child in asked)

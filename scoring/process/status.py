@@ -36,6 +36,8 @@ class StatusFile:
         self.status.created = psutil.Process().create_time()
         self.status.state = state
         self.status.failure = failure
+        if state in ("failed", "stopping"):
+            self.status.serving, self.status.connections = False, 0
         if state == "ready" and self.status.ready_at is None:
             self.status.ready_at = time.time()
         self._write()
@@ -44,6 +46,12 @@ class StatusFile:
         """One more process has been replaced."""
         self.status.restarts += 1
         self._write()
+
+    def at_address(self, *, serving: bool, connections: int) -> None:
+        """Whether it serves at the service's address, and how many connections are still open there if not."""
+        if (self.status.serving, self.status.connections) != (serving, connections):
+            self.status.serving, self.status.connections = serving, connections
+            self._write()
 
     def catch_up(self) -> None:
         """Write what could not be written before; called now and then."""

@@ -7,6 +7,7 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import time
 
 import msgspec
@@ -17,10 +18,12 @@ from scoring.core.log import log
 from scoring.core.logfile import tail
 from scoring.core.settings import Replica
 from scoring.core.timings import HEAVY_SECONDS
-from scoring.counters.telemetry import BEAT, CONNECTIONS, NOT_SERVING, create
+from scoring.counters.telemetry import AT_ADDRESS, BEAT, CONNECTIONS, NOT_SERVING, CounterFile, create
 from scoring.process import process_tree
+from scoring.process.address import DRAIN_LOOK_SECONDS, Address, connections_at_address
 from scoring.process.child import Child
-from scoring.process.ipc import Report
+from scoring.process.handover import Handover
+from scoring.process.ipc import WorkerConfig, WorkerFailed, WorkerReady
 from scoring.process.listener import listen, reserve
 from scoring.process.restart_backoff import Restarts
 from scoring.process.signals import Signals
@@ -48,6 +51,9 @@ class Supervisor:
         self._threads = max(1, len(replica.cores) // self._wanted) if replica.at_once else len(replica.cores)
         self._restarts = Restarts(START_TRIES)
         self._signals = Signals()
+        self._address: Address | None = None  # where replicas take turns at it
+        self._door: socket.socket | None = None  # its door, as far as the selector knows
+        self._settled = True  # whether the workers have done what they were told of the address
         self._ready = False
         self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -58,14 +64,12 @@ class Supervisor:
         self._signals.listen()
         process_tree.adopt_orphans()
         try:
-            self._listener = listen(self._replica.run)
-            if (port := self._replica.run.grpc_port) is not None:
-                self._held = reserve(self._replica.run, port)
+            self._open_sockets()
             preload(self._replica)
             self._lifeline, self._life = os.pipe()  # workers hold one end, only this process the other
             counters = create(self._replica.counters, self._replica.most_processes)
             for slot in range(counters.workers):
-                counters.region(slot + 1)[CONNECTIONS] = NOT_SERVING
+                self._note_absent(counters, slot)
             self._counters = counters
             for path in self._replica.model_counters:
                 create(path, counters.workers)
@@ -83,13 +87,26 @@ class Supervisor:
             return self._fail(error)
         return self._stop()
 
+    def _open_sockets(self) -> None:
+        run = self._replica.run
+        if run.serve_on_request:
+            self._signals.listen_for_changes()
+            self._address = Address(self._replica)
+            self._listener = self._address.private
+            self._status.status.endpoints = self._address.endpoints
+        else:
+            self._listener = listen(run)
+            if run.grpc_port is not None:
+                self._reserved = reserve(run, run.grpc_port)
+
     # -- the loop
 
     def _step(self) -> None:
-        wait = 0.05 if not self._ready or self._due else 0.5
-        for key, _ in self._selector.select(min(wait, self._ledger.seconds_left)):
+        for key, _ in self._selector.select(min(self._longest_wait(), self._ledger.seconds_left)):
             self._hear(key)
         self._reap()
+        if self._address is not None:
+            self._follow(self._address)
         self._start_missing()
         self._check_start()
         self._status.catch_up()
@@ -97,20 +114,27 @@ class Supervisor:
         self._check_memory()
         self._check_beats()
 
+    def _longest_wait(self) -> float:
+        if not self._ready or self._due:
+            return 0.05
+        return 0.5 if self._settled else DRAIN_LOOK_SECONDS
+
     def _hear(self, key: selectors.SelectorKey) -> None:
         if isinstance(key.data, Child):
-            if key.data.listen():
+            if key.data.read_report():
                 self._selector.unregister(key.fileobj)
-                self._report(key.data)
+                self._take_report(key.data)
+        elif isinstance(key.data, Handover):
+            key.data.answer()
         else:
             self._signals.clear()
 
-    def _report(self, child: Child) -> None:
+    def _take_report(self, child: Child) -> None:
         """A worker has loaded, has failed, or has died without a word (which `_reap` deals with)."""
-        if not child.heard:
+        if not child.report:
             return
-        report = msgspec.json.decode(child.heard, type=Report)
-        if report.failure is not None:
+        report = msgspec.json.decode(child.report, type=WorkerReady | WorkerFailed)
+        if isinstance(report, WorkerFailed):
             child.failure = report.failure
         else:
             child.ready_at = time.monotonic()
@@ -141,28 +165,68 @@ class Supervisor:
     def _pids(self) -> list[int]:
         return [child.pid for child in self._children.values()]
 
+    def _follow(self, address: Address) -> None:
+        """Let the workers accept connections at the service's address, or leave it, as the file in the folder says."""
+        now, self._signals.look = self._signals.look, False
+        if address.look(now=now):
+            log(f"{'serving at' if address.wanted else 'leaving'} the service's address")
+            for child in self._children.values():
+                child.serve(address.wanted)
+        self._watch_door(address)
+        serving, connections = connections_at_address(self._counters)
+        self._status.at_address(serving=serving, connections=0 if serving else connections)
+        self._settled = serving == address.wanted and (serving or connections == 0)
+
+    def _watch_door(self, address: Address) -> None:
+        if self._door is not address.door:
+            if self._door is not None:
+                self._selector.unregister(self._door)
+            self._door = address.door
+            if self._door is not None:
+                self._selector.register(self._door, selectors.EVENT_READ, address.handover)
+
     def _start_missing(self) -> None:
         now = time.monotonic()
         for slot in range(self._wanted):
             if slot not in self._children and self._due.get(slot, 0.0) <= now:
                 self._due.pop(slot, None)
                 try:
-                    child = Child(self._replica, slot, self._listener.fileno(), self._lifeline, self._threads)
+                    child = Child(self._replica, self._worker_config(slot))
                 except OSError as reason:
                     log(f"a process cannot be started now: {reason}", "E")
                     self._due[slot] = now + FORK_AGAIN_SECONDS
                     continue
                 self._children[slot] = child
-                self._selector.register(child.report, selectors.EVENT_READ, child)
+                self._selector.register(child.report_pipe, selectors.EVENT_READ, child)
+
+    def _worker_config(self, slot: int) -> WorkerConfig:
+        config = WorkerConfig(
+            slot=slot,
+            listener=self._listener.fileno(),
+            report=-1,
+            lifeline=self._lifeline,
+            cores=self._replica.cores,
+            threads=self._threads,
+        )
+        if self._address is not None:
+            config.address, config.serves = self._address.listener.fileno(), self._address.wanted
+        return config
 
     # -- what goes wrong
 
     def _reap(self) -> None:
         for slot, child in list(self._children.items()):
-            if child.process.poll() is not None and child.heard is not None:
+            if child.process.poll() is not None and child.report is not None:
                 del self._children[slot]
-                self._counters.region(slot + 1)[CONNECTIONS] = NOT_SERVING
+                child.reaped()
+                self._note_absent(self._counters, slot)
                 self._replace(child)
+
+    @staticmethod
+    def _note_absent(counters: CounterFile, slot: int) -> None:
+        """No worker accepts connections in this slot."""
+        for cell in (CONNECTIONS, AT_ADDRESS):
+            counters.region(slot + 1)[cell] = NOT_SERVING
 
     def _replace(self, child: Child) -> None:
         """A process has ended by itself: try again, later each time, or give up."""
@@ -238,9 +302,11 @@ class Supervisor:
         log("stopping")
         self._status.move("stopping")
         self._listener.close()
+        if self._address is not None:
+            self._address.close()
         end = time.monotonic() + STOP_SECONDS
         for child in self._children.values():
-            child.tell(signal.SIGTERM)
+            child.send_signal(signal.SIGTERM)
         for child in self._children.values():
             with contextlib.suppress(Exception):
                 child.process.wait(max(end - time.monotonic(), 0.01))

@@ -11,9 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 import uvloop
@@ -31,11 +32,15 @@ from scoring.metadata.statistics import attach
 from scoring.observers.watch import Watch, watch_of
 from scoring.process import limits
 from scoring.process.acceptor import Acceptor
-from scoring.process.ipc import Orders, Report, stack_file
+from scoring.process.ipc import WorkerConfig, WorkerFailed, WorkerReady, stack_file
+from scoring.process.serving import Serving, listening_socket
 from scoring.process.warm_up import warm_up
-from scoring.rpc import serve_rpc
+from scoring.rpc import rpc_server
 from scoring.rpc.parts import Parts
 from scoring.script.captured_output import catch_prints
+
+if TYPE_CHECKING:
+    from scoring.rpc.server import RpcServer
 
 LIBRARIES = {"no_code": ("scoring.engine.model_handler",), "entry_script": ("scoring.script.entry_script",)}
 DRAIN_SECONDS = 8.5  # the master allows ten in all
@@ -59,23 +64,23 @@ def preload(replica: Replica) -> None:
     gc.enable()
 
 
-def work(replica: Replica, orders: Orders) -> int:
+def work(replica: Replica, config: WorkerConfig) -> int:
     """A worker's whole life, in a process of its own; gives its exit code."""
     _forget_own_folder()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
-    limits.die_with_master(orders.lifeline)
+    limits.die_with_master(config.lifeline)
     catch_prints()
-    _stacks.append(stack_file(replica.folder, orders.slot).open("w"))
+    _stacks.append(stack_file(replica.folder, config.slot).open("w"))
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, _stacks[0])
     if numbers := sys.modules.get("numpy.random"):
         numbers.seed()  # or every worker would draw the same ones
-    os.register_at_fork(after_in_child=lambda: _close_in_copy(orders))
-    engine = _load(replica, orders)
+    os.register_at_fork(after_in_child=lambda: _close_in_copy(config))
+    engine = _load(replica, config)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     # Threads of a stuck run, or of the script, do not keep the process: it ends with this code at once.
-    return loop.run_until_complete(Server(replica, engine, orders).run())
+    return loop.run_until_complete(Server(replica, engine, config).run())
 
 
 def _forget_own_folder() -> None:
@@ -90,90 +95,111 @@ def _forget_own_folder() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(kept)  # for programs that the script starts
 
 
-def _close_in_copy(orders: Orders) -> None:
+def _close_in_copy(config: WorkerConfig) -> None:
     """In a process that the script forks while it loads: it must not keep the port, nor the line to the master."""
-    for descriptor in (orders.listener, orders.report):
+    for descriptor in (config.listener, config.address, config.report, config.control):
         if descriptor >= 0:
             os.close(descriptor)
 
 
-def _load(replica: Replica, orders: Orders) -> Engine:
-    with _failure_told(orders):
-        limits.stay_on(orders.cores)
+def _load(replica: Replica, config: WorkerConfig) -> Engine:
+    with _failure_told(config):
+        limits.stay_on(config.cores)
         limits.brake_memory(replica.run.memory_bytes)
         limits.allow_connections(replica.run.connections_limit)
-        engine = load_engine(replica, orders.threads)
+        engine = load_engine(replica, config.threads)
         if replica.run.warm_up is not None:
             warm_up(engine, replica.run, replica.run.warm_up)
         return engine
 
 
 @contextmanager
-def _failure_told(orders: Orders) -> Iterator[None]:
+def _failure_told(config: WorkerConfig) -> Iterator[None]:
     """What goes wrong before the worker is ready ends it, and the master learns why."""
     try:
         yield
     except StartFailure as error:
-        _tell(orders, Report(failure=error.failure))
+        _tell(config, WorkerFailed(error.failure))
         sys.exit(3)
     except Exception as error:  # a fault of ours, or of a library in a way nobody foresaw
         failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
-        _tell(orders, Report(failure=failure))
+        _tell(config, WorkerFailed(failure))
         sys.exit(3)
 
 
-def _tell(orders: Orders, report: Report) -> None:
-    with os.fdopen(orders.report, "wb") as pipe:
+def _tell(config: WorkerConfig, report: WorkerReady | WorkerFailed) -> None:
+    with os.fdopen(config.report, "wb") as pipe:
         pipe.write(msgspec.json.encode(report))
-    orders.report = -1
+    config.report = -1
 
 
 class Server:
     """The loop of a worker."""
 
-    def __init__(self, replica: Replica, engine: Engine, orders: Orders) -> None:
+    def __init__(self, replica: Replica, engine: Engine, config: WorkerConfig) -> None:
         self._replica = replica
         self._engine = engine
-        self._orders = orders
+        self._config = config
         self._exit_code = 0
+        self._listeners: list[socket.socket] = []
 
     async def run(self) -> int:
         """Serve until told to stop, then drain; gives the exit code."""
         loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, self._stopped.set)
-        run = self._replica.run
-        self._counters = Counters(CounterFile(self._replica.counters), self._orders.slot)
-        attach(self._engine, self._replica, self._counters, self._orders.slot)
-        with _failure_told(self._orders):
+        run, config = self._replica.run, self._config
+        self._counters = Counters(CounterFile(self._replica.counters), config.slot)
+        attach(self._engine, self._replica, self._counters, config.slot)
+        with _failure_told(config):
             keys = Keys(self._replica.folder / "keys.json", run.auth)
-        watch = watch_of(self._replica, self._counters, self._orders.slot)
+        watch = watch_of(self._replica, self._counters, config.slot)
         self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
-        with _failure_told(self._orders):
-            rpc = None if run.grpc_port is None else await serve_rpc(self._parts(keys, watch))
-        _tell(self._orders, Report(seconds=self._engine.seconds))
-        listener = socket.socket(fileno=self._orders.listener)
-        self._orders.listener = -1
-        listener.setblocking(False)
-        os.register_at_fork(
-            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
-            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
-            after_in_child=lambda: self._let_go(listener),
-        )
-        acceptor = Acceptor(listener, lambda: Connection(self._app), self._counters.file.connections, self._orders.slot)
+        make_rpc = None if run.grpc_port is None else partial(rpc_server, self._parts(keys, watch))
+        acceptor = self._acceptor(config.listener, at_address=False)
+        with _failure_told(config):
+            rpc, serving = await self._open(make_rpc)
+        _tell(config, WorkerReady(self._engine.seconds))
+        self._let_copies_go()
         gc.collect()
         gc.freeze()  # what is loaded stays; the collector need not look at it again
         acceptor.start()
+        if serving is not None:
+            serving.follow(config.control, serves=config.serves)
         housekeeping = [loop.create_task(self._every(1.0, self._app.tick)),
                         loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
         await self._stopped.wait()
-        self._app.draining = True
-        await asyncio.gather(self._drain(acceptor), *([rpc.drain(DRAIN_SECONDS)] if rpc else []))
+        self._app.drain()
+        draining = [one for one in (rpc and rpc.drain(DRAIN_SECONDS), serving and serving.stop(DRAIN_SECONDS)) if one]
+        await asyncio.gather(self._drain(acceptor), *draining)
         if watch is not None:
             watch.close()
         for task in housekeeping:
             task.cancel()
         return self._exit_code
+
+    async def _open(self, make_rpc: "Callable[[], RpcServer] | None") -> "tuple[RpcServer | None, Serving | None]":
+        """What else is served than HTTP at the first listening socket: gRPC, or all that comes at a shared address."""
+        config = self._config
+        if config.address >= 0:
+            acceptor = self._acceptor(config.address, at_address=True)
+            return None, Serving(
+                self._app, acceptor, self._counters, make_rpc, self._replica.run.scoring_timeout_seconds
+            )
+        rpc = make_rpc() if make_rpc else None
+        if rpc is not None:
+            await rpc.start()
+        return rpc, None
+
+    def _acceptor(self, descriptor: int, *, at_address: bool) -> Acceptor:
+        listener = listening_socket(descriptor)
+        self._listeners.append(listener)
+        return Acceptor(
+            listener,
+            lambda: Connection(self._app, at_address=at_address),
+            self._counters.file.connections,
+            self._config.slot,
+        )
 
     def _parts(self, keys: Keys, watch: Watch | None) -> Parts:
         app = self._app
@@ -181,7 +207,7 @@ class Server:
 
     async def _drain(self, acceptor: Acceptor) -> None:
         """Take no more connections, answer what has been asked, close what is silent."""
-        acceptor.stop()
+        acceptor.close()
         await asyncio.sleep(0.05)  # connections that were just accepted reach their handler
         self._counters.cells[CONNECTIONS] += NOT_SERVING
         end = monotonic() + DRAIN_SECONDS
@@ -192,16 +218,26 @@ class Server:
                     connection.stop()
             await asyncio.sleep(0.05)
 
-    def _let_go(self, listener: socket.socket) -> None:
-        """In a process that the script forks: it may outlive this one, and must not keep the port or a client.
+    def _let_copies_go(self) -> None:
+        """Prepare for processes that the script forks: they may outlive this one, and must not keep the port or a
+        client.
 
-        Nor may a signal to it arrive here, through the descriptor by which the loop learns of its own: SIGTERM is
+        Nor may a signal to one arrive here, through the descriptor by which the loop learns of its own: SIGTERM is
         blocked until it is sure of that.
         """
+        os.register_at_fork(
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
+            after_in_child=self._let_go,
+        )
+        self._config.listener = self._config.address = -1  # closed by `_let_go`
+
+    def _let_go(self) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        listener.close()
+        for listener in self._listeners:
+            listener.close()
         for connection in self._app.connections:
             connection.let_go()
 

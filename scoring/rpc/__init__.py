@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from scoring.rpc.server import RpcServer
 
 
-async def serve_rpc(parts: Parts) -> "RpcServer":
-    """A server that listens on the gRPC port; StartFailure says why there is none."""
+def rpc_server(parts: Parts) -> "RpcServer":
+    """A server that does not listen yet; StartFailure says why there can be none."""
     if parts.replica.bundle.kind != "no_code":
         raise StartFailure("internal", "gRPC is for models without code; this service runs an entry script.")
     try:
@@ -21,6 +21,4 @@ async def serve_rpc(parts: Parts) -> "RpcServer":
     except ImportError as error:
         message = f"gRPC needs the packages grpcio and protobuf (4.22 or newer): {error}"
         raise StartFailure("import_missing", message) from error
-    server = RpcServer(parts)
-    await server.start()
-    return server
+    return RpcServer(parts)

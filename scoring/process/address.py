@@ -1,0 +1,69 @@
+"""The service's address as the master of a replica sees it that takes turns at it with others.
+
+The contract is in scoring/contract.py: the replica answers at an endpoint of its own, and at the address while the file
+`serving` exists.
+"""
+
+import socket
+import time
+from pathlib import Path
+
+from scoring.contract import SERVING_FILE
+from scoring.core.settings import Replica
+from scoring.counters.telemetry import AT_ADDRESS, NOT_SERVING, CounterFile
+from scoring.process.handover import Handover
+from scoring.process.listener import listen_at_any_port, listen_or_take, reserve
+
+LOOK_SECONDS = 1.0
+DRAIN_LOOK_SECONDS = 0.1
+
+
+class Address:
+    """Both listening sockets, and whether the replica is to serve at the address."""
+
+    def __init__(self, replica: Replica) -> None:
+        """Open them; StartFailure(port_taken) names who holds the address."""
+        run = replica.run
+        self._file = replica.folder / SERVING_FILE
+        self.private = listen_at_any_port()
+        self.listener, taken = listen_or_take(run)
+        # Another replica may listen on the gRPC port, but only one that has handed over the address.
+        self._reserved = None if run.grpc_port is None else reserve(run, run.grpc_port, shared=taken)
+        self.handover = Handover(Path(run.handover), self.listener) if run.handover else None
+        self.wanted = self._file.exists()
+        self._next_look = 0.0
+        self.look()
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Where the replica answers by itself."""
+        return {"http": f"http://127.0.0.1:{self.private.getsockname()[1]}"}
+
+    @property
+    def door(self) -> socket.socket | None:
+        """Readable when another replica asks for the socket of the address."""
+        return self.handover.door if self.handover else None
+
+    def look(self, *, now: bool = False) -> bool:
+        """Whether the file says otherwise than before; looked at once a second, or `now`."""
+        moment = time.monotonic()
+        if not now and moment < self._next_look:
+            return False
+        self._next_look = moment + LOOK_SECONDS
+        if self.handover is not None:
+            self.handover.offer()
+        before, self.wanted = self.wanted, self._file.exists()
+        return before != self.wanted
+
+    def close(self) -> None:
+        """Leave the address to others."""
+        if self.handover is not None:
+            self.handover.close()
+        self.listener.close()
+        self.private.close()
+
+
+def connections_at_address(counters: CounterFile) -> tuple[bool, int]:
+    """Whether any worker accepts connections at the address, and how many are open there."""
+    cells = [counters.region(slot + 1)[AT_ADDRESS] for slot in range(counters.workers)]
+    return any(cell < NOT_SERVING for cell in cells), sum(cell % NOT_SERVING for cell in cells)

@@ -1,0 +1,124 @@
+"""A worker at the service's address: accept connections there, or leave it to another replica, as the master says."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from scoring.core.errors import StartFailure
+from scoring.core.log import log
+from scoring.counters.telemetry import AT_ADDRESS, NOT_SERVING, Counters
+from scoring.http.app import App
+from scoring.process.acceptor import Acceptor
+from scoring.process.ipc import SERVE
+
+if TYPE_CHECKING:
+    from scoring.rpc.server import RpcServer
+
+TRY_AGAIN_SECONDS = 1.0
+
+
+class Serving:
+    """Both protocols at the address. `make_rpc` gives a gRPC server that does not listen yet; None: no gRPC."""
+
+    def __init__(
+        self,
+        app: App,
+        acceptor: Acceptor,
+        counters: Counters,
+        make_rpc: Callable[[], "RpcServer"] | None,
+        drain_seconds: float,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._app = app
+        self._acceptor = acceptor
+        self._cells = counters.cells
+        self._make_rpc = make_rpc
+        self._next_rpc = make_rpc() if make_rpc else None  # now, so that a missing library fails the start
+        self._rpc: RpcServer | None = None  # the one that listens
+        self._rpc_lock = asyncio.Lock()
+        self._drain_seconds = drain_seconds
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serves = False
+        app.leave_address(True)
+
+    def follow(self, control: int, *, serves: bool) -> None:
+        """Do as the master says from now on, at first whether it `serves`."""
+        self._loop.add_reader(control, self._read, control)
+        self._set(serves)
+
+    async def stop(self, seconds: float) -> None:
+        """The process ends: answer what waits at the address, if it serves, and close what is open there."""
+        was_serving, self._serves = self._serves, False
+        self._acceptor.close()
+        if was_serving:
+            self._cells[AT_ADDRESS] += NOT_SERVING
+        end = monotonic() + seconds
+        self._drain_seconds = seconds
+        self._follow_with_rpc()
+        while self._tasks and monotonic() < end:
+            await asyncio.wait(self._tasks, timeout=end - monotonic())
+
+    def _read(self, control: int) -> None:
+        orders = os.read(control, 4096)
+        if orders:
+            self._set(orders[-1:] == SERVE)
+        else:  # the master has gone, and ends this process
+            self._loop.remove_reader(control)
+
+    def _set(self, serves: bool) -> None:
+        if serves == self._serves:
+            return
+        self._serves = serves
+        self._app.leave_address(not serves)
+        if serves:
+            self._acceptor.start()
+            self._cells[AT_ADDRESS] -= NOT_SERVING
+        else:
+            self._acceptor.leave()
+            self._cells[AT_ADDRESS] += NOT_SERVING
+        self._follow_with_rpc()
+
+    def _follow_with_rpc(self) -> None:
+        if self._make_rpc is not None:
+            self._spawn(self._converge_rpc(self._make_rpc))
+
+    async def _converge_rpc(self, make: Callable[[], "RpcServer"]) -> None:
+        """Listen for gRPC as long as this worker serves."""
+        async with self._rpc_lock:
+            if self._serves and self._rpc is None:
+                await self._start_rpc(make)
+            elif not self._serves and self._rpc is not None:
+                leaving, self._rpc = self._rpc, None
+                self._cells[AT_ADDRESS] += 1  # until it has finished its calls
+                self._spawn(self._drain_rpc(leaving))
+
+    async def _start_rpc(self, make: Callable[[], "RpcServer"]) -> None:
+        server, self._next_rpc = self._next_rpc or make(), None
+        try:
+            await server.start()
+        except StartFailure as error:
+            log(f"{error.failure.message} {error.failure.evidence} Trying again.", "E")
+            self._loop.call_later(TRY_AGAIN_SECONDS, self._follow_with_rpc)
+        else:
+            self._rpc = server
+
+    async def _drain_rpc(self, server: "RpcServer") -> None:
+        try:
+            await server.drain(self._drain_seconds)
+        finally:
+            self._cells[AT_ADDRESS] -= 1
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def listening_socket(descriptor: int) -> socket.socket:
+    """An inherited listening socket."""
+    listener = socket.socket(fileno=descriptor)
+    listener.setblocking(False)
+    return listener
