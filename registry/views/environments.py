@@ -99,8 +99,8 @@ def _facts(environment: Environment) -> dict[str, Any]:
         "Python": environment.python_version,
         "Packages": len(packages_of(environment.lock)) or None,
         "Hash": environment.definition_hash[:12],
-        "Defined by": environment.created_by or "Slipway",
-        "Defined": ago(environment.created_at),
+        "Created by": environment.created_by or "Slipway",
+        "Created": ago(environment.created_at),
     }
 
 
