@@ -38,7 +38,7 @@ class Slipway(Peer):
         (bundle / model).mkdir(parents=True)
         run.mkdir()
         shutil.copy(question.file, bundle / model)
-        listed = [{"name": question.model, "version": 1, "path": model}]
+        listed = [{"name": question.model, "version": 1, "path": model, "framework": "onnx"}]
         (bundle / "bundle.json").write_text(json.dumps({**self.bundle, "models": listed}))
         (run / "keys.json").write_text(json.dumps({"digests": [sha256(KEY.encode()).hexdigest()]}))
         address = f"http://127.0.0.1:{place.telemetry_port}/"

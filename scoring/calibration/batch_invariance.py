@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from scoring.calibration.synthetic_inputs import pseudo_random
-from scoring.core.codecs import Feed
 from scoring.core.errors import ScoringError
-from scoring.core.tensors import Array
-from scoring.onnx.session import OnnxModel
+from scoring.core.model import Model
+from scoring.core.tensors import Array, Feed
 
 TOLERANCE = 1e-3  # between a row alone and in a batch, whose sums are added up in another order
 SAME_SIZE_TOLERANCE = 1e-5  # between runs of as many rows each, of which only the others differ
@@ -29,11 +28,13 @@ SCALES = (
 MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
 
 
-def same_as_alone(model: OnnxModel, feed: Feed, rows: int) -> bool:
+def same_as_alone(model: Model, feed: Feed, rows: int) -> bool:
     """Whether the first and the last of so many rows come out of a batch as they do alone."""
-    together = model.compute(model.names, {name: array[:rows] for name, array in feed.items()}, trial=True)
+    together = model.compute(model.output_names, {name: array[:rows] for name, array in feed.items()}, trial=True)
     for row in (0, rows - 1):
-        alone = model.compute(model.names, {name: array[row : row + 1] for name, array in feed.items()}, trial=True)
+        alone = model.compute(
+            model.output_names, {name: array[row : row + 1] for name, array in feed.items()}, trial=True
+        )
         for one, many in zip(alone, together, strict=True):
             by_row = one.shape[:1] == (1,) and many.shape[:1] == (rows,)  # some models squeeze a lone row
             if not by_row or not alike(one[0], many[row], TOLERANCE):
@@ -41,7 +42,7 @@ def same_as_alone(model: OnnxModel, feed: Feed, rows: int) -> bool:
     return True
 
 
-def is_batch_invariant(model: OnnxModel, feed: Feed) -> bool:
+def is_batch_invariant(model: Model, feed: Feed) -> bool:
     """Whether rows come out the same beside rows of their own magnitude and of very different ones.
 
     The first `ROWS` of `feed` are taken. All runs have as many rows, so that only the other rows can make a difference.
@@ -51,7 +52,7 @@ def is_batch_invariant(model: OnnxModel, feed: Feed) -> bool:
     for own, others, looked_at in SCALES:
         plain = _times(feed, [own] * ROWS)
         if own not in seen:
-            seen[own] = [np.array(result) for result in model.compute(model.names, plain, trial=True)]
+            seen[own] = [np.array(result) for result in model.compute(model.output_names, plain, trial=True)]
         if not _same_beside(model, plain, _times(feed, others), seen[own], looked_at):
             return False
     others_told = {name: _others(array) for name, array in feed.items()}
@@ -61,10 +62,10 @@ def is_batch_invariant(model: OnnxModel, feed: Feed) -> bool:
     return True
 
 
-def _same_beside(model: OnnxModel, feed: Feed, beside: Feed, seen: list[Array], rows: Array) -> bool:
+def _same_beside(model: Model, feed: Feed, beside: Feed, seen: list[Array], rows: Array) -> bool:
     """Whether `rows` of a feed come out as they were `seen` where all other rows are those of `beside`."""
     batch = {name: np.where(_column(rows, array), array, beside[name]) for name, array in feed.items()}
-    for one, other in zip(seen, model.compute(model.names, batch, trial=True), strict=True):
+    for one, other in zip(seen, model.compute(model.output_names, batch, trial=True), strict=True):
         if len(one) != ROWS or one.shape != np.shape(other):
             return False
         if not all(alike(one[row], other[row], SAME_SIZE_TOLERANCE) for row in np.flatnonzero(rows)):

@@ -15,9 +15,8 @@ from scoring.calibration.synthetic_inputs import likely_shape, made_up
 from scoring.contract import Batching
 from scoring.core.errors import ScoringError
 from scoring.core.log import log
+from scoring.core.model import Model
 from scoring.forms import Inputs
-from scoring.onnx.batch_dependence import batch_dependent_operator
-from scoring.onnx.session import OnnxModel
 from scoring.queue.batcher import Batcher
 from scoring.queue.padding import Padding
 
@@ -38,7 +37,7 @@ class BatchDependenceError(Exception):
     """Rows that share a run may change each other's answers; the message says how that is known."""
 
 
-def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
+def calibrate(model: Model, options: Batching) -> Batcher | None:
     """A batcher where sharing runs is worth it, or asked for; None where it is not, or cannot be."""
     if options.rows == 1:
         return None
@@ -66,29 +65,29 @@ def calibrate(model: OnnxModel, options: Batching) -> Batcher | None:
     return Batcher(model, most, options, deep_rows=deep)
 
 
-def fills_up_safely(model: OnnxModel, fill: dict[str, float]) -> bool:
+def fills_up_safely(model: Model, fill: dict[str, float]) -> bool:
     """Whether a row that is filled up to the length of another comes out as it does alone; True where none can tell."""
     padding = Padding(model, fill)
-    short, long = (Inputs(model.names, made_up(model, 1, length), None) for length in LENGTHS)
+    short, long = (Inputs(model.output_names, made_up(model, 1, length), None) for length in LENGTHS)
     if padding.kind(short) != padding.kind(long):
         return True  # they never share a run
     try:
-        alone = model.compute(model.names, short.feed, trial=True)
-        together = model.compute(model.names, padding.join([short, long]), trial=True)
+        alone = model.compute(model.output_names, short.feed, trial=True)
+        together = model.compute(model.output_names, padding.join([short, long]), trial=True)
     except (ScoringError, MemoryError):
         return True
     own = padding.cut(short, together, 0, 1)
     return all(one.shape == other.shape and alike(one, other, TOLERANCE) for one, other in zip(alone, own, strict=True))
 
 
-def _takes_rows(model: OnnxModel) -> bool:
+def _takes_rows(model: Model) -> bool:
     """Every input and output has a free first dimension."""
-    shapes = [one.shape for one in model.inputs.values()] + [one.shape for one in model.outputs.values()]
-    maps = any(one.is_maps for one in model.outputs.values())
-    return bool(model.inputs) and not maps and all(shape and shape[0] == -1 for shape in shapes)
+    shapes = [one.shape for one in model.required_inputs.values()] + [one.shape for one in model.outputs.values()]
+    maps = any(one.maps for one in model.outputs.values())
+    return bool(model.required_inputs) and not maps and all(shape and shape[0] == -1 for shape in shapes)
 
 
-def _asked_for(model: OnnxModel, options: Batching) -> tuple[int, int]:
+def _asked_for(model: Model, options: Batching) -> tuple[int, int]:
     """The number that was asked for, unless rows change each other's answers."""
     _refuse_operators(model)
     if _made_up_bytes(model, ROWS) <= MADE_UP_BYTES:
@@ -99,7 +98,7 @@ def _asked_for(model: OnnxModel, options: Batching) -> tuple[int, int]:
     return options.rows or 1, options.rows or 1
 
 
-def _best_sizes(model: OnnxModel, _: Batching) -> tuple[int, int]:
+def _best_sizes(model: Model, _: Batching) -> tuple[int, int]:
     """How many rows should share a run, and how many where many requests wait."""
     _refuse_operators(model)
     best, fewer = 1, made_up(model, 1)
@@ -115,7 +114,7 @@ def _best_sizes(model: OnnxModel, _: Batching) -> tuple[int, int]:
     return best, _best_deep(model, fewer, best, alone)
 
 
-def _best_deep(model: OnnxModel, fewer: dict[str, Any], best: int, alone: float) -> int:
+def _best_deep(model: Model, fewer: dict[str, Any], best: int, alone: float) -> int:
     """How many rows should share a run where many requests wait and `best` share it else."""
     deep = max(DEEP_SIZE, 2 * best)
     more = _tried(model, deep, alone) if deep <= SIZES[-1] else None
@@ -128,22 +127,22 @@ def _best_deep(model: OnnxModel, fewer: dict[str, Any], best: int, alone: float)
     return deep if same_as_alone(model, more, deep) else best
 
 
-def _refuse_operators(model: OnnxModel) -> None:
-    if operator := batch_dependent_operator(model.path):
-        raise BatchDependenceError(f"the graph has {operator}")
+def _refuse_operators(model: Model) -> None:
+    if reason := model.batch_dependence():
+        raise BatchDependenceError(reason)
 
 
-def _refuse_unlike(model: OnnxModel, feed: dict[str, Any], rows: int) -> None:
+def _refuse_unlike(model: Model, feed: dict[str, Any], rows: int) -> None:
     if not same_as_alone(model, feed, rows):
         raise BatchDependenceError("a row comes out differently in a batch than alone")
 
 
-def _refuse_dependence(model: OnnxModel, feed: dict[str, Any]) -> None:
+def _refuse_dependence(model: Model, feed: dict[str, Any]) -> None:
     if not is_batch_invariant(model, feed):
         raise BatchDependenceError("a row comes out differently with other rows in the batch")
 
 
-def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
+def _tried(model: Model, rows: int, alone: float) -> dict[str, Any] | None:
     """So many rows that have had their first run; None where a run of them takes too long, or too much memory."""
     if alone * rows > MOST_GAIN * LONGEST_NS or _made_up_bytes(model, rows) > MADE_UP_BYTES:
         return None
@@ -151,12 +150,12 @@ def _tried(model: OnnxModel, rows: int, alone: float) -> dict[str, Any] | None:
     return feed if _cost(model, feed, rows) * rows <= LONGEST_NS else None
 
 
-def _made_up_bytes(model: OnnxModel, rows: int) -> int:
+def _made_up_bytes(model: Model, rows: int) -> int:
     """What `made_up` needs at its peak: each number as one of 32 bits, twice, as a float, and as it is in the end."""
-    return sum(prod(likely_shape(tensor, rows)) * 24 for tensor in model.inputs.values())
+    return sum(prod(likely_shape(tensor, rows)) * 24 for tensor in model.required_inputs.values())
 
 
-def _pays(model: OnnxModel, fewer: Batch, more: Batch, gain: float) -> bool:
+def _pays(model: Model, fewer: Batch, more: Batch, gain: float) -> bool:
     """Whether rows cost so much less in a larger batch: the verdict of most turns, each of one run with either number.
 
     A machine whose speed changes meanwhile misleads the turn in which it does so, not those before and after.
@@ -167,12 +166,12 @@ def _pays(model: OnnxModel, fewer: Batch, more: Batch, gain: float) -> bool:
     return votes[True] > votes[False]
 
 
-def _cost(model: OnnxModel, feed: dict[str, Any], rows: int) -> float:
+def _cost(model: Model, feed: dict[str, Any], rows: int) -> float:
     """Nanoseconds a row takes in one run.
 
     Processor time where that is all: what else the machine does then cannot hide what a batch gains.
     """
-    clock = thread_time_ns if model.is_in_thread else perf_counter_ns
+    clock = thread_time_ns if model.runs_in_calling_thread else perf_counter_ns
     began = clock()
-    model.compute(model.names, feed, trial=True)
+    model.compute(model.output_names, feed, trial=True)
     return (clock() - began) / rows

@@ -4,23 +4,22 @@ from math import prod
 
 import numpy as np
 
-from scoring.core.codecs import Feed
-from scoring.core.tensors import Array, Tensor
-from scoring.onnx.session import OnnxModel
+from scoring.core.model import Model
+from scoring.core.tensors import Array, Feed, Tensor
 
 FREE_DIMENSION = 32  # how long a free dimension is taken to be when nothing is known
 
 
-def made_up(model: OnnxModel, rows: int, free: int = FREE_DIMENSION) -> Feed:
+def made_up(model: Model, rows: int, free: int = FREE_DIMENSION) -> Feed:
     """Different rows of likely values: whole numbers are 0 or 1, as flags and small indices are."""
     feed, begin = {}, 0
-    for tensor in model.inputs.values():
+    for tensor in model.required_inputs.values():
         shape = likely_shape(tensor, rows, free)
         if tensor.datatype == "BYTES":
             feed[tensor.name] = np.full(shape, "", dtype=object)
             continue
         numbers = pseudo_random(begin, begin := begin + prod(shape))
-        likely = numbers * 2.0**-32 if np.dtype(tensor.dtype).kind == "f" else numbers >> 31
+        likely = numbers * 2.0**-32 if tensor.kind == "f" else numbers >> 31
         feed[tensor.name] = likely.astype(tensor.dtype).reshape(shape)
     return feed
 

@@ -1,4 +1,4 @@
-"""What a process serves, loaded once: ONNX models, or the entry script. Knows no HTTP."""
+"""What a process serves, loaded once: models without code, or the entry script. Knows no HTTP."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -12,6 +12,7 @@ from scoring.core.request import Request
 from scoring.core.settings import Replica
 from scoring.core.timings import Timings
 from scoring.counters.telemetry import CounterFile, Counters
+from scoring.engine.loaders import find_loader
 from scoring.queue.admission import Pace, Threaded
 from scoring.queue.handler import Handler
 
@@ -23,12 +24,19 @@ class Served:
     """One thing to call, with its own pace. `handlers` answer, by address: "score", "infer", …"""
 
     def __init__(
-        self, bundled: BundledModel, handlers: dict[str, Handler], signature: dict[str, Any], pace: Pace
+        self,
+        bundled: BundledModel,
+        handlers: dict[str, Handler],
+        signature: dict[str, Any],
+        pace: Pace,
+        platform: str = "python_entry_script",
+        backend: str = "python",
     ) -> None:
         self.name = bundled.name
         self.version = bundled.version
         self.handlers = handlers
         self.signature = signature
+        self.platform, self.backend = platform, backend  # as Triton's clients are told
         self.pace = pace
         self.counters: Counters | None = None  # its own, where there are other models
         self.counted: CounterFile | None = None  # where its figures stand, of all processes
@@ -81,29 +89,34 @@ def load_engine(replica: Replica, threads: int) -> Engine:
 
 def _no_code(replica: Replica, threads: int) -> Engine:
     try:
+        from scoring.calibration.run_time import measure
+        from scoring.core.model import signature_of
+        from scoring.core.tensors import refuse_overflow
         from scoring.engine.model_handler import handlers_of
-        from scoring.onnx import session  # onnxruntime is not installed beside every entry script
-    except ImportError as error:
-        raise StartFailure("import_missing", f"No-code services need onnxruntime: {error}") from error
+    except ImportError as error:  # numpy and others are not installed beside every entry script
+        raise StartFailure("import_missing", f"The environment lacks what no-code services need: {error}") from error
     if not replica.bundle.models:
         raise StartFailure("model_invalid", "The bundle holds no model.")
+    refuse_overflow()
     served, taken = [], []
-    models = session.load_models(replica.bundle_folder, replica.bundle.models, 1, replica.run.providers)
+    models = [find_loader(one)(one, replica.bundle_folder, replica.run) for one in replica.bundle.models]
     for bundled, model in zip(replica.bundle.models, models, strict=True):
-        seconds = model.measure()
+        seconds = measure(model)
         taken.append(seconds)
         served.append(
             Served(
                 bundled,
                 handlers_of(model, seconds, threads, replica.run),
-                session.signature_of(model),
+                signature_of(model),
                 Threaded() if replica.run.batching.delay_seconds else Pace(seconds),
+                model.platform,
+                model.backend,
             )
         )
     known = [seconds for seconds in taken if seconds is not None]
     slowest = max(known) if len(known) == len(taken) else None
     several = Served(replica.bundle.models[0], {"score": _WhichModel(served)}, {}, Pace(slowest))
-    return Engine(served, served[0] if len(served) == 1 else several, slowest, threads, session.refuse_overflow)
+    return Engine(served, served[0] if len(served) == 1 else several, slowest, threads, refuse_overflow)
 
 
 def _entry_script(replica: Replica) -> Engine:

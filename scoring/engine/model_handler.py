@@ -7,6 +7,7 @@ from scoring.calibration.output_shapes import learn_shapes
 from scoring.calibration.synthetic_inputs import made_up
 from scoring.contract import RunSettings
 from scoring.core.answer import Result
+from scoring.core.model import Model, SupportsBind, SupportsWiden
 from scoring.core.request import Request
 from scoring.core.timings import HEAVY_SECONDS, Timings
 from scoring.forms import Form
@@ -16,7 +17,6 @@ from scoring.forms.mlflow import Invocations
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
-from scoring.onnx.session import OnnxModel
 from scoring.queue.batcher import Batcher
 from scoring.queue.handler import Handler
 
@@ -24,7 +24,7 @@ from scoring.queue.handler import Handler
 class ModelHandler(Handler):
     """A model asked in one form. The steps stand apart so that requests can share the middle one."""
 
-    def __init__(self, form: Form, model: OnnxModel, batcher: Batcher | None) -> None:
+    def __init__(self, form: Form, model: Model, batcher: Batcher | None) -> None:
         self.form = form
         self.model = model
         self.batcher = batcher
@@ -35,7 +35,7 @@ class ModelHandler(Handler):
         began = perf_counter_ns()
         asked = self.form.decode(request)
         decoded = perf_counter_ns()
-        results = self.model.compute(asked.names, asked.feed, alone=timings.exclusive)
+        results = self.model.compute(asked.names, asked.feed, all_cores=timings.exclusive)
         computed = perf_counter_ns()
         answer = self.form.encode(asked, results)
         timings.decode, timings.infer = decoded - began, computed - decoded
@@ -43,14 +43,14 @@ class ModelHandler(Handler):
         return answer
 
 
-def handlers_of(model: OnnxModel, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Handler]:
+def handlers_of(model: Model, seconds: float | None, cores: int, run: RunSettings) -> dict[str, Handler]:
     """What to do at each address of a model that takes so many seconds for a run on one of `cores`."""
     heavy = seconds is not None and seconds >= HEAVY_SECONDS
     learn_shapes(model, seconds)
     batcher = calibrate(model, run.batching)
-    if heavy and cores > 1:
+    if heavy and cores > 1 and isinstance(model, SupportsWiden):
         model.widen(cores, run.memory_bytes, made_up(model, 1))
-    if not heavy:
+    if not heavy and isinstance(model, SupportsBind):
         model.bind()
     open_inference = OpenInference(model)
     return {

@@ -6,7 +6,7 @@ import numpy as np
 
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.tensors import Array, Tensor
-from scoring.onnx.session import Output
+from scoring.forms.outputs import OutputWriter
 
 SAME = {"f": "iuf", "i": "iuf", "u": "iuf", "b": "b"}  # kind of the model's type: kinds that may become it
 
@@ -59,10 +59,10 @@ def _texts(tensor: Tensor, array: Array) -> Array:
     raise bad_input(f"input {tensor.name!r} takes text, not {array.dtype}")
 
 
-def given(output: Output, result: Any) -> Array:
+def given(output: OutputWriter, result: Any) -> Array:
     """A result as an array of plain numpy types, for formats that hold arrays: texts as such, maps as a matrix."""
-    told = output.encoded(result)
-    return np.asarray(told["data"]).reshape(told["shape"])
+    encoded = output.encode(result)
+    return np.asarray(encoded["data"]).reshape(encoded["shape"])
 
 
 def lone(inputs: dict[str, Tensor], what: str) -> Tensor:

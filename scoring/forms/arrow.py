@@ -11,13 +11,14 @@ import numpy as np
 
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
 from scoring.forms import Inputs
 from scoring.forms.arrays import given
 from scoring.forms.arrow_sizes import Room, decompressed_size, is_any, size_in_place
+from scoring.forms.outputs import output_writers
 from scoring.forms.tables import feed_of_table
-from scoring.onnx.session import OnnxModel
 
 CONTENT_TYPE = b"application/vnd.apache.arrow.stream"
 MOST_BYTES = 2**28  # that a small body may grow to
@@ -26,16 +27,17 @@ MOST_BYTES = 2**28  # that a small body may grow to
 class Arrow:
     """A table with a column for each input, or with all columns of a lone one."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
-        feed = feed_of_table(ArrowTable(request.body), self._model.takes, self._model.columns)
-        return Inputs(self._model.names, feed)
+        feed = feed_of_table(ArrowTable(request.body), self._model.inputs, self._model.columns)
+        return Inputs(self._model.output_names, feed)
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         pa = _arrow()
-        arrays = [given(self._model.outputs[name], result) for name, result in zip(asked.names, results, strict=True)]
+        arrays = [given(self._outputs[name], result) for name, result in zip(asked.names, results, strict=True)]
         if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:
             raise bad_input("the outputs do not have the same number of rows, as an Arrow table needs: ask in JSON")
         table = pa.table([_column(pa, array) for array in arrays], names=list(asked.names))

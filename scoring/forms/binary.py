@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from scoring.core.answer import Answer
-from scoring.core.codecs import NUMPY, Body, Feed, InferInput
 from scoring.core.errors import bad_input
-from scoring.core.tensors import Array, Tensor
+from scoring.core.tensors import Array, Feed, Tensor
+from scoring.forms.json_bodies import Body, InferInput
+from scoring.forms.outputs import encode_json
 
 HEADER = b"inference-header-content-length"
 CONTENT_TYPE = b"application/octet-stream"
@@ -126,7 +126,7 @@ def write(answer: dict[str, Any], binary: frozenset[str]) -> Answer:
             part = packed(data) if isinstance(data, list) else data
             output["parameters"] = {**output.get("parameters", {}), "binary_data_size": memoryview(part).nbytes}
             parts.append(part)
-    parts[0] = head = orjson.dumps(answer, option=NUMPY)
+    parts[0] = head = encode_json(answer)
     return Answer(b"".join(parts), CONTENT_TYPE, headers=((HEADER.decode(), str(len(head))),))
 
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
+from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.forms import Form, Inputs, binary
 from scoring.forms.arrow import Arrow
 from scoring.forms.images import Images
 from scoring.forms.npy import Npy
 from scoring.forms.open_inference import OpenInference
-from scoring.onnx.session import OnnxModel
 
 JSON_TYPES = frozenset(("", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"))
 
@@ -28,7 +28,7 @@ class Delegated(NamedTuple):
 class Bodies:
     """The other forms of a model's `/score`."""
 
-    def __init__(self, model: OnnxModel, open_inference: OpenInference) -> None:
+    def __init__(self, model: Model, open_inference: OpenInference) -> None:
         images = Images(model)
         self._open_inference = open_inference
         self._forms: dict[str, Form] = {

@@ -5,16 +5,17 @@ Bodies of other content types go on to the forms of `bodies.py`.
 
 from typing import Any
 
-from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
+from scoring.core.model import Model
 from scoring.core.request import SAID_JSON, Request
 from scoring.forms import Inputs
 from scoring.forms.bodies import Bodies, Delegated
 from scoring.forms.foreign import explain
+from scoring.forms.json_bodies import feed_of_data, read_body, requested_outputs
 from scoring.forms.open_inference import OpenInference
+from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
-from scoring.onnx.session import OnnxModel
 
 SHORT = object()  # in `Inputs.rest`: the question came in the short form
 
@@ -22,8 +23,9 @@ SHORT = object()  # in `Inputs.rest`: the question came in the short form
 class Data:
     """Nested lists for a model with one input, an object of them by name for several; the same way back."""
 
-    def __init__(self, model: OnnxModel, open_inference: OpenInference, bodies: Bodies) -> None:
+    def __init__(self, model: Model, open_inference: OpenInference, bodies: Bodies) -> None:
         self._model = model
+        self._outputs = output_writers(model)
         self._open_inference = open_inference
         self._bodies = bodies
 
@@ -44,15 +46,15 @@ class Data:
                 asked = self._bodies.decode(request, kind or b"")
                 if asked is not None:
                     return asked
-        body, quick = codecs.read_body(raw, self._model.takes)
+        body, quick = read_body(raw, self._model.inputs)
         if body.inputs is not None:
             return self._open_inference.read(body, quick)
-        names = codecs.asked_outputs(body, self._model.names)
-        return Inputs(names, codecs.feed_of_data(body.data, self._model.takes), SHORT)
+        names = requested_outputs(body, self._model.output_names)
+        return Inputs(names, feed_of_data(body.data, self._model.inputs), SHORT)
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         if asked.rest is SHORT:
-            return short(self._model, asked, results)
+            return short(self._outputs, asked, results)
         if type(asked.rest) is Delegated:
             return self._bodies.encode(asked, results)
         return self._open_inference.encode(asked, results)

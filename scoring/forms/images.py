@@ -12,12 +12,13 @@ import numpy as np
 
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
 from scoring.forms import Inputs
 from scoring.forms.image_depths import DEPTHS, deepened
+from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
-from scoring.onnx.session import OnnxModel
 
 MODES = {1: "L", 3: "RGB"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -38,9 +39,10 @@ class Layout(NamedTuple):
 class Images:
     """For models with one input of shape [N, 3 or 1, height, width], or with the channels last."""
 
-    def __init__(self, model: OnnxModel) -> None:
-        self._model = model
-        self._layout = _layout_of(list(model.inputs.values()))
+    def __init__(self, model: Model) -> None:
+        self._names = model.output_names
+        self._outputs = output_writers(model)
+        self._layout = _layout_of(list(model.required_inputs.values()))
 
     def decode(self, request: Request) -> Inputs:
         layout = self._layout
@@ -55,10 +57,10 @@ class Images:
             raise bad_input("the images have different sizes, and the model does not say which it wants")
         array = np.stack(rows)
         layout.tensor.size_for(array.shape)
-        return Inputs(self._model.names, {layout.tensor.name: array})
+        return Inputs(self._names, {layout.tensor.name: array})
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        return short(self._model, asked, results)
+        return short(self._outputs, asked, results)
 
 
 def _layout_of(tensors: list[Tensor]) -> Layout | None:

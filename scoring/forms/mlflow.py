@@ -7,16 +7,18 @@ from typing import Any
 
 import msgspec
 
-from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
+from scoring.core.tensors import Feed
 from scoring.forms import Inputs
 from scoring.forms.bodies import JSON_TYPES, media_type
 from scoring.forms.foreign import explain
+from scoring.forms.json_bodies import envelope
+from scoring.forms.outputs import encode_json, output_writers
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.forms.tables import CsvTable, JsonTable, Table, feed_of_table
-from scoring.onnx.session import OnnxModel
 
 NOTHING = msgspec.Raw(b"")
 NULL = msgspec.Raw(b"null")
@@ -42,8 +44,9 @@ _body = msgspec.json.Decoder(InvocationBody)
 class Invocations:
     """Columns are matched to inputs by name, or all go in order into a lone input."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
         try:
@@ -57,30 +60,30 @@ class Invocations:
         kind = media_type(content_type)
         model = self._model
         if kind == "text/csv":
-            return Inputs(model.names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
+            return Inputs(model.output_names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
-        body = codecs.envelope(_body, request.body)
+        body = envelope(_body, request.body)
         given = [name for name in body.__struct_fields__ if getattr(body, name) not in (None, NOTHING)]
         if len(given) != 1:
             raise bad_input(f"the body needs one of {', '.join(body.__struct_fields__)}; it has {given or 'none'}")
-        return Inputs(model.names, _feed(body, model), by_column if given == ["inputs"] else by_row)
+        return Inputs(model.output_names, _feed(body, model), by_column if given == ["inputs"] else by_row)
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        return codecs.encode({"predictions": asked.rest(self._model, asked.names, results)})
+        return encode_json({"predictions": asked.rest(self._outputs, asked.names, results)})
 
 
-def _feed(body: InvocationBody, model: OnnxModel) -> codecs.Feed:
+def _feed(body: InvocationBody, model: Model) -> Feed:
     if body.inputs != NOTHING:
-        return feed_of_columns(body.inputs, model.takes)
+        return feed_of_columns(body.inputs, model.inputs)
     if body.instances != NOTHING:
-        return feed_of_instances(body.instances, model.takes)
+        return feed_of_instances(body.instances, model.inputs)
     table = _split(body.dataframe_split) if body.dataframe_split else _records(body.dataframe_records or [])
     return _feed_of_columns(table, model)
 
 
-def _feed_of_columns(table: Table, model: OnnxModel) -> codecs.Feed:
-    return feed_of_table(table, model.takes, model.columns)
+def _feed_of_columns(table: Table, model: Model) -> Feed:
+    return feed_of_table(table, model.inputs, model.columns)
 
 
 def _split(split: Split) -> JsonTable:

@@ -10,12 +10,13 @@ from numpy.lib import format as npy
 
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array
 from scoring.forms import Inputs
 from scoring.forms.arrays import given, lone, taken
+from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
-from scoring.onnx.session import OnnxModel
 
 CONTENT_TYPE = b"application/x-npy"
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -24,22 +25,23 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 class Npy:
     """For models with one input."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
-        tensor = lone(self._model.inputs, "npy")
+        tensor = lone(self._model.required_inputs, "npy")
         back = CONTENT_TYPE in request.headers.get(b"accept", b"").lower()
-        if back and len(self._model.names) > 1:
-            message = f"npy holds one array, and the model gives {', '.join(self._model.names)}: accept JSON"
+        if back and len(self._model.output_names) > 1:
+            message = f"npy holds one array, and the model gives {', '.join(self._model.output_names)}: accept JSON"
             raise ScoringError(406, "not_acceptable", message)
-        return Inputs(self._model.names, {tensor.name: taken(tensor, _array(request.body))}, back)
+        return Inputs(self._model.output_names, {tensor.name: taken(tensor, _array(request.body))}, back)
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         if not asked.rest:
-            return short(self._model, asked, results)
+            return short(self._outputs, asked, results)
         file = io.BytesIO()
-        npy.write_array(file, given(self._model.outputs[asked.names[0]], results[0]), allow_pickle=False)
+        npy.write_array(file, given(self._outputs[asked.names[0]], results[0]), allow_pickle=False)
         return Answer(file.getvalue(), CONTENT_TYPE)
 
 

@@ -5,13 +5,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
+from scoring.core.model import Model
 from scoring.core.request import Request
+from scoring.core.tensors import Feed
 from scoring.forms import Inputs, binary
 from scoring.forms.foreign import explain
-from scoring.onnx.session import OnnxModel
+from scoring.forms.json_bodies import BODY, Body, envelope, feed_of, read_body, requested_outputs
+from scoring.forms.outputs import encode_json, output_writers
 
 
 class ResponseOptions(NamedTuple):
@@ -24,8 +26,9 @@ class ResponseOptions(NamedTuple):
 class OpenInference:
     """`{"inputs": [{"name", "shape", "datatype", "data"}]}` and the same back."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
         self._head = {"model_name": model.name, "model_version": str(model.version)}
         self._opening = orjson.dumps(self._head)[:-1] + b',"outputs":['
 
@@ -33,44 +36,44 @@ class OpenInference:
         told = request.headers.get(binary.HEADER)
         if told is None:
             try:
-                return self.read(*codecs.read_body(request.body, self._model.takes))
+                return self.read(*read_body(request.body, self._model.inputs))
             except ScoringError as error:
                 explain(error, request.body)
                 raise
         head, tail = binary.split(request.body, told)
-        body = codecs.envelope(codecs.BODY, head)
-        return self.read(body, binary.read(body, tail, self._model.takes))
+        body = envelope(BODY, head)
+        return self.read(body, binary.read(body, tail, self._model.inputs))
 
-    def read(self, body: codecs.Body, quick: codecs.Feed) -> Inputs:
+    def read(self, body: Body, quick: Feed) -> Inputs:
         """What an envelope asks; `quick` holds inputs that have been read."""
         model = self._model
-        names = codecs.asked_outputs(body, model.names)
-        feed = codecs.feed_of(body, model.takes, quick)
+        names = requested_outputs(body, model.output_names)
+        feed = feed_of(body, model.inputs, quick)
         if body.parameters is None and body.outputs is None:
             return Inputs(names, feed, body.id)
         return Inputs(names, feed, ResponseOptions(body.id, binary.wanted(body, names)))
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        outputs, rest = self._model.outputs, asked.rest
+        outputs, rest = self._outputs, asked.rest
         answer: dict[str, Any] = {
             **self._head,
-            "outputs": [outputs[name].encoded(result) for name, result in zip(asked.names, results, strict=True)],
+            "outputs": [outputs[name].encode(result) for name, result in zip(asked.names, results, strict=True)],
         }
         if rest is None:
-            return codecs.encode(answer)
+            return encode_json(answer)
         wish = ResponseOptions(rest, frozenset()) if type(rest) is str else rest
         if wish.id is not None:
             answer["id"] = wish.id
-        return binary.write(answer, wish.binary) if wish.binary else codecs.encode(answer)
+        return binary.write(answer, wish.binary) if wish.binary else encode_json(answer)
 
     def encode_alike(self, asked: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
         """What `encode` gives for each of these, of so many rows each; nothing where one wants more than JSON."""
         if any(one.rest is not None and type(one.rest) is not str for one in asked):
             return []
-        outputs = self._model.outputs
+        outputs = self._outputs
         columns: list[Iterable[bytes]] = []
         for name, result in zip(asked[0].names, results, strict=True):
-            texts = outputs[name].texts(result, len(asked), rows, b"," if columns else b"")
+            texts = outputs[name].encode_parts(result, len(asked), rows, b"," if columns else b"")
             if texts is None:
                 return []
             columns += texts

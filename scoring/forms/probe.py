@@ -5,20 +5,20 @@ from typing import Any
 import orjson
 
 from scoring.core.answer import Answer
+from scoring.core.model import Model, zeros_for
 from scoring.core.request import Request
 from scoring.forms import Inputs
-from scoring.onnx.session import OnnxModel
 
 
 class Probe:
     """It takes the way of every request, through queue and model; 400 from a model for which zeros are no input."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self._answer = orjson.dumps({"name": model.name, "version": str(model.version), "predicted": True})
 
     def decode(self, request: Request) -> Inputs:
-        return Inputs(self._model.names, self._model.zeros())
+        return Inputs(self._model.output_names, zeros_for(self._model))
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         return self._answer

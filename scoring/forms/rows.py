@@ -9,15 +9,16 @@ import msgspec
 import numpy as np
 import orjson
 
-from scoring.core import codecs
 from scoring.core.errors import bad_input
-from scoring.core.tensors import Array, Tensor
-from scoring.onnx.session import OnnxModel
+from scoring.core.tensors import Array, Feed, Tensor, describe_tensors, required
+from scoring.forms.json_bodies import are_names, envelope, parts_of
+from scoring.forms.json_tensors import read_nested
+from scoring.forms.outputs import OutputWriter
 
 _rows = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
-def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
+def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
     """Tensors from a list of rows: a row is the value of a lone input, or an object of values by input."""
     text = bytes(raw)
     if not text.startswith(b"["):
@@ -25,27 +26,27 @@ def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Fee
     inner = text[1:].lstrip()
     if inner.startswith(b"]"):
         raise bad_input('"instances" holds no row')
-    lone = codecs.needed(inputs)
+    lone = required(inputs)
     if len(lone) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
         return {name: read(tensor, text) for name, tensor in lone.items()}
-    rows = codecs.envelope(_rows, text)
+    rows = envelope(_rows, text)
     for number, row in enumerate(rows):
-        if not codecs.are_names(row, inputs):
-            raise bad_input(f"instance {number} has {sorted(row)}, the model takes {codecs.describe_tensors(inputs)}")
+        if not are_names(row, inputs):
+            raise bad_input(f"instance {number} has {sorted(row)}, the model takes {describe_tensors(inputs)}")
         if row.keys() != rows[0].keys():
             raise bad_input(f"instance {number} has {sorted(row)}, and instance 0 {sorted(rows[0])}: all need the same")
     return {name: _column(inputs[name], [row[name] for row in rows]) for name in inputs if name in rows[0]}
 
 
 def _column(tensor: Tensor, values: list[msgspec.Raw]) -> Array:
-    array = tensor.of_all_rows(_nested(tensor, b"[%b]" % b",".join(map(bytes, values))))
+    array = tensor.from_rows(_nested(tensor, b"[%b]" % b",".join(map(bytes, values))))
     tensor.size_for(array.shape)
     return array
 
 
-def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> codecs.Feed:
+def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
     """Tensors as whole: the value of a lone input, or an object of values by input."""
-    parts = codecs.parts_of(raw, inputs, "inputs")
+    parts = parts_of(raw, inputs, "inputs")
     return {name: read(inputs[name], bytes(part)) for name, part in parts.items()}
 
 
@@ -57,7 +58,7 @@ def read(tensor: Tensor, text: bytes) -> Array:
 
 
 def _nested(tensor: Tensor, text: bytes) -> Array:
-    return tensor.read_as_nested(_without_base64(text) if tensor.datatype == "BYTES" and b'"b64"' in text else text)
+    return read_nested(tensor, _without_base64(text) if tensor.datatype == "BYTES" and b'"b64"' in text else text)
 
 
 def _without_base64(text: bytes) -> bytes:
@@ -77,10 +78,10 @@ def _decoded(value: Any) -> Any:
     return value
 
 
-def by_row(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
+def by_row(outputs: dict[str, OutputWriter], names: Sequence[str], results: list[Any]) -> Any:
     """Results as a list of rows: values of a model with one output, else objects of values by output."""
-    values = [model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)]
-    if len(model.names) == 1:
+    values = [outputs[name].nested(result) for name, result in zip(names, results, strict=True)]
+    if len(outputs) == 1:
         return values[0]
     values = [_rows_of(value) for value in values]
     counts = {name: len(value) for name, value in zip(names, values, strict=True)}
@@ -100,7 +101,7 @@ def _rows_of(value: Any) -> Any:
     return value.tolist() if value.ndim == 1 and value.dtype.kind != "f" else value
 
 
-def by_column(model: OnnxModel, names: Sequence[str], results: list[Any]) -> Any:
+def by_column(outputs: dict[str, OutputWriter], names: Sequence[str], results: list[Any]) -> Any:
     """Results as whole: the value of a model with one output, else an object of values by output."""
-    values = {name: model.outputs[name].plain(result) for name, result in zip(names, results, strict=True)}
-    return values if len(model.names) > 1 else values[names[0]]
+    values = {name: outputs[name].nested(result) for name, result in zip(names, results, strict=True)}
+    return values if len(outputs) > 1 else values[names[0]]

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from scoring.core import codecs
 from scoring.forms import Inputs
-from scoring.onnx.session import OnnxModel
+from scoring.forms.outputs import OutputWriter, encode_json
 
 
-def short(model: OnnxModel, asked: Inputs, results: list[Any]) -> bytes:
-    """The answer in JSON."""
-    outputs, names = model.outputs, asked.names
-    if len(model.names) == 1:
-        return codecs.encode({"data": outputs[names[0]].plain(results[0])})
-    return codecs.encode({"data": {name: outputs[name].plain(one) for name, one in zip(names, results, strict=True)}})
+def short(outputs: dict[str, OutputWriter], asked: Inputs, results: list[Any]) -> bytes:
+    """The answer in JSON; `outputs` are all that the model has."""
+    names = asked.names
+    if len(outputs) == 1:
+        return encode_json({"data": outputs[names[0]].nested(results[0])})
+    return encode_json({"data": {name: outputs[name].nested(one) for name, one in zip(names, results, strict=True)}})

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from scoring.core.codecs import needed
 from scoring.core.errors import ScoringError, bad_input
-from scoring.core.tensors import EXACT, Array, Tensor
+from scoring.core.tensors import Array, Tensor, required
 from scoring.core.text_encodings import text_of
 from scoring.forms.arrays import taken
+from scoring.forms.json_tensors import EXACT, read_nested
 
 Number = TypeVar("Number", int, float)
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
@@ -42,7 +42,7 @@ def feed_of_table(table: Table, inputs: dict[str, Tensor], known: Sequence[str] 
     places = {name: number for number, name in enumerate(table.columns)}
     if len(places) != len(table.columns):
         raise bad_input(f"a column is given twice; the columns are {', '.join(table.columns)}")
-    needs = needed(inputs)
+    needs = required(inputs)
     missing = [name for name in needs if name not in places]
     others = [name for name in places if name not in inputs or name in needs]
     if not missing and (len(needs) != 1 or len(others) == 1):
@@ -58,7 +58,7 @@ def feed_of_table(table: Table, inputs: dict[str, Tensor], known: Sequence[str] 
 
 def _given_defaults(table: Table, places: dict[str, int], defaults: dict[str, Tensor]) -> dict[str, Array]:
     return {
-        name: tensor.of_all_rows(_upright(table.column(places[name], tensor), tensor))
+        name: tensor.from_rows(_upright(table.column(places[name], tensor), tensor))
         for name, tensor in defaults.items()
         if name in places
     }
@@ -103,7 +103,7 @@ class JsonTable:
     def column(self, number: int, tensor: Tensor) -> Array:
         values = [bytes(row[number]) for row in self._rows]
         try:
-            return tensor.read_as_nested(b"[%b]" % b",".join(values))
+            return read_nested(tensor, b"[%b]" % b",".join(values))
         except ScoringError as error:
             if b"null" in values:
                 raise _gap(self.columns[number], values.index(b"null"), tensor) from error

@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
-from scoring.core import codecs
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError, bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.forms import Inputs
 from scoring.forms.foreign import explain
+from scoring.forms.json_bodies import envelope
+from scoring.forms.outputs import encode_json, output_writers
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
-from scoring.onnx.session import OnnxModel
 
 SIGNATURES = (None, "", "serving_default")
 
@@ -31,8 +32,9 @@ _body = msgspec.json.Decoder(PredictBody)
 class Predict:
     """Rows are answered in `predictions`, columns in `outputs`."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
         try:
@@ -42,7 +44,7 @@ class Predict:
             raise
 
     def _read(self, request: Request) -> Inputs:
-        body = codecs.envelope(_body, request.body)
+        body = envelope(_body, request.body)
         rows, columns = body.instances, body.inputs
         if bool(bytes(rows)) == bool(bytes(columns)):
             raise bad_input('the body needs either "instances" (a list of rows) or "inputs" (values by input)')
@@ -50,9 +52,9 @@ class Predict:
             raise bad_input(f"the model has no signature {body.signature_name!r}, only serving_default")
         model = self._model
         if bytes(rows):
-            return Inputs(model.names, feed_of_instances(rows, model.takes), "predictions")
-        return Inputs(model.names, feed_of_columns(columns, model.takes), "outputs")
+            return Inputs(model.output_names, feed_of_instances(rows, model.inputs), "predictions")
+        return Inputs(model.output_names, feed_of_columns(columns, model.inputs), "outputs")
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
         write = by_row if asked.rest == "predictions" else by_column
-        return codecs.encode({asked.rest: write(self._model, asked.names, results)})
+        return encode_json({asked.rest: write(self._outputs, asked.names, results)})

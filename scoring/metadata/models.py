@@ -30,7 +30,7 @@ def metadata_facts(engine: Engine, served: Served) -> dict[str, Any]:
     head = {
         "name": served.name,
         "versions": [str(one.version) for one in engine.served if one.name == served.name],
-        "platform": "onnxruntime_onnx" if served.is_model else "python_entry_script",
+        "platform": served.platform,
     }
     return head | facts
 
@@ -54,8 +54,8 @@ def config_facts(served: Served) -> dict[str, Any]:
     """Triton's extension `model_configuration`: shapes are whole, batches included."""
     return {
         "name": served.name,
-        "platform": "onnxruntime_onnx" if served.is_model else "",
-        "backend": "onnxruntime" if served.is_model else "python",
+        "platform": served.platform if served.is_model else "",
+        "backend": served.backend,
         "max_batch_size": 0,
         "input": [_tensor(one) for one in served.signature.get("inputs") or []],
         "output": [_tensor(one) for one in served.signature.get("outputs") or []],

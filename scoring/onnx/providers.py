@@ -1,6 +1,7 @@
 """Execution providers of ONNX Runtime: which are asked for, which this environment has, and what is used instead."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import onnxruntime
 
@@ -16,7 +17,8 @@ KNOWN = {
 }
 
 
-def chosen(wanted: Sequence[str]) -> list[str]:
+@lru_cache  # logs what is missing once, not for every model
+def choose_providers(wanted: tuple[str, ...]) -> tuple[str, ...]:
     """The providers to use for those wanted, best first; the CPU is always the last resort."""
     available = onnxruntime.get_available_providers()
     found = []
@@ -26,11 +28,11 @@ def chosen(wanted: Sequence[str]) -> list[str]:
             found.append(provider)
         else:
             log(f"{name} is asked for, but the environment lacks it: add {package} to it; the CPU is used instead", "W")
-    return found if CPU in found else [*found, CPU]
+    return tuple(found if CPU in found else [*found, CPU])
 
 
-def tell_fallback(wanted: Sequence[str], session: onnxruntime.InferenceSession, model: str) -> None:
-    """Say when a session has not got its first choice, as when a driver or a device is missing."""
+def log_fallback(wanted: Sequence[str], session: onnxruntime.InferenceSession, model: str) -> None:
+    """Warn when a session has not got its first choice, as when a driver or a device is missing."""
     used = session.get_providers()
     if wanted[0] not in used:
         log(f"{model}: {wanted[0]} could not be started here; {used[0]} is used instead", "W")

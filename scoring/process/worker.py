@@ -26,6 +26,7 @@ from scoring.core.log import log
 from scoring.core.settings import Replica
 from scoring.counters.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
 from scoring.engine.engine import Engine, load_engine
+from scoring.engine.loaders import find_loader
 from scoring.http.app import App
 from scoring.http.protocol import Connection
 from scoring.metadata.statistics import attach
@@ -56,9 +57,11 @@ def preload(replica: Replica) -> None:
     Garbage is collected from here on, not while the program began.
     """
     os.environ.update(limits.thread_variables(os.environ, 1))
-    for name in LIBRARIES[replica.bundle.kind]:
-        with suppress(ImportError):  # the worker tells what is missing
+    with suppress(ImportError, StartFailure):  # the worker reports what is missing
+        for name in LIBRARIES[replica.bundle.kind]:
             importlib.import_module(name)
+        for model in replica.bundle.models if replica.bundle.kind == "no_code" else ():
+            find_loader(model)
     gc.collect()
     gc.freeze()
     gc.enable()

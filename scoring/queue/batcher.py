@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.contract import Batching
 from scoring.core.errors import gone
+from scoring.core.model import Model
 from scoring.forms import Inputs
-from scoring.onnx.session import OnnxModel
 from scoring.queue.padding import Padding
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Batcher:
     """The waiting requests of one model. The loop appends to `pending`, runners take from it."""
 
     def __init__(
-        self, model: OnnxModel, most_rows: int, options: Batching | None = None, *, deep_rows: int | None = None
+        self, model: Model, most_rows: int, options: Batching | None = None, *, deep_rows: int | None = None
     ) -> None:
         """`deep_rows` may share a run where a runner's part of all requests is half as many again.
 
@@ -195,7 +195,7 @@ class Batcher:
     def _run_alone(self, question: "Call", asked: Inputs) -> tuple["Call", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(asked.names, asked.feed, alone=question.exclusive)
+            results = self.model.compute(asked.names, asked.feed, all_cores=question.exclusive)
         except Exception as error:
             return question, error
         finally:

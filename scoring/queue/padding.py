@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from scoring.core.errors import StartFailure
+from scoring.core.model import Model
 from scoring.core.tensors import Array
 from scoring.forms import Inputs
-from scoring.onnx.session import OnnxModel
 
 
 class Padding:
@@ -17,15 +17,16 @@ class Padding:
     An output keeps the length of its own request wherever its dimension has the name of one of theirs.
     """
 
-    def __init__(self, model: OnnxModel, fill: Mapping[str, float]) -> None:
-        unknown = sorted(set(fill) - set(model.inputs))
+    def __init__(self, model: Model, fill: Mapping[str, float]) -> None:
+        unknown = sorted(set(fill) - set(model.required_inputs))
         if unknown:
-            told = ", ".join(model.inputs)
+            told = ", ".join(model.required_inputs)
             message = f"batching.pad names {unknown[0]!r}, which is no input of {model.name}; it takes {told}"
             raise StartFailure("model_invalid", message)
         self._fill = fill
-        self._dimensions = model.dimensions
-        self._needed = len(model.inputs)
+        tensors = model.required_inputs | model.outputs
+        self._dimensions = {name: tensor.dimension_names for name, tensor in tensors.items()}
+        self._needed = len(model.required_inputs)
 
     def kind(self, asked: Inputs) -> Any:
         """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
@@ -70,10 +71,10 @@ class Padding:
         return {
             dimension: length
             for name in self._fill
-            for dimension, length in zip(self._dimensions[name], asked.feed[name].shape, strict=True)
-            if isinstance(dimension, str)
+            for dimension, length in zip(self._dimensions[name], asked.feed[name].shape, strict=False)
+            if dimension is not None
         }
 
     def _shortened(self, name: str, part: Array, lengths: dict[str, int]) -> Array:
-        kept = [slice(lengths.get(dimension)) for dimension in self._dimensions[name][1 : part.ndim]]
+        kept = [slice(lengths.get(dimension or "")) for dimension in self._dimensions[name][1 : part.ndim]]
         return part[(slice(None), *kept)]

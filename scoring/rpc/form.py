@@ -6,12 +6,13 @@ import numpy as np
 import orjson
 from google.protobuf.message import DecodeError
 
-from scoring.core import codecs
 from scoring.core.errors import bad_input
+from scoring.core.model import Model
 from scoring.core.request import Request
-from scoring.core.tensors import Array, Tensor
+from scoring.core.tensors import Array, Feed, Tensor
 from scoring.forms import Inputs, binary
-from scoring.onnx.session import OnnxModel
+from scoring.forms.json_bodies import Body, InferInput, InferOutput, feed_of, requested_outputs
+from scoring.forms.outputs import NUMPY, output_writers
 from scoring.rpc.messages import message
 
 # datatype: where its values are among the typed contents; FP16 has no place there
@@ -39,8 +40,9 @@ class ResponseOptions(NamedTuple):
 class Protobuf:
     """`ModelInferRequest` and `ModelInferResponse`. An answer is raw where the question was."""
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
+        self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
         asked = parse(_Request, request.body)
@@ -49,20 +51,20 @@ class Protobuf:
         if raw and len(asked.raw_input_contents) != len(asked.inputs):
             counts = f"{len(asked.raw_input_contents)} raw_input_contents and {len(asked.inputs)} inputs"
             raise bad_input(f"there are {counts}: every input needs one")
-        body = codecs.Body(
-            inputs=[codecs.InferInput(item.name, list(item.shape), item.datatype) for item in asked.inputs],
-            outputs=[codecs.InferOutput(output.name) for output in asked.outputs],
+        body = Body(
+            inputs=[InferInput(item.name, list(item.shape), item.datatype) for item in asked.inputs],
+            outputs=[InferOutput(output.name) for output in asked.outputs],
         )
         _refuse_parameters(asked)
-        names = codecs.asked_outputs(body, model.names)
+        names = requested_outputs(body, model.output_names)
         arrays = self._arrays(asked, raw)
-        return Inputs(names, codecs.feed_of(body, model.takes, arrays), ResponseOptions(asked.id, raw))
+        return Inputs(names, feed_of(body, model.inputs, arrays), ResponseOptions(asked.id, raw))
 
-    def _arrays(self, asked: Any, raw: bool) -> codecs.Feed:
+    def _arrays(self, asked: Any, raw: bool) -> Feed:
         """The values of the inputs that are what the model takes; `feed_of` says what is wrong with the others."""
-        arrays: codecs.Feed = {}
+        arrays: Feed = {}
         for place, item in enumerate(asked.inputs):
-            tensor = self._model.takes.get(item.name)
+            tensor = self._model.inputs.get(item.name)
             if tensor is None or tensor.datatype != item.datatype:
                 continue
             if not raw:
@@ -76,7 +78,7 @@ class Protobuf:
 
     def encode(self, asked: Inputs, results: list[Any]) -> bytes:
         model, wish = self._model, asked.rest
-        outputs = [model.outputs[name].encoded(result) for name, result in zip(asked.names, results, strict=True)]
+        outputs = [self._outputs[name].encode(result) for name, result in zip(asked.names, results, strict=True)]
         raw = wish.raw or any(output["datatype"] not in CONTENTS for output in outputs)
         answer = _Response(model_name=model.name, model_version=str(model.version), id=wish.id)
         for output in outputs:
@@ -85,7 +87,7 @@ class Protobuf:
             told.shape.extend(output["shape"])
             if keys := output.get("parameters", {}).get("keys"):
                 parameter = told.parameters.add(key="keys")
-                parameter.value.string_param = orjson.dumps(keys, option=codecs.NUMPY).decode()
+                parameter.value.string_param = orjson.dumps(keys, option=NUMPY).decode()
             if raw:
                 answer.raw_output_contents.append(binary.packed(data) if isinstance(data, list) else data.tobytes())
             else:

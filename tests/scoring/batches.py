@@ -10,7 +10,7 @@ from scoring.contract import BundledModel
 from scoring.core.request import Request
 from scoring.engine.model_handler import ModelHandler
 from scoring.forms.open_inference import OpenInference
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from scoring.queue.admission import Admission
 from scoring.queue.batcher import Batcher
 from scoring.queue.call import QueuedCall

@@ -124,7 +124,8 @@ class Replica:
         return self
 
     def _describe(self, kind, models, **more) -> None:
-        listed = [{"name": name, "version": 1, "path": f"models/{name}/1"} for name in models]
+        framework = "onnx" if kind == "no_code" else "custom"
+        listed = [{"name": name, "version": 1, "path": f"models/{name}/1", "framework": framework} for name in models]
         (self.bundle / "bundle.json").write_text(json.dumps({"kind": kind, "models": listed, **more}))
 
     def launch(self, **settings) -> "Replica":

@@ -19,7 +19,7 @@ def run_python(code, home, **variables):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
 
 
-@pytest.mark.parametrize("first", ["import scoring.onnx.session", "import bench.questions", "import studio.settings"])
+@pytest.mark.parametrize("first", ["import scoring.onnx.model", "import bench.questions", "import studio.settings"])
 def test_importing_onnxruntime_leaves_no_device_id(tmp_path, first):
     run_python(f"{first}\nimport onnxruntime", tmp_path, SLIPWAY_DATA=str(tmp_path / "data"))
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == []

@@ -234,7 +234,7 @@ def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, independent
 def test_usual_models_may_share_runs(tmp_path, name):
     MODELS[name](tmp_path / "m.onnx")
     model = load(tmp_path / "m.onnx")
-    assert batch_dependent_operator(model.path) is None
+    assert model.batch_dependence() == ""
     assert is_batch_invariant(model, made_up(model, 3))
 
 

@@ -12,7 +12,6 @@ from scoring.calibration.batch_invariance import same_as_alone
 from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching
 from scoring.onnx import session
-from scoring.onnx.session import OnnxModel
 from tests.scoring.batches import FARTHEST, heavy_model, load, mixing_model
 from tests.scoring.conftest import double_model, save
 
@@ -184,14 +183,14 @@ def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
 def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
     narrow, lengths = model._run, []
 
-    def time(self, run, feed):
+    def time(run, names, feed):
         lengths.append(feed["x"].shape[1])
         return len(feed["x"][0]) if run is narrow else 5  # a second core pays from five tokens on
 
-    monkeypatch.setattr(OnnxModel, "_quickest", time)
-    monkeypatch.setattr(model, "_wide", narrow)
+    monkeypatch.setattr(session, "quickest", time)
+    monkeypatch.setattr(model, "_wide_run", narrow)
     model.widen(2, None, synthetic_inputs.made_up(model, 1))
-    assert model._wide is not narrow
+    assert model._wide_run is not narrow
     assert set(lengths) == {synthetic_inputs.FREE_DIMENSION}
 
 
@@ -200,11 +199,11 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 )
 def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, monkeypatch, of_all_cores, is_wide):
     narrow, found = model._run, iter(of_all_cores)
-    monkeypatch.setattr(OnnxModel, "_quickest", lambda self, run, feed: 34 if run is narrow else next(found))
-    monkeypatch.setattr(session, "WIDE_TRIES", (0, 0, 0))
-    monkeypatch.setattr(model, "_wide", narrow)
+    monkeypatch.setattr(session, "quickest", lambda run, names, feed: 34 if run is narrow else next(found))
+    monkeypatch.setattr(session, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(model, "_wide_run", narrow)
     model.widen(2, None, synthetic_inputs.made_up(model, 1))
-    assert (model._wide is not narrow) == is_wide
+    assert (model._wide_run is not narrow) == is_wide
     assert next(found, None) is None
 
 
@@ -212,16 +211,16 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
     fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
-    narrow, quickest, rows = fixed._run, OnnxModel._quickest, []
+    narrow, quickest, rows = fixed._run, session.quickest, []
 
-    def noted(self, run, feed):
-        quickest(self, run, feed)
+    def noted(run, names, feed):
+        quickest(run, names, feed)
         rows.append(len(feed["x"]))
         return 10 if run is narrow else 5
 
-    monkeypatch.setattr(OnnxModel, "_quickest", noted)
+    monkeypatch.setattr(session, "quickest", noted)
     fixed.widen(2, None, synthetic_inputs.made_up(fixed, 1))
-    assert fixed._wide is not narrow
+    assert fixed._wide_run is not narrow
     assert set(rows) == {3}
 
 

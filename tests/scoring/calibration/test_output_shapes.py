@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scoring.calibration.batch_size import calibrate
 from scoring.calibration.output_shapes import corrected, learn_shapes
+from scoring.calibration.run_time import measure
 from scoring.contract import Batching
 from tests.scoring.batches import load
 from tests.scoring.conftest import save
@@ -40,7 +41,7 @@ DECLARED = [((1,), (None, 1)), ((1,), (1, 3)), ((None, 1), (None,)), (None, None
 def test_declared_shapes_are_corrected_by_what_runs_give(tmp_path, label, scores):
     model = load(classifier(tmp_path / "m.onnx", label, scores))
     learn_shapes(model, 0.001)
-    assert {name: output.shape for name, output in model.outputs.items()} == {"label": [-1], "scores": [-1, 3]}
+    assert {name: output.shape for name, output in model.outputs.items()} == {"label": (-1,), "scores": (-1, 3)}
 
 
 def test_a_model_whose_label_is_declared_as_one_shares_runs(tmp_path):
@@ -53,14 +54,14 @@ def test_a_model_whose_label_is_declared_as_one_shares_runs(tmp_path):
 @pytest.mark.parametrize(
     ("declared", "named", "few", "more", "right"),
     [
-        ([1], [False], (2,), (3,), [-1]),
-        ([-1, 1], [False, False], (2, 2), (3, 2), [-1, 2]),
-        ([-1, -1], [False, True], (2, 5), (3, 5), [-1, -1]),  # it is free, though these runs do not show it
-        ([-1, -1], [False, False], (2, 5), (3, 5), [-1, 5]),
-        ([2, 5], [False, False], (2, 5), (2, 5), [2, 5]),
-        ([], [], (2, 32), (3, 64), [-1, -1]),
-        ([], [], (), (), []),
-        ([1], [False], (3,), (3, 1), [1]),  # the rank itself depends on what is asked
+        ((1,), [False], (2,), (3,), (-1,)),
+        ((-1, 1), [False, False], (2, 2), (3, 2), (-1, 2)),
+        ((-1, -1), [False, True], (2, 5), (3, 5), (-1, -1)),  # it is free, though these runs do not show it
+        ((-1, -1), [False, False], (2, 5), (3, 5), (-1, 5)),
+        ((2, 5), [False, False], (2, 5), (2, 5), (2, 5)),
+        ((), [], (2, 32), (3, 64), (-1, -1)),
+        ((), [], (), (), ()),
+        ((1,), [False], (3,), (3, 1), (1,)),  # the rank itself depends on the inputs
     ],
 )
 def test_what_two_runs_tell_of_a_shape(declared, named, few, more, right):
@@ -72,7 +73,7 @@ def test_a_size_that_a_whole_number_tells_is_free(tmp_path):
     x, at = helper.make_tensor_value_info("x", FLOAT, [4]), helper.make_tensor_value_info("at", INT64, None)
     model = load(save(tmp_path / "m.onnx", [helper.make_node("TopK", ["x", "k"], ["best", "at"])], [x, k], [best, at]))
     learn_shapes(model, 0.001)
-    assert [output.shape for output in model.outputs.values()] == [[-1], [-1]]
+    assert [output.shape for output in model.outputs.values()] == [(-1,), (-1,)]
 
 
 def test_sizes_and_steps_are_never_made_up(tmp_path, monkeypatch):
@@ -88,7 +89,7 @@ def test_runs_with_made_up_values_write_nothing_into_the_log(tmp_path, capfd):
     table = numpy_helper.from_array(np.zeros((1, 2), np.float32), "table")
     x, y = helper.make_tensor_value_info("x", INT64, ["n"]), helper.make_tensor_value_info("y", FLOAT, ["n", 2])
     model = load(save(tmp_path / "m.onnx", [helper.make_node("Gather", ["table", "x"], ["y"])], [x], [y], [table]))
-    learn_shapes(model, model.measure())
+    learn_shapes(model, measure(model))
     calibrate(model, Batching(rows=8))
     assert "ExecuteKernel" not in capfd.readouterr().err
 
@@ -98,7 +99,7 @@ def test_a_model_that_takes_no_made_up_rows_keeps_what_is_declared(tmp_path):
     y = helper.make_tensor_value_info("y", FLOAT, [5])
     model = load(save(tmp_path / "m.onnx", [helper.make_node("Cast", ["x"], ["y"], to=FLOAT)], [x], [y]))
     learn_shapes(model, None)
-    assert model.outputs["y"].shape == [5]
+    assert model.outputs["y"].shape == (5,)
 
 
 def test_metadata_and_openapi_tell_the_true_shapes(replica):

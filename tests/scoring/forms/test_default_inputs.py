@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import Batching, BundledModel
 from scoring.forms import Inputs
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from scoring.queue.padding import Padding
 from tests.scoring.conftest import Replica
 from tests.scoring.rpc_client import started, tensor
@@ -148,11 +148,11 @@ def test_requests_that_give_a_default_share_no_run(replica):
 def test_a_given_default_is_of_no_kind_with_others(tmp_path):
     model = OnnxModel(BundledModel(name="m", version=1, path=""), scaled(tmp_path / "model.onnx"), 1)
     padding, x = Padding(model, Batching().pad), np.ones(1, np.float32)
-    plain, given = Inputs(model.names, {"x": x}), Inputs(model.names, {"x": x, "alpha": x})
+    plain, given = Inputs(model.output_names, {"x": x}), Inputs(model.output_names, {"x": x, "alpha": x})
     assert padding.kind(plain) == padding.kind(plain)
     assert padding.kind(given) != padding.kind(given)
     model.bind()
-    assert model.compute(model.names, given.feed)[0].tolist() == [1.0]
+    assert model.compute(model.output_names, given.feed)[0].tolist() == [1.0]
 
 
 def test_a_model_without_inputs_answers_a_request_without_any(replica):

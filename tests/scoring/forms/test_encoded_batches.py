@@ -20,7 +20,7 @@ from scoring.forms import Inputs
 from scoring.forms.bodies import Bodies
 from scoring.forms.data import Data
 from scoring.forms.open_inference import OpenInference, ResponseOptions
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from scoring.queue.batcher import Batcher
 from scoring.queue.call import Call
 from tests.scoring.conftest import KINDS, kinds_model, save, sum_model
@@ -73,7 +73,7 @@ def shared_runs(draw):
     for datatype in draw(st.lists(st.sampled_from(NUMERIC), min_size=1, max_size=3)):
         rank = draw(st.sampled_from(list(SHAPES)))
         shape = (count * rows, *(draw(st.integers(1, 3)) for _ in range(rank - 1)))
-        dtype = np.dtype(DATATYPES[datatype][0])
+        dtype = np.dtype(DATATYPES[datatype])
         size = prod(shape) * dtype.itemsize
         raw = np.frombuffer(draw(st.binary(min_size=size, max_size=size)), np.uint8)
         results.append((raw & 1 if datatype == "BOOL" else raw).view(dtype).reshape(shape))
@@ -95,7 +95,7 @@ def test_any_numbers_of_any_type_and_shape_are_written_as_for_each_alone(form, r
 @pytest.mark.parametrize("rank", SHAPES)
 @pytest.mark.parametrize("datatype", NUMERIC)
 def test_the_ends_of_every_type_are_written_as_for_each_alone(form, datatype, rank, rows):
-    dtype = np.dtype(DATATYPES[datatype][0])
+    dtype = np.dtype(DATATYPES[datatype])
     if dtype.kind == "f":
         ends = [np.nan, np.inf, -np.inf, -0.0, *(np.finfo(dtype).max * sign for sign in (1, -1)), np.finfo(dtype).tiny]
     elif dtype.kind == "b":

@@ -211,7 +211,11 @@ def test_the_images_of_a_form_may_be_as_large_together_as_a_single_one(servers):
 
 
 def test_small_images_are_too_large_together_where_the_model_wants_them_large():
-    form = Images(SimpleNamespace(inputs={"x": Tensor("x", "UINT8", (-1, 3000, 3000, 1))}, names=("y",)))
+    form = Images(
+        SimpleNamespace(
+            required_inputs={"x": Tensor("x", "UINT8", (-1, 3000, 3000, 1))}, output_names=("y",), outputs={}
+        )
+    )
     sent = httpx.Request("POST", "http://test/score", files=[("file", ("a.png", picture(7, (1, 1), mode="L")))] * 9)
     request = Request(None, b"POST", b"/score", {b"content-type": sent.headers["content-type"].encode()})
     request.body = sent.read()

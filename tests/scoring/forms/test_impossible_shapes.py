@@ -8,6 +8,7 @@ import pytest
 
 from scoring.core.errors import ScoringError
 from scoring.core.tensors import Tensor
+from scoring.forms.json_tensors import read_tensor
 from tests.scoring.form_models import same_model
 from tests.scoring.rpc_client import refused, started, tensor, x
 
@@ -50,6 +51,6 @@ def test_a_large_shape_that_holds_nothing_is_answered(server, shape):
 
 def test_more_dimensions_than_an_array_can_have_are_refused():
     tensor_of_any_shape = Tensor("x", "FP32", None)
-    assert tensor_of_any_shape.read(b"[5]", [1] * 32).shape == (1,) * 32
+    assert read_tensor(tensor_of_any_shape, b"[5]", [1] * 32).shape == (1,) * 32
     with pytest.raises(ScoringError, match=WORDS):
-        tensor_of_any_shape.read(b"[5]", [1] * 65)
+        read_tensor(tensor_of_any_shape, b"[5]", [1] * 65)

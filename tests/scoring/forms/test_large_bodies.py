@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.core import codecs
 from scoring.core.errors import ScoringError
 from scoring.core.tensors import Tensor
+from scoring.forms import json_bodies
 
-ROOM = " " * codecs.LARGE_BYTES
+ROOM = " " * json_bodies.LARGE_BYTES
 INPUTS = {
     "x": Tensor("x", "FP32", (-1, 2)),
     "n": Tensor("n", "INT8", (-1,)),
@@ -38,9 +38,9 @@ def read(raw: bytes):
     """What a request asks, its tensors as types, shapes and values; or the error."""
     inputs = {name: one for name, one in INPUTS.items() if f'"{name}"'.encode() in raw}
     try:
-        envelope, quick = codecs.read_body(raw, inputs)
+        envelope, quick = json_bodies.read_body(raw, inputs)
         with np.errstate(over="raise"):  # as while requests are decoded
-            feed = codecs.feed_of(envelope, inputs, quick)
+            feed = json_bodies.feed_of(envelope, inputs, quick)
     except ScoringError as error:
         return error.status, error.code, str(error)
     asked = envelope.id, envelope.parameters, envelope.outputs
@@ -49,7 +49,7 @@ def read(raw: bytes):
 
 def read_strictly(raw: bytes):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(codecs, "simdjson", None)
+        patched.setattr(json_bodies, "simdjson", None)
         return read(raw)
 
 
@@ -119,7 +119,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("raw", USUAL.values(), ids=USUAL)
 def test_a_usual_body_is_read_at_once_and_asks_the_same(raw):
     inputs = {name: one for name, one in INPUTS.items() if f'"{name}"'.encode() in raw}
-    _, quick = codecs.read_body(raw, inputs)
+    _, quick = json_bodies.read_body(raw, inputs)
     assert set(quick) == set(inputs) - {"yes", "text"}
     assert read(raw) == read_strictly(raw)
 
@@ -151,6 +151,6 @@ def test_whatever_is_asked_both_ways_agree(given_tensors, more):
 def test_large_numbers_of_rows_come_out_exactly():
     rows = np.random.default_rng(0).standard_normal([5000, 2]).astype(np.float32)
     raw = json.dumps({"inputs": [{"name": "x", "shape": [5000, 2], "datatype": "FP32", "data": rows.ravel().tolist()}]})
-    _, quick = codecs.read_body(raw.encode(), {"x": INPUTS["x"]})
+    _, quick = json_bodies.read_body(raw.encode(), {"x": INPUTS["x"]})
     assert np.array_equal(quick["x"], rows)
     assert quick["x"].dtype == np.float32

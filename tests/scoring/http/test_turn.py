@@ -7,7 +7,7 @@ import pytest
 
 from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching, BundledModel
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
 from tests.scoring.http.turns import (
     DOUBLE,

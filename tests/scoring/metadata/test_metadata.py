@@ -56,7 +56,10 @@ def test_triton_client_lists_the_repository(client):
 def test_several_versions_of_a_model_stand_side_by_side(replica):
     replica.with_models(double=double_model)
     double_model(replica.bundle / "models" / "double" / "2" / "model.onnx")
-    listed = [{"name": "double", "version": number, "path": f"models/double/{number}"} for number in (1, 2)]
+    listed = [
+        {"name": "double", "version": number, "path": f"models/double/{number}", "framework": "onnx"}
+        for number in (1, 2)
+    ]
     replica._describe("no_code", [])
     described = replica.bundle / "bundle.json"
     described.write_text(f'{{"kind": "no_code", "models": {listed}}}'.replace("'", '"'))

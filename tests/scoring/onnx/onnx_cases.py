@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from scoring.contract import BundledModel
 from scoring.core.errors import StartFailure
 from scoring.onnx.batch_dependence import RANDOM
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 
 NEWEST_FORMAT = re.compile(r"max supported IR version: (\d+)")
 Arrays = dict[str, np.ndarray]

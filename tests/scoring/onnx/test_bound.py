@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from scoring.contract import BundledModel
 from scoring.core.errors import ScoringError
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from tests.scoring.conftest import double_model, save
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -38,16 +38,16 @@ def test_every_lone_row_gets_its_own_answer(double):
     name = next(iter(double.inputs))
     for start in range(5):
         given = row(start, start + 1, start + 2, start + 3)
-        [found] = double.compute(double.names, {name: given})
+        [found] = double.compute(double.output_names, {name: given})
         assert found.tolist() == (2 * given).tolist()
 
 
 def test_rows_in_company_are_computed_as_many_as_they_are(double):
     name = next(iter(double.inputs))
     given = np.arange(12, dtype=np.float32).reshape(3, 4)
-    [alone] = double.compute(double.names, {name: given[:1]})
+    [alone] = double.compute(double.output_names, {name: given[:1]})
     first = alone.tolist()
-    [together] = double.compute(double.names, {name: given})
+    [together] = double.compute(double.output_names, {name: given})
     assert together.tolist() == (2 * given).tolist()
     assert first == together[:1].tolist()
 
@@ -56,9 +56,9 @@ def test_threads_do_not_share_the_places(double):
     name, found = next(iter(double.inputs)), []
 
     def compute():
-        found.extend(double.compute(double.names, {name: row(5, 5, 5, 5)}))
+        found.extend(double.compute(double.output_names, {name: row(5, 5, 5, 5)}))
 
-    [mine] = double.compute(double.names, {name: row(1, 1, 1, 1)})
+    [mine] = double.compute(double.output_names, {name: row(1, 1, 1, 1)})
     other = threading.Thread(target=compute)
     other.start()
     other.join()
@@ -73,10 +73,10 @@ def test_a_row_that_the_model_refuses_is_refused_with_its_reason_and_harms_no_ot
     )
     assert model.is_bound
     for _ in range(2):
-        [found] = model.compute(model.names, {"pick": np.array([2])})
+        [found] = model.compute(model.output_names, {"pick": np.array([2])})
         assert found.tolist() == [20.0]
         with pytest.raises(ScoringError, match="indices"):
-            model.compute(model.names, {"pick": np.array([99])})
+            model.compute(model.output_names, {"pick": np.array([99])})
 
 
 def test_outputs_whose_shape_the_input_does_not_tell_are_never_bound(tmp_path):
@@ -85,16 +85,16 @@ def test_outputs_whose_shape_the_input_does_not_tell_are_never_bound(tmp_path):
         save(tmp_path / "m.onnx", nodes, [value("x", FLOAT, ["n", 4])], [value("where", INT64, [2, "found"])])
     )
     assert not model.is_bound
-    assert model.compute(model.names, {"x": row(0, 3, 0, 5)})[0].tolist() == [[0, 0], [1, 3]]
+    assert model.compute(model.output_names, {"x": row(0, 3, 0, 5)})[0].tolist() == [[0, 0], [1, 3]]
 
 
 def test_a_model_that_tells_its_shapes_wrongly_is_still_answered(tmp_path):
     nodes = [helper.make_node("NonZero", ["x"], ["where"])]
     model = loaded(save(tmp_path / "m.onnx", nodes, [value("x", FLOAT, ["n", 4])], [value("where", INT64, [2, 0])]))
     assert model.is_bound
-    assert model.compute(model.names, {"x": row(0, 3, 0, 5)})[0].tolist() == [[0, 0], [1, 3]]
-    assert model.compute(model.names, {"x": row(1, 1, 1, 1)})[0].tolist() == [[0, 0, 0, 0], [0, 1, 2, 3]]
-    assert model.compute(model.names, {"x": row(0, 0, 0, 0)})[0].tolist() == [[], []]
+    assert model.compute(model.output_names, {"x": row(0, 3, 0, 5)})[0].tolist() == [[0, 0], [1, 3]]
+    assert model.compute(model.output_names, {"x": row(1, 1, 1, 1)})[0].tolist() == [[0, 0, 0, 0], [0, 1, 2, 3]]
+    assert model.compute(model.output_names, {"x": row(0, 0, 0, 0)})[0].tolist() == [[], []]
 
 
 def test_texts_and_free_lengths_are_never_bound(tmp_path):

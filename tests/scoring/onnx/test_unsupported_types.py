@@ -5,7 +5,7 @@ from onnx import TensorProto, helper
 
 from scoring.contract import BundledModel
 from scoring.core.errors import StartFailure
-from scoring.onnx.session import OnnxModel
+from scoring.onnx.model import OnnxModel
 from tests.scoring.conftest import save
 
 FLOATS = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])

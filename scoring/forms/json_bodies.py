@@ -1,7 +1,7 @@
-"""Requests and answers of no-code models as JSON: the Open Inference Protocol's form, and `{"data": …}`.
+"""Bodies of requests in JSON: the Open Inference Protocol's, and `{"data": …}`.
 
 Small bodies go through typed decoding; large ones through simdjson, numbers straight into a buffer, where it is
-installed. Whatever the quick way refuses is read again by the strict way, which names what is wrong.
+installed. What that refuses is read again by the strict decoder, which names what is wrong.
 """
 
 import re
@@ -13,8 +13,9 @@ import numpy as np
 import orjson
 
 from scoring.core.errors import ScoringError, bad_input
-from scoring.core.tensors import Array, Tensor, writable
+from scoring.core.tensors import Array, Feed, Tensor, describe_tensors, required
 from scoring.core.text_encodings import plain_json
+from scoring.forms.json_tensors import read_nested, read_tensor
 
 try:
     import simdjson
@@ -22,13 +23,11 @@ except ImportError:  # optional: bodies of any size are then decoded by type
     simdjson = None  # type: ignore[assignment]
 
 LARGE_BYTES = 16 * 1024
-STOPPED = re.compile(r"\(byte (\d+)\)")  # where msgspec says that a text is no JSON any more
+ERROR_POSITION = re.compile(r"\(byte (\d+)\)")  # where msgspec says that a text stops being JSON
 NOT_IN_JSON = (b"NaN", b"Infinity")
-HEAD_BYTES = 512  # where a large body says that it has inputs
+HEAD_BYTES = 512  # within which a large body must have its key "inputs" to be parsed by simdjson
 Number = Literal["d", "i", "u"]  # as simdjson calls kinds of numbers
 BUFFER_KIND: dict[str, tuple[Number, Any]] = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
-NUMPY = orjson.OPT_SERIALIZE_NUMPY
-Feed = dict[str, Array]
 Envelope = TypeVar("Envelope")
 
 
@@ -83,9 +82,9 @@ def _refused(error: Exception, raw: bytes = b"") -> ScoringError:
     return ScoringError(400, "not_json", f"the body is not JSON: {_not_a_number(str(error), raw) or error}")
 
 
-def _not_a_number(told: str, raw: bytes) -> str:
+def _not_a_number(message: str, raw: bytes) -> str:
     """What to send in the place of NaN and Infinity, where one of them is what the parser stopped at."""
-    found = STOPPED.search(told)
+    found = ERROR_POSITION.search(message)
     stopped = raw[int(found[1]) :] if found else b""
     word = next((word for word in NOT_IN_JSON if stopped.startswith(word)), b"").decode()
     instead = "send null for a missing number (NaN), or binary tensors, which hold every number"
@@ -101,7 +100,7 @@ def read_body(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed]:
 def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
     """The tensors of a protocol request, checked against what the model takes; `quick` holds those read already."""
     given = body.inputs
-    if not given and needed(inputs):
+    if not given and required(inputs):
         raise bad_input(f'the body needs "inputs": a list with {describe_tensors(inputs)}')
     feed: Feed = {}
     for item in given or ():
@@ -113,9 +112,9 @@ def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
         if item.datatype != tensor.datatype:
             raise bad_input(f"input {item.name!r} has datatype {item.datatype}, the model takes {tensor.datatype}")
         array = quick.get(item.name)
-        feed[item.name] = tensor.read(item.data, item.shape) if array is None else array
+        feed[item.name] = read_tensor(tensor, item.data, item.shape) if array is None else array
     if len(feed) != len(inputs):
-        missing = {name: tensor for name, tensor in needed(inputs).items() if name not in feed}
+        missing = {name: tensor for name, tensor in required(inputs).items() if name not in feed}
         if missing:
             raise bad_input(f"missing: {describe_tensors(missing)}")
     return feed
@@ -127,18 +126,18 @@ def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
         raise bad_input('the body needs "inputs" (Open Inference Protocol) or "data" (nested lists)')
     feed = {}
     for name, part in parts_of(data, inputs, "data").items():
-        array = inputs[name].read_as_nested(part)
+        array = read_nested(inputs[name], part)
         inputs[name].size_for(array.shape)
         feed[name] = array
     return feed
 
 
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:
-    """The values of inputs in what a body has at `key`: those of a lone one that is needed, else an object by name."""
+    """The values by input of what a body has at `key`: values of the only (required) input, else an object by name."""
     if bytes(data).startswith(b"{"):
         parts = envelope(_object, data)
-    elif len(lone := inputs if len(inputs) == 1 else needed(inputs)) == 1:
-        parts = {next(iter(lone)): data}
+    elif len(single := inputs if len(inputs) == 1 else required(inputs)) == 1:
+        parts = {next(iter(single)): data}
     else:
         raise bad_input(f'the model has several inputs: "{key}" must be an object with {describe_tensors(inputs)}')
     if parts.keys() != inputs.keys() and not are_names(parts, inputs):
@@ -146,46 +145,21 @@ def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str
     return parts
 
 
-def needed(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inputs that have no default."""
-    return {name: tensor for name, tensor in inputs.items() if not tensor.optional}
-
-
 def are_names(given: Iterable[str], inputs: dict[str, Tensor]) -> bool:
     """Whether these are names of inputs, and all that are needed among them."""
     names = set(given)
-    return names <= set(inputs) and names >= set(needed(inputs))
+    return names <= set(inputs) and names >= set(required(inputs))
 
 
-def describe_tensors(tensors: dict[str, Tensor]) -> str:
-    """`x (FP32, [any, 4]), y (INT64, [1])` for messages."""
-    return ", ".join(
-        f"{name} ({tensor.datatype}, {tensor.told_shape}{', optional' if tensor.optional else ''})"
-        for name, tensor in tensors.items()
-    )
-
-
-def asked_outputs(body: Body, names: Sequence[str]) -> Sequence[str]:
+def requested_outputs(body: Body, names: Sequence[str]) -> Sequence[str]:
     """The outputs that a request asks for; all where it names none."""
     if not body.outputs:
         return names
-    asked = [output.name for output in body.outputs]
-    unknown = [name for name in asked if name not in names]
+    requested = [output.name for output in body.outputs]
+    unknown = [name for name in requested if name not in names]
     if unknown:
         raise bad_input(f"the model has no output {unknown[0]!r}; it gives {', '.join(names)}")
-    return asked
-
-
-def encode_tensor(name: str, datatype: str, array: Array) -> dict[str, Any]:
-    """One output of a protocol answer; values flat, in row-major order."""
-    # Numbers go to the encoder as they are, contiguous; text has to become a list.
-    data = writable(array.reshape(-1)) if datatype == "BYTES" else array.ravel()
-    return {"name": name, "datatype": datatype, "shape": array.shape, "data": data}
-
-
-def encode(answer: dict[str, Any]) -> bytes:
-    """An answer as JSON; numbers that JSON lacks become null."""
-    return orjson.dumps(answer, option=NUMPY)
+    return requested
 
 
 def _read_quickly(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed] | None:
@@ -196,7 +170,7 @@ def _read_quickly(raw: bytes, inputs: dict[str, Tensor]) -> tuple[Body, Feed] | 
     try:
         whole: Any = simdjson.Parser().parse(raw)
         given = list(whole["inputs"])
-        quick = {item["name"]: item["data"] for item in given if _kind(inputs[item["name"]]) in BUFFER_KIND}
+        quick = {item["name"]: item["data"] for item in given if inputs[item["name"]].kind in BUFFER_KIND}
         rest = orjson.dumps(
             _without(whole, "inputs")
             | {"inputs": [_without(item, "data" if item["name"] in quick else None) for item in given]}
@@ -223,23 +197,19 @@ def _without(whole: Any, key: str | None) -> dict[str, Any]:
     return {name: orjson.Fragment(value.mini) if hasattr(value, "mini") else value for name, value in members}
 
 
-def _kind(tensor: Tensor) -> str:
-    return str(np.dtype(tensor.dtype).kind)
-
-
 def _quick_array(tensor: Tensor, shape: list[int], values: Any) -> Array:
     """Numbers that simdjson has parsed; an error where they are not all such as the tensor takes, or too many."""
-    kind = _kind(tensor)
-    code, dtype = BUFFER_KIND[kind]
+    code, dtype = BUFFER_KIND[tensor.kind]
     array = np.frombuffer(values.as_buffer(of_type=code), dtype)
-    if not _fits(array, tensor.dtype, kind) or array.size != tensor.size_for(shape):
+    if not _fits(array, tensor) or array.size != tensor.size_for(shape):
         raise ValueError
     return array.astype(tensor.dtype, copy=False).reshape(shape)
 
 
-def _fits(array: Array, dtype: Any, kind: str) -> bool:
-    if kind == "f" or array.size == 0:
-        limit = np.finfo(dtype).max if kind == "f" else 0
-        return array.size == 0 or bool(np.abs(array).max() <= limit)
-    bounds = np.iinfo(dtype)
+def _fits(array: Array, tensor: Tensor) -> bool:
+    if array.size == 0:
+        return True
+    if tensor.kind == "f":
+        return bool(np.abs(array).max() <= np.finfo(tensor.dtype).max)
+    bounds = np.iinfo(tensor.dtype)
     return bool(array.min() >= bounds.min and array.max() <= bounds.max)
