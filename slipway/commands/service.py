@@ -151,7 +151,7 @@ def keys(
 def get_access_token(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A service.")] = None,
     named: Annotated[str | None, typer.Option("--name", "-n", help="The same.")] = None,
-    regenerate: Annotated[bool, typer.Option("--regenerate", help="End all tokens so far first.")] = False,
+    regenerate: Annotated[bool, typer.Option("--regenerate", help="Revoke all existing tokens first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print a token for calls of a service that takes tokens instead of keys."""
