@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
 EVENTS = b"text/event-stream"  # server-sent events
 WITHOUT_BODY = frozenset((204, 304))
 

@@ -31,8 +31,8 @@ def overloaded(message: str) -> ScoringError:
     return ScoringError(503, "overloaded", message, headers=(("retry-after", "1"),))
 
 
-def gone() -> ScoringError:
-    """Nobody reads this: it is counted."""
+def client_closed() -> ScoringError:
+    """Nobody reads this error; it is counted only."""
     return ScoringError(499, "gone", "The client went away before its turn.")
 
 

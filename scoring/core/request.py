@@ -1,12 +1,12 @@
-"""A request, whatever protocol it came by."""
+"""A request, whatever transport it came by."""
 
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import orjson
 
-# How clients say JSON, so that it needs one look-up; other spellings are recognised more slowly.
-SAID_JSON = frozenset(
+# Content types of JSON as clients spell them, for a single look-up; other spellings are recognised more slowly.
+JSON_TYPES = frozenset(
     (
         None,
         b"application/json",
@@ -17,26 +17,35 @@ SAID_JSON = frozenset(
 )
 
 
-class Request:
-    """One request. `connection` is where its answer goes; `arrived` is in perf_counter nanoseconds.
+class Client(Protocol):
+    """Who waits for a response, as far as running its request is concerned.
 
-    `key` tells which key it showed, an index of scoring.contract.KEYS; `id` is the client's or a new one, and
-    `id_lines` tell it in the headers of the answer; `span` is its trace where traces are wanted.
+    `disconnected`: nothing can be sent to it any more. `half_closed`: it sends nothing more, which a client that has
+    left looks like, too; requests that have not begun to run are dropped then.
+    """
+
+    disconnected: bool
+    half_closed: bool
+
+
+class Request:
+    """One request, whatever transport it came by. Each transport adds what it needs to send the response.
+
+    `arrived` is in perf_counter nanoseconds. `key` says which key it showed, an index of scoring.contract.KEYS. `id` is
+    the client's or a new one; `id_lines` are the headers of the response that repeat it. `span` is its trace, if any.
     """
 
     __slots__ = (
-        "arrived", "body", "connection", "headers", "id", "id_lines", "keep_alive", "key", "method", "query", "span",
-        "target",
+        "arrived", "body", "client", "headers", "id", "id_lines", "key", "method", "query", "span", "target",
     )  # fmt: skip
 
-    def __init__(self, connection: Any, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
-        self.connection = connection
+    def __init__(self, client: Client, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
+        self.client = client
         self.method = method
         self.target = target
         self.query = b""
         self.headers = headers
         self.body = b""
-        self.keep_alive = True
         self.arrived = 0
         self.key = 0
         self.id = self.id_lines = b""

@@ -12,7 +12,7 @@ LIMIT = 100  # characters; nobody wants longer ones in a log
 
 
 @contextmanager
-def asked_by(request: Request) -> Iterator[None]:
+def request_context(request: Request) -> Iterator[None]:
     """Log lines in here carry the request's id."""
     token = current.set(request.id)
     try:
@@ -29,8 +29,8 @@ class RequestIds:
         self._form = f"{own[:8]}-{own[8:12]}-4{own[13:16]}-a{own[17:20]}-%012x".encode()
         self._count = 0
 
-    def give(self, request: Request) -> None:
-        """Its id, and the header lines that tell it in the answer; 431 for ids that are too long."""
+    def assign(self, request: Request) -> None:
+        """Set its id, and the header lines that repeat it in the response; 431 for ids that are too long."""
         headers = request.headers
         legacy = headers.get(b"x-ms-request-id")
         given = headers.get(b"x-request-id") or legacy

@@ -13,8 +13,8 @@ from scoring.core.settings import Replica
 from scoring.core.timings import Timings
 from scoring.counters.telemetry import CounterFile, Counters
 from scoring.engine.loaders import find_loader
-from scoring.queue.admission import Pace, Threaded
 from scoring.queue.handler import Handler
+from scoring.queue.pace import AlwaysThreaded, Pace
 
 if TYPE_CHECKING:
     from scoring.script.entry_script import EntryScript
@@ -108,7 +108,7 @@ def _no_code(replica: Replica, threads: int) -> Engine:
                 bundled,
                 handlers_of(model, seconds, threads, replica.run),
                 signature_of(model),
-                Threaded() if replica.run.batching.delay_seconds else Pace(seconds),
+                AlwaysThreaded() if replica.run.batching.delay_seconds else Pace(seconds),
                 model.platform,
                 model.backend,
             )

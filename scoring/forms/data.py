@@ -8,7 +8,7 @@ from typing import Any
 from scoring.core.answer import Answer
 from scoring.core.errors import ScoringError
 from scoring.core.model import Model
-from scoring.core.request import SAID_JSON, Request
+from scoring.core.request import JSON_TYPES, Request
 from scoring.forms import Inputs
 from scoring.forms.bodies import Bodies, Delegated
 from scoring.forms.foreign import explain
@@ -42,7 +42,7 @@ class Data:
         else:
             raw = request.body
             kind = request.headers.get(b"content-type")
-            if kind not in SAID_JSON:
+            if kind not in JSON_TYPES:
                 asked = self._bodies.decode(request, kind or b"")
                 if asked is not None:
                     return asked

@@ -7,21 +7,18 @@ from urllib.parse import parse_qs
 import orjson
 
 from scoring.contract import RunSettings
-from scoring.core.answer import JSON
+from scoring.core.answer import JSON, TEXT
 from scoring.core.errors import ScoringError
 from scoring.core.request import Request
 from scoring.counters.prometheus import METRICS_TYPE, exposition
 from scoring.counters.telemetry import CounterFile
 from scoring.engine.engine import Engine
-from scoring.http.replies import TEXT
 from scoring.metadata.models import Plain, index, static_json
 from scoring.metadata.openapi import describe
+from scoring.metadata.server import SERVER, VERSION
 from scoring.metadata.statistics import all_statistics
 
 READ = frozenset((b"GET", b"HEAD"))
-VERSION = "2"
-EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
-SERVER = {"name": "slipway", "version": VERSION, "extensions": EXTENSIONS}
 
 
 class Page(NamedTuple):

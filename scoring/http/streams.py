@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from typing import Any
 
-from scoring.core.errors import ScoringError, gone, overloaded
+from scoring.core.errors import ScoringError, client_closed, overloaded
 from scoring.core.log import log
-from scoring.core.request import Request
-from scoring.http.replies import LAST_CHUNK, chunk, failure_event
+from scoring.http.request import HttpRequest
+from scoring.http.serializer import LAST_CHUNK, chunk, failure_event
 
 AHEAD = 8
 MOST_STREAMS = 64  # in one process, each with a thread
@@ -28,7 +28,7 @@ class Stream:
 
     def __init__(
         self,
-        request: Request,
+        request: HttpRequest,
         parts: Iterator[bytes],
         head: bytes,
         refuse: Callable[[BaseException], bytes],
@@ -45,8 +45,8 @@ class Stream:
         self._count = count
         self._events = events
         self._begun = False
-        self._connection = request.connection
-        self._chunked = self._connection.parser.get_http_version() != "1.0"
+        self._connection = request.client
+        self._chunked = self._connection.http_version != "1.0"
         self._room = threading.Semaphore(AHEAD)
         self._owed = 0  # parts that were written, but not yet taken by the client
         if not self._chunked:
@@ -92,7 +92,7 @@ class Stream:
             return
         first, self._begun = not self._begun, True
         self._connection.write((self._start() if first else b"") + (chunk(part) if self._chunked else part))
-        if self._connection.paused:
+        if self._connection.is_write_paused:
             self._owed += 1
         else:
             self._room.release()
@@ -146,10 +146,10 @@ class Streams:
 
     def start(self, stream: Stream) -> None:
         """Begin; 503 when too many are running or no thread can be had, 499 when the client has left already."""
-        connection = stream.request.connection
+        connection = stream.request.client
         try:
-            if connection.gone:
-                raise gone()
+            if connection.disconnected:
+                raise client_closed()
             if len(self._making) >= MOST_STREAMS:
                 raise overloaded(f"{MOST_STREAMS} streams are running already.")
             self._begin(stream)

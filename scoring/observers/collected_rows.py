@@ -12,7 +12,7 @@ from scoring.core.collecting import Record
 
 if TYPE_CHECKING:
     from scoring.core.request import Request
-    from scoring.observers.watch import Outcome
+    from scoring.engine.outcome import Outcome
 
 CHECKED_BYTES = 1024 * 1024  # larger bodies are kept as text: checking them would hold up the requests
 LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY

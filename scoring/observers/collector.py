@@ -21,7 +21,7 @@ from scoring.observers.collected_rows import of_record, of_request
 
 if TYPE_CHECKING:
     from scoring.core.request import Request
-    from scoring.observers.watch import Outcome
+    from scoring.engine.outcome import Outcome
 
 MOST_ROWS = 2000  # that may wait to be written
 MOST_BYTES = 32 * 1024 * 1024  # of requests and answers that may wait

@@ -18,7 +18,7 @@ from scoring.core.log import log
 from scoring.core.request import Request
 
 if TYPE_CHECKING:
-    from scoring.observers.watch import Outcome
+    from scoring.engine.outcome import Outcome
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")

@@ -3,32 +3,17 @@
 Where they ask for none of it there is no watch, and nothing on the way of a request.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from scoring.core import collecting
-from scoring.core.answer import Answer
 from scoring.core.log import asked_for, log
 from scoring.core.request import Request
-from scoring.core.request_ids import asked_by
+from scoring.core.request_ids import request_context
 from scoring.core.settings import Replica
-from scoring.core.timings import Timings
 from scoring.counters.telemetry import Counters
-from scoring.engine.engine import Served
+from scoring.engine.outcome import Outcome
 from scoring.observers.collector import Collector
 from scoring.observers.tracing import Tracer, tracer_for
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a request: `answer` is the body alone where that is JSON. `taken` and `waited` are microseconds."""
-
-    status: int
-    answer: bytes | Answer
-    served: Served
-    taken: int
-    waited: int
-    timings: Timings
 
 
 class Watcher(Protocol):
@@ -72,7 +57,7 @@ class AccessLog:
         path = request.target.partition(b"?")[0].decode("latin-1")
         answer = outcome.answer
         size = len(answer) if isinstance(answer, bytes) else len(answer.body)
-        with asked_by(request):
+        with request_context(request):
             log(
                 f"{request.method.decode('latin-1')} {path}",
                 status=outcome.status,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scoring.core.errors import StartFailure
 from scoring.core.log import log
 from scoring.counters.telemetry import AT_ADDRESS, NOT_SERVING, Counters
-from scoring.http.app import App
+from scoring.http.handler import HttpHandler
 from scoring.process.acceptor import Acceptor
 from scoring.process.ipc import SERVE
 
@@ -25,7 +25,7 @@ class Serving:
 
     def __init__(
         self,
-        app: App,
+        app: HttpHandler,
         acceptor: Acceptor,
         counters: Counters,
         make_rpc: Callable[[], "RpcServer"] | None,

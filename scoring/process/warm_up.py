@@ -17,9 +17,10 @@ from scoring.core.errors import ScoringError, StartFailure, as_error
 from scoring.core.log import log
 from scoring.core.request import Request
 from scoring.core.timings import Timings
+from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Engine
-from scoring.http.replies import error_body
-from scoring.http.routes import Route, Routes
+from scoring.http.routes import Routes
+from scoring.http.serializer import error_body
 from scoring.queue.call import Call
 
 REQUEST_ID = b"warm-up"  # in the log, beside what the script prints meanwhile
@@ -48,23 +49,24 @@ class _Sample:
     def __init__(self, engine: Engine, wanted: WarmUp) -> None:
         self._path = wanted.path
         self._body = msgspec.json.encode(wanted.body)
-        self._route = self._find(Routes(engine, {}))
+        self._endpoint = self._find(Routes(engine, {}, lambda served, handler, _: _WarmUpEndpoint(served, handler)))
 
     def ask(self) -> Timings:
         """One request by itself, as one that meets no other; gives how long its parts took."""
-        question = Call(self._route.handler, self._request())
-        question.exclusive = not self._route.served.pace.inline  # slow models have all cores when they run alone
-        batcher = self._route.handler.batcher
+        call = Call(self._endpoint.handler, self._request())
+        call.exclusive = not self._endpoint.served.pace.inline  # slow models have all cores when they run alone
+        batcher = call.handler.batcher
         try:
-            result = batcher.run([question])[0][1] if batcher else question.handler.answer(question.request, question)
+            result = batcher.run([call])[0][1] if batcher else call.handler.answer(call.request, call)
             self._check(result)
         except Exception as error:  # whatever a script raises, also while its answer is read
             raise self._failure(error) from error
-        return question
+        return call
 
     def share(self, rows: int) -> int:
         """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""
-        handler, batcher = self._route.handler, self._route.handler.batcher
+        handler = self._endpoint.handler
+        batcher = handler.batcher
         most = batcher.deep_rows // max(rows, 1) if batcher else 0
         size = 1
         while batcher and 2 * size <= most:
@@ -79,14 +81,14 @@ class _Sample:
             message = f"The run took {timings.infer / 1e9:.1f} s, longer than the scoring timeout of {limit:g} s."
             raise self._failure(ScoringError(504, "scoring_timeout", message))
 
-    def _find(self, routes: Routes) -> Route:
+    def _find(self, routes: Routes["_WarmUpEndpoint"]) -> "_WarmUpEndpoint":
         try:
             route = routes.find(self._request())
         except ScoringError as error:
             raise self._failure(error) from error
-        if b"POST" not in route.methods:
+        if b"POST" not in route.methods or route.endpoint is None:
             raise self._failure(ScoringError(405, "method_not_allowed", "This address takes no request to score."))
-        return route
+        return route.endpoint
 
     def _request(self) -> Request:
         headers = {
@@ -94,7 +96,7 @@ class _Sample:
             b"content-type": b"application/json",
             b"content-length": str(len(self._body)).encode(),
         }
-        request = Request(_Nobody(), b"POST", self._path.encode(), headers)
+        request = Request(_WarmUpClient(), b"POST", self._path.encode(), headers)
         request.body, request.id, request.arrived = self._body, REQUEST_ID, perf_counter_ns()
         return request
 
@@ -128,7 +130,13 @@ class _Sample:
         return StartFailure("warm_up_failed", message, evidence)
 
 
-class _Nobody:
-    """In place of a connection: whoever asks is here until the end."""
+class _WarmUpClient:
+    """In place of a connection: it waits until the end."""
 
-    gone = False
+    disconnected = half_closed = False
+
+
+class _WarmUpEndpoint(Endpoint[Request]):
+    """Says what is served and its handler; warm-up calls that itself."""
+
+    def on_done(self, request: Request, call: Call) -> None: ...

@@ -25,12 +25,13 @@ from scoring.core.errors import StartFailure
 from scoring.core.log import log
 from scoring.core.settings import Replica
 from scoring.counters.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
+from scoring.engine.dispatch import Dispatcher
 from scoring.engine.engine import Engine, load_engine
 from scoring.engine.loaders import find_loader
-from scoring.http.app import App
-from scoring.http.protocol import Connection
+from scoring.http.connection import Connection
+from scoring.http.handler import HttpHandler
 from scoring.metadata.statistics import attach
-from scoring.observers.watch import Watch, watch_of
+from scoring.observers.watch import watch_of
 from scoring.process import limits
 from scoring.process.acceptor import Acceptor
 from scoring.process.ipc import WorkerConfig, WorkerFailed, WorkerReady, stack_file
@@ -157,8 +158,10 @@ class Server:
         with _failure_told(config):
             keys = Keys(self._replica.folder / "keys.json", run.auth)
         watch = watch_of(self._replica, self._counters, config.slot)
-        self._app = App(run, self._engine, keys, self._counters, self._give_up, watch)
-        make_rpc = None if run.grpc_port is None else partial(rpc_server, self._parts(keys, watch))
+        dispatcher = Dispatcher(run, self._engine, keys, self._counters, self._give_up, watch)
+        self._app = HttpHandler(run, self._engine, dispatcher, self._counters, self._give_up)
+        parts = Parts(self._replica, self._engine, dispatcher, lambda: self._app.draining)
+        make_rpc = None if run.grpc_port is None else partial(rpc_server, parts)
         acceptor = self._acceptor(config.listener, at_address=False)
         with _failure_told(config):
             rpc, serving = await self._open(make_rpc)
@@ -169,8 +172,10 @@ class Server:
         acceptor.start()
         if serving is not None:
             serving.follow(config.control, serves=config.serves)
-        housekeeping = [loop.create_task(self._every(1.0, self._app.tick)),
-                        loop.create_task(self._every(SWEEP_SECONDS, self._app.sweep))]  # fmt: skip
+        housekeeping = [loop.create_task(self._every(seconds, call)) for seconds, call in (
+            (1.0, dispatcher.tick), (1.0, self._app.tick),
+            (SWEEP_SECONDS, dispatcher.sweep), (SWEEP_SECONDS, self._app.sweep),
+        )]  # fmt: skip
         await self._stopped.wait()
         self._app.drain()
         draining = [one for one in (rpc and rpc.drain(DRAIN_SECONDS), serving and serving.stop(DRAIN_SECONDS)) if one]
@@ -204,10 +209,6 @@ class Server:
             self._config.slot,
         )
 
-    def _parts(self, keys: Keys, watch: Watch | None) -> Parts:
-        app = self._app
-        return Parts(self._replica, self._engine, keys, self._counters, app.admission, watch, lambda: app.draining)
-
     async def _drain(self, acceptor: Acceptor) -> None:
         """Take no more connections, answer what has been asked, close what is silent."""
         acceptor.close()
@@ -217,7 +218,7 @@ class Server:
         while self._app.connections and monotonic() < end:
             now = monotonic()
             for connection in list(self._app.connections):
-                if now - connection.heard > QUIET_SECONDS:
+                if now - connection.last_active > QUIET_SECONDS:
                     connection.stop()
             await asyncio.sleep(0.05)
 
@@ -242,7 +243,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
         for connection in self._app.connections:
-            connection.let_go()
+            connection.close_copy()
 
     def _give_up(self) -> None:
         log("too many runs are stuck; this process ends and is replaced", "E")

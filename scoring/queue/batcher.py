@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from scoring.contract import Batching
-from scoring.core.errors import gone
+from scoring.core.errors import client_closed
 from scoring.core.model import Model
 from scoring.forms import Inputs
 from scoring.queue.padding import Padding
@@ -108,8 +108,8 @@ class Batcher:
         groups: dict[Any, list[Member]] = {}
         now = perf_counter_ns()
         for question in questions:
-            if question.gone():
-                done.append((question, gone()))
+            if question.is_gone():
+                done.append((question, client_closed()))
                 continue
             try:
                 asked = question.handler.form.decode(question.request)

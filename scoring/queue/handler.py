@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from scoring.core.answer import Result
 from scoring.core.request import Request
 from scoring.core.timings import Timings
-from scoring.forms import Form, Inputs
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # forms need numpy, which the environment of an entry script may lack
+    from scoring.forms import Form, Inputs
     from scoring.queue.batcher import Batcher
 
 # Writes the responses of several calls of one run at once, from their inputs, the run's results and the rows of each
 # call; an empty list where they are not alike enough for that.
-EncodeBatch = Callable[[Sequence[Inputs], list[Any], int], Sequence[bytes]]
+EncodeBatch = Callable[[Sequence["Inputs"], list[Any], int], Sequence[bytes]]
 
 
 class Handler:
@@ -24,7 +24,7 @@ class Handler:
     """
 
     batcher: "Batcher | None" = None
-    form: Form
+    form: "Form"
     encode_alike: EncodeBatch | None = None
 
     def answer(self, request: Request, timings: Timings) -> Result:

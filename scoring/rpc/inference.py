@@ -1,27 +1,23 @@
-"""ModelInfer and ModelStreamInfer: from a message to its answer, queued and counted as over HTTP."""
+"""ModelInfer and ModelStreamInfer: from a message to its answer, through the same dispatcher as HTTP."""
 
 import asyncio
-from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
 from grpc.aio import EOF
 
-from scoring.core.answer import Answer
-from scoring.core.errors import ScoringError, as_error, bad_input, too_large
+from scoring.core.answer import TEXT, Answer
+from scoring.core.errors import ScoringError, bad_input, too_large
 from scoring.core.request import Request
-from scoring.core.request_ids import RequestIds, asked_by
-from scoring.core.timings import Timings
+from scoring.engine.dispatch import Dispatcher
+from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Served
-from scoring.http.app import INLINE_BYTES, NO_TIMINGS
-from scoring.http.replies import TEXT
-from scoring.observers.watch import Outcome as Watched
-from scoring.queue.call import QueuedCall
+from scoring.queue.call import Call
 from scoring.queue.handler import Handler
+from scoring.rpc.errors import abort, message_of
 from scoring.rpc.form import parse
 from scoring.rpc.messages import message
 from scoring.rpc.parts import Parts
-from scoring.rpc.refusals import refuse, sentence
 
 GRPC = "grpc"  # among the handlers of a model
 CONTENT_TYPE = b"application/grpc"
@@ -29,7 +25,7 @@ UNARY, STREAM = b"/inference.GRPCInferenceService/ModelInfer", b"/inference.GRPC
 _Head, _Response, _StreamResponse = (
     message(name) for name in ("InferHead", "ModelInferResponse", "ModelStreamInferResponse")
 )
-Outcome = bytes | ScoringError
+Reply = bytes | ScoringError
 
 
 def _final() -> bytes:
@@ -43,181 +39,170 @@ def _final() -> bytes:
 FINAL = _final()
 
 
-class ClientCall:
-    """One call of a client. It stands where a connection does for HTTP: `left` tells that the client has gone."""
+class RpcClient:
+    """The client of one call, which may send many messages."""
 
-    __slots__ = ("headers", "left", "target")
+    __slots__ = ("disconnected", "half_closed", "headers", "target")
 
     def __init__(self, context: Any, target: bytes) -> None:
-        self.left = False
+        self.disconnected = self.half_closed = False
         self.target = target
         self.headers = {
             name.encode(): value if isinstance(value, bytes) else value.encode("utf-8", "replace")
             for name, value in context.invocation_metadata()
         } | {b"content-type": CONTENT_TYPE}
 
-    def request(self) -> Request:
-        """The next request of this call, as handlers know requests."""
-        return Request(self, b"POST", self.target, self.headers)
+
+class RpcRequest(Request):
+    """One message of a call. `reply` is awaited where the dispatcher has none at once."""
+
+    __slots__ = ("reply",)
+
+    client: RpcClient
+
+    def __init__(self, client: RpcClient) -> None:
+        super().__init__(client, b"POST", client.target, client.headers)
+        self.arrived = perf_counter_ns()
+        self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+
+class RpcEndpoint(Endpoint[RpcRequest]):
+    """A model as gRPC offers it."""
+
+    def __init__(self, served: Served, handler: Handler, dispatcher: Dispatcher) -> None:
+        super().__init__(served, handler)
+        self._dispatcher = dispatcher
+
+    def on_done(self, request: RpcRequest, call: Call) -> None:
+        reply = self.reply(call)  # a call is counted even if its client no longer waits
+        if not request.reply.done():
+            request.reply.set_result(reply)
+
+    def reply(self, call: Call) -> Reply:
+        """The message to send, or the error to end the call with, counted under its HTTP status."""
+        reply: Reply = call.result
+        status = reply.status if isinstance(reply, ScoringError) else 200
+        self._dispatcher.record(call, self, status, _observed(reply))
+        return reply
 
 
 class Inference:
-    """Answers calls for predictions. `active` counts those that are owed an answer."""
+    """Answers calls for predictions. `active` counts those that have not yet got their answer."""
 
     def __init__(self, parts: Parts) -> None:
         self._engine = parts.engine
-        self._keys = parts.keys
-        self._counters = parts.counters
-        self._admission = parts.admission
-        self._watch = parts.watch
+        self._dispatcher = parts.dispatcher
         self._max_body = parts.replica.run.max_body_bytes
-        self._ids = RequestIds()
-        self._found: dict[tuple[str, str], tuple[Served, Handler]] = {}
+        self._endpoints: dict[tuple[str, str], RpcEndpoint] = {}
         self.active = 0
         self.gate: asyncio.Event | None = None  # where there is one, answers wait until it opens
 
-    # -- the two methods. Both read their messages themselves: a stranger's is never taken in.
+    # -- the two methods. Both read their messages themselves: an unauthenticated client's is never read.
 
     async def infer(self, _: Any, context: Any) -> Any:
         """Bytes of a ModelInferResponse."""
         self.active += 1
+        self._dispatcher.clients += 1
         context.add_done_callback(self._sent)
-        call = ClientCall(context, UNARY)
-        request = call.request()
-        outcome = self._admitted(request)
-        if outcome is None:
+        request = RpcRequest(RpcClient(context, UNARY))
+        reply: Reply | None = self._admit(request)
+        if reply is None:
             body = await context.read()
             if body is EOF:  # none at all, or one over the limit, which the library has refused already
-                return await refuse(context, bad_input("the call has no message"))
-            outcome = await self._answer(request, call, body)
+                return await abort(context, bad_input("the call has no message"))
+            reply = await self._answer(request, body)
         if self.gate is not None:
             await self.gate.wait()
-        told = ("x-request-id", request.id.decode("latin-1"))
-        if isinstance(outcome, ScoringError):
-            return await refuse(context, outcome, told)
-        context.set_trailing_metadata((told,))
-        return outcome
+        trailer = ("x-request-id", request.id.decode("latin-1"))
+        if isinstance(reply, ScoringError):
+            return await abort(context, reply, trailer)
+        context.set_trailing_metadata((trailer,))
+        return reply
 
     async def stream_infer(self, _: Any, context: Any) -> None:
         """One answer to each message, in their order; errors are answers too and end nothing."""
-        call = ClientCall(context, STREAM)
+        self._dispatcher.clients += 1
+        context.add_done_callback(self._disconnected)
+        client = RpcClient(context, STREAM)
         while True:
-            request = call.request()
-            refused = self._admitted(request)
-            if refused is not None:
-                await refuse(context, refused)
+            request = RpcRequest(client)
+            error = self._admit(request)
+            if error is not None:
+                await abort(context, error)
             body = await context.read()
             if body is EOF:
                 return
             self.active += 1
             try:
-                await context.write(_in_stream(await self._answer(request, call, body), body))
+                await context.write(_in_stream(await self._answer(request, body), body))
             finally:
                 self.active -= 1
 
     def _sent(self, _: Any) -> None:
         self.active -= 1
+        self._dispatcher.clients -= 1
+
+    def _disconnected(self, _: Any) -> None:
+        self._dispatcher.clients -= 1
 
     # -- from a message to its answer
 
-    def _admitted(self, request: Request) -> ScoringError | None:
-        """Refuse strangers, and ids that are too long, before their message is read."""
-        request.arrived = perf_counter_ns()
+    def _admit(self, request: RpcRequest) -> ScoringError | None:
+        """Refuse unauthenticated calls, and ids that are too long, before their message is read."""
         try:
-            request.key = self._keys.check(request.headers.get(b"authorization"))
-            self._ids.give(request)
+            self._dispatcher.admit(request)
         except ScoringError as error:
-            self._count(request, None, error, 0, NO_TIMINGS)
+            self._dispatcher.refuse(request, None, error.status, _observed(error))
             return error
         return None
 
-    async def _answer(self, request: Request, call: ClientCall, body: bytes) -> Outcome:
+    async def _answer(self, request: RpcRequest, body: bytes) -> Reply:
         request.arrived = perf_counter_ns()
-        served: Served | None = None
+        endpoint: RpcEndpoint | None = None
         try:
             if len(body) > self._max_body:  # as it may be after unpacking, with older libraries
                 raise too_large(self._max_body)
             request.body = body
-            served, handler = self._find(body)
-            if self._watch is not None:
-                self._watch.begin(request)
-            if served.pace.inline and len(body) <= INLINE_BYTES:
-                return self._now(request, served, handler)
-            return await self._later(request, call, served, handler)
+            endpoint = self._find(body)
+            call = self._dispatcher.submit(request, endpoint)
         except ScoringError as error:
-            return self._count(request, served, error, 0, NO_TIMINGS)
-
-    def _find(self, body: bytes) -> tuple[Served, Handler]:
-        head = parse(_Head, body)
-        asked = (head.model_name, head.model_version)
-        found = self._found.get(asked)
-        if found is None:
-            served = self._engine.find(head.model_name, head.model_version or None)
-            found = self._found[asked] = served, served.handlers[GRPC]
-        return found
-
-    def _now(self, request: Request, served: Served, handler: Handler) -> Outcome:
-        timings = Timings()
-        began = perf_counter_ns()
+            served = None if endpoint is None else endpoint.served
+            self._dispatcher.refuse(request, served, error.status, _observed(error))
+            return error
+        if call is not None:
+            return endpoint.reply(call)
         try:
-            result: Any = handler.answer(request, timings)
-        except Exception as error:
-            result = error
-        served.pace.note(perf_counter_ns() - began)
-        return self._count(request, served, result, began - request.arrived, timings)
-
-    async def _later(self, request: Request, call: ClientCall, served: Served, handler: Handler) -> Outcome:
-        """In a runner thread; what has not begun when the client cancels, or its deadline passes, is not run."""
-        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._admission.submit(QueuedCall(handler, request, partial(self._deliver, served, answered)))
-        try:
-            return await answered
-        except asyncio.CancelledError:
-            call.left = True
+            return await request.reply
+        except asyncio.CancelledError:  # by the client, or its deadline: what has not begun is not run
+            request.client.half_closed = request.client.disconnected = True
             raise
 
-    def _deliver(
-        self, served: Served, answered: "asyncio.Future[Outcome]", job: QueuedCall, result: Any, waited: int
-    ) -> None:
-        if not isinstance(result, ScoringError):
-            served.pace.note(job.decode + job.infer + job.encode)
-        outcome = self._count(job.request, served, result, waited, job)
-        if not answered.done():
-            answered.set_result(outcome)
-
-    def _count(self, request: Request, served: Served | None, result: Any, waited: int, timings: Timings) -> Outcome:
-        """The answer, counted under the status that it has over HTTP. `served` is None where nothing was asked yet."""
-        if type(result) is bytes:
-            outcome: Outcome = result
-        else:
-            with asked_by(request):
-                outcome = as_error(result)
-        status = outcome.status if isinstance(outcome, ScoringError) else 200
-        taken = (perf_counter_ns() - request.arrived) // 1000
-        self._counters.record(status, taken, waited // 1000, timings, request.key)
-        if served is not None and served.counters is not None:
-            served.counters.record(status, taken, waited // 1000, timings, request.key)
-        if self._watch is not None and served is not None:
-            self._watch.end(request, Watched(status, _shown(outcome), served, taken, waited // 1000, timings))
-        return outcome
+    def _find(self, body: bytes) -> RpcEndpoint:
+        head = parse(_Head, body)
+        asked = (head.model_name, head.model_version)
+        endpoint = self._endpoints.get(asked)
+        if endpoint is None:
+            served = self._engine.find(head.model_name, head.model_version or None)
+            endpoint = self._endpoints[asked] = RpcEndpoint(served, served.handlers[GRPC], self._dispatcher)
+        return endpoint
 
 
-def _shown(outcome: Outcome) -> Answer:
-    """An answer as those see it who look on."""
-    if isinstance(outcome, ScoringError):
-        return Answer(sentence(outcome).encode(), TEXT, status=outcome.status)
-    return Answer(outcome, CONTENT_TYPE)
+def _observed(reply: Reply) -> Answer:
+    """An answer as observers see it."""
+    if isinstance(reply, ScoringError):
+        return Answer(message_of(reply).encode(), TEXT, status=reply.status)
+    return Answer(reply, CONTENT_TYPE)
 
 
-def _in_stream(outcome: Outcome, body: bytes) -> bytes:
-    if isinstance(outcome, ScoringError):
+def _in_stream(reply: Reply, body: bytes) -> bytes:
+    if isinstance(reply, ScoringError):
         try:
             head = parse(_Head, body)
         except ScoringError:
-            head = _Head()  # the message was no message: there is nothing to repeat
+            head = _Head()  # the message could not be parsed: there is nothing to repeat
         about = _Response(model_name=head.model_name, model_version=head.model_version, id=head.id)
-        answer = _StreamResponse(error_message=sentence(outcome), infer_response=about.SerializeToString() + FINAL)
+        answer = _StreamResponse(error_message=message_of(reply), infer_response=about.SerializeToString() + FINAL)
     else:
-        answer = _StreamResponse(infer_response=outcome + FINAL)
+        answer = _StreamResponse(infer_response=reply + FINAL)
     serialised: bytes = answer.SerializeToString()
     return serialised

@@ -3,22 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scoring.auth.keys import Keys
 from scoring.core.settings import Replica
-from scoring.counters.telemetry import Counters
+from scoring.engine.dispatch import Dispatcher
 from scoring.engine.engine import Engine
-from scoring.observers.watch import Watch
-from scoring.queue.admission import Admission
 
 
 @dataclass(frozen=True)
 class Parts:
-    """All of it is shared with HTTP, so that both are counted, queued and watched together."""
+    """All of it is shared with HTTP, so that the calls of both are counted, queued and observed together."""
 
     replica: Replica
     engine: Engine
-    keys: Keys
-    counters: Counters
-    admission: Admission
-    watch: Watch | None
+    dispatcher: Dispatcher
     draining: Callable[[], bool]

@@ -13,12 +13,12 @@ import grpc
 from scoring.contract import RunSettings
 from scoring.core.errors import ScoringError, StartFailure, bad_input
 from scoring.engine.model_handler import ModelHandler
-from scoring.rpc.describing import NOTHING, Description, Method
+from scoring.rpc.errors import abort
 from scoring.rpc.form import Protobuf, parse
 from scoring.rpc.inference import GRPC, Inference
 from scoring.rpc.messages import PACKAGE, message
+from scoring.rpc.metadata import NOTHING, MetadataMethods, Method
 from scoring.rpc.parts import Parts
-from scoring.rpc.refusals import refuse
 
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
 HOLD_SECONDS = 0.1  # how long draining holds answers back
@@ -37,15 +37,15 @@ class RpcServer:
             if isinstance(infer, ModelHandler):
                 served.handlers[GRPC] = ModelHandler(Protobuf(infer.model), infer.model, infer.batcher)
         self._run = parts.replica.run
-        self._keys = parts.keys
+        self._dispatcher = parts.dispatcher
         self._inference = Inference(parts)
         self._server = grpc.aio.server(options=_options(self._run))
         methods = {
             "ModelInfer": grpc.stream_unary_rpc_method_handler(self._inference.infer),
             "ModelStreamInfer": grpc.stream_stream_rpc_method_handler(self._inference.stream_infer),
         }
-        for name, method in Description(parts.engine, lambda: not parts.draining()).methods().items():
-            methods[name] = grpc.stream_unary_rpc_method_handler(self._described(method))
+        for name, method in MetadataMethods(parts.engine, lambda: not parts.draining()).methods().items():
+            methods[name] = grpc.stream_unary_rpc_method_handler(self._metadata(method))
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
 
     async def start(self) -> None:
@@ -75,21 +75,21 @@ class RpcServer:
         await self._server.stop(None)
         await stopping
 
-    def _described(self, method: Method) -> Callable[[Any, Any], Awaitable[bytes]]:
-        """Reads its message itself, after the key: a stranger's is never taken in, nor one that tells nothing."""
-        kind = message(method.asked)
+    def _metadata(self, method: Method) -> Callable[[Any, Any], Awaitable[bytes]]:
+        """Reads its message itself, after checking the key: an unauthenticated client's is never read."""
+        kind = message(method.takes)
 
         async def answer(_: Any, context: Any) -> Any:
             try:
                 if method.secured:
                     metadata = dict(context.invocation_metadata())
-                    self._keys.check(metadata.get("authorization", "").encode())
-                body = b"" if method.asked == NOTHING else await context.read()
+                    self._dispatcher.check_key(metadata.get("authorization", "").encode())
+                body = b"" if method.takes == NOTHING else await context.read()
                 if body is grpc.aio.EOF:
                     raise bad_input("the call has no message")
                 return method.answer(parse(kind, body)).SerializeToString()
             except ScoringError as error:
-                return await refuse(context, error)
+                return await abort(context, error)
 
         return answer
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from scoring.core.errors import ScoringError, StartFailure, bad_input
-from scoring.core.request import SAID_JSON, Request
+from scoring.core.request import JSON_TYPES, Request
 from scoring.core.text_encodings import text_of
 from scoring.script.loading import HEADERS, Run, data_parameters, one_parameter
 
@@ -65,7 +65,7 @@ def _text(name: str) -> Reader:
             return {name: _query(request).decode()}
         kind = request.headers.get(b"content-type")
         try:
-            text = request.body.decode() if kind in SAID_JSON else text_of(request.body, kind or b"")
+            text = request.body.decode() if kind in JSON_TYPES else text_of(request.body, kind or b"")
         except UnicodeDecodeError:
             text = text_of(request.body)
         return {name: text.removeprefix(MARK)}  # json.loads() refuses a text that begins with one

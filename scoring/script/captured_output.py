@@ -13,7 +13,7 @@ from typing import Any
 from scoring.core.answer import Answer, Result
 from scoring.core.log import MOST_BYTES, asked_for, current, printed
 from scoring.core.request import Request
-from scoring.core.request_ids import asked_by
+from scoring.core.request_ids import request_context
 from scoring.core.timings import Timings
 from scoring.queue.handler import Handler
 
@@ -117,5 +117,5 @@ class _Parts:
         return self
 
     def __next__(self) -> bytes:
-        with asked_by(self._request):
+        with request_context(self._request):
             return next(self._parts)

@@ -14,8 +14,8 @@ from scoring.core.bundle import model_directory
 from scoring.core.request import Request
 from scoring.core.settings import Replica
 from scoring.core.timings import Timings
-from scoring.queue.admission import Pace, Threaded
 from scoring.queue.handler import Handler
+from scoring.queue.pace import AlwaysThreaded, Pace
 from scoring.script.arguments import reader_of, wants_raw_http
 from scoring.script.coroutines import finish
 from scoring.script.failures import complain, guarded, script_failed
@@ -47,7 +47,7 @@ class EntryScript(Handler):
         begin = _one_at_a_time(run) if waits else run
         self._run = _finished(begin, replica.run.scoring_timeout_seconds + GRACE)
         self.runners = AT_ONCE if waits else 1  # a plain run() need not be safe to call from two threads at once
-        self.pace = Threaded() if waits else Pace(None)
+        self.pace = AlwaysThreaded() if waits else Pace(None)
         guarded("init() raised", models, lambda: _initialise(init))
         self._is_copy = False
         os.register_at_fork(after_in_child=self._mark_copy)

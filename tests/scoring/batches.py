@@ -84,10 +84,10 @@ def load(path) -> OnnxModel:
 
 
 class Client:
-    """What stands where a connection does."""
+    """In place of a connection."""
 
-    def __init__(self, *, left: bool = False) -> None:
-        self.left = left
+    def __init__(self, *, half_closed: bool = False) -> None:
+        self.disconnected, self.half_closed = False, half_closed
 
 
 def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict:
@@ -101,8 +101,8 @@ def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict
     }
 
 
-def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, left: bool = False) -> QueuedCall:
-    request = Request(Client(left=left), b"POST", b"/v2/models/heavy/infer", {})
+def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, half_closed: bool = False) -> QueuedCall:
+    request = Request(Client(half_closed=half_closed), b"POST", b"/v2/models/heavy/infer", {})
     request.body = content if isinstance(content, bytes) else orjson.dumps(content)
     made = QueuedCall(ModelHandler(OpenInference(model), model, batcher), request, lambda *_: None)
     batcher.pending.append(made)

@@ -5,8 +5,8 @@ from time import monotonic
 
 import pytest
 
+from scoring.http.connection import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
 from scoring.http.head_cache import Heads
-from scoring.http.protocol import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
 from scoring.process.acceptor import OUT_OF_FILES_SECONDS, Acceptor
 from tests.scoring.http.test_head_cache import Reader, Wire, post
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from scoring.http.connection import Connection
 from scoring.http.head_cache import END, KEPT, Head, Heads
-from scoring.http.protocol import MOST_UNKNOWN, Connection
+from scoring.http.parser import MOST_UNKNOWN
 from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
 
 

@@ -24,7 +24,7 @@ def run(data):
     asked = json.loads(data)
     threading.Thread.start = no_thread if asked.get("no_threads") else start
     if asked.get("no_answers"):
-        replies = sys.modules["scoring.http.replies"].Replies
+        replies = sys.modules["scoring.http.serializer"].Serializer
         answer, replies.answer = replies.answer, no_answer
         threading.Timer(0.5, setattr, [replies, "answer", answer]).start()
     if asked.get("long"):
@@ -84,14 +84,14 @@ def test_jobs_are_refused_while_no_thread_can_be_had_and_run_once_there_is_one(m
         assert refused.value.status == 503
         assert admission.waiting == 0
         answered = asyncio.get_running_loop().create_future()
-        admission.submit(job(lambda _, result, __: answered.set_result(result)))
+        admission.submit(job(lambda call: answered.set_result(call.result)))
         return await asyncio.wait_for(answered, 5)
 
     assert json.loads(asyncio.run(ask())) == "answered"
 
 
 def job(deliver):
-    request = SimpleNamespace(connection=SimpleNamespace(left=False, gone=False), arrived=0)
+    request = SimpleNamespace(client=SimpleNamespace(half_closed=False, disconnected=False), arrived=0)
     return QueuedCall(SimpleNamespace(batcher=None, answer=lambda *_: b'"answered"'), request, deliver)
 
 

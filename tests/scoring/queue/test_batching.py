@@ -99,7 +99,7 @@ def test_a_body_that_cannot_be_read_fails_alone(model):
 
 def test_what_a_client_no_longer_waits_for_is_not_run(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(1)), job(model, batcher, body(2), left=True), job(model, batcher, body(3))]
+    jobs = [job(model, batcher, body(1)), job(model, batcher, body(2), half_closed=True), job(model, batcher, body(3))]
 
     first, gone, last = answers_of(batcher, jobs)
 

@@ -1,4 +1,4 @@
-"""Responses as bytes: status line, headers, body, in one piece for one write."""
+"""HTTP/1.1 responses as bytes: status line, headers and body in one piece, for one write."""
 
 from email.utils import formatdate
 from http import HTTPStatus
@@ -8,28 +8,27 @@ import orjson
 from scoring.core.answer import EVENTS, JSON, WITHOUT_BODY, Answer
 from scoring.core.errors import ScoringError, as_error
 from scoring.core.request import Request
-from scoring.core.request_ids import asked_by
+from scoring.core.request_ids import request_context
 
-TEXT = b"text/plain; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# How Azure's server tells of run(): whether it failed, and how many milliseconds it took.
-_RUN_LINES = {failed: b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %%.3f\r\n" % told
-              for failed, told in ((True, b"True"), (False, b"False"))}  # fmt: skip
+# What Azure's server says about run(): whether it failed, and how many milliseconds it took.
+_RUN_LINES = {failed: b"x-ms-run-function-failed: %b\r\nx-ms-run-fn-exec-ms: %%.3f\r\n" % text
+              for failed, text in ((True, b"True"), (False, b"False"))}  # fmt: skip
 _LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
 NOT_IN_HEADERS = dict.fromkeys(map(ord, "\r\n\0"))
 _LINES[499] = b"HTTP/1.1 499 Client Closed Request\r\n"
 
 
-class Replies:
-    """Builds responses; keeps the Date header, which `tick` renews every second."""
+class Serializer:
+    """Writes responses; keeps the Date header, which `tick` renews every second."""
 
     def __init__(self) -> None:
         self.tick()
 
     def tick(self) -> None:
-        """The clock has moved."""
+        """Renew the Date header."""
         self._date = f"date: {formatdate(usegmt=True)}\r\n".encode()
         self._json_ok = _LINES[200] + self._date + b"content-type: application/json\r\n"
         self._run_ok = self._json_ok + b"%b" + _RUN_LINES[False] + b"content-length: %d\r\n\r\n%b"
@@ -64,7 +63,7 @@ class Replies:
     def reply(
         self, status: int, body: bytes, headers: bytes = b"", *, content_type: bytes = JSON, without_body: bool = False
     ) -> bytes:
-        """Any response. `without_body` leaves the body out but tells its length, as HEAD wants it."""
+        """Any response. `without_body` leaves out the body but states its length, as for HEAD."""
         head = b"%b%bcontent-type: %b\r\n%bcontent-length: %d\r\n\r\n" % (
             _LINES.get(status) or b"HTTP/1.1 %d \r\n" % status,
             self._date,
@@ -76,7 +75,7 @@ class Replies:
 
 
 def run_lines(ran: int, *, failed: bool) -> bytes:
-    """The header lines that tell of a run() of so many nanoseconds."""
+    """The header lines about a run() of so many nanoseconds."""
     return _RUN_LINES[failed] % (ran / 1e6)
 
 
@@ -87,8 +86,8 @@ def chunk(part: bytes) -> bytes:
 
 def failure_event(error: BaseException) -> bytes:
     """The last event of a stream that broke off."""
-    told = error if isinstance(error, ScoringError) else ScoringError(500, "internal", "The server failed.")
-    return b"event: error\ndata: %b\n\n" % error_body(told, protocol_v2=False)
+    known = error if isinstance(error, ScoringError) else ScoringError(500, "internal", "The server failed.")
+    return b"event: error\ndata: %b\n\n" % error_body(known, protocol_v2=False)
 
 
 def error_body(error: ScoringError, protocol_v2: bool) -> bytes:
@@ -98,11 +97,11 @@ def error_body(error: ScoringError, protocol_v2: bool) -> bytes:
     return orjson.dumps({"message": printable(error.message), "code": error.code})
 
 
-def answer_to(request: Request, error: BaseException, protocol_v2: bool) -> Answer:
-    """The answer that tells an error of any kind."""
-    with asked_by(request):
-        told = as_error(error)
-    return Answer(error_body(told, protocol_v2), status=told.status, headers=told.headers, failed=told.failed)
+def error_answer(request: Request, error: BaseException, protocol_v2: bool) -> Answer:
+    """An error of any kind as the answer to a request."""
+    with request_context(request):
+        known = as_error(error)
+    return Answer(error_body(known, protocol_v2), status=known.status, headers=known.headers, failed=known.failed)
 
 
 def printable(text: str) -> str:

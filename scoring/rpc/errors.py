@@ -1,4 +1,4 @@
-"""Errors as gRPC tells them: a status code, a sentence, and when it is worth trying again."""
+"""Errors as gRPC reports them: a status code, a message, and when it is worth trying again."""
 
 from typing import Any
 
@@ -17,17 +17,17 @@ CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-LONGEST = 2000  # bytes of a sentence: clients refuse more than 8 KiB of trailers, and a byte may travel as three
+LONGEST = 2000  # bytes of a message: clients refuse more than 8 KiB of trailers, and a byte may travel as three
 PUSHBACK = ("grpc-retry-pushback-ms", "1000")  # what Retry-After is to HTTP
 
 
-def sentence(error: ScoringError) -> str:
+def message_of(error: ScoringError) -> str:
     """The message of an error, short enough for a trailer."""
     return error.message.encode("utf-8", "backslashreplace")[:LONGEST].decode("utf-8", "ignore")
 
 
-async def refuse(context: Any, error: ScoringError, *trailers: tuple[str, str]) -> Any:
+async def abort(context: Any, error: ScoringError, *trailers: tuple[str, str]) -> Any:
     """End a call with an error. Never returns: gRPC's AbortError, which it raises, is for the library."""
     if error.status == 503:
         trailers = (*trailers, PUSHBACK)
-    await context.abort(CODES.get(error.status, grpc.StatusCode.UNKNOWN), sentence(error), trailers)
+    await context.abort(CODES.get(error.status, grpc.StatusCode.UNKNOWN), message_of(error), trailers)

@@ -1,12 +1,12 @@
-"""What the service says of itself: health, what is served, and what Triton's clients ask beyond the protocol."""
+"""What the service says about itself: health, what is served, and what Triton's clients ask beyond the protocol."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from scoring.core.errors import ScoringError
 from scoring.engine.engine import Engine, Served
-from scoring.http.service_pages import SERVER
 from scoring.metadata.models import config_facts, index_facts, metadata_facts
+from scoring.metadata.server import SERVER
 from scoring.metadata.statistics import statistics
 from scoring.rpc.messages import message
 
@@ -14,15 +14,15 @@ NOTHING = "Nothing"  # the message without fields
 
 
 class Method(NamedTuple):
-    """A question: the message that it comes in, what answers with a message, and whether it needs the key."""
+    """The message that it takes, what answers with a message, and whether it needs the key."""
 
-    asked: str
+    takes: str
     answer: Callable[[Any], Any]
     secured: bool = True
 
 
-class Description:
-    """Answers to everything but predictions; they raise ScoringError. The key is needed where it is over HTTP."""
+class MetadataMethods:
+    """Methods for everything but predictions; they raise ScoringError. The same ones need the key as over HTTP."""
 
     def __init__(self, engine: Engine, ready: Callable[[], bool]) -> None:
         self._engine = engine
