@@ -69,7 +69,7 @@ def fills_up_safely(model: Model, fill: dict[str, float]) -> bool:
     """Whether a row that is filled up to the length of another comes out as it does alone; True where none can tell."""
     padding = Padding(model, fill)
     short, long = (Inputs(model.output_names, made_up(model, 1, length), None) for length in LENGTHS)
-    if padding.kind(short) != padding.kind(long):
+    if padding.batch_key(short) != padding.batch_key(long):
         return True  # they never share a run
     try:
         alone = model.compute(model.output_names, short.feed, trial=True)

@@ -123,7 +123,10 @@ class Dispatcher:
         if self._is_script and self._admission.waiting:  # as in `_enqueue`
             pace.inline = False
         self._finish(call, endpoint, call.result, call.waited)
-        endpoint.on_done(call.request, call)
+        try:
+            endpoint.on_done(call.request, call)
+        except Exception as error:
+            self._lose(call, endpoint, error)
 
     def _finish_batch(self, endpoint: Endpoint[Any], done: list[tuple[Call, Any]], began: int) -> None:
         """Finish the calls of a loop iteration; those whose results need nothing special are counted together."""
@@ -143,8 +146,8 @@ class Dispatcher:
                 else:
                     self._finish(call, endpoint, result, began - request.arrived)
                 endpoint.on_done(request, call)
-            except Exception as error:  # one client's trouble must not stop the others' responses
-                log(f"a response could not be delivered: {error!r}", "E")
+            except Exception as error:
+                self._lose(call, endpoint, error)
 
     def _finish(self, call: Call, endpoint: Endpoint[Any], result: Any, waited: int) -> None:
         call.result, call.waited = result, waited
@@ -153,6 +156,12 @@ class Dispatcher:
         elif isinstance(result, BaseException):
             with request_context(call.request):
                 call.result = as_error(result)
+
+    @staticmethod
+    def _lose(call: Call, endpoint: Endpoint[Any], error: Exception) -> None:
+        """One client's trouble must not stop the others' responses."""
+        log(f"a response could not be delivered: {error!r}", "E")
+        endpoint.on_lost(call.request)
 
     # -- what is counted and observed
 

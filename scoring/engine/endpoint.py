@@ -30,3 +30,6 @@ class Endpoint(ABC, Generic[RequestT]):
 
         `call.result` is JSON, an Answer, or a ScoringError.
         """
+
+    def on_lost(self, request: RequestT) -> None:
+        """Sending a response has failed by a fault of ours: its client must not wait for it."""

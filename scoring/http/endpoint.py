@@ -6,7 +6,6 @@ from time import perf_counter_ns
 
 from scoring.core.answer import EVENTS, Answer
 from scoring.core.errors import ScoringError
-from scoring.core.log import log
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Served
@@ -50,7 +49,14 @@ class HttpEndpoint(Endpoint[HttpRequest]):
         return endpoint
 
     def on_done(self, request: HttpRequest, call: Call) -> None:
-        self._send(request, self.response, call)
+        result = call.result
+        if type(result) is bytes and len(result) < WORTH_BYTES:  # what `response` does, for nearly all calls
+            request.client.answer(request, self._json(request, call, result))
+        else:
+            self._send(request, self.response, call)
+
+    def on_lost(self, request: HttpRequest) -> None:
+        request.client.abort()
 
     def response(self, request: HttpRequest, call: Call) -> bytes | None:
         """The bytes to send; None when they will be sent later, or in parts."""
@@ -126,12 +132,8 @@ class HttpEndpoint(Endpoint[HttpRequest]):
             response = make(request, *arguments)
         except Exception as error:  # the client waits: it gets an answer, whatever has happened
             response = self.failure(request, error)
-        try:
-            if response is not None:
-                request.client.answer(request, response)
-        except Exception as error:
-            log(f"a response could not be delivered: {error!r}", "E")
-            request.client.abort()
+        if response is not None:
+            request.client.answer(request, response)
 
     def failure(self, request: HttpRequest, error: Exception) -> bytes:
         """The response where a fault of ours left none."""

@@ -73,6 +73,7 @@ class RequestParser:
         else:  # a whole request, whose head is known
             self._unknown = 0
             request = self.request = HttpRequest(self._connection, head.method, head.target, head.headers)
+            request.keep_alive = True  # or it would not be in the cache
             if head.length:
                 request.body = data[-head.length :]
             self._connection.receive(request)

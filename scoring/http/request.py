@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class HttpRequest(Request):
-    """A request, and the connection that waits for its response and may or may not persist after it."""
+    """A request whose `client` is the connection that waits for its response.
+
+    `keep_alive`, which the parser sets, says whether the connection persists after that.
+    """
 
     __slots__ = ("keep_alive",)
 
     client: "Connection"
-
-    def __init__(self, client: "Connection", method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
-        super().__init__(client, method, target, headers)
-        self.keep_alive = True
+    keep_alive: bool

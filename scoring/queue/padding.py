@@ -1,4 +1,4 @@
-"""Requests side by side in one run: joined along their rows, filled up where their lengths may differ, and parted."""
+"""Inputs of several calls in one run: joined along their rows, padded where their lengths may differ, and split."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from scoring.forms import Inputs
 
 
 class Padding:
-    """`fill` names the inputs whose lengths may differ, with what fills the shorter ones up (at their end).
+    """`fill` names the inputs whose lengths may differ, and the value that pads shorter ones at their end.
 
     An output keeps the length of its own request wherever its dimension has the name of one of theirs.
     """
@@ -28,16 +28,19 @@ class Padding:
         self._dimensions = {name: tensor.dimension_names for name, tensor in tensors.items()}
         self._needed = len(model.required_inputs)
 
-    def kind(self, asked: Inputs) -> Any:
-        """What requests must have in common to share a run: outputs, types, and shapes but for rows and padding."""
-        feed = asked.feed
+    def batch_key(self, inputs: Inputs) -> Any:
+        """Calls with equal keys may share a run: the same outputs, types, and shapes but for rows and padding.
+
+        For example, two of [2, 4] and [3, 4] in FP32 share one; [2, 5] does not, unless its input is padded.
+        """
+        feed = inputs.feed
         if len(feed) != self._needed:
-            return object()  # like no other: a default that it replaces holds for all rows of its run
+            return object()  # equal to no other: a default that it replaces would hold for all rows of the run
         if len(feed) > 1 and len({len(array) for array in feed.values()}) > 1:
-            return object()  # like no other: its rows would meet those of its neighbours
+            return object()  # equal to no other: its rows would meet those of its neighbours
         if not self._fill:
-            return (*asked.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
-        return tuple(asked.names), tuple(
+            return (*inputs.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
+        return tuple(inputs.names), tuple(
             (name, array.dtype.str, array.ndim if name in self._fill else array.shape[1:])
             for name, array in feed.items()
         )
@@ -46,13 +49,13 @@ class Padding:
         """One feed for requests of the same kind."""
         return {name: self._joined(name, [one.feed[name] for one in requests]) for name in requests[0].feed}
 
-    def cut(self, asked: Inputs, results: list[Any], first: int, last: int) -> list[Array]:
+    def cut(self, inputs: Inputs, results: list[Any], first: int, last: int) -> list[Array]:
         """The part of a shared run's results that belongs to a request: rows `first` to `last`."""
         parts = [result[first:last] for result in results]
         if not self._fill:
             return parts
-        lengths = self._own_lengths(asked)
-        return [self._shortened(name, part, lengths) for name, part in zip(asked.names, parts, strict=True)]
+        lengths = self._own_lengths(inputs)
+        return [self._shortened(name, part, lengths) for name, part in zip(inputs.names, parts, strict=True)]
 
     def _joined(self, name: str, arrays: list[Array]) -> Array:
         if name not in self._fill or len({array.shape[1:] for array in arrays}) == 1:
@@ -66,12 +69,12 @@ class Padding:
             row += len(array)
         return joined
 
-    def _own_lengths(self, asked: Inputs) -> dict[str, int]:
+    def _own_lengths(self, inputs: Inputs) -> dict[str, int]:
         """The lengths of a request's free dimensions, by their names."""
         return {
             dimension: length
             for name in self._fill
-            for dimension, length in zip(self._dimensions[name], asked.feed[name].shape, strict=False)
+            for dimension, length in zip(self._dimensions[name], inputs.feed[name].shape, strict=False)
             if dimension is not None
         }
 

@@ -149,8 +149,8 @@ def test_a_given_default_is_of_no_kind_with_others(tmp_path):
     model = OnnxModel(BundledModel(name="m", version=1, path=""), scaled(tmp_path / "model.onnx"), 1)
     padding, x = Padding(model, Batching().pad), np.ones(1, np.float32)
     plain, given = Inputs(model.output_names, {"x": x}), Inputs(model.output_names, {"x": x, "alpha": x})
-    assert padding.kind(plain) == padding.kind(plain)
-    assert padding.kind(given) != padding.kind(given)
+    assert padding.batch_key(plain) == padding.batch_key(plain)
+    assert padding.batch_key(given) != padding.batch_key(given)
     model.bind()
     assert model.compute(model.output_names, given.feed)[0].tolist() == [1.0]
 
