@@ -70,7 +70,9 @@ class Batcher:
         0.1 ms: a runner that started at once would run 1 and then 7. It lingers, for up to 2 % of the run (0.8 ms),
         looks every 0.2 ms, and stops as soon as a look has brought nobody or its share is complete.
         """
-        while len(group) < self._row_limit(share()) and perf_counter_ns() + LINGER_POLL_SECONDS * 1e9 < self._linger_end:
+        while (
+            len(group) < self._row_limit(share()) and perf_counter_ns() + LINGER_POLL_SECONDS * 1e9 < self._linger_end
+        ):
             before = len(group)
             time.sleep(LINGER_POLL_SECONDS)
             self._claim_until(group, self._row_limit(share()))
