@@ -1,4 +1,4 @@
-"""Builds: a revision's recipe made runnable. Environment first, then the bundle; both once per equal recipe."""
+"""Builds: a revision's content made runnable. Environment first, then the bundle; both once per equal content."""
 
 import logging
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
-from deployments.models import Build, Revision, Service
-from deployments.recipe.build_paths import build_log_path, bundle_path
+from deployments.models import Build, BuiltBundle, Revision, Service
+from deployments.recipe.build_paths import build_log_path
 from deployments.traffic.activation import activate
 from registry.environments import environments
 from registry.environments.paths import CURATED_HASH, is_installed
@@ -28,11 +28,11 @@ ENVIRONMENT, BUNDLE = "environment", "bundle"
 
 
 def build_for(revision: Revision) -> Build:
-    """A new build of the revision: succeeded at once when an equal recipe is built already, else queued.
+    """A new build of the revision: succeeded at once when an equal content is built already, else queued.
 
     Call it in the transaction that makes the revision, or to try again after a failure.
     """
-    if is_built(revision):
+    if use_built(revision):
         now = timezone.now()
         return Build.objects.create(
             revision=revision, state=JobState.SUCCEEDED, step=BUNDLE, progress=1, started_at=now, finished_at=now
@@ -40,11 +40,13 @@ def build_for(revision: Revision) -> Build:
     return create_job(Build, revision=revision)
 
 
-def is_built(revision: Revision) -> bool:
-    """Whether everything that the recipe needs is there. Both folders are whole if they exist."""
+def use_built(revision: Revision) -> bool:
+    """Whether everything that the revision needs is built. Says in the rows that it is used from now on, so that the
+    collection, which removes only what has not been used for a while, leaves it alone."""
     environment = revision.config.environment
     digest = environment.definition_hash if environment else CURATED_HASH
-    return bundle_path(revision.recipe_hash).is_dir() and is_installed(digest)
+    bundles = BuiltBundle.objects.of(revision.content_hash)
+    return is_installed(digest) and bool(bundles.update(last_used_at=timezone.now()))
 
 
 def log_path(build: Build) -> Path:

@@ -1,11 +1,13 @@
-"""Bundles: a recipe's models and source in one folder that never changes (layout in scoring/contract.py)."""
+"""Bundles: a revision's models and source in one folder that never changes (layout in scoring/contract.py)."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import msgspec
+from django.utils import timezone
 
-from deployments.models import ConfigFile, Revision
+from deployments.models import BuiltBundle, ConfigFile, Revision
 from deployments.models.config import ConfigKind
 from deployments.recipe.build_paths import bundle_path
 from deployments.recipe.recipe import model_file
@@ -24,17 +26,25 @@ class FileLost(SlipwayError):
 
 
 def make_bundle(revision: Revision, log: Log) -> Path:
-    """The bundle of the revision's recipe, made unless it is there. Raises `FileLost`."""
-    final = bundle_path(revision.recipe_hash)
+    """The bundle of the revision's content, made unless it is there, and its row. Raises `FileLost`.
+
+    The folder comes first: a worker that dies before it writes the row leaves a folder that the next one finds.
+    """
+    final, versions = bundle_path(revision.content_hash), _versions_of(revision)
     if final.is_dir():
         log.write("The bundle is there already.\n")
-        return final
-    return make_folder_once(final, lambda draft: _fill(draft, revision, log))
+    else:
+        make_folder_once(final, lambda draft: _fill(draft, revision, versions, log))
+    _record(revision, versions, final)
+    return final
 
 
-def _fill(draft: Path, revision: Revision, log: Log) -> None:
+def _versions_of(revision: Revision) -> list[ModelVersion]:
+    return [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
+
+
+def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Log) -> None:
     draft.mkdir()
-    versions = [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
     for version in versions:
         log.write(f"Adding {version}.\n")
         files = list(version.files.select_related("artifact"))
@@ -45,7 +55,35 @@ def _fill(draft: Path, revision: Revision, log: Log) -> None:
     for file in revision.config.files.select_related("artifact"):
         _place(file, draft / "source")
     log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
-    (draft / "bundle.json").write_bytes(msgspec.json.format(msgspec.json.encode(contents_of(revision, versions))))
+    (draft / "bundle.json").write_bytes(_description(revision, versions))
+
+
+def _record(revision: Revision, versions: list[ModelVersion], folder: Path) -> None:
+    """Write the row that says the bundle is built."""
+    files = [
+        (f"{folder_of(version)}/{file.path}", file.artifact_id, file.artifact.size)
+        for version in versions
+        for file in version.files.select_related("artifact")
+    ]
+    files += [
+        (f"source/{file.path}", file.artifact_id, file.artifact.size)
+        for file in revision.config.files.select_related("artifact")
+    ]
+    description = _description(revision, versions)
+    files.append(("bundle.json", hashlib.sha256(description).hexdigest(), len(description)))
+    listing = sorted((path, digest) for path, digest, _ in files)
+    facts = {
+        "content_hash": revision.content_hash,
+        "digest": hashlib.sha256(msgspec.json.encode(listing)).hexdigest(),
+        "size_bytes": sum(size for _, _, size in files),
+        "last_used_at": timezone.now(),
+        "removing_at": None,
+    }
+    BuiltBundle.objects.update_or_create(place=folder.resolve().name, defaults=facts)
+
+
+def _description(revision: Revision, versions: list[ModelVersion]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(contents_of(revision, versions)))
 
 
 def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:

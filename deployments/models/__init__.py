@@ -1,4 +1,5 @@
 from deployments.models.build import Build
+from deployments.models.bundle import BuiltBundle
 from deployments.models.config import ConfigFile, InferenceConfig
 from deployments.models.port import Port
 from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
@@ -6,6 +7,7 @@ from deployments.models.target import Target
 
 __all__ = [
     "Build",
+    "BuiltBundle",
     "ConfigFile",
     "Desired",
     "InferenceConfig",

@@ -101,6 +101,8 @@ class Service(models.Model):
 class Revision(models.Model):
     """A frozen recipe: model versions + inference config + deployment config. Never changed.
 
+    Hashes are those of deployments.recipe.recipe.
+
     `deployment_config` is {"cpu": cores, "memory_gb": GB, "processes": n or null,
     "auth": bool, "token_auth": bool, "grpc": bool, "environment_variables": {}, "start_deadline_seconds": n,
     "max_body_mb": n}.
@@ -110,7 +112,8 @@ class Revision(models.Model):
     number = models.PositiveIntegerField()
     config = models.ForeignKey(InferenceConfig, on_delete=models.PROTECT, related_name="revisions")
     deployment_config = models.JSONField(default=dict)
-    recipe_hash = models.CharField(max_length=64)
+    content_hash = models.CharField(max_length=64, db_index=True)  # models, config, environment: what is built
+    revision_hash = models.CharField(max_length=64)  # content and options: equal when nothing has changed
     reason = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -5,9 +5,14 @@ from pathlib import Path
 from django.conf import settings
 
 
-def bundle_path(recipe_hash: str) -> Path:
-    """The bundle of a recipe; it is whole if it exists."""
-    return settings.DATA_DIR / "bundles" / recipe_hash
+def bundles_folder() -> Path:
+    """Where all bundles of this machine lie."""
+    return settings.DATA_DIR / "bundles"
+
+
+def bundle_path(content_hash: str) -> Path:
+    """The bundle of a content, whole if it exists; a link where a bundle of an earlier release holds the same."""
+    return bundles_folder() / content_hash
 
 
 def build_log_path(build_id: int) -> Path:

@@ -1,4 +1,8 @@
-"""The recipe of a revision and its hash: equal hashes mean equal bundles in equal environments."""
+"""What a revision is made of, and the hashes of it.
+
+The content hash covers models, inference config and environment: equal ones mean equal bundles in equal environments.
+The revision hash covers the options too: an equal one says that nothing has changed.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,18 +14,21 @@ from deployments.models import InferenceConfig
 from registry.environments.paths import CURATED_HASH
 from registry.models import ModelVersion
 
-FORMAT = 1  # raise it when bundles of old recipes can no longer be used
+FORMAT = 1  # raise it when bundles of before can no longer be used
 
 
-def recipe_hash(versions: Iterable[ModelVersion], config: InferenceConfig, deployment_config: dict[str, Any]) -> str:
-    """Hash of everything that decides how a revision behaves."""
-    return hash_of(recipe_of(versions, config, deployment_config))
+def content_hash(versions: Iterable[ModelVersion], config: InferenceConfig) -> str:
+    """Hash of everything that is built: it keys bundles. Options change nothing of it."""
+    return hash_of(content_of(versions, config))
 
 
-def recipe_of(
-    versions: Iterable[ModelVersion], config: InferenceConfig, deployment_config: dict[str, Any]
-) -> dict[str, Any]:
-    """The recipe as a plain value. The order of versions does not matter."""
+def revision_hash(versions: Iterable[ModelVersion], config: InferenceConfig, options: dict[str, Any]) -> str:
+    """Hash of everything that decides how a revision behaves. Processes are told it, and recognised by it."""
+    return hash_of(content_of(versions, config) | {"deployment_config": options})
+
+
+def content_of(versions: Iterable[ModelVersion], config: InferenceConfig) -> dict[str, Any]:
+    """The content as a plain value. The order of versions does not matter."""
     environment = config.environment
     return {
         "format": FORMAT,
@@ -30,7 +37,6 @@ def recipe_of(
         "entry_script": config.entry_script,
         "source": _digests(config),
         "environment": environment.definition_hash if environment else CURATED_HASH,
-        "deployment_config": deployment_config,
     }
 
 
@@ -52,9 +58,9 @@ def model_file(version: ModelVersion) -> str | None:
     return version.facts.get("main_file") or None if version.framework == "onnx" else None
 
 
-def hash_of(recipe: dict[str, Any]) -> str:
-    """SHA-256, hex, of the recipe written in one canonical way. Pure."""
-    return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def hash_of(content: dict[str, Any]) -> str:
+    """SHA-256, hex, of the value written in one canonical way. Pure."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _digests(holder: ModelVersion | InferenceConfig) -> list[list[str]]:

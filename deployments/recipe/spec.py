@@ -28,7 +28,7 @@ class ServiceSpec:
     workspace: str  # slug
     generation: int  # of the service: rises with everything a person changes
     revision: int  # number
-    recipe: str  # hash of the revision's recipe
+    recipe: str  # the revision's hash
     kind: str  # no_code or entry_script
     bundle: Path
     python: Path  # interpreter of the revision's environment
@@ -65,9 +65,9 @@ def spec_for(service: Any, revision: Any) -> ServiceSpec:
         workspace=service.workspace.slug,
         generation=service.generation,
         revision=revision.number,
-        recipe=revision.recipe_hash,
+        recipe=revision.revision_hash,
         kind=revision.config.kind,
-        bundle=bundle_path(revision.recipe_hash),
+        bundle=bundle_path(revision.content_hash),
         python=python_path(_environment_hash(revision.config)),
         port=service.port,
         grpc_port=service.grpc_port if revision.deployment_config.get("grpc") else None,

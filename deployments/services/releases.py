@@ -19,7 +19,7 @@ from deployments.desired_state import change, moved, tell
 from deployments.errors import BadDeploymentConfig, BeingDeleted, NameTaken, VersionNotReady
 from deployments.models import Desired, InferenceConfig, Phase, Revision, RevisionModel, Service, Target
 from deployments.models.config import ConfigKind
-from deployments.recipe.recipe import recipe_hash
+from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services import create, names, samples
 from deployments.traffic.activation import activate
 from registry.models import ModelVersion, VersionState
@@ -204,7 +204,8 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
         number=service.last_revision + 1,
         config=recipe.config,
         deployment_config=recipe.deployment_config,
-        recipe_hash=recipe_hash(recipe.versions, recipe.config, recipe.deployment_config),
+        content_hash=content_hash(recipe.versions, recipe.config),
+        revision_hash=revision_hash(recipe.versions, recipe.config, recipe.deployment_config),
         reason=recipe.reason,
         created_by=actor,
     )

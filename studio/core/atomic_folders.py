@@ -35,11 +35,18 @@ def make_folder_once(
         draft = final.with_name(f".{final.name}.{secrets.token_hex(4)}.draft")
         try:
             fill(draft)
-            shutil.rmtree(final, ignore_errors=True)  # an unusable one, if any
+            _clear(final)
             draft.rename(final)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return final
+
+
+def _clear(final: Path) -> None:
+    """Remove an unusable folder, or a link that leads nowhere."""
+    if final.is_symlink():
+        final.unlink()
+    shutil.rmtree(final, ignore_errors=True)
 
 
 @contextmanager

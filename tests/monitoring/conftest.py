@@ -59,7 +59,7 @@ def add_revision(workspace):
         config, _ = InferenceConfig.objects.get_or_create(
             workspace=service.workspace, name="plain", number=1, defaults={"kind": "no_code"}
         )
-        revision = Revision.objects.create(service=service, number=number, config=config, recipe_hash="a" * 64)
+        revision = Revision.objects.create(service=service, number=number, config=config, revision_hash="a" * 64)
         Revision.objects.filter(pk=revision.pk).update(created_at=created_at)
         return revision
 

@@ -109,6 +109,6 @@ def serve(workspace, version: ModelVersion, name: str = "shop") -> Service:
     service, _ = Service.objects.get_or_create(workspace=workspace, name=name, defaults={"target": target})
     Service.objects.filter(pk=service.pk).update(last_revision=F("last_revision") + 1)
     number = Service.objects.get(pk=service.pk).last_revision
-    revision = Revision.objects.create(service=service, number=number, config=config, recipe_hash="x")
+    revision = Revision.objects.create(service=service, number=number, config=config, revision_hash="x")
     RevisionModel.objects.create(revision=revision, version=version)
     return service

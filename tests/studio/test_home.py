@@ -55,7 +55,7 @@ def test_every_phase_is_counted_even_at_none(browse, workspace):
 def test_running_builds_are_shown_until_they_end(browse, workspace):
     config = InferenceConfig.objects.create(workspace=workspace, name="no-code", number=1, kind="no_code")
     service = deployed(workspace, "iris", Phase.TRANSITIONING)
-    revision = Revision.objects.create(service=service, number=2, config=config, recipe_hash="x")
+    revision = Revision.objects.create(service=service, number=2, config=config, revision_hash="x")
     build = Build.objects.create(revision=revision, state="running", step="environment")
     assert [work.title for work in browse("").context["work"]] == ["Building iris, revision 2"]
     Build.objects.filter(pk=build.pk).update(state="succeeded")

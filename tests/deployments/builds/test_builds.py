@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from deployments.builds import builds, bundles
-from deployments.models import Build
+from deployments.models import Build, BuiltBundle
+from deployments.recipe.build_paths import bundle_path
 from scoring.contract import Bundle
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
@@ -37,7 +38,7 @@ def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, i
     service = deploy(workspace, bob, iris, built=False, target=fake.target)
     build = run_build(service)
     assert (build.state, build.progress, build.error) == ("succeeded", 1, None)
-    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
     assert (folder / "models" / "iris" / "1" / "model.onnx").read_bytes()
     contents = json.loads((folder / "bundle.json").read_text())
     assert contents["kind"] == "no_code"
@@ -51,14 +52,14 @@ def test_of_several_onnx_files_the_bundle_names_the_one_that_inspection_took(wor
     files = {"b.onnx": onnx_bytes(), "a.onnx": onnx_bytes()}
     version = make_version(workspace, "pair", files=files, facts={"main_file": "b.onnx"})
     build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
-    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
     assert json.loads((folder / "bundle.json").read_text())["models"][0]["file"] == "b.onnx"
 
 
 def test_an_entry_script_gets_its_environment_and_source(scripted, settings):
     build = run_build(scripted)
     assert build.state == "succeeded", build.error
-    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
     assert (folder / "source" / "score.py").read_bytes() == SCRIPT_OF_DEMO
     assert (folder / "source" / "labels" / "names.txt").read_text() == "setosa"
     bundle = bundles.msgspec.json.decode((folder / "bundle.json").read_bytes(), type=Bundle)
@@ -75,7 +76,7 @@ def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace,
     version = make_version(workspace, "m", files=files, folder="model")
     service = deploy(workspace, bob, version, built=False, config=script_config("demo"), target=fake.target)
     build = run_build(service)
-    bundle = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    bundle = settings.DATA_DIR / "bundles" / build.revision.content_hash
     root = bundle / "models/m/1"
     found = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     assert found == files | {f"model/{path}": content for path, content in files.items()}
@@ -86,7 +87,7 @@ def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace,
 def test_a_model_without_code_is_laid_out_once(workspace, bob, fake, settings):
     version = make_version(workspace, "m", files={"model.onnx": onnx_bytes()}, folder="model")
     build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
-    root = settings.DATA_DIR / "bundles" / build.revision.recipe_hash / "models/m/1"
+    root = settings.DATA_DIR / "bundles" / build.revision.content_hash / "models/m/1"
     assert [path.name for path in root.rglob("*")] == ["model.onnx"]
 
 
@@ -100,7 +101,7 @@ def test_a_file_system_without_hard_links_gets_links_by_name(tmp_path, monkeypat
 
 def test_the_files_of_a_bundle_cannot_be_written(scripted, settings):
     build = run_build(scripted)
-    folder = settings.DATA_DIR / "bundles" / build.revision.recipe_hash
+    folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "bundle.json"]
     assert len(files) == 3
     assert not [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)]
@@ -116,7 +117,7 @@ def test_a_built_revision_answers(scripted):
 # --- reuse ----------------------------------------------------------------------------------------
 
 
-def test_an_equal_recipe_is_not_built_again(workspace, bob, fake, scripted, pickled):
+def test_an_equal_content_is_not_built_again(workspace, bob, fake, scripted, pickled):
     run_build(scripted)
     again = deploy(
         workspace, bob, pickled, name="again", built=False, config=scripted.revisions.get().config, target=fake.target
@@ -126,13 +127,53 @@ def test_an_equal_recipe_is_not_built_again(workspace, bob, fake, scripted, pick
     assert again.traffic.get().revision == build.revision
 
 
-def test_a_recipe_whose_bundle_has_gone_is_built_again(workspace, bob, fake, scripted, pickled, settings):
+@pytest.mark.parametrize(
+    "options", [{"cpu": 2}, {"environment_variables": {"COLOUR": "red"}}, {"server": {"queue_limit": 9}}]
+)
+def test_an_update_that_changes_only_options_builds_nothing(workspace, bob, fake, scripted, pickled, options):
+    first, config = run_build(scripted), scripted.revisions.get().config
+    updated = deploy(
+        workspace, bob, pickled, name="scripted", built=False, config=config, deployment_config=options, overwrite=True
+    )
+    build = build_of(updated)
+    assert (build.state, build.attempt, build.revision.number) == ("succeeded", 0, 2)
+    assert build.revision.content_hash == first.revision.content_hash
+    assert build.revision.revision_hash != first.revision.revision_hash
+
+
+def test_a_bundle_is_a_row_with_its_size_and_digest(workspace, bob, fake, scripted):
+    build = run_build(scripted)
+    row = BuiltBundle.objects.get()
+    folder = bundle_path(build.revision.content_hash)
+    assert (row.content_hash, row.place) == (build.revision.content_hash, folder.name)
+    assert row.size_bytes == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert len(row.digest) == 64
+
+
+def test_a_bundle_without_a_row_is_adopted_by_the_next_build(workspace, bob, fake, scripted, pickled):
+    """The worker died between the folder and the row."""
     run_build(scripted)
-    config = scripted.revisions.get().config
-    os.rename(settings.DATA_DIR / "bundles", settings.DATA_DIR / "lost")
-    again = deploy(workspace, bob, pickled, name="again", built=False, config=config, target=fake.target)
+    row = BuiltBundle.objects.get()
+    made = bundle_path(row.content_hash).stat().st_mtime_ns
+    BuiltBundle.objects.all().delete()
+    again = deploy(
+        workspace, bob, pickled, name="again", built=False, config=scripted.revisions.get().config, target=fake.target
+    )
     assert build_of(again).state == "queued"
     assert run_build(again).state == "succeeded"
+    assert BuiltBundle.objects.get().digest == row.digest
+    assert bundle_path(row.content_hash).stat().st_mtime_ns == made
+
+
+def test_a_bundle_that_is_being_removed_is_built_again(workspace, bob, fake, scripted, pickled):
+    run_build(scripted)
+    BuiltBundle.objects.update(removing_at=timezone.now())
+    again = deploy(
+        workspace, bob, pickled, name="again", built=False, config=scripted.revisions.get().config, target=fake.target
+    )
+    assert build_of(again).state == "queued"
+    assert run_build(again).state == "succeeded"
+    assert BuiltBundle.objects.get().removing_at is None
 
 
 def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):

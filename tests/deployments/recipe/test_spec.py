@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from deployments.config import configs
-from deployments.recipe.recipe import hash_of, recipe_hash, recipe_of
+from deployments.recipe.recipe import content_hash, content_of, hash_of, revision_hash
 from deployments.recipe.spec import limits_of, spec_for
 from tests.deployments.service_factories import SCRIPT, deploy, make_config
 from tests.registry.factories import make_version
@@ -29,7 +29,7 @@ def test_a_specification_has_everything_a_target_needs(service, settings):
     key = service.keys.get(slot="primary").value
     assert (spec.name, spec.workspace, spec.revision, spec.kind) == ("iris", "vision", 1, "no_code")
     assert (spec.memory_bytes, spec.max_body_bytes, spec.cpus) == (512 * 1024**2, 2 * 1024**2, 2)
-    assert spec.bundle == settings.DATA_DIR / "bundles" / spec.recipe
+    assert spec.bundle == settings.DATA_DIR / "bundles" / service.revisions.get().content_hash
     assert spec.python == Path(sys.executable)
     assert spec.key_digests[0] == hashlib.sha256(key.encode()).hexdigest()
     assert spec.telemetry_url == "http://studio:8000/api/v1/telemetry"
@@ -71,25 +71,35 @@ def test_missing_limits_have_defaults(settings):
     assert limits["max_body_bytes"] == 100 * 1024**2
 
 
-def test_the_recipe_hash_depends_on_everything_that_decides_behaviour(workspace, bob, iris):
+def test_the_content_hash_depends_on_everything_that_is_built(workspace, bob, iris):
     def config(script=SCRIPT, *requirements):
         return make_config(workspace, bob, *requirements, files={"score.py": script})
 
     other = make_version(workspace, "iris")
-    base = recipe_hash([iris], config(), {"cpu": 1})
-    assert recipe_hash([iris], config(), {"cpu": 1}) == base  # another number, the same files
+    base = content_hash([iris], config())
+    assert content_hash([iris], config()) == base  # another number, the same files
     changed = [
-        recipe_hash([other], config(), {"cpu": 1}),
-        recipe_hash([iris, other], config(), {"cpu": 1}),
-        recipe_hash([iris], config(SCRIPT + b"\n"), {"cpu": 1}),
-        recipe_hash([iris], config(SCRIPT, "pandas"), {"cpu": 1}),
-        recipe_hash([iris], config(), {"cpu": 2}),
-        recipe_hash([iris], configs.default_for(iris, bob), {"cpu": 1}),
+        content_hash([other], config()),
+        content_hash([iris, other], config()),
+        content_hash([iris], config(SCRIPT + b"\n")),
+        content_hash([iris], config(SCRIPT, "pandas")),
+        content_hash([iris], configs.default_for(iris, bob)),
     ]
     assert len({base, *changed}) == len(changed) + 1
-    assert recipe_hash([other, iris], config(), {}) == recipe_hash([iris, other], config(), {})
+    assert content_hash([other, iris], config()) == content_hash([iris, other], config())
+
+
+def test_the_revision_hash_depends_on_content_and_options(iris, bob, workspace):
+    config = configs.default_for(iris, bob)
+    base = revision_hash([iris], config, {"cpu": 1})
+    assert revision_hash([iris], config, {"cpu": 1}) == base
+    others = [
+        revision_hash([iris], config, {"cpu": 2}),
+        revision_hash([make_version(workspace, "x")], config, {"cpu": 1}),
+    ]
+    assert len({base, *others}) == 3
 
 
 def test_the_order_of_keys_does_not_change_a_hash(iris, bob):
-    recipe = recipe_of([iris], configs.default_for(iris, bob), {"cpu": 1, "auth": True})
-    assert hash_of(dict(reversed(recipe.items()))) == hash_of(recipe)
+    content = content_of([iris], configs.default_for(iris, bob))
+    assert hash_of(dict(reversed(content.items()))) == hash_of(content)

@@ -39,7 +39,7 @@ class TestDeploying:
         assert (revision.number, revision.reason, revision.created_by) == (1, "first try", bob)
         assert [str(use.version) for use in revision.models.all()] == ["iris:1"]
         assert revision.config.kind == "no_code"
-        assert len(revision.recipe_hash) == 64
+        assert len({revision.content_hash, revision.revision_hash}) == 2
 
     def test_gives_it_two_different_keys_that_the_database_holds_encrypted(self, workspace, bob, iris):
         service = deploy(workspace, bob, iris)

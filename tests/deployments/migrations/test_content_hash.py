@@ -1,0 +1,49 @@
+"""Revisions and bundles of before there was a content hash are taken over as they are."""
+
+import importlib
+
+import pytest
+from django.apps import apps
+
+from deployments.models import BuiltBundle, Revision
+from deployments.recipe.build_paths import bundle_path
+from tests.deployments.service_factories import deploy, make_config
+from tests.registry.factories import make_version
+
+pytestmark = pytest.mark.django_db
+take_over = importlib.import_module("deployments.migrations.0009_content_hash_and_built_bundle").take_over_revisions
+
+
+@pytest.fixture
+def revision(workspace, bob, fake, settings, tmp_path):
+    """As the release before left it: without a content hash, its bundle in a folder named by the other hash."""
+    settings.DATA_DIR = tmp_path
+    version = make_version(workspace, "pickled", files={"a/model.pkl": b"x"}, framework="scikit-learn", folder="a")
+    config = make_config(workspace, bob, "joblib")
+    deploy(workspace, bob, version, config=config, built=False, target=fake.target)
+    made = Revision.objects.get()
+    Revision.objects.update(content_hash="")
+    bundle_path(made.revision_hash).mkdir(parents=True)
+    (bundle_path(made.revision_hash) / "bundle.json").write_text("{}")
+    return made
+
+
+def test_a_revision_gets_the_hash_that_it_would_get_today(revision):
+    expected = revision.content_hash
+    take_over(apps, None)
+    assert Revision.objects.get().content_hash == expected
+
+
+def test_a_bundle_that_exists_stays_where_it_is_and_is_found(revision):
+    take_over(apps, None)
+    take_over(apps, None)
+    bundle = BuiltBundle.objects.get()
+    assert (bundle.content_hash, bundle.place, bundle.size_bytes) == (revision.content_hash, revision.revision_hash, 2)
+    assert (bundle_path(revision.content_hash) / "bundle.json").read_text() == "{}"
+
+
+def test_a_bundle_that_is_not_there_gets_no_row(revision):
+    bundle_path(revision.revision_hash).rename(bundle_path("lost"))
+    take_over(apps, None)
+    assert not BuiltBundle.objects.exists()
+    assert not bundle_path(revision.content_hash).is_symlink()
