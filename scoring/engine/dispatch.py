@@ -33,7 +33,7 @@ NO_TIMINGS = Timings()
 class Dispatcher:
     """Runs the calls of a process: on the loop at once, in a batch of one loop iteration, or in a runner thread.
 
-    `clients` counts those connected by any transport, which keeps it up to date.
+    `clients` counts those connected by transports that batch calls, which keep it up to date.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Dispatcher:
             self._enqueue(request, endpoint)
             return None
         call = Call(endpoint.handler, request)
-        if self.clients > 1:
+        if self.clients > 1 and endpoint.joins_loop_batches:
             self._batch.add(call, endpoint)
             return None
         began = perf_counter_ns()

@@ -19,6 +19,7 @@ class Endpoint(ABC, Generic[RequestT]):
     """
 
     settled_bytes = 0
+    joins_loop_batches = True  # whether its calls may wait for others of the same loop iteration
 
     def __init__(self, served: Served, handler: Handler) -> None:
         self.served = served

@@ -65,7 +65,7 @@ def status(server, shown: str) -> int:
     return server.score(GOOD, headers=bearer(shown)).status_code
 
 
-def test_who_shows_a_right_token_is_answered_again_and_again(server):
+def test_valid_token_is_accepted_repeatedly(server):
     shown = bearer(token())
     assert [server.score(GOOD, headers=shown).json() for _ in range(4)] == [ANSWER] * 4
     assert server.client.get("/v2", headers=shown).status_code == 200
@@ -97,7 +97,7 @@ def test_who_shows_a_right_token_is_answered_again_and_again(server):
         (f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.e30.e30", "no"),
     ],
 )
-def test_every_other_token_is_refused_and_told_why(server, shown, told):
+def test_invalid_token_is_401_with_reason(server, shown, told):
     for _ in range(2):
         answer = server.score(GOOD, headers=bearer(shown))
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
@@ -109,18 +109,18 @@ def test_every_other_token_is_refused_and_told_why(server, shown, told):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", token()])
-def test_who_shows_no_token_is_told_that_one_is_needed(server, header):
+def test_missing_token_is_401_with_hint(server, header):
     answer = server.score(GOOD, headers={"Authorization": header})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scoring"')
     assert "Bearer <token>" in answer.json()["message"]
 
 
-def test_a_header_that_is_no_text_is_refused(server):
+def test_non_ascii_authorization_header_is_401(server):
     answer = server.score(GOOD, headers={b"Authorization": b"Bearer \xff\xfe.\xff.\xff"})
     assert answer.status_code == 401
 
 
-def test_a_token_that_is_remembered_ends_when_its_time_has_come(server):
+def test_cached_token_expires(server):
     expiry = int(time.time()) + 2
     shown, ends = token(exp=expiry), expiry + LEEWAY
     while time.time() < ends - 0.5:
@@ -133,13 +133,13 @@ def test_a_token_that_is_remembered_ends_when_its_time_has_come(server):
         assert "has expired" in answer.json()["message"]
 
 
-def test_more_clients_than_can_be_remembered_are_all_answered(server):
+def test_more_tokens_than_the_cache_holds_are_accepted(server):
     shown = [token(sub=str(number)) for number in range(300)]
     assert {status(server, one) for one in shown} == {200}
     assert {status(server, one) for one in shown[:20]} == {200}
 
 
-def test_a_new_secret_ends_all_tokens_within_two_seconds(server):
+def test_new_secret_revokes_all_tokens_within_two_seconds(server):
     old, new = token(), token(OTHER_SECRET)
     assert (status(server, old), status(server, new)) == (200, 401)
     server.write_keys(tokens=RULES | {"secret": OTHER_SECRET})
@@ -150,7 +150,7 @@ def test_a_new_secret_ends_all_tokens_within_two_seconds(server):
     server.until(lambda: all(status(server, old) == 200 for _ in range(8)), 3)
 
 
-def test_a_secret_that_is_too_short_leaves_the_one_before_in_force(server):
+def test_too_short_secret_leaves_the_previous_one_in_force(server):
     server.write_keys(tokens=RULES | {"secret": "short"})
     time.sleep(1.2)
     assert status(server, token()) == 200
@@ -158,7 +158,7 @@ def test_a_secret_that_is_too_short_leaves_the_one_before_in_force(server):
     server.write_keys(tokens=RULES)
 
 
-def test_grpc_takes_the_same_tokens(rpc):
+def test_grpc_accepts_the_same_tokens(rpc):
     assert list(
         rpc.ask(tensor(), metadata=(("authorization", f"Bearer {token()}"),)).outputs[0].contents.fp32_contents
     ) == [2, 4, 6, 8]
@@ -167,20 +167,20 @@ def test_grpc_takes_the_same_tokens(rpc):
             rpc.ask(tensor(), metadata=(("authorization", f"Bearer {shown}"),))
 
 
-def test_a_service_with_keys_takes_no_tokens(replica):
+def test_service_with_keys_refuses_tokens(replica):
     replica.with_models(double=double_model).start()
     answer = replica.score(GOOD, headers=bearer(token()))
     assert (answer.status_code, "not one of this service's keys" in answer.json()["message"]) == (401, True)
     assert replica.score(GOOD).json() == ANSWER
 
 
-def test_a_service_that_needs_nothing_asks_for_no_token(replica):
+def test_service_without_authentication_ignores_tokens(replica):
     replica.write_keys(tokens=RULES)
     replica.with_models(double=double_model).start(auth=False)
     assert replica.score(GOOD, headers={"Authorization": ""}).json() == ANSWER
 
 
-def test_an_environment_that_cannot_check_tokens_is_told_at_the_start(replica, tmp_path, monkeypatch):
+def test_missing_token_library_fails_the_start(replica, tmp_path, monkeypatch):
     (tmp_path / "jwt.py").write_text("raise ImportError('no module named jwt')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     replica.write_keys(tokens=RULES)
@@ -189,7 +189,7 @@ def test_an_environment_that_cannot_check_tokens_is_told_at_the_start(replica, t
     assert "needs PyJWT" in failure["message"]
 
 
-def test_a_script_that_hides_this_package_by_its_name_changes_nothing(replica):
+def test_script_called_scoring_hides_no_server_module(replica):
     replica.write_keys(tokens=RULES)
     replica.with_script("", scoring="def init():\n    pass\ndef run(data):\n    return __name__\n")
     replica._describe("entry_script", ["iris"], entry_script="scoring.py")

@@ -25,12 +25,12 @@ def bundled(file=None):
 
 
 @pytest.mark.parametrize("taken", ["a.onnx", "deep/b.onnx", "weights.bin"])
-def test_the_file_that_the_registry_took_is_served(bundle, taken):
+def test_onnx_file_chosen_by_registry_is_served(bundle, taken):
     folder = bundle("a.onnx", "deep/b.onnx", "model.onnx", "weights.bin")
     assert onnx_file(folder, bundled(taken)) == folder / "m" / taken
 
 
-def test_a_bundle_that_does_not_say_needs_an_obvious_file(bundle):
+def test_bundle_without_file_name_needs_one_obvious_file(bundle):
     folder = bundle("a.onnx")
     assert onnx_file(folder, bundled()) == folder / "m" / "a.onnx"
     bundle("b.onnx")

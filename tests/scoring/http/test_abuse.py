@@ -116,7 +116,7 @@ def memory_of(server) -> int:
 DOUBLE = json.dumps({"data": [[1, 2, 3, 4]]}), {"data": [[2, 4, 6, 8]]}
 
 
-def test_clients_that_dawdle_make_room_for_those_that_ask(model):
+def test_slow_clients_are_evicted_for_active_ones(model):
     with good_clients(model, *DOUBLE) as clients:
         lines = []
         for _ in range(6 * LIMIT):  # three times what both processes take
@@ -136,7 +136,7 @@ def test_clients_that_dawdle_make_room_for_those_that_ask(model):
     assert all(client.dropped == 0 for client in clients)
 
 
-def test_a_flood_of_connections_to_ten_times_the_limit_is_refused_or_served(model):
+def test_connections_far_beyond_the_limit_leave_good_clients_served(model):
     flood = Flood(model)
     with good_clients(model, *DOUBLE) as clients:
         threads = [threading.Thread(target=flood.roll) for _ in range(4)]
@@ -200,7 +200,7 @@ class Flood:
     ],
     ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else None,
 )
-def test_bad_bodies_get_their_code_from_a_server_that_goes_on(shared_model, body, status, code):
+def test_bad_body_gets_its_error_code(shared_model, body, status, code):
     answers = [shared_model.score(body) for _ in range(10)]
 
     assert {answer.status_code for answer in answers} == {status}
@@ -213,7 +213,7 @@ def shared_model(shared_replica):
     return shared_replica.with_models(double=double_model).start(processes=2, max_body_bytes=MEGABYTE)
 
 
-def test_bad_bodies_by_the_hundred_leave_memory_where_it_was(shared_model):
+def test_hundreds_of_bad_bodies_leak_no_memory(shared_model):
     bodies = [b"[" * 400_000, b"x" * (MEGABYTE - 10), json.dumps({"data": [[1.5] * 4] * 20_000}).encode()]
     for body in bodies * 5:
         shared_model.score(body)
@@ -225,7 +225,7 @@ def test_bad_bodies_by_the_hundred_leave_memory_where_it_was(shared_model):
     assert memory_of(shared_model) < before + 60 * MEGABYTE
 
 
-def test_a_script_that_raises_takes_no_answer_from_others(script):
+def test_raising_script_leaves_other_requests_answered(script):
     with good_clients(script, "good", "good") as clients:
         failures = [script.score("raise") for _ in range(300)]
 
@@ -233,7 +233,7 @@ def test_a_script_that_raises_takes_no_answer_from_others(script):
     assert all(client.dropped == 0 for client in clients)
 
 
-def test_a_script_that_ends_its_process_is_started_again_and_others_are_served(script):
+def test_worker_that_its_script_ends_is_replaced(script):
     with good_clients(script, "good", "good"):
         for _ in range(3):
             with pytest.raises(httpx.TransportError):
@@ -245,7 +245,7 @@ def test_a_script_that_ends_its_process_is_started_again_and_others_are_served(s
     assert script.status()["restarts"] >= 3
 
 
-def test_a_script_that_leaks_stays_within_its_memory(script):
+def test_leaking_script_stays_within_memory_limit(script):
     most = 0
     with good_clients(script, "good", "good"):
         for _ in range(25):
@@ -260,7 +260,7 @@ def test_a_script_that_leaks_stays_within_its_memory(script):
     assert "the service may use 500 MiB" in script.log()
 
 
-def test_more_than_the_queue_holds_is_answered_503_and_the_rest_200(script):
+def test_queue_full_is_503_for_the_excess_only(script):
     people = [script.connect() for _ in range(50)]
     for person in people:
         person.sendall(request_bytes(b"slow"))
@@ -272,7 +272,7 @@ def test_more_than_the_queue_holds_is_answered_503_and_the_rest_200(script):
     assert seen[200] >= 16
 
 
-def test_clients_that_leave_the_queue_take_no_place_in_it(replica):
+def test_disconnected_clients_free_their_queue_slots(replica):
     script = "import time\n\ndef init():\n    pass\n\ndef run(data):\n    time.sleep(0.3)\n    return data\n"
     replica.with_script(script).start(processes=1, queue_limit=4)
     for _ in range(6):

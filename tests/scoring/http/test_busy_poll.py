@@ -48,13 +48,13 @@ def answer(poll, clock, *, after: int) -> None:
     poll.answered(arrived, clock[0])
 
 
-def test_the_first_request_keeps_nobody_awake(poll, loop, clock):
+def test_first_request_starts_no_busy_poll(poll, loop, clock):
     clock[0] = 10 * WINDOW
     answer(poll, clock, after=0)
     assert not loop.due
 
 
-def test_a_client_that_comes_back_at_once_finds_the_loop_awake(poll, loop, clock):
+def test_quick_return_starts_busy_poll(poll, loop, clock):
     answer(poll, clock, after=5 * WINDOW)
     answer(poll, clock, after=WINDOW // 2)
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_a_client_that_comes_back_at_once_finds_the_loop_awake(poll, loop, clock
         assert len(loop.due) == 1
 
 
-def test_it_falls_asleep_when_the_client_does_not_come(poll, loop, clock):
+def test_busy_poll_ends_without_a_request(poll, loop, clock):
     answer(poll, clock, after=5 * WINDOW)
     answer(poll, clock, after=WINDOW // 2)
     clock[0] += WINDOW
@@ -74,13 +74,13 @@ def test_it_falls_asleep_when_the_client_does_not_come(poll, loop, clock):
     assert loop.due, "it does not look again for who comes back at once again"
 
 
-def test_a_client_that_takes_its_time_never_costs_a_turn(poll, loop, clock):
+def test_slow_client_starts_no_busy_poll(poll, loop, clock):
     for _ in range(10):
         answer(poll, clock, after=WINDOW)
         assert not loop.due
 
 
-def test_many_answers_look_once_in_a_turn(poll, loop, clock):
+def test_many_responses_poll_once_per_loop_iteration(poll, loop, clock):
     for _ in range(10):
         answer(poll, clock, after=WINDOW // 10)
     assert len(loop.due) == 1
@@ -90,6 +90,6 @@ def test_many_answers_look_once_in_a_turn(poll, loop, clock):
     ("machine", "cpus", "spare"),
     [(8, None, True), (8, 1, True), (8, 0.5, False), (1, None, False), (None, None, False)],
 )
-def test_a_replica_without_a_core_of_its_own_never_stays_awake(monkeypatch, machine, cpus, spare):
+def test_busy_poll_needs_a_core_of_its_own(monkeypatch, machine, cpus, spare):
     monkeypatch.setattr(os, "cpu_count", lambda: machine)
     assert has_cores_to_spare(cpus) is spare

@@ -42,7 +42,7 @@ def line():
     return made
 
 
-def test_a_client_that_reads_slowly_but_steadily_gets_its_whole_answer(line):
+def test_slow_but_steady_reader_gets_whole_response(line):
     connection, wire = line()
     connection.pause_writing()
     for look in range(1, 10):
@@ -51,7 +51,7 @@ def test_a_client_that_reads_slowly_but_steadily_gets_its_whole_answer(line):
     assert not wire.aborted
 
 
-def test_a_client_that_no_longer_reads_is_left(line):
+def test_client_that_stops_reading_is_disconnected(line):
     connection, wire = line()
     connection.pause_writing()
     connection.sweep(monotonic() + HALF)
@@ -59,7 +59,7 @@ def test_a_client_that_no_longer_reads_is_left(line):
     assert wire.aborted
 
 
-def test_a_long_answer_leaves_as_much_time_for_the_next_request_as_a_short_one(line):
+def test_keep_alive_timeout_starts_after_the_response(line):
     connection, wire = line()
     connection.data_received(post(b"1"))
     later = monotonic() + 2 * KEEP_ALIVE_SECONDS
@@ -71,7 +71,7 @@ def test_a_long_answer_leaves_as_much_time_for_the_next_request_as_a_short_one(l
     assert wire.aborted
 
 
-def test_a_request_that_had_to_wait_behind_another_is_not_late(line):
+def test_pipelined_request_has_its_body_timeout_after_its_turn(line):
     connection, wire = line()
     connection.data_received(post(b"1") + post(b"22")[:-1])
     later = monotonic() + 2 * BODY_IDLE_SECONDS
@@ -83,7 +83,7 @@ def test_a_request_that_had_to_wait_behind_another_is_not_late(line):
     assert [body for _, _, _, body, _ in connection._handler.asked] == [b"1", b"22"]
 
 
-def test_a_client_that_does_not_take_its_last_answer_is_left_in_the_end(line):
+def test_client_that_never_reads_last_response_is_disconnected(line):
     connection, wire = line(answer=b"the last answer")
     connection.data_received(post(b"1", b"Connection: close"))
     assert (wire.closed, wire.aborted) == (True, False)
@@ -91,7 +91,7 @@ def test_a_client_that_does_not_take_its_last_answer_is_left_in_the_end(line):
     assert wire.aborted
 
 
-def test_out_of_files_the_server_tries_again_at_its_own_pace(monkeypatch):
+def test_accepting_is_retried_slowly_when_out_of_file_descriptors(monkeypatch):
     tried = []
 
     class Full:

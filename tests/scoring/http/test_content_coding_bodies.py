@@ -41,12 +41,12 @@ def scripted(tmp_path_factory):
         ("gzip , ,deflate", raw_deflate(zipped(BODY))),
     ],
 )
-def test_a_coded_body_is_read_as_if_it_were_not(server, coding, body):
+def test_compressed_body_is_decoded(server, coding, body):
     answer = coded(server, body, coding)
     assert (answer.status_code, answer.json()) == (200, ANSWER)
 
 
-def test_every_form_is_decoded_first(server):
+def test_compressed_body_is_decoded_for_every_form(server):
     array = io.BytesIO()
     np.save(array, np.array([[1, 2, 3, 4]], np.float32))
     kind = {"Content-Type": "application/x-npy"}
@@ -56,7 +56,7 @@ def test_every_form_is_decoded_first(server):
     assert coded(server, rows, "gzip", "/invocations").json() == {"predictions": ANSWER["data"]}
 
 
-def test_a_coded_body_may_come_in_chunks_and_through_a_pipeline(server):
+def test_compressed_body_may_be_chunked_and_pipelined(server):
     body = zipped(BODY)
     chunked = request_bytes(b"", "/score", "Content-Encoding: gzip", "Transfer-Encoding: chunked")
     chunked += b"".join(b"1\r\n%b\r\n" % body[at : at + 1] for at in range(len(body))) + b"0\r\n\r\n"
@@ -70,7 +70,7 @@ def test_a_coded_body_may_come_in_chunks_and_through_a_pipeline(server):
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br", "nonsense", "compress"])
-def test_an_unknown_coding_is_refused_with_those_that_are_known(server, scripted, coding):
+def test_unknown_content_coding_is_415_with_supported_ones(server, scripted, coding):
     for one, path in ((server, "/score"), (server, "/v2/models/double/infer"), (scripted, "/score")):
         answer = coded(one, zipped(BODY), coding, path)
         assert answer.status_code == 415
@@ -79,7 +79,7 @@ def test_an_unknown_coding_is_refused_with_those_that_are_known(server, scripted
         assert coded(one, zipped(BODY), coding, path, Authorization="Bearer wrong").status_code == 401
 
 
-def test_codings_upon_codings_have_an_end(server):
+def test_number_of_content_codings_is_limited(server):
     body = BODY
     for _ in range(5):
         body = zipped(body)
@@ -113,7 +113,7 @@ def damaged(body: bytes, at: int) -> bytes:
         ("deflate", raw_deflate(BODY)[:-1]),
     ],
 )
-def test_what_cannot_be_decoded_is_refused(server, scripted, coding, body):
+def test_damaged_compressed_body_is_400(server, scripted, coding, body):
     for one in (server, scripted):
         answer = coded(one, body, coding)
         assert answer.status_code == 400
@@ -121,12 +121,12 @@ def test_what_cannot_be_decoded_is_refused(server, scripted, coding, body):
         assert "cannot be decoded as" in answer.json()["message"]
 
 
-def test_a_request_without_a_body_has_nothing_to_decode(server):
+def test_content_encoding_without_body_is_ignored(server):
     answer = server.client.get("/score", params={"data": "[[1,2,3,4]]"}, headers={"Content-Encoding": "gzip"})
     assert answer.json() == ANSWER
 
 
-def test_the_limit_is_that_of_the_decoded_body(server):
+def test_body_limit_applies_to_decoded_size(server):
     fitting = BODY + b" " * (MOST - len(BODY))
     assert coded(server, zipped(fitting), "gzip").json() == ANSWER
     for body, coding in (
@@ -139,7 +139,7 @@ def test_the_limit_is_that_of_the_decoded_body(server):
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_bombs_cost_little_memory_and_nobody_else_an_answer(server, scripted):
+def test_compression_bombs_are_refused_cheaply(server, scripted):
     bomb = zeros(400_000_000)
     twice = zipped(zeros(1_000_000_000))  # a thousandth of a thousandth
     for one in (server, scripted):

@@ -17,7 +17,7 @@ def scripted(tmp_path_factory):
     made.close()
 
 
-def test_a_script_gets_the_decoded_body_and_headers_that_fit_it(scripted):
+def test_script_gets_decoded_body_and_matching_headers(scripted):
     body = json.dumps({"text": "grün", "more": "x" * 50_000}).encode()
     answer = coded(scripted, zipped(body), "gzip", **{"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
@@ -27,7 +27,7 @@ def test_a_script_gets_the_decoded_body_and_headers_that_fit_it(scripted):
     assert "Content-Encoding" not in told["headers"]
 
 
-def test_a_script_that_reads_requests_itself_gets_the_decoded_body(replica):
+def test_raw_http_script_gets_decoded_body(replica):
     replica.with_script(RAW_SCRIPT).start()
     for coding, body in (("gzip", zipped(BODY)), ("deflate", raw_deflate(BODY)), ("identity", BODY)):
         told = coded(replica, body, coding, **{"Content-Type": "application/json"}).json()
@@ -38,7 +38,7 @@ def test_a_script_that_reads_requests_itself_gets_the_decoded_body(replica):
 
 
 @pytest.mark.parametrize("status", [200, 201, 422, 503])
-def test_a_scripts_own_answer_is_compressed_too(scripted, status):
+def test_script_response_is_compressed(scripted, status):
     asked = {"headers": {"Content-Type": "text/plain", "x-own": "1"}, "status": status}
     answer = scripted.score(asked, headers={"Accept-Encoding": "gzip"})
     assert (answer.status_code, answer.text) == (status, "x" * 50_000)
@@ -55,7 +55,7 @@ def test_a_scripts_own_answer_is_compressed_too(scripted, status):
         ({"Content-Encoding": "identity"}, 200),
     ],
 )
-def test_what_a_script_has_settled_stays_so(scripted, headers, status):
+def test_script_headers_about_encoding_prevent_compression(scripted, headers, status):
     answer = scripted.score({"headers": headers, "status": status}, headers={"Accept-Encoding": "gzip"})
     assert answer.status_code == status
     assert answer.text == "x" * 50_000
@@ -78,7 +78,7 @@ def run(data):
 
 
 @pytest.mark.parametrize("prepare", [gzip.compress, lambda body: body + b" " * 300_000])
-def test_a_quick_script_is_not_called_on_the_loop_while_a_thread_calls_it(replica, prepare):
+def test_quick_script_is_not_called_on_loop_and_thread_at_once(replica, prepare):
     replica.with_script(COUNTING).start()
     for _ in range(120):  # from here on it is quick enough for the loop
         assert replica.score(b"0").json() == 0
@@ -94,7 +94,7 @@ def test_a_quick_script_is_not_called_on_the_loop_while_a_thread_calls_it(replic
         assert slow.result().json() == 0
 
 
-def test_streams_and_failures_go_as_they_are(scripted):
+def test_streams_and_errors_are_not_compressed(scripted):
     stream = scripted.score({"stream": True}, headers={"Accept-Encoding": "gzip"})
     assert stream.headers["content-type"] == "text/event-stream"
     assert "content-encoding" not in stream.headers

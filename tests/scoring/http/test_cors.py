@@ -22,7 +22,7 @@ def allowed(answer):
     return answer.headers.get_list("access-control-allow-origin")
 
 
-def test_a_browser_may_ask_first_without_a_key(server):
+def test_preflight_needs_no_key(server):
     asked = {"Access-Control-Request-Headers": "authorization,content-type,x-tenant"}
     answer = preflight(server, PAGE, **asked)
     assert (answer.status_code, allowed(answer), answer.content) == (200, [PAGE], b"")
@@ -32,7 +32,7 @@ def test_a_browser_may_ask_first_without_a_key(server):
     assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_a_strangers_page_is_told_nothing(server):
+def test_other_origin_gets_no_cors_headers(server):
     answer = preflight(server, STRANGER)
     assert (answer.status_code, allowed(answer)) == (401, [])
     answer = server.score(GOOD, headers={"Origin": STRANGER})
@@ -40,45 +40,45 @@ def test_a_strangers_page_is_told_nothing(server):
 
 
 @pytest.mark.parametrize("origin", [PAGE, "http://localhost:3000"])
-def test_answers_to_an_allowed_page_say_so(server, origin):
+def test_allowed_origin_gets_cors_headers(server, origin):
     answer = server.score(GOOD, headers={"Origin": origin})
     assert (answer.status_code, allowed(answer)) == (200, [origin])
     assert "x-request-id" in answer.headers["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize(("body", "key", "status"), [("{", None, 400), ("{}", "wrong", 401)])
-def test_a_page_can_read_why_it_was_refused(server, body, key, status):
+def test_errors_carry_cors_headers(server, body, key, status):
     headers = {"Origin": PAGE} | ({"Authorization": f"Bearer {key}"} if key else {})
     answer = server.score(body, headers=headers)
     assert (answer.status_code, allowed(answer)) == (status, [PAGE])
 
 
-def test_a_preflight_opens_nothing_but_the_question(server):
+def test_preflight_gives_no_access_without_key(server):
     assert server.client.post("/score", json=GOOD, headers={"Origin": PAGE, "Authorization": ""}).status_code == 401
     assert preflight(server, PAGE, path="/nowhere").status_code == 404
 
 
-def test_without_settings_nothing_is_said(replica):
+def test_no_cors_headers_by_default(replica):
     replica.with_models(double=double_model).start()
     answer = replica.score(GOOD, headers={"Origin": PAGE})
     assert (answer.status_code, allowed(answer), "vary" in answer.headers) == (200, [], False)
     assert preflight(replica, PAGE).status_code == 401
 
 
-def test_the_variable_of_azures_server_is_read(replica, monkeypatch):
+def test_azure_cors_variable_is_read(replica, monkeypatch):
     monkeypatch.setenv("AML_CORS_ORIGINS", f"{PAGE}, https://other.example")
     replica.with_models(double=double_model).start()
     assert allowed(replica.score(GOOD, headers={"Origin": "https://other.example"})) == ["https://other.example"]
 
 
-def test_a_star_lets_every_page_call(replica):
+def test_star_allows_every_origin(replica):
     replica.with_models(double=double_model).start(cors_origins=["*"])
     answer = replica.score(GOOD, headers={"Origin": STRANGER})
     assert (allowed(answer), "vary" in answer.headers) == (["*"], False)
     assert preflight(replica, STRANGER).status_code == 200
 
 
-def test_a_scripts_own_headers_do_not_contradict_the_settings(replica):
+def test_script_cors_headers_do_not_duplicate_configured_ones(replica):
     script = """
 from azureml.contrib.services.aml_request import rawhttp
 from azureml.contrib.services.aml_response import AMLResponse

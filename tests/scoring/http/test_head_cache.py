@@ -119,18 +119,18 @@ pieces = st.one_of(
 @example([[A, b"GARBAGE\r\n\r\n1"], [b"GARBAGE\r\n\r\n1"]])
 @example([[SHORT + b"\r\n", SHORT[:-2] + b"12\r\n"]])
 @example([[CUT, CUT[:41], CUT[41:]]])
-def test_whatever_clients_send_means_the_same_as_if_no_head_were_known(connections):
+def test_requests_are_read_alike_with_and_without_head_cache(connections):
     for answer in (b"answer", None):
         assert read(Heads(), connections, answer) == read(Unknowing(), connections, answer)
 
 
-def test_a_head_with_other_line_ends_is_not_known_even_if_a_parser_takes_it():
+def test_head_with_bare_line_feeds_is_not_cached():
     heads, text = Heads(), b"POST / HTTP/1.1\nContent-Length: 4\n\n"
     heads.remember(text + END + END, Head(b"POST", b"/", {b"content-length": b"4"}, 4), END)
     assert heads.find(text + END + b"1234") is None
 
 
-def test_a_head_is_known_from_the_second_time_on_and_on_other_connections_too():
+def test_head_cache_is_shared_by_connections():
     heads = Heads()
     assert heads.find(post(b"1")) is None
     read(heads, [[post(b"1")]])
@@ -163,34 +163,34 @@ def test_a_head_is_known_from_the_second_time_on_and_on_other_connections_too():
         "long",
     ],
 )
-def test_what_is_out_of_the_ordinary_is_parsed_again(piece):
+def test_unusual_request_is_not_cached(piece):
     heads = Heads()
     read(heads, [[piece]])
     read(heads, [[piece]], answer=None)
     assert heads.find(piece) is None
 
 
-def test_what_is_no_http_is_not_taken_for_the_request_before_it():
+def test_invalid_request_is_not_taken_for_the_one_before():
     heads = Heads()
     asked, _ = read(heads, [[post(b"1"), b"NONSENSE\r\n\r\n1"], [b"NONSENSE\r\n\r\n1"]])
     assert [one if isinstance(one, str) else one[3] for one in asked] == [b"1", "bad_http", "bad_http"]
 
 
-def test_only_so_many_heads_are_known_and_the_newest_are_among_them():
+def test_head_cache_evicts_its_oldest_entries():
     heads = Heads()
     many = [post(b"1", b"N: %d" % number) for number in range(KEPT + 10)]
     read(heads, [[one] for one in many])
     assert [heads.find(one) is None for one in many] == [True] * 10 + [False] * KEPT
 
 
-def test_a_client_that_never_sends_the_same_head_twice_is_no_longer_looked_up():
+def test_head_cache_is_skipped_for_clients_that_never_hit():
     heads = Heads()
     many = [post(b"1", b"N: %d" % number) for number in range(MOST_UNKNOWN + 1)]
     read(heads, [many])
     assert [heads.find(one) is None for one in many] == [False] * MOST_UNKNOWN + [True]
 
 
-def test_a_known_head_opens_nothing_once_its_key_is_gone(replica):
+def test_cached_head_does_not_bypass_changed_keys(replica):
     replica.with_models(double=double_model).start()
     client, body = replica.connect(), b'{"data": [[1, 2, 3, 4]]}'
     for _ in range(3):

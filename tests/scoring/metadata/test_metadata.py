@@ -26,7 +26,7 @@ def client(server):
     made.close()
 
 
-def test_triton_client_finds_server_and_models_ready(client):
+def test_tritonclient_finds_server_and_models_ready(client):
     assert client.is_server_live(headers=AUTHORIZED)
     assert client.is_server_ready(headers=AUTHORIZED)
     assert client.is_model_ready("double", headers=AUTHORIZED)
@@ -35,7 +35,7 @@ def test_triton_client_finds_server_and_models_ready(client):
     assert not client.is_model_ready("other", headers=AUTHORIZED)
 
 
-def test_triton_client_reads_metadata_and_configuration(client):
+def test_tritonclient_reads_metadata_and_configuration(client):
     assert client.get_server_metadata(headers=AUTHORIZED) == {
         "name": "slipway", "version": "2",
         "extensions": ["binary_tensor_data", "model_configuration", "statistics"],
@@ -47,13 +47,13 @@ def test_triton_client_reads_metadata_and_configuration(client):
     assert {one["data_type"] for one in config["input"]} >= {"TYPE_BOOL", "TYPE_FP32", "TYPE_STRING", "TYPE_UINT64"}
 
 
-def test_triton_client_lists_the_repository(client):
+def test_tritonclient_lists_the_repository(client):
     listed = client.get_model_repository_index(headers=AUTHORIZED)
     assert listed == [{"name": name, "version": "1", "state": "READY", "reason": ""}
                       for name in ("double", "sum", "kinds")]  # fmt: skip
 
 
-def test_several_versions_of_a_model_stand_side_by_side(replica):
+def test_versions_of_a_model_are_served_side_by_side(replica):
     replica.with_models(double=double_model)
     double_model(replica.bundle / "models" / "double" / "2" / "model.onnx")
     listed = [
@@ -77,7 +77,7 @@ def stats_of(client, model="", version=""):
     return client.get_inference_statistics(model, version, headers=AUTHORIZED)["model_stats"]
 
 
-def test_triton_client_reads_figures_that_add_up_over_processes(client, server):
+def test_tritonclient_statistics_are_summed_over_processes(client, server):
     before = {one["name"]: one for one in stats_of(client)}
     for _ in range(20):  # each connection may end at the other process
         httpx.post(f"{server.client.base_url}/v2/models/double/infer", json=ROW, headers=AUTHORIZED).raise_for_status()
@@ -100,12 +100,12 @@ def test_triton_client_reads_figures_that_add_up_over_processes(client, server):
     assert {one["name"]: one for one in stats_of(client)}["sum"] == before["sum"]
 
 
-def test_the_last_answer_is_told(client, server):
+def test_statistics_have_time_of_last_inference(client, server):
     server.score(ROW, "/v2/models/double/infer")
     server.until(lambda: stats_of(client, "double", "1")[0]["last_inference"] > 1.7e12)
 
 
-def test_a_lone_model_has_the_services_figures(replica):
+def test_single_model_has_the_statistics_of_the_service(replica):
     replica.with_models(double=double_model).start()
     for path in ("/score", "/v2/models/double/infer", "/v1/models/double:predict"):
         replica.score({"instances": [[1, 2, 3, 4]]} if "v1" in path else ROW, path)
@@ -113,7 +113,7 @@ def test_a_lone_model_has_the_services_figures(replica):
     assert (counted["inference_count"], counted["inference_stats"]["success"]["count"]) == (3, 3)
 
 
-def test_shared_runs_are_counted_as_what_they_are(replica):
+def test_statistics_count_batches_by_size(replica):
     replica.with_models(heavy=heavy_model).start(batching={"rows": 8, "delay_seconds": 0.2})
     rows = [body(1.25, tokens=60_000)] * 24  # so large that they wait for a thread, however quick the machine is
     with ThreadPoolExecutor(12) as pool:
@@ -125,7 +125,7 @@ def test_shared_runs_are_counted_as_what_they_are(replica):
     assert counted["execution_count"] == sum(runs.values()) < len(rows)
 
 
-def test_an_entry_script_has_no_figures_by_model(replica):
+def test_entry_script_has_no_model_statistics(replica):
     replica.with_script("def init(): pass\ndef run(data): return data\n").start()
     assert replica.client.get("/v2/models/iris/stats").status_code == 404
     assert replica.client.get("/v2/models/stats").json() == {"model_stats": []}

@@ -41,7 +41,7 @@ def fits(document, name, value):
 @pytest.mark.parametrize(("asked", "key", "value"), [("", "swagger", "2.0"), ("2", "swagger", "2.0"),
                                                      ("3", "openapi", "3.0.3"), ("3.0", "openapi", "3.0.3"),
                                                      ("3.1", "openapi", "3.1.0")])  # fmt: skip
-def test_the_version_asked_for_is_given(servers, asked, key, value):
+def test_requested_openapi_version_is_returned(servers, asked, key, value):
     document = document_of(servers["double"], asked)
     assert document[key] == value
     assert set(document["paths"]) == {"/", "/score", "/swagger.json", "/v2/models/double/infer"}
@@ -49,25 +49,25 @@ def test_the_version_asked_for_is_given(servers, asked, key, value):
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", ["double", "sum", "kinds", "iris", "large", "scalar"])
-def test_the_document_is_valid(servers, name, version):
+def test_openapi_document_is_valid(servers, name, version):
     assert [str(error) for error in VERSIONS[version](document_of(servers[name], version)).iter_errors()] == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", ["double", "sum", "kinds", "iris", "scalar"])
-def test_the_examples_can_be_sent_as_they_are(servers, name, version):
+def test_openapi_examples_can_be_sent(servers, name, version):
     schemas = schemas_of(document_of(servers[name], version))
     for schema, path in {"ServiceInput": "/score", f"InferenceRequest_{name}_1": f"/v2/models/{name}/infer"}.items():
         answer = servers[name].score(schemas[schema]["example"], path)
         assert answer.status_code == 200, answer.text
 
 
-def test_an_input_too_large_to_read_has_no_example(servers):
+def test_huge_input_has_no_example(servers):
     assert "example" not in schemas_of(document_of(servers["large"], "2"))["ServiceInput"]
 
 
 @pytest.mark.parametrize("name", ["double", "sum", "kinds", "iris"])
-def test_answers_are_as_the_document_says(servers, name):
+def test_responses_match_openapi_document(servers, name):
     document = document_of(servers[name], "3.1")
     example = schemas_of(document)["ServiceInput"]["example"]
     assert fits(document, "ServiceOutput", servers[name].score(example).json())
@@ -78,7 +78,7 @@ def test_answers_are_as_the_document_says(servers, name):
         assert fits(document, "ServiceOutput", servers[name].score({"data": short}).json())
 
 
-def test_the_document_tells_right_from_wrong_as_the_server_does(servers):
+def test_openapi_document_and_server_accept_the_same_requests(servers):
     document = document_of(servers["double"], "3.1")
     for body in (
         {"data": [[1, 2, 3, 4]]},
@@ -97,18 +97,18 @@ def test_the_document_tells_right_from_wrong_as_the_server_does(servers):
         assert fits(document, "ServiceInput", body) == (servers["double"].score(body).status_code == 200), body
 
 
-def test_refusals_are_as_the_document_says(servers):
+def test_errors_match_openapi_document(servers):
     document = document_of(servers["double"], "3.1")
     assert fits(document, "ErrorResponse", servers["double"].score({}).json())
     assert fits(document, "InferenceError", servers["double"].score({}, "/v2/models/double/infer").json())
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_several_models_have_an_address_each(several, version):
+def test_every_model_has_its_own_path(several, version):
     document = document_of(several, version)
     assert set(document["paths"]) == {"/", "/swagger.json", "/v2/models/double/infer", "/v2/models/sum/infer"}
     assert list(VERSIONS[version](document).iter_errors()) == []
 
 
-def test_an_unknown_version_is_not_found(servers):
+def test_unknown_openapi_version_is_404(servers):
     assert servers["double"].client.get("/swagger.json?version=9").status_code == 404

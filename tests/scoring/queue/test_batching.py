@@ -36,7 +36,7 @@ def model(tmp_path_factory):
 # --- one shared run
 
 
-def test_each_request_gets_its_own_rows_of_a_shared_run(model):
+def test_each_call_gets_its_rows_of_a_shared_run(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(10.0 * n, rows=1 + n % 3)) for n in range(4)]
 
@@ -46,7 +46,7 @@ def test_each_request_gets_its_own_rows_of_a_shared_run(model):
     assert [one.rows for one in jobs] == [7] * 4
 
 
-def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model):
+def test_only_a_single_call_may_exceed_the_row_limit(model):
     batcher = Batcher(model, 4)
     jobs = [job(model, batcher, body(n, rows=rows)) for n, rows in enumerate([2, 2, 3, 9])]
 
@@ -56,7 +56,7 @@ def test_no_run_has_more_rows_than_allowed_unless_one_request_brings_them(model)
     assert [one.rows for one in jobs] == [4, 4, 3, 9]
 
 
-def test_few_requests_of_several_rows_share_no_run_of_a_deep_queue(model):
+def test_deep_queue_limit_needs_many_calls(model):
     batcher = Batcher(model, 4, deep_rows=8)
     few, many = ([job(model, batcher, body(n, rows=2)) for n in range(count)] for count in (3, 5))
 
@@ -67,7 +67,7 @@ def test_few_requests_of_several_rows_share_no_run_of_a_deep_queue(model):
     assert [one.rows for one in many] == [8, 8, 8, 8, 2]
 
 
-def test_requests_of_unlike_lengths_do_not_share_a_run(model):
+def test_different_shapes_do_not_share_a_run(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(n, tokens=tokens)) for n, tokens in enumerate([4, 7, 4, 7, 5])]
 
@@ -77,7 +77,7 @@ def test_requests_of_unlike_lengths_do_not_share_a_run(model):
     assert [one.rows for one in jobs] == [2, 2, 2, 2, 1]
 
 
-def test_a_poisoned_request_fails_alone(model):
+def test_poisoned_call_fails_alone(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(n, pick=99 if n == 2 else 1)) for n in range(4)]
 
@@ -87,7 +87,7 @@ def test_a_poisoned_request_fails_alone(model):
     assert [values_of(answers[n]) for n in (0, 1, 3)] == [pytest.approx([n + 10]) for n in (0, 1, 3)]
 
 
-def test_a_body_that_cannot_be_read_fails_alone(model):
+def test_undecodable_call_fails_alone(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(1)), job(model, batcher, b"no JSON"), job(model, batcher, body(2))]
 
@@ -97,7 +97,7 @@ def test_a_body_that_cannot_be_read_fails_alone(model):
     assert broken.status == 400
 
 
-def test_what_a_client_no_longer_waits_for_is_not_run(model):
+def test_call_of_half_closed_client_is_not_run(model):
     batcher = Batcher(model, 8)
     jobs = [job(model, batcher, body(1)), job(model, batcher, body(2), half_closed=True), job(model, batcher, body(3))]
 
@@ -108,7 +108,7 @@ def test_what_a_client_no_longer_waits_for_is_not_run(model):
     assert jobs[0].rows == 2
 
 
-def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(tmp_path):
+def test_inputs_with_different_row_counts_are_not_joined(tmp_path):
     model = load(sum_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8)
     given = [([1.0], [10.0, 20.0]), ([2.0], [30.0]), ([3.0, 4.0], [40.0]), ([5.0], [60.0])]  # as many a as b in all
@@ -121,7 +121,7 @@ def test_inputs_with_unlike_numbers_of_rows_never_meet_the_rows_of_a_neighbour(t
     assert [one.batch_follower for one in jobs] == [False, False, False, True]
 
 
-def test_rows_of_unlike_numbers_are_told_apart_where_lengths_are_filled_up_too(tmp_path):
+def test_padded_inputs_with_different_row_counts_are_not_joined(tmp_path):
     model = load(sum_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8, Batching(pad={"a": 0}))
     jobs = [job(model, batcher, pair(a, b)) for a, b in [([1.0], [1.0, 2.0]), ([1.0, 2.0], [3.0])]]
@@ -131,7 +131,7 @@ def test_rows_of_unlike_numbers_are_told_apart_where_lengths_are_filled_up_too(t
     assert found == [[2.0, 3.0], [4.0, 5.0]]
 
 
-def test_a_model_that_leaves_rows_out_gives_nobody_the_rows_of_another(tmp_path):
+def test_model_that_drops_rows_mixes_up_no_calls(tmp_path):
     model = load(filter_model(tmp_path / "model.onnx"))
     batcher = calibrate(model, Batching()) or Batcher(model, 8)  # on made-up inputs, which it keeps, it looks harmless
     given = [[1.0, -1.0], [2.0, 3.0], [-4.0, 5.0], [-6.0]]
@@ -147,7 +147,7 @@ def test_a_model_that_leaves_rows_out_gives_nobody_the_rows_of_another(tmp_path)
 
 @pytest.mark.parametrize("company", [[], [0], [1, 2], [9], [0, 9, 0]])
 @pytest.mark.parametrize("most_rows", [1, 4])
-def test_a_request_without_rows_is_answered_alone_and_in_company(model, company, most_rows):
+def test_call_without_rows_is_answered_alone_and_in_a_batch(model, company, most_rows):
     batcher = Batcher(model, most_rows)
     sizes = [0, *company, 0]
     jobs = [job(model, batcher, body(10.0, rows=rows)) for rows in sizes]
@@ -157,7 +157,7 @@ def test_a_request_without_rows_is_answered_alone_and_in_company(model, company,
     assert found == [pytest.approx([10.0 + row for row in range(rows)]) for rows in sizes]
 
 
-def test_a_request_without_rows_is_answered_where_lengths_are_filled_up(tmp_path):
+def test_padded_call_without_rows_is_answered(tmp_path):
     model = load(lengths_model(tmp_path / "model.onnx", reduce=False))
     batcher = Batcher(model, 8, Batching(pad={"x": 0}))
     shapes = [[0, 3], [1, 2], [0, 4], [2, 1]]
@@ -184,7 +184,7 @@ def lengths_model(path, *, reduce=True):
     return save(path, nodes if reduce else nodes[:1], [x], [y, total] if reduce else [y], [two])
 
 
-def test_with_padding_declared_unlike_lengths_share_a_run_and_get_their_own_length_back(tmp_path):
+def test_padded_calls_share_a_run_and_keep_their_lengths(tmp_path):
     model = load(lengths_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8, Batching(pad={"x": -100}))
     given = [[1.0, 2.0], [3.0], [4.0, 5.0, 6.0]]
@@ -200,7 +200,7 @@ def test_with_padding_declared_unlike_lengths_share_a_run_and_get_their_own_leng
     assert [total["data"] for _, total in found] == [[max(x)] for x in given]
 
 
-def test_padding_of_what_is_no_input_is_refused_at_the_start(model):
+def test_padding_of_unknown_input_fails_the_start(model):
     with pytest.raises(StartFailure, match="'words', which is no input of heavy; it takes x, pick"):
         Batcher(model, 8, Batching(pad={"words": 0}))
 
@@ -215,7 +215,7 @@ def server(shared_replica):
     return server
 
 
-def test_many_at_once_all_get_their_own_answer(server):
+def test_concurrent_requests_get_their_own_responses(server):
     def ask(n: int) -> tuple[int, list[float]]:
         answer = server.score(body(n, tokens=3 + n % 2, pick=n % 4), path="/v2/models/heavy/infer")
         return answer.status_code, answer.json()["outputs"][0]["data"]
@@ -226,7 +226,7 @@ def test_many_at_once_all_get_their_own_answer(server):
     assert found == [(200, [pytest.approx(n + TABLE[n % 4], rel=1e-4)]) for n in range(240)]
 
 
-def test_clients_that_leave_in_the_middle_of_a_batch_take_no_answer_from_others(server):
+def test_disconnects_in_a_batch_do_not_affect_others(server):
     stop = threading.Event()
 
     def come_and_go() -> None:

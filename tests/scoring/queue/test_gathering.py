@@ -16,7 +16,7 @@ def model(tmp_path_factory):
     return load(heavy_model(tmp_path_factory.mktemp("batching") / "model.onnx"))
 
 
-def test_a_runner_takes_its_share_of_what_waits(model):
+def test_runner_claims_its_share_of_waiting_calls(model):
     batcher = Batcher(model, 32)
     jobs = [job(model, batcher, body(n)) for n in range(9)]
     jobs[0].claim()
@@ -28,7 +28,7 @@ def test_a_runner_takes_its_share_of_what_waits(model):
     assert not any(one.claimed for one in jobs if one not in group)
 
 
-def test_a_request_that_waited_too_long_is_not_gathered(model):
+def test_call_given_up_by_the_sweep_is_not_gathered(model):
     batcher = Batcher(model, 32)
     jobs = [job(model, batcher, body(n)) for n in range(4)]
     jobs[0].claim()
@@ -65,7 +65,7 @@ async def until(condition) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
+def test_runner_leaves_busy_runners_their_share(model):
     batcher = Watched(model)
 
     async def ask():
@@ -82,7 +82,7 @@ def test_a_runner_leaves_the_others_their_part_while_they_are_busy(model):
     assert batcher.shares[:2] == [1, 5]
 
 
-def test_what_comes_in_one_turn_of_the_loop_is_handed_over_together(model):
+def test_calls_of_one_loop_iteration_are_handed_over_together(model):
     batcher = Watched(model)
 
     async def ask():
@@ -100,7 +100,7 @@ def test_what_comes_in_one_turn_of_the_loop_is_handed_over_together(model):
 
 
 @pytest.mark.parametrize(("share", "expected"), [(1, 2), (2, 2), (3, 2), (5, 2), (6, 4), (20, 4)])
-def test_runs_are_larger_where_the_queue_is_deep(model, share, expected):
+def test_deep_queue_allows_larger_runs(model, share, expected):
     batcher = Batcher(model, 2, deep_rows=4)
     jobs = [job(model, batcher, body(n)) for n in range(20)]
     jobs[0].claim()
@@ -112,7 +112,7 @@ def test_runs_are_larger_where_the_queue_is_deep(model, share, expected):
     assert {one.rows for one in group} == {len(group)}
 
 
-def test_a_delay_is_for_company_that_is_always_worth_it(model):
+def test_delay_is_ignored_where_only_deep_queues_are_batched(model):
     batcher = Batcher(model, 1, Batching(delay_seconds=60), deep_rows=4)
     alone = job(model, batcher, body(1))
     alone.claim()
@@ -162,7 +162,7 @@ class Clients:
         return len(self.batcher.gather(first, lambda: -(-self.asked // 2)))
 
 
-def test_clients_of_a_run_who_come_back_one_by_one_share_the_next(model, monkeypatch):
+def test_runner_lingers_for_clients_that_return_one_by_one(model, monkeypatch):
     clients = Clients(model, monkeypatch, running=8, returning=[1, 4, 2])
     clients.run(40)
     clients.pass_time(0.1)
@@ -171,7 +171,7 @@ def test_clients_of_a_run_who_come_back_one_by_one_share_the_next(model, monkeyp
     assert clients.naps == 3
 
 
-def test_who_does_not_come_back_at_once_is_not_waited_for(model, monkeypatch):
+def test_linger_ends_when_nobody_returns(model, monkeypatch):
     clients = Clients(model, monkeypatch, running=8, returning=[3, 0, 4])
     clients.run(40)
 
@@ -180,7 +180,7 @@ def test_who_does_not_come_back_at_once_is_not_waited_for(model, monkeypatch):
 
 
 @pytest.mark.parametrize("running", [0, 1])
-def test_who_would_have_no_company_waits_for_none(model, monkeypatch, running):
+def test_single_client_does_not_linger(model, monkeypatch, running):
     clients = Clients(model, monkeypatch, running=running, returning=[1])
     clients.run(40)
 
@@ -189,7 +189,7 @@ def test_who_would_have_no_company_waits_for_none(model, monkeypatch, running):
 
 
 @pytest.mark.parametrize("run", [5, 10, 11, 40, 1000])
-def test_waiting_for_those_who_return_takes_a_fiftieth_of_the_run_before_at_most(model, monkeypatch, run):
+def test_linger_takes_at_most_two_percent_of_the_run(model, monkeypatch, run):
     clients = Clients(model, monkeypatch, running=8, returning=[])
     clients.run(run)
     ended = clients.now
@@ -199,7 +199,7 @@ def test_waiting_for_those_who_return_takes_a_fiftieth_of_the_run_before_at_most
     assert bool(clients.naps) == (run > 10)
 
 
-def test_long_after_a_run_nobody_is_expected_to_return(model, monkeypatch):
+def test_no_linger_long_after_a_run(model, monkeypatch):
     clients = Clients(model, monkeypatch, running=8, returning=[7])
     clients.run(40)
     clients.pass_time(0.8)

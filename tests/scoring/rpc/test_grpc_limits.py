@@ -28,7 +28,7 @@ def peak_of(process: Path) -> int:
     "metadata",
     [(), (("authorization", "Bearer wrong"),), (("authorization", KEY),), (("authorization", "Bearer "),)],
 )
-def test_strangers_are_turned_away(server, metadata):
+def test_calls_without_key_are_unauthenticated(server, metadata):
     before = server.codes()
     with refused(grpc.StatusCode.UNAUTHENTICATED, "key"):
         server.ask(tensor(), metadata=metadata)
@@ -39,7 +39,7 @@ def test_strangers_are_turned_away(server, metadata):
     assert sum((server.codes() - before).values()) == 2
 
 
-def test_a_strangers_large_message_is_refused_before_it_is_sent(server):
+def test_unauthenticated_large_message_is_rejected_before_it_is_sent(server):
     sent = 0
 
     def parts():
@@ -55,7 +55,7 @@ def test_a_strangers_large_message_is_refused_before_it_is_sent(server):
 
 
 @pytest.mark.parametrize("method", ["ModelMetadata", "ServerMetadata", "ModelStatistics"])
-def test_a_stranger_is_turned_away_before_the_message_is_read(server, method):
+def test_unauthenticated_message_is_rejected_unread(server, method):
     ended = threading.Event()
     call = server.channel.stream_unary(INFER.replace("ModelInfer", method))
     with refused(grpc.StatusCode.UNAUTHENTICATED):
@@ -64,23 +64,23 @@ def test_a_stranger_is_turned_away_before_the_message_is_read(server, method):
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe"])
-def test_bytes_that_are_no_message_are_refused(server, body):
+def test_invalid_message_is_refused(server, body):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "no InferHead"):
         server.channel.unary_unary(INFER)(body, metadata=AUTH, timeout=20)
 
 
-def test_a_call_without_a_message_is_refused(server):
+def test_call_without_message_is_refused(server):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "no message"):
         server.channel.stream_unary(INFER)(iter(()), metadata=AUTH, timeout=20)
 
 
-def test_a_message_over_the_limit_is_refused(server):
+def test_message_over_limit_is_refused(server):
     with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "larger"):
         server.ask(tensor(contents=None), raw=[bytes(4_000_001)])
     assert server.ask(tensor()).model_name == "double"
 
 
-def test_a_message_that_grows_over_the_limit_by_unpacking_is_refused(server):
+def test_message_over_limit_after_decompression_is_refused(server):
     request = messages.ModelInferRequest(model_name="double", raw_input_contents=[bytes(60_000_000)])
     worker = Path(f"/proc/{server.replica.workers()[0].pid}")
     (worker / "clear_refs").write_text("5")  # the peak of its memory begins anew
@@ -97,14 +97,14 @@ def test_compressed_messages_are_read(server):
     assert answer.as_numpy("y").sum() == 40_000
 
 
-def test_a_long_id_and_a_long_sentence_are_survived(server):
+def test_long_ids_and_error_messages_are_handled(server):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "100 characters"):
         server.ask(tensor(), metadata=(*AUTH, ("x-request-id", "i" * 101)))
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "no input 'üüüü"):
         server.ask(tensor("ü" * 20_000))
 
 
-def test_a_flood_of_connections_leaves_those_that_are_there(replica):
+def test_connections_beyond_the_limit_do_not_affect_open_ones(replica):
     rpc = started(replica.with_models(double=double_model), processes=1, connections_limit=16)
     assert rpc.ask(tensor()).model_name == "double"
     flood = [socket.create_connection(("127.0.0.1", rpc.port)) for _ in range(40)]

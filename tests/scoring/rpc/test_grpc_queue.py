@@ -41,7 +41,7 @@ def lasting(replica):
 # -- streams
 
 
-def test_a_stream_answers_every_message_in_order_and_goes_on_after_an_error(server):
+def test_stream_answers_in_order_and_continues_after_an_error(server):
     asked = [
         messages.ModelInferRequest(model_name=model, id=str(number), inputs=[tensor(data=[number] * 4)])
         for number, model in enumerate(["double", "triple", "double"])
@@ -54,7 +54,7 @@ def test_a_stream_answers_every_message_in_order_and_goes_on_after_an_error(serv
     assert all(one.infer_response.parameters["triton_final_response"].bool_param for one in (first, second, third))
 
 
-def test_tritons_client_streams(server):
+def test_tritonclient_streams(server):
     got = queue.Queue()
     server.triton.start_stream(lambda result, error: got.put((result, error)), headers=HEADERS)
     for number in range(20):
@@ -66,7 +66,7 @@ def test_tritons_client_streams(server):
     assert all(np.array_equal(result.as_numpy("y"), ROW * 2 * n) for n, (result, _) in enumerate(answers))
 
 
-def test_many_clients_at_once_each_get_their_own(server):
+def test_concurrent_clients_get_their_own_responses(server):
     def ask(number: int) -> bool:
         answer = server.triton.infer("double", [triton_input("x", ROW * number)], headers=HEADERS)
         return np.array_equal(answer.as_numpy("y"), ROW * 2 * number)
@@ -78,7 +78,7 @@ def test_many_clients_at_once_each_get_their_own(server):
 # -- the queue
 
 
-def test_what_has_not_begun_when_its_client_leaves_is_not_run(lasting):
+def test_call_cancelled_in_the_queue_is_not_run(lasting):
     rpc = lasting()
     running = rpc.last(LONG)
     time.sleep(0.2)
@@ -92,7 +92,7 @@ def test_what_has_not_begun_when_its_client_leaves_is_not_run(lasting):
     assert rpc.runs() == 1
 
 
-def test_more_than_the_queue_holds_is_unavailable_and_says_when_to_come_again(lasting):
+def test_queue_full_is_unavailable_with_retry_pushback(lasting):
     rpc = lasting(queue_limit=1)
     waiting = [rpc.last(2 * LONG)]
     time.sleep(0.2)
@@ -105,7 +105,7 @@ def test_more_than_the_queue_holds_is_unavailable_and_says_when_to_come_again(la
     assert [len(call.result().outputs) for call in waiting] == [1, 1]
 
 
-def test_what_finds_no_room_in_the_queue_is_a_failure_of_its_model_and_in_the_access_log(replica):
+def test_queue_full_counts_as_model_failure_and_is_logged(replica):
     models = replica.with_models(lasting=lasting_model, double=double_model)
     with closing(started(models, cpus=1, queue_limit=1, access_log=True)) as rpc:
         waiting = [rpc.last(2 * LONG)]
@@ -120,14 +120,14 @@ def test_what_finds_no_room_in_the_queue_is_a_failure_of_its_model_and_in_the_ac
         assert "[third] - POST /inference.GRPCInferenceService/ModelInfer status=503 " in replica.log()
 
 
-def test_a_run_beyond_the_timeout_is_told_as_such(lasting):
+def test_run_beyond_timeout_is_deadline_exceeded(lasting):
     rpc = lasting(scoring_timeout_seconds=1.0)
     with refused(grpc.StatusCode.DEADLINE_EXCEEDED, "scoring timeout of 1 s"):
         rpc.last(4 * LONG).result()
     assert rpc.last(0).result().outputs[0].name == "y"
 
 
-def test_http_and_grpc_wait_in_the_same_queue(lasting):
+def test_http_and_grpc_share_the_queue(lasting):
     rpc = lasting()
     running = rpc.last(LONG)
     time.sleep(0.2)
@@ -139,7 +139,7 @@ def test_http_and_grpc_wait_in_the_same_queue(lasting):
     assert running.result().outputs[0].name == "y"
 
 
-def test_requests_of_both_protocols_share_runs_and_each_gets_its_own(replica):
+def test_requests_of_both_protocols_share_runs(replica):
     rpc = started(replica.with_models(heavy=heavy_model), processes=1, cpus=1)
 
     def over_grpc(pick: int) -> float:

@@ -17,7 +17,7 @@ from tests.scoring.rpc_client import AUTH, LONG, started, tensor
 from tests.scoring.rpc_models import lasting_model
 
 
-def test_stopping_answers_what_was_asked_and_ends_silent_streams(replica):
+def test_drain_answers_pending_calls_and_ends_idle_streams(replica):
     rpc = started(replica.with_models(lasting=lasting_model), cpus=1)
     open_stream = rpc.stub.ModelStreamInfer(iter(queue.Queue().get, None), metadata=AUTH)
     calls = [rpc.last(LONG / 4, value=number) for number in range(3)]
@@ -31,7 +31,7 @@ def test_stopping_answers_what_was_asked_and_ends_silent_streams(replica):
     rpc.close()
 
 
-def test_clients_that_keep_asking_lose_nothing_when_it_stops(replica):
+def test_drain_loses_no_call_of_a_busy_client(replica):
     rpc = started(replica.with_models(double=double_model), processes=2)
     answered, failures = Counter(), []
 
@@ -57,7 +57,7 @@ def test_clients_that_keep_asking_lose_nothing_when_it_stops(replica):
     rpc.close()
 
 
-def test_two_processes_share_the_port_and_one_goes_on_alone(replica):
+def test_worker_goes_on_alone_on_a_shared_port(replica):
     rpc = started(replica.with_models(double=double_model), processes=2)
     channels = [rpc.another_channel() for _ in range(24)]
     ask = messages.ModelInferRequest(model_name="double", inputs=[tensor()])
@@ -86,7 +86,7 @@ def test_two_processes_share_the_port_and_one_goes_on_alone(replica):
     rpc.close()
 
 
-def test_two_revisions_overlap_on_a_port_when_both_say_so(replica, tmp_path):
+def test_revisions_overlap_on_a_port_if_both_share_it(replica, tmp_path):
     rpc = started(replica.with_models(double=double_model), share_port=True)
     second = Replica(tmp_path / "second").with_models(double=double_model)
     second.start(grpc_port=rpc.port, share_port=True)

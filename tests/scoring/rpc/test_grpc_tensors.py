@@ -20,27 +20,27 @@ def server(shared_replica):
 # -- predictions
 
 
-def test_tritons_client_gets_its_prediction(server):
+def test_tritonclient_gets_its_prediction(server):
     answer = server.triton.infer("double", [triton_input("x", ROW)], headers=HEADERS, request_id="seven")
     assert np.array_equal(answer.as_numpy("y"), ROW * 2)
     told = answer.get_response()
     assert (told.model_name, told.model_version, told.id) == ("double", "1", "seven")
 
 
-def test_typed_contents_are_answered_in_typed_contents(server):
+def test_typed_contents_are_answered_with_typed_contents(server):
     answer = server.ask(tensor(), id="eight")
     assert list(answer.outputs[0].contents.fp32_contents) == [2, 4, 6, 8]
     assert (answer.id, list(answer.outputs[0].shape), list(answer.raw_output_contents)) == ("eight", [1, 4], [])
 
 
-def test_every_datatype_comes_back_as_typed_contents(server):
+def test_every_datatype_round_trips_as_typed_contents(server):
     inputs = [tensor(f"in_{name}", [2], name, place, values) for name, (place, values) in CONTENTS.items()]
     answer = server.ask(*inputs, model="typed")
     told = {one.datatype: (one.name, list(getattr(one.contents, CONTENTS[one.datatype][0]))) for one in answer.outputs}
     assert told == {name: (f"out_{name}", values) for name, (_, values) in CONTENTS.items()}
 
 
-def test_every_datatype_comes_back_as_raw_bytes(server):
+def test_every_datatype_round_trips_as_raw_bytes(server):
     sent = {
         name: np.array(values, helper.tensor_dtype_to_np_dtype(KINDS[name])) for name, (_, values) in CONTENTS.items()
     }
@@ -53,13 +53,13 @@ def test_every_datatype_comes_back_as_raw_bytes(server):
         assert (got.dtype, got.tolist()) == (wanted.dtype, wanted.tolist())
 
 
-def test_contents_that_hold_nothing_may_stand_beside_raw_bytes(server):
+def test_empty_contents_are_allowed_beside_raw_bytes(server):
     """As MLServer's converters write them."""
     answer = server.ask(tensor(data=[]), raw=[ROW.tobytes()])
     assert np.frombuffer(answer.raw_output_contents[0], np.float32).tolist() == [2, 4, 6, 8]
 
 
-def test_half_floats_have_raw_bytes_only(server):
+def test_fp16_has_raw_contents_only(server):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "FP16 has no typed contents", "raw_input_contents"):
         server.ask(tensor("in_FP16", [1], "FP16", data=[0.5]), model="kinds")
     told = server.ask(tensor("in_FP32", [1], data=[0.5]), model="halves")
@@ -67,7 +67,7 @@ def test_half_floats_have_raw_bytes_only(server):
     assert list(told.raw_output_contents) == [np.array([0.5], np.float16).tobytes()]
 
 
-def test_only_the_outputs_that_are_asked_for_come_in_their_order(server):
+def test_requested_outputs_are_returned_in_order(server):
     a, b = (tensor(name, [2], data=values) for name, values in (("a", [5, 7]), ("b", [1, 2])))
     answer = server.ask(a, b, model="sum", outputs=["difference", "total"])
     assert [(one.name, list(one.contents.fp32_contents)) for one in answer.outputs] == [
@@ -76,7 +76,7 @@ def test_only_the_outputs_that_are_asked_for_come_in_their_order(server):
     assert [one.name for one in server.ask(a, b, model="sum", outputs=["total"]).outputs] == ["total"]
 
 
-def test_classes_come_as_a_matrix_and_its_keys(server):
+def test_class_probabilities_are_a_matrix_with_keys(server):
     rows = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     answer = server.triton.infer("iris", [triton_input("float_input", rows)], headers=HEADERS)
     sent = {"name": "float_input", "shape": [3, 2], "datatype": "FP32", "data": rows.ravel().tolist()}
@@ -86,7 +86,7 @@ def test_classes_come_as_a_matrix_and_its_keys(server):
     np.testing.assert_allclose(answer.as_numpy("probabilities").ravel(), shown["data"], rtol=1e-6)
 
 
-def test_a_large_tensor_is_read_exactly(server):
+def test_large_tensor_is_read_exactly(server):
     values = np.random.default_rng(1).normal(size=(60_000, 4)).astype(np.float32)
     answer = server.triton.infer("double", [triton_input("x", values)], headers=HEADERS)
     assert np.array_equal(answer.as_numpy("y"), values * 2)
@@ -94,7 +94,7 @@ def test_a_large_tensor_is_read_exactly(server):
     assert np.array_equal(np.array(typed.outputs[0].contents.fp32_contents, np.float32), values.ravel() * 2)
 
 
-def test_no_rows_are_answered_with_no_rows(server):
+def test_no_rows_give_no_rows(server):
     answer = server.triton.infer("double", [triton_input("x", np.zeros((0, 4), np.float32))], headers=HEADERS)
     assert answer.as_numpy("y").shape == (0, 4)
 
@@ -119,7 +119,7 @@ def test_no_rows_are_answered_with_no_rows(server):
         ("triple", [x()], []),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_the_sentence_of_http(server, model, inputs, outputs):
+def test_bad_input_has_the_error_message_of_http(server, model, inputs, outputs):
     body = {"inputs": inputs, "outputs": [{"name": name} for name in outputs]}
     shown = server.replica.score(body, f"/v2/models/{model}/infer")
     code = {400: grpc.StatusCode.INVALID_ARGUMENT, 404: grpc.StatusCode.NOT_FOUND}[shown.status_code]
@@ -142,13 +142,13 @@ def test_what_cannot_be_used_is_refused_with_the_sentence_of_http(server, model,
         ([tensor(shape=[2**62, 4], contents=None)], [ROW.tobytes()], ("no tensor can have",)),
     ],
 )
-def test_tensors_whose_values_do_not_fit_are_refused_in_plain_words(server, inputs, raw, words):
+def test_mismatched_contents_are_refused_with_a_clear_message(server, inputs, raw, words):
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "input", *words):
         server.ask(*inputs, raw=raw)
 
 
 @pytest.mark.parametrize(("kind", "value"), [("INT8", 128), ("INT16", -32769), ("UINT8", 256), ("UINT16", 65536)])
-def test_a_value_outside_its_datatype_is_refused(server, kind, value):
+def test_value_outside_datatype_is_refused(server, kind, value):
     sent = [
         tensor(f"in_{name}", [1], name, place, [value if name == kind else values[0]])
         for name, (place, values) in CONTENTS.items()
@@ -157,7 +157,7 @@ def test_a_value_outside_its_datatype_is_refused(server, kind, value):
         server.ask(*sent, model="typed")
 
 
-def test_bytes_that_are_no_text_are_refused(server):
+def test_bytes_that_are_not_utf8_are_refused(server):
     others = [
         tensor(f"in_{name}", [1], name, place, values[:1])
         for name, (place, values) in CONTENTS.items()
@@ -167,7 +167,7 @@ def test_bytes_that_are_no_text_are_refused(server):
         server.ask(*others, tensor("in_BYTES", [1], "BYTES", "bytes_contents", [b"\xff"]), model="typed")
 
 
-def test_shared_memory_is_refused_by_name(server):
+def test_shared_memory_is_refused(server):
     sent = tensor(contents=None)
     sent.parameters["shared_memory_region"].string_param = "mine"
     with refused(grpc.StatusCode.INVALID_ARGUMENT, "no shared_memory_region"):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.scoring.conftest import KEY, read_answers, request_bytes
-from tests.scoring.http.turns import RESET
+from tests.scoring.http.simultaneous import RESET
 
 SCRIPT = """
 import asyncio, json, os, time

@@ -7,7 +7,7 @@ import pytest
 
 from tests.scoring.batches import body as heavy_body
 from tests.scoring.conftest import KEY, double_model, read_answers, request_bytes, sum_model
-from tests.scoring.http.turns import (
+from tests.scoring.http.simultaneous import (
     DOUBLE,
     INFER,
     MANY,
@@ -49,7 +49,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("status", "path", "content"), WRONG.values(), ids=WRONG)
-def test_a_request_that_cannot_be_used_fails_alone(server, status, path, content):
+def test_bad_request_does_not_fail_its_batch(server, status, path, content):
     contents = [request_bytes(infer(n), DOUBLE) for n in range(6)]
     contents.insert(0, request_bytes(content, path))
     contents.insert(4, request_bytes(content, path, "X-Request-Id: bad"))
@@ -62,7 +62,7 @@ def test_a_request_that_cannot_be_used_fails_alone(server, status, path, content
     assert [doubled(answer) for answer in answers] == [twice(n) for n in range(6)]
 
 
-def test_a_request_that_makes_the_model_fail_fails_alone(server):
+def test_poisoned_request_does_not_fail_its_batch(server):
     def pair(a, b):
         return json.dumps({"inputs": [tensor("a", [len(a)], a), tensor("b", [len(b)], b)]}).encode()
 
@@ -75,14 +75,14 @@ def test_a_request_that_makes_the_model_fail_fails_alone(server):
     assert [json.loads(content)["outputs"][0]["data"] for _, _, content in answers] == [[n + 1] for n in range(5)]
 
 
-def test_a_stranger_is_refused_alone(server):
+def test_unauthenticated_request_does_not_fail_its_batch(server):
     contents = [request_bytes(infer(n), DOUBLE, key="wrong" if n == 2 else KEY) for n in range(5)]
     answers = at_once(server, contents)
     assert [status for status, _, _ in answers] == [200, 200, 401, 200, 200]
     assert [doubled(answers[n]) for n in (0, 1, 3, 4)] == [twice(n) for n in (0, 1, 3, 4)]
 
 
-def test_what_is_wrong_with_one_is_counted_once_and_so_is_everybody_else(server):
+def test_every_request_of_a_batch_is_counted_once(server):
     before = statistics(server, "double")["inference_stats"]
     contents = [request_bytes(b"no JSON" if n == 3 else infer(n), DOUBLE) for n in range(MANY)]
     at_once(server, contents)
@@ -108,7 +108,7 @@ def test_requests_without_rows_are_answered(server, model, empty, shape, count):
         assert all(one["shape"] == shape and one["data"] == [] for one in json.loads(content)["outputs"])
 
 
-def test_a_lone_connection_without_rows_is_answered(replica):
+def test_request_without_rows_on_a_single_connection_is_answered(replica):
     replica.with_models(sum=sum_model).start()
     answer = replica.score({"data": {"a": [], "b": []}})
     assert (answer.status_code, answer.json()) == (200, {"data": {"total": [], "difference": []}})
@@ -118,14 +118,14 @@ def test_a_lone_connection_without_rows_is_answered(replica):
     ("double", lambda rows: {"inputs": [tensor("x", [rows, 4], row(1) * rows)]}),
     ("heavy", lambda rows: heavy_body(1.0, rows=rows)),
 ])  # fmt: skip
-def test_requests_without_rows_are_answered_beside_others(server, model, some):
+def test_requests_without_rows_are_answered_in_a_batch(server, model, some):
     sizes = [0, 1, 0, 2, 1, 0]
     contents = [request_bytes(json.dumps(some(size)).encode(), INFER.format(model)) for size in sizes]
     answers = at_once(server, contents)
     assert [json.loads(content)["outputs"][0]["shape"][0] for _, _, content in answers] == sizes
 
 
-def test_empty_lists_in_the_short_form_are_answered_in_company(replica):
+def test_empty_short_form_is_answered_in_a_batch(replica):
     replica.with_models(sum=sum_model).start()
     bodies = [{"a": [], "b": []}, {"a": [1], "b": [2]}, {"a": [], "b": []}, {"a": [], "b": [1]}]
     answers = at_once(replica, [request_bytes(json.dumps({"data": one}).encode()) for one in bodies])
@@ -144,7 +144,7 @@ def test_empty_lists_in_the_short_form_are_answered_in_company(replica):
 
 
 @pytest.mark.parametrize("how", ["politely", "with a reset"])
-def test_clients_that_leave_in_the_middle_harm_nobody(server, how):
+def test_disconnects_do_not_affect_the_batch(server, how):
     with lines_to(server, MANY) as lines:
         with stopped(server):
             for n, line in enumerate(lines):
@@ -161,7 +161,7 @@ def test_clients_that_leave_in_the_middle_harm_nobody(server, how):
     assert server.score(infer(1), path=DOUBLE).status_code == 200
 
 
-def test_a_client_that_has_said_all_and_listens_is_answered(server):
+def test_half_closed_client_in_a_batch_is_answered(server):
     with lines_to(server, 6) as lines:
         with stopped(server):
             for n, line in enumerate(lines):
@@ -172,7 +172,7 @@ def test_a_client_that_has_said_all_and_listens_is_answered(server):
 
 
 @pytest.mark.parametrize("count", [1, 4])
-def test_a_client_that_has_said_all_ahead_and_listens_is_answered_to_the_end(server, count):
+def test_half_closed_pipelining_client_gets_all_responses(server, count):
     with lines_to(server, count) as lines:
         with stopped(server):
             for n, line in enumerate(lines):
@@ -182,7 +182,7 @@ def test_a_client_that_has_said_all_ahead_and_listens_is_answered_to_the_end(ser
     assert found == [[twice(n + k / 8) for k in range(5)] for n in range(count)]
 
 
-def test_requests_sent_ahead_on_several_connections_are_answered_in_order(server):
+def test_pipelining_connections_are_answered_in_order(server):
     ahead = 40  # more than are held back before reading stops
     contents = [b"".join(request_bytes(infer(n + k / 64), DOUBLE) for k in range(ahead)) for n in range(5)]
 
@@ -194,7 +194,7 @@ def test_requests_sent_ahead_on_several_connections_are_answered_in_order(server
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_more_sent_ahead_than_headers_may_have_bytes_is_no_large_header(server, count):
+def test_pipelined_requests_do_not_count_as_one_large_header(server, count):
     """It is read in one piece, and the piece ends within the headers of the last request."""
     one, ahead = request_bytes(infer(1), DOUBLE), 500
     assert len(one) * ahead > 64 * 1024
@@ -208,7 +208,7 @@ def test_more_sent_ahead_than_headers_may_have_bytes_is_no_large_header(server, 
             assert [doubled(answer) for answer in read_answers(line, ahead + 1)] == [twice(1)] * (ahead + 1)
 
 
-def test_slow_quick_and_broken_ones_sent_ahead_are_answered_in_order(server):
+def test_pipelined_slow_quick_and_bad_requests_are_answered_in_order(server):
     heavy = request_bytes(json.dumps(heavy_body(3.0)).encode(), INFER.format("heavy"))
     broken = request_bytes(b"no JSON", DOUBLE)
     page = request_bytes(b"", "/v2/health/live", method="GET")
@@ -222,7 +222,7 @@ def test_slow_quick_and_broken_ones_sent_ahead_are_answered_in_order(server):
         assert (doubled(line[1]), doubled(line[4])) == (twice(1), twice(2))
 
 
-def test_a_connection_is_asked_again_and_again_while_others_are(server):
+def test_connections_may_send_continuously(server):
     with lines_to(server, 3) as lines:
         for turn in range(30):
             for n, line in enumerate(lines):
@@ -230,7 +230,7 @@ def test_a_connection_is_asked_again_and_again_while_others_are(server):
             assert [doubled(read_answers(line)[0]) for line in lines] == [twice(10 * turn + n) for n in range(3)]
 
 
-def test_bodies_over_a_small_limit_are_refused_whatever_length_they_tell(replica):
+def test_small_body_limit_applies_to_every_framing(replica):
     limit = len(infer(1, id="full"))
     replica.with_models(double=double_model).start(max_body_bytes=limit)
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (limit + 1, b" " * (limit + 1))
@@ -251,7 +251,7 @@ def test_bodies_over_a_small_limit_are_refused_whatever_length_they_tell(replica
 
 @pytest.mark.parametrize(("size", "status"), [(60_000, 200), (70_000, 431)])
 @pytest.mark.parametrize("cut", [50, 30_000, 59_000])
-def test_headers_are_limited_wherever_they_are_cut(server, size, status, cut):
+def test_header_limit_applies_however_headers_are_split(server, size, status, cut):
     content = request_bytes(infer(1), DOUBLE, f"X-Long: {'a' * size}")
     with server.connect() as line:
         for part in (content[:cut], content[cut:]):

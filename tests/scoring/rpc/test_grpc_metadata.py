@@ -22,7 +22,7 @@ def test_health_needs_no_key(server):
     assert server.triton.is_server_ready()
 
 
-def test_the_service_and_its_models_are_described_as_over_http(server):
+def test_metadata_equals_that_of_http(server):
     told = server.triton.get_server_metadata(headers=HEADERS, as_json=True)
     assert told == server.replica.client.get("/v2").json()
     told = server.triton.get_model_metadata("sum", headers=HEADERS)
@@ -41,7 +41,7 @@ def test_the_service_and_its_models_are_described_as_over_http(server):
     ]
 
 
-def test_each_model_is_counted_by_itself_whatever_the_protocol(server):
+def test_models_are_counted_separately_over_both_protocols(server):
     def counted(name: str) -> tuple[int, int, int]:
         [told] = server.triton.get_inference_statistics(name, headers=HEADERS).model_stats
         [shown] = server.replica.client.get(f"/v2/models/{name}/stats").json()["model_stats"]
@@ -63,19 +63,19 @@ def test_each_model_is_counted_by_itself_whatever_the_protocol(server):
     assert {one.name for one in told} == {"double", "sum", "kinds", "typed", "halves", "iris"}
 
 
-def test_a_model_that_is_not_here_is_not_ready(server):
+def test_unknown_model_is_not_ready(server):
     assert server.triton.is_model_ready("double", headers=HEADERS)
     assert server.triton.is_model_ready("double", "1", headers=HEADERS)
     assert not server.triton.is_model_ready("double", "2", headers=HEADERS)
     assert not server.triton.is_model_ready("triple", headers=HEADERS)
 
 
-def test_what_there_is_not_is_said_to_be_unimplemented(server):
+def test_unknown_method_is_unimplemented(server):
     with refused(grpc.StatusCode.UNIMPLEMENTED):
         server.stub.RepositoryModelLoad(messages.RepositoryModelLoadRequest(model_name="double"), metadata=AUTH)
 
 
-def test_the_clients_request_id_comes_back_among_the_trailers(server):
+def test_request_id_is_echoed_in_trailers(server):
     request = messages.ModelInferRequest(model_name="double", inputs=[tensor()])
     _, call = server.stub.ModelInfer.with_call(request, metadata=(*AUTH, ("x-request-id", "my-own-7")))
     assert dict(call.trailing_metadata())["x-request-id"] == "my-own-7"
@@ -99,7 +99,7 @@ def test_calls_are_counted_as_over_http(server):
     }  # fmt: skip
 
 
-def test_calls_are_logged_and_collected_where_that_is_wanted(replica):
+def test_calls_are_logged_and_collected(replica):
     rpc = started(replica.with_models(double=double_model), access_log=True, collect={"seconds": 0.1})
     rpc.ask(tensor(), metadata=(*AUTH, ("x-request-id", "my-own-8")))
     with refused(grpc.StatusCode.INVALID_ARGUMENT):

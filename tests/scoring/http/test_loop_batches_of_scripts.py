@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.scoring.conftest import read_answers, request_bytes
-from tests.scoring.http.turns import lines_to, metrics, stopped
+from tests.scoring.http.simultaneous import lines_to, metrics, stopped
 
 SCRIPT = """
 import json, threading
@@ -95,7 +95,7 @@ def check_script_answers(answers, hows):
 
 
 @pytest.mark.parametrize("options", [{}, {"access_log": True}], ids=["counted in one go", "looked at one by one"])
-def test_scripts_that_raise_and_stream_share_a_turn_with_others(replica, options):
+def test_simultaneous_script_calls_raise_stream_and_return_independently(replica, options):
     replica.with_script(SCRIPT).start(processes=1, **options)
     while json.loads(replica.score({"n": 0, "how": "plain"}).text)["thread"] != "MainThread":
         pass  # until it is known to be quick
@@ -112,7 +112,7 @@ def test_scripts_that_raise_and_stream_share_a_turn_with_others(replica, options
     assert all(worker.is_running() for worker in replica.workers())
 
 
-def test_a_script_is_run_once_at_a_time_even_if_slow_work_meets_a_pipelined_request(replica):
+def test_script_is_never_run_twice_at_a_time(replica):
     replica.with_script(ALONE).start(processes=1)
     while replica.score({}).json() != "MainThread":
         pass  # until it is known to be quick
@@ -130,12 +130,12 @@ def scripts_counted(replica):
     return {one[1]: metrics(replica)[one[0]] for one in found if one}
 
 
-def test_scripts_that_are_not_known_to_be_quick_are_each_answered(replica):
+def test_simultaneous_calls_of_a_slow_script_are_answered(replica):
     replica.with_script(SCRIPT).start(processes=1)
     check_script_answers(ask_script(replica, HOWS * 2), HOWS * 2)
 
 
-def test_asynchronous_scripts_asked_at_the_same_moment_are_each_answered(replica):
+def test_simultaneous_calls_of_an_async_script_are_answered(replica):
     replica.with_script(WAITING).start(processes=1)
     hows = ["plain", "raise", "stream", "plain"] * 5
     check_script_answers(ask_script(replica, hows), hows)

@@ -50,7 +50,7 @@ def server(shared_replica):
         (None, None),
     ],
 )
-def test_a_large_answer_is_compressed_as_the_client_likes_best(server, accept, coding):
+def test_large_response_is_compressed_in_preferred_coding(server, accept, coding):
     answer, body = large_answer(server, accept)
     assert answer.get("content-encoding") == coding
     assert answer["vary"] == "Accept-Encoding"
@@ -59,7 +59,7 @@ def test_a_large_answer_is_compressed_as_the_client_likes_best(server, accept, c
     assert coding is None or len(body) < len(decoded) / 2
 
 
-def test_a_small_answer_is_the_same_whatever_is_accepted(server):
+def test_small_response_is_never_compressed(server):
     told = []
     for line in ("X-Nothing: 1", "Accept-Encoding: gzip, deflate", "Accept-Encoding: *"):
         connection = server.connect()
@@ -70,7 +70,7 @@ def test_a_small_answer_is_the_same_whatever_is_accepted(server):
     assert not {"vary", "content-encoding"} & (told[0][0][1] | told[0][1][1])
 
 
-def test_head_answers_as_ever(server):
+def test_head_response_is_not_compressed(server):
     for path in ("/", "/v2/health/live"):
         answer = server.client.head(path, headers={"Accept-Encoding": "gzip, *"})
         assert (answer.status_code, answer.content) == (200, b"")
@@ -78,7 +78,7 @@ def test_head_answers_as_ever(server):
     assert server.client.head("/score", headers={"Content-Encoding": "gzip"}).status_code == 405
 
 
-def test_many_at_once_each_get_their_own(server):
+def test_concurrent_responses_are_not_mixed_up(server):
     def ask(number: int):
         rows = (LARGE + number).tolist()
         body = json.dumps({"data": rows}).encode()
@@ -95,7 +95,7 @@ def test_many_at_once_each_get_their_own(server):
         assert all(pool.map(ask, range(40)))
 
 
-def test_pipelined_answers_stay_in_order(server):
+def test_compressed_pipelined_responses_stay_in_order(server):
     accept = "Accept-Encoding: gzip"
     large = request_bytes(json.dumps({"data": LARGE.tolist()}).encode(), "/score", accept)
     connection = server.connect()
@@ -105,7 +105,7 @@ def test_pipelined_answers_stay_in_order(server):
     assert [len(json.loads(body)["data"]) for body in bodies] == [len(LARGE), 1, len(LARGE)]
 
 
-def test_the_last_answer_of_a_connection_is_whole(server):
+def test_compressed_last_response_is_complete_before_close(server):
     body = json.dumps({"data": LARGE.tolist()}).encode()
     connection = server.connect()
     connection.sendall(request_bytes(body, "/score", "Accept-Encoding: gzip", "Connection: close"))
@@ -115,7 +115,7 @@ def test_the_last_answer_of_a_connection_is_whole(server):
     assert connection.recv(1) == b""
 
 
-def test_stopping_leaves_no_answer_behind(replica):
+def test_drain_waits_for_compression(replica):
     replica.with_models(double=double_model).start()
     connection = replica.connect()
     body = json.dumps({"data": np.arange(800_000.0).reshape(-1, 4).tolist()}).encode()
@@ -136,7 +136,7 @@ def test_compression_can_be_turned_off(replica):
     assert coded(replica, zipped(BODY), "gzip").json() == ANSWER
 
 
-def test_what_is_collected_is_what_was_meant(replica):
+def test_collected_responses_are_not_compressed(replica):
     replica.with_models(double=double_model).start(collect={"seconds": 0.1})
     body = json.dumps({"data": LARGE.tolist()}).encode()
     answer = coded(replica, zipped(body), "gzip", **{"Accept-Encoding": "gzip"})
@@ -147,7 +147,7 @@ def test_what_is_collected_is_what_was_meant(replica):
     assert row["predictions"] == answer.json()
 
 
-def test_pages_of_other_sites_are_still_told_of_origins(replica):
+def test_compressed_response_keeps_cors_headers(replica):
     replica.with_models(double=double_model).start(cors_origins=["https://example.com"])
     body = json.dumps({"data": LARGE.tolist()})
     answer = replica.score(body, headers={"Origin": "https://example.com", "Accept-Encoding": "gzip"})
@@ -159,7 +159,7 @@ def test_pages_of_other_sites_are_still_told_of_origins(replica):
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("there", ["gzip", "deflate", None])
 @pytest.mark.parametrize("back", ["gzip", "deflate", None])
-def test_tritonclient_with_its_algorithms(server, there, back, binary):
+def test_tritonclient_compression_algorithms(server, there, back, binary):
     client = triton.InferenceServerClient(f"127.0.0.1:{server.port}")
     rows = np.repeat(LARGE, 4, axis=0)
     given = triton.InferInput("x", list(rows.shape), "FP32")
@@ -187,7 +187,7 @@ def _input(rows):
     return given
 
 
-def test_binary_tensors_are_compressed_where_they_shrink(server):
+def test_binary_tensors_that_shrink_are_compressed(server):
     rows = np.zeros((20_000, 4), np.float32)
     answer = binary_answer(server, rows)
     assert answer.headers["content-encoding"] == "gzip"
@@ -197,7 +197,7 @@ def test_binary_tensors_are_compressed_where_they_shrink(server):
     assert answer.content[length:] == rows.tobytes()
 
 
-def test_dense_binary_tensors_go_as_they_are(server):
+def test_dense_binary_tensors_are_not_compressed(server):
     rows = np.random.default_rng(0).normal(size=(20_000, 4)).astype(np.float32)
     answer = binary_answer(server, rows)
     assert "content-encoding" not in answer.headers
@@ -206,7 +206,7 @@ def test_dense_binary_tensors_go_as_they_are(server):
 
 
 @pytest.mark.parametrize("accept", ["--compressed", "-sS"])
-def test_curl_reads_what_it_asked_for(server, tmp_path, accept):
+def test_curl_decodes_every_coding(server, tmp_path, accept):
     if shutil.which("curl") is None:
         require("clients", "there is no curl")
     (tmp_path / "body.json.gz").write_bytes(zipped(json.dumps({"data": LARGE.tolist()}).encode()))

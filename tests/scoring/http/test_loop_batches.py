@@ -9,7 +9,7 @@ from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching, BundledModel
 from scoring.onnx.model import OnnxModel
 from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
-from tests.scoring.http.turns import (
+from tests.scoring.http.simultaneous import (
     DOUBLE,
     INFER,
     MANY,
@@ -36,7 +36,7 @@ def server(shared_replica):
 # --- each gets what is theirs
 
 
-def test_many_at_once_share_a_run_and_each_gets_its_own_answer_and_ids(server):
+def test_simultaneous_requests_share_runs_and_keep_their_ids(server):
     before, counted = runs(server, "double"), statistics(server, "double")["inference_count"]
     contents = [request_bytes(infer(n, id=f"body-{n}"), DOUBLE, f"X-Request-Id: head-{n}") for n in range(MANY)]
 
@@ -52,12 +52,12 @@ def test_many_at_once_share_a_run_and_each_gets_its_own_answer_and_ids(server):
     assert statistics(server, "double")["inference_count"] == counted + MANY
 
 
-def test_new_ids_are_given_to_those_who_bring_none(server):
+def test_batched_requests_get_distinct_ids(server):
     answers = at_once(server, [request_bytes(infer(n), DOUBLE) for n in range(MANY)])
     assert len({headers["x-request-id"] for _, headers, _ in answers}) == MANY
 
 
-def test_requests_are_counted_under_the_key_that_each_of_them_showed(server):
+def test_batched_requests_are_counted_by_key(server):
     def asked(key):
         return metrics(server).get(f'slipway_requests_total{{code="200",key="{key}"}}', 0)
 
@@ -69,7 +69,7 @@ def test_requests_are_counted_under_the_key_that_each_of_them_showed(server):
     assert (asked("primary") - before[0], asked("secondary") - before[1]) == (keys.count(KEY), keys.count(SECOND_KEY))
 
 
-def test_unlike_sizes_names_and_addresses_in_one_turn_are_each_answered_in_their_own_way(server):
+def test_mixed_requests_of_one_loop_iteration_are_answered_alike(server):
     two = json.dumps({"inputs": [tensor("x", [2, 4], row(1) + row(2))]}).encode()
     nested = json.dumps({"inputs": [tensor("x", [1, 4], [row(3)])], "outputs": [{"name": "y"}]}).encode()
     pair = json.dumps({"inputs": [tensor("a", [2], [5, 6]), tensor("b", [2], [1, 2])]}).encode()
@@ -100,7 +100,7 @@ def test_unlike_sizes_names_and_addresses_in_one_turn_are_each_answered_in_their
     assert answers[7][1]["connection"] == "close"
 
 
-def test_the_short_form_and_the_long_one_share_an_address_and_a_turn(replica):
+def test_both_forms_of_score_may_share_a_loop_iteration(replica):
     replica.with_models(double=double_model).start()
     short = [json.dumps({"data": [row(n)]}).encode() for n in range(4)]
     contents = [part for n in range(4) for part in (request_bytes(short[n]), request_bytes(infer(n)))]
@@ -113,7 +113,7 @@ def test_the_short_form_and_the_long_one_share_an_address_and_a_turn(replica):
     assert all(float(headers["x-ms-run-fn-exec-ms"]) > 0 for _, headers, _ in answers)
 
 
-def test_outputs_wanted_in_binary_come_so_beside_others_in_json(server):
+def test_binary_and_json_outputs_may_share_a_loop_iteration(server):
     wish = infer(1, parameters={"binary_data_output": True})
     contents = [request_bytes(wish if n % 2 else infer(n), DOUBLE) for n in range(6)]
 
@@ -126,7 +126,7 @@ def test_outputs_wanted_in_binary_come_so_beside_others_in_json(server):
         assert head["outputs"][0]["parameters"] == {"binary_data_size": 16}
 
 
-def test_a_large_body_goes_to_a_thread_and_small_ones_do_not_wait_for_it(server):
+def test_small_requests_do_not_wait_for_a_large_body(server):
     rows = 20_000
     large = json.dumps({"inputs": [tensor("x", [rows, 4], row(1.5) * rows)]}).encode()
     assert len(large) > 256 * 1024
@@ -140,14 +140,14 @@ def test_a_large_body_goes_to_a_thread_and_small_ones_do_not_wait_for_it(server)
 # --- who shares
 
 
-def test_sharing_can_be_turned_off(replica):
+def test_batching_can_be_turned_off(replica):
     replica.with_models(double=double_model).start(batching={"rows": 1})
     answers = at_once(replica, [request_bytes(infer(n), DOUBLE) for n in range(MANY)])
     assert [doubled(answer) for answer in answers] == [twice(n) for n in range(MANY)]
     assert runs(replica, "double") == {1: MANY}
 
 
-def test_no_shared_run_has_more_rows_than_were_chosen(replica):
+def test_loop_batch_respects_configured_rows(replica):
     replica.with_models(double=double_model).start(batching={"rows": 5})
     answers = at_once(replica, [request_bytes(infer(n), DOUBLE) for n in range(MANY)])
     assert [doubled(answer) for answer in answers] == [twice(n) for n in range(MANY)]
@@ -156,14 +156,14 @@ def test_no_shared_run_has_more_rows_than_were_chosen(replica):
     assert sum(rows * count for rows, count in shared.items()) == MANY
 
 
-def test_a_quick_model_that_mixes_its_rows_is_asked_one_by_one(server):
+def test_batch_dependent_model_is_run_one_by_one(server):
     path = INFER.format("mixing")
     answers = at_once(server, [request_bytes(infer(n), path) for n in range(MANY)])
     assert [doubled(answer) for answer in answers] == [[one + sum(row(n)) for one in row(n)] for n in range(MANY)]
     assert set(runs(server, "mixing")) == {1}
 
 
-def test_text_is_compared_at_the_start_and_answered_in_company(server, tmp_path):
+def test_text_model_is_calibrated_and_batched(server, tmp_path):
     model = OnnxModel(BundledModel(name="texts", version=1, path=""), texts_model(tmp_path / "model.onnx"), 1)
     calibrate(model, Batching())  # without an error
     assert calibrate(model, Batching(rows=8)) is not None
@@ -176,7 +176,7 @@ def test_text_is_compared_at_the_start_and_answered_in_company(server, tmp_path)
 # --- looking at single requests
 
 
-def test_every_request_of_a_turn_is_logged_and_collected_once(replica):
+def test_batched_requests_are_logged_and_collected_once(replica):
     replica.with_models(double=double_model).start(access_log=True, collect={})
     contents = [
         request_bytes(b"no JSON" if n == 5 else infer(n, id=f"own-{n}"), DOUBLE, f"X-Request-Id: id-{n}")
@@ -200,7 +200,7 @@ def test_every_request_of_a_turn_is_logged_and_collected_once(replica):
         assert rows[f"id-{n}"]["predictions"]["outputs"][0]["data"] == twice(n)
 
 
-def test_what_a_turn_leaves_behind_is_whole_when_the_server_stops(replica):
+def test_responses_are_complete_when_the_server_stops(replica):
     replica.with_models(double=double_model).start()
     with lines_to(replica, 8) as lines:
         for n, line in enumerate(lines):
