@@ -42,6 +42,7 @@ class Serving:
         self._drain_seconds = drain_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._serves = False
+        self._told = False  # what the counters tell the master
         app.leave_address(True)
 
     def follow(self, control: int, *, serves: bool) -> None:
@@ -51,10 +52,9 @@ class Serving:
 
     async def stop(self, seconds: float) -> None:
         """The process ends: answer what waits at the address, if it serves, and close what is open there."""
-        was_serving, self._serves = self._serves, False
+        self._serves = False
         self._acceptor.close()
-        if was_serving:
-            self._cells[AT_ADDRESS] += NOT_SERVING
+        self._tell()
         end = monotonic() + seconds
         self._drain_seconds = seconds
         self._follow_with_rpc()
@@ -75,11 +75,17 @@ class Serving:
         self._app.leave_address(not serves)
         if serves:
             self._acceptor.start()
-            self._cells[AT_ADDRESS] -= NOT_SERVING
         else:
             self._acceptor.leave()
-            self._cells[AT_ADDRESS] += NOT_SERVING
+        self._tell()
         self._follow_with_rpc()
+
+    def _tell(self) -> None:
+        """Let the master know whether all that is served is served at the address."""
+        told = self._serves and (self._make_rpc is None or self._rpc is not None)
+        if told != self._told:
+            self._told = told
+            self._cells[AT_ADDRESS] += -NOT_SERVING if told else NOT_SERVING
 
     def _follow_with_rpc(self) -> None:
         if self._make_rpc is not None:
@@ -92,7 +98,6 @@ class Serving:
                 await self._start_rpc(make)
             elif not self._serves and self._rpc is not None:
                 leaving, self._rpc = self._rpc, None
-                self._cells[AT_ADDRESS] += 1  # until it has finished its calls
                 self._spawn(self._drain_rpc(leaving))
 
     async def _start_rpc(self, make: Callable[[], "RpcServer"]) -> None:
@@ -104,6 +109,8 @@ class Serving:
             self._loop.call_later(TRY_AGAIN_SECONDS, self._follow_with_rpc)
         else:
             self._rpc = server
+            self._cells[AT_ADDRESS] += 1  # until it has finished its calls
+            self._tell()
 
     async def _drain_rpc(self, server: "RpcServer") -> None:
         try:
