@@ -14,8 +14,8 @@ from deployments.causes import cause_of, cause_of_error
 from deployments.models import Build, BuiltBundle, Revision, Service
 from deployments.recipe.build_paths import build_log_path
 from deployments.traffic.activation import activate
-from registry.environments import environments
-from registry.environments.paths import CURATED_HASH, is_installed
+from registry.environments import built, environments
+from registry.environments.paths import CURATED_HASH
 from studio.accounts.models import User
 from studio.activity.models import record
 from studio.core.enqueue import create_job, enqueue_task_on_commit
@@ -46,7 +46,7 @@ def use_built(revision: Revision) -> bool:
     environment = revision.config.environment
     digest = environment.definition_hash if environment else CURATED_HASH
     bundles = BuiltBundle.objects.of(revision.content_hash)
-    return is_installed(digest) and bool(bundles.update(last_used_at=timezone.now()))
+    return built.use(digest) and bool(bundles.update(last_used_at=timezone.now()))
 
 
 def log_path(build: Build) -> Path:

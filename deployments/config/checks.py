@@ -9,8 +9,9 @@ from deployments.config.imports import check_imports, imports_of, own_modules
 from deployments.config.sources import Content, bytes_of
 from deployments.models.config import ConfigKind
 from registry.environments import environments
+from registry.environments.built import is_built
 from registry.environments.interpreters import interpreter_for
-from registry.environments.paths import CURATED_HASH, is_installed
+from registry.environments.paths import CURATED_HASH
 from registry.models import Environment
 from studio.core.errors import BadInput
 
@@ -45,7 +46,7 @@ def _check_entry(entry_script: str, files: Mapping[str, Content]) -> list[Findin
 
 def _check_python(environment: Environment) -> list[Finding]:
     """An environment that is older than this machine's Pythons may not be made any more."""
-    if is_installed(environment.definition_hash):
+    if is_built(environment.definition_hash):
         return []
     try:
         interpreter_for(environment.python_version)

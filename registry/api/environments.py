@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry.api.serializers import author
-from registry.environments import definitions, environments
+from registry.environments import built, definitions, environments
 from registry.environments.interpreters import own
 from registry.models import Environment
 from studio.accounts.openapi import REFERENCE, WORKSPACE
@@ -44,7 +44,7 @@ class EnvironmentSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_state(self, environment: Environment) -> str:
-        return environments.state_of(environment)[0]
+        return built.state_of(environment)[0]
 
     def get_warnings(self, environment: Environment) -> list[str]:
         return environments.warnings_of(environment)
@@ -84,7 +84,8 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         """All versions of all environments, by name."""
         environments.curated(self.workspace)
         rows = Environment.objects.in_workspace(self.workspace).select_related("created_by")
-        return self.get_paginated_response(EnvironmentSerializer(self.paginate_queryset(rows), many=True).data)
+        page = built.with_built(self.paginate_queryset(rows) or [])
+        return self.get_paginated_response(EnvironmentSerializer(page, many=True).data)
 
     @extend_schema(request=DefineSerializer, responses={201: EnvironmentSerializer})
     def create(self, request: Request, **_: Any) -> Response:

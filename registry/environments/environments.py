@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from packaging.utils import canonicalize_name
 
-from registry.environments import definitions, provided_modules, requirement_files
+from registry.environments import built, definitions, provided_modules, requirement_files
 from registry.environments.installation import Installation
 from registry.environments.interpreters import interpreter_for, own
 from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
@@ -24,7 +24,7 @@ from registry.environments.uv_failures import failure_of
 from registry.models import Environment
 from studio.accounts.models import User, Workspace
 from studio.activity.models import record
-from studio.core.atomic_folders import exclusive, is_held, make_folder_once
+from studio.core.atomic_folders import exclusive, make_folder_once
 from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
 from studio.core.numbered_names import check_name, split_reference
 from studio.core.tee import Log, also_to_file
@@ -126,19 +126,6 @@ def find(workspace: Workspace, reference: str) -> Environment:
     return environment
 
 
-def state_of(environment: Environment) -> tuple[str, str]:
-    """A word and its tone. An environment is made by the first deployment that needs it; a log without an
-    environment is of a try that did not end well."""
-    digest = environment.definition_hash
-    if is_installed(digest):
-        return "ready", "ok"
-    if is_held(environment_path(digest)):
-        return "being made", "busy"
-    if environment_log_path(digest).exists():
-        return "last try failed", "bad"
-    return ("locked", "idle") if environment.lock else ("not made yet", "idle")
-
-
 def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancelled = never) -> str:
     """The exact versions and hashes for the definition, resolved once per hash and kept on its rows.
 
@@ -167,10 +154,12 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
     told = "".join(f"{line}\n" for line in warnings_of(environment))
     if is_installed(digest):
         log.write(f"The environment {environment} is ready.\n{told}")
+        built.record(digest)
         return final
     limits = _limits(cancelled)
 
     def fill(draft: Path) -> None:
+        built.begin(digest)
         with also_to_file(environment_log_path(digest), log) as both:
             both.write(told)
             try:
@@ -180,7 +169,13 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
                 both.write(f"\n{error.message}\n{error.hint}\n")
                 raise
 
-    return make_folder_once(final, fill, usable=_has_python, waiting=_Waiting(log, limits))
+    try:
+        make_folder_once(final, fill, usable=_has_python, waiting=_Waiting(log, limits))
+    except Exception:
+        built.fail(digest)
+        raise
+    built.record(digest)
+    return final
 
 
 def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:

@@ -30,5 +30,8 @@ def environment_log_path(definition_hash: str) -> Path:
 
 
 def is_installed(definition_hash: str) -> bool:
-    """Whether services can start in it. False too when the Python it was made from has gone."""
+    """Whether services can start in it on this machine, for whoever starts or makes it (others ask `built`).
+
+    False too when the Python it was made from has gone.
+    """
     return python_path(definition_hash).exists()

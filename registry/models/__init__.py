@@ -1,10 +1,11 @@
 from registry.models.artifact import Artifact, Upload
-from registry.models.environment import Environment
+from registry.models.environment import BuiltEnvironment, Environment
 from registry.models.model import Model
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
 
 __all__ = [
     "Artifact",
+    "BuiltEnvironment",
     "Environment",
     "Inspection",
     "Model",

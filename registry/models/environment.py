@@ -1,7 +1,10 @@
 """Environments: what an entry script runs in."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
@@ -24,6 +27,8 @@ class Environment(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    built: "BuiltEnvironment | None"  # read ahead by registry.environments.built.with_built
+
     objects = OwnedQuerySet.as_manager()
 
     class Meta:
@@ -32,3 +37,36 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}:{self.number}"
+
+
+class BuiltEnvironmentQuerySet(models.QuerySet["BuiltEnvironment"]):
+    def usable(self, definition_hash: str) -> Self:
+        """The row of a definition whose environment is there, or none."""
+        return self.filter(definition_hash=definition_hash, built_at__isnull=False, removing_at__isnull=True)
+
+
+class BuiltEnvironment(models.Model):
+    """What this studio's disk has of a definition. `built_at` is empty until the folder is there, and when it is gone.
+
+    `begun_at` is set while somebody makes it, `failed_at` by an attempt that did not end well. `removing_at` is set
+    before the folder is removed: from then on the environment counts as not built.
+    """
+
+    definition_hash = models.CharField(max_length=64, unique=True)
+    place = models.CharField(max_length=64, blank=True)  # name of its folder below the folder of environments
+    digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the lock it was made from
+    size_bytes = models.BigIntegerField(default=0)
+    begun_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    built_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(default=timezone.now)
+    removing_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BuiltEnvironmentQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.definition_hash[:12]
+
+    @property
+    def is_usable(self) -> bool:
+        return self.built_at is not None and self.removing_at is None

@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from registry.environments import environments, interpreters
+from registry.environments import built, environments, interpreters
 from registry.environments.lock_files import packages_of, read_tail
 from registry.environments.paths import environment_log_path
 from registry.models import Environment
@@ -32,7 +32,7 @@ def environment_list(request: WorkspaceRequest) -> HttpResponse:
     newest = rows.filter(name=OuterRef("name")).order_by("-number").values("number")[:1]
     shown = rows.filter(number=Subquery(newest)).annotate(users=Count("inferenceconfig")).select_related("created_by")
     page = Paginator(shown.order_by("name"), PAGE).get_page(request.GET.get("page"))
-    states = [(environment, *environments.state_of(environment)) for environment in page]
+    states = [(environment, *built.state_of(environment)) for environment in built.with_built(page)]
     return render(request, "registry/environment_list.html", {"page": page, "states": states})
 
 
@@ -60,7 +60,7 @@ def environment_new(request: WorkspaceRequest) -> HttpResponse:
 @workspace_page
 def environment_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     environment = environments.find(request.workspace, f"{name}:{number}")
-    state, tone = environments.state_of(environment)
+    state, tone = built.state_of(environment)
     tab = request.GET["tab"] if request.GET.get("tab") in TABS else "overview"
     context = {
         "environment": environment,

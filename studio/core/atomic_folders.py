@@ -61,15 +61,6 @@ def exclusive(place: Path, *, waiting: Callable[[], None] = lambda: None) -> Ite
         yield
 
 
-def is_held(place: Path) -> bool:
-    """Whether somebody works on `place` at this moment."""
-    lock = _lock_file(place)
-    if not lock.exists():
-        return False
-    with lock.open("a") as handle:
-        return not _taken(handle.fileno())
-
-
 def remove_drafts(final: Path) -> None:
     """Remove what killed workers left; call it while holding the lock."""
     for draft in final.parent.glob(f".{final.name}.*.draft"):

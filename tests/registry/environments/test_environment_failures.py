@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from registry.environments import environments, uv
+from registry.environments import built, environments, uv
 from registry.environments.paths import environment_path
 from registry.environments.uv import Outcome, Sources
 from registry.environments.uv_failures import failure_of
@@ -24,7 +24,7 @@ def fails(environment) -> SlipwayError:
     assert failed.value.message in log.getvalue()
     assert not environment_path(environment.definition_hash).exists()
     assert not list(environment_path(environment.definition_hash).parent.glob("*.draft"))
-    assert environments.state_of(environment) == ("last try failed", "bad")
+    assert built.state_of(environment) == ("last try failed", "bad")
     return failed.value
 
 

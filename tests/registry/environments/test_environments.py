@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.environments import environments
+from registry.environments import built, environments
 from registry.environments.paths import environment_log_path, environment_path, is_installed, python_path
 from registry.environments.uv_failures import IndexAway
 from registry.models import Environment
@@ -71,7 +71,7 @@ def test_the_curated_environment_needs_no_build(workspace, elsewhere):
     environment = environments.curated(workspace)
     assert str(environment) == "slipway-runtime:1"
     assert environments.curated(workspace) == environment != environments.curated(elsewhere)
-    assert environments.state_of(environment) == ("ready", "ok")
+    assert built.state_of(environment) == ("ready", "ok")
     assert environments.lock(environment) == ""
     environments.install(environment, io.StringIO())
     assert python_path(environment.definition_hash) == Path(sys.executable)
@@ -93,10 +93,10 @@ def test_packages_that_our_modules_replace_are_left_out_and_told(wheels, define)
 
 def test_an_environment_is_locked_with_hashes_and_installed(wheels, define):
     environment, log = define("demo"), io.StringIO()
-    assert environments.state_of(environment) == ("not made yet", "idle")
+    assert built.state_of(environment) == ("not made yet", "idle")
     folder = environments.install(environment, log)
     assert folder == environment_path(environment.definition_hash)
-    assert environments.state_of(environment) == ("ready", "ok")
+    assert built.state_of(environment) == ("ready", "ok")
     environment.refresh_from_db()
     assert "demo-helper==2.0" in environment.lock
     assert environment.lock.count("--hash=sha256:") == 3

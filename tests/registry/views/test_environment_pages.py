@@ -2,12 +2,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.utils import CaptureQueriesContext
 
-from registry.environments import environments
+from registry.environments import built, environments
 from registry.environments.interpreters import own
 from registry.environments.lock_files import packages_of
 from registry.environments.paths import environment_log_path
 from registry.models import Environment
-from studio.core.atomic_folders import exclusive
 
 pytestmark = pytest.mark.django_db
 HERE = "/w/vision/environments/"
@@ -176,19 +175,20 @@ def test_a_lock_is_read_with_its_reasons():
     assert packages_of("") == []
 
 
-def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, environment, tmp_path):
+def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, environment):
     log = environment_log_path(environment.definition_hash)
     log.parent.mkdir(parents=True)
     log.write_text("Resolving <the> requirements.\n")
     client = sign_in(bob)
+    built.fail(environment.definition_hash)
     text = page(client, f"{HERE}own/1/?tab=log")
     assert "last try failed" in text
     assert "every 2s" not in text
-    with exclusive(tmp_path / "environments" / environment.definition_hash):
-        text = page(client, f"{HERE}own/1/?tab=log")
-        assert "being made" in text
-        assert "every 2s" in text
-        fragment = client.get(f"{HERE}own/1/?tab=log", headers={"HX-Request": "true"}).content.decode()
+    built.begin(environment.definition_hash)
+    text = page(client, f"{HERE}own/1/?tab=log")
+    assert "being made" in text
+    assert "every 2s" in text
+    fragment = client.get(f"{HERE}own/1/?tab=log", headers={"HX-Request": "true"}).content.decode()
     assert "Resolving &lt;the&gt; requirements." in fragment
     assert "<html" not in fragment
 
