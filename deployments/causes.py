@@ -60,7 +60,7 @@ _START: dict[str, Entry] = {
         "a smaller model.",
     ),
     "warm_up_failed": Entry(
-        "The service answers its own sample request with an error.",
+        "The service does not answer its own sample request as it should.",
         "Read the answer below. Where the sample is wrong, correct warm_up in the server options (its body is what "
         "clients send, its path where they send it); where it is right, correct the script or the model. Then deploy "
         "again.",

@@ -55,7 +55,7 @@ Reason = Literal[
     "model_invalid",  # the runtime cannot load the model file
     "port_taken",
     "out_of_memory",
-    "warm_up_failed",  # the service answers its own sample request with an error
+    "warm_up_failed",  # the service answers its own sample request with an error, late or with other outputs
     "start_timeout",  # not ready before the start deadline
     "worker_crashed",  # a process died again and again (signal, os._exit)
     "internal",

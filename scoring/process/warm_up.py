@@ -7,28 +7,39 @@ what counts, logs and collects requests. The master's start deadline bounds it a
 
 import traceback
 from time import perf_counter, perf_counter_ns
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from scoring.contract import RunSettings, WarmUp
+from scoring.contract import Bundle, WarmUp
 from scoring.core import collecting
 from scoring.core.answer import Answer, Result
 from scoring.core.errors import ScoringError, StartFailure, as_error
 from scoring.core.log import log
 from scoring.core.request import Request
+from scoring.core.settings import Replica
 from scoring.core.timings import Timings
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Engine
 from scoring.http.routes import Routes
 from scoring.http.serializer import error_body
+from scoring.process.proof import check_outputs
 from scoring.queue.call import Call
+
+if TYPE_CHECKING:
+    from scoring.engine.model_handler import ModelHandler
 
 REQUEST_ID = b"warm-up"  # in the log, beside what the script prints meanwhile
 
 
-def warm_up(engine: Engine, run: RunSettings, wanted: WarmUp) -> None:
-    """Ask as often as wanted; StartFailure(warm_up_failed) has the answer where it is an error."""
-    sample = _Sample(engine, wanted)
+def warm_up(engine: Engine, replica: Replica, wanted: WarmUp) -> None:
+    """Ask as often as wanted; StartFailure(warm_up_failed) has the answer where it is an error.
+
+    Of a replica that waits to take over the service's address more is expected: outputs as in the signature, and of a
+    script a status of 2xx.
+    """
+    run = replica.run
+    sample = _Sample(engine, wanted, most_status=299 if run.serve_on_request else 399)
     taken = []
     with collecting.nothing_kept():
         for _ in range(wanted.runs):
@@ -36,6 +47,8 @@ def warm_up(engine: Engine, run: RunSettings, wanted: WarmUp) -> None:
             timings = sample.ask()
             taken.append(perf_counter() - began)
         sample.check_pace(timings, run.scoring_timeout_seconds)
+        if run.serve_on_request:
+            sample.check_outputs(replica.bundle)
         shared = sample.share(timings.rows)
     told = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
     if shared:
@@ -46,7 +59,8 @@ def warm_up(engine: Engine, run: RunSettings, wanted: WarmUp) -> None:
 class _Sample:
     """The sample request and what answers it."""
 
-    def __init__(self, engine: Engine, wanted: WarmUp) -> None:
+    def __init__(self, engine: Engine, wanted: WarmUp, most_status: int) -> None:
+        self._most_status = most_status
         self._path = wanted.path
         self._body = msgspec.json.encode(wanted.body)
         self._endpoint = self._find(Routes(engine, {}, lambda served, handler, _: _WarmUpEndpoint(served, handler)))
@@ -81,6 +95,17 @@ class _Sample:
             message = f"The run took {timings.infer / 1e9:.1f} s, longer than the scoring timeout of {limit:g} s."
             raise self._failure(ScoringError(504, "scoring_timeout", message))
 
+    def check_outputs(self, bundle: Bundle) -> None:
+        """Names and shapes of the outputs, of a model without code: what its form makes of them does not matter."""
+        served = self._endpoint.served
+        if not served.is_model:
+            return
+        handler = cast("ModelHandler", self._endpoint.handler)
+        signatures = {(one.name, one.version): one.signature for one in bundle.models}
+        asked = handler.form.decode(self._request())
+        results = handler.model.compute(asked.names, asked.feed)
+        check_outputs(served, signatures.get((served.name, served.version)), asked.names, results)
+
     def _find(self, routes: Routes["_WarmUpEndpoint"]) -> "_WarmUpEndpoint":
         try:
             route = routes.find(self._request())
@@ -106,7 +131,7 @@ class _Sample:
             raise self._failure(result)
         if not isinstance(result, Answer):
             return
-        if result.status >= 400:
+        if result.status > self._most_status:
             raise self._refused(result.status, "", result.body.decode(errors="replace"))
         for _ in result.stream or ():
             pass

@@ -35,6 +35,7 @@ from scoring.observers.watch import watch_of
 from scoring.process import limits
 from scoring.process.acceptor import Acceptor
 from scoring.process.ipc import WorkerConfig, WorkerFailed, WorkerReady, stack_file
+from scoring.process.proof import prove_models
 from scoring.process.serving import Serving, listening_socket
 from scoring.process.warm_up import warm_up
 from scoring.rpc import rpc_server
@@ -113,7 +114,9 @@ def _load(replica: Replica, config: WorkerConfig) -> Engine:
         limits.allow_connections(replica.run.connections_limit)
         engine = load_engine(replica, config.threads)
         if replica.run.warm_up is not None:
-            warm_up(engine, replica.run, replica.run.warm_up)
+            warm_up(engine, replica, replica.run.warm_up)
+        elif replica.run.serve_on_request:
+            prove_models(engine, replica.bundle, replica.run.scoring_timeout_seconds)
         return engine
 
 
