@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from deployments.api.deployment_config import DeploymentConfigField
 from deployments.models import Desired, Phase
 
 
@@ -27,31 +28,6 @@ class StepSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="what the step waits for, such as: waiting for a worker; 3 before it")
 
 
-class DeploymentConfigSerializer(serializers.Serializer):
-    """What is left out gets its default. Ranges are checked when the service is deployed."""
-
-    cpu = serializers.FloatField(required=False, allow_null=True, help_text="cores; default 1")
-    memory_gb = serializers.FloatField(required=False, allow_null=True, help_text="default 1")
-    processes = serializers.IntegerField(required=False, allow_null=True, help_text="default: chosen from the cores")
-    auth = serializers.BooleanField(required=False, help_text="whether calls need a key; default true")
-    token_auth = serializers.BooleanField(
-        required=False, help_text="whether calls need a token that expires instead of a key; default false"
-    )
-    grpc = serializers.BooleanField(
-        required=False, help_text="whether it answers over gRPC too, models without code only; default false"
-    )
-    environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
-    server = serializers.DictField(
-        required=False,
-        help_text="options of the scoring server: batching, queue_limit, queue_wait_seconds, connections_limit, "
-        "providers, cors_origins, log_format, access_log, collect, compress_answers, "
-        "warm_up (a sample request: body, path, runs)",
-    )
-    start_deadline_seconds = serializers.IntegerField(required=False, allow_null=True)
-    scoring_timeout_seconds = serializers.FloatField(required=False, allow_null=True)
-    max_body_mb = serializers.IntegerField(required=False, allow_null=True)
-
-
 class ServiceSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=Phase.choices)
@@ -72,7 +48,7 @@ class ServiceSerializer(serializers.Serializer):
     created_by = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-    deployment_config = DeploymentConfigSerializer()
+    deployment_config = DeploymentConfigField()
 
 
 class DeploySerializer(serializers.Serializer):
@@ -83,9 +59,7 @@ class DeploySerializer(serializers.Serializer):
     config = serializers.CharField(required=False, allow_null=True, default=None, help_text="name:number")
     target = serializers.CharField(required=False, allow_null=True, default=None)
     description = serializers.CharField(required=False, allow_blank=True, allow_null=True, default=None)
-    deployment_config = serializers.DictField(
-        required=False, allow_null=True, default=None, help_text="see deployment_config of a service"
-    )
+    deployment_config = DeploymentConfigField(required=False, allow_null=True, default=None)
     overwrite = serializers.BooleanField(required=False, default=False)
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 

@@ -1,4 +1,4 @@
-"""What a deployment may choose of the scoring server, under "server" in its config: checked, and nothing left out.
+"""Options of the scoring server, under "server" in a deployment config: checked, and written as they are stored.
 
 Pure; `scoring.contract.ServerOptions` says what there is.
 """
@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from deployments.config import options
+from deployments.config.option_checks import check_words
 from deployments.errors import BadDeploymentConfig
 from scoring.contract import ServerOptions
 
@@ -18,8 +20,8 @@ MOST_SAMPLE_BYTES = 1024**2  # of a warm-up's body: it is kept with every revisi
 OFF = {field.name for field in msgspec.structs.fields(ServerOptions) if field.default is None}  # {} turns these on
 
 
-def checked(given: Any) -> dict[str, Any]:
-    """What differs from the defaults, as JSON keeps it. Raises `BadDeploymentConfig`, which names the option."""
+def checked(given: Any) -> ServerOptions:
+    """The options. Raises `BadDeploymentConfig`, which names the option."""
     if not isinstance(given, dict):
         raise BadDeploymentConfig("server must be an object of options.", field=FIELD)
     for name, known in _unknown(given, ServerOptions):
@@ -27,13 +29,21 @@ def checked(given: Any) -> dict[str, Any]:
             f"The server has no option '{name}'.", hint=f"It knows {', '.join(known)}.", field=FIELD
         )
     try:
-        options = msgspec.convert(given, ServerOptions)
+        chosen = msgspec.convert(given, ServerOptions)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
         raise BadDeploymentConfig(f"server.{where.rstrip('`')}: {what}.", field=FIELD) from error
-    if options.warm_up is not None:
-        _check_sample(options.warm_up.body)
-    found: dict[str, Any] = msgspec.to_builtins(options)
+    if chosen.warm_up is not None:
+        _check_sample(chosen.warm_up.body)
+    for option in options.OPTIONS:
+        if option.kind == "words" and option.path[0] == FIELD:
+            check_words(option, getattr(chosen, option.path[1]))
+    return chosen
+
+
+def to_json(chosen: ServerOptions) -> dict[str, Any]:
+    """What differs from the defaults; an option that is off by default is on even where its object is empty."""
+    found: dict[str, Any] = msgspec.to_builtins(chosen)
     return {name: value for name, value in found.items() if value != {} or name in OFF}
 
 

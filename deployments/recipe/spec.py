@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from deployments.config.deployment_config import credential_of
+from deployments.config.deployment_config import config_of, limits_of
 from deployments.recipe.build_paths import bundle_path
 from registry.environments.paths import CURATED_HASH, python_path
 
@@ -58,7 +58,8 @@ def token_audience(workspace: str, service: str) -> str:
 
 def spec_for(service: Any, revision: Any) -> ServiceSpec:
     """The specification of `revision` (a Revision) as `service` (its Service) wants it to run now."""
-    takes_tokens = credential_of(revision.deployment_config) == "token"
+    config = config_of(revision)
+    takes_tokens = config.credential == "token"
     return ServiceSpec(
         service_id=service.pk,
         name=service.name,
@@ -70,34 +71,14 @@ def spec_for(service: Any, revision: Any) -> ServiceSpec:
         bundle=bundle_path(revision.content_hash),
         python=python_path(_environment_hash(revision.config)),
         port=service.port,
-        grpc_port=service.grpc_port if revision.deployment_config.get("grpc") else None,
+        grpc_port=service.grpc_port if config.grpc else None,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
-        **limits_of(revision.deployment_config),
+        **limits_of(config),
     )
-
-
-def limits_of(deployment_config: dict[str, Any]) -> dict[str, Any]:
-    """A deployment config in the units of a specification: bytes instead of gigabytes."""
-    config = deployment_config
-    memory = config.get("memory_gb")
-    variables = config.get("environment_variables") or {}
-    return {
-        "auth": credential_of(config) != "",
-        "processes": config.get("processes"),
-        "cpus": config.get("cpu"),
-        "memory_bytes": None if memory is None else int(memory * GIGABYTE),
-        "max_body_bytes": int((config.get("max_body_mb") or 100) * MEGABYTE),
-        "scoring_timeout_seconds": float(config.get("scoring_timeout_seconds") or 60),
-        "start_deadline_seconds": float(
-            config.get("start_deadline_seconds") or settings.SLIPWAY["START_DEADLINE_SECONDS"]
-        ),
-        "environment_variables": {name: str(value) for name, value in variables.items()},
-        "server": config.get("server") or {},
-    }
 
 
 def _environment_hash(config: Any) -> str:

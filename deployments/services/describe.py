@@ -4,8 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from deployments.config import server_fields
-from deployments.config.deployment_config import credential_of
+from deployments.config.deployment_config import config_of
 from deployments.control.facts import facts_of, newest_revision
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
@@ -46,7 +45,7 @@ def address_of(service: Service) -> str:
 
 def grpc_address_of(service: Service, revision: Revision | None) -> str:
     """Where it answers over gRPC, as clients take it; empty where the revision has none."""
-    wanted = revision is not None and revision.deployment_config.get("grpc")
+    wanted = config_of(revision).grpc
     return f"127.0.0.1:{service.grpc_port}" if wanted and service.grpc_port else ""
 
 
@@ -62,34 +61,3 @@ def shown_config(revision: Revision | None, *, with_values: bool) -> dict[str, A
         variables = config.get("environment_variables") or {}
         config["environment_variables"] = dict.fromkeys(variables, HIDDEN)
     return config
-
-
-LABELS = {
-    "cpu": ("CPU", "cores"),
-    "memory_gb": ("Memory", "GB"),
-    "processes": ("Processes", ""),
-    "auth": ("Calls need", ""),
-    "grpc": ("gRPC", ""),
-    "start_deadline_seconds": ("Start deadline", "s"),
-    "scoring_timeout_seconds": ("Scoring timeout", "s"),
-    "max_body_mb": ("Largest request", "MB"),
-}
-CREDENTIALS = {"key": "a key", "token": "a token", "": "nothing"}
-
-
-def labelled(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """A deployment config in words, for pages; environment variables stand apart."""
-    needed = {"auth": CREDENTIALS[credential_of(config)]}
-    config = {"grpc": False} | config | needed  # revisions from before there was gRPC do not name it
-    rows = [(label, _value(config.get(name), unit)) for name, (label, unit) in LABELS.items()]
-    return rows + server_fields.labelled(config.get("server") or {})
-
-
-def _value(value: Any, unit: str) -> str:
-    if value is None:
-        return "automatic"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g} {unit.removesuffix('s') if value == 1 and unit == 'cores' else unit}".strip()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.config import configs, deployment_config
+from deployments.config.options import DeploymentConfig
 from deployments.desired_state import change, moved, tell
 from deployments.errors import BadDeploymentConfig, BeingDeleted, NameTaken, VersionNotReady
 from deployments.models import Desired, InferenceConfig, Phase, Revision, RevisionModel, Service, Target
@@ -37,7 +37,7 @@ class Recipe:
 
     versions: Sequence[ModelVersion]
     config: InferenceConfig
-    deployment_config: dict[str, Any]
+    deployment_config: DeploymentConfig
     reason: str = ""
 
 
@@ -139,14 +139,13 @@ def _checked(
     if config is not None and config.workspace_id != workspace.pk:
         raise NotFound(f"There is no inference config '{config}' in {workspace}.", field="config")
     unique = list({version.pk: version for version in versions}.values())
-    deadline = settings.SLIPWAY["START_DEADLINE_SECONDS"]
     recipe = Recipe(
         versions=unique,
         config=config or _default_config(unique, actor),
-        deployment_config=deployment_config.complete(given, unique, start_deadline=deadline),
+        deployment_config=deployment_config.complete(given, unique),
         reason=reason,
     )
-    if recipe.deployment_config["grpc"] and recipe.config.kind == ConfigKind.ENTRY_SCRIPT:
+    if recipe.deployment_config.grpc and recipe.config.kind == ConfigKind.ENTRY_SCRIPT:
         raise BadDeploymentConfig(
             "gRPC is for models that are served without code; this service runs an entry script.",
             hint="Leave gRPC off, or deploy an ONNX model without an inference config.",
@@ -195,17 +194,18 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
     if description is not None:
         facts["description"] = description
     change(service, **facts)
-    if recipe.deployment_config["grpc"]:
+    if recipe.deployment_config.grpc:
         create.give_grpc_port(service)
-    if deployment_config.credential_of(recipe.deployment_config) == "token":
+    if recipe.deployment_config.credential == "token":
         create.give_token_secret(service)
+    stored = deployment_config.to_json(recipe.deployment_config)
     revision = Revision.objects.create(
         service=service,
         number=service.last_revision + 1,
         config=recipe.config,
-        deployment_config=recipe.deployment_config,
+        deployment_config=stored,
         content_hash=content_hash(recipe.versions, recipe.config),
-        revision_hash=revision_hash(recipe.versions, recipe.config, recipe.deployment_config),
+        revision_hash=revision_hash(recipe.versions, recipe.config, stored),
         reason=recipe.reason,
         created_by=actor,
     )

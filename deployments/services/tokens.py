@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from deployments.config.deployment_config import Credential, credential_of
+from deployments.config.deployment_config import config_of
+from deployments.config.options import Credential
 from deployments.control.facts import newest_revision, wanted_revision
 from deployments.desired_state import change, tell
 from deployments.errors import TakesNoKeys, TakesNoTokens
@@ -36,8 +37,7 @@ class AccessToken:
 
 def needed_for(service: Service) -> Credential:
     """What the service asks of its callers now; an update counts once it is built."""
-    revision = wanted_revision(service) or newest_revision(service)
-    return credential_of(revision.deployment_config if revision else {})
+    return config_of(wanted_revision(service) or newest_revision(service)).credential
 
 
 def issue(service: Service, person: User) -> AccessToken:

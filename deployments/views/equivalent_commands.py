@@ -4,16 +4,9 @@ import json
 import shlex
 from typing import Any
 
-from deployments.config.deployment_config import Credential, credential_of
+from deployments.config.option_values import unpack
+from deployments.config.options import Credential, Option
 
-NUMBERS = {
-    "cpu": "--cpu",
-    "memory_gb": "--memory",
-    "processes": "--processes",
-    "start_deadline_seconds": "--start-deadline",
-    "scoring_timeout_seconds": "--scoring-timeout",
-    "max_body_mb": "--max-body",
-}
 VARIABLES = {"key": "SERVICE_KEY", "token": "SERVICE_TOKEN"}  # that hold what a caller must show
 LINE = 72  # characters of a command that stays on one line
 DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
@@ -33,14 +26,22 @@ def cli(given: dict[str, Any]) -> str:
 
 
 def _limits(config: dict[str, Any]) -> list[list[str]]:
-    """The options of a deployment config."""
-    found = [[option, f"{config[name]:g}"] for name, option in NUMBERS.items() if config.get(name) is not None]
-    found += {"key": [], "token": [["--token-auth"]], "": [["--no-auth"]]}[credential_of(config)]
-    found += [["--grpc"]] if config.get("grpc") else []
-    found += [["--env", f"{name}={value}"] for name, value in config.get("environment_variables", {}).items()]
-    if config.get("server"):
-        found += [["--server", json.dumps(config["server"], ensure_ascii=False)]]
-    return found
+    """The flags of a deployment config, in the order of the table; `--server` for what has none."""
+    if config.get("token_auth"):
+        config = {name: value for name, value in config.items() if name != "auth"}  # tokens say it already
+    chosen, server = unpack(config, lambda option: bool(option.flag))
+    found = [flags for option, value in chosen for flags in _flags(option, value)]
+    return found + ([["--server", json.dumps(server, ensure_ascii=False)]] if server else [])
+
+
+def _flags(option: Option, value: Any) -> list[list[str]]:
+    """How the command line says that an option has this value; nothing for a switch that stays as it is."""
+    if option.kind == "switch":
+        return [] if value == option.default else [[option.flag.split("/")[0 if value else -1]]]
+    if option.kind == "variables":
+        return [[option.flag, f"{name}={text}"] for name, text in value.items()]
+    values = value if isinstance(value, list) else [value]
+    return [[option.flag, f"{one:g}" if isinstance(one, float) else str(one)] for one in values]
 
 
 def rest(url: str, given: dict[str, Any]) -> str:

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from deployments.config import server_fields
-from deployments.config.deployment_config import credential_of
+from deployments.config.deployment_config import config_of
 from deployments.config.json_text import readable
 from deployments.control.facts import newest_revision
 from deployments.models import InferenceConfig, Revision, Service
 from deployments.models.config import ConfigKind
 from deployments.services import names, samples
 from deployments.services.describe import models_of
+from deployments.views.option_fields import initial_of
 from registry.inspection import signature
 from registry.models import ModelVersion
+from scoring.contract import WarmUp
 from studio.accounts.models import Workspace
 
 FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
@@ -51,30 +52,26 @@ def services_to_update(version: ModelVersion) -> list[str]:
 def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
     revision = newest_revision(service)
-    config = dict(revision.deployment_config) if revision else {}
-    variables, server = config.pop("environment_variables", {}), config.pop("server", {})
-    return config | {
-        "auth": credential_of(config) or "none",
+    return initial_of(revision.deployment_config if revision else {}) | {
+        "auth": config_of(revision).credential or "none",
         "name": service.name,
         "models": ", ".join(models_of(revision)),
         "overwrite": True,
         "description": service.description,
         "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
-        "environment_variables": "\n".join(f"{name}={value}" for name, value in variables.items()),
-        **server_fields.initial_of(server),
     }
 
 
 def sample_request(revision: Revision | None) -> str:
     """A body that the service should accept: its own warm-up's, a bundled sample's, or one made from the signature."""
     own = _warm_up(revision)
-    return readable(own["body"] if own else _sample(revision) or FREE_FORM)
+    return readable(own.body if own else _sample(revision) or FREE_FORM)
 
 
 def sample_path(revision: Revision | None) -> str:
     """Where that body goes."""
-    path: str = _warm_up(revision).get("path", "/score")
-    return path
+    own = _warm_up(revision)
+    return own.path if own else "/score"
 
 
 def sample_inputs(revision: Revision) -> list[dict[str, Any]]:
@@ -83,9 +80,8 @@ def sample_inputs(revision: Revision) -> list[dict[str, Any]]:
     return sample.get("inputs", [])
 
 
-def _warm_up(revision: Revision | None) -> dict[str, Any]:
-    server = (revision.deployment_config.get("server") if revision else None) or {}
-    return server.get("warm_up") or {}
+def _warm_up(revision: Revision | None) -> WarmUp | None:
+    return config_of(revision).server.warm_up
 
 
 def _sample(revision: Revision | None) -> Any:

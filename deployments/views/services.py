@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from deployments.config.deployment_config import credential_of
+from deployments.config.deployment_config import config_of
+from deployments.config.option_words import in_words
 from deployments.control.differences import compare
 from deployments.control.facts import facts_of, newest_revision
 from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.services.create import SLOTS
-from deployments.services.describe import address_of, grpc_address_of, labelled, models_of, shown_config
+from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config
 from deployments.services.queries import described, find
 from deployments.views import equivalent_commands, form_defaults
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -116,26 +117,26 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
     if tab == "settings":
         may_write = request.role in Role.at_least(Role.CONTRIBUTOR)
         config = shown_config(newest, with_values=may_write)
-        shown = {"config": labelled(config), "variables": config.get("environment_variables"), "slots": SLOTS}
-        return shown | _tokens(request, service, config)
+        shown = {"config": in_words(config), "variables": config.get("environment_variables"), "slots": SLOTS}
+        return shown | _tokens(request, service)
     models = [use.version for use in newest.models.all()] if newest else []
     return {"models": models, "grpc_address": grpc_address_of(service, newest)}
 
 
-def _tokens(request: WorkspaceRequest, service: Service, config: dict[str, Any]) -> dict[str, Any]:
+def _tokens(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
     """What callers must show, and how they get a token."""
     url = f"/api/v1/workspaces/{request.workspace.slug}/services/{service.name}/token"
     how = [
         {"label": "Command line", "language": "shell", "text": equivalent_commands.token_cli(service.name)},
         {"label": "curl", "language": "shell", "text": equivalent_commands.token_curl(request.build_absolute_uri(url))},
     ]
-    return {"credential": credential_of(config), "token_snippets": how}
+    return {"credential": config_of(newest_revision(service)).credential, "token_snippets": how}
 
 
 def test_panel(service: Service, body: str) -> dict[str, Any]:
     """The Test tab around a request body."""
     address, newest = address_of(service), newest_revision(service)
-    credential = credential_of(newest.deployment_config if newest else {})
+    credential = config_of(newest).credential
     path = form_defaults.sample_path(newest)
     how: dict[str, Any] = {"credential": credential, "path": path}
     snippets = [

@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from deployments.config.deployment_config import credential_of
+from deployments.config.deployment_config import config_of
 from deployments.control.facts import newest_revision
 from deployments.services.describe import address_of
 from deployments.services.queries import find
@@ -18,7 +18,7 @@ def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
     newest = newest_revision(service)
     body, address = sample_request(newest), address_of(service)
     path = sample_path(newest)
-    credential = credential_of(newest.deployment_config if newest else {})
+    credential = config_of(newest).credential
     where = "" if path == "/score" else f" --path {shlex.quote(path)}"
     return {
         "curl": score_curl(address, body, credential=credential, path=path) if address else "",

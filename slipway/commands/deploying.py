@@ -74,6 +74,15 @@ def make_config(client: "Client", name: str, script: Script) -> str:
     return config
 
 
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both, also within their parts; where they differ, `above` wins: a flag counts more than a file."""
+    found = dict(below)
+    for name, value in above.items():
+        parts = isinstance(value, dict) and isinstance(found.get(name), dict)
+        found[name] = merged(found[name], value) if parts else value
+    return found
+
+
 def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
     """Wait for Healthy and tell the steps on the way."""
     with output.spinner(name) as tell:

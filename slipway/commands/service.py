@@ -10,7 +10,9 @@ import typer
 
 from slipway import output, request_body, wording
 from slipway.commands import deploying
-from slipway.commands.options import Json, ServiceName, Timeout, Wait, Yes, confirm, given, key_values, open_client
+from slipway.commands.deployment_flags import FLAGS
+from slipway.commands.flags import with_flags
+from slipway.commands.options import Json, ServiceName, Timeout, Wait, Yes, confirm, given, open_client
 from slipway.errors import Failed, Misuse
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ FOLLOW_SECONDS = 1.0
 
 
 @app.command()
+@with_flags(FLAGS, into="limits")
 def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the service.")],
     model: Annotated[list[str], typer.Option("--model", "-m", help="NAME:VERSION; may be repeated.")],
@@ -29,31 +32,19 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
     requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
     environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
-    cpu: Annotated[float | None, typer.Option(help="Cores.")] = None,
-    memory_gb: Annotated[float | None, typer.Option("--memory-gb", "--memory", help="Gigabytes.")] = None,
-    processes: Annotated[int | None, typer.Option(help="Processes (default: chosen from the cores).")] = None,
-    start_deadline: Annotated[int | None, typer.Option(help="Seconds from start to ready.")] = None,
-    scoring_timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
-    max_body: Annotated[int | None, typer.Option(help="Megabytes of the largest request.")] = None,
-    auth: Annotated[bool | None, typer.Option("--auth/--no-auth", help="Ask callers for a key.")] = None,
-    token_auth: Annotated[bool, typer.Option("--token-auth", help="Ask for a token that expires.")] = False,
-    grpc: Annotated[bool | None, typer.Option("--grpc/--no-grpc", help="Answer over gRPC too (ONNX).")] = None,
-    env: Annotated[list[str] | None, typer.Option("--env", help="Environment variable KEY=VALUE.")] = None,
-    server: Annotated[str, typer.Option(help="Options of the scoring server: JSON, or @file.")] = "",
+    server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
     wait: Wait = False,
     timeout: Timeout = 900,
     as_json: Json = False,
+    *,
+    limits: dict[str, Any],
 ) -> None:
     """Deploy model versions as a service."""
-    limits = given(cpu=cpu, memory_gb=memory_gb, processes=processes, auth=auth, grpc=grpc)
-    limits |= given(token_auth=token_auth or None)
-    limits |= given(
-        start_deadline_seconds=start_deadline, scoring_timeout_seconds=scoring_timeout, max_body_mb=max_body
-    )
-    limits |= given(environment_variables=key_values(env, "Variable"), server=_options(server))
+    if extra := _options(server):
+        limits = deploying.merged({"server": extra}, limits)
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
     script = _script(config, entry_script, source_dir, requirements, environment)
     with open_client() as client:

@@ -37,7 +37,7 @@ def test_the_commands_follow_what_is_typed(open_as, bob, iris):
     page.get_by_label("Batching delay (ms)").fill("2")
     command = page.locator("[aria-label='Command line']")
     expect(command).to_contain_text("--grpc")
-    expect(command).to_contain_text("""--server '{"batching": {"delay_seconds": 0.002}}'""")
+    expect(command).to_contain_text("--batch-delay 2")
 
 
 def test_what_is_wrong_is_open_named_at_the_top_and_one_click_away(open_as, bob, iris):

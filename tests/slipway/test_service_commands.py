@@ -194,6 +194,13 @@ def test_a_sample_to_warm_up_with_comes_from_a_file(slipway, registered, tmp_pat
     assert config["server"] == {"warm_up": {"body": {"data": [[1, 2]]}, "runs": 5}}
 
 
+def test_flag_counts_more_than_the_same_option_in_server_json(slipway, registered):
+    options = ["--server", '{"queue_limit": 4, "batching": {"rows": 2, "pad": {"x": 0}}}', "--batch-rows", "8"]
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options).code == 0
+    config = registered.services["iris"]["asked"]["deployment_config"]
+    assert config == {"server": {"queue_limit": 4, "batching": {"rows": 8, "pad": {"x": 0}}}}
+
+
 def test_a_services_error_is_printed_and_ends_with_1(slipway, deployed):
     deployed.score = own_answer({"error": "bad shape"}, 400)
     answer = slipway("service", "score", "iris", "-d", "{}", "--json")

@@ -5,9 +5,8 @@ import pytest
 
 from deployments.config import deployment_config, server_options
 from deployments.errors import BadDeploymentConfig
-from deployments.recipe.spec import ServiceSpec, limits_of
+from deployments.recipe.spec import ServiceSpec
 from deployments.targets.local.run_folder import run_settings
-from scoring.contract import ServerOptions
 
 CHOSEN = {
     "batching": {"rows": 16, "delay_seconds": 0.005, "pad": {"tokens": 0}},
@@ -20,20 +19,20 @@ CHOSEN = {
 }
 
 
-def test_what_is_chosen_is_kept_and_what_is_default_left_out():
-    given = CHOSEN | {"access_log": False}
-
-    assert server_options.checked(given) == CHOSEN
+def checked(given):
+    return server_options.to_json(server_options.checked(given))
 
 
-def test_a_part_that_is_off_by_default_is_turned_on_by_being_named():
-    assert server_options.checked({"collect": {}, "batching": {}}) == {"collect": {}}
+def test_defaults_are_not_stored():
+    assert checked(CHOSEN | {"access_log": False}) == CHOSEN
 
 
-def test_a_config_without_options_stays_as_it_was():
-    config = deployment_config.complete({"server": {}}, [], start_deadline=300)
+def test_empty_object_turns_on_what_is_off_by_default():
+    assert checked({"collect": {}, "batching": {}}) == {"collect": {}}
 
-    assert "server" not in config
+
+def test_config_without_server_options_stores_none():
+    assert "server" not in deployment_config.to_json(deployment_config.complete({"server": {}}))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +60,10 @@ def test_a_config_without_options_stays_as_it_was():
         ({"warm_up": {"body": "\0"}}, "NUL"),
         ({"warm_up": {"body": ["x" * 1024] * 1024}}, "it may have 1048576"),
         ({"cors_origins": "https://example.com"}, "server.cors_origins: Expected `array`, got `str`."),
+        ({"cors_origins": ["example.com"]}, "server.cors_origins: 'example.com' does not fit."),
     ],
 )
-def test_what_cannot_be_is_named(given, words):
+def test_invalid_option_is_named(given, words):
     with pytest.raises(BadDeploymentConfig) as caught:
         server_options.checked(given)
 
@@ -72,21 +72,20 @@ def test_what_cannot_be_is_named(given, words):
 
 
 @pytest.mark.parametrize("body", [None, {}, [], "", 0, False, {"unknown": {"colour": 1}}])
-def test_any_json_may_be_the_sample_to_warm_up_with(body):
+def test_warm_up_body_may_be_any_json(body):
     given = {"warm_up": {"body": body}}
 
-    assert server_options.checked(given | {"access_log": False}) == given
-    assert server_options.checked({"warm_up": None}) == {}
+    assert checked(given | {"access_log": False}) == given
+    assert checked({"warm_up": None}) == {}
 
 
-def test_the_options_reach_the_specification_and_every_one_is_known_to_the_server():
-    config = deployment_config.complete({"server": CHOSEN}, [], start_deadline=300)
+def test_server_options_reach_the_specification():
+    config = deployment_config.complete({"server": CHOSEN})
 
-    assert limits_of(config)["server"] == CHOSEN
-    assert set(CHOSEN) <= set(ServerOptions.__struct_fields__)
+    assert deployment_config.limits_of(config)["server"] == CHOSEN
 
 
-def test_the_local_target_writes_them_into_what_its_server_reads(tmp_path):
+def test_local_target_writes_server_options_into_run_settings(tmp_path):
     spec = ServiceSpec(
         service_id=1, name="iris", workspace="vision", generation=1, revision=1, recipe="r", kind="no_code",
         bundle=tmp_path, python=tmp_path, port=5001, server=CHOSEN,

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from deployments.config import configs
 from deployments.recipe.recipe import content_hash, content_of, hash_of, revision_hash
-from deployments.recipe.spec import limits_of, spec_for
+from deployments.recipe.spec import spec_for
 from tests.deployments.service_factories import SCRIPT, deploy, make_config
 from tests.registry.factories import make_version
 
@@ -62,13 +62,6 @@ def test_an_entry_script_runs_in_its_environments_python(workspace, bob, fake, s
     spec = spec_for(service, service.revisions.get())
     folder = settings.DATA_DIR / "environments" / config.environment.definition_hash
     assert (spec.kind, spec.python) == ("entry_script", folder / "bin" / "python")
-
-
-def test_missing_limits_have_defaults(settings):
-    limits = limits_of({})
-    assert (limits["memory_bytes"], limits["cpus"], limits["auth"]) == (None, None, True)
-    assert limits["start_deadline_seconds"] == settings.SLIPWAY["START_DEADLINE_SECONDS"]
-    assert limits["max_body_bytes"] == 100 * 1024**2
 
 
 def test_the_content_hash_depends_on_everything_that_is_built(workspace, bob, iris):

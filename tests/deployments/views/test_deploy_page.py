@@ -52,7 +52,8 @@ class TestTheDeployPage:
             "auth": "none",
             "grpc": "on",
             "environment_variables": "A=b c",
-            "server_delay_ms": "5",
+            "server_batching_delay_seconds": "5",
+            "server": '{"batching": {"pad": {"tokens": 0}}}',
             "overwrite": "on",
         }
         assert sign_in(bob).post(url("deploy_commands"), given).context["cli"].split(" \\\n  ") == [
@@ -64,7 +65,8 @@ class TestTheDeployPage:
             "--no-auth",
             "--grpc",
             "--env 'A=b c'",
-            """--server '{"batching": {"delay_seconds": 0.005}}'""",
+            "--batch-delay 5",
+            """--server '{"batching": {"pad": {"tokens": 0}}}'""",
             "--overwrite",
             "--wait",
         ]
@@ -75,7 +77,7 @@ class TestTheDeployPage:
         page = sign_in(bob).get(url("deploy") + "?service=iris")
         assert "--cpu 0.5" in page.context["cli"]
         assert "--no-auth" in page.context["cli"]
-        assert """--server '{"access_log": true}'""" in page.context["cli"]
+        assert "--access-log" in page.context["cli"]
 
     @pytest.mark.parametrize(
         ("chosen", "option", "kept"),
@@ -104,7 +106,7 @@ class TestTheDeployPage:
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
         assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
-        assert (initial["cpu"], initial["environment_variables"]) == (0.5, "A=1")
+        assert (initial["cpu"], initial["environment_variables"]) == (0.5, {"A": "1"})
 
     def test_for_an_update_says_so(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?service=iris")

@@ -1,11 +1,11 @@
-"""The deploy form's fields for the scoring server's options: units, defaults, errors, and what has no field."""
+"""The deploy form's fields for options: units, defaults, errors, and options without a field."""
 
 import json
 
 import pytest
 
-from deployments.config import server_fields
 from deployments.models import Service
+from deployments.views import option_fields
 from deployments.views.deploy_form import DeployForm
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
@@ -29,15 +29,15 @@ def errors(workspace, **given) -> dict[str, list[str]]:
     return DeployForm(workspace, NEEDED | given).errors
 
 
-def test_the_fields_show_people_their_own_units():
-    shown = server_fields.initial_of(CHOSEN)
-    assert shown["server_delay_ms"] == 5
-    assert shown["server_collect_percent"] == 7
-    assert shown["server_collect_mb"] == 64
+def test_fields_show_milliseconds_percent_and_megabytes():
+    shown = option_fields.initial_of({"server": CHOSEN})
+    assert shown["server_batching_delay_seconds"] == 5
+    assert shown["server_collect_fraction"] == 7
+    assert shown["server_collect_max_bytes"] == 64
     assert shown["server"] == {"batching": {"pad": {"tokens": 0.0}}, "collect": {"inputs": False}}
 
 
-def test_an_update_that_changes_nothing_keeps_every_option(sign_in, bob, workspace, iris, fake):
+def test_update_without_changes_keeps_every_option(sign_in, bob, workspace, iris, fake):
     deploy(workspace, bob, iris, target=fake.target, deployment_config={"server": CHOSEN})
     client = sign_in(bob)
     form = client.get(url("deploy") + "?service=iris").context["form"]
@@ -49,14 +49,14 @@ def test_an_update_that_changes_nothing_keeps_every_option(sign_in, bob, workspa
     assert [revision.deployment_config["server"] for revision in service.revisions.all()] == [CHOSEN, CHOSEN]
 
 
-def test_collection_with_its_defaults_comes_back_as_all_requests():
-    assert server_fields.initial_of({"collect": {}}) == {"server_collect_percent": 100}
-    assert server_fields.options_of({"server_collect_percent": 100.0}) == {"collect": {"fraction": 1}}
+def test_collection_with_defaults_is_shown_as_all_requests():
+    assert option_fields.initial_of({"server": {"collect": {}}}) == {"server_collect_fraction": 100}
+    assert option_fields.chosen_in({"server_collect_fraction": 100.0}) == {"server": {"collect": {"fraction": 1}}}
 
 
-def test_a_size_that_is_no_whole_megabyte_stays_json():
-    shown = server_fields.initial_of({"collect": {"max_bytes": 5000}})
-    assert shown == {"server_collect_percent": 100, "server": {"collect": {"max_bytes": 5000}}}
+def test_size_that_is_no_whole_megabyte_stays_json():
+    shown = option_fields.initial_of({"server": {"collect": {"max_bytes": 5000}}})
+    assert shown == {"server_collect_fraction": 100, "server": {"collect": {"max_bytes": 5000}}}
 
 
 def test_empty_fields_choose_nothing(workspace, iris):
@@ -73,13 +73,17 @@ def test_empty_fields_choose_nothing(workspace, iris):
         ("memory_gb", "nan", "Enter a number."),
         ("processes", "1.5", "Enter a whole number."),
         ("max_body_mb", "1001", "Must lie between 1 and 1,000."),
-        ("server_rows", "0", "Must lie between 1 and 4,096."),
-        ("server_delay_ms", "10001", "Must lie between 0 and 10,000."),
+        ("server_batching_rows", "0", "Must lie between 1 and 4,096."),
+        ("server_batching_delay_seconds", "10001", "Must lie between 0 and 10,000."),
         ("server_queue_limit", "-1", "Must lie between 1 and 100,000."),
-        ("server_collect_percent", "101", "Must lie between 0 and 100."),
-        ("server_providers", "cuda, abacus", "'abacus' is no execution provider. There are cpu, cuda"),
-        ("server_cors_origins", "https://a.com\nexample.com", "'example.com' is no origin."),
-        ("server_cors_origins", "https://example.com/page", "'https://example.com/page' is no origin."),
+        ("server_collect_fraction", "101", "Must lie between 0 and 100."),
+        ("server_providers", "cuda, abacus", "'abacus' is not one of cpu, cuda"),
+        (
+            "server_cors_origins",
+            "https://a.com\nexample.com",
+            "'example.com' does not fit. Write it as https://example.com.",
+        ),
+        ("server_cors_origins", "https://example.com/page", "'https://example.com/page' does not fit."),
         ("server_log_format", "xml", "not one of the available choices"),
         ("server", "{", "valid JSON"),
         ("server", "[1]", "Write an object of options"),
@@ -88,47 +92,48 @@ def test_empty_fields_choose_nothing(workspace, iris):
         ("server", '{"queue_limit": "4"}', "Expected `int`, got `str`"),
     ],
 )
-def test_what_cannot_be_is_told_beside_its_field_alone(workspace, field, typed, words):
+def test_invalid_value_is_reported_at_its_field_only(workspace, field, typed, words):
     found = errors(workspace, **{field: typed})
     assert list(found) == [field]
     assert words in found[field][0]
 
 
-def test_every_wrong_field_is_told_at_once(workspace):
-    assert set(errors(workspace, cpu="900", server_rows="x", server='{"turbo": 1}')) == {"cpu", "server_rows", "server"}
+def test_every_invalid_field_is_reported_at_once(workspace):
+    found = errors(workspace, cpu="900", server_batching_rows="x", server='{"turbo": 1}')
+    assert set(found) == {"cpu", "server_batching_rows", "server"}
 
 
-def test_an_option_with_two_values_is_refused(workspace):
+def test_option_with_two_values_is_rejected(workspace):
     [text] = errors(workspace, server_queue_limit="4", server='{"queue_limit": 5}')["server"]
     assert text == "'queue_limit' has a field of its own: leave it out here."
     assert not errors(workspace, server_queue_limit="4", server='{"queue_limit": 4}')
 
 
-def test_room_without_a_share_is_asked_about(workspace):
-    assert "which share" in errors(workspace, server_collect_mb="10")["server_collect_percent"][0]
-    assert not errors(workspace, server_collect_mb="10", server_collect_percent="0")
+def test_collection_size_needs_a_share(workspace):
+    assert "which share" in errors(workspace, server_collect_max_bytes="10")["server_collect_fraction"][0]
+    assert not errors(workspace, server_collect_max_bytes="10", server_collect_fraction="0")
 
 
-def test_an_error_opens_the_advanced_settings_and_is_named_at_the_top(sign_in, bob, workspace, iris):
+def test_error_opens_the_advanced_settings_and_is_linked_at_the_top(sign_in, bob, workspace, iris):
     client = sign_in(bob)
     assert '<details class="settings">' in client.get(url("deploy")).content.decode()
-    page = client.post(url("deploy"), NEEDED | {"server_rows": "0"})
+    page = client.post(url("deploy"), NEEDED | {"server_batching_rows": "0"})
     assert page.status_code == 422
     assert '<details class="settings" open>' in page.content.decode()
-    assert '<a href="#id_server_rows">Largest batch (rows)</a>' in page.content.decode()
+    assert '<a href="#id_server_batching_rows">Largest batch (rows)</a>' in page.content.decode()
 
 
-def test_an_error_elsewhere_leaves_them_closed(sign_in, bob, workspace, iris):
+def test_error_elsewhere_leaves_the_advanced_settings_closed(sign_in, bob, workspace, iris):
     page = sign_in(bob).post(url("deploy"), NEEDED | {"name": "Iris!"})
     assert '<details class="settings">' in page.content.decode()
 
 
-def test_an_empty_field_of_options_is_empty(sign_in, bob, workspace, iris):
+def test_server_field_without_options_is_empty(sign_in, bob, workspace, iris):
     form = sign_in(bob).get(url("deploy") + "?version=iris:1").context["form"]
     assert form["server"].value() == ""
 
 
-def test_the_settings_tab_says_what_is_chosen_in_the_same_words(sign_in, bob, workspace, iris, fake):
+def test_settings_tab_uses_the_labels_of_the_form(sign_in, bob, workspace, iris, fake):
     config = {"server": CHOSEN, "environment_variables": {"LEVEL": "high"}}
     deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
     context = sign_in(bob).get(url("service_detail", name="iris") + "?tab=settings").context
@@ -138,5 +143,6 @@ def test_the_settings_tab_says_what_is_chosen_in_the_same_words(sign_in, bob, wo
     assert shown["Connections limit"] == "64"
     assert shown["Execution providers"] == "cuda, cpu"
     assert shown["Log every request"] == "yes"
-    assert json.loads(shown["batching"]) == {"pad": {"tokens": 0.0}}
+    assert json.loads(shown["Padding"]) == {"tokens": 0.0}
+    assert (shown["CPU"], shown["Calls need"]) == ("1 core", "a key")
     assert context["variables"] == {"LEVEL": "high"}

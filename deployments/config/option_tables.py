@@ -1,0 +1,112 @@
+"""The table of options as files that cannot read it: the command line's flags, and a page of the docs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from deployments.config import options
+from deployments.config.options import Option
+
+COMMAND = "python manage.py write_option_tables"
+CLI_TYPES = {"number": "float", "whole": "int", "switch": "bool", "choice": "str", "words": "list[str]"}
+CLI_TYPES |= {"variables": "list[str]"}
+
+
+def files() -> dict[Path, str]:
+    """Every generated file with its text."""
+    root = Path(settings.BASE_DIR)
+    return {
+        root / "slipway" / "commands" / "deployment_flags.py": flags_text(),
+        root / "docs" / "deployment-options.md": docs_text(),
+    }
+
+
+def flags_text() -> str:
+    """`slipway/commands/deployment_flags.py`, formatted as ruff formats it."""
+    parts = [part for option in options.OPTIONS if option.flag for part in _flag(option)]
+    lines = [
+        f'"""Flags for the options of a deployment config. Written by `{COMMAND}`: do not edit."""',
+        "# ruff: noqa: E501",
+        "",
+        "from slipway.commands.flags import Flag",
+        "",
+        "FLAGS = (",
+        *parts,
+        ")",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _flag(option: Option) -> list[str]:
+    declarations = [option.flag, *([option.flag_alias] if option.flag_alias else [])]
+    facts: dict[str, Any] = {"path": option.path, "flags": tuple(declarations), "help": _help(option)}
+    lines = [f"        {name}={_literal(value)}," for name, value in facts.items()]
+    lines.insert(2, f"        type={CLI_TYPES[option.kind]},")
+    if option.scale != 1:
+        lines.append(f"        scale={option.scale!r},")
+    return ["    Flag(", *lines, "    ),"]
+
+
+def _literal(value: Any) -> str:
+    """As ruff writes it: double quotes."""
+    if isinstance(value, tuple):
+        return f"({', '.join(json.dumps(one) for one in value)}{',' if len(value) == 1 else ''})"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _help(option: Option) -> str:
+    form = {"words": " May be repeated.", "variables": " NAME=value; may be repeated."}.get(option.kind, "")
+    choices = f" One of {', '.join(option.choices)}." if option.kind == "choice" else ""
+    return f"{option.summary()}{form}{choices}{_default(option)}"
+
+
+def _default(option: Option) -> str:
+    if not option.shows_default or option.default in (None, False, True) or option.kind == "json":
+        return ""
+    value = option.for_people(option.default)
+    return f" Default {value:g}." if isinstance(value, (int, float)) else f" Default {value}."
+
+
+def docs_text() -> str:
+    """`docs/deployment-options.md`."""
+    rows = [_row(option) for option in options.OPTIONS]
+    return "\n".join(
+        [
+            "# Options of a deployment",
+            "",
+            f"<!-- Written by `{COMMAND}` from deployments/config/options.py: do not edit. -->",
+            "",
+            "Keys of `deployment_config` over REST and in the Python client. A unit in parentheses is that of the",
+            "deploy form and of the flag of `slipway service deploy`. Options without a flag go into `--server` as",
+            "JSON, without `server.`.",
+            "",
+            "| key | flag | default | range | meaning |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _row(option: Option) -> str:
+    unit = f" ({option.unit})" if option.unit and option.scale != 1 else ""
+    flag = f"`{option.flag}`{unit}" if option.flag else ""
+    default = "" if option.default is None else f"`{json.dumps(_short(option.default))}`"
+    cells = [f"`{option.name}`", flag, default, _range(option), option.summary(unit=option.scale == 1)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _range(option: Option) -> str:
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    if option.low is None and option.high is None:
+        return ""
+    low = "" if option.low is None else f"{_short(option.low)}"
+    high = "" if option.high is None else f"{_short(option.high)}"
+    return f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
+
+
+def _short(value: Any) -> Any:
+    return options.tidy(value) if isinstance(value, float) else value
