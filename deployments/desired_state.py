@@ -8,7 +8,8 @@ from django.utils import timezone
 from deployments.errors import ChangedMeanwhile
 from deployments.models import Phase, Service
 from studio.accounts.models import User
-from studio.activity.models import record
+from studio.activity.events import EventType
+from studio.activity.recording import record
 
 
 def moved() -> dict[str, Any]:
@@ -31,6 +32,6 @@ def change(service: Service, **facts: Any) -> None:
         raise ChangedMeanwhile(service.name)
 
 
-def tell(action: str, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
+def tell(kind: EventType, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
     """The event of a change; call it in the transaction of the change."""
-    record(action, service, workspace=service.workspace, actor=actor, reason=reason, **details)
+    record(kind, service, workspace=service.workspace, actor=actor, reason=reason, **details)

@@ -92,15 +92,15 @@ def sample_steps(*states: str) -> list[SimpleNamespace]:
 def sample_events() -> list[SimpleNamespace]:
     now = timezone.now()
     rows = [
-        ("alice", "service.deployed", "iris", "New features", 40),
-        ("Slipway", "service.state_changed", "iris", "", 70),
-        ("bob", "model.registered", "iris:3", "", 4000),
+        ("alice", "Service deployed", "iris", "New features", 40),
+        ("Slipway", "State changed", "iris", "", 70),
+        ("bob", "Version registered", "iris:3", "", 4000),
     ]
     return [
         SimpleNamespace(
-            actor_name=actor, action=action, subject_label=label, reason=reason, at=now - timedelta(seconds=age)
+            actor_name=actor, title=title, subject_label=label, reason=reason, at=now - timedelta(seconds=age)
         )
-        for actor, action, label, reason, age in rows
+        for actor, title, label, reason, age in rows
     ]
 
 

@@ -342,8 +342,10 @@ def test_every_change_stands_in_the_audit_trail_once(studio, rest, service):
     for name in names:
         told = rest.actions("service", name)
         stopped = name.startswith("during-")
-        counts = [told.count(f"service.{verb}") for verb in ("deployed", "built", "revision_activated", "stopped")]
+        counts = [
+            told.count(f"service.{verb}") for verb in ("deployed", "build_succeeded", "revision_activated", "stopped")
+        ]
         assert counts == [1, 1, 1, int(stopped)], (name, told)
     for version in rest.get("versions?page_size=100")["results"]:
         told = rest.actions("version", version["id"])
-        assert told.count("version.registered") == told.count("version.ready") == 1, (version["id"], told)
+        assert told.count("version.registered") == told.count("version.accepted") == 1, (version["id"], told)

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from django.db import transaction
 from django.utils import timezone
 
+from deployments import events
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.models import Build, BuiltBundle, Revision, Service
@@ -17,7 +18,7 @@ from deployments.traffic.activation import activate
 from registry.environments import built, environments
 from registry.environments.paths import CURATED_HASH
 from studio.accounts.models import User
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.enqueue import create_job, enqueue_task_on_commit
 from studio.core.job_heartbeat import Heartbeat, LeaseLost
 from studio.core.jobs import WORKER_LOST, JobState
@@ -102,7 +103,7 @@ def _succeed(build: Build) -> None:
     with transaction.atomic():
         if not build.end(JobState.SUCCEEDED):
             return
-        record("service.built", service, workspace=service.workspace, revision=build.revision.number)
+        record(events.BUILD_SUCCEEDED, service, workspace=service.workspace, revision=build.revision.number)
     _say(build, "Built.")
     activate(build.revision)
 
@@ -138,7 +139,7 @@ def _record_end(build: Build, cause: dict[str, Any], actor: User | None = None) 
     """The event of a build without success, and a visit of the service by the reconcile loop."""
     service = build.revision.service
     details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
-    action = "service.build_cancelled" if cause["code"] == "build_cancelled" else "service.build_failed"
-    record(action, service, workspace=service.workspace, actor=actor, **details)
+    kind = events.BUILD_CANCELLED if cause["code"] == "build_cancelled" else events.BUILD_FAILED
+    record(kind, service, workspace=service.workspace, actor=actor, **details)
     Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
     enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)

@@ -9,12 +9,13 @@ from django.db.models import Max
 from deployments.config.checks import check
 from deployments.config.findings import Finding
 from deployments.config.sources import Content, Files, gather, stored
+from deployments.events import CONFIG_CREATED
 from deployments.models import ConfigFile, InferenceConfig
 from deployments.models.config import ConfigKind
 from registry.models import Artifact, Environment, ModelVersion, Upload
 from registry.store import artifacts
 from studio.accounts.models import User, Workspace
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.numbered_names import check_name, split_reference
 
@@ -119,5 +120,5 @@ def _add(
         )
         used = [content.pk for content in gathered.values() if isinstance(content, Upload)]
         Upload.objects.filter(pk__in=used).delete()
-        record("config.created", config, workspace=workspace, actor=actor)
+        record(CONFIG_CREATED, config, workspace=workspace, actor=actor)
     return config

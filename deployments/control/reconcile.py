@@ -15,9 +15,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from deployments.control.next_step import Visit, visit
+from deployments.events import SERVICE_DELETED, STATE_CHANGED
 from deployments.models import Service
 from deployments.targets import driver_for
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.enqueue import enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
@@ -101,11 +102,11 @@ def _remove(service: Service, holder: str) -> None:
         mine = Service.objects.filter(pk=service.pk, lease_holder=holder, generation=service.generation).first()
         if mine is None:
             return
-        record("service.deleted", service, workspace=service.workspace)
+        record(SERVICE_DELETED, service, workspace=service.workspace)
         mine.delete()
 
 
 def _tell(service: Service, found: Visit) -> None:
     details: dict[str, Any] = {"from": service.phase, "to": found.phase.value}
     details["cause"] = found.cause and found.cause["code"]
-    record("service.state_changed", service, workspace=service.workspace, **details)
+    record(STATE_CHANGED, service, workspace=service.workspace, **details)

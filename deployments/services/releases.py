@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from deployments import events
 from deployments.builds import builds
 from deployments.config import configs, deployment_config
 from deployments.config.options import DeploymentConfig
@@ -24,6 +25,7 @@ from deployments.services import create, names, samples
 from deployments.traffic.activation import activate
 from registry.models import ModelVersion, VersionState
 from studio.accounts.models import User, Workspace, slug_rule
+from studio.activity.events import EventType
 from studio.core.enqueue import enqueue_task_on_commit
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
@@ -68,9 +70,9 @@ def deploy(  # noqa: PLR0913 - the fields of a form, all by keyword
             raise NameTaken(name)
         service = existing or create.found(workspace, actor, name, target)
         revision = _add_revision(service, actor, recipe, description)
-        action = "service.updated" if existing else "service.deployed"
+        kind = events.SERVICE_UPDATED if existing else events.SERVICE_DEPLOYED
         models = [str(version) for version in recipe.versions]
-        tell(action, service, actor, reason=reason, revision=revision.number, models=models)
+        tell(kind, service, actor, reason=reason, revision=revision.number, models=models)
         build = builds.build_for(revision)
     if build.state == JobState.SUCCEEDED:
         activate(revision)
@@ -84,17 +86,17 @@ def existing_service(workspace: Workspace, name: str) -> Service | None:
 
 def stop(service: Service, actor: User) -> None:
     """End the process; name, address and keys stay."""
-    _want(service, actor, Desired.STOPPED, "service.stopped")
+    _want(service, actor, Desired.STOPPED, events.SERVICE_STOPPED)
 
 
 def start(service: Service, actor: User) -> None:
     """Run it again; also the way to try once more after a failure."""
-    _want(service, actor, Desired.RUNNING, "service.started")
+    _want(service, actor, Desired.RUNNING, events.SERVICE_STARTED)
 
 
 def delete(service: Service, actor: User) -> None:
     """Remove the process and everything of the service; the loop frees its name when the process is gone."""
-    _want(service, actor, Desired.DELETED, "service.deletion_requested")
+    _want(service, actor, Desired.DELETED, events.SERVICE_DELETION_REQUESTED)
 
 
 def regenerate_key(service: Service, slot: str, actor: User) -> None:
@@ -106,7 +108,7 @@ def regenerate_key(service: Service, slot: str, actor: User) -> None:
         key.value = create.new_secret()
         key.save(update_fields=["value", "created_at"])
         change(service, generation=F("generation") + 1, due_at=timezone.now())
-        tell("service.key_regenerated", service, actor, slot=slot)
+        tell(events.KEY_REGENERATED, service, actor, slot=slot)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
 
 
@@ -213,7 +215,7 @@ def _add_revision(service: Service, actor: User, recipe: Recipe, description: st
     return revision
 
 
-def _want(service: Service, actor: User, desired: str, action: str) -> None:
+def _want(service: Service, actor: User, desired: str, kind: EventType) -> None:
     if service.desired == Desired.DELETED:
         if desired == Desired.DELETED:
             return
@@ -221,7 +223,7 @@ def _want(service: Service, actor: User, desired: str, action: str) -> None:
     facts = moved() | {"desired": desired}
     with transaction.atomic():
         change(service, **facts)
-        tell(action, service, actor)
+        tell(kind, service, actor)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.desired, service.generation, service.changed_at = desired, service.generation + 1, facts["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

@@ -17,6 +17,7 @@ from deployments.config.options import Credential
 from deployments.control.facts import newest_revision, wanted_revision
 from deployments.desired_state import change, tell
 from deployments.errors import TakesNoKeys, TakesNoTokens
+from deployments.events import TOKEN_ISSUED, TOKENS_REVOKED
 from deployments.models import Service
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
 from deployments.services import create
@@ -46,7 +47,7 @@ def issue(service: Service, person: User) -> AccessToken:
     now, token_id = timezone.now().replace(microsecond=0), uuid4().hex
     expiry = now + LIFETIME
     text = sign(service, person.get_username(), LIFETIME, token_id=token_id)
-    tell("service.token_issued", service, person, token_id=token_id, expiry_on=expiry.isoformat())
+    tell(TOKEN_ISSUED, service, person, token_id=token_id, expiry_on=expiry.isoformat())
     return AccessToken(text, refresh_after=now + FRESH, expiry_on=expiry)
 
 
@@ -70,7 +71,7 @@ def regenerate(service: Service, actor: User) -> None:
     secret = create.new_secret()
     with transaction.atomic():
         change(service, generation=F("generation") + 1, due_at=timezone.now(), token_secret=secret)
-        tell("service.tokens_ended", service, actor)
+        tell(TOKENS_REVOKED, service, actor)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.token_secret = secret
 

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from deployments.desired_state import moved, tell
+from deployments.events import REVISION_ACTIVATED
 from deployments.models import Desired, Revision, Service, Traffic
 from studio.core.enqueue import enqueue_task_on_commit
 
@@ -23,6 +24,6 @@ def activate(revision: Revision) -> bool:
             return False
         service.traffic.all().delete()
         Traffic.objects.create(service=service, revision=revision, percent=100)
-        tell("service.revision_activated", service, None, revision=revision.number)
+        tell(REVISION_ACTIVATED, service, None, revision=revision.number)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     return True

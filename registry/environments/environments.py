@@ -21,9 +21,10 @@ from registry.environments.interpreters import interpreter_for, own
 from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
 from registry.environments.uv import Limits, Outcome, Sources
 from registry.environments.uv_failures import failure_of
+from registry.events import ENVIRONMENT_CREATED
 from registry.models import Environment
 from studio.accounts.models import User, Workspace
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.atomic_folders import exclusive, make_folder_once
 from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
 from studio.core.numbered_names import check_name, split_reference
@@ -81,7 +82,7 @@ def _add(workspace: Workspace, actor: User | None, name: str, definition: defini
             lock=_known_lock(digest),
             created_by=actor,
         )
-        record("environment.defined", environment, workspace=workspace, actor=actor)
+        record(ENVIRONMENT_CREATED, environment, workspace=workspace, actor=actor)
     return environment
 
 

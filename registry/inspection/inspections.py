@@ -13,12 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from registry.events import VERSION_ACCEPTED, VERSION_REJECTED
 from registry.inspection.result import Finding, Rejected, finding_of, settled
 from registry.inspection.warm_process import WarmProgram
 from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
 from registry.store import artifacts
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.job_heartbeat import Heartbeat
 from studio.core.jobs import WORKER_LOST, JobState
 from studio.core.states import move
@@ -85,11 +86,12 @@ def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) 
         if not job.end(JobState.SUCCEEDED):  # the lease was lost: the next attempt concludes
             return
         move(version, state, moves=VERSION_MOVES, **facts)
-        record(f"version.{state}", version, workspace=version.workspace, reason=rejection.get("message", ""))
+        kind = VERSION_ACCEPTED if state == VersionState.READY else VERSION_REJECTED
+        record(kind, version, workspace=version.workspace, reason=rejection.get("message", ""))
 
 
 def reject_after_max_attempts(job: Inspection) -> None:
     """When workers died over it again and again, the version must not wait for ever. Call it in a transaction."""
     version, error = job.version, job.error or WORKER_LOST
     move(version, VersionState.REJECTED, moves=VERSION_MOVES, rejection=error)
-    record("version.rejected", version, workspace=version.workspace, reason=error["message"])
+    record(VERSION_REJECTED, version, workspace=version.workspace, reason=error["message"])

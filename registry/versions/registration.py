@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
 
+from registry import events
 from registry.errors import InUse
 from registry.inspection import frameworks
 from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
@@ -18,7 +19,7 @@ from registry.models.version import VERSION_MOVES
 from registry.store.paths import place_of, safe_path
 from registry.versions import labels, top_folder, usage
 from studio.accounts.models import User, Workspace
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.enqueue import create_job
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.numbered_names import split_reference
@@ -70,7 +71,8 @@ def register(  # noqa: PLR0913 - one keyword for each thing that people may say 
         version = _next_version(workspace, actor, checked_name, facts)
         _add_tags(version, checked_tags)
         _use_up(files, paths, version)
-        record("version.registered", version, workspace=workspace, actor=actor, files=len(files), size=version.size)
+        kind = events.VERSION_REGISTERED
+        record(kind, version, workspace=workspace, actor=actor, files=len(files), size=version.size)
         _begin_inspection(version)
     return version
 
@@ -119,7 +121,7 @@ def delete_version(version: ModelVersion, actor: User) -> None:
     _must_be_unused(version)
     try:
         with transaction.atomic():
-            record("version.deleted", version, workspace=version.workspace, actor=actor)
+            record(events.VERSION_DELETED, version, workspace=version.workspace, actor=actor)
             _touch(version.model)
             version.delete()
     except (ProtectedError, IntegrityError):  # a service took it up in the meantime
@@ -131,7 +133,7 @@ def inspect_again(version: ModelVersion, actor: User) -> None:
     """Have a rejected version inspected once more; `Conflict` in any other state."""
     with transaction.atomic():
         move(version, VersionState.UPLOADED, moves=VERSION_MOVES, rejection=None)
-        record("version.inspected_again", version, workspace=version.workspace, actor=actor)
+        record(events.VERSION_REINSPECTION_REQUESTED, version, workspace=version.workspace, actor=actor)
         _begin_inspection(version)
 
 
@@ -226,7 +228,7 @@ def _editing(version: ModelVersion, what: str, actor: User, **details: Any) -> I
         if not ModelVersion.objects.filter(pk=version.pk).exists():
             raise NotFound(f"{version} was deleted in the meantime.")
         yield
-        record("version.edited", version, workspace=version.workspace, actor=actor, what=what, **details)
+        record(events.VERSION_UPDATED, version, workspace=version.workspace, actor=actor, what=what, **details)
 
 
 def _touch(model: Model) -> None:

@@ -9,6 +9,8 @@ from studio.activity.models import Event
 
 
 class EventSerializer(serializers.ModelSerializer):
+    title = serializers.CharField(read_only=True, help_text="The action as people read it.")
+
     class Meta:
         model = Event
         fields = [
@@ -16,6 +18,7 @@ class EventSerializer(serializers.ModelSerializer):
             "at",
             "actor_name",
             "action",
+            "title",
             "subject_type",
             "subject_id",
             "subject_label",

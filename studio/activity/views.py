@@ -4,6 +4,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 
 from studio.accounts.access import WorkspaceRequest, workspace_page
+from studio.activity.events import event_types
 from studio.activity.listing import EventFilter
 from studio.activity.models import Event
 from studio.core.pages import render
@@ -16,7 +17,12 @@ RECENT = 8
 def activity_list(request: WorkspaceRequest) -> HttpResponse:
     found = EventFilter(request.GET, Event.objects.in_workspace(request.workspace))
     page = Paginator(found.qs, ROWS).get_page(request.GET.get("page"))
-    return render(request, "activity/activity_list.html", {"page": page, "filter": found}, partial="list")
+    return render(
+        request,
+        "activity/activity_list.html",
+        {"page": page, "filter": found, "types": event_types()},
+        partial="list",
+    )
 
 
 @workspace_page

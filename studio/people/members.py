@@ -3,8 +3,9 @@
 from django.db import IntegrityError, transaction
 
 from studio.accounts.models import Membership, Role, User, Workspace
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.errors import BadInput, Conflict, NotFound
+from studio.people import events
 
 
 def make_workspace(actor: User, *, slug: str, name: str) -> Workspace:
@@ -13,7 +14,7 @@ def make_workspace(actor: User, *, slug: str, name: str) -> Workspace:
         with transaction.atomic():
             workspace = Workspace.objects.create(slug=slug, name=name or slug)
             Membership.objects.create(workspace=workspace, user=actor, role=Role.ADMIN)
-            record("workspace.made", workspace, workspace=workspace, actor=actor)
+            record(events.WORKSPACE_CREATED, workspace, workspace=workspace, actor=actor)
     except IntegrityError as taken:
         raise Conflict(f"A workspace '{slug}' exists already.", hint="Choose another name.", field="slug") from taken
     return workspace
@@ -34,7 +35,7 @@ def add_member(workspace: Workspace, *, username: str, role: str, actor: User) -
     )
     if not is_new:
         raise Conflict(f"{username} is a member already.", hint="Change the role instead.", field="username")
-    record("member.added", membership, workspace=workspace, actor=actor, person=username, role=role)
+    record(events.MEMBER_ADDED, membership, workspace=workspace, actor=actor, person=username, role=role)
     return membership
 
 
@@ -45,7 +46,7 @@ def change_role(membership: Membership, role: str, *, actor: User) -> None:
         _must_not_be_last_admin(membership)
     Membership.objects.filter(pk=membership.pk).update(role=role)
     record(
-        "member.role_changed",
+        events.MEMBER_ROLE_CHANGED,
         membership,
         workspace=membership.workspace,
         actor=actor,
@@ -59,7 +60,7 @@ def change_role(membership: Membership, role: str, *, actor: User) -> None:
 def remove_member(membership: Membership, *, actor: User) -> None:
     """Raises `Conflict` for the last admin."""
     _must_not_be_last_admin(membership)
-    record("member.removed", membership, workspace=membership.workspace, actor=actor)
+    record(events.MEMBER_REMOVED, membership, workspace=membership.workspace, actor=actor)
     membership.delete()
 
 

@@ -6,8 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.models import Access, ApiToken, Role, User, Workspace
-from studio.activity.models import record
+from studio.activity.recording import record
 from studio.core.errors import BadInput, Forbidden, NotFound
+from studio.people.events import TOKEN_CREATED, TOKEN_REVOKED
 
 LONGEST_DAYS = 365
 
@@ -38,7 +39,7 @@ def make_token(
         digest=ApiToken.digest_of(secret),
         expires_at=None if days is None else timezone.now() + timedelta(days=days),
     )
-    record("token.made", token, workspace=workspace, actor=user, access=access)
+    record(TOKEN_CREATED, token, workspace=workspace, actor=user, access=access)
     return token, secret
 
 
@@ -52,4 +53,4 @@ def revoke_token(token_id: int, *, workspace: Workspace, actor: User) -> None:
     if token is None:
         raise NotFound("There is no such token of yours.", hint="It may have been revoked already.")
     ApiToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
-    record("token.revoked", token, workspace=workspace, actor=actor)
+    record(TOKEN_REVOKED, token, workspace=workspace, actor=actor)

@@ -2,33 +2,45 @@
 
 import pytest
 
-from studio.activity.models import Event, record
+from deployments.events import STATE_CHANGED
+from studio.activity.models import Event
+from studio.activity.recording import record
+from studio.people.events import MEMBER_REMOVED, WORKSPACE_CREATED
+from tests.registry.factories import make_version, serve
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trail(workspace, elsewhere, bob, mallory):
-    record("model.registered", bob, workspace=workspace, actor=bob, reason="first try")
-    record("service.deployed", workspace, workspace=workspace, actor=None)
-    record("model.registered", mallory, workspace=elsewhere, actor=mallory)
+def trail(workspace, elsewhere, bob, carol, mallory):
+    record(MEMBER_REMOVED, carol.memberships.get(), workspace=workspace, actor=bob, reason="first try")
+    record(WORKSPACE_CREATED, workspace, workspace=workspace, actor=None)
+    record(MEMBER_REMOVED, mallory.memberships.get(), workspace=elsewhere, actor=mallory)
 
 
 def test_members_see_their_own_workspace_only(sign_in, carol, trail):
-    page = sign_in(carol).get("/w/vision/activity/").content.decode()
+    page = sign_in(carol).get("/w/vision/activity/").text
     assert "first try" in page
     assert "mallory" not in page
 
 
+def test_the_page_shows_titles_and_offers_them_as_filters(sign_in, carol, trail):
+    page = sign_in(carol).get("/w/vision/activity/").text
+    assert '<a href="?action=member.removed" title="member.removed">Member removed</a>' in page
+    assert '<option value="service.deployed">Service deployed</option>' in page
+
+
 def test_the_list_is_filtered_by_person_and_action(sign_in, carol, trail):
-    page = sign_in(carol).get("/w/vision/activity/?person=bob&action=model.").content.decode()
-    assert "first try" in page
-    assert "service.deployed" not in page
+    found = sign_in(carol).get("/w/vision/activity/?person=bob&action=member.").context["page"]
+    assert [event.action for event in found] == ["member.removed"]
 
 
-def test_rest_lists_newest_first(api, carol, trail):
+def test_rest_lists_newest_first_with_names_and_titles(api, carol, trail):
     rows = api(carol, access="read").get("/api/v1/workspaces/vision/events").data["results"]
-    assert [row["action"] for row in rows] == ["service.deployed", "model.registered"]
+    assert [(row["action"], row["title"]) for row in rows] == [
+        ("workspace.created", "Workspace created"),
+        ("member.removed", "Member removed"),
+    ]
 
 
 def test_the_name_outlives_the_person(bob, trail):
@@ -36,14 +48,17 @@ def test_the_name_outlives_the_person(bob, trail):
     assert Event.objects.get(reason="first try").actor_name == "bob"
 
 
-def test_a_fragment_shows_one_objects_events(sign_in, carol, bob, trail):
-    page = sign_in(carol).get(f"/w/vision/activity/recent/?subject_type=user&subject_id={bob.pk}").content.decode()
-    assert "model.registered" in page
-    assert "service.deployed" not in page
+def test_a_fragment_shows_one_objects_events(sign_in, carol, trail):
+    membership = carol.memberships.get().pk
+    page = sign_in(carol).get(f"/w/vision/activity/recent/?subject_type=membership&subject_id={membership}").text
+    assert "Member removed" in page
+    assert "Workspace created" not in page
 
 
-@pytest.mark.parametrize("where", ["", "recent/?subject_type=workspace"])
-def test_a_changed_state_is_told_with_what_it_was_and_is(sign_in, carol, workspace, where):
-    record("service.state_changed", workspace, workspace=workspace, **{"from": "Healthy", "to": "Failed"})
-    address = f"/w/vision/activity/{where}" + (f"&subject_id={workspace.pk}" if where else "")
-    assert "Healthy → Failed" in sign_in(carol).get(address).content.decode()
+@pytest.mark.parametrize("where", ["", "recent/?subject_type=service"])
+def test_a_changed_state_is_shown_with_its_old_and_new_value(sign_in, carol, workspace, where):
+    service = serve(workspace, make_version(workspace, "iris"))
+    states = {"from": "Healthy", "to": "Failed"}
+    record(STATE_CHANGED, service, workspace=workspace, cause=None, **states)
+    address = f"/w/vision/activity/{where}" + (f"&subject_id={service.pk}" if where else "")
+    assert "Healthy → Failed" in sign_in(carol).get(address).text

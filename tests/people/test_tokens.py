@@ -97,7 +97,7 @@ def test_a_reading_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob
 def test_making_and_revoking_leave_events(sign_in, bob, workspace):
     token, _ = make_token(bob, workspace, name="ci")
     sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")
-    assert list(Event.objects.values_list("action", flat=True)) == ["token.revoked", "token.made"]
+    assert list(Event.objects.values_list("action", flat=True)) == ["token.revoked", "token.created"]
 
 
 def test_programs_sign_in_with_a_password(client, bob):

@@ -111,7 +111,7 @@ def test_a_built_revision_answers(scripted):
     run_build(scripted)
     scripted.refresh_from_db()
     assert scripted.traffic.get().revision.number == 1
-    assert actions(scripted) == ["deployed", "built", "revision_activated"]
+    assert actions(scripted) == ["deployed", "build_succeeded", "revision_activated"]
 
 
 # --- reuse ----------------------------------------------------------------------------------------

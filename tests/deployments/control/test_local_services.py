@@ -106,7 +106,7 @@ def test_an_onnx_model_answers_at_its_address_within_a_minute(deploy, iris):
     assert answer.status_code == 200
     assert answer.json()["outputs"][0]["data"] == [1, 2, 3, 4]
     assert httpx.post(f"http://127.0.0.1:{service.port}/score", json=REQUEST, trust_env=False).status_code == 401
-    assert actions(service) == ["deployed", "built", "revision_activated", "state_changed"]
+    assert actions(service) == ["deployed", "build_succeeded", "revision_activated", "state_changed"]
 
 
 def test_a_script_answers_without_seeing_the_studio(deploy, script, workspace):

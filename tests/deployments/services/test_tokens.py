@@ -103,7 +103,7 @@ class TestEndingAllTokens:
         with pytest.raises(jwt.InvalidSignatureError):
             told(service, old)
         assert told(service, tokens.issue(service, bob).access_token)["sub"] == "bob"
-        assert "tokens_ended" in actions(service)
+        assert "tokens_revoked" in actions(service)
 
     def test_is_not_for_viewers(self, api, carol, service):
         assert api(carol).post(f"{SERVICES}/iris/token/regenerate").status_code == 403

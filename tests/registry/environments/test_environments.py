@@ -31,7 +31,7 @@ def test_versions_count_from_one(define):
 def test_the_same_definition_again_is_no_new_version(define):
     first = define("Demo>=1")
     assert define("demo >= 1", "# a comment") == first
-    assert Event.objects.filter(action="environment.defined").count() == 1
+    assert Event.objects.filter(action="environment.created").count() == 1
 
 
 def test_a_definition_keeps_what_is_not_installed_and_shares_what_is(define):

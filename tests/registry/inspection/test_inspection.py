@@ -37,7 +37,7 @@ def test_an_onnx_model_becomes_ready_with_its_signature(inspected):
     assert version.facts["warnings"] == []
     assert (version.facts["runtime"]["loads"], version.facts["runtime"]["rows"]) == (True, [2, 3, 1])
     assert version.inspections.get().state == JobState.SUCCEEDED
-    assert Event.objects.filter(action="version.ready", subject_label="iris:1", actor=None).count() == 1
+    assert Event.objects.filter(action="version.accepted", subject_label="iris:1", actor=None).count() == 1
     assert list(artifacts.incoming().glob("inspect-*")) == []
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def test_inspecting_twice_is_harmless(inspected):
     version = inspected({"model.onnx": onnx_bytes()})
     run_job("inspection", version.inspections.get().pk)
-    assert Event.objects.filter(action="version.ready").count() == 1
+    assert Event.objects.filter(action="version.accepted").count() == 1
 
 
 def test_an_inspection_of_a_deleted_version_is_let_go():
@@ -84,7 +84,7 @@ def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):
     run_job("inspection", job.pk)
     version.refresh_from_db()
     assert version.state == VersionState.UPLOADED
-    assert not Event.objects.filter(action="version.ready").exists()
+    assert not Event.objects.filter(action="version.accepted").exists()
 
 
 def test_when_workers_die_again_and_again_the_version_is_rejected(registered):

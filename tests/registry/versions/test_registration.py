@@ -181,7 +181,7 @@ def test_tags_are_set_replaced_and_removed(workspace, bob):
     registration.edit_tags(version, bob, add=["stage=ready", "new=1"], remove=["old", "never there"])
     assert tags_of(version) == {"area": "vision", "stage": "ready", "new": "1"}
     assert Model.objects.get().updated_at > before
-    event = Event.objects.get(action="version.edited")
+    event = Event.objects.get(action="version.updated")
     assert event.details == {"what": "tags", "added": {"stage": "ready", "new": "1"}, "removed": ["never there", "old"]}
 
 

@@ -194,7 +194,7 @@ def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, e
 
 
 def test_the_activity_of_an_environment_is_shown(bob, sign_in, environment):
-    assert "environment.defined" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
+    assert "Environment created" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
 
 
 def test_viewers_only_look(carol, sign_in, environment):

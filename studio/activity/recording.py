@@ -1,0 +1,37 @@
+"""Write an event into the audit trail."""
+
+from typing import Any
+
+from django.db.models import Model
+
+from studio.accounts.models import User, Workspace
+from studio.activity.events import EventType
+from studio.activity.models import Event
+
+
+def record(
+    kind: EventType,
+    subject: Model,
+    *,
+    workspace: Workspace,
+    actor: User | None = None,
+    reason: str = "",
+    **details: Any,
+) -> Event:
+    """Write an event about `subject`. Call it inside the transaction that changes the subject.
+
+    Raises TypeError when `subject` or `details` are not what the type declares.
+    """
+    subject_type = str(subject._meta.verbose_name)
+    kind.check(subject_type, details)
+    return Event.objects.create(
+        workspace=workspace,
+        action=kind.name,
+        subject_type=subject_type,
+        subject_id=str(subject.pk),
+        subject_label=str(subject),
+        actor=actor,
+        actor_name=actor.get_username() if actor else "Slipway",
+        reason=reason,
+        details=details,
+    )

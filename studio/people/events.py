@@ -1,0 +1,27 @@
+"""The events of workspaces, members and tokens."""
+
+from typing import TypedDict
+
+from studio.activity.events import event_type
+
+
+class MemberAdded(TypedDict):
+    person: str
+    role: str
+
+
+class RoleChanged(TypedDict):
+    before: str
+    after: str
+
+
+class TokenCreated(TypedDict):
+    access: str
+
+
+WORKSPACE_CREATED = event_type("workspace.created", "Workspace created", subject="workspace")
+MEMBER_ADDED = event_type("member.added", "Member added", subject="membership", details=MemberAdded)
+MEMBER_ROLE_CHANGED = event_type("member.role_changed", "Role changed", subject="membership", details=RoleChanged)
+MEMBER_REMOVED = event_type("member.removed", "Member removed", subject="membership")
+TOKEN_CREATED = event_type("token.created", "Token created", subject="token", details=TokenCreated)
+TOKEN_REVOKED = event_type("token.revoked", "Token revoked", subject="token")
