@@ -1,4 +1,4 @@
-"""Who may call: `Authorization: Bearer <key or token>` against keys.json, which is read again when it changes."""
+"""Authentication: `Authorization: Bearer <key or token>` against keys.json, which is reloaded when it changes."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from scoring.core.log import log
 if TYPE_CHECKING:
     from scoring.auth.tokens import TokenCheck
 
-KNOWN_LIMIT = 256
+CACHE_SIZE = 256
 SECONDARY = KEYS.index("secondary")
 TOKEN = KEYS.index("token")
 
@@ -24,98 +24,98 @@ TOKEN = KEYS.index("token")
 class Keys:
     """The keys of a service, or the rules of its tokens: never both at once.
 
-    A header that was right once is remembered until the file changes, or the token in it expires.
+    A valid header is cached until the file changes, or the token in it expires.
     """
 
     def __init__(self, path: Path, required: bool) -> None:
-        """Raises `StartFailure` where tokens are wanted and the environment cannot check them."""
+        """Raises `StartFailure` if tokens are configured and the environment cannot check them."""
         self._path = path
         self._required = required
         self._stamp: tuple[int, int, int] | None = None
         self._digests: list[str] = []
         self._tokens: TokenCheck | None = None
-        self._told = ""  # the last complaint, so that it is logged once
-        self._known: dict[bytes | None, int] = {}
-        self._ends: dict[bytes | None, float] = {}  # when what is known of a token ends (epoch seconds)
+        self._logged = ""  # the last problem, so that it is logged once
+        self._cached: dict[bytes | None, int] = {}
+        self._expiry: dict[bytes | None, float] = {}  # when a cached token expires (epoch seconds)
         if required:
-            self._read_again()
+            self._reload()
 
     def refresh(self) -> None:
-        """Look whether the file has changed and which tokens have ended; called about once a second."""
+        """Reload a changed file and drop expired tokens; called about once a second."""
         if not self._required:
             return
         try:
-            self._read_again()
+            self._reload()
         except StartFailure as error:
-            self._complain(error)
+            self._log_problem(error)
         now = time()
-        for header in [header for header, end in self._ends.items() if end <= now]:
-            self._forget(header)
+        for header in [header for header, end in self._expiry.items() if end <= now]:
+            self._evict(header)
 
-    def _read_again(self) -> None:
+    def _reload(self) -> None:
         try:
-            told = os.stat(self._path)
-            stamp = (told.st_mtime_ns, told.st_size, told.st_ino)
+            stat = os.stat(self._path)
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if stamp != self._stamp:
                 found = msgspec.json.decode(self._path.read_bytes(), type=KeysFile)
                 self._tokens = _token_check(found.tokens) if found.tokens else None
                 self._digests = [] if found.tokens else found.digests
-                self._stamp, self._known, self._ends, self._told = stamp, {}, {}, ""
+                self._stamp, self._cached, self._expiry, self._logged = stamp, {}, {}, ""
         except (OSError, msgspec.DecodeError) as error:
-            self._complain(error)
+            self._log_problem(error)
 
-    def _complain(self, error: Exception) -> None:
-        if str(error) != self._told:
+    def _log_problem(self, error: Exception) -> None:
+        if str(error) != self._logged:
             log(f"keys.json cannot be used, the keys known so far stay: {error}", "W")
-        self._stamp, self._told = None, str(error)
+        self._stamp, self._logged = None, str(error)
 
     def check(self, header: bytes | None) -> int:
-        """Which of `KEYS` the header carries; 401 where one is needed and it carries none."""
-        key = self._known.get(header)
+        """Which of `KEYS` the header has; 401 if one is required and it has none."""
+        key = self._cached.get(header)
         if key is None:
-            return self._check_slowly(header) if self._required else 0
+            return self._check_uncached(header) if self._required else 0
         return key
 
-    def _check_slowly(self, header: bytes | None) -> int:
-        scheme, _, shown = (header or b"").partition(b" ")
-        shown = shown.strip()
-        if scheme.lower() != b"bearer" or not shown:
+    def _check_uncached(self, header: bytes | None) -> int:
+        scheme, _, credential = (header or b"").partition(b" ")
+        credential = credential.strip()
+        if scheme.lower() != b"bearer" or not credential:
             wanted = "<token>` (a JSON Web Token that the studio makes)." if self._tokens else "<key>`."
             raise _refused(f"This service needs the header `Authorization: Bearer {wanted}")
         if self._tokens is not None:
-            self._remember(header, TOKEN, self._tokens.expiry_of(shown))
+            self._cache(header, TOKEN, self._tokens.expiry_of(credential))
             return TOKEN
-        key = self._key_of(shown)
-        self._remember(header, key)
+        key = self._key_of(credential)
+        self._cache(header, key)
         return key
 
-    def _key_of(self, shown: bytes) -> int:
-        digest = hashlib.sha256(shown).hexdigest()
+    def _key_of(self, credential: bytes) -> int:
+        digest = hashlib.sha256(credential).hexdigest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]  # all, in constant time
         if not any(matches):
             raise _refused("The key is not one of this service's keys.")
         return min(matches.index(True) + 1, SECONDARY)
 
-    def _remember(self, header: bytes | None, key: int, end: float | None = None) -> None:
-        """What has ended is not remembered: the leeway that a token has then is for the slow path to measure."""
+    def _cache(self, header: bytes | None, key: int, end: float | None = None) -> None:
+        """An expired token is not cached: its leeway is checked each time."""
         if end is not None:
             if end <= time():
                 return
-            self._ends[header] = end
-        if len(self._known) >= KNOWN_LIMIT:
-            self._forget(next(iter(self._known)))
-        self._known[header] = key
+            self._expiry[header] = end
+        if len(self._cached) >= CACHE_SIZE:
+            self._evict(next(iter(self._cached)))
+        self._cached[header] = key
 
-    def _forget(self, header: bytes | None) -> None:
-        self._known.pop(header, None)
-        self._ends.pop(header, None)
+    def _evict(self, header: bytes | None) -> None:
+        self._cached.pop(header, None)
+        self._expiry.pop(header, None)
 
 
 def _token_check(rules: TokenRules) -> "TokenCheck":
     try:
         from scoring.auth.tokens import TokenCheck  # late: most services take keys and may do without the library
     except ImportError as error:
-        message = "A service that takes tokens needs PyJWT in its environment: make the environment anew."
+        message = "A service that takes tokens needs PyJWT in its environment: rebuild the environment."
         raise StartFailure("import_missing", message, str(error)) from error
     return TokenCheck(rules)
 

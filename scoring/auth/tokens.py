@@ -10,7 +10,7 @@ import jwt
 from scoring.contract import TokenRules
 from scoring.core.errors import ScoringError
 
-ALGORITHMS = ["HS256"]  # one, whatever a token says of itself: never `none`, never a public key taken for a secret
+ALGORITHMS = ["HS256"]  # fixed, whatever a token claims: never `none`, never a public key used as a secret
 LEEWAY_SECONDS = 5  # by how much the clocks of studio and service may differ
 REQUIRED = ["exp", "aud", "iss"]
 REFUSALS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
@@ -26,20 +26,20 @@ REFUSALS: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
 
 
 class TokenCheck:
-    """Tells right tokens from wrong ones."""
+    """Validates tokens."""
 
     def __init__(self, rules: TokenRules) -> None:
         self._rules = rules
 
     def expiry_of(self, token: bytes) -> float:
-        """When the token ends (epoch seconds); 401 where it is not a right one of this service now."""
+        """When the token expires (epoch seconds); 401 if it is not valid for this service now."""
         try:
             return float(self._claims_of(token)["exp"])
         except jwt.MissingRequiredClaimError as error:
             raise invalid(f"The token lacks the claim '{error.claim}'.") from error
         except (jwt.PyJWTError, UnicodeDecodeError, RecursionError) as error:  # the last: a deeply nested head
             raise invalid(
-                next((told for kind, told in REFUSALS if isinstance(error, kind)), REFUSALS[-1][1])
+                next((message for kind, message in REFUSALS if isinstance(error, kind)), REFUSALS[-1][1])
             ) from error
 
     def _claims_of(self, token: bytes) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class TokenCheck:
 
 
 def invalid(message: str) -> ScoringError:
-    """401 for a token that is not right, with what is wrong in the header (RFC 6750, section 3)."""
+    """401 for an invalid token, with the reason in the header (RFC 6750, section 3)."""
     challenge = f'Bearer realm="scoring", error="invalid_token", error_description="{message}"'
     hint = " Get a new one from the studio: slipway service get-access-token."
     return ScoringError(401, "unauthorized", message + hint, headers=(("www-authenticate", challenge),))

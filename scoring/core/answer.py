@@ -11,7 +11,7 @@ WITHOUT_BODY = frozenset((204, 304))
 class Answer:
     """A response: bytes of any type, with its own status and headers, or a stream of parts.
 
-    `headers` are (name, value) pairs; `failed` tells that the user's own run() reports a failure. With `stream`
+    `headers` are (name, value) pairs; `failed`: the user's own run() reports a failure. With `stream`
     the body is sent in parts as they are made, in a thread, and `body` is ignored.
     """
 

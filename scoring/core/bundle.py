@@ -20,7 +20,7 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def onnx_file(folder: Path, model: BundledModel) -> Path:
-    """The ONNX file of a model version: the one that the registry took; of a bundle that does not say, the only one.
+    """The ONNX file of a model version: the one that the registry chose; else, in older bundles, the only one.
 
     StartFailure(model_invalid) where there is none or no obvious one.
     """
@@ -33,8 +33,8 @@ def onnx_file(folder: Path, model: BundledModel) -> Path:
     named = [path for path in found if path.name == "model.onnx"]
     if len(found) == 1 or len(named) == 1:
         return (named or found)[0]
-    told = ", ".join(str(path.relative_to(place)) for path in found) or "none"
-    message = f"{model.name}:{model.version} needs exactly one ONNX file, or one called model.onnx; found: {told}"
+    listed = ", ".join(str(path.relative_to(place)) for path in found) or "none"
+    message = f"{model.name}:{model.version} needs exactly one ONNX file, or one called model.onnx; found: {listed}"
     raise StartFailure("model_invalid", message, tree(place))
 
 

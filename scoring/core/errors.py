@@ -5,7 +5,7 @@ from scoring.core.log import log
 
 
 class ScoringError(Exception):
-    """An answer other than 200: HTTP status, a stable code, and a sentence that says what and why.
+    """An answer other than 200: HTTP status, a stable code, and a sentence about what happened and why.
 
     `failed` is True where the user's own run() is to blame; `headers` are (name, value) pairs.
     """
@@ -48,7 +48,7 @@ def not_http(error: Exception) -> ScoringError:
 
 
 def as_error(result: BaseException) -> ScoringError:
-    """What a failure of any kind is told as; a fault of ours is told in the log too."""
+    """An exception of any kind as the error that the client gets; a fault of ours is logged."""
     if isinstance(result, ScoringError):
         return result
     if isinstance(result, MemoryError):

@@ -13,55 +13,54 @@ from typing import Any
 import msgspec
 
 MOST_BYTES = 16 * 1024  # of a line; the rest is cut
-current: ContextVar[bytes] = ContextVar("current", default=b"")  # id of the request that is being worked on here
+current_id: ContextVar[bytes] = ContextVar("current_id", default=b"")  # of the request being answered in this context
 LEVELS = {"I": "info", "W": "warning", "E": "error"}
 
 
 class _Log:
-    """How this process writes."""
+    """How this process writes its log."""
 
     json = False
     lost = 0  # lines that could not be written since the last that could
 
 
-def use(style: str) -> None:
-    """From now on lines of this process are "text" or "json"."""
+def set_style(style: str) -> None:
+    """Write the lines of this process as "text" or "json" from now on."""
     _Log.json = style == "json"
 
 
-def asked_for() -> str:
-    """The id of the request that is being worked on here; empty where none is."""
-    return current.get().decode("latin-1")
+def current_request_id() -> str:
+    """The id of the request being answered in this context; empty outside of one."""
+    return current_id.get().decode("latin-1")
 
 
 def log(message: str, level: str = "I", **facts: Any) -> None:
     """A line of the server itself; `level` is I, W or E, `facts` are further fields in JSON, and words in text."""
-    moment, given = datetime.now(timezone.utc), asked_for()  # noqa: UP017 - Python 3.10 has no datetime.UTC
+    moment, request_id = datetime.now(timezone.utc), current_request_id()  # noqa: UP017 - Python 3.10 has no datetime.UTC
     if _Log.json:
-        write(2, _as_json(moment, LEVELS[level], "scoring", given, message, facts))
+        write(2, _as_json(moment, LEVELS[level], "scoring", request_id, message, facts))
         return
     words = " ".join([message, *(f"{name}={value}" for name, value in facts.items())])
-    asked = f" [{given}]" if given else ""
-    lines = (
-        f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} {level} [{os.getpid()}] scoring{asked} - {words}"
-    )
-    write(2, b"".join(_readable(cut(line.encode("utf-8", "backslashreplace"))) + b"\n" for line in lines.split("\n")))
+    time = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}"
+    source = f"scoring [{request_id}]" if request_id else "scoring"
+    lines = f"{time} {level} [{os.getpid()}] {source} - {words}".split("\n")
+    write(2, b"".join(_readable(truncate(line.encode("utf-8", "backslashreplace"))) + b"\n" for line in lines))
 
 
-def printed(descriptor: int, line: bytes, size: int, asked: str) -> None:
-    """A line that the script printed, without its end, while the request of that id was worked on.
+def log_printed(descriptor: int, line: bytes, size: int, request_id: str) -> None:
+    """A line that the script printed, without its end, while it answered the request of that id.
 
-    Of a very long `line` the beginning is enough; `size` tells how long it was.
+    Of a very long `line` the beginning is enough; `size` is its whole length in bytes.
     """
-    text = cut(line, size).decode("utf-8", "backslashreplace")
+    text = truncate(line, size).decode("utf-8", "backslashreplace")
     if _Log.json:
         moment = datetime.now(timezone.utc)  # noqa: UP017
-        write(descriptor, _as_json(moment, "info", "stdout" if descriptor == 1 else "stderr", asked, text, {}))
+        write(descriptor, _as_json(moment, "info", "stdout" if descriptor == 1 else "stderr", request_id, text, {}))
     else:
-        write(descriptor, f"[{asked}] {text}\n".encode() if asked else f"{text}\n".encode())
+        write(descriptor, f"[{request_id}] {text}\n".encode() if request_id else f"{text}\n".encode())
 
 
-def cut(line: bytes, size: int | None = None) -> bytes:
+def truncate(line: bytes, size: int | None = None) -> bytes:
     """At most `MOST_BYTES` of a line of that size, and how much is missing."""
     size = len(line) if size is None else size
     if size <= MOST_BYTES:
@@ -70,7 +69,7 @@ def cut(line: bytes, size: int | None = None) -> bytes:
 
 
 def write(descriptor: int, lines: bytes) -> None:
-    """Write whole lines. A log that cannot be written must not stop the scoring: what is lost is counted and told."""
+    """Write whole lines. An unwritable log must not stop the scoring: lost lines are counted and reported."""
     try:
         while lines:
             lines = lines[os.write(descriptor, lines) :]
@@ -87,14 +86,14 @@ def _readable(line: bytes) -> bytes:
     return line.decode("utf-8", "backslashreplace").encode()
 
 
-def _as_json(moment: datetime, level: str, source: str, asked: str, message: str, facts: dict[str, Any]) -> bytes:
+def _as_json(moment: datetime, level: str, source: str, request_id: str, message: str, facts: dict[str, Any]) -> bytes:
     line: dict[str, Any] = {
         "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
         "pid": os.getpid(),
         "source": source,
     }
-    if asked:
-        line["request_id"] = asked
-    line["message"] = _readable(cut(message.encode("utf-8", "backslashreplace"))).decode()
+    if request_id:
+        line["request_id"] = request_id
+    line["message"] = _readable(truncate(message.encode("utf-8", "backslashreplace"))).decode()
     return msgspec.json.encode(line | facts) + b"\n"

@@ -1,28 +1,28 @@
-"""Ids of requests: the client's own, or new ones, for answers and logs."""
+"""Request ids: the client's own, or new ones, for responses and logs."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scoring.core.errors import ScoringError
-from scoring.core.log import current
+from scoring.core.log import current_id
 from scoring.core.request import Request
 
-LIMIT = 100  # characters; nobody wants longer ones in a log
+LIMIT = 100  # characters; longer ones would flood the log
 
 
 @contextmanager
 def request_context(request: Request) -> Iterator[None]:
     """Log lines in here carry the request's id."""
-    token = current.set(request.id)
+    token = current_id.set(request.id)
     try:
         yield
     finally:
-        current.reset(token)
+        current_id.reset(token)
 
 
 class RequestIds:
-    """Makes ids that look like UUIDs: random for the process, counted within it (a random one each costs more)."""
+    """Generates ids that look like UUIDs: random for the process, and counted within it, which costs less."""
 
     def __init__(self) -> None:
         own = os.urandom(10).hex()

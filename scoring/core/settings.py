@@ -33,7 +33,7 @@ class Replica:
 
     @property
     def model_counters(self) -> list[Path]:
-        """Where each model is counted by itself; nowhere for a lone one, whose figures are the service's."""
+        """The counter files of each model; none for a single model, whose figures are those of the service."""
         models = self.bundle.models if self.bundle.kind == "no_code" else []
         return [self.folder / f"counters-{number}.bin" for number in range(len(models))] if len(models) > 1 else []
 

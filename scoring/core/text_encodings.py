@@ -17,13 +17,13 @@ CHARSET = re.compile(rb"charset\s*=\s*\"?(utf-(?:16|32)(?:le|be)?)\b", re.IGNORE
 
 
 def plain_json(raw: bytes) -> bytes | None:
-    """JSON as UTF-8 without a mark (RFC 8259, 8.1); None where it is that already. 400 where it is nothing."""
+    """JSON as UTF-8 without a byte order mark (RFC 8259, 8.1); None if it is that already, 400 if undecodable."""
     encoding = json.detect_encoding(raw)
     return None if encoding == "utf-8" else _decoded(raw, encoding, "not_json").encode()
 
 
 def text_of(raw: bytes, content_type: bytes = b"") -> str:
-    """A text in UTF-8, or in what its mark or its content type says; without the mark. 400 where it is none."""
+    """A text decoded as its byte order mark or its content type says, else as UTF-8; 400 if it cannot be."""
     marked = next((encoding for mark, encoding in MARKS.items() if raw.startswith(mark)), None)
     declared = CHARSET.search(content_type)
     return _decoded(raw, marked or (declared[1].decode() if declared else "utf-8"))

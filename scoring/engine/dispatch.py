@@ -73,14 +73,24 @@ class Dispatcher:
         request.key = self.check_key(request.headers.get(b"authorization"))
 
     def admit(self, request: Request) -> None:
-        """Check the key and assign an id: ScoringError 401 or 431. May precede the body."""
+        """Check the key, assign an id, and tell the observers: ScoringError 401 or 431."""
+        request.key = self.check_key(request.headers.get(b"authorization"))
+        self._ids.assign(request)
+        if self._observers is not None:
+            self._observers.begin(request)
+
+    def admit_headers(self, request: Request) -> None:
+        """What of `admit` can precede the body; `begin` follows once the body has been read."""
         request.key = self.check_key(request.headers.get(b"authorization"))
         self._ids.assign(request)
 
+    def begin(self, request: Request) -> None:
+        """Tell the observers about a request whose headers were admitted before."""
+        if self._observers is not None:
+            self._observers.begin(request)
+
     def refuse(self, request: Request, served: Served | None, status: int, answer: bytes | Answer) -> None:
-        """Record a request that gets an error instead of being submitted; `served` is None while that is unknown."""
-        if served is not None and self._observers is not None and request.id and request.span is None:
-            self._observers.begin(request)  # it was admitted
+        """Record a request that gets an error instead of being run; `served` is None while that is unknown."""
         self._record(request, served, status, answer)
 
     def count_unread(self, status: int) -> None:
@@ -94,8 +104,6 @@ class Dispatcher:
 
         `threaded` keeps it off the loop, whatever the pace of its model. ScoringError 503 when the queue is full.
         """
-        if self._observers is not None:
-            self._observers.begin(request)
         if threaded or not endpoint.served.pace.inline or len(request.body) > INLINE_BYTES:
             self._enqueue(request, endpoint)
             return None
@@ -152,7 +160,7 @@ class Dispatcher:
     def _finish(self, call: Call, endpoint: Endpoint[Any], result: Any, waited: int) -> None:
         call.result, call.waited = result, waited
         if type(result) is bytes and len(result) < endpoint.settled_bytes:
-            self.record(call, endpoint, 200, result)
+            self._record(call.request, endpoint.served, 200, result, call)
         elif isinstance(result, BaseException):
             with request_context(call.request):
                 call.result = as_error(result)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Served:
-    """One thing to call, with its own pace. `handlers` answer, by address: "score", "infer", …"""
+    """A model or script, with its own pace and its handlers by name: "score", "infer", …"""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Served:
         self.version = bundled.version
         self.handlers = handlers
         self.signature = signature
-        self.platform, self.backend = platform, backend  # as Triton's clients are told
+        self.platform, self.backend = platform, backend  # as in Triton's metadata
         self.pace = pace
-        self.counters: Counters | None = None  # its own, where there are other models
-        self.counted: CounterFile | None = None  # where its figures stand, of all processes
+        self.counters: Counters | None = None  # its own, if there are other models
+        self.counted: CounterFile | None = None  # its figures, of all processes
 
     @property
     def is_model(self) -> bool:
@@ -70,9 +70,9 @@ class Engine:
         """A model by name, the highest version where none is given; 404 when it is not served."""
         found = [one for one in self.served if one.name == name and version in (None, str(one.version))]
         if not found:
-            asked = name if version is None else f"{name}, version {version}"
-            told = ", ".join(f"{one.name}:{one.version}" for one in self.served) or "none"
-            raise ScoringError(404, "not_found", f"There is no model {asked} here; served: {told}")
+            wanted = name if version is None else f"{name}, version {version}"
+            served = ", ".join(f"{one.name}:{one.version}" for one in self.served) or "none"
+            raise ScoringError(404, "not_found", f"There is no model {wanted} here; served: {served}")
         return max(found, key=lambda one: one.version)
 
 

@@ -1,4 +1,4 @@
-"""Models without code at work: which forms they are asked in, and the three steps of an answer."""
+"""Handlers of models without code: one for each form, which decodes, runs and encodes."""
 
 from time import perf_counter_ns
 
@@ -22,7 +22,7 @@ from scoring.queue.handler import Handler
 
 
 class ModelHandler(Handler):
-    """A model asked in one form. The steps stand apart so that requests can share the middle one."""
+    """A model called through one form. The batcher uses the steps one by one, so that calls can share the run."""
 
     def __init__(self, form: Form, model: Model, batcher: Batcher | None) -> None:
         self.form = form
@@ -33,11 +33,11 @@ class ModelHandler(Handler):
 
     def answer(self, request: Request, timings: Timings) -> Result:
         began = perf_counter_ns()
-        asked = self.form.decode(request)
+        inputs = self.form.decode(request)
         decoded = perf_counter_ns()
-        results = self.model.compute(asked.names, asked.feed, all_cores=timings.exclusive)
+        results = self.model.compute(inputs.names, inputs.feed, all_cores=timings.exclusive)
         computed = perf_counter_ns()
-        answer = self.form.encode(asked, results)
+        answer = self.form.encode(inputs, results)
         timings.decode, timings.infer = decoded - began, computed - decoded
         timings.encode = perf_counter_ns() - computed
         return answer

@@ -1,7 +1,7 @@
-"""HTTP content codings gzip and deflate (RFC 9110, 8.4): of bodies that come, and of answers that go.
+"""HTTP content codings gzip and deflate (RFC 9110, 8.4), of request bodies and of responses.
 
-Neither is done on the loop. A body is decoded in the runner thread that answers it, just before, so that what waits in
-the queue has the size it was sent with; an answer is compressed by threads of its own, beside the runs of others.
+Neither runs on the loop. A body is decoded in the runner thread that answers it, just before, so that queued bodies
+keep their compressed size; responses are compressed by threads of their own, beside the runs of others.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from scoring.core.request import Request
 from scoring.core.timings import Timings
 from scoring.queue.handler import Handler
 
-WORTH_BYTES = 16 * 1024  # what is smaller reaches a client in the first flight of packets (RFC 6928) as it is
-SAMPLE_BYTES = 4 * 1024  # taken from the middle of an answer and tried first
-WORTH_SAVING = 0.2  # of the sample, so that dense answers (images, most floats) go as they are
+MIN_BYTES = 16 * 1024  # smaller responses reach a client in the first flight of packets (RFC 6928) anyway
+SAMPLE_BYTES = 4 * 1024  # taken from the middle of a response and tried first
+MIN_SAVING = 0.2  # of the sample, so that dense data (images, most floats) is not compressed
 LEVEL = 1  # on numbers in JSON level 6 takes 8 times as long, to save 5 % more
 PIECE = 64 * 1024  # fed to the decoder at once
-MOST_CODINGS = 4
-MOST_MEMBERS = 10_000  # of a gzip body, so that a body of empty ones costs no more than another
+MAX_CODINGS = 4
+MAX_MEMBERS = 10_000  # of a gzip body, so that a body of empty ones costs no more than another
 GZIP, ZLIB, RAW = 31, 15, -15  # zlib's `wbits`
 CONTAINERS = {b"gzip": GZIP, b"deflate": ZLIB}  # the first is preferred
 OTHER_NAMES = {b"x-gzip": b"gzip"}
-KEPT_AS_THEY_ARE = frozenset((204, 206, 304))  # answers without a body, or with a part of one
-# A script that says one of these has told how its body looks on the wire.
-TOLD = frozenset(
+NEVER_CODED = frozenset((204, 206, 304))  # without a body, or with a part of one
+# A script that sets one of these has decided about the coding of its body.
+DECIDED_BY_SCRIPT = frozenset(
     ("content-encoding", "content-range", "content-digest", "repr-digest", "digest", "content-md5", "etag")
 )
 VARY = ("vary", "Accept-Encoding")
@@ -38,11 +38,11 @@ _weight = re.compile(rb"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*")
 Then = Callable[[Answer | BaseException], None]
 
 
-# -- bodies that come
+# -- request bodies
 
 
 class Decoded(Handler):
-    """Handler on bodies that come compressed. It shares no runs, so that few of them are held decoded at a time."""
+    """A handler for compressed bodies. Its calls share no runs, so that few bodies are held decoded at a time."""
 
     def __init__(self, handler: Handler, codings: list[bytes], limit: int) -> None:
         self._handler = handler
@@ -68,14 +68,14 @@ def decoding(handler: Handler, request: Request, limit: int) -> Handler:
     return Decoded(handler, codings, limit) if codings and request.body else handler
 
 
-def codings_of(told: bytes) -> list[bytes]:
+def codings_of(header: bytes) -> list[bytes]:
     """What `Content-Encoding` names, in the order in which it was applied; 415 when one is unknown."""
-    named = [name for item in told.split(b",") if (name := _name(item)) not in (b"", b"identity")]
+    named = [name for item in header.split(b",") if (name := _name(item)) not in (b"", b"identity")]
     unknown = [name.decode("latin-1") for name in named if name not in CONTAINERS]
     if unknown:
         raise _unsupported(f"The body's Content-Encoding is {', '.join(unknown)}; send gzip, deflate or none.")
-    if len(named) > MOST_CODINGS:
-        raise _unsupported(f"The body is coded {len(named)} times; this server decodes {MOST_CODINGS} codings at most.")
+    if len(named) > MAX_CODINGS:
+        raise _unsupported(f"The body is coded {len(named)} times; this server decodes {MAX_CODINGS} codings at most.")
     return named
 
 
@@ -100,9 +100,9 @@ def _inflated(body: bytes, container: int, limit: int) -> bytes:
     while start < len(view):
         if decoder.eof:
             members += 1
-            if container != GZIP or members > MOST_MEMBERS:
+            if container != GZIP or members > MAX_MEMBERS:
                 raise EOFError(f"{len(view) - start} bytes follow its end")
-            decoder = zlib.decompressobj(container)  # gzip files stand one behind another (RFC 1952, 2.2)
+            decoder = zlib.decompressobj(container)  # gzip members may follow one another (RFC 1952, 2.2)
         piece = view[start : start + PIECE]
         part = decoder.decompress(piece, limit - size + 1)
         size += len(part)
@@ -116,7 +116,7 @@ def _inflated(body: bytes, container: int, limit: int) -> bytes:
 
 
 def _has_zlib_header(body: bytes) -> bool:
-    """Whether a body begins as RFC 1950 says; no encoder begins plain deflate data so."""
+    """Whether a body begins with a header of RFC 1950; no encoder begins raw deflate data like that."""
     return len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
 
 
@@ -129,7 +129,7 @@ def _name(item: bytes) -> bytes:
     return OTHER_NAMES.get(name, name)
 
 
-# -- answers that go
+# -- responses
 
 
 class Compressor:
@@ -139,12 +139,12 @@ class Compressor:
         self._loop = loop
         self._threads = ThreadPoolExecutor(threads, "compressor")
 
-    def takes(self, request: Request, answer: Answer, then: Then) -> bool:
-        """Whether the answer is compressed before it is sent: `then(coded answer or error)` is called on the loop.
+    def start(self, request: Request, answer: Answer, then: Then) -> bool:
+        """Whether the answer will be compressed: `then(coded answer or error)` is called on the loop when it is.
 
-        What might be compressed for another client says so in `Vary`.
+        An answer that might be compressed for another client gets a `Vary` header.
         """
-        if not may_be_coded(answer):
+        if not may_be_compressed(answer):
             return False
         answer.headers += (VARY,)
         coding = accepted(request.headers.get(b"accept-encoding", b""))
@@ -152,25 +152,25 @@ class Compressor:
             return False
         try:
             future = self._threads.submit(compressed, answer, coding)
-        except RuntimeError as reason:  # no thread can be started: it is sent as it is
+        except RuntimeError as reason:  # no thread can be started: it is sent uncompressed
             log(f"an answer is not compressed: {reason}", "E")
             return False
-        future.add_done_callback(lambda done: self._tell(then, done))
+        future.add_done_callback(lambda done: self._call_on_loop(then, done))
         return True
 
-    def _tell(self, then: Then, done: "Future[Answer]") -> None:
+    def _call_on_loop(self, then: Then, done: "Future[Answer]") -> None:
         try:
             self._loop.call_soon_threadsafe(then, done.exception() or done.result())
         except RuntimeError:  # the loop has closed: the server is stopping
             return
 
 
-def accepted(told: bytes) -> bytes | None:
-    """The coding that a client's `Accept-Encoding` likes best (RFC 9110, 12.5.3); None where that is none."""
-    if not told:
+def accepted(header: bytes) -> bytes | None:
+    """The coding that a client's `Accept-Encoding` prefers (RFC 9110, 12.5.3); None for no coding."""
+    if not header:
         return None
     weights: dict[bytes, float] = {}
-    for item in told.split(b","):
+    for item in header.split(b","):
         name, _, parameter = item.partition(b";")
         weights[_name(name)] = _weight_of(parameter)
     others = weights.get(b"*", 0.0)
@@ -183,24 +183,24 @@ def _weight_of(parameter: bytes) -> float:
     if not parameter:
         return 1.0
     found = _weight.fullmatch(parameter)
-    return float(found[1]) if found else 0.0  # what cannot be understood is not asked for
+    return float(found[1]) if found else 0.0  # what cannot be parsed is not accepted
 
 
-def may_be_coded(answer: Answer) -> bool:
-    """Whether an answer is large, and not one whose script has said how it goes over the wire."""
-    if len(answer.body) < WORTH_BYTES or answer.status in KEPT_AS_THEY_ARE:
+def may_be_compressed(answer: Answer) -> bool:
+    """Whether an answer is large, and its script has not decided about its coding."""
+    if len(answer.body) < MIN_BYTES or answer.status in NEVER_CODED:
         return False
     return not any(
-        name.lower() in TOLD or (name.lower() == "cache-control" and "no-transform" in value.lower())
+        name.lower() in DECIDED_BY_SCRIPT or (name.lower() == "cache-control" and "no-transform" in value.lower())
         for name, value in answer.headers
     )
 
 
 def compressed(answer: Answer, coding: bytes) -> Answer:
-    """The answer in this coding, or as it is when a sample of it hardly shrinks."""
+    """The answer in this coding, or unchanged if a sample of it hardly shrinks."""
     container, middle = CONTAINERS[coding], len(answer.body) // 2
     sample = answer.body[middle : middle + SAMPLE_BYTES]
-    if len(_deflated(sample, container)) > (1 - WORTH_SAVING) * len(sample):
+    if len(_deflated(sample, container)) > (1 - MIN_SAVING) * len(sample):
         return answer
     return Answer(
         _deflated(answer.body, container),

@@ -1,6 +1,6 @@
 """Cross-origin requests (WHATWG Fetch, "CORS protocol"): which pages of other sites may call this service.
 
-Nothing is said to anybody unless origins are configured, by `cors_origins` or the variable AML_CORS_ORIGINS.
+There are no CORS headers unless origins are configured, by `cors_origins` or the variable AML_CORS_ORIGINS.
 """
 
 import os
@@ -10,7 +10,7 @@ from scoring.contract import RunSettings
 from scoring.core.request import Request
 
 ANY = "*"
-KEPT_SECONDS = 600  # how long a browser may remember what a preflight told it
+MAX_AGE_SECONDS = 600  # how long a browser may cache the response to a preflight
 READABLE = b"x-request-id, x-ms-request-id, x-ms-run-function-failed, retry-after"
 
 
@@ -29,7 +29,7 @@ class Cors:
         return cls(wanted) if wanted else None
 
     def lines(self, request: Request) -> bytes:
-        """The headers of any answer."""
+        """The headers of any response."""
         if self._any:
             return b"access-control-allow-origin: *\r\naccess-control-expose-headers: %b\r\n" % READABLE
         origin = request.headers.get(b"origin", b"")
@@ -41,22 +41,20 @@ class Cors:
         )
 
     @staticmethod
-    def left_of(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        """A script's own headers without those that are said here: a browser refuses to hear them twice."""
+    def without_own(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """A script's headers without those that are set here: a browser refuses duplicates."""
         return tuple(pair for pair in headers if not pair[0].lower().startswith("access-control-allow-"))
 
     def preflight(self, request: Request, methods: str) -> bytes:
-        """Further headers of the answer to a browser that asks first; empty when this is no such question, or
-        from an origin that may not call.
-        """
+        """Further headers of the response to a preflight; empty if the request is none, or its origin may not call."""
         headers = request.headers
         if b"access-control-request-method" not in headers:
             return b""
         if not self._any and headers.get(b"origin", b"").lower() not in self._origins:
             return b""
-        asked = headers.get(b"access-control-request-headers", b"authorization, content-type")
+        requested = headers.get(b"access-control-request-headers", b"authorization, content-type")
         return (
             b"access-control-allow-methods: %b\r\n"
             b"access-control-allow-headers: %b\r\n"
-            b"access-control-max-age: %d\r\n" % (methods.encode(), asked, KEPT_SECONDS)
+            b"access-control-max-age: %d\r\n" % (methods.encode(), requested, MAX_AGE_SECONDS)
         )

@@ -9,7 +9,7 @@ from scoring.core.errors import ScoringError
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Served
-from scoring.http.content_coding import WORTH_BYTES, Compressor, decoding
+from scoring.http.content_coding import MIN_BYTES, Compressor, decoding
 from scoring.http.request import HttpRequest
 from scoring.http.responses import Responses
 from scoring.http.serializer import error_answer, run_lines
@@ -21,7 +21,7 @@ from scoring.queue.handler import Handler
 class HttpEndpoint(Endpoint[HttpRequest]):
     """An address that scores. `v2` chooses the errors and headers of /v2 and /v1 instead of Azure's."""
 
-    settled_bytes = WORTH_BYTES  # larger ones may be compressed
+    settled_bytes = MIN_BYTES  # larger ones may be compressed
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class HttpEndpoint(Endpoint[HttpRequest]):
 
     def on_done(self, request: HttpRequest, call: Call) -> None:
         result = call.result
-        if type(result) is bytes and len(result) < WORTH_BYTES:  # what `response` does, for nearly all calls
+        if type(result) is bytes and len(result) < MIN_BYTES:  # what `response` does, for nearly all calls
             request.client.answer(request, self._json(request, call, result))
         else:
             self._send(request, self.response, call)
@@ -62,7 +62,7 @@ class HttpEndpoint(Endpoint[HttpRequest]):
         """The bytes to send; None when they will be sent later, or in parts."""
         result = call.result
         if type(result) is bytes:
-            if len(result) < WORTH_BYTES:
+            if len(result) < MIN_BYTES:
                 return self._json(request, call, result)
             result = Answer(result)
         elif isinstance(result, ScoringError):
@@ -106,7 +106,7 @@ class HttpEndpoint(Endpoint[HttpRequest]):
             else:
                 self._send(request, self._whole, call, answer, coded)
 
-        return self._compressor is not None and self._compressor.takes(request, answer, then)
+        return self._compressor is not None and self._compressor.start(request, answer, then)
 
     def _begin_stream(self, request: HttpRequest, call: Call, answer: Answer) -> bytes | None:
         """Let a thread make the parts; an error before the first part is answered as if there were no stream."""

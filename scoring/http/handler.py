@@ -15,7 +15,7 @@ from scoring.http.connection import Connection
 from scoring.http.connection_limit import evict_one
 from scoring.http.content_coding import Compressor
 from scoring.http.endpoint import HttpEndpoint
-from scoring.http.head_cache import Heads
+from scoring.http.head_cache import HeadCache
 from scoring.http.request import HttpRequest
 from scoring.http.responses import Responses
 from scoring.http.routes import Route, Routes
@@ -34,7 +34,7 @@ class HttpHandler:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.max_body = run.max_body_bytes
-        self.heads = Heads()
+        self.heads = HeadCache()
         self.draining = False  # every connection closes with its next response
         self.connections: set[Connection] = set()
         self._connections_limit = run.connections_limit

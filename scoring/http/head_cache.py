@@ -1,7 +1,11 @@
-"""Heads of requests: those that were parsed before are known again, as clients send the same ones over and over.
+"""A cache of parsed request heads, keyed by their exact bytes, since clients send the same ones again and again.
 
-What a head means is for the parser alone to say. It is remembered as a whole, byte for byte, and looked up only where
-a whole request has come in one piece, of which the parser would have nothing else to say.
+Only the parser decides what a head means. The cache is used where a whole request has arrived in one piece: head,
+empty line, and as many bytes of body as the head announced when it was parsed. For example, after
+
+    POST /score HTTP/1.1 | Host: a | Content-Length: 9
+
+was parsed with a body of 9 bytes, the same head with 9 other bytes is not parsed again; with 8 or 10 it is.
 """
 
 from typing import NamedTuple
@@ -22,36 +26,36 @@ class Head(NamedTuple):
     length: int
 
 
-class Heads:
-    """The heads that a process knows; what it has known longest makes room for new ones."""
+class HeadCache:
+    """The heads that a process has parsed; the oldest is evicted for a new one."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Head] = {}
+        self._heads: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> Head | None:
-        """The head of the one request that fills these bytes, its body last; None unless it is known."""
+        """The head of the single request that fills these bytes; None if it is not in the cache."""
         end = data.find(END)
         if end < 0:
             return None
-        head = self._known.get(data[:end])
+        head = self._heads.get(data[:end])
         return head if head is not None and len(data) - end - len(END) == head.length else None
 
-    def remember(self, data: bytes, head: Head, body: bytes) -> None:
-        """Know a head again that the parser found in these bytes, which began where a request may begin.
+    def add(self, data: bytes, head: Head, body: bytes) -> None:
+        """Cache a head that the parser found in these bytes, which began where a request may begin.
 
-        Not if they could be divided in another way than into this head, an empty line and this body, nor if the head
-        asks for more than an answer.
+        Not if they could be divided in another way than into this head, an empty line and this body (request
+        smuggling), nor if the head has `Expect`.
         """
         text, end, rest = data.partition(END)
         lines = text.replace(b"\r\n", b"")
         whole = end and rest == body and text[:1].isalpha() and b"\r" not in lines and b"\n" not in lines
         if whole and len(text) <= MOST_BYTES and b"expect" not in head.headers:
-            if len(self._known) >= KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[text] = head
+            if len(self._heads) >= KEPT:
+                del self._heads[next(iter(self._heads))]
+            self._heads[text] = head
 
 
 def without_upgrade(request: Request, version: str) -> bytes:
-    """The head of a request as it goes over the wire, but for the other protocol that it offers."""
+    """The head of a request as bytes, without the upgrade that it offers."""
     lines = [b"%b: %b" % header for header in request.headers.items() if header[0] != b"upgrade"]
     return b"%b %b HTTP/%b\r\n%b\r\n\r\n" % (request.method, request.target, version.encode(), b"\r\n".join(lines))

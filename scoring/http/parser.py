@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from scoring.core.errors import ScoringError, not_http, too_large
-from scoring.http.head_cache import Head, Heads, without_upgrade
+from scoring.http.head_cache import Head, HeadCache, without_upgrade
 from scoring.http.request import HttpRequest
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Limits(Protocol):
     """What the application tells a parser."""
 
     max_body: int  # bytes
-    heads: Heads
+    heads: HeadCache
 
     def admit(self, request: HttpRequest, length: int | None) -> None:
         """Check the headers before the body arrives, of a length or chunked; raise ScoringError to refuse it."""
@@ -102,7 +102,7 @@ class RequestParser:
             return
         if request.keep_alive and self._parser.get_http_version() == "1.1":
             head = Head(request.method, self._url, self._headers, self._size)
-            self._limits.heads.remember(data, head, b"".join(self._chunks))
+            self._limits.heads.add(data, head, b"".join(self._chunks))
 
     def _after_upgrade(self, rest: bytes) -> bytes:
         """What to read after a request that offers an upgrade, as if it had not offered one (RFC 9110, 7.8).

@@ -82,5 +82,5 @@ class Responses:
     def without_repeated_cors(self, answer: Answer) -> Answer:
         """An answer without those headers of a script that `general_headers` sets."""
         if self._cors is not None:
-            answer.headers = self._cors.left_of(answer.headers)
+            answer.headers = self._cors.without_own(answer.headers)
         return answer

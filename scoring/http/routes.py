@@ -11,7 +11,7 @@ from scoring.core.request import Request
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Engine, Served
 from scoring.http.service_pages import READ, Page
-from scoring.metadata.models import Plain, config, metadata, ready, tf_metadata, tf_status
+from scoring.metadata.models import Render, config, metadata, ready, tf_metadata, tf_status
 from scoring.metadata.statistics import model_statistics
 from scoring.queue.handler import Handler
 
@@ -33,7 +33,7 @@ class Route(Generic[AnyEndpoint]):
     methods: frozenset[bytes]
     secured: bool
     endpoint: AnyEndpoint | None = None
-    page: Plain = lambda _: (JSON, b"")
+    page: Render = lambda _: (JSON, b"")
     takes_files: bool = False  # images, Arrow streams and others that take long to read even if they are small
 
 

@@ -49,7 +49,7 @@ class Serializer:
         return self.reply(answer.status, answer.body, lines, content_type=answer.content_type)
 
     def head(self, answer: Answer, headers: bytes) -> bytes:
-        """The lines of a streamed answer, but for how its body is framed and the empty line."""
+        """The head of a streamed response, without the framing of its body and the empty line."""
         fresh = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n" if answer.content_type == EVENTS else b""
         return b"%b%bcontent-type: %b\r\n%b%b%b" % (
             _LINES.get(answer.status) or b"HTTP/1.1 %d \r\n" % answer.status,
@@ -110,6 +110,6 @@ def printable(text: str) -> str:
 
 
 def header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Header lines of (name, value) pairs; what cannot stand in a header is left out of it."""
+    """Header lines of (name, value) pairs; characters that a header cannot hold are removed."""
     lines = (f"{name}: {value}".translate(NOT_IN_HEADERS) for name, value in headers)
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1", "replace")

@@ -13,7 +13,7 @@ from scoring.core.request import Request
 from scoring.counters.prometheus import METRICS_TYPE, exposition
 from scoring.counters.telemetry import CounterFile
 from scoring.engine.engine import Engine
-from scoring.metadata.models import Plain, index, static_json
+from scoring.metadata.models import Render, index, static_json
 from scoring.metadata.openapi import describe
 from scoring.metadata.server import SERVER, VERSION
 from scoring.metadata.statistics import all_statistics
@@ -22,9 +22,9 @@ READ = frozenset((b"GET", b"HEAD"))
 
 
 class Page(NamedTuple):
-    """A fixed address: what it answers, whether it needs the key, and the methods it takes."""
+    """A fixed address: what it returns, whether it needs the key, and which methods it takes."""
 
-    answer: Plain
+    answer: Render
     secured: bool = True
     methods: frozenset[bytes] = READ
 
@@ -54,7 +54,7 @@ def _ready_body(ready: bool) -> bytes:
     return b'{"ready":true}'
 
 
-def _swagger(run: RunSettings, engine: Engine) -> Plain:
+def _swagger(run: RunSettings, engine: Engine) -> Render:
     def answer(request: Request) -> tuple[bytes, bytes]:
         version = parse_qs(request.query.decode("latin-1")).get("version", ["2"])[-1]
         document = describe(run.service, engine, version)

@@ -1,7 +1,7 @@
-"""Answers that are sent in parts. Each stream has a thread that makes its parts; the loop sends them.
+"""Responses that are sent in parts. Each stream has a thread that makes its parts; the loop sends them.
 
-Nobody else waits for a stream: not for a part that takes long, and not for a client that reads slowly. A thread
-is at most `AHEAD` parts ahead of what its client has taken.
+No other request waits for a stream, for a slow part or for a client that reads slowly. A thread is at most `AHEAD`
+parts ahead of what its client has read.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from scoring.http.serializer import LAST_CHUNK, chunk, failure_event
 
 AHEAD = 8
 MOST_STREAMS = 64  # in one process, each with a thread
-MOST_STUCK = 8  # threads left behind in a part, after which the process is beyond help
+MOST_STUCK = 8  # abandoned threads after which the process cannot recover
 
 
 class Stream:
-    """One answer. `head` is sent with the first part; until then `refuse` makes an answer of what was raised.
+    """One response. `head` is sent with the first part; an error before that becomes the response of `refuse`.
 
-    `count` is told the status in the end: 200, or that of the error which broke the stream off.
+    `count` is called at the end with the status: 200, or that of the error that broke the stream off.
     """
 
     def __init__(
@@ -48,25 +48,25 @@ class Stream:
         self._connection = request.client
         self._chunked = self._connection.http_version != "1.0"
         self._room = threading.Semaphore(AHEAD)
-        self._owed = 0  # parts that were written, but not yet taken by the client
+        self._owed = 0  # parts that were written, but not yet read by the client
         if not self._chunked:
-            request.keep_alive = False  # an old client knows the end by the end of the connection
+            request.keep_alive = False  # the end of the connection ends an HTTP/1.0 response
 
     # -- in the thread
 
-    def make(self, tell: Callable[..., None]) -> None:
-        """Make all parts; `tell(function, argument)` calls it on the loop."""
+    def make(self, call_on_loop: Callable[..., None]) -> None:
+        """Make all parts; `call_on_loop(function, argument)` calls the function on the loop."""
         error: BaseException | None = None
         try:
             while not self.ended and (part := self._next()) is not None:
                 if part:
                     self._room.acquire()
-                    tell(self.send, part)
+                    call_on_loop(self.send, part)
         except BaseException as raised:  # whatever a script raises ends its own stream
             error = raised
         self.since = 0
         self.close()
-        tell(self.end, error)
+        call_on_loop(self.end, error)
 
     def close(self) -> None:
         """No further part is made."""
@@ -86,7 +86,7 @@ class Stream:
     # -- on the loop
 
     def send(self, part: bytes) -> None:
-        """Send a part, unless the client has left."""
+        """Send a part, unless the client has disconnected."""
         if self.ended:
             self._room.release()
             return
@@ -104,14 +104,14 @@ class Stream:
             self._owed = 0
 
     def lost(self) -> None:
-        """The client has left: no further part is made, and the script's generator is closed."""
+        """The client has disconnected: no further part is made, and the script's generator is closed."""
         if not self.ended:
             self.ended = True
             self._count(499)
             self._room.release(AHEAD)
 
     def end(self, error: BaseException | None) -> None:
-        """All parts are made, or making them failed: a stream that has begun is broken off, so that it shows."""
+        """All parts are made, or one failed: then a stream that has begun is cut off, so that clients notice."""
         if self.ended:
             return
         self.ended = True
@@ -128,8 +128,8 @@ class Stream:
         self.request.keep_alive = False
         if not self._events:
             return b""
-        told = failure_event(error)
-        return chunk(told) if self._chunked else told
+        event = failure_event(error)
+        return chunk(event) if self._chunked else event
 
     def _start(self) -> bytes:
         return self._head + (b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
@@ -145,7 +145,7 @@ class Streams:
         self._making: set[Stream] = set()
 
     def start(self, stream: Stream) -> None:
-        """Begin; 503 when too many are running or no thread can be had, 499 when the client has left already."""
+        """Begin; 503 if too many are running or no thread can be started, 499 if the client has disconnected."""
         connection = stream.request.client
         try:
             if connection.disconnected:
@@ -173,19 +173,19 @@ class Streams:
             if not stream.ended:
                 message = f"A part took longer than the scoring timeout of {self._timeout:g} s."
                 stream.end(ScoringError(504, "scoring_timeout", message, failed=True))
-                log("a part of a stream exceeded the scoring timeout; its thread is left behind", "W")
+                log("a part of a stream exceeded the scoring timeout; its thread is abandoned", "W")
         if len(late) >= MOST_STUCK:
             self._on_stuck()
 
     def _run(self, stream: Stream) -> None:
         span = stream.request.span
         if span is None:
-            stream.make(self._tell)
+            stream.make(self._call_on_loop)
         else:
-            span.within(stream.make, self._tell)
-        self._tell(self._making.discard, stream)
+            span.within(stream.make, self._call_on_loop)
+        self._call_on_loop(self._making.discard, stream)
 
-    def _tell(self, function: Callable[[Any], None], argument: Any) -> None:
+    def _call_on_loop(self, function: Callable[[Any], None], argument: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(function, argument)
         except RuntimeError:  # the loop has closed: the server is stopping

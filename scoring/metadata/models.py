@@ -1,4 +1,4 @@
-"""Answers that describe one model: what the Open Inference Protocol, Triton's clients and TensorFlow Serving's ask."""
+"""Pages about one model, of the Open Inference Protocol, Triton's extensions and TensorFlow Serving."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,17 +9,17 @@ from scoring.core.answer import JSON
 from scoring.core.request import Request
 from scoring.engine.engine import Engine, Served
 
-Plain = Callable[[Request], tuple[bytes, bytes]]  # content type and body
+Render = Callable[[Request], tuple[bytes, bytes]]  # gives content type and body
 TF_NAMES = {"BOOL": "DT_BOOL", "BYTES": "DT_STRING", "FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE"}
 
 
-def static_json(value: Any) -> Plain:
-    """An answer that never changes."""
+def static_json(value: Any) -> Render:
+    """A page of JSON that never changes."""
     body = orjson.dumps(value)
     return lambda _: (JSON, body)
 
 
-def metadata(engine: Engine, served: Served) -> Plain:
+def metadata(engine: Engine, served: Served) -> Render:
     """`/v2/models/<name>`."""
     return static_json(metadata_facts(engine, served))
 
@@ -40,12 +40,12 @@ def _tensor_metadata(tensor: dict[str, Any]) -> dict[str, Any]:
     return {key: tensor[key] for key in ("name", "datatype", "shape", "optional") if key in tensor}
 
 
-def ready(_: Engine, served: Served) -> Plain:
+def ready(_: Engine, served: Served) -> Render:
     """`/v2/models/<name>/ready`."""
     return static_json({"name": served.name, "ready": True})
 
 
-def config(_: Engine, served: Served) -> Plain:
+def config(_: Engine, served: Served) -> Render:
     """`/v2/models/<name>/config`."""
     return static_json(config_facts(served))
 
@@ -68,7 +68,7 @@ def _tensor(facts: dict[str, Any]) -> dict[str, Any]:
     return {"name": facts["name"], "data_type": f"TYPE_{kind}", "dims": facts["shape"]} | optional
 
 
-def index(engine: Engine) -> Plain:
+def index(engine: Engine) -> Render:
     """`/v2/repository/index`."""
     return static_json(index_facts(engine))
 
@@ -78,7 +78,7 @@ def index_facts(engine: Engine) -> list[dict[str, Any]]:
     return [{"name": one.name, "version": str(one.version), "state": "READY", "reason": ""} for one in engine.served]
 
 
-def tf_status(engine: Engine, served: Served) -> Plain:
+def tf_status(engine: Engine, served: Served) -> Render:
     """`/v1/models/<name>`, as TensorFlow Serving answers, and KServe: `ready`."""
     versions = [one.version for one in engine.served if one.name == served.name]
     state = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
@@ -86,7 +86,7 @@ def tf_status(engine: Engine, served: Served) -> Plain:
     return static_json({"name": served.name, "ready": True, "model_version_status": statuses})
 
 
-def tf_metadata(_: Engine, served: Served) -> Plain:
+def tf_metadata(_: Engine, served: Served) -> Render:
     """`/v1/models/<name>/metadata`, TensorFlow Serving's."""
     signature = {
         key: {one["name"]: _tf_tensor(one) for one in served.signature.get(key) or []} for key in ("inputs", "outputs")

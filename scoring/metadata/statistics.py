@@ -1,6 +1,6 @@
 """How often a model answered and how long its parts took: Triton's extension `statistics` to the protocol.
 
-The figures are those of all processes together, since the service started. A lone model has the service's own
+The figures are those of all processes together, since the service started. A single model has the service's own
 counters; where there are several, each is counted once more by itself. A request counts as one inference, whatever
 its rows, as Triton counts for a model whose shapes include the batch.
 """
@@ -28,14 +28,14 @@ from scoring.counters.telemetry import (
     runs_by_rows,
 )
 from scoring.engine.engine import Engine, Served
-from scoring.metadata.models import Plain
+from scoring.metadata.models import Render
 
 Facts = dict[str, Any]
-NOT_THE_MODELS = frozenset((401, 405, 408, 413, 417, 431))  # refused before any model was asked
+BEFORE_MODEL = frozenset((401, 405, 408, 413, 417, 431))  # statuses of requests refused before they reached a model
 
 
 def attach(engine: Engine, replica: Replica, counters: Counters, slot: int) -> None:
-    """Tell every model where it is counted."""
+    """Set where every model is counted."""
     models = [one for one in engine.served if one.is_model]
     for model, path in zip(models, replica.model_counters, strict=False):
         model.counters = Counters(CounterFile(path), slot)
@@ -43,18 +43,18 @@ def attach(engine: Engine, replica: Replica, counters: Counters, slot: int) -> N
         model.counted = (model.counters or counters).file
 
 
-def model_statistics(_: Engine, served: Served) -> Plain:
+def model_statistics(_: Engine, served: Served) -> Render:
     """`/v2/models/<name>/stats`; 404 for an entry script."""
     return lambda _: (JSON, orjson.dumps(statistics([served])))
 
 
-def all_statistics(engine: Engine) -> Plain:
+def all_statistics(engine: Engine) -> Render:
     """`/v2/models/stats`."""
     return lambda _: (JSON, orjson.dumps(statistics([one for one in engine.served if one.is_model])))
 
 
 def statistics(models: list[Served]) -> Facts:
-    """What both say."""
+    """The statistics of these models, over every protocol."""
     return {"model_stats": [_of(model) for model in models]}
 
 
@@ -77,9 +77,9 @@ def _of(model: Served) -> Facts:
         "batch_stats": [
             {
                 "batch_size": rows,
-                "compute_input": _lap(run.runs, run.decode),
-                "compute_infer": _lap(run.runs, run.infer),
-                "compute_output": _lap(run.runs, run.encode),
+                "compute_input": _duration(run.runs, run.decode),
+                "compute_infer": _duration(run.runs, run.infer),
+                "compute_output": _duration(run.runs, run.encode),
             }
             for rows, run in runs.items()
         ],
@@ -90,18 +90,18 @@ def _of(model: Served) -> Facts:
 def _inference(cells: list[int], ran: int) -> Facts:
     codes = by_code(cells)
     succeeded = sum(count for code, count in codes.items() if code < 400)
-    failed = sum(count for code, count in codes.items() if code >= 400 and code not in NOT_THE_MODELS)
+    failed = sum(count for code, count in codes.items() if code >= 400 and code not in BEFORE_MODEL)
     return {
-        "success": _lap(succeeded, (cells[LATENCY_SUM] - cells[FAILED_SUM]) * 1000),
-        "fail": _lap(failed, cells[FAILED_SUM] * 1000),
-        "queue": _lap(succeeded + failed, cells[QUEUE_SUM] * 1000),
-        "compute_input": _lap(ran, cells[DECODE_SUM]),
-        "compute_infer": _lap(ran, cells[INFER_SUM]),
-        "compute_output": _lap(ran, cells[ENCODE_SUM]),
-        "cache_hit": _lap(0, 0),
-        "cache_miss": _lap(0, 0),
+        "success": _duration(succeeded, (cells[LATENCY_SUM] - cells[FAILED_SUM]) * 1000),
+        "fail": _duration(failed, cells[FAILED_SUM] * 1000),
+        "queue": _duration(succeeded + failed, cells[QUEUE_SUM] * 1000),
+        "compute_input": _duration(ran, cells[DECODE_SUM]),
+        "compute_infer": _duration(ran, cells[INFER_SUM]),
+        "compute_output": _duration(ran, cells[ENCODE_SUM]),
+        "cache_hit": _duration(0, 0),
+        "cache_miss": _duration(0, 0),
     }
 
 
-def _lap(count: int, nanoseconds: int) -> Facts:
+def _duration(count: int, nanoseconds: int) -> Facts:
     return {"count": count, "ns": nanoseconds}

@@ -6,7 +6,7 @@ Where they ask for none of it there is no watch, and nothing on the way of a req
 from typing import Protocol
 
 from scoring.core import collecting
-from scoring.core.log import asked_for, log
+from scoring.core.log import current_request_id, log
 from scoring.core.request import Request
 from scoring.core.request_ids import request_context
 from scoring.core.settings import Replica
@@ -73,12 +73,12 @@ class AccessLog:
 def watch_of(replica: Replica, counters: Counters, slot: int) -> Watch | None:
     """What the settings and the environment ask for; None where that is nothing."""
     run, watchers = replica.run, list[Watcher]()
-    collecting.request_ids_from(lambda: asked_for() or collecting.NO_REQUEST)
+    collecting.set_request_id_source(lambda: current_request_id() or collecting.NO_REQUEST)
     if run.access_log:
         watchers.append(AccessLog())
     if run.collect is not None:
         collector = Collector(replica, run.collect, counters, slot)
-        collecting.send_to(collector.take)
+        collecting.set_sink(collector.take)
         watchers.append(collector)
     tracer = tracer_for(run)
     if tracer is not None:

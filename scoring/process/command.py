@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from scoring.core.errors import StartFailure
-from scoring.core.log import log, use
+from scoring.core.log import log, set_style
 from scoring.core.logfile import redirect
 from scoring.core.settings import load_replica, read_run
 from scoring.process.status import StatusFile
@@ -29,7 +29,7 @@ def serve(path: Path, *, console: bool) -> int:
     except StartFailure as error:
         sys.stderr.write(f"{error.failure.message}\n")
         return START_FAILED
-    use(run.log_format)
+    set_style(run.log_format)
     if not console:
         redirect(path.parent)
     status = StatusFile(path.parent, run)

@@ -41,7 +41,7 @@ def warm_up(engine: Engine, replica: Replica, wanted: WarmUp) -> None:
     run = replica.run
     sample = _Sample(engine, wanted, most_status=299 if run.serve_on_request else 399)
     taken = []
-    with collecting.nothing_kept():
+    with collecting.discard_records():
         for _ in range(wanted.runs):
             began = perf_counter()
             timings = sample.ask()

@@ -160,7 +160,7 @@ class Admission:
         self._runners.remove(runner)
         self._start_missing_runners()
         self._stuck += 1
-        log(f"a run exceeded the scoring timeout; its thread is left behind ({self._stuck} now)", "W")
+        log(f"a run exceeded the scoring timeout; its thread is abandoned ({self._stuck} now)", "W")
         if self._stuck >= MOST_STUCK:
             self._on_stuck()
 

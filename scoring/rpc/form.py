@@ -45,25 +45,25 @@ class Protobuf:
         self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
-        asked = parse(_Request, request.body)
+        received = parse(_Request, request.body)
         model = self._model
-        raw = len(asked.raw_input_contents) > 0
-        if raw and len(asked.raw_input_contents) != len(asked.inputs):
-            counts = f"{len(asked.raw_input_contents)} raw_input_contents and {len(asked.inputs)} inputs"
+        raw = len(received.raw_input_contents) > 0
+        if raw and len(received.raw_input_contents) != len(received.inputs):
+            counts = f"{len(received.raw_input_contents)} raw_input_contents and {len(received.inputs)} inputs"
             raise bad_input(f"there are {counts}: every input needs one")
         body = Body(
-            inputs=[InferInput(item.name, list(item.shape), item.datatype) for item in asked.inputs],
-            outputs=[InferOutput(output.name) for output in asked.outputs],
+            inputs=[InferInput(item.name, list(item.shape), item.datatype) for item in received.inputs],
+            outputs=[InferOutput(output.name) for output in received.outputs],
         )
-        _refuse_parameters(asked)
+        _refuse_parameters(received)
         names = requested_outputs(body, model.output_names)
-        arrays = self._arrays(asked, raw)
-        return Inputs(names, feed_of(body, model.inputs, arrays), ResponseOptions(asked.id, raw))
+        arrays = self._arrays(received, raw)
+        return Inputs(names, feed_of(body, model.inputs, arrays), ResponseOptions(received.id, raw))
 
-    def _arrays(self, asked: Any, raw: bool) -> Feed:
+    def _arrays(self, received: Any, raw: bool) -> Feed:
         """The values of the inputs that are what the model takes; `feed_of` says what is wrong with the others."""
         arrays: Feed = {}
-        for place, item in enumerate(asked.inputs):
+        for place, item in enumerate(received.inputs):
             tensor = self._model.inputs.get(item.name)
             if tensor is None or tensor.datatype != item.datatype:
                 continue
@@ -72,27 +72,27 @@ class Protobuf:
             elif item.HasField("contents") and item.contents.ByteSize():
                 raise bad_input(f"input {item.name!r} has both contents and raw_input_contents")
             else:
-                part = memoryview(asked.raw_input_contents[place])
+                part = memoryview(received.raw_input_contents[place])
                 arrays[item.name] = binary.tensor_of(tensor, list(item.shape), part, RAW)
         return arrays
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes:
-        model, wish = self._model, asked.rest
-        outputs = [self._outputs[name].encode(result) for name, result in zip(asked.names, results, strict=True)]
-        raw = wish.raw or any(output["datatype"] not in CONTENTS for output in outputs)
-        answer = _Response(model_name=model.name, model_version=str(model.version), id=wish.id)
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes:
+        model, options = self._model, inputs.rest
+        outputs = [self._outputs[name].encode(result) for name, result in zip(inputs.names, results, strict=True)]
+        raw = options.raw or any(output["datatype"] not in CONTENTS for output in outputs)
+        answer = _Response(model_name=model.name, model_version=str(model.version), id=options.id)
         for output in outputs:
-            told, data = answer.outputs.add(), output["data"]
-            told.name, told.datatype = output["name"], output["datatype"]
-            told.shape.extend(output["shape"])
+            output_message, data = answer.outputs.add(), output["data"]
+            output_message.name, output_message.datatype = output["name"], output["datatype"]
+            output_message.shape.extend(output["shape"])
             if keys := output.get("parameters", {}).get("keys"):
-                parameter = told.parameters.add(key="keys")
+                parameter = output_message.parameters.add(key="keys")
                 parameter.value.string_param = orjson.dumps(keys, option=NUMPY).decode()
             if raw:
                 answer.raw_output_contents.append(binary.packed(data) if isinstance(data, list) else data.tobytes())
             else:
                 values = [text.encode() for text in data] if isinstance(data, list) else data.tolist()
-                getattr(told.contents, CONTENTS[output["datatype"]]).extend(values)
+                getattr(output_message.contents, CONTENTS[output["datatype"]]).extend(values)
         serialised: bytes = answer.SerializeToString()
         return serialised
 
@@ -105,8 +105,8 @@ def parse(kind: Any, body: bytes) -> Any:
         raise bad_input(f"the message is no {kind.DESCRIPTOR.name}: {error}") from error
 
 
-def _refuse_parameters(asked: Any) -> None:
-    for one in (*asked.inputs, *asked.outputs):
+def _refuse_parameters(received: Any) -> None:
+    for one in (*received.inputs, *received.outputs):
         for parameter in one.parameters:
             if parameter.key in binary.NOT_HERE:
                 raise bad_input(f"this server has no {parameter.key}")

@@ -145,7 +145,7 @@ class Inference:
     def _admit(self, request: RpcRequest) -> ScoringError | None:
         """Refuse unauthenticated calls, and ids that are too long, before their message is read."""
         try:
-            self._dispatcher.admit(request)
+            self._dispatcher.admit_headers(request)
         except ScoringError as error:
             self._dispatcher.refuse(request, None, error.status, _observed(error))
             return error
@@ -159,6 +159,7 @@ class Inference:
                 raise too_large(self._max_body)
             request.body = body
             endpoint = self._find(body)
+            self._dispatcher.begin(request)
             call = self._dispatcher.submit(request, endpoint)
         except ScoringError as error:
             served = None if endpoint is None else endpoint.served

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scoring.core.answer import Answer, Result
-from scoring.core.log import MOST_BYTES, asked_for, current, printed
+from scoring.core.log import MOST_BYTES, current_id, current_request_id, log_printed
 from scoring.core.request import Request
 from scoring.core.request_ids import request_context
 from scoring.core.timings import Timings
@@ -46,7 +46,7 @@ class _Caught(io.RawIOBase):
         return self._descriptor
 
     def write(self, data: Any) -> int:
-        thread, asked = threading.get_ident(), asked_for()
+        thread, asked = threading.get_ident(), current_request_id()
         begun = self._begun.pop(thread, None)
         if begun and begun.asked != asked:
             begun.finish(self._descriptor)  # the request that began this line has ended
@@ -84,29 +84,29 @@ class _Begun:
             self._kept += piece[:room]
 
     def finish(self, descriptor: int) -> None:
-        printed(descriptor, bytes(self._kept), self.size, self.asked)
+        log_printed(descriptor, bytes(self._kept), self.size, self.asked)
 
 
 class Identified(Handler):
-    """Handler during which `current` tells the request's id: for scripts, which print."""
+    """Handler during which `current_id` tells the request's id: for scripts, which print."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
     def answer(self, request: Request, timings: Timings) -> Result:
-        token = current.set(request.id)
+        token = current_id.set(request.id)
         try:
             ask, span = self._handler.answer, request.span
             result = ask(request, timings) if span is None else span.within(ask, request, timings)
         finally:
-            current.reset(token)
+            current_id.reset(token)
         if type(result) is Answer and result.stream is not None:
             result.stream = _Parts(result.stream, request)
         return result
 
 
 class _Parts:
-    """The parts of a stream, each made while `current` tells the request's id."""
+    """The parts of a stream, each made while `current_id` tells the request's id."""
 
     def __init__(self, parts: Iterator[bytes], request: Request) -> None:
         self._parts = parts

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from scoring.core.bundle import tree
 from scoring.core.errors import ScoringError, StartFailure
-from scoring.core.log import asked_for, printed
+from scoring.core.log import current_request_id, log_printed
 from scoring.script.packages import asked_module, installed_for, nowhere, package_of, wanted_for
 from scoring.script.pickle_versions import Warned, maker_of
 
@@ -30,7 +30,7 @@ def complain(text: str) -> None:
     """Write to the log as if printed, also when the script has closed or replaced its standard error."""
     for line in text.rstrip("\n").split("\n"):
         raw = line.encode("utf-8", "backslashreplace")
-        printed(2, raw, len(raw), asked_for())
+        log_printed(2, raw, len(raw), current_request_id())
 
 
 def guarded(what: str, models: Path, call: Callable[[], Given]) -> Given:

@@ -101,7 +101,7 @@ def body(value: float, *, tokens: int = 4, rows: int = 1, pick: int = 0) -> dict
     }
 
 
-def job(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, half_closed: bool = False) -> QueuedCall:
+def queued(model: OnnxModel, batcher: Batcher, content: dict | bytes, *, half_closed: bool = False) -> QueuedCall:
     request = Request(Client(half_closed=half_closed), b"POST", b"/v2/models/heavy/infer", {})
     request.body = content if isinstance(content, bytes) else orjson.dumps(content)
     made = QueuedCall(ModelHandler(OpenInference(model), model, batcher), request, lambda *_: None)
@@ -128,9 +128,9 @@ def values_of(answer: bytes) -> list[float]:
     return output["data"]
 
 
-def answers_of(batcher: Batcher, jobs: list[QueuedCall]) -> list:
-    for one in jobs:
+def answers_of(batcher: Batcher, calls: list[QueuedCall]) -> list:
+    for one in calls:
         one.claim()
-    results = dict(batcher.run(jobs))
-    assert set(results) == set(jobs), "somebody was never answered"
-    return [results[one] for one in jobs]
+    results = dict(batcher.run(calls))
+    assert set(results) == set(calls), "somebody was never answered"
+    return [results[one] for one in calls]

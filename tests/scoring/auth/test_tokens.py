@@ -1,4 +1,4 @@
-"""Services that take JSON Web Tokens: who is let in, who is told what, and when what was right ends."""
+"""Services that take JSON Web Tokens: which are valid, what refusals say, and when tokens end."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def coded(value: dict) -> str:
 
 
 def signed_with_a_public_key() -> str:
-    """A token that says HS256 and is signed with what everybody knows of a key pair."""
+    """A token with HS256, signed with the public half of a key pair."""
     public = rsa.generate_private_key(65537, 2048).public_key()
     text = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head = f"{coded({'alg': 'HS256', 'typ': 'JWT'})}.{coded(CLAIMS)}"

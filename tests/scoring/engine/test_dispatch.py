@@ -150,7 +150,7 @@ def test_fault_of_one_response_leaves_the_others_delivered(tmp_path, counters):
     assert dispatch(tmp_path, counters, None, use) == ([b"1", b"3"], [b"2"])
 
 
-def test_refused_request_is_counted_and_observed_once_admitted(tmp_path, counters):
+def test_refused_request_is_counted_and_observed_if_its_model_is_known(tmp_path, counters):
     async def use(dispatcher, endpoint):
         stranger, admitted = request_of(b"stranger"), request_of(b"admitted")
         dispatcher.refuse(stranger, None, 401, b"")

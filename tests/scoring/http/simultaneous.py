@@ -1,4 +1,4 @@
-"""Requests that a server finds all at once: its process is stopped while they are sent."""
+"""Requests that a server receives all at once: its workers are suspended while they are sent."""
 
 import json
 from contextlib import ExitStack, contextmanager
@@ -16,13 +16,13 @@ RESET = b"\1\0\0\0\0\0\0\0"  # SO_LINGER: close at once
 
 
 def texts_model(path):
-    """Text as it came."""
+    """Returns text unchanged."""
     x, y = (helper.make_tensor_value_info(name, KINDS["BYTES"], ["n", 2]) for name in "xy")
     return save(path, [helper.make_node("Identity", ["x"], ["y"])], [x], [y])
 
 
 def with_all_models(replica):
-    """Models that share runs and models that do not, of numbers and of text."""
+    """Batched and unbatched models, of numbers and of text."""
     return replica.with_models(
         double=double_model, heavy=heavy_model, mixing=mixing_model, sum=sum_model, texts=texts_model
     )
@@ -30,7 +30,7 @@ def with_all_models(replica):
 
 @contextmanager
 def stopped(replica):
-    """Its process sees nothing of what happens in here until it is over."""
+    """Suspend its workers: they see what is sent in here all at once, after it."""
     workers = replica.workers()
     for worker in workers:
         worker.suspend()
@@ -55,7 +55,7 @@ def lines_to(replica, count):
 
 
 def at_once(replica, contents, answers=None):
-    """The answers to these requests, each sent over a connection of its own; `answers` says how many where not one."""
+    """The responses to these requests, each on its own connection; `answers` are their numbers if not 1 each."""
     with lines_to(replica, len(contents)) as lines:
         with stopped(replica):
             for line, content in zip(lines, contents, strict=True):
@@ -93,7 +93,7 @@ def statistics(replica, model):
 
 
 def runs(replica, model):
-    """How many runs there were, by their rows."""
+    """The number of runs by their rows."""
     return {one["batch_size"]: one["compute_infer"]["count"] for one in statistics(replica, model)["batch_stats"]}
 
 

@@ -1,4 +1,4 @@
-"""Bad manners by the thousand: memory stays bounded, good clients are served, every refusal has the right code."""
+"""Misbehaving clients: memory stays bounded, good clients are served, every refusal has the right code."""
 
 import json
 import socket
@@ -59,7 +59,7 @@ def model(replica):
 
 
 class GoodClient:
-    """Asks politely, again and again, and remembers everything that was not a right answer."""
+    """Sends a valid request again and again, and records every wrong response."""
 
     def __init__(self, server, body, right) -> None:
         self._server, self._body, self._right = server, body, right
@@ -72,7 +72,7 @@ class GoodClient:
         while not self._stop.is_set():
             try:
                 answer = client.post("/score", content=self._body)
-            except httpx.TransportError:  # its process ended: a client asks again, on a new connection
+            except httpx.TransportError:  # its process ended: a client retries on a new connection
                 self.dropped += 1
                 client = self._client()
                 continue
@@ -96,7 +96,7 @@ class GoodClient:
 
 @contextmanager
 def good_clients(server, body, right, count=3):
-    """Good clients at work meanwhile; at the end all of them must have been served, and rightly."""
+    """Run good clients meanwhile; in the end all of them must have got right responses only."""
     with ExitStack() as stack:
         clients = [stack.enter_context(GoodClient(server, body, right)) for _ in range(count)]
         yield clients
@@ -126,40 +126,40 @@ def test_slow_clients_are_evicted_for_active_ones(model):
             if len(lines) % LIMIT == 0:
                 time.sleep(0.8)
                 for open_one in lines:
-                    with suppress(OSError):  # made room already
+                    with suppress(OSError):  # evicted already
                         open_one.sendall(b"x")
         open_now = sum(len(worker.net_connections("tcp")) for worker in model.workers())
         for line in lines:
             line.close()
 
-    assert open_now <= 2 * 2 * LIMIT + 10  # as many again may be about to read why they were refused
+    assert open_now <= 2 * 2 * LIMIT + 10  # as many again may be reading their refusal
     assert all(client.dropped == 0 for client in clients)
 
 
 def test_connections_far_beyond_the_limit_leave_good_clients_served(model):
-    flood = Flood(model)
+    flood = ConnectionFlood(model)
     with good_clients(model, *DOUBLE) as clients:
-        threads = [threading.Thread(target=flood.roll) for _ in range(4)]
+        threads = [threading.Thread(target=flood.open_many) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    flood.ebb()
+    flood.close()
 
     assert flood.seen[200] > 80
     assert set(flood.seen) <= {200, 503, "closed"}, flood.seen
     assert all(client.dropped == 0 for client in clients)
 
 
-class Flood:
-    """Many connections, each with one question; half of them are kept open afterwards."""
+class ConnectionFlood:
+    """Many connections, each with one request; half of them are kept open afterwards."""
 
     def __init__(self, server) -> None:
         self.seen: Counter = Counter()
         self._server = server
         self._kept: list[socket.socket] = []
 
-    def roll(self) -> None:
+    def open_many(self) -> None:
         for _ in range(20):
             lines = [self._server.connect() for _ in range(10)]
             self.seen.update([self._ask(line) for line in lines])
@@ -173,9 +173,9 @@ class Flood:
             line.sendall(request_bytes(DOUBLE[0].encode()))
             return read_answers(line)[0][0]
         except (OSError, IndexError):
-            return "closed"  # to make room for others
+            return "closed"  # evicted for others
 
-    def ebb(self) -> None:
+    def close(self) -> None:
         for line in self._kept:
             line.close()
 
@@ -276,7 +276,7 @@ def test_disconnected_clients_free_their_queue_slots(replica):
     script = "import time\n\ndef init():\n    pass\n\ndef run(data):\n    time.sleep(0.3)\n    return data\n"
     replica.with_script(script).start(processes=1, queue_limit=4)
     for _ in range(6):
-        for _ in range(5):  # fill the queue, and leave
+        for _ in range(5):  # fill the queue, and disconnect
             line = replica.connect()
             line.sendall(request_bytes(b"left"))
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

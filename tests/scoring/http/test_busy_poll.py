@@ -1,4 +1,4 @@
-"""The loop stays awake for clients that come back at once, and for nobody else."""
+"""The loop stays awake only for clients that return at once."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Time limits of a connection: what counts is how long a client lets us wait, not how long it waits for us."""
+"""Time limits of a connection: they measure how long the client keeps the server waiting, not the reverse."""
 
 import asyncio
 from time import monotonic
@@ -6,15 +6,15 @@ from time import monotonic
 import pytest
 
 from scoring.http.connection import BODY_IDLE_SECONDS, KEEP_ALIVE_SECONDS, WRITE_IDLE_SECONDS, Connection
-from scoring.http.head_cache import Heads
+from scoring.http.head_cache import HeadCache
 from scoring.process.acceptor import OUT_OF_FILES_SECONDS, Acceptor
-from tests.scoring.http.test_head_cache import Reader, Wire, post
+from tests.scoring.http.test_head_cache import FakeTransport, RecordingHandler, post
 
 HALF, MOMENT = WRITE_IDLE_SECONDS * 2 / 3, 0.1
 
 
-class SlowWire(Wire):
-    """The transport of a client that takes its answer slowly, or not at all: closing waits until all is sent."""
+class SlowTransport(FakeTransport):
+    """The transport of a client that reads slowly, or not at all: closing waits until all is sent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,64 +31,64 @@ class SlowWire(Wire):
 
 
 @pytest.fixture
-def line():
+def new_connection():
     """A connection whose requests are answered later."""
 
     def made(answer=None):
-        connection = Connection(Reader(Heads(), answer))
-        connection.connection_made(SlowWire())
+        connection = Connection(RecordingHandler(HeadCache(), answer))
+        connection.connection_made(SlowTransport())
         return connection, connection._transport
 
     return made
 
 
-def test_slow_but_steady_reader_gets_whole_response(line):
-    connection, wire = line()
+def test_slow_but_steady_reader_gets_whole_response(new_connection):
+    connection, transport = new_connection()
     connection.pause_writing()
     for look in range(1, 10):
-        wire.unsent -= 10_000
+        transport.unsent -= 10_000
         connection.sweep(monotonic() + look * HALF)
-    assert not wire.aborted
+    assert not transport.aborted
 
 
-def test_client_that_stops_reading_is_disconnected(line):
-    connection, wire = line()
+def test_client_that_stops_reading_is_disconnected(new_connection):
+    connection, transport = new_connection()
     connection.pause_writing()
     connection.sweep(monotonic() + HALF)
     connection.sweep(monotonic() + WRITE_IDLE_SECONDS + MOMENT)
-    assert wire.aborted
+    assert transport.aborted
 
 
-def test_keep_alive_timeout_starts_after_the_response(line):
-    connection, wire = line()
+def test_keep_alive_timeout_starts_after_the_response(new_connection):
+    connection, transport = new_connection()
     connection.data_received(post(b"1"))
     later = monotonic() + 2 * KEEP_ALIVE_SECONDS
     connection.sweep(later)
-    connection.busy = False  # its answer has been sent
+    connection.busy = False  # its response has been sent
     connection.sweep(later + KEEP_ALIVE_SECONDS - MOMENT)
-    assert not wire.aborted
+    assert not transport.aborted
     connection.sweep(later + KEEP_ALIVE_SECONDS + MOMENT)
-    assert wire.aborted
+    assert transport.aborted
 
 
-def test_pipelined_request_has_its_body_timeout_after_its_turn(line):
-    connection, wire = line()
+def test_pipelined_request_has_its_body_timeout_after_its_turn(new_connection):
+    connection, transport = new_connection()
     connection.data_received(post(b"1") + post(b"22")[:-1])
     later = monotonic() + 2 * BODY_IDLE_SECONDS
     connection.sweep(later)
     connection.busy = False
     connection.sweep(later + MOMENT)
-    assert wire.written == []
+    assert transport.written == []
     connection.data_received(b"2")
     assert [body for _, _, _, body, _ in connection._handler.asked] == [b"1", b"22"]
 
 
-def test_client_that_never_reads_last_response_is_disconnected(line):
-    connection, wire = line(answer=b"the last answer")
+def test_client_that_never_reads_last_response_is_disconnected(new_connection):
+    connection, transport = new_connection(answer=b"the last answer")
     connection.data_received(post(b"1", b"Connection: close"))
-    assert (wire.closed, wire.aborted) == (True, False)
+    assert (transport.closed, transport.aborted) == (True, False)
     connection.sweep(monotonic() + KEEP_ALIVE_SECONDS + MOMENT)
-    assert wire.aborted
+    assert transport.aborted
 
 
 def test_accepting_is_retried_slowly_when_out_of_file_descriptors(monkeypatch):

@@ -1,4 +1,4 @@
-"""Bodies that come compressed are read, and no bomb goes off."""
+"""Compressed request bodies are decoded, within limits."""
 
 import gzip
 import io

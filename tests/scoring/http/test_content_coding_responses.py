@@ -1,4 +1,4 @@
-"""Large answers go compressed to whom that suits, and are whole."""
+"""Large responses are compressed for clients that accept it."""
 
 import gzip
 import json

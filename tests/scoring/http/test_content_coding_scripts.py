@@ -1,4 +1,4 @@
-"""Entry scripts get bodies decoded and need not compress, unless they have settled it themselves."""
+"""Entry scripts get decoded bodies, and their responses are compressed unless they decide otherwise."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""A request whose head is known is the same request as one that was parsed, whatever its client sends around it."""
+"""A request whose head is cached is read like one that is parsed, whatever its client sends around it."""
 
 import asyncio
 
@@ -7,25 +7,25 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scoring.http.connection import Connection
-from scoring.http.head_cache import END, KEPT, Head, Heads
+from scoring.http.head_cache import END, KEPT, Head, HeadCache
 from scoring.http.parser import MOST_UNKNOWN
 from tests.scoring.conftest import KEY, SECOND_KEY, double_model, read_answers, request_bytes
 
 
-class Unknowing(Heads):
-    """Sends everything through the parser."""
+class NoCache(HeadCache):
+    """Leaves everything to the parser."""
 
     def find(self, data):
         return None
 
 
-class Reader:
-    """A handler that notes what it is asked, and answers at once or never."""
+class RecordingHandler:
+    """Records requests, and answers them at once or never."""
 
     draining = False
     max_body = 300
 
-    def __init__(self, heads: Heads, answer: bytes | None) -> None:
+    def __init__(self, heads: HeadCache, answer: bytes | None) -> None:
         self.heads, self.answer = heads, answer
         self.asked = []
 
@@ -44,8 +44,8 @@ class Reader:
         return b"refusal"
 
 
-class Wire:
-    """The transport of a connection that nobody reads."""
+class FakeTransport:
+    """Keeps what is written."""
 
     def __init__(self) -> None:
         self.written, self.closed = [], False
@@ -67,19 +67,19 @@ class Wire:
 
 
 def read(heads, connections, answer=b"answer"):
-    """What comes of pieces that clients send, each on a connection of its own."""
-    reader, wires = Reader(heads, answer), []
+    """The requests in these pieces and what is written, for each connection."""
+    handler, transports = RecordingHandler(heads, answer), []
 
     async def send():
         for pieces in connections:
-            connection, wire = Connection(reader), Wire()
-            wires.append(wire)
-            connection.connection_made(wire)
+            connection, transport = Connection(handler), FakeTransport()
+            transports.append(transport)
+            connection.connection_made(transport)
             for piece in pieces:
                 connection.data_received(piece)
 
     asyncio.run(send())
-    return reader.asked, [(wire.written, wire.closed) for wire in wires]
+    return handler.asked, [(transport.written, transport.closed) for transport in transports]
 
 
 def post(body, *lines, end=b"\r\n"):
@@ -121,17 +121,17 @@ pieces = st.one_of(
 @example([[CUT, CUT[:41], CUT[41:]]])
 def test_requests_are_read_alike_with_and_without_head_cache(connections):
     for answer in (b"answer", None):
-        assert read(Heads(), connections, answer) == read(Unknowing(), connections, answer)
+        assert read(HeadCache(), connections, answer) == read(NoCache(), connections, answer)
 
 
 def test_head_with_bare_line_feeds_is_not_cached():
-    heads, text = Heads(), b"POST / HTTP/1.1\nContent-Length: 4\n\n"
-    heads.remember(text + END + END, Head(b"POST", b"/", {b"content-length": b"4"}, 4), END)
+    heads, text = HeadCache(), b"POST / HTTP/1.1\nContent-Length: 4\n\n"
+    heads.add(text + END + END, Head(b"POST", b"/", {b"content-length": b"4"}, 4), END)
     assert heads.find(text + END + b"1234") is None
 
 
 def test_head_cache_is_shared_by_connections():
-    heads = Heads()
+    heads = HeadCache()
     assert heads.find(post(b"1")) is None
     read(heads, [[post(b"1")]])
     assert heads.find(post(b"2")).headers == {b"content-length": b"1"}
@@ -164,27 +164,27 @@ def test_head_cache_is_shared_by_connections():
     ],
 )
 def test_unusual_request_is_not_cached(piece):
-    heads = Heads()
+    heads = HeadCache()
     read(heads, [[piece]])
     read(heads, [[piece]], answer=None)
     assert heads.find(piece) is None
 
 
 def test_invalid_request_is_not_taken_for_the_one_before():
-    heads = Heads()
+    heads = HeadCache()
     asked, _ = read(heads, [[post(b"1"), b"NONSENSE\r\n\r\n1"], [b"NONSENSE\r\n\r\n1"]])
     assert [one if isinstance(one, str) else one[3] for one in asked] == [b"1", "bad_http", "bad_http"]
 
 
 def test_head_cache_evicts_its_oldest_entries():
-    heads = Heads()
+    heads = HeadCache()
     many = [post(b"1", b"N: %d" % number) for number in range(KEPT + 10)]
     read(heads, [[one] for one in many])
     assert [heads.find(one) is None for one in many] == [True] * 10 + [False] * KEPT
 
 
 def test_head_cache_is_skipped_for_clients_that_never_hit():
-    heads = Heads()
+    heads = HeadCache()
     many = [post(b"1", b"N: %d" % number) for number in range(MOST_UNKNOWN + 1)]
     read(heads, [many])
     assert [heads.find(one) is None for one in many] == [False] * MOST_UNKNOWN + [True]

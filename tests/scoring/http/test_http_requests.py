@@ -1,4 +1,4 @@
-"""HTTP as clients really speak it: keep-alive, pipelines, chunks, and all the ways to be rude."""
+"""HTTP as clients really speak it: keep-alive, pipelining, chunks, and protocol violations."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ def row(first):
 
 
 def is_closed(connection) -> bool:
-    """The server has closed its side (what it still sent is thrown away)."""
+    """Whether the server has closed its side; what it still sent is discarded."""
     with contextlib.suppress(ConnectionResetError):
         while connection.recv(65536):
             pass
@@ -337,7 +337,7 @@ def test_changed_keys_apply_within_two_seconds(server):
     server.write_keys("third-key")
     third = {"Authorization": "Bearer third-key"}
     server.until(lambda: server.score(GOOD, headers=third).status_code == 200, 3)
-    time.sleep(1.1)  # the other process looks on its own clock
+    time.sleep(1.1)  # the other process reloads on its own clock
     assert {server.score(GOOD).status_code for _ in range(8)} == {401}
     server.write_keys("first-key", SECOND_KEY)
     server.until(lambda: all(server.score(GOOD).status_code == 200 for _ in range(8)), 3)

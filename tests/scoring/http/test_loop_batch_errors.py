@@ -1,4 +1,4 @@
-"""What is wrong, empty, leaves, or comes ahead in a turn of the loop is nobody else's trouble."""
+"""Bad, empty, abandoned and pipelined requests do not affect the others of their loop iteration."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def server(shared_replica):
     return with_all_models(shared_replica).start(processes=1, cpus=1.0)
 
 
-# --- what is wrong with one is nobody else's trouble
+# --- errors concern their own request only
 
 WRONG = {
     "wrong shape": (400, DOUBLE, json.dumps({"inputs": [tensor("x", [1, 5], [1] * 5)]}).encode()),
@@ -67,7 +67,7 @@ def test_poisoned_request_does_not_fail_its_batch(server):
         return json.dumps({"inputs": [tensor("a", [len(a)], a), tensor("b", [len(b)], b)]}).encode()
 
     pairs = [([n], [1]) for n in range(5)]
-    pairs[2:2] = [([1, 2, 3], [1, 2]), ([1, 2], [1, 2, 3])]  # as many a as b when they stand side by side
+    pairs[2:2] = [([1, 2, 3], [1, 2]), ([1, 2], [1, 2, 3])]  # as many a as b when joined
     answers = at_once(server, [request_bytes(pair(*one), INFER.format("sum")) for one in pairs])
 
     bad = [answers.pop(2), answers.pop(2)]
@@ -140,7 +140,7 @@ def test_empty_short_form_is_answered_in_a_batch(replica):
     assert (answers[3][0], json.loads(answers[3][2])) == (alone.status_code, alone.json())
 
 
-# --- clients that come, go, and send ahead
+# --- disconnects and pipelining
 
 
 @pytest.mark.parametrize("how", ["politely", "with a reset"])
@@ -155,7 +155,7 @@ def test_disconnects_do_not_affect_the_batch(server, how):
                 line.close()
         stay = [n for n in range(MANY) if n % 3]
         assert [doubled(read_answers(lines[n])[0]) for n in stay] == [twice(n) for n in stay]
-        for n in stay:  # the connections live on
+        for n in stay:  # these connections stay open
             lines[n].sendall(request_bytes(infer(n + 0.5), DOUBLE))
         assert [doubled(read_answers(lines[n])[0]) for n in stay] == [twice(n + 0.5) for n in stay]
     assert server.score(infer(1), path=DOUBLE).status_code == 200

@@ -1,4 +1,4 @@
-"""What arrives in one turn of the loop is answered together, and everybody gets what they would have got alone."""
+"""Requests of one loop iteration are run together, with the responses that each would get alone."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def server(shared_replica):
     return with_all_models(shared_replica).start(processes=1, cpus=1.0)
 
 
-# --- each gets what is theirs
+# --- each request gets its own response
 
 
 def test_simultaneous_requests_share_runs_and_keep_their_ids(server):
@@ -137,7 +137,7 @@ def test_small_requests_do_not_wait_for_a_large_body(server):
     assert [doubled(answer) for answer in answers[1:]] == [twice(n) for n in range(4)]
 
 
-# --- who shares
+# --- which models share runs
 
 
 def test_batching_can_be_turned_off(replica):
@@ -173,7 +173,7 @@ def test_text_model_is_calibrated_and_batched(server, tmp_path):
     assert [doubled(answer) for answer in answers] == asked
 
 
-# --- looking at single requests
+# --- logs and collected rows
 
 
 def test_batched_requests_are_logged_and_collected_once(replica):

@@ -1,4 +1,4 @@
-"""Entry scripts that are asked at the same moment are each answered, whatever becomes of the others."""
+"""Simultaneous calls of an entry script are each answered, whatever becomes of the others."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What the server tells of itself and its models: Triton's client asks, and figures are counted for real."""
+"""Metadata and statistics of server and models, as Triton's client reads them."""
 
 from concurrent.futures import ThreadPoolExecutor
 

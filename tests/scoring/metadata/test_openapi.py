@@ -1,4 +1,4 @@
-"""The OpenAPI documents of models without code: valid in every version, and true."""
+"""The OpenAPI documents of models without code are valid in every version, and correct."""
 
 import jsonschema
 import pytest

@@ -1,4 +1,4 @@
-"""Requests that wait for the same model share a run, and nobody notices but by the speed."""
+"""Calls that wait for the same model share a run, with the results that each would get alone."""
 
 import socket
 import threading
@@ -18,9 +18,9 @@ from tests.scoring.batches import (
     body,
     filter_model,
     heavy_model,
-    job,
     load,
     pair,
+    queued,
     tensor,
     values_of,
     vector,
@@ -38,27 +38,27 @@ def model(tmp_path_factory):
 
 def test_each_call_gets_its_rows_of_a_shared_run(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(10.0 * n, rows=1 + n % 3)) for n in range(4)]
+    calls = [queued(model, batcher, body(10.0 * n, rows=1 + n % 3)) for n in range(4)]
 
-    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+    found = [values_of(answer) for answer in answers_of(batcher, calls)]
 
     assert found == [pytest.approx([10.0 * n + row for row in range(1 + n % 3)]) for n in range(4)]
-    assert [one.rows for one in jobs] == [7] * 4
+    assert [one.rows for one in calls] == [7] * 4
 
 
 def test_only_a_single_call_may_exceed_the_row_limit(model):
     batcher = Batcher(model, 4)
-    jobs = [job(model, batcher, body(n, rows=rows)) for n, rows in enumerate([2, 2, 3, 9])]
+    calls = [queued(model, batcher, body(n, rows=rows)) for n, rows in enumerate([2, 2, 3, 9])]
 
-    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+    found = [values_of(answer) for answer in answers_of(batcher, calls)]
 
     assert [len(values) for values in found] == [2, 2, 3, 9]
-    assert [one.rows for one in jobs] == [4, 4, 3, 9]
+    assert [one.rows for one in calls] == [4, 4, 3, 9]
 
 
 def test_deep_queue_limit_needs_many_calls(model):
     batcher = Batcher(model, 4, deep_rows=8)
-    few, many = ([job(model, batcher, body(n, rows=2)) for n in range(count)] for count in (3, 5))
+    few, many = ([queued(model, batcher, body(n, rows=2)) for n in range(count)] for count in (3, 5))
 
     answers_of(batcher, few)
     answers_of(batcher, many)
@@ -69,19 +69,19 @@ def test_deep_queue_limit_needs_many_calls(model):
 
 def test_different_shapes_do_not_share_a_run(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(n, tokens=tokens)) for n, tokens in enumerate([4, 7, 4, 7, 5])]
+    calls = [queued(model, batcher, body(n, tokens=tokens)) for n, tokens in enumerate([4, 7, 4, 7, 5])]
 
-    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+    found = [values_of(answer) for answer in answers_of(batcher, calls)]
 
     assert found == [pytest.approx([n]) for n in range(5)]
-    assert [one.rows for one in jobs] == [2, 2, 2, 2, 1]
+    assert [one.rows for one in calls] == [2, 2, 2, 2, 1]
 
 
 def test_poisoned_call_fails_alone(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(n, pick=99 if n == 2 else 1)) for n in range(4)]
+    calls = [queued(model, batcher, body(n, pick=99 if n == 2 else 1)) for n in range(4)]
 
-    answers = answers_of(batcher, jobs)
+    answers = answers_of(batcher, calls)
 
     assert isinstance(answers[2], ScoringError)
     assert [values_of(answers[n]) for n in (0, 1, 3)] == [pytest.approx([n + 10]) for n in (0, 1, 3)]
@@ -89,9 +89,13 @@ def test_poisoned_call_fails_alone(model):
 
 def test_undecodable_call_fails_alone(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(1)), job(model, batcher, b"no JSON"), job(model, batcher, body(2))]
+    calls = [
+        queued(model, batcher, body(1)),
+        queued(model, batcher, b"no JSON"),
+        queued(model, batcher, body(2)),
+    ]
 
-    first, broken, last = answers_of(batcher, jobs)
+    first, broken, last = answers_of(batcher, calls)
 
     assert (values_of(first), values_of(last)) == (pytest.approx([1]), pytest.approx([2]))
     assert broken.status == 400
@@ -99,45 +103,49 @@ def test_undecodable_call_fails_alone(model):
 
 def test_call_of_half_closed_client_is_not_run(model):
     batcher = Batcher(model, 8)
-    jobs = [job(model, batcher, body(1)), job(model, batcher, body(2), half_closed=True), job(model, batcher, body(3))]
+    calls = [
+        queued(model, batcher, body(1)),
+        queued(model, batcher, body(2), half_closed=True),
+        queued(model, batcher, body(3)),
+    ]
 
-    first, gone, last = answers_of(batcher, jobs)
+    first, gone, last = answers_of(batcher, calls)
 
     assert (values_of(first), values_of(last)) == (pytest.approx([1]), pytest.approx([3]))
     assert gone.code == "gone"
-    assert jobs[0].rows == 2
+    assert calls[0].rows == 2
 
 
 def test_inputs_with_different_row_counts_are_not_joined(tmp_path):
     model = load(sum_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8)
     given = [([1.0], [10.0, 20.0]), ([2.0], [30.0]), ([3.0, 4.0], [40.0]), ([5.0], [60.0])]  # as many a as b in all
-    jobs = [job(model, batcher, pair(a, b)) for a, b in given]
+    calls = [queued(model, batcher, pair(a, b)) for a, b in given]
 
-    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, jobs)]
+    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, calls)]
 
     assert found == [[11.0, 21.0], [32.0], [43.0, 44.0], [65.0]]
-    assert [one.rows for one in jobs] == [1, 2, 2, 2]
-    assert [one.batch_follower for one in jobs] == [False, False, False, True]
+    assert [one.rows for one in calls] == [1, 2, 2, 2]
+    assert [one.batch_follower for one in calls] == [False, False, False, True]
 
 
 def test_padded_inputs_with_different_row_counts_are_not_joined(tmp_path):
     model = load(sum_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8, Batching(pad={"a": 0}))
-    jobs = [job(model, batcher, pair(a, b)) for a, b in [([1.0], [1.0, 2.0]), ([1.0, 2.0], [3.0])]]
+    calls = [queued(model, batcher, pair(a, b)) for a, b in [([1.0], [1.0, 2.0]), ([1.0, 2.0], [3.0])]]
 
-    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, jobs)]
+    found = [orjson.loads(answer)["outputs"][0]["data"] for answer in answers_of(batcher, calls)]
 
     assert found == [[2.0, 3.0], [4.0, 5.0]]
 
 
 def test_model_that_drops_rows_mixes_up_no_calls(tmp_path):
     model = load(filter_model(tmp_path / "model.onnx"))
-    batcher = calibrate(model, Batching()) or Batcher(model, 8)  # on made-up inputs, which it keeps, it looks harmless
+    batcher = calibrate(model, Batching()) or Batcher(model, 8)  # synthetic inputs lose no row
     given = [[1.0, -1.0], [2.0, 3.0], [-4.0, 5.0], [-6.0]]
-    jobs = [job(model, batcher, vector(x)) for x in given]
+    calls = [queued(model, batcher, vector(x)) for x in given]
 
-    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+    found = [values_of(answer) for answer in answers_of(batcher, calls)]
 
     assert found == [[1.0], [2.0, 3.0], [5.0], []]
 
@@ -150,9 +158,9 @@ def test_model_that_drops_rows_mixes_up_no_calls(tmp_path):
 def test_call_without_rows_is_answered_alone_and_in_a_batch(model, company, most_rows):
     batcher = Batcher(model, most_rows)
     sizes = [0, *company, 0]
-    jobs = [job(model, batcher, body(10.0, rows=rows)) for rows in sizes]
+    calls = [queued(model, batcher, body(10.0, rows=rows)) for rows in sizes]
 
-    found = [values_of(answer) for answer in answers_of(batcher, jobs)]
+    found = [values_of(answer) for answer in answers_of(batcher, calls)]
 
     assert found == [pytest.approx([10.0 + row for row in range(rows)]) for rows in sizes]
 
@@ -161,9 +169,11 @@ def test_padded_call_without_rows_is_answered(tmp_path):
     model = load(lengths_model(tmp_path / "model.onnx", reduce=False))
     batcher = Batcher(model, 8, Batching(pad={"x": 0}))
     shapes = [[0, 3], [1, 2], [0, 4], [2, 1]]
-    jobs = [job(model, batcher, {"inputs": [tensor("x", shape, [1.0] * (shape[0] * shape[1]))]}) for shape in shapes]
+    calls = [
+        queued(model, batcher, {"inputs": [tensor("x", shape, [1.0] * (shape[0] * shape[1]))]}) for shape in shapes
+    ]
 
-    found = [orjson.loads(answer)["outputs"][0]["shape"] for answer in answers_of(batcher, jobs)]
+    found = [orjson.loads(answer)["outputs"][0]["shape"] for answer in answers_of(batcher, calls)]
 
     assert found == shapes
 
@@ -188,14 +198,14 @@ def test_padded_calls_share_a_run_and_keep_their_lengths(tmp_path):
     model = load(lengths_model(tmp_path / "model.onnx"))
     batcher = Batcher(model, 8, Batching(pad={"x": -100}))
     given = [[1.0, 2.0], [3.0], [4.0, 5.0, 6.0]]
-    jobs = [
-        job(model, batcher, {"inputs": [{"name": "x", "shape": [1, len(x)], "datatype": "FP32", "data": x}]})
+    calls = [
+        queued(model, batcher, {"inputs": [{"name": "x", "shape": [1, len(x)], "datatype": "FP32", "data": x}]})
         for x in given
     ]
 
-    found = [orjson.loads(answer)["outputs"] for answer in answers_of(batcher, jobs)]
+    found = [orjson.loads(answer)["outputs"] for answer in answers_of(batcher, calls)]
 
-    assert [one.rows for one in jobs] == [3, 3, 3]
+    assert [one.rows for one in calls] == [3, 3, 3]
     assert [(y["shape"], y["data"]) for y, _ in found] == [([1, len(x)], [2 * value for value in x]) for x in given]
     assert [total["data"] for _, total in found] == [[max(x)] for x in given]
 
@@ -235,7 +245,7 @@ def test_disconnects_in_a_batch_do_not_affect_others(server):
             lines = [server.connect() for _ in range(8)]
             for line in lines:
                 line.sendall(content)
-            for line in lines:  # some vanish with a reset, some politely, all before their answer
+            for line in lines:  # with a reset, before the response
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 line.close()
 

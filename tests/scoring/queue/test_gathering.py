@@ -1,4 +1,4 @@
-"""Which waiting requests a runner takes for its next run."""
+"""Which waiting calls a runner claims for its next run."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ import pytest
 
 from scoring.contract import Batching
 from scoring.queue.batcher import Batcher
-from tests.scoring.batches import admission_of, answers_of, body, heavy_model, job, load, values_of
+from tests.scoring.batches import admission_of, answers_of, body, heavy_model, load, queued, values_of
 
 
 @pytest.fixture(scope="module")
@@ -18,27 +18,27 @@ def model(tmp_path_factory):
 
 def test_runner_claims_its_share_of_waiting_calls(model):
     batcher = Batcher(model, 32)
-    jobs = [job(model, batcher, body(n)) for n in range(9)]
-    jobs[0].claim()
+    calls = [queued(model, batcher, body(n)) for n in range(9)]
+    calls[0].claim()
 
-    group = batcher.gather(jobs[0], lambda: 5)
+    group = batcher.gather(calls[0], lambda: 5)
 
     assert len(group) == 5
     assert all(one.claimed for one in group)
-    assert not any(one.claimed for one in jobs if one not in group)
+    assert not any(one.claimed for one in calls if one not in group)
 
 
 def test_call_given_up_by_the_sweep_is_not_gathered(model):
     batcher = Batcher(model, 32)
-    jobs = [job(model, batcher, body(n)) for n in range(4)]
-    jobs[0].claim()
-    jobs[1].claim()  # the sweep has given it up
+    calls = [queued(model, batcher, body(n)) for n in range(4)]
+    calls[0].claim()
+    calls[1].claim()  # the sweep has given it up
 
-    assert batcher.gather(jobs[0], lambda: 4) == [jobs[0], jobs[2], jobs[3]]
+    assert batcher.gather(calls[0], lambda: 4) == [calls[0], calls[2], calls[3]]
 
 
-class Watched(Batcher):
-    """Notes what it is given, and ends no run before it may."""
+class RecordingBatcher(Batcher):
+    """Records shares and groups, and ends no run before `may_end`."""
 
     def __init__(self, model) -> None:
         super().__init__(model, 32)
@@ -48,15 +48,15 @@ class Watched(Batcher):
         self.shares.append(share())
         return super().gather(first, share)
 
-    def run(self, questions):
-        self.groups.append(len(questions))
+    def run(self, calls):
+        self.groups.append(len(calls))
         self.may_end.wait(5)
-        return [(one, b"") for one in questions]
+        return [(one, b"") for one in calls]
 
 
 def submit(admission, batcher, number: int) -> None:
-    made = job(batcher.model, batcher, body(number))
-    batcher.pending.remove(made)  # admission puts it there
+    made = queued(batcher.model, batcher, body(number))
+    batcher.pending.remove(made)  # admission adds it
     admission.submit(made)
 
 
@@ -66,7 +66,7 @@ async def until(condition) -> None:
 
 
 def test_runner_leaves_busy_runners_their_share(model):
-    batcher = Watched(model)
+    batcher = RecordingBatcher(model)
 
     async def ask():
         admission = admission_of(runners=2)
@@ -83,7 +83,7 @@ def test_runner_leaves_busy_runners_their_share(model):
 
 
 def test_calls_of_one_loop_iteration_are_handed_over_together(model):
-    batcher = Watched(model)
+    batcher = RecordingBatcher(model)
 
     async def ask():
         admission = admission_of(runners=1)
@@ -102,37 +102,37 @@ def test_calls_of_one_loop_iteration_are_handed_over_together(model):
 @pytest.mark.parametrize(("share", "expected"), [(1, 2), (2, 2), (3, 2), (5, 2), (6, 4), (20, 4)])
 def test_deep_queue_allows_larger_runs(model, share, expected):
     batcher = Batcher(model, 2, deep_rows=4)
-    jobs = [job(model, batcher, body(n)) for n in range(20)]
-    jobs[0].claim()
+    calls = [queued(model, batcher, body(n)) for n in range(20)]
+    calls[0].claim()
 
-    group = batcher.gather(jobs[0], lambda: share)
+    group = batcher.gather(calls[0], lambda: share)
 
-    assert group == jobs[: min(share, expected)]
+    assert group == calls[: min(share, expected)]
     assert [values_of(answer) for answer in answers_of(batcher, group)] == [[n] for n in range(len(group))]
     assert {one.rows for one in group} == {len(group)}
 
 
 def test_delay_is_ignored_where_only_deep_queues_are_batched(model):
     batcher = Batcher(model, 1, Batching(delay_seconds=60), deep_rows=4)
-    alone = job(model, batcher, body(1))
+    alone = queued(model, batcher, body(1))
     alone.claim()
 
     assert batcher.gather(alone, lambda: 1) == [alone]
 
 
-# --- those who have just been answered and ask again
+# --- lingering for returning clients
 
 
 class Clients:
-    """Clients of one model, and the clock they live by: it moves by runs, naps and `pass_time`, by nothing else."""
+    """Closed-loop clients of one model with a fake clock, which only runs, polls and `pass_time` move."""
 
     def __init__(self, model, monkeypatch, *, running: int, returning: list[int]) -> None:
-        """`running` have their requests in a run of the other runner, `returning` come back in one nap each."""
-        self.now, self.asked, self.naps = 0.0, running, 0
+        """`running` clients are in a run of the other runner; `returning` says how many return during each poll."""
+        self.now, self.asked, self.polls = 0.0, running, 0
         self._model, self._returning = model, returning
         self.batcher = Batcher(model, 8)
         monkeypatch.setattr("scoring.queue.batcher.perf_counter_ns", lambda: int(self.now * 1e6))
-        monkeypatch.setattr("scoring.queue.batcher.time.sleep", self._nap)
+        monkeypatch.setattr("scoring.queue.batcher.time.sleep", self._poll)
         monkeypatch.setattr(self.batcher, "_run", self._run)
 
     def pass_time(self, milliseconds: float) -> None:
@@ -142,21 +142,21 @@ class Clients:
         self._lasts = milliseconds
         self.batcher.run([])
 
-    def _run(self, questions: list) -> list:
+    def _run(self, calls: list) -> list:
         self.pass_time(self._lasts)
         return []
 
-    def _nap(self, seconds: float) -> None:
-        self.naps += 1
+    def _poll(self, seconds: float) -> None:
+        self.polls += 1
         self.pass_time(seconds * 1e3)
         self._ask(self._returning.pop(0) if self._returning else 0)
 
     def _ask(self, count: int) -> list:
         self.asked += count
-        return [job(self._model, self.batcher, body(n)) for n in range(count)]
+        return [queued(self._model, self.batcher, body(n)) for n in range(count)]
 
     def next_group(self) -> int:
-        """How many share the run of somebody who asks now, of two runners."""
+        """The size of the next run of one of two runners, after one more client has sent a request."""
         [first] = self._ask(1)
         first.claim()
         return len(self.batcher.gather(first, lambda: -(-self.asked // 2)))
@@ -168,7 +168,7 @@ def test_runner_lingers_for_clients_that_return_one_by_one(model, monkeypatch):
     clients.pass_time(0.1)
 
     assert clients.next_group() == 8
-    assert clients.naps == 3
+    assert clients.polls == 3
 
 
 def test_linger_ends_when_nobody_returns(model, monkeypatch):
@@ -176,7 +176,7 @@ def test_linger_ends_when_nobody_returns(model, monkeypatch):
     clients.run(40)
 
     assert clients.next_group() == 4
-    assert clients.naps == 2
+    assert clients.polls == 2
 
 
 @pytest.mark.parametrize("running", [0, 1])
@@ -185,7 +185,7 @@ def test_single_client_does_not_linger(model, monkeypatch, running):
     clients.run(40)
 
     assert clients.next_group() == 1
-    assert clients.naps == 0
+    assert clients.polls == 0
 
 
 @pytest.mark.parametrize("run", [5, 10, 11, 40, 1000])
@@ -196,7 +196,7 @@ def test_linger_takes_at_most_two_percent_of_the_run(model, monkeypatch, run):
 
     assert clients.next_group() == 1
     assert clients.now - ended <= run / 50
-    assert bool(clients.naps) == (run > 10)
+    assert bool(clients.polls) == (run > 10)
 
 
 def test_no_linger_long_after_a_run(model, monkeypatch):
@@ -205,4 +205,4 @@ def test_no_linger_long_after_a_run(model, monkeypatch):
     clients.pass_time(0.8)
 
     assert clients.next_group() == 1
-    assert clients.naps == 0
+    assert clients.polls == 0

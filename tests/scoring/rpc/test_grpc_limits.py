@@ -1,4 +1,4 @@
-"""What gRPC takes from whom: keys, messages, their size, and the number of connections."""
+"""Limits of the gRPC server: keys, messages and their size, connections."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ def server(shared_replica):
 
 
 def peak_of(process: Path) -> int:
-    """The most memory that it has had, in KiB."""
+    """Its peak resident memory, in KiB."""
     return next(int(line.split()[1]) for line in (process / "status").read_text().splitlines() if "VmHWM" in line)
 
 
@@ -83,7 +83,7 @@ def test_message_over_limit_is_refused(server):
 def test_message_over_limit_after_decompression_is_refused(server):
     request = messages.ModelInferRequest(model_name="double", raw_input_contents=[bytes(60_000_000)])
     worker = Path(f"/proc/{server.replica.workers()[0].pid}")
-    (worker / "clear_refs").write_text("5")  # the peak of its memory begins anew
+    (worker / "clear_refs").write_text("5")  # resets its peak memory
     before = peak_of(worker)
     with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
         server.stub.ModelInfer(request, metadata=AUTH, compression=grpc.Compression.Gzip, timeout=60)

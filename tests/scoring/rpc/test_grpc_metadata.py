@@ -1,4 +1,4 @@
-"""What a service says over gRPC of itself, its models and its calls: the same as over HTTP."""
+"""Metadata, counters and logs of gRPC calls equal those of HTTP."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Many gRPC calls at once: streams, the queue that HTTP shares, and runs that several share."""
+"""Concurrent gRPC calls: streams, the queue shared with HTTP, and shared runs."""
 
 import queue
 import time
@@ -15,7 +15,7 @@ from tests.scoring.conftest import double_model
 from tests.scoring.rpc_client import AUTH, HEADERS, LONG, ROW, Rpc, refused, served, started, tensor, triton_input, x
 from tests.scoring.rpc_models import lasting_model
 
-LARGE = 150_000  # values of a request that is not worked on at once, however quick the model
+LARGE = 150_000  # values of a request that goes through the queue, however quick the model
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A gRPC service that stops, or loses a process: what was asked is answered."""
+"""A gRPC service that stops, or loses a process, answers the calls that it has received."""
 
 import queue
 import time

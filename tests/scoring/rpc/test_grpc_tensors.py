@@ -99,7 +99,7 @@ def test_no_rows_give_no_rows(server):
     assert answer.as_numpy("y").shape == (0, 4)
 
 
-# -- what is refused
+# -- refusals
 
 
 @pytest.mark.parametrize(
