@@ -1,11 +1,24 @@
-"""The audit trail: who did what to what, why and when. Rows are added and never changed."""
+"""The audit trail: who did what to what, why and when. Its rows are added and never changed.
+
+Beside it the outbox: for each event and each consumer of events a row, written in the same transaction.
+"""
+
+from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
 from studio.activity.events import title_of
+from studio.core.job_catalogue import job
+from studio.core.jobs import Job, JobQuerySet, JobState
+from studio.core.queues import QUICK
+
+# Pauses between the attempts of a delivery: a day in all, as Azure's Event Grid has them.
+RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200)
 
 
 class Event(models.Model):
@@ -36,3 +49,40 @@ class Event(models.Model):
     def title(self) -> str:
         """What happened, as people read it."""
         return title_of(self.action)
+
+
+class OutboxQuerySet(JobQuerySet["OutboxEntry"]):
+    def due(self) -> Self:
+        """Entries whose pause is over and that no earlier one of the same consumer and subject precedes."""
+        same = OutboxEntry.objects.unfinished().filter(consumer=OuterRef("consumer"), subject=OuterRef("subject"))
+        earlier = same.filter(event_id__lt=OuterRef("event_id"))
+        return super().due().filter(~Exists(earlier), due_at__lte=timezone.now())
+
+
+@job("event_delivery", queue=QUICK, related=("event__workspace",))
+class OutboxEntry(Job):
+    """An event on its way to one consumer: delivered at least once, and in order for each subject."""
+
+    max_attempts = len(RETRY_SECONDS) + 1
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="outbox")
+    consumer = models.CharField(max_length=64)
+    # Copied from the event. A claim must read one table only: PostgreSQL checks the conditions of an UPDATE again
+    # when another one was faster, but those of a joined table on what it read before.
+    subject = models.CharField(max_length=100)
+    due_at = models.DateTimeField(default=timezone.now)
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["event", "consumer"], name="outbox_once_per_consumer")]
+        indexes = [
+            models.Index(
+                fields=["consumer", "subject", "event"],
+                name="outbox_unfinished",
+                condition=Q(state__in=[JobState.QUEUED, JobState.RUNNING]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} for {self.consumer}"

@@ -131,6 +131,11 @@ class Job(models.Model):
         lease = timezone.now() + timedelta(seconds=self.lease_seconds)
         return bool(self._still_mine().update(step=step, progress=progress, lease_until=lease))
 
+    def requeue(self, **facts: Any) -> bool:
+        """Give the row back to the queue for another attempt; False when it was cancelled or taken over meanwhile."""
+        facts |= {"state": JobState.QUEUED, "lease_until": None}
+        return bool(self._still_mine().update(**facts))
+
     def end(self, state: str, **facts: Any) -> bool:
         """Close the row; False when it was cancelled or taken over in the meantime."""
         facts |= {"state": state, "finished_at": timezone.now(), "lease_until": None}

@@ -72,7 +72,8 @@ def test_giving_up_and_what_follows_from_it_is_one_transaction(run_with, row):
 
 
 def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():
-    assert {kind.name: kind.queue for kind in kinds()} == {"inspection": "heavy", "build": "builds"}
+    queues = {kind.name: kind.queue for kind in kinds()}
+    assert queues == {"inspection": "heavy", "build": "builds", "event_delivery": "quick"}
     assert all(job_catalogue.runner_of(kind.name) for kind in kinds())
 
 
