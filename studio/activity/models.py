@@ -3,7 +3,7 @@
 Beside it the outbox: for each event and each consumer of events a row, written in the same transaction.
 """
 
-from typing import Self
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -63,7 +63,7 @@ class OutboxQuerySet(JobQuerySet["OutboxEntry"]):
 class OutboxEntry(Job):
     """An event on its way to one consumer: delivered at least once, and in order for each subject."""
 
-    max_attempts = len(RETRY_SECONDS) + 1
+    max_attempts: ClassVar[int] = len(RETRY_SECONDS) + 1
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="outbox")
     consumer = models.CharField(max_length=64)
