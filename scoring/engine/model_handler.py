@@ -29,7 +29,7 @@ class ModelHandler(Handler):
         self.model = model
         self.batcher = batcher
         padded = batcher is not None and batcher.pads
-        self.encode_alike = None if padded else getattr(form, "encode_alike", None)
+        self.encode_batch = None if padded else getattr(form, "encode_batch", None)
 
     def answer(self, request: Request, timings: Timings) -> Result:
         began = perf_counter_ns()

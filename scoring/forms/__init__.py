@@ -23,7 +23,7 @@ class Inputs(NamedTuple):
 class Form(Protocol):
     """One way to ask one model.
 
-    A form may have `encode_alike(asked, results, rows)` too, which writes many answers of a shared run in one go.
+    A form may have `encode_batch(asked, results, rows)` too, which writes many answers of a shared run in one go.
     """
 
     def decode(self, request: Request) -> Inputs:

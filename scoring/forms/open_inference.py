@@ -66,7 +66,7 @@ class OpenInference:
             answer["id"] = wish.id
         return binary.write(answer, wish.binary) if wish.binary else encode_json(answer)
 
-    def encode_alike(self, asked: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
+    def encode_batch(self, asked: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
         """What `encode` gives for each of these, of so many rows each; nothing where one wants more than JSON."""
         if any(one.rest is not None and type(one.rest) is not str for one in asked):
             return []

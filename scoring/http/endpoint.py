@@ -9,7 +9,8 @@ from scoring.core.errors import ScoringError
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Served
-from scoring.http.content_coding import MIN_BYTES, Compressor, decoding
+from scoring.http.body_decoding import decoding
+from scoring.http.compression import MIN_BYTES, Compressor
 from scoring.http.request import HttpRequest
 from scoring.http.responses import Responses
 from scoring.http.serializer import error_answer, run_lines

@@ -11,9 +11,9 @@ from scoring.counters.telemetry import AT_ADDRESS, CONNECTIONS, Counters
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.engine import Engine, Served
 from scoring.http.busy_poll import BusyPoll, has_cores_to_spare
+from scoring.http.compression import Compressor
 from scoring.http.connection import Connection
 from scoring.http.connection_limit import evict_one
-from scoring.http.content_coding import Compressor
 from scoring.http.endpoint import HttpEndpoint
 from scoring.http.head_cache import HeadCache
 from scoring.http.request import HttpRequest

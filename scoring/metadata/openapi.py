@@ -17,16 +17,16 @@ ERRORS: Document = {
 
 
 class Dialect(Protocol):
-    """What the versions of OpenAPI say differently."""
+    """What differs between the versions of OpenAPI."""
 
     def takes(self, schema: str, more: Document) -> Document:
-        """The part of an operation that says what it takes; `more` are other content types with their schemas."""
+        """The part of an operation about its body; `more` are other content types with their schemas."""
 
-    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
+    def gives(self, description: str, schema: str | Document, content_type: str = JSON) -> Document:
         """A response; a schema is given as it is or by its name."""
 
     def document(self, info: Document, paths: Document, schemas: Document) -> Document:
-        """The whole."""
+        """The whole document."""
 
 
 class Swagger2:
@@ -36,8 +36,8 @@ class Swagger2:
         body = {"name": "serviceInputPayload", "in": "body", "schema": self._schema(schema)}
         return {"parameters": [body]}
 
-    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
-        return {"description": told, "schema": self._schema(schema)}
+    def gives(self, description: str, schema: str | Document, content_type: str = JSON) -> Document:
+        return {"description": description, "schema": self._schema(schema)}
 
     def document(self, info: Document, paths: Document, schemas: Document) -> Document:
         return {
@@ -65,8 +65,8 @@ class OpenApi3:
         content = {JSON: {"schema": self._schema(schema)}} | {kind: {"schema": body} for kind, body in more.items()}
         return {"requestBody": {"required": True, "content": content}}
 
-    def gives(self, told: str, schema: str | Document, content_type: str = JSON) -> Document:
-        return {"description": told, "content": {content_type: {"schema": self._schema(schema)}}}
+    def gives(self, description: str, schema: str | Document, content_type: str = JSON) -> Document:
+        return {"description": description, "content": {content_type: {"schema": self._schema(schema)}}}
 
     def document(self, info: Document, paths: Document, schemas: Document) -> Document:
         security = {"Bearer": {"type": "http", "scheme": "bearer"}}
@@ -126,14 +126,14 @@ def _score(dialect: Dialect, served: Served) -> Document:
 
 
 def _infer(dialect: Dialect, model: Served) -> Document:
-    asked, answered = schema_names(model)
+    request, response = schema_names(model)
     return {
-        "operationId": asked.replace("InferenceRequest", "Infer"),
+        "operationId": request.replace("InferenceRequest", "Infer"),
         "summary": f"Score with {model.name}:{model.version}, by the Open Inference Protocol",
         "security": SECURED,
-        **dialect.takes(asked, {}),
+        **dialect.takes(request, {}),
         "responses": {
-            "200": dialect.gives("The prediction", answered),
+            "200": dialect.gives("The prediction", response),
             "default": dialect.gives("What went wrong", "InferenceError"),
         },
     }

@@ -14,34 +14,34 @@ KINDS = {
     "INT64": ("integer", "int64"),
 }
 EXAMPLE_DIMENSION = 1
-EXAMPLE_VALUES = 1024  # a larger example helps nobody
+EXAMPLE_VALUES = 1024  # larger examples are left out
 
 
 def score_schemas(served: Served, version: str) -> Document:
     """`ServiceInput` and `ServiceOutput` of `/score`.
 
-    OpenAPI 2 knows no choice, and tells of the protocol's form only.
+    OpenAPI 2 has no alternatives, so it describes only the protocol's form.
     """
     inputs, outputs = served.signature.get("inputs") or [], served.signature.get("outputs") or []
     if not served.is_model or not inputs:
         return {"ServiceInput": {"type": "object", "example": {"data": []}}, "ServiceOutput": {"type": "object"}}
-    asked, answered = _asked(inputs, outputs, version), _answered(outputs, version)
+    request, response = _request_schema(inputs, outputs, version), _response_schema(outputs, version)
     if version != "2":
-        example = {key: asked.pop(key) for key in ("example",) if key in asked}
-        asked = {"anyOf": [asked, _short(_nested_of(inputs, version))]} | example
-        answered = {"oneOf": [answered, _short({})]}
-    return {"ServiceInput": asked, "ServiceOutput": answered}
+        example = {key: request.pop(key) for key in ("example",) if key in request}
+        request = {"anyOf": [request, _short(_nested_of(inputs, version))]} | example
+        response = {"oneOf": [response, _short({})]}
+    return {"ServiceInput": request, "ServiceOutput": response}
 
 
 def schemas_of(model: Served, version: str) -> Document:
-    """What a model is asked and answers in the Open Inference Protocol."""
+    """Requests and responses of a model in the Open Inference Protocol."""
     inputs, outputs = model.signature.get("inputs") or [], model.signature.get("outputs") or []
-    asked, answered = schema_names(model)
-    return {asked: _asked(inputs, outputs, version), answered: _answered(outputs, version)}
+    request, response = schema_names(model)
+    return {request: _request_schema(inputs, outputs, version), response: _response_schema(outputs, version)}
 
 
 def schema_names(model: Served) -> tuple[str, str]:
-    """What the schemas of a model's question and answer are called."""
+    """The names of the schemas of a model's request and response."""
     ending = re.sub(r"[^A-Za-z0-9_-]", "_", model.name) + f"_{model.version}"
     return f"InferenceRequest_{ending}", f"InferenceResponse_{ending}"
 
@@ -55,7 +55,7 @@ def body_types(served: Served) -> Document:
     return {"application/vnd.apache.arrow.stream": file} | ({"application/x-npy": file} if len(inputs) == 1 else {})
 
 
-def _asked(inputs: list[Document], outputs: list[Document], version: str) -> Document:
+def _request_schema(inputs: list[Document], outputs: list[Document], version: str) -> Document:
     schema = _tensors("inputs", inputs, version)
     wanted = {"type": "object", "required": ["name"], "properties": {"name": _name(outputs)}}
     schema["properties"] |= {"id": {"type": "string"}, "outputs": {"type": "array", "items": wanted}}
@@ -63,7 +63,7 @@ def _asked(inputs: list[Document], outputs: list[Document], version: str) -> Doc
     return schema | ({"example": {"inputs": examples}} if all(examples) else {})
 
 
-def _answered(outputs: list[Document], version: str) -> Document:
+def _response_schema(outputs: list[Document], version: str) -> Document:
     schema = _tensors("outputs", outputs, version)
     schema["properties"] |= {name: {"type": "string"} for name in ("model_name", "model_version", "id")}
     return schema

@@ -177,7 +177,7 @@ class Batcher:
     def _encode_batch(self, members: list[Member], results: list[Any], sizes: list[int]) -> Done:
         """The responses, written at once; none if the calls are not alike enough for that."""
         handler = members[0][0].handler
-        encode = handler.encode_alike
+        encode = handler.encode_batch
         if (
             encode is None
             or sizes.count(sizes[0]) != len(sizes)

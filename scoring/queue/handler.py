@@ -20,12 +20,12 @@ class Handler:
     """A model called through one form, or the entry script.
 
     Calls of handlers with the same `batcher` may share a run; such a handler has a `form` too, whose decoding and
-    encoding the batcher calls apart from the run. `encode_alike` is an optional shortcut of that form.
+    encoding the batcher calls apart from the run. `encode_batch` is an optional shortcut of that form.
     """
 
     batcher: "Batcher | None" = None
     form: "Form"
-    encode_alike: EncodeBatch | None = None
+    encode_batch: EncodeBatch | None = None
 
     def answer(self, request: Request, timings: Timings) -> Result:
         """Decode, run and encode; called on the loop for quick models, else in a runner thread.

@@ -1,6 +1,6 @@
 """Scoring over gRPC, for models without code.
 
-The rest of the package is imported only where a gRPC port is asked for: it needs two libraries, time and memory.
+The rest of the package is imported only if there is a gRPC port: it needs two libraries, time and memory.
 """
 
 from typing import TYPE_CHECKING

@@ -15,7 +15,7 @@ from scoring.forms.json_bodies import Body, InferInput, InferOutput, feed_of, re
 from scoring.forms.outputs import NUMPY, output_writers
 from scoring.rpc.messages import message
 
-# datatype: where its values are among the typed contents; FP16 has no place there
+# datatype: the field of its values among the typed contents; FP16 has none
 CONTENTS = {
     "BOOL": "bool_contents",
     **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
@@ -38,7 +38,7 @@ class ResponseOptions(NamedTuple):
 
 
 class Protobuf:
-    """`ModelInferRequest` and `ModelInferResponse`. An answer is raw where the question was."""
+    """`ModelInferRequest` and `ModelInferResponse`. A response is raw if its request was."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -98,7 +98,7 @@ class Protobuf:
 
 
 def parse(kind: Any, body: bytes) -> Any:
-    """A message of a class from `messages`; 400 where the bytes are none."""
+    """Parse a message of a class from `messages`; 400 if the bytes are not one."""
     try:
         return kind.FromString(body)
     except DecodeError as error:

@@ -175,11 +175,11 @@ class Inference:
 
     def _find(self, body: bytes) -> RpcEndpoint:
         head = parse(_Head, body)
-        asked = (head.model_name, head.model_version)
-        endpoint = self._endpoints.get(asked)
+        key = (head.model_name, head.model_version)
+        endpoint = self._endpoints.get(key)
         if endpoint is None:
             served = self._engine.find(head.model_name, head.model_version or None)
-            endpoint = self._endpoints[asked] = RpcEndpoint(served, served.handlers[GRPC], self._dispatcher)
+            endpoint = self._endpoints[key] = RpcEndpoint(served, served.handlers[GRPC], self._dispatcher)
         return endpoint
 
 

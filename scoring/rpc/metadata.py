@@ -42,31 +42,31 @@ class MetadataMethods:
             "RepositoryIndex": Method(NOTHING, lambda _: self._index()),
         }
 
-    def _find(self, asked: Any) -> Served:
-        return self._engine.find(asked.name, asked.version or None)
+    def _find(self, request: Any) -> Served:
+        return self._engine.find(request.name, request.version or None)
 
     def _is_ready(self) -> Any:
         return message("ReadyResponse")(ready=self._ready())
 
-    def _model_ready(self, asked: Any) -> Any:
-        """A model that is not here is not ready, which is no error in this protocol."""
+    def _model_ready(self, request: Any) -> Any:
+        """An unknown model is not ready, which is no error in this protocol."""
         try:
-            self._find(asked)
+            self._find(request)
         except ScoringError:
             return message("ReadyResponse")(ready=False)
         return self._is_ready()
 
-    def _model_metadata(self, asked: Any) -> Any:
-        facts = metadata_facts(self._engine, self._find(asked))
+    def _model_metadata(self, request: Any) -> Any:
+        facts = metadata_facts(self._engine, self._find(request))
         inputs = [{name: one[name] for name in ("name", "datatype", "shape")} for one in facts["inputs"]]
-        return message("ModelMetadataResponse")(**facts | {"inputs": inputs})  # which has no word for optional ones
+        return message("ModelMetadataResponse")(**facts | {"inputs": inputs})  # which has no field for optional ones
 
-    def _model_config(self, asked: Any) -> Any:
-        return message("ModelConfigResponse")(config=config_facts(self._find(asked)))
+    def _model_config(self, request: Any) -> Any:
+        return message("ModelConfigResponse")(config=config_facts(self._find(request)))
 
-    def _statistics(self, asked: Any) -> Any:
+    def _statistics(self, request: Any) -> Any:
         """Of one model, or of all where none is named."""
-        models = [self._find(asked)] if asked.name else self._engine.served
+        models = [self._find(request)] if request.name else self._engine.served
         return message("ModelStatisticsResponse")(**statistics(models))
 
     def _index(self) -> Any:

@@ -54,15 +54,15 @@ class RpcServer:
         try:
             self._server.add_insecure_port(f"{host}:{self._run.grpc_port}")
         except RuntimeError as error:
-            told = f"gRPC cannot listen on port {self._run.grpc_port} of {self._run.host}."
-            raise StartFailure("port_taken", told, str(error)) from error
+            message_text = f"gRPC cannot listen on port {self._run.grpc_port} of {self._run.host}."
+            raise StartFailure("port_taken", message_text, str(error)) from error
         await self._server.start()
 
     async def drain(self, seconds: float) -> None:
-        """Take no more connections, answer what has been asked, close streams that are silent.
+        """Take no more connections, answer the calls that have arrived, close idle streams.
 
         The library cancels whatever has not reached its method when it stops. So answers are held back for a moment
-        before: clients wait for them instead of asking again, and learn with the answer that they must go elsewhere.
+        before: clients wait for them instead of sending the next call, and learn with the answer to connect elsewhere.
         """
         gate = self._inference.gate = asyncio.Event()
         await asyncio.sleep(HOLD_SECONDS)

@@ -55,7 +55,7 @@ def kinds(tmp_path_factory):
 
 
 def in_one_go(form: OpenInference, asked: list[Inputs], results: list[np.ndarray], rows: int) -> list[bytes]:
-    return form.encode_alike(asked, results, rows)
+    return form.encode_batch(asked, results, rows)
 
 
 def one_by_one(form: OpenInference, asked: list[Inputs], results: list[np.ndarray], rows: int) -> list:
@@ -181,15 +181,15 @@ def body(rows: int, **more) -> bytes:
 
 
 def question(work: ModelHandler, content: bytes) -> Call:
-    request = Request(Stays(), b"POST", b"/v2/models/kinds/infer", {})
+    request = Request(WaitingClient(), b"POST", b"/v2/models/kinds/infer", {})
     request.body = content
     return Call(work, request)
 
 
-class Stays:
-    """A connection whose client waits."""
+class WaitingClient:
+    """In place of a connection."""
 
-    gone = False
+    disconnected = half_closed = False
 
 
 def plainly(result: bytes | Answer) -> tuple:
