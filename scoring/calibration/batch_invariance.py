@@ -12,11 +12,12 @@ from scoring.core.model import Model
 from scoring.core.tensors import Array, Feed
 
 TOLERANCE = 1e-3  # between a row alone and in a batch, whose sums are added up in another order
-SAME_SIZE_TOLERANCE = 1e-5  # between runs of as many rows each, of which only the others differ
+SAME_SIZE_TOLERANCE = 1e-5  # between runs of as many rows each, in which only the other rows differ
 ROWS = 3
-ENDS, MIDDLE = np.array([True, False, True]), np.array([False, True, False])  # rows that are looked at
-# By what numbers of made-up rows, which are from 0 to 1, are multiplied: those of a row that is looked at, and those
-# of the first, the second and the third of the rows, where they stand beside it.
+ENDS, MIDDLE = np.array([True, False, True]), np.array([False, True, False])  # rows whose results are compared
+# Factors of synthetic rows, which are from 0 to 1: of the rows that are compared, and of the first, second and third
+# row where they are the others. In the first line rows 0 and 2 are as they are, and row 1 is 10,000 times as large: a
+# scale that is taken of the whole run changes the results of rows 0 and 2.
 SCALES = (
     (1, (1e4, 1e4, -100), ENDS),
     (1, (1e4, 1, -1e4), MIDDLE),
@@ -25,19 +26,18 @@ SCALES = (
     (1, (1e30, 1e30, -1e30), ENDS),  # beyond any limit that a graph compares values with
     (1, (-1e30, 1, 1e30), MIDDLE),
 )
-MOST_WHOLE = 100  # beside the flags and small indices of other rows, where the model takes such
+MAX_INTEGER = 100  # of other rows, where the model takes integers
 
 
-def same_as_alone(model: Model, feed: Feed, rows: int) -> bool:
+def is_same_alone(model: Model, feed: Feed, rows: int) -> bool:
     """Whether the first and the last of so many rows come out of a batch as they do alone."""
-    together = model.compute(model.output_names, {name: array[:rows] for name, array in feed.items()}, trial=True)
+    names = model.output_names
+    together = model.compute(names, {name: array[:rows] for name, array in feed.items()}, trial=True)
     for row in (0, rows - 1):
-        alone = model.compute(
-            model.output_names, {name: array[row : row + 1] for name, array in feed.items()}, trial=True
-        )
+        alone = model.compute(names, {name: array[row : row + 1] for name, array in feed.items()}, trial=True)
         for one, many in zip(alone, together, strict=True):
-            by_row = one.shape[:1] == (1,) and many.shape[:1] == (rows,)  # some models squeeze a lone row
-            if not by_row or not alike(one[0], many[row], TOLERANCE):
+            by_row = one.shape[:1] == (1,) and many.shape[:1] == (rows,)  # some models squeeze a single row
+            if not by_row or not is_close(one[0], many[row], TOLERANCE):
                 return False
     return True
 
@@ -48,62 +48,62 @@ def is_batch_invariant(model: Model, feed: Feed) -> bool:
     The first `ROWS` of `feed` are taken. All runs have as many rows, so that only the other rows can make a difference.
     """
     feed = {name: array[:ROWS] for name, array in feed.items()}
-    seen: dict[float, list[Array]] = {}
-    for own, others, looked_at in SCALES:
-        plain = _times(feed, [own] * ROWS)
-        if own not in seen:
-            seen[own] = [np.array(result) for result in model.compute(model.output_names, plain, trial=True)]
-        if not _same_beside(model, plain, _times(feed, others), seen[own], looked_at):
+    expected: dict[float, list[Array]] = {}
+    for own, others, compared in SCALES:
+        plain = _scaled(feed, [own] * ROWS)
+        if own not in expected:
+            expected[own] = [np.array(result) for result in model.compute(model.output_names, plain, trial=True)]
+        if not _is_same_beside(model, plain, _scaled(feed, others), expected[own], compared):
             return False
-    others_told = {name: _others(array) for name, array in feed.items()}
-    if any(array is not feed[name] for name, array in others_told.items()):
+    replaced = {name: _replaced(array) for name, array in feed.items()}
+    if any(array is not feed[name] for name, array in replaced.items()):
         with suppress(ScoringError):  # an index beyond a table, most likely
-            return all(_same_beside(model, feed, others_told, seen[1], rows) for rows in (ENDS, MIDDLE))
+            return all(_is_same_beside(model, feed, replaced, expected[1], rows) for rows in (ENDS, MIDDLE))
     return True
 
 
-def _same_beside(model: Model, feed: Feed, beside: Feed, seen: list[Array], rows: Array) -> bool:
-    """Whether `rows` of a feed come out as they were `seen` where all other rows are those of `beside`."""
-    batch = {name: np.where(_column(rows, array), array, beside[name]) for name, array in feed.items()}
-    for one, other in zip(seen, model.compute(model.output_names, batch, trial=True), strict=True):
+def _is_same_beside(model: Model, feed: Feed, others: Feed, expected: list[Array], compared: Array) -> bool:
+    """Whether the rows `compared` of a feed come out as `expected` where all other rows are those of `others`."""
+    batch = {name: np.where(_by_row(compared, array), array, others[name]) for name, array in feed.items()}
+    for one, other in zip(expected, model.compute(model.output_names, batch, trial=True), strict=True):
         if len(one) != ROWS or one.shape != np.shape(other):
             return False
-        if not all(alike(one[row], other[row], SAME_SIZE_TOLERANCE) for row in np.flatnonzero(rows)):
+        if not all(is_close(one[row], other[row], SAME_SIZE_TOLERANCE) for row in np.flatnonzero(compared)):
             return False
     return True
 
 
-def _column(values: Array, array: Array) -> Array:
-    """A value for each row, in the shape that goes with all rows of an array."""
+def _by_row(values: Array, array: Array) -> Array:
+    """A value for each row, in the shape that broadcasts over the rows of an array."""
     return values.reshape(-1, *[1] * (array.ndim - 1))
 
 
-def _times(feed: Feed, scales: Sequence[float]) -> Feed:
-    """The numbers of every row so many times as large; whole numbers, flags and texts as they are."""
+def _scaled(feed: Feed, factors: Sequence[float]) -> Feed:
+    """Floats of each row times its factor; integers, flags and texts as they are."""
     return {
-        name: array * _column(_limited(scales, array.dtype), array) if array.dtype.kind == "f" else array
+        name: array * _by_row(_clipped(factors, array.dtype), array) if array.dtype.kind == "f" else array
         for name, array in feed.items()
     }
 
 
-def _limited(scales: Sequence[float], dtype: Any) -> Array:
-    """The scales in a floating-point type, whose own limits they may be beyond."""
+def _clipped(factors: Sequence[float], dtype: Any) -> Array:
+    """The factors in a floating-point type, cut at its largest number."""
     largest = float(np.finfo(dtype).max)
-    return np.clip(scales, -largest, largest).astype(dtype)
+    return np.clip(factors, -largest, largest).astype(dtype)
 
 
-def _others(array: Array) -> Array:
-    """Other whole numbers, flags and texts in the place of these."""
+def _replaced(array: Array) -> Array:
+    """Other integers, flags and texts in the place of these."""
     if array.dtype.kind in "iu":
-        spread = pseudo_random(0, array.size).reshape(array.shape) % np.uint32(MOST_WHOLE)
+        spread = pseudo_random(0, array.size).reshape(array.shape) % np.uint32(MAX_INTEGER)
         return spread.astype(array.dtype)
     if array.dtype.kind == "b":
         return ~array
     return np.full(array.shape, "a", dtype=object) if array.dtype.kind == "O" else array
 
 
-def alike(one: Any, other: Any, tolerance: float) -> bool:
-    """Whether two answers for a row are the same: `tolerance` is a part of the largest number in it."""
+def is_close(one: Any, other: Any, tolerance: float) -> bool:
+    """Whether two results of a row are the same: `tolerance` is a part of the largest number in the first."""
     one, other = np.asarray(one), np.asarray(other)
     if one.dtype.kind != "f":
         return np.array_equal(one, other)

@@ -1,29 +1,29 @@
-"""The shapes that a model's outputs have in truth, learned from runs: some converters declare others."""
+"""The real shapes of a model's outputs, learned from runs: some converters declare others."""
 
 from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
-from scoring.calibration.synthetic_inputs import likely_shape, made_up
+from scoring.calibration.synthetic_inputs import likely_shape, synthetic_rows
 from scoring.core.errors import ScoringError
 from scoring.core.model import Model
 from scoring.core.tensors import Feed, Tensor
 
 RUNS = ((2, 32), (3, 64))  # rows, and how long free dimensions are: what differs between the runs is free
-LONGEST_SECONDS = 0.1  # of a lone run: slower models would start later
-MOST_VALUES = 1 << 22  # of made-up rows, for the same reason
+MAX_SECONDS = 0.1  # of a run of one row: slower models would start later
+MAX_VALUES = 1 << 22  # of synthetic rows, for the same reason
 Shape = Sequence[int]
 
 
 def learn_shapes(model: Model, seconds: float | None) -> None:
-    """Correct the declared shapes of outputs by what two runs give; `seconds` is what a lone run takes.
+    """Correct the declared shapes of outputs by what two runs give; `seconds` is what a run of one row takes.
 
     LightGBM's converter says [1] where labels are [rows], XGBoost's [rows, 1] where two targets are [rows, 2].
     """
-    if seconds is not None and seconds > LONGEST_SECONDS:
+    if seconds is not None and seconds > MAX_SECONDS:
         return
-    if not all(_can_be_made_up(tensor) for tensor in model.required_inputs.values()):
+    if not all(_can_be_synthetic(tensor) for tensor in model.required_inputs.values()):
         return
     few, more = (_shapes_of_run(model, rows, free) for rows, free in RUNS)
     floats = all(tensor.kind == "f" for tensor in model.required_inputs.values())
@@ -33,8 +33,8 @@ def learn_shapes(model: Model, seconds: float | None) -> None:
             output.shape = corrected(output.shape or (), named, one, other, floats=floats)
 
 
-def _can_be_made_up(tensor: Tensor) -> bool:
-    """Not where a shape is not declared, or whole numbers are no rows: a size or a step may be beyond all reason."""
+def _can_be_synthetic(tensor: Tensor) -> bool:
+    """Not where a shape is not declared, nor for integers that are not given by row: they may be sizes or steps."""
     if tensor.shape is None:
         return False
     return tensor.kind not in "iu" or tensor.shape[:1] == (-1,)
@@ -62,10 +62,10 @@ def corrected(
 
 
 def _shapes_of_run(model: Model, rows: int, free: int) -> list[Shape]:
-    """The shapes of all outputs; none where the model takes neither made-up values nor zeros."""
-    if sum(prod(likely_shape(tensor, rows, free)) for tensor in model.required_inputs.values()) > MOST_VALUES:
+    """The shapes of all outputs; none where the model takes neither synthetic values nor zeros."""
+    if sum(prod(likely_shape(tensor, rows, free)) for tensor in model.required_inputs.values()) > MAX_VALUES:
         return []
-    feed = made_up(model, rows, free)
+    feed = synthetic_rows(model, rows, free)
     zeros: Feed = {name: np.zeros_like(array) if array.dtype != object else array for name, array in feed.items()}
     for values in (feed, zeros):
         try:

@@ -4,7 +4,7 @@ from time import perf_counter_ns
 
 from scoring.calibration.batch_size import calibrate
 from scoring.calibration.output_shapes import learn_shapes
-from scoring.calibration.synthetic_inputs import made_up
+from scoring.calibration.synthetic_inputs import synthetic_rows
 from scoring.contract import RunSettings
 from scoring.core.answer import Result
 from scoring.core.model import Model, SupportsBind, SupportsWiden
@@ -49,7 +49,7 @@ def handlers_of(model: Model, seconds: float | None, cores: int, run: RunSetting
     learn_shapes(model, seconds)
     batcher = calibrate(model, run.batching)
     if heavy and cores > 1 and isinstance(model, SupportsWiden):
-        model.widen(cores, run.memory_bytes, made_up(model, 1))
+        model.widen(cores, run.memory_bytes, synthetic_rows(model, 1))
     if not heavy and isinstance(model, SupportsBind):
         model.bind()
     open_inference = OpenInference(model)

@@ -1,7 +1,7 @@
-"""The operators of an ONNX file, read from its bytes: what environments of services hold has no `onnx` package.
+"""The operators of an ONNX file, read from its bytes: environments of services do not have the `onnx` package.
 
-Only what a verdict about operators needs is read, and weights are skipped where they lie in the mapped file. Field
-numbers: onnx.proto, whose messages keep them for good; encoding: Protocol Buffers, "Encoding".
+Only what `batch_dependence` needs is read; weights in the mapped file are skipped. Field numbers: onnx.proto, whose
+messages never change them; encoding: Protocol Buffers, "Encoding".
 """
 
 import mmap
@@ -15,14 +15,14 @@ import numpy as np
 VARINT, I64, LENGTH, I32 = 0, 1, 2, 5
 MODEL_GRAPH, MODEL_FUNCTIONS, FUNCTION_NODES, FUNCTION_INPUTS = 7, 25, 7, 4
 GRAPH_NODES, GRAPH_INITIALIZERS, GRAPH_INPUTS, VALUE_NAME = 1, 5, 11, 1
-SHAPE_OF_VALUE = (2, 1, 2)  # its type, which is that of a tensor, and the shape of that
+SHAPE_OF_VALUE = (2, 1, 2)  # type, tensor_type, shape
 NODE_INPUTS, NODE_OUTPUTS, NODE_TYPE, NODE_ATTRIBUTES = 1, 2, 4, 5
 ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_INTS, ATTRIBUTE_GRAPHS = 1, 3, 5, 6, 8, 11
 REPEATED_VALUES = (7, ATTRIBUTE_INTS, 9, 10)  # a forest has millions of them
 TENSOR_TYPE, TENSOR_INT32S, TENSOR_INT64S, TENSOR_NAME, TENSOR_RAW = 2, 5, 7, 8, 9
-WHOLE_TYPES: dict[int, Any] = {6: np.dtype("<i4"), 7: np.dtype("<i8")}  # INT32, INT64
-MOST_BITS = 70  # of a number: ten bytes with seven each
-MOST_NUMBERS = 64  # of a tensor that may be a list of axes
+INTEGER_TYPES: dict[int, Any] = {6: np.dtype("<i4"), 7: np.dtype("<i8")}  # INT32, INT64
+MAX_VARINT_BITS = 70  # ten bytes with seven each
+MAX_NUMBERS = 64  # of a tensor that may be a list of axes
 KEPT = frozenset({b"axis", b"axes", b"value", b"value_int", b"value_ints", b"training_mode", b"noop_with_empty_axes"})
 Numbers = tuple[int, ...]
 Value = int | memoryview
@@ -30,7 +30,7 @@ Value = int | memoryview
 
 @dataclass
 class Node:
-    """One call of an operator. `numbers`: its attributes of whole numbers, those of `KEPT` only."""
+    """One call of an operator. `numbers`: its integer attributes, those of `KEPT` only."""
 
     kind: str = ""
     inputs: list[str] = field(default_factory=list)
@@ -43,8 +43,8 @@ class Node:
 class Graph:
     """A graph, or the body of a function.
 
-    `shaped`: the inputs whose shape is declared, be it that of a single value. `constants`: the initializers; the
-    numbers of small whole ones, else None.
+    `shaped`: the inputs whose shape is declared, even as that of a scalar. `constants`: the initializers, with their
+    numbers where those are few integers, else None.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -54,9 +54,11 @@ class Graph:
 
 
 def graphs_of(path: Path) -> list[Graph]:
-    """The graph of an ONNX file, first, and its functions; ValueError where the file is none."""
+    """The graph of an ONNX file, first, and its functions; ValueError where the file is not one."""
     with path.open("rb") as file:
-        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # until nobody needs a part of it
+        mapped = memoryview(
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        )  # lives as long as its parts
     found: list[Graph] = []
     try:
         for number, part in _parts(mapped):
@@ -65,7 +67,7 @@ def graphs_of(path: Path) -> list[Graph]:
             elif number == MODEL_FUNCTIONS:
                 found.append(_function(part))
     except (IndexError, RecursionError) as error:
-        raise ValueError(f"{path.name} is no ONNX file") from error
+        raise ValueError(f"{path.name} is not an ONNX file") from error
     if not found:  # ONNX Runtime's own format, for one
         raise ValueError(f"{path.name} has no graph")
     return found
@@ -102,7 +104,7 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return found, at
         shift += 7
-        if shift >= MOST_BITS:
+        if shift >= MAX_VARINT_BITS:
             raise IndexError
 
 
@@ -139,7 +141,7 @@ def _function(view: memoryview) -> Graph:
 
 
 def _holds(view: memoryview, path: Numbers) -> bool:
-    """Whether a message has a field that holds one that holds …, by their numbers."""
+    """Whether a message has nested fields of these numbers."""
     return not path or any(_holds(part, path[1:]) for number, part in _parts(view) if number == path[0])
 
 
@@ -167,7 +169,7 @@ def _read_attribute(node: Node, view: memoryview) -> None:
         elif number in REPEATED_VALUES and not kept:
             return
         elif number in (ATTRIBUTE_INT, ATTRIBUTE_INTS):
-            numbers += _whole(value)
+            numbers += _integers(value)
         elif number in (ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS) and isinstance(value, memoryview):
             node.graphs.append(_graph(value))
         elif number == ATTRIBUTE_TENSOR and kept and isinstance(value, memoryview):
@@ -177,7 +179,7 @@ def _read_attribute(node: Node, view: memoryview) -> None:
 
 
 def _tensor(view: memoryview) -> tuple[str, Numbers | None]:
-    """The name of a tensor, and its numbers where they are few and whole."""
+    """The name of a tensor, and its numbers where they are few integers."""
     numbers: list[int] = []
     name, kind, raw = "", 0, b""
     for number, value in _fields(view):
@@ -185,22 +187,22 @@ def _tensor(view: memoryview) -> tuple[str, Numbers | None]:
             name = _text(value)
         elif number == TENSOR_TYPE and isinstance(value, int):
             kind = value
-        elif number in (TENSOR_INT32S, TENSOR_INT64S) and len(numbers) <= MOST_NUMBERS:
-            numbers += _whole(value)
-        elif number == TENSOR_RAW and isinstance(value, memoryview) and len(value) <= 8 * MOST_NUMBERS:
+        elif number in (TENSOR_INT32S, TENSOR_INT64S) and len(numbers) <= MAX_NUMBERS:
+            numbers += _integers(value)
+        elif number == TENSOR_RAW and isinstance(value, memoryview) and len(value) <= 8 * MAX_NUMBERS:
             raw = bytes(value)
-    if kind not in WHOLE_TYPES or len(numbers) > MOST_NUMBERS:
+    if kind not in INTEGER_TYPES or len(numbers) > MAX_NUMBERS:
         return name, None
-    return name, tuple(numbers) or tuple(np.frombuffer(raw, WHOLE_TYPES[kind]).tolist()) or None
+    return name, tuple(numbers) or tuple(np.frombuffer(raw, INTEGER_TYPES[kind]).tolist()) or None
 
 
-def _whole(value: Value) -> list[int]:
-    """A number, or as many as stand packed in one field."""
+def _integers(value: Value) -> list[int]:
+    """One number, or the packed numbers of a field."""
     if isinstance(value, int):
         return [_signed(value)]
     found: list[int] = []
     at = 0
-    while at < len(value) and len(found) <= MOST_NUMBERS:
+    while at < len(value) and len(found) <= MAX_NUMBERS:
         number, at = _varint(value, at)
         found.append(_signed(number))
     return found

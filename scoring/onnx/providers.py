@@ -1,4 +1,4 @@
-"""Execution providers of ONNX Runtime: which are asked for, which this environment has, and what is used instead."""
+"""Execution providers of ONNX Runtime: which are configured, which this environment has, and the fallback."""
 
 from collections.abc import Sequence
 from functools import lru_cache

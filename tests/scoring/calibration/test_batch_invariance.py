@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bench.models import MODELS
 from scoring.calibration.batch_invariance import is_batch_invariant
 from scoring.calibration.batch_size import calibrate
-from scoring.calibration.synthetic_inputs import made_up
+from scoring.calibration.synthetic_inputs import synthetic_rows
 from scoring.contract import Batching
 from scoring.onnx.batch_dependence import batch_dependent_operator
 from tests.scoring.batches import heavy_model, load
@@ -185,7 +185,7 @@ def test_a_scale_of_the_run_is_found_behind_a_table_of_words(tmp_path):
         one.input[:] = ["x1" if name == "x" else name for name in one.input]
     model = load(model_of(tmp_path / "m.onnx", [*nodes, *by_hand], x=("rows", 3), kind=INT64))
 
-    assert not is_batch_invariant(model, made_up(model, 3))
+    assert not is_batch_invariant(model, synthetic_rows(model, 3))
     assert calibrate(model, Batching()) is None
 
 
@@ -235,7 +235,7 @@ def test_usual_models_may_share_runs(tmp_path, name):
     MODELS[name](tmp_path / "m.onnx")
     model = load(tmp_path / "m.onnx")
     assert model.batch_dependence() == ""
-    assert is_batch_invariant(model, made_up(model, 3))
+    assert is_batch_invariant(model, synthetic_rows(model, 3))
 
 
 @pytest.mark.filterwarnings("error")
@@ -247,7 +247,7 @@ def test_floating_point_numbers_of_every_size_are_tried_within_their_limits(tmp_
 
 def test_a_row_of_zeros_is_no_exception(tmp_path):
     model = load(heavy_model(tmp_path / "m.onnx"))
-    assert is_batch_invariant(model, made_up(model, 3))
+    assert is_batch_invariant(model, synthetic_rows(model, 3))
 
 
 MEANS = [node("ReduceMean", ["x", "second"], ["mean"]), node("Sub", ["x", "mean"], ["y"])]

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from scoring.calibration import batch_size, synthetic_inputs
-from scoring.calibration.batch_invariance import same_as_alone
+from scoring.calibration.batch_invariance import is_same_alone
 from scoring.calibration.batch_size import calibrate
 from scoring.contract import Batching
 from scoring.onnx import session
@@ -135,7 +135,7 @@ def test_text_is_compared_like_everything_else(tmp_path, shape):
     node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
 
     assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
-    assert same_as_alone(load(tmp_path / "m.onnx"), made_up(shape), 8)
+    assert is_same_alone(load(tmp_path / "m.onnx"), made_up(shape), 8)
 
 
 def test_text_that_depends_on_company_is_told_apart(tmp_path):
@@ -149,7 +149,7 @@ def test_text_that_depends_on_company_is_told_apart(tmp_path):
     model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
 
     assert calibrate(model, Batching()) is None
-    assert not same_as_alone(model, made_up(["rows", 4]), 8)
+    assert not is_same_alone(model, made_up(["rows", 4]), 8)
 
 
 def made_up(shape: list) -> dict:
@@ -189,9 +189,9 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 
     monkeypatch.setattr(session, "quickest", time)
     monkeypatch.setattr(model, "_wide_run", narrow)
-    model.widen(2, None, synthetic_inputs.made_up(model, 1))
+    model.widen(2, None, synthetic_inputs.synthetic_rows(model, 1))
     assert model._wide_run is not narrow
-    assert set(lengths) == {synthetic_inputs.FREE_DIMENSION}
+    assert set(lengths) == {synthetic_inputs.FREE_LENGTH}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, mo
     monkeypatch.setattr(session, "quickest", lambda run, names, feed: 34 if run is narrow else next(found))
     monkeypatch.setattr(session, "PAUSES", (0, 0, 0))
     monkeypatch.setattr(model, "_wide_run", narrow)
-    model.widen(2, None, synthetic_inputs.made_up(model, 1))
+    model.widen(2, None, synthetic_inputs.synthetic_rows(model, 1))
     assert (model._wide_run is not narrow) == is_wide
     assert next(found, None) is None
 
@@ -219,7 +219,7 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
         return 10 if run is narrow else 5
 
     monkeypatch.setattr(session, "quickest", noted)
-    fixed.widen(2, None, synthetic_inputs.made_up(fixed, 1))
+    fixed.widen(2, None, synthetic_inputs.synthetic_rows(fixed, 1))
     assert fixed._wide_run is not narrow
     assert set(rows) == {3}
 
@@ -231,7 +231,7 @@ def test_a_model_too_slow_for_company_is_not_asked_for_many_rows(model, monkeypa
         asked.append(len(feed["x"]))
         return compute(names, feed, **more)
 
-    monkeypatch.setattr(batch_size, "LONGEST_NS", 1)
+    monkeypatch.setattr(batch_size, "MAX_RUN_NS", 1)
     monkeypatch.setattr(model, "compute", slow)
     assert calibrate(model, Batching()) is None
     assert asked == [1]
@@ -241,7 +241,9 @@ def test_rows_are_not_made_up_beyond_what_memory_is_for(tmp_path, monkeypatch):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 3, 1024, 1024]) for name in "xy"]
     large = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
-    made_up, rows = batch_size.made_up, []
-    monkeypatch.setattr(batch_size, "made_up", lambda model, count: rows.append(count) or made_up(model, count))
+    synthetic_rows, rows = batch_size.synthetic_rows, []
+    monkeypatch.setattr(
+        batch_size, "synthetic_rows", lambda model, count: rows.append(count) or synthetic_rows(model, count)
+    )
     calibrate(large, Batching())
     assert max(rows) < 8
