@@ -72,7 +72,7 @@ class OutboxEntry(Job):
     subject = models.CharField(max_length=100)
     due_at = models.DateTimeField(default=timezone.now)
 
-    objects = OutboxQuerySet.as_manager()
+    objects = OutboxQuerySet.as_manager()  # type: ignore[misc]  # as Django means it: another manager, per class
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event", "consumer"], name="outbox_once_per_consumer")]
