@@ -1,4 +1,4 @@
-"""The events of services, their builds and their inference configs."""
+"""The events of services, their builds and their inference configs, and of collections."""
 
 from typing import TypedDict
 
@@ -29,6 +29,11 @@ class TokenIssued(TypedDict):
     expiry_on: str  # ISO 8601
 
 
+class Collected(TypedDict):
+    count: int
+    freed_bytes: int
+
+
 StateChanged = TypedDict("StateChanged", {"from": str, "to": str, "cause": str | None})
 
 CONFIG_CREATED = event_type("config.created", "Inference config created", subject="inference config")
@@ -56,3 +61,7 @@ STATE_CHANGED = event_type("service.state_changed", "State changed", subject="se
 KEY_REGENERATED = event_type("service.key_regenerated", "Key regenerated", subject="service", details=KeyRegenerated)
 TOKEN_ISSUED = event_type("service.token_issued", "Access token issued", subject="service", details=TokenIssued)
 TOKENS_REVOKED = event_type("service.tokens_revoked", "Access tokens revoked", subject="service")
+
+COLLECTION_COMPLETED = event_type(
+    "collection.completed", "Unused files removed", subject="collection", details=Collected
+)

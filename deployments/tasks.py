@@ -3,11 +3,13 @@
 from celery import shared_task
 
 from deployments.builds import builds
+from deployments.collection import collect
 from deployments.control import reconcile as loop
-from deployments.models import Build
+from deployments.models import Build, Collection
 from studio.core.job_catalogue import register_runner
 
 register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
+register_runner(Collection, collect.run)
 
 
 @shared_task(name="deployments.tasks.reconcile", soft_time_limit=30, time_limit=60)
@@ -18,3 +20,8 @@ def reconcile(service_id: int) -> None:
 @shared_task(name="deployments.tasks.reconcile_due", soft_time_limit=30, time_limit=60)
 def reconcile_due() -> None:
     loop.reconcile_due()
+
+
+@shared_task(name="deployments.tasks.collect_daily", soft_time_limit=30, time_limit=60)
+def collect_daily() -> None:
+    collect.collect_daily()

@@ -22,7 +22,7 @@ app.conf.beat_schedule = {
         "options": {"expires": 2},
     },
     "enqueue-due-jobs": {"task": "studio.core.tasks.enqueue_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
-    "sweep-uploads": {"task": "registry.tasks.sweep_uploads", "schedule": 600.0, "options": {"expires": 600}},
+    "collect-daily": {"task": "deployments.tasks.collect_daily", "schedule": 600.0, "options": {"expires": 600}},
     "keep-statistics": {"task": "studio.core.tasks.keep_statistics", "schedule": 300.0, "options": {"expires": 300}},
     "roll-up-windows": {"task": "monitoring.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -33,6 +33,12 @@ NOT_THIS_METHOD = 405  # said before the workspace is looked at, so it tells not
 
 ROUTES = all_routes()
 OURS = [route for route in ROUTES if route.in_workspace]
+ADMINISTRATION = [
+    pytest.param(route, method, id=f"{method} {route}")
+    for route in ROUTES
+    if route.pattern.startswith("api/v1/admin/")
+    for method in route.methods()
+]
 CALLS = [pytest.param(route, method, id=f"{method} {route}") for route in OURS for method in route.methods()]
 WRITES = [
     pytest.param(route, method, id=f"{method} {route}")
@@ -115,6 +121,14 @@ def test_everybody_gets_exactly_as_far_as_the_declared_role(sign_in, alice, bob,
             assert status != 403, f"{role} is kept out"
         else:
             assert status in {403, NOT_THIS_METHOD}, f"{role} gets in"
+
+
+@pytest.mark.parametrize(("route", "method"), ADMINISTRATION)
+def test_only_superusers_get_to_the_administration_of_the_studio(sign_in, alice, route, method):
+    assert call(sign_in(alice), route, method).status_code == 403, "she is an admin of a workspace only"
+    alice.is_superuser = True
+    alice.save()
+    assert call(sign_in(alice), route, method).status_code in {202, 404}
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)

@@ -1,5 +1,6 @@
 from deployments.models.build import Build
 from deployments.models.bundle import BuiltBundle
+from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
 from deployments.models.port import Port
 from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
@@ -8,6 +9,7 @@ from deployments.models.target import Target
 __all__ = [
     "Build",
     "BuiltBundle",
+    "Collection",
     "ConfigFile",
     "Desired",
     "InferenceConfig",

@@ -10,11 +10,16 @@ CURATED_NAME = "slipway-runtime"
 CURATED_HASH = "slipway-runtime"
 
 
+def environments_folder() -> Path:
+    """Where all environments of this machine lie."""
+    return settings.DATA_DIR / "environments"
+
+
 def environment_path(definition_hash: str) -> Path:
     """The virtual environment of a definition; it is whole if it exists."""
     if definition_hash == CURATED_HASH:
         return Path(sys.prefix)
-    return settings.DATA_DIR / "environments" / definition_hash
+    return environments_folder() / definition_hash
 
 
 def python_path(definition_hash: str) -> Path:

@@ -1,12 +1,13 @@
-"""Remove what nobody needs any more: unused artifacts, files without a row, forgotten drafts and uploads.
+"""What nobody needs any more of uploads and artifacts, and how each of it is removed: unused artifacts, stale uploads,
+files without a row, forgotten drafts. The collection (deployments.collection) calls it.
 
 Everything here may run beside `artifacts.store`. The artifact's row is the lock: whoever stores the same
-bytes touches or adds the row before looking for the file, so it either keeps the sweep away or waits for it.
+bytes touches or adds the row before looking for the file, so it either keeps the removal away or waits for it.
 """
 
 import contextlib
 import shutil
-import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,96 +16,99 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from registry.models import Artifact, Upload
-from registry.store import uploads
 from registry.store.artifacts import INSPECTED, incoming, is_local, name_of, store_of_files
+from registry.store.uploads import part_of
 
 GRACE = timedelta(hours=24)  # unused bytes are kept that long: somebody may be about to register them
 SHARDS = 256  # folders of a local store
-PERIOD = 600  # seconds between two sweeps; one folder is looked through each time
 
 
-def sweep() -> None:
-    """One round of everything."""
-    sweep_uploads()
-    sweep_artifacts()
-    sweep_drafts()
-    sweep_orphans()
+def stale_uploads() -> QuerySet[Upload]:
+    """Uploads that nobody has touched for a while."""
+    return Upload.objects.filter(touched_at__lt=timezone.now() - GRACE)
 
 
-def unused(older_than: timedelta = GRACE) -> QuerySet[Artifact]:
+def unused() -> QuerySet[Artifact]:
     """Artifacts that no row of any app points to, and that nobody has stored for a while."""
-    rows = Artifact.objects.filter(touched_at__lt=timezone.now() - older_than)
+    rows = Artifact.objects.filter(touched_at__lt=timezone.now() - GRACE)
     for relation in Artifact._meta.related_objects:
         users = relation.related_model._default_manager.filter(**{relation.field.name: OuterRef("pk")})
         rows = rows.filter(~Exists(users))
     return rows
 
 
-def sweep_artifacts(older_than: timedelta = GRACE, limit: int = 1000) -> int:
-    """Remove unused artifacts; how many went. The row goes first, the file before the commit."""
-    gone = 0
-    for digest in list(unused(older_than).values_list("digest", flat=True)[:limit]):
-        with transaction.atomic():
-            doomed = unused(older_than).filter(pk=digest)
-            # One conditional DELETE: QuerySet.delete() would read first and forget the conditions.
-            if doomed._raw_delete(doomed.db):
-                store_of_files().delete(name_of(digest))
-                gone += 1
-    return gone
+def stray_files() -> Iterator[Path]:
+    """What processes that died while storing or inspecting left: drafts, parts and files without a row, folders."""
+    for path in incoming().iterdir():
+        is_part = path.suffix == ".part"
+        is_draft = path.suffix == ".draft" or path.name.startswith(INSPECTED)
+        if _is_old(path) and (is_draft or (is_part and not Upload.objects.filter(pk=path.stem).exists())):
+            yield path
+    yield from _orphans()
 
 
-def sweep_drafts(older_than: timedelta = GRACE) -> int:
-    """Remove what processes that died while storing or inspecting left; how many drafts."""
-    oldest = _oldest(older_than)
-    for folder in incoming().glob(f"{INSPECTED}*"):  # of inspections whose worker died
-        if folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
-    return sum(_remove_old(draft, older_than) for draft in incoming().glob("*.draft"))
+def remove_upload(pk: str) -> bool:
+    """Give up an upload, unless somebody has touched it meanwhile."""
+    upload = stale_uploads().filter(pk=pk).first()
+    if upload is None or not stale_uploads().filter(pk=pk).delete()[0]:
+        return False
+    part_of(upload).unlink(missing_ok=True)
+    return True
 
 
-def sweep_orphans(shard: int | None = None, older_than: timedelta = GRACE) -> int:
-    """Remove files of one folder of a local store that have no row, left by a crash before the commit."""
+def remove_artifact(digest: str) -> bool:
+    """Remove an artifact, unless it is used meanwhile. The row goes first, the file before the commit."""
+    with transaction.atomic():
+        doomed = unused().filter(pk=digest)
+        # One conditional DELETE: QuerySet.delete() would read first and forget the conditions.
+        if not doomed._raw_delete(doomed.db):
+            return False
+        store_of_files().delete(name_of(digest))
+    return True
+
+
+def remove_stray(path: Path) -> bool:
+    """Remove what `stray_files` gave, unless somebody has stored the same meanwhile."""
+    if not _is_old(path):
+        return False
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+    return _remove_old(path) if path.parent == incoming() else _remove_orphan(path)
+
+
+def _orphans() -> Iterator[Path]:
+    """Files of a local store that have no row, left by a crash before the commit."""
     storage = store_of_files()
     if not is_local(storage):
-        return 0
-    shard = int(time.time()) // PERIOD % SHARDS if shard is None else shard
-    files = {file.name: file for file in Path(storage.path(f"{shard:02x}")).glob("*")}
-    known = set(Artifact.objects.filter(digest__in=files).values_list("digest", flat=True))
-    return sum(_remove_orphan(file, older_than) for name, file in files.items() if name not in known)
+        return
+    for shard in range(SHARDS):
+        files = {file.name: file for file in Path(storage.path(f"{shard:02x}")).glob("*") if _is_old(file)}
+        known = set(Artifact.objects.filter(digest__in=files).values_list("digest", flat=True)) if files else set()
+        yield from (file for name, file in files.items() if name not in known)
 
 
-def sweep_uploads(older_than: timedelta = GRACE, limit: int = 1000) -> int:
-    """Give up uploads that nobody has touched for a while; how many. Parts whose upload is gone go too."""
-    stale = list(Upload.objects.filter(touched_at__lt=timezone.now() - older_than)[:limit])
-    for upload in stale:
-        uploads.abandon(upload)
-    for part in incoming().glob("*.part"):
-        if not Upload.objects.filter(pk=part.stem).exists():
-            _remove_old(part, older_than)
-    return len(stale)
-
-
-def _remove_orphan(file: Path, older_than: timedelta) -> int:
+def _remove_orphan(file: Path) -> bool:
     """Hold the digest by adding its row for a moment; if that fails, somebody has just stored it."""
     try:
         with transaction.atomic():
             row = Artifact.objects.create(digest=file.name[:64], size=0)
-            removed = _remove_old(file, older_than)
+            removed = _remove_old(file)
             row.delete()
             return removed
     except IntegrityError:
-        return 0
+        return False
 
 
-def _remove_old(file: Path, older_than: timedelta) -> int:
-    oldest = _oldest(older_than)
+def _remove_old(file: Path) -> bool:
+    if not _is_old(file):
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def _is_old(path: Path) -> bool:
+    """Whether it has not changed for a while; False if it has gone."""
     with contextlib.suppress(FileNotFoundError):
-        if file.stat().st_mtime < oldest:
-            file.unlink()
-            return 1
-    return 0
-
-
-def _oldest(older_than: timedelta) -> float:
-    """The modification time (epoch seconds) before which a file is old."""
-    return (timezone.now() - older_than).timestamp()
+        return path.stat().st_mtime < (timezone.now() - GRACE).timestamp()
+    return False

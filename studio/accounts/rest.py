@@ -6,7 +6,8 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 
 from studio.accounts.access import enter
-from studio.accounts.models import ApiToken, Role, User, Workspace
+from studio.accounts.models import Access, ApiToken, Role, User, Workspace
+from studio.core.errors import Forbidden
 
 
 def person_of(request: Request) -> User:
@@ -43,3 +44,23 @@ class InWorkspace:
         if action in self.action_roles:
             return self.action_roles[action]
         return self.read_role if request.method in {"GET", "HEAD", "OPTIONS"} else self.write_role
+
+
+class ForAdministrators:
+    """Mix in before a DRF view class below `/api/v1/admin/`: only superusers get further, and set `self.person`.
+
+    Through a reading token they only read.
+    """
+
+    person: User
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        self.person = person_of(request)
+        if not self.person.is_superuser:
+            raise Forbidden(
+                "This is for administrators of the whole studio.", hint="Ask the person who runs this studio."
+            )
+        reads_only = isinstance(request.auth, ApiToken) and request.auth.access == Access.READ
+        if reads_only and request.method not in {"GET", "HEAD", "OPTIONS"}:
+            raise Forbidden("This token may only read.", hint="Make a token with write access under Settings → Tokens.")

@@ -61,6 +61,18 @@ def exclusive(place: Path, *, waiting: Callable[[], None] = lambda: None) -> Ite
         yield
 
 
+def set_aside(final: Path) -> Path | None:
+    """Take a folder's name from it, before it is removed: nobody ever finds half of it. Call it while holding the lock.
+
+    Gives where it lies now; None when it was not there.
+    """
+    aside = final.with_name(f".{final.name}.{secrets.token_hex(4)}.removed")
+    try:
+        return final.rename(aside)
+    except FileNotFoundError:
+        return None
+
+
 def remove_drafts(final: Path) -> None:
     """Remove what killed workers left; call it while holding the lock."""
     for draft in final.parent.glob(f".{final.name}.*.draft"):

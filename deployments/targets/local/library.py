@@ -6,21 +6,49 @@ updated beneath them.
 
 import compileall
 import hashlib
+import os
 import py_compile
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+import psutil
+from django.conf import settings
 
 from studio.core.atomic_folders import make_folder_once
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
+def folder() -> Path:
+    """Where the copies lie."""
+    return settings.DATA_DIR / "lib"
+
+
 @cache
 def scoring_library(source: Path, root: Path) -> Path:
-    """A folder below `root` that holds exactly a copy of the package in `source`."""
-    final = root / digest_of(source)[:16]
-    return make_folder_once(final, lambda draft: _copy(source, draft / source.name))
+    """A folder below `root` that holds exactly a copy of the package in `source`. Its time of change is when somebody
+    last began to use it."""
+    final = make_folder_once(root / _name_of(source), lambda draft: _copy(source, draft / source.name))
+    os.utime(final)
+    return final
+
+
+def names_in_use(root: Path) -> set[str]:
+    """Copies below `root` that processes of this machine run from, and the one that the next service gets."""
+    found = {_name_of(settings.BASE_DIR / "scoring")}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended, or is somebody else's
+            path = Path(process.environ().get("PYTHONPATH", ""))
+            if path.parent == root:
+                found.add(path.name)
+    return found
+
+
+@cache
+def _name_of(source: Path) -> str:
+    return digest_of(source)[:16]
 
 
 def digest_of(source: Path) -> str:

@@ -144,16 +144,25 @@ def test_a_storage_without_paths_serves_as_well(remote_storage, tmp_path):
     assert drafts() == []
 
 
+def sweep_artifacts():
+    """Remove what is unused; how many went."""
+    return sum(sweeping.remove_artifact(artifact.digest) for artifact in sweeping.unused())
+
+
+def sweep_strays():
+    return sum(sweeping.remove_stray(path) for path in list(sweeping.stray_files()))
+
+
 def long_ago(artifact):
     Artifact.objects.filter(pk=artifact.pk).update(touched_at=timezone.now() - timedelta(days=3))
 
 
 def test_unused_artifacts_go_after_their_grace():
     artifact = make_artifact(b"nobody needs this")
-    sweeping.sweep_artifacts()
+    sweep_artifacts()
     assert Artifact.objects.filter(pk=artifact.pk).exists()
     long_ago(artifact)
-    assert sweeping.sweep_artifacts() == 1
+    assert sweep_artifacts() == 1
     assert not Artifact.objects.filter(pk=artifact.pk).exists()
     assert not artifacts.local_path(artifact.digest).exists()
 
@@ -163,13 +172,13 @@ def test_artifacts_in_use_stay_however_old(workspace, bob):
     upload = make_upload(workspace, bob, content=b"on its way")
     for artifact in (version.files.get().artifact, upload.artifact):
         long_ago(artifact)
-    assert sweeping.sweep_artifacts() == 0
+    assert sweep_artifacts() == 0
 
 
 def test_storing_old_bytes_again_saves_them_from_the_sweep():
     long_ago(make_artifact(b"again"))
     artifact = make_artifact(b"again")
-    assert sweeping.sweep_artifacts() == 0
+    assert sweep_artifacts() == 0
     assert artifacts.local_path(artifact.digest).exists()
 
 
@@ -187,7 +196,7 @@ def test_files_without_a_row_are_swept_and_others_stay():
     old = time.time() - 3 * 86400
     for artifact in (kept, orphan):
         os.utime(artifacts.local_path(artifact.digest), (old, old))
-        sweeping.sweep_orphans(int(artifact.digest[:2], 16))
+        sweep_strays()
     assert artifacts.local_path(kept.digest).exists()
     assert not artifacts.local_path(orphan.digest).exists()
 
@@ -195,20 +204,20 @@ def test_files_without_a_row_are_swept_and_others_stay():
 def test_forgotten_drafts_are_swept():
     draft = artifacts.incoming() / "forgotten.draft"
     draft.write_bytes(b"half")
-    sweeping.sweep_drafts()
+    sweep_strays()
     assert draft.exists()
     os.utime(draft, (0, 0))
-    assert sweeping.sweep_drafts() == 1
+    assert sweep_strays() == 1
     assert not draft.exists()
 
 
 def test_folders_of_inspections_that_died_are_swept():
     folder = artifacts.incoming() / "inspect-abc"
     artifacts.materialise(make_artifact(b"laid out"), folder / "files" / "model.bin")
-    sweeping.sweep_drafts()
+    sweep_strays()
     assert folder.exists()
     os.utime(folder, (0, 0))
-    sweeping.sweep_drafts()
+    sweep_strays()
     assert not folder.exists()
 
 
@@ -246,7 +255,7 @@ def test_kill_9_while_storing_leaves_nothing_visible_and_a_rerun_works():
     assert set(Artifact.objects.values_list("digest", flat=True)) == before
     assert len(drafts()) == 1  # invisible, and old enough one day
     os.utime(artifacts.incoming() / drafts()[0], (0, 0))
-    sweeping.sweep_drafts()
+    sweep_strays()
     assert drafts() == []
     assert make_artifact(b"x" * 3000).size == 3000
 

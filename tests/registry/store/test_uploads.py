@@ -241,6 +241,7 @@ def test_uploads_nobody_touches_are_given_up(send):
     lost = artifacts.incoming() / "00000000-0000-0000-0000-000000000000.part"
     lost.touch()
     os.utime(lost, (0, 0))
-    assert sweeping.sweep_uploads() == 1
+    assert [sweeping.remove_upload(str(pk)) for pk in (stale.pk, fresh.pk)] == [True, False]
+    assert [sweeping.remove_stray(path) for path in list(sweeping.stray_files())] == [True]
     assert list(Upload.objects.all()) == [fresh]
     assert parts() == [f"{fresh.pk}.part"]

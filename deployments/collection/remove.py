@@ -1,0 +1,109 @@
+"""Take one thing away, unless somebody has begun to use it since it was chosen.
+
+A row is marked first: from then on the thing counts as not built. Then the folder gets a name that nobody looks for,
+under the lock that its builders take, and then the row goes. So whoever is killed at any line leaves something that
+the next collection ends, and that a build meanwhile makes again.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from deployments.collection.plan import Kind, Stored
+from deployments.models import BuiltBundle
+from deployments.recipe.build_paths import bundle_path, bundles_folder
+from deployments.targets.local import library
+from registry.environments.paths import environment_path, environments_folder
+from registry.models import BuiltEnvironment
+from registry.store import sweeping
+from studio.core.atomic_folders import exclusive, set_aside
+
+
+class Busy(Exception):
+    """Somebody works on it at this moment."""
+
+
+def remove(each: Stored) -> bool:
+    """Whether it is gone. Raises OSError when something of it cannot be removed."""
+    try:
+        return _REMOVERS[each.kind](each)
+    except Busy:
+        return False
+
+
+def _bundle(each: Stored) -> bool:
+    link = bundle_path(each.content or each.key)
+    with _alone(link):
+        rows = BuiltBundle.objects.filter(place=each.key)
+        if not _is_free(rows, each):
+            return False
+        gone = set_aside(bundles_folder() / each.key)
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+        rows.delete()
+    _discard(gone)
+    return True
+
+
+def _environment(each: Stored) -> bool:
+    with _alone(environment_path(each.content or each.key)):
+        rows = BuiltEnvironment.objects.filter(definition_hash=each.content or each.key)
+        if not _is_free(rows.filter(built_at__isnull=False), each):
+            return False
+        gone = set_aside(environments_folder() / each.key)
+        rows.update(built_at=None, removing_at=None, size_bytes=0)
+    _discard(gone)
+    return True
+
+
+def _is_free(rows: "QuerySet[BuiltBundle] | QuerySet[BuiltEnvironment]", each: Stored) -> bool:
+    """Mark the row unless it was used since; True also for what has none."""
+    unused = Q(removing_at__isnull=False) | Q(last_used_at__lte=each.last_used)
+    return bool(rows.filter(unused).update(removing_at=timezone.now())) or not rows.exists()
+
+
+def _library(each: Stored) -> bool:
+    copy = library.folder() / each.key
+    with _alone(copy):
+        if copy.exists() and datetime.fromtimestamp(copy.stat().st_mtime, UTC) > each.last_used:
+            return False  # used since it was chosen
+        gone = set_aside(copy)
+    _discard(gone)
+    return True
+
+
+def _draft(each: Stored) -> bool:
+    draft = Path(each.key)
+    if draft.is_dir():
+        _discard(draft)
+        return True
+    return sweeping.remove_stray(draft)
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    def give_way() -> None:
+        raise Busy
+
+    with exclusive(place, waiting=give_way):
+        yield
+
+
+def _discard(folder: Path | None) -> None:
+    if folder is not None and folder.exists():
+        shutil.rmtree(folder)
+
+
+_REMOVERS: dict[Kind, Callable[[Stored], bool]] = {
+    Kind.BUNDLE: _bundle,
+    Kind.ENVIRONMENT: _environment,
+    Kind.LIBRARY: _library,
+    Kind.UPLOAD: lambda each: sweeping.remove_upload(each.key),
+    Kind.ARTIFACT: lambda each: sweeping.remove_artifact(each.key),
+    Kind.DRAFT: _draft,
+}
