@@ -1,7 +1,7 @@
-"""Forms: the ways to ask a model without code. Each turns a request into named arrays, and results into an answer.
+"""Forms: the request formats of models without code. Each decodes a request to named arrays and encodes results.
 
-A form is made once for each model and address, and is called from any thread. A new protocol is a new form
-here and its address in `routes.py`.
+A form is made once for each model and address, and is called from any thread. A new protocol is a new form here and
+its address in `routes.py`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from scoring.core.tensors import Array
 
 
 class Inputs(NamedTuple):
-    """What a request asks: the outputs wanted, the inputs by name, and whatever `encode` needs to know again."""
+    """A decoded request: the names of the outputs it wants, its inputs by name, and what else `encode` needs."""
 
     names: Sequence[str]
     feed: dict[str, Array]
@@ -21,13 +21,13 @@ class Inputs(NamedTuple):
 
 
 class Form(Protocol):
-    """One way to ask one model.
+    """One request format of one model.
 
-    A form may have `encode_batch(asked, results, rows)` too, which writes many answers of a shared run in one go.
+    A form may have `encode_batch(requests, results, rows)` too, which writes all answers of a shared run in one go.
     """
 
     def decode(self, request: Request) -> Inputs:
         """Read a request; ScoringError 400 (or 415) when it cannot be used."""
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        """Write the results, in the order of `asked.names`; bytes are JSON with status 200."""
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        """Write the results, in the order of `inputs.names`; bytes are JSON with status 200."""

@@ -1,4 +1,4 @@
-"""Arrays that were made elsewhere, as the model takes them: in its own type wherever that changes no value."""
+"""Arrays of other libraries, converted to the types that a model takes wherever that changes no value."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from scoring.core.errors import ScoringError, bad_input
 from scoring.core.tensors import Array, Tensor
 from scoring.forms.outputs import OutputWriter
 
-SAME = {"f": "iuf", "i": "iuf", "u": "iuf", "b": "b"}  # kind of the model's type: kinds that may become it
+CONVERTIBLE = {"f": "iuf", "i": "iuf", "u": "iuf", "b": "b"}  # kind of the model's type: kinds that may become it
 
 
-def taken(tensor: Tensor, array: Array) -> Array:
-    """The array in the input's type, without a copy where it has that already; 400 where a value would not survive."""
+def as_input(tensor: Tensor, array: Array) -> Array:
+    """The array in the input's type, without a copy where it has that already; 400 where a value would change."""
     tensor.size_for(array.shape)
     if tensor.datatype == "BYTES":
         return _texts(tensor, array)
     wanted = np.dtype(tensor.dtype)
     if array.dtype != wanted:
-        if array.dtype.kind not in SAME[wanted.kind]:
+        if array.dtype.kind not in CONVERTIBLE[wanted.kind]:
             raise bad_input(f"input {tensor.name!r} takes {tensor.datatype}, not {array.dtype}")
         array = _converted(tensor, array, wanted)
     return np.require(array, requirements=["C", "A"])
@@ -59,13 +59,13 @@ def _texts(tensor: Tensor, array: Array) -> Array:
     raise bad_input(f"input {tensor.name!r} takes text, not {array.dtype}")
 
 
-def given(output: OutputWriter, result: Any) -> Array:
+def as_array(output: OutputWriter, result: Any) -> Array:
     """A result as an array of plain numpy types, for formats that hold arrays: texts as such, maps as a matrix."""
     encoded = output.encode(result)
     return np.asarray(encoded["data"]).reshape(encoded["shape"])
 
 
-def lone(inputs: dict[str, Tensor], what: str) -> Tensor:
+def only_input(inputs: dict[str, Tensor], what: str) -> Tensor:
     """The only input of a model; 415 where there are several."""
     if len(inputs) != 1:
         message = f"{what} fills one input, and the model takes {', '.join(inputs)}: send JSON"

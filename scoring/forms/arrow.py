@@ -15,17 +15,17 @@ from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
 from scoring.forms import Inputs
-from scoring.forms.arrays import given
-from scoring.forms.arrow_sizes import Room, decompressed_size, is_any, size_in_place
+from scoring.forms.arrays import as_array
+from scoring.forms.arrow_sizes import ByteBudget, decompressed_size, is_any, size_in_place
 from scoring.forms.outputs import output_writers
 from scoring.forms.tables import feed_of_table
 
 CONTENT_TYPE = b"application/vnd.apache.arrow.stream"
-MOST_BYTES = 2**28  # that a small body may grow to
+MAX_BYTES = 2**28  # that a small body may grow to
 
 
 class Arrow:
-    """A table with a column for each input, or with all columns of a lone one."""
+    """A table with a column for each input, or with all columns of the only one."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -35,12 +35,12 @@ class Arrow:
         feed = feed_of_table(ArrowTable(request.body), self._model.inputs, self._model.columns)
         return Inputs(self._model.output_names, feed)
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         pa = _arrow()
-        arrays = [given(self._outputs[name], result) for name, result in zip(asked.names, results, strict=True)]
+        arrays = [as_array(self._outputs[name], result) for name, result in zip(inputs.names, results, strict=True)]
         if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:
             raise bad_input("the outputs do not have the same number of rows, as an Arrow table needs: ask in JSON")
-        table = pa.table([_column(pa, array) for array in arrays], names=list(asked.names))
+        table = pa.table([_column(pa, array) for array in arrays], names=list(inputs.names))
         file = io.BytesIO()
         with pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
@@ -48,19 +48,19 @@ class Arrow:
 
 
 class ArrowTable:
-    """A table that came as a stream."""
+    """A table that was sent as a stream."""
 
     is_named = True
 
     def __init__(self, body: bytes) -> None:
         pa = _arrow()
-        most = max(MOST_BYTES, len(body))
-        self._room = Room(most)
+        limit = max(MAX_BYTES, len(body))
+        self._budget = ByteBudget(limit)
         try:
-            Room(most).take(decompressed_size(pa, body))
+            ByteBudget(limit).spend(decompressed_size(pa, body))
             with pa.ipc.open_stream(body) as reader:
                 self._table = reader.read_all()
-            self._table.validate(full=True)  # what strangers send may point anywhere
+            self._table.validate(full=True)  # offsets in a body may point anywhere
         except (pa.ArrowException, OSError, ValueError, struct.error) as error:
             raise bad_input(f"the body is no Arrow stream: {error}") from error
         self.columns = self._table.column_names
@@ -72,7 +72,7 @@ class ArrowTable:
         chunks = self._table.column(number)
         try:
             column = pa.concat_arrays(chunks.chunks)
-            values = _values(pa, column, self._room)
+            values = _values(pa, column, self._budget)
             if tensor.datatype[:2] != "FP":
                 _refuse_gaps(pa, column)
             return values
@@ -80,13 +80,13 @@ class ArrowTable:
             raise bad_input(f"column {self.columns[number]!r} ({chunks.type}) cannot be read: {error}") from error
 
 
-def _values(pa: Any, column: Any, room: Room) -> Array:
+def _values(pa: Any, column: Any, budget: ByteBudget) -> Array:
     kinds = pa.types
     if is_any(column.type, kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list):
-        inner = _values(pa, column.flatten(), room)
+        inner = _values(pa, column.flatten(), budget)
         return inner.reshape(len(column), _length_of_lists(pa, column), *inner.shape[1:])
-    room.take(size_in_place(kinds, column))
-    if kinds.is_null(column.type):  # all values are missing, and nothing tells what they would be
+    budget.spend(size_in_place(kinds, column))
+    if kinds.is_null(column.type):  # all values are missing, and their type with them
         return np.full(len(column), np.nan)
     plain = column.dictionary_decode() if kinds.is_dictionary(column.type) else column
     values: Array = plain.to_numpy(zero_copy_only=False)

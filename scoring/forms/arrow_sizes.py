@@ -1,8 +1,8 @@
 """How large an Arrow stream becomes when it is read, found out before it is: a small one can become huge.
 
-Its buffers may be compressed. A message describes itself in tables of FlatBuffers (Arrow's IPC format, Message.fbs), of
-which a few are looked up here by hand; a compressed buffer begins with its length once it is decompressed, or with -1
-where it is left as it is. And its values may share their bytes: rows of a dictionary, views of texts, columns.
+Its buffers may be compressed: the metadata of a message is a FlatBuffer (Arrow's IPC format, Message.fbs), of which a
+few fields are looked up here by hand; a compressed buffer begins with its decompressed length, or with -1 where it is
+stored as it is. And values may share their bytes: rows of a dictionary, views of texts, columns.
 """
 
 import struct
@@ -13,25 +13,26 @@ import numpy as np
 
 from scoring.core.errors import bad_input
 
-WIDEST = 8  # bytes of a number, or of a place in a text
+MAX_WIDTH = 8  # bytes of a number, or of an offset in a text
 HEADER, DICTIONARY_DATA, BUFFERS, COMPRESSION = 2, 1, 2, 3  # numbers of fields: Message, DictionaryBatch, RecordBatch
 BATCHES = ("record batch", "dictionary")
-LEGACY = b"ARROW:experimental_compression"  # how Arrow 0.17 told that buffers are compressed
+LEGACY = b"ARROW:experimental_compression"  # the mark of compressed buffers in Arrow 0.17
 _short, _int, _long = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<q")
 
 
-class Room:
+class ByteBudget:
     """Bytes that a table may fill."""
 
-    def __init__(self, most: int) -> None:
-        self._most = self._left = most
+    def __init__(self, limit: int) -> None:
+        self._limit = self._left = limit
 
-    def take(self, size: int) -> None:
-        """Have so many fewer; 400 where there are none."""
+    def spend(self, size: int) -> None:
+        """Take so many from what is left; 400 where that is not enough."""
         self._left -= size
         if self._left < 0:
-            told = "decompressed, and all values in their places, the table has"
-            raise bad_input(f"{told} more than {self._most} bytes")
+            raise bad_input(
+                f"decompressed, with every value stored by itself, the table has more than {self._limit} bytes"
+            )
 
 
 def decompressed_size(pa: Any, body: bytes) -> int:
@@ -41,20 +42,20 @@ def decompressed_size(pa: Any, body: bytes) -> int:
 
 
 def _decompressed_size(message: Any) -> int:
-    told = message.metadata.to_pybytes()
-    batch = _follow(told, _field(told, _follow(told, 0), HEADER))
+    metadata = message.metadata.to_pybytes()
+    batch = _follow(metadata, _field(metadata, _follow(metadata, 0), HEADER))
     if message.type == "dictionary":
-        batch = _follow(told, _field(told, batch, DICTIONARY_DATA))
-    if not _field(told, batch, COMPRESSION) and LEGACY not in told:
+        batch = _follow(metadata, _field(metadata, batch, DICTIONARY_DATA))
+    if not _field(metadata, batch, COMPRESSION) and LEGACY not in metadata:
         return 0
-    buffers = _follow(told, _field(told, batch, BUFFERS))
-    first, count = buffers + _int.size, _int.unpack_from(told, buffers)[0]
-    places = struct.iter_unpack("<qq", told[first : first + 16 * count])
+    buffers = _follow(metadata, _field(metadata, batch, BUFFERS))
+    first, count = buffers + _int.size, _int.unpack_from(metadata, buffers)[0]
+    places = struct.iter_unpack("<qq", metadata[first : first + 16 * count])
     return sum(max(_long.unpack_from(message.body, offset)[0], 0) for offset, length in places if length)
 
 
 def _field(raw: bytes, table: int, number: int) -> int:
-    """Where a field of a table lies; 0 where the table lacks it."""
+    """The position of a field of a table; 0 where the table lacks it."""
     fields = table - _int.unpack_from(raw, table)[0]
     place = 4 + 2 * number
     known = place < _short.unpack_from(raw, fields)[0]
@@ -63,28 +64,28 @@ def _field(raw: bytes, table: int, number: int) -> int:
 
 
 def _follow(raw: bytes, place: int) -> int:
-    """Where the offset at this place leads."""
+    """The position that the offset at this position refers to."""
     offset: int = _int.unpack_from(raw, place)[0]
     return place + offset
 
 
 def size_in_place(kinds: Any, column: Any) -> int:
-    """Bytes of a column's values, each in a place of its own; ValueError for kinds other than numbers, texts and nulls.
+    """Bytes of a column's values, each stored by itself; ValueError for types other than numbers, texts and nulls.
 
-    Those others may have nothing in the body, and a billion rows in a few bytes.
+    Other types may have nothing in the body, and a billion rows in a few bytes.
     """
     encoded = kinds.is_dictionary(column.type)
     kind = column.type.value_type if encoded else column.type
     numbers = is_any(kind, kinds.is_boolean, kinds.is_integer, kinds.is_floating)
     texts = is_any(kind, kinds.is_string, kinds.is_large_string)
     if encoded and (numbers or texts):
-        return WIDEST * len(column) + (_texts_of_dictionary(column) if texts else 0)
+        return MAX_WIDTH * len(column) + (_texts_of_dictionary(column) if texts else 0)
     if numbers or texts:
         return int(column.nbytes)
     if str(kind) == "string_view":
-        return WIDEST * len(column) + _texts_of_views(column)
+        return MAX_WIDTH * len(column) + _texts_of_views(column)
     if kinds.is_null(kind):
-        return WIDEST * len(column)
+        return MAX_WIDTH * len(column)
     raise ValueError("only numbers, texts, and lists of them can be")
 
 

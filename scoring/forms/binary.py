@@ -19,22 +19,22 @@ from scoring.forms.outputs import encode_json
 
 HEADER = b"inference-header-content-length"
 CONTENT_TYPE = b"application/octet-stream"
-LONGEST = 18  # digits of a length
-NOT_HERE = ("shared_memory_region", "classification")
+MAX_DIGITS = 18  # of a length
+UNSUPPORTED = ("shared_memory_region", "classification")
 _length = struct.Struct("<I")
 
 
-def split(body: bytes, told: bytes) -> tuple[memoryview, memoryview]:
-    """The JSON header of a body, and the bytes behind it; `told` is what the HTTP header says."""
-    if not told.isdigit() or len(told) > LONGEST or int(told) > len(body):
-        said = told.decode("latin-1")
-        raise bad_input(f"Inference-Header-Content-Length is {said!r}; the body has {len(body)} bytes")
-    view, length = memoryview(body), int(told)
+def split(body: bytes, header_length: bytes) -> tuple[memoryview, memoryview]:
+    """The JSON header of a body, and the bytes behind it; `header_length` is the value of the HTTP header."""
+    if not header_length.isdigit() or len(header_length) > MAX_DIGITS or int(header_length) > len(body):
+        value = header_length.decode("latin-1")
+        raise bad_input(f"Inference-Header-Content-Length is {value!r}; the body has {len(body)} bytes")
+    view, length = memoryview(body), int(header_length)
     return view[:length], view[length:]
 
 
 def read(body: Body, tail: memoryview, inputs: dict[str, Tensor]) -> Feed:
-    """The tensors that come in binary; without a copy where their place in the body suits the processor."""
+    """The tensors that come in binary; without a copy where they are aligned in the body."""
     feed: Feed = {}
     start = 0
     for item in body.inputs or ():
@@ -99,12 +99,12 @@ def _texts(name: str, part: memoryview, count: int) -> Array:
     return np.array(found, dtype=object)
 
 
-def wanted(body: Body, names: Sequence[str]) -> frozenset[str]:
-    """Which outputs a request wants in binary; 400 where it wants something else that there is not."""
+def requested_in_binary(body: Body, names: Sequence[str]) -> frozenset[str]:
+    """Which outputs a request wants in binary; 400 where it wants something that is not supported."""
     everything = _flag(body.parameters, "binary_data_output", default=False)
     own = {output.name: output.parameters for output in body.outputs or ()}
     for parameters in own.values():
-        for name in NOT_HERE:
+        for name in UNSUPPORTED:
             if parameters and name in parameters:
                 raise bad_input(f"this server has no {name}")
     return frozenset(name for name in names if _flag(own.get(name), "binary_data", default=everything))
@@ -118,7 +118,7 @@ def _flag(parameters: dict[str, Any] | None, name: str, *, default: bool) -> boo
 
 
 def write(answer: dict[str, Any], binary: frozenset[str]) -> Answer:
-    """A protocol answer whose `binary` outputs follow its JSON as bytes; joined once."""
+    """A response whose `binary` outputs follow its JSON as bytes; joined once."""
     parts: list[Any] = [b""]
     for output in answer["outputs"]:
         if output["name"] in binary:
@@ -131,7 +131,7 @@ def write(answer: dict[str, Any], binary: frozenset[str]) -> Answer:
 
 
 def packed(texts: list[str]) -> bytes:
-    """Texts, each behind its length."""
+    """Texts, each after its length."""
     parts: list[bytes] = []
     for text in texts:
         raw = text.encode()

@@ -1,6 +1,6 @@
 """What `/score` takes besides JSON, by content type.
 
-A body without a type is JSON, and so is that of a form, which is what curl calls it when it is not told.
+A body without a type is JSON, and so is one with the type of an HTML form, which curl sends by default.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ JSON_TYPES = frozenset(("", "application/json", "text/json", "text/plain", "appl
 
 
 class Delegated(NamedTuple):
-    """In `Inputs.rest`: the form that was asked in, and what it needs to know."""
+    """In `Inputs.rest`: the form that decoded the request, and what it needs to encode the response."""
 
     form: Form
     rest: Any
@@ -39,7 +39,7 @@ class Bodies:
         }
 
     def decode(self, request: Request, content_type: bytes) -> Inputs | None:
-        """What a body of another type asks; None when it is JSON in another spelling, 415 when nobody knows it."""
+        """The request in a body of another type; None when it is JSON under another name, 415 when no form reads it."""
         kind = media_type(content_type)
         if kind in JSON_TYPES or kind.endswith("+json"):
             return None
@@ -47,17 +47,17 @@ class Bodies:
         if form is None:
             known = ", ".join(["application/json", *self._forms])
             raise ScoringError(415, "unsupported_type", f"/score does not understand {kind}; it takes {known}")
-        asked = form.decode(request)
-        return Inputs(asked.names, asked.feed, Delegated(form, asked.rest))
+        inputs = form.decode(request)
+        return Inputs(inputs.names, inputs.feed, Delegated(form, inputs.rest))
 
     def _form(self, kind: str, request: Request) -> Form | None:
         if binary.HEADER in request.headers:
             return self._open_inference
         return self._forms.get("image/*" if kind.startswith("image/") else kind)
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        form, rest = asked.rest
-        answer: bytes | Answer = form.encode(Inputs(asked.names, asked.feed, rest), results)
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        form, rest = inputs.rest
+        answer: bytes | Answer = form.encode(Inputs(inputs.names, inputs.feed, rest), results)
         return answer
 
 

@@ -17,7 +17,7 @@ from scoring.forms.open_inference import OpenInference
 from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
 
-SHORT = object()  # in `Inputs.rest`: the question came in the short form
+SHORT = object()  # in `Inputs.rest`: the request came in the short form
 
 
 class Data:
@@ -43,18 +43,18 @@ class Data:
             raw = request.body
             kind = request.headers.get(b"content-type")
             if kind not in JSON_TYPES:
-                asked = self._bodies.decode(request, kind or b"")
-                if asked is not None:
-                    return asked
+                inputs = self._bodies.decode(request, kind or b"")
+                if inputs is not None:
+                    return inputs
         body, quick = read_body(raw, self._model.inputs)
         if body.inputs is not None:
             return self._open_inference.read(body, quick)
         names = requested_outputs(body, self._model.output_names)
         return Inputs(names, feed_of_data(body.data, self._model.inputs), SHORT)
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        if asked.rest is SHORT:
-            return short(self._outputs, asked, results)
-        if type(asked.rest) is Delegated:
-            return self._bodies.encode(asked, results)
-        return self._open_inference.encode(asked, results)
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        if inputs.rest is SHORT:
+            return short(self._outputs, inputs, results)
+        if type(inputs.rest) is Delegated:
+            return self._bodies.encode(inputs, results)
+        return self._open_inference.encode(inputs, results)

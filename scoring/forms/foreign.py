@@ -1,4 +1,4 @@
-"""Requests made for other servers of Azure, recognised once they were refused: the refusal then says what to send."""
+"""Requests made for other servers of Azure, recognised when they are refused: the error then says what to send."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ TENSORS = "dims", "dataType"
 
 
 def explain(error: ScoringError, raw: bytes) -> None:
-    """Add to the refusal of a body what the body is, where it was made for another server."""
+    """Add to the error what the body is, where it was made for another server."""
     if error.status == 400 and (what := _foreign(raw)):
         error.message += f". This is {what}"
 
@@ -25,8 +25,8 @@ def _foreign(raw: bytes) -> str:
         maker = "Azure's designer or its automated training"
         return f"the request of a service made by {maker}: {SHORT}, or MLflow's forms to /invocations"
     if "input_data" in members:
-        told = 'send its columns and data as {"dataframe_split": {"columns": …, "data": …}} to /invocations'
-        return f"the request of an MLflow model at an endpoint of Azure: {told}, or {SHORT}"
+        split = 'send its columns and data as {"dataframe_split": {"columns": …, "data": …}} to /invocations'
+        return f"the request of an MLflow model at an endpoint of Azure: {split}, or {SHORT}"
     if _holds_messages(bytes(members.get("inputs", b""))):
         tensors = "with tensors as protobuf messages in JSON"
         return f"the request of ONNX Runtime's own server, {tensors}: {SHORT}, or the Open Inference Protocol's form"

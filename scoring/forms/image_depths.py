@@ -1,6 +1,6 @@
-"""Grey pictures of more than 8 bits: their values from 0 to 1, since Pillow's own conversions cut them off at 255.
+"""Greyscale images of more than 8 bits, scaled to 0 to 1: Pillow's own conversions clip them at 255.
 
-Pillow itself reduces colours of 16 bits to the upper 8, which is right to 1/255.
+Pillow itself reduces colours of 16 bits to the upper 8, which is exact to 1/255.
 """
 
 from typing import Any
@@ -15,19 +15,19 @@ BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 WHITE_IS_ZERO, SIGNED = 0, 2  # a photometric interpretation, and a sample format
 
 
-def deepened(picture: Any) -> Any:
-    """An upright picture of floats from 0 to 1 (mode F) of one with more than 8 bits; None for all others.
+def scaled_to_unit(picture: Any) -> Any:
+    """The image as floats from 0 to 1 (mode F), turned as its orientation says; None where it has at most 8 bits.
 
-    400 where its numbers have no range that is known.
+    400 where the range of its numbers is unknown.
     """
     tags = getattr(picture, "tag_v2", {})
     if SIGNED in _all(tags.get(SAMPLE_FORMAT)):
         raise _unknown("its integers have a sign")
     if picture.mode == "F":
-        return _upright(picture, lambda values: _checked(_inverted(values, 1, tags)))
+        return _oriented(picture, lambda values: _checked(_inverted(values, 1, tags)))
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):  # as Pillow 10 has it
-        most = 2 ** max(_all(tags.get(BITS_PER_SAMPLE)), default=16) - 1
-        return _upright(picture, lambda values: _inverted(values, most, tags) / np.float32(most))
+        largest = 2 ** max(_all(tags.get(BITS_PER_SAMPLE)), default=16) - 1
+        return _oriented(picture, lambda values: _inverted(values, largest, tags) / np.float32(largest))
     if picture.mode == "I":
         raise _unknown("its integers have 32 bits")
     return None
@@ -37,7 +37,7 @@ def _all(value: Any) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, tuple | list) else () if value is None else (value,)
 
 
-def _upright(picture: Any, scale: Any) -> Any:
+def _oriented(picture: Any, scale: Any) -> Any:
     from PIL import Image, ImageOps
 
     scaled = Image.fromarray(np.ascontiguousarray(scale(np.asarray(picture)), np.float32))
@@ -47,9 +47,9 @@ def _upright(picture: Any, scale: Any) -> Any:
     return ImageOps.exif_transpose(scaled)
 
 
-def _inverted(values: Array, most: int, tags: Any) -> Array:
-    """Pillow turns pictures whose white is 0 the right way round up to 8 bits only."""
-    return most - values if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else values
+def _inverted(values: Array, largest: int, tags: Any) -> Array:
+    """Pillow inverts images whose white is 0 only up to 8 bits."""
+    return largest - values if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else values
 
 
 def _checked(values: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Pictures as they are: an image body, or a form with image files. Decoded, resized and laid out for the model.
+"""Image files, as the body or in a multipart form: decoded, resized and laid out for the model.
 
 Needs Pillow. Numbers are 0 to 255 for integer inputs and 0 to 1 for floating-point ones; any other normalisation is
-the model's own. Several files become the rows of one batch. Grey pictures of 16 bits and of floats keep their depth
+the model's own. Several files become the rows of one batch. Greyscale images of 16 bits and of floats keep their depth
 (`image_depths`).
 """
 
@@ -16,18 +16,18 @@ from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array, Tensor
 from scoring.forms import Inputs
-from scoring.forms.image_depths import DEPTHS, deepened
+from scoring.forms.image_depths import DEPTHS, scaled_to_unit
 from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
 
 MODES = {1: "L", 3: "RGB"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-MOST_PIXELS = 64_000_000  # of a request: a small file can claim to be huge
+MAX_PIXELS = 64_000_000  # of a request: a small file can claim to be huge
 TYPES = ("UINT8", "FP16", "FP32", "FP64")
 
 
 class Layout(NamedTuple):
-    """How an input holds pictures; -1 for a free height or width."""
+    """How an input holds images; -1 for a free height or width."""
 
     tensor: Tensor
     channels: int
@@ -59,8 +59,8 @@ class Images:
         layout.tensor.size_for(array.shape)
         return Inputs(self._names, {layout.tensor.name: array})
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        return short(self._outputs, asked, results)
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        return short(self._outputs, inputs, results)
 
 
 def _layout_of(tensors: list[Tensor]) -> Layout | None:
@@ -75,9 +75,9 @@ def _layout_of(tensors: list[Tensor]) -> Layout | None:
 
 
 def _rows(files: list[bytes], layout: Layout) -> list[Array]:
-    """The pictures as rows of the input."""
+    """The images as rows of the input."""
     rows: list[Array] = []
-    left = MOST_PIXELS
+    left = MAX_PIXELS
     for file in files:
         picture = _picture(file, MODES[layout.channels], left)
         rows.append(_row(picture, layout))
@@ -85,8 +85,8 @@ def _rows(files: list[bytes], layout: Layout) -> list[Array]:
     return rows
 
 
-def _picture(file: bytes, mode: str, most: int) -> Any:
-    """A picture of so many pixels at most, decoded."""
+def _picture(file: bytes, mode: str, max_pixels: int) -> Any:
+    """A decoded image; 400 where it has more pixels, or is none."""
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
@@ -94,11 +94,11 @@ def _picture(file: bytes, mode: str, most: int) -> Any:
         raise ScoringError(415, "unsupported_type", message) from error
     try:
         with Image.open(io.BytesIO(file), formats=FORMATS) as opened:
-            if opened.width * opened.height > most:
+            if opened.width * opened.height > max_pixels:
                 size = f"an image of {opened.width} x {opened.height} is too large"
-                raise bad_input(f"{size}: all images of a request have {MOST_PIXELS} pixels at most")
-            return deepened(opened) or ImageOps.exif_transpose(opened).convert(mode)
-    except UnidentifiedImageError as error:  # whose text names an object of ours
+                raise bad_input(f"{size}: all images of a request have {MAX_PIXELS} pixels at most")
+            return scaled_to_unit(opened) or ImageOps.exif_transpose(opened).convert(mode)
+    except UnidentifiedImageError as error:  # its text names a Python object
         raise _no_image(f"it is none of them, or of another depth than {DEPTHS}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _no_image(str(error)) from error
@@ -109,7 +109,7 @@ def _no_image(why: str) -> ScoringError:
 
 
 def _row(picture: Any, layout: Layout) -> Array:
-    """A picture in the size and the numbers that the model wants."""
+    """An image in the size and number type of the input."""
     from PIL import Image
 
     width, height = (
@@ -118,7 +118,7 @@ def _row(picture: Any, layout: Layout) -> Array:
     if (width, height) != picture.size:
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     values = np.asarray(picture).reshape(height, width, -1)
-    if values.shape[2] != layout.channels:  # a deep picture is grey
+    if values.shape[2] != layout.channels:  # one scaled to 0 to 1 is greyscale
         values = np.broadcast_to(values, (height, width, layout.channels))
     if layout.channels_first:
         values = values.transpose(2, 0, 1)
@@ -133,13 +133,13 @@ def _scaled(values: Array, wanted: np.dtype[Any]) -> Array:
 
 
 def _files(content_type: bytes, body: bytes) -> list[bytes]:
-    """The files of a form: parts with a file name, or of an image's type."""
+    """The files of a multipart form: parts with a file name, or of an image type."""
     from email.parser import BytesParser
 
     message = BytesParser().parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + body)
     if message.defects or not message.is_multipart():
-        told = ", ".join(type(defect).__name__ for defect in message.defects)
-        raise bad_input(f"the body is not multipart/form-data as its content type says: {told or 'no parts'}")
+        defects = ", ".join(type(defect).__name__ for defect in message.defects)
+        raise bad_input(f"the body is not multipart/form-data as its content type says: {defects or 'no parts'}")
     parts = [part for part in message.walk() if part.get_filename() or part.get_content_maintype() == "image"]
     files = [file for part in parts if isinstance(file := part.get_payload(decode=True), bytes)]
     if not files:

@@ -42,7 +42,7 @@ _body = msgspec.json.Decoder(InvocationBody)
 
 
 class Invocations:
-    """Columns are matched to inputs by name, or all go in order into a lone input."""
+    """Columns are matched to inputs by name, or all go in order into the only input."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -69,8 +69,8 @@ class Invocations:
             raise bad_input(f"the body needs one of {', '.join(body.__struct_fields__)}; it has {given or 'none'}")
         return Inputs(model.output_names, _feed(body, model), by_column if given == ["inputs"] else by_row)
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        return encode_json({"predictions": asked.rest(self._outputs, asked.names, results)})
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        return encode_json({"predictions": inputs.rest(self._outputs, inputs.names, results)})
 
 
 def _feed(body: InvocationBody, model: Model) -> Feed:

@@ -14,7 +14,7 @@ from scoring.core.model import Model
 from scoring.core.request import Request
 from scoring.core.tensors import Array
 from scoring.forms import Inputs
-from scoring.forms.arrays import given, lone, taken
+from scoring.forms.arrays import as_array, as_input, only_input
 from scoring.forms.outputs import output_writers
 from scoring.forms.short import short
 
@@ -30,18 +30,18 @@ class Npy:
         self._outputs = output_writers(model)
 
     def decode(self, request: Request) -> Inputs:
-        tensor = lone(self._model.required_inputs, "npy")
-        back = CONTENT_TYPE in request.headers.get(b"accept", b"").lower()
-        if back and len(self._model.output_names) > 1:
+        tensor = only_input(self._model.required_inputs, "npy")
+        npy_accepted = CONTENT_TYPE in request.headers.get(b"accept", b"").lower()
+        if npy_accepted and len(self._model.output_names) > 1:
             message = f"npy holds one array, and the model gives {', '.join(self._model.output_names)}: accept JSON"
             raise ScoringError(406, "not_acceptable", message)
-        return Inputs(self._model.output_names, {tensor.name: taken(tensor, _array(request.body))}, back)
+        return Inputs(self._model.output_names, {tensor.name: as_input(tensor, _array(request.body))}, npy_accepted)
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        if not asked.rest:
-            return short(self._outputs, asked, results)
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        if not inputs.rest:
+            return short(self._outputs, inputs, results)
         file = io.BytesIO()
-        npy.write_array(file, given(self._outputs[asked.names[0]], results[0]), allow_pickle=False)
+        npy.write_array(file, as_array(self._outputs[inputs.names[0]], results[0]), allow_pickle=False)
         return Answer(file.getvalue(), CONTENT_TYPE)
 
 
@@ -57,8 +57,8 @@ def _array(body: bytes) -> Array:
         raise bad_input(f"an npy array of {dtype} and shape {list(shape)} cannot be read: numbers and text can")
     size = math.prod(shape) * dtype.itemsize
     if size != len(body) - file.tell():
-        told = f"the npy header speaks of {size} bytes"
-        raise bad_input(f"{told}, the body has {len(body) - file.tell()} behind it")
+        left = len(body) - file.tell()
+        raise bad_input(f"the npy header speaks of {size} bytes, the body has {left} behind it")
     array: Array = np.frombuffer(memoryview(body)[file.tell() :], dtype)
     try:
         return array.reshape(shape, order="F" if in_columns else "C")

@@ -17,7 +17,7 @@ from scoring.forms.outputs import encode_json, output_writers
 
 
 class ResponseOptions(NamedTuple):
-    """In `Inputs.rest`, for requests that say more of their answer than its id."""
+    """In `Inputs.rest`, for requests that determine more of their response than its id."""
 
     id: str | None
     binary: frozenset[str]
@@ -33,49 +33,49 @@ class OpenInference:
         self._opening = orjson.dumps(self._head)[:-1] + b',"outputs":['
 
     def decode(self, request: Request) -> Inputs:
-        told = request.headers.get(binary.HEADER)
-        if told is None:
+        header_length = request.headers.get(binary.HEADER)
+        if header_length is None:
             try:
                 return self.read(*read_body(request.body, self._model.inputs))
             except ScoringError as error:
                 explain(error, request.body)
                 raise
-        head, tail = binary.split(request.body, told)
+        head, tail = binary.split(request.body, header_length)
         body = envelope(BODY, head)
         return self.read(body, binary.read(body, tail, self._model.inputs))
 
     def read(self, body: Body, quick: Feed) -> Inputs:
-        """What an envelope asks; `quick` holds inputs that have been read."""
+        """The request of an envelope; `quick` holds inputs that have been read."""
         model = self._model
         names = requested_outputs(body, model.output_names)
         feed = feed_of(body, model.inputs, quick)
         if body.parameters is None and body.outputs is None:
             return Inputs(names, feed, body.id)
-        return Inputs(names, feed, ResponseOptions(body.id, binary.wanted(body, names)))
+        return Inputs(names, feed, ResponseOptions(body.id, binary.requested_in_binary(body, names)))
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        outputs, rest = self._outputs, asked.rest
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        outputs, rest = self._outputs, inputs.rest
         answer: dict[str, Any] = {
             **self._head,
-            "outputs": [outputs[name].encode(result) for name, result in zip(asked.names, results, strict=True)],
+            "outputs": [outputs[name].encode(result) for name, result in zip(inputs.names, results, strict=True)],
         }
         if rest is None:
             return encode_json(answer)
-        wish = ResponseOptions(rest, frozenset()) if type(rest) is str else rest
-        if wish.id is not None:
-            answer["id"] = wish.id
-        return binary.write(answer, wish.binary) if wish.binary else encode_json(answer)
+        options = ResponseOptions(rest, frozenset()) if type(rest) is str else rest
+        if options.id is not None:
+            answer["id"] = options.id
+        return binary.write(answer, options.binary) if options.binary else encode_json(answer)
 
-    def encode_batch(self, asked: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
+    def encode_batch(self, requests: Sequence[Inputs], results: list[Any], rows: int) -> list[bytes]:
         """What `encode` gives for each of these, of so many rows each; nothing where one wants more than JSON."""
-        if any(one.rest is not None and type(one.rest) is not str for one in asked):
+        if any(one.rest is not None and type(one.rest) is not str for one in requests):
             return []
         outputs = self._outputs
         columns: list[Iterable[bytes]] = []
-        for name, result in zip(asked[0].names, results, strict=True):
-            texts = outputs[name].encode_parts(result, len(asked), rows, b"," if columns else b"")
+        for name, result in zip(requests[0].names, results, strict=True):
+            texts = outputs[name].encode_parts(result, len(requests), rows, b"," if columns else b"")
             if texts is None:
                 return []
             columns += texts
-        endings = (b"]}" if one.rest is None else b'],"id":%b}' % orjson.dumps(one.rest) for one in asked)
+        endings = (b"]}" if one.rest is None else b'],"id":%b}' % orjson.dumps(one.rest) for one in requests)
         return [b"".join((self._opening, *texts, ending)) for *texts, ending in zip(*columns, endings, strict=True)]

@@ -1,4 +1,4 @@
-"""A question without a body, for health checks that want to see a prediction: what does the model make of zeros?"""
+"""A prediction without a body, for health checks that want to see one: the model is run on zeros."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from scoring.forms import Inputs
 
 
 class Probe:
-    """It takes the way of every request, through queue and model; 400 from a model for which zeros are no input."""
+    """It passes queue and model like every request; 400 from a model that does not take zeros."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -20,5 +20,5 @@ class Probe:
     def decode(self, request: Request) -> Inputs:
         return Inputs(self._model.output_names, zeros_for(self._model))
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         return self._answer

@@ -1,4 +1,4 @@
-"""Values by row or by column as TensorFlow Serving has them, for the forms that share its words."""
+"""Values by row or by column as TensorFlow Serving has them, for the forms that share this format."""
 
 import binascii
 from base64 import b64decode
@@ -19,16 +19,16 @@ _rows = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def feed_of_instances(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
-    """Tensors from a list of rows: a row is the value of a lone input, or an object of values by input."""
+    """Tensors from a list of rows: a row is the value of the only required input, or an object of values by input."""
     text = bytes(raw)
     if not text.startswith(b"["):
         raise bad_input('"instances" must be a list with one item for each row')
     inner = text[1:].lstrip()
     if inner.startswith(b"]"):
         raise bad_input('"instances" holds no row')
-    lone = required(inputs)
-    if len(lone) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
-        return {name: read(tensor, text) for name, tensor in lone.items()}
+    needed = required(inputs)
+    if len(needed) == 1 and not (inner.startswith(b"{") and not inner[1:].lstrip().startswith(b'"b64"')):
+        return {name: read(tensor, text) for name, tensor in needed.items()}
     rows = envelope(_rows, text)
     for number, row in enumerate(rows):
         if not are_names(row, inputs):
@@ -45,7 +45,7 @@ def _column(tensor: Tensor, values: list[msgspec.Raw]) -> Array:
 
 
 def feed_of_columns(raw: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
-    """Tensors as whole: the value of a lone input, or an object of values by input."""
+    """Whole tensors: the value of the only required input, or an object of values by input."""
     parts = parts_of(raw, inputs, "inputs")
     return {name: read(inputs[name], bytes(part)) for name, part in parts.items()}
 
@@ -86,15 +86,15 @@ def by_row(outputs: dict[str, OutputWriter], names: Sequence[str], results: list
     values = [_rows_of(value) for value in values]
     counts = {name: len(value) for name, value in zip(names, values, strict=True)}
     if len(set(counts.values())) != 1:
-        told = ", ".join(f"{name} has {count}" for name, count in counts.items())
-        raise bad_input(f'the outputs do not have the same number of rows ({told}): ask with "inputs" instead')
+        listed = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise bad_input(f'the outputs do not have the same number of rows ({listed}): ask with "inputs" instead')
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _rows_of(value: Any) -> Any:
-    """The rows of an output. A scalar is one: some models squeeze the result of a lone row.
+    """The rows of an output. A scalar is one: some models squeeze the result of a single row.
 
-    Integers become Python's own: the encoder knows arrays of numpy's long long, as ONNX Runtime's are, but no scalar.
+    Integers become Python's own: the encoder knows arrays of numpy's long long, as ONNX Runtime's are, but no scalars.
     """
     if not isinstance(value, np.ndarray):
         return value if isinstance(value, list) else [value]
@@ -102,6 +102,6 @@ def _rows_of(value: Any) -> Any:
 
 
 def by_column(outputs: dict[str, OutputWriter], names: Sequence[str], results: list[Any]) -> Any:
-    """Results as whole: the value of a model with one output, else an object of values by output."""
+    """Whole results: the value of a model with one output, else an object of values by output."""
     values = {name: outputs[name].nested(result) for name, result in zip(names, results, strict=True)}
     return values if len(outputs) > 1 else values[names[0]]

@@ -12,7 +12,7 @@ import numpy as np
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.tensors import Array, Tensor, required
 from scoring.core.text_encodings import text_of
-from scoring.forms.arrays import taken
+from scoring.forms.arrays import as_input
 from scoring.forms.json_tensors import EXACT, read_nested
 
 Number = TypeVar("Number", int, float)
@@ -20,24 +20,27 @@ BOOLS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Table(Protocol):
-    """Columns with names; each is read as the input wants it that it goes into."""
+    """Columns with names; each is read in the type of the input that it goes into."""
 
     @property
     def columns(self) -> Sequence[str]: ...
 
     @property
     def is_named(self) -> bool:
-        """Whether the client has given these names, which may be numbers that only count the columns otherwise."""
+        """Whether the names are the client's; otherwise they only count the columns."""
 
     def column(self, number: int, tensor: Tensor) -> Array:
         """The values of a column, its rows in the first dimension."""
 
 
 def feed_of_table(table: Table, inputs: dict[str, Tensor], known: Sequence[str] = ()) -> dict[str, Array]:
-    """Columns go by name into a model with an input for each; else all together into its lone input.
+    """Inputs from columns of their names; or, for a model with one required input, from all columns as a matrix.
 
-    There they stand in the order of the `known` columns, else in their own. Defaults are replaced by columns of their
-    names.
+    The matrix has the columns in the order of the `known` ones, else in their own. A column with the name of an
+    optional input replaces its default.
+
+    Columns a, b for inputs a, b: one column each. Columns b, a, c for the only input x, with a, b known: x is [[a, b]],
+    and c is left out.
     """
     places = {name: number for number, name in enumerate(table.columns)}
     if len(places) != len(table.columns):
@@ -46,19 +49,19 @@ def feed_of_table(table: Table, inputs: dict[str, Tensor], known: Sequence[str] 
     missing = [name for name in needs if name not in places]
     others = [name for name in places if name not in inputs or name in needs]
     if not missing and (len(needs) != 1 or len(others) == 1):
-        feed = {name: _upright(table.column(places[name], tensor), tensor) for name, tensor in needs.items()}
+        feed = {name: _as_declared(table.column(places[name], tensor), tensor) for name, tensor in needs.items()}
     elif len(needs) == 1:
         order = _order(others, known) if table.is_named else others
         feed = {name: matrix(table, [places[one] for one in order], tensor) for name, tensor in needs.items()}
     else:
         raise _missing(missing, places)
-    feed |= _given_defaults(table, places, {name: inputs[name] for name in inputs.keys() - needs.keys()})
-    return {name: taken(inputs[name], array) for name, array in feed.items()}
+    feed |= _replaced_defaults(table, places, {name: inputs[name] for name in inputs.keys() - needs.keys()})
+    return {name: as_input(inputs[name], array) for name, array in feed.items()}
 
 
-def _given_defaults(table: Table, places: dict[str, int], defaults: dict[str, Tensor]) -> dict[str, Array]:
+def _replaced_defaults(table: Table, places: dict[str, int], defaults: dict[str, Tensor]) -> dict[str, Array]:
     return {
-        name: tensor.from_rows(_upright(table.column(places[name], tensor), tensor))
+        name: tensor.from_rows(_as_declared(table.column(places[name], tensor), tensor))
         for name, tensor in defaults.items()
         if name in places
     }
@@ -85,8 +88,8 @@ def matrix(table: Table, numbers: list[int], tensor: Tensor) -> Array:
     return np.stack(columns, axis=1)
 
 
-def _upright(array: Array, tensor: Tensor) -> Array:
-    """Some models want a column as a matrix that is one wide."""
+def _as_declared(array: Array, tensor: Tensor) -> Array:
+    """A column as a matrix that is one wide, where the input is declared so."""
     wide = tensor.shape is not None and len(tensor.shape) == 2 and array.ndim == 1
     return array.reshape(-1, 1) if wide else array
 
@@ -113,7 +116,7 @@ class JsonTable:
 class CsvTable:
     """Comma-separated text with the names in its first line; in floating-point numbers an empty cell is NaN.
 
-    Spaces around a number or a truth value say nothing; around a text they belong to it.
+    Spaces around numbers and truth values are ignored; in texts they are kept.
     """
 
     is_named = True
@@ -138,8 +141,8 @@ class CsvTable:
             place = next(place for place, row in enumerate(self._rows) if not row[number].strip())
             raise _gap(self.columns[number], place, tensor) from error
         except (ValueError, KeyError) as error:
-            told = f"column {self.columns[number]!r} is read as {tensor.datatype}"
-            raise bad_input(f"{told}, which this is not: {error}") from error
+            datatype = f"column {self.columns[number]!r} is read as {tensor.datatype}"
+            raise bad_input(f"{datatype}, which this is not: {error}") from error
         except (OverflowError, FloatingPointError) as error:
             raise bad_input(f"column {self.columns[number]!r}: a value does not fit into {tensor.datatype}") from error
 
@@ -176,7 +179,7 @@ def _bool(text: str) -> bool:
 
 
 def _number(read: Callable[[str], Number], text: str) -> Number:
-    """A number; not what only Python writes so, as 1_000 and digits of other scripts."""
+    """A number; not in spellings that only Python knows, as 1_000 and digits of other scripts."""
     if "_" in text or not text.isascii():
         raise ValueError(f"{text!r} is no number")
     return read(text)

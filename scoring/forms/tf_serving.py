@@ -55,6 +55,6 @@ class Predict:
             return Inputs(model.output_names, feed_of_instances(rows, model.inputs), "predictions")
         return Inputs(model.output_names, feed_of_columns(columns, model.inputs), "outputs")
 
-    def encode(self, asked: Inputs, results: list[Any]) -> bytes | Answer:
-        write = by_row if asked.rest == "predictions" else by_column
-        return encode_json({asked.rest: write(self._outputs, asked.names, results)})
+    def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
+        write = by_row if inputs.rest == "predictions" else by_column
+        return encode_json({inputs.rest: write(self._outputs, inputs.names, results)})

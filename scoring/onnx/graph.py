@@ -56,9 +56,7 @@ class Graph:
 def graphs_of(path: Path) -> list[Graph]:
     """The graph of an ONNX file, first, and its functions; ValueError where the file is not one."""
     with path.open("rb") as file:
-        mapped = memoryview(
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        )  # lives as long as its parts
+        mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # lives as long as its parts
     found: list[Graph] = []
     try:
         for number, part in _parts(mapped):

@@ -108,7 +108,7 @@ def parse(kind: Any, body: bytes) -> Any:
 def _refuse_parameters(received: Any) -> None:
     for one in (*received.inputs, *received.outputs):
         for parameter in one.parameters:
-            if parameter.key in binary.NOT_HERE:
+            if parameter.key in binary.UNSUPPORTED:
                 raise bad_input(f"this server has no {parameter.key}")
 
 

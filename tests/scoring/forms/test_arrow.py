@@ -9,7 +9,7 @@ import pytest
 from scoring.core.errors import ScoringError
 from scoring.core.tensors import Tensor
 from scoring.forms import arrow
-from scoring.forms.arrow import MOST_BYTES, ArrowTable
+from scoring.forms.arrow import MAX_BYTES, ArrowTable
 from tests.scoring.conftest import double_model, sum_model
 from tests.scoring.form_models import same_model, send, services, told_of
 
@@ -110,21 +110,21 @@ MANY = 10**9
 NOTHING = pa.nulls(MANY)
 LONG = pa.array(["a" * 2**20], pa.string_view()).buffers()
 MANY_VIEWS = pa.Array.from_buffers(pa.string_view(), 1000, [None, pa.py_buffer(LONG[1].to_pybytes() * 1000), LONG[2]])
-HUGE = pa.array(np.zeros(MOST_BYTES // 8 + 1))
+HUGE = pa.array(np.zeros(MAX_BYTES // 8 + 1))
 
 
 @pytest.mark.parametrize(
     ("column", "compression", "words"),
     [
-        (NOTHING, None, f"more than {MOST_BYTES}"),
+        (NOTHING, None, f"more than {MAX_BYTES}"),
         (pa.StructArray.from_arrays([NOTHING], ["a"]), None, "only numbers"),
-        (pa.FixedSizeListArray.from_arrays(NOTHING, MANY // 2), None, f"more than {MOST_BYTES}"),
+        (pa.FixedSizeListArray.from_arrays(NOTHING, MANY // 2), None, f"more than {MAX_BYTES}"),
         (pa.RunEndEncodedArray.from_arrays(pa.array([MANY], pa.int64()), pa.array([1.0])), None, "only numbers"),
-        (pa.DictionaryArray.from_arrays(np.zeros(1000, np.int8), ["a" * 2**20]), None, f"more than {MOST_BYTES}"),
-        (MANY_VIEWS, None, f"more than {MOST_BYTES}"),
-        (HUGE, "zstd", f"more than {MOST_BYTES}"),
-        (HUGE, "lz4", f"more than {MOST_BYTES}"),
-        (pa.DictionaryArray.from_arrays(np.zeros(9, np.int8), HUGE), "zstd", f"more than {MOST_BYTES}"),
+        (pa.DictionaryArray.from_arrays(np.zeros(1000, np.int8), ["a" * 2**20]), None, f"more than {MAX_BYTES}"),
+        (MANY_VIEWS, None, f"more than {MAX_BYTES}"),
+        (HUGE, "zstd", f"more than {MAX_BYTES}"),
+        (HUGE, "lz4", f"more than {MAX_BYTES}"),
+        (pa.DictionaryArray.from_arrays(np.zeros(9, np.int8), HUGE), "zstd", f"more than {MAX_BYTES}"),
     ],
     ids=[
         "nulls",
@@ -140,13 +140,13 @@ HUGE = pa.array(np.zeros(MOST_BYTES // 8 + 1))
 )
 def test_a_small_body_does_not_grow_into_a_huge_table(servers, column, compression, words):
     body = stream(pa.table({"x": column}), rows=None, compression=compression)
-    assert len(body) < MOST_BYTES / 100
+    assert len(body) < MAX_BYTES / 100
     assert words in told_of(send(servers["words"], body, ARROW))
     assert servers["words"].score({"data": ["still here"]}).json() == {"data": ["still here"]}
 
 
 def test_columns_that_have_room_each_may_be_too_large_together(monkeypatch):
-    monkeypatch.setattr(arrow, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(arrow, "MAX_BYTES", 2**20)
     column = pa.DictionaryArray.from_arrays(np.zeros(600, np.int16), ["a" * 1000])
     table = ArrowTable(stream(pa.table({"a": column, "b": column}), rows=None))
     words = Tensor("x", "BYTES", (-1,))
