@@ -80,14 +80,14 @@ def _prove(served: Served, promised: Signature | None, timeout: float) -> None:
 
 
 def _synthetic_rows(model: "Model") -> "Iterator[Feed]":
-    from scoring.calibration.synthetic_inputs import likely_shape, made_up
+    from scoring.calibration.synthetic_inputs import likely_shape, synthetic_rows
     from scoring.core.model import zeros_for
 
     tensors = model.required_inputs.values()
     # An integer that counts no rows may be a size or a step, and any but zero beyond all reason.
     safe = all(one.shape is not None and (one.kind not in "iu" or one.shape[:1] == (-1,)) for one in tensors)
     if safe and sum(prod(likely_shape(one, 1)) for one in tensors) <= SYNTHETIC_VALUES:
-        yield made_up(model, 1)
+        yield synthetic_rows(model, 1)
     yield zeros_for(model)
 
 
