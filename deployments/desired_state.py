@@ -1,4 +1,4 @@
-"""How every verb changes what is wanted of a service: one conditional update, and an event beside it."""
+"""How every verb changes the desired state of a service: one conditional update, and an event beside it."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from studio.activity.events import EventType
 from studio.activity.recording import record
 
 
-def moved() -> dict[str, Any]:
-    """The columns every change of what is wanted sets: the clock starts anew, the loop is due."""
+def transition_columns() -> dict[str, Any]:
+    """The columns that every change of the desired state sets: the clock restarts, and the loop is due."""
     now = timezone.now()
     return {
         "generation": F("generation") + 1,
@@ -26,12 +26,12 @@ def moved() -> dict[str, Any]:
 
 
 def change(service: Service, **facts: Any) -> None:
-    """Change the row unless somebody else was first since it was read; then `ChangedMeanwhile`."""
+    """Update the row unless it has changed since it was read; then `ChangedMeanwhile`."""
     seen = Service.objects.filter(pk=service.pk, generation=service.generation)
     if not seen.update(**facts):
         raise ChangedMeanwhile(service.name)
 
 
-def tell(kind: EventType, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
+def record_event(kind: EventType, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:
     """The event of a change; call it in the transaction of the change."""
     record(kind, service, workspace=service.workspace, actor=actor, reason=reason, **details)

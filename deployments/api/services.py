@@ -17,19 +17,20 @@ from deployments.api.serializers import (
     LogSerializer,
     ServiceSerializer,
 )
-from deployments.config import configs
-from deployments.models import RevisionModel, Service, Target
-from deployments.services import create, deployment_log, releases, scoring_client, tokens
+from deployments.models import RevisionModel, Service
+from deployments.services import deployment_log, lifecycle, scoring_client, tokens
+from deployments.services.deploy import deploy
+from deployments.services.deploy_request import resolve
 from deployments.services.describe import describe
-from deployments.services.queries import described, find
-from registry.versions.registration import find_version
+from deployments.services.keys import SLOTS, regenerate_key
+from deployments.services.queries import find, with_details
 from studio.accounts.models import Role, Workspace
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
-from studio.core.errors import BadInput, NotFound
+from studio.core.errors import BadInput
 
 NAME = OpenApiParameter("name", str, "path", description="the service's name")
-SLOT = OpenApiParameter("slot", str, "path", enum=create.SLOTS)
+SLOT = OpenApiParameter("slot", str, "path", enum=SLOTS)
 OFFSET = OpenApiParameter("offset", int, description="byte to read from; negative counts from the end")
 SOURCE = OpenApiParameter("source", str, enum=["service", "build"], default="service")
 STATE = OpenApiParameter("state", str, description="such as Healthy")
@@ -53,7 +54,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
             rows = rows.filter(phase__iexact=state)
         if model := request.query_params.get("model"):
             rows = rows.filter(pk__in=_that_run(self.workspace, model))
-        page = self.paginate_queryset(described(rows))
+        page = self.paginate_queryset(with_details(rows))
         return self.get_paginated_response([self._shown(service) for service in page or []])
 
     @extend_schema(request=DeploySerializer, responses={201: ServiceSerializer})
@@ -61,15 +62,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         """Deploy model versions; with `overwrite` as a new revision of the service if it exists."""
         form = DeploySerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        given = dict(form.validated_data)
-        service = releases.deploy(
-            workspace=self.workspace,
-            actor=self.person,
-            versions=[find_version(self.workspace, reference) for reference in given.pop("models")],
-            config=self._config(given.pop("config")),
-            target=self._target(given.pop("target")),
-            **given,
-        )
+        service = deploy(resolve(workspace=self.workspace, actor=self.person, **form.validated_data))
         return Response(self._shown(find(self.workspace, service.name)), status=201)
 
     @extend_schema(parameters=[NAME])
@@ -79,17 +72,17 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     @extend_schema(parameters=[NAME], responses={202: ServiceSerializer})
     def destroy(self, request: Request, name: str, **_: Any) -> Response:
         """Delete the service. It is gone, and its name free, when its address answers 404 here."""
-        return self._do(releases.delete, name, status=202)
+        return self._do(lifecycle.delete, name, status=202)
 
     @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
     def stop(self, request: Request, name: str, **_: Any) -> Response:
         """End the process; name, address and keys stay."""
-        return self._do(releases.stop, name)
+        return self._do(lifecycle.stop, name)
 
     @extend_schema(parameters=[NAME], request=None, responses=ServiceSerializer)
     def start(self, request: Request, name: str, **_: Any) -> Response:
         """Run it (again); also tries once more after a failure."""
-        return self._do(releases.start, name)
+        return self._do(lifecycle.start, name)
 
     @extend_schema(parameters=[NAME], responses=KeysSerializer)
     def keys(self, request: Request, name: str, **_: Any) -> Response:
@@ -103,7 +96,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         """Replace one key; the old one stops working within seconds."""
         service = find(self.workspace, name)
         tokens.refuse_keys(service)
-        releases.regenerate_key(service, slot, self.person)
+        regenerate_key(service, slot, self.person)
         return Response(_keys(service))
 
     @extend_schema(parameters=[NAME], request=None, responses=AccessTokenSerializer)
@@ -150,17 +143,6 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     def _shown(self, service: Service) -> dict[str, Any]:
         may_write = self.role in Role.at_least(Role.CONTRIBUTOR)
         return ServiceSerializer(describe(service, with_values=may_write)).data
-
-    def _config(self, reference: str | None) -> Any:
-        return configs.find(self.workspace, reference) if reference else None
-
-    def _target(self, name: str | None) -> Target | None:
-        if not name or name == "local":
-            return create.local_target(self.workspace) if name else None
-        target = Target.objects.in_workspace(self.workspace).filter(name=name).first()
-        if target is None:
-            raise NotFound(f"There is no target '{name}' in {self.workspace}.", field="target")
-        return target
 
 
 def _keys(service: Service) -> dict[str, str]:

@@ -60,14 +60,7 @@ def create(  # noqa: PLR0913 - one keyword for each thing that people may say ab
 
 def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
     """The workspace's no-code config for an ONNX version; `BadInput` for others, which need a script."""
-    if version.framework.lower() != "onnx":
-        raise BadInput(
-            f"{version} is a {version.framework} model: it needs an entry script that says how to load and call it.",
-            code="needs_entry_script",
-            hint="Make an inference config with an entry script (init and run) and choose it; or convert the model to "
-            "ONNX, which runs without code.",
-            field="config",
-        )
+    check_needs_no_script(version)
     found = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.NO_CODE)
     return found.filter(name=NO_CODE_NAME).first() or create(
         workspace=version.workspace,
@@ -76,6 +69,18 @@ def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
         kind=ConfigKind.NO_CODE,
         description="Serves ONNX models with ONNX Runtime; made by the studio.",
     )
+
+
+def check_needs_no_script(version: ModelVersion) -> None:
+    """Raises `BadInput` for versions that only an entry script can serve."""
+    if version.framework.lower() != "onnx":
+        raise BadInput(
+            f"{version} is a {version.framework} model: it needs an entry script that says how to load and call it.",
+            code="needs_entry_script",
+            hint="Make an inference config with an entry script (init and run) and choose it; or convert the model to "
+            "ONNX, which runs without code.",
+            field="config",
+        )
 
 
 def find(workspace: Workspace, reference: str) -> InferenceConfig:

@@ -1,41 +1,32 @@
-"""What a service gets once, at its birth: its row and port, its keys, its telemetry token, its target."""
+"""Create services: row, ports, keys, telemetry token, target."""
 
 import hashlib
-import secrets
 
 from django.db import IntegrityError, transaction
 
 from deployments.errors import NameTaken, NoFreePort, PortTaken
-from deployments.models import Key, Port, Service, Target
+from deployments.models import Port, Service, Target
+from deployments.services.keys import create_keys, new_secret
 from deployments.services.ports import claim, free_port
 from studio.accounts.models import User, Workspace
-from studio.core.errors import NotFound
 
 PORT_TRIES = 20
-SLOTS = ("primary", "secondary")
 
 
-def found(workspace: Workspace, actor: User, name: str, target: Target | None = None) -> Service:
-    """A new service with secrets and a port. Call it inside the transaction that adds its first revision.
+def create_service(workspace: Workspace, actor: User, name: str, target: Target | None = None) -> Service:
+    """A new service with keys and a port. Call it inside the transaction that adds its first revision.
 
-    Raises `NameTaken` when somebody else was first, `NotFound` for a target of another workspace, `NoFreePort`.
+    `target`: None for this machine. Raises `NameTaken` when somebody else was first, and `NoFreePort`.
     """
-    if target is not None and target.workspace_id != workspace.pk:
-        raise NotFound(f"There is no target '{target}' in {workspace}.", field="target")
-    service = _with_name(workspace, actor, name, target or local_target(workspace))
+    service = _insert(workspace, actor, name, target or local_target(workspace))
     _give_port(service, Port.Use.HTTP)
-    Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
+    create_keys(service)
     return service
 
 
 def local_target(workspace: Workspace) -> Target:
-    """This machine, as a target of the workspace; made when it is first asked for."""
+    """This machine, as a target of the workspace; created when it is first needed."""
     return Target.objects.get_or_create(workspace=workspace, name="local", defaults={"kind": "local"})[0]
-
-
-def new_secret() -> str:
-    """256 random bits, printable."""
-    return secrets.token_urlsafe(32)
 
 
 def give_grpc_port(service: Service) -> None:
@@ -60,7 +51,7 @@ def _give_port(service: Service, use: Port.Use) -> None:
     raise NoFreePort()
 
 
-def _with_name(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
+def _insert(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
     """Insert the row; the unique constraint on the name decides between people who come at once."""
     token = new_secret()
     service = Service(

@@ -1,8 +1,8 @@
-"""Pure: what services can be called."""
+"""Pure: names for services."""
 
 import re
 
 
-def like(text: str) -> str:
-    """A possible service name that resembles the text: 'Iris_v2' → 'iris-v2'."""
+def suggest_name(text: str) -> str:
+    """A valid service name that resembles the text: 'Iris_v2' → 'iris-v2'."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:55].strip("-") or "service"

@@ -9,7 +9,7 @@ from studio.core.errors import NotFound
 
 def find(workspace: Workspace, name: str) -> Service:
     """The service of that name. Raises `NotFound`."""
-    service = described(Service.objects.in_workspace(workspace)).filter(name=name).first()
+    service = with_details(Service.objects.in_workspace(workspace)).filter(name=name).first()
     if service is None:
         raise NotFound(
             f"There is no service '{name}' in {workspace}.", hint="Names are listed under Services; it may be deleted."
@@ -17,7 +17,7 @@ def find(workspace: Workspace, name: str) -> Service:
     return service
 
 
-def described(rows: QuerySet[Service]) -> QuerySet[Service]:
+def with_details(rows: QuerySet[Service]) -> QuerySet[Service]:
     """`rows` with their newest revision, its models and builds, and their traffic, read once for all."""
     uses = Prefetch("models", RevisionModel.objects.select_related("version__model").order_by("version__model__name"))
     newest = (

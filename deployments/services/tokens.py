@@ -15,12 +15,12 @@ from django.utils import timezone
 from deployments.config.deployment_config import config_of
 from deployments.config.options import Credential
 from deployments.control.facts import newest_revision, wanted_revision
-from deployments.desired_state import change, tell
+from deployments.desired_state import change, record_event
 from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.events import TOKEN_ISSUED, TOKENS_REVOKED
 from deployments.models import Service
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
-from deployments.services import create
+from deployments.services.keys import new_secret
 from studio.accounts.models import User
 from studio.core.enqueue import enqueue_task_on_commit
 
@@ -47,7 +47,7 @@ def issue(service: Service, person: User) -> AccessToken:
     now, token_id = timezone.now().replace(microsecond=0), uuid4().hex
     expiry = now + LIFETIME
     text = sign(service, person.get_username(), LIFETIME, token_id=token_id)
-    tell(TOKEN_ISSUED, service, person, token_id=token_id, expiry_on=expiry.isoformat())
+    record_event(TOKEN_ISSUED, service, person, token_id=token_id, expiry_on=expiry.isoformat())
     return AccessToken(text, refresh_after=now + FRESH, expiry_on=expiry)
 
 
@@ -68,10 +68,10 @@ def sign(service: Service, subject: str, lifetime: timedelta, *, token_id: str |
 def regenerate(service: Service, actor: User) -> None:
     """A new secret: within seconds the service refuses every token so far. Raises `TakesNoTokens`."""
     _check(service)
-    secret = create.new_secret()
+    secret = new_secret()
     with transaction.atomic():
         change(service, generation=F("generation") + 1, due_at=timezone.now(), token_secret=secret)
-        tell(TOKENS_REVOKED, service, actor)
+        record_event(TOKENS_REVOKED, service, actor)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.token_secret = secret
 

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from deployments.desired_state import moved, tell
+from deployments.desired_state import record_event, transition_columns
 from deployments.events import REVISION_ACTIVATED
 from deployments.models import Desired, Revision, Service, Traffic
 from studio.core.enqueue import enqueue_task_on_commit
@@ -20,10 +20,10 @@ def activate(revision: Revision) -> bool:
         if service.traffic.filter(revision=revision, percent=100).exists():
             return True
         newest = Service.objects.filter(pk=service.pk, last_revision=revision.number).exclude(desired=Desired.DELETED)
-        if not newest.update(**moved()):
+        if not newest.update(**transition_columns()):
             return False
         service.traffic.all().delete()
         Traffic.objects.create(service=service, revision=revision, percent=100)
-        tell(REVISION_ACTIVATED, service, None, revision=revision.number)
+        record_event(REVISION_ACTIVATED, service, None, revision=revision.number)
         enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     return True

@@ -5,15 +5,20 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from deployments.models import Service
+from deployments.services import deploy as services
 from deployments.services.queries import find
 from deployments.views import equivalent_commands, form_defaults
 from deployments.views.deploy_form import DeployForm
 from registry.models import ModelVersion
 from registry.versions.registration import find_version
 from studio.accounts.access import WorkspaceRequest, workspace_page
-from studio.accounts.models import Role, Workspace
+from studio.accounts.models import Role, User
+from studio.core.errors import SlipwayError
+from studio.core.form_errors import show
 from studio.core.pages import render
 
 
@@ -23,7 +28,7 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
     version = _version(request)
     if request.method == "POST":
         form = DeployForm(request.workspace, request.POST)
-        service = form.deploy(request.user) if form.is_valid() else None
+        service = _deployed(form, request.user) if form.is_valid() else None
         if service:
             messages.success(request, f"{service.name} is on its way.")
             return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
@@ -41,6 +46,15 @@ def deploy_commands(request: WorkspaceRequest) -> HttpResponse:
     form = DeployForm(request.workspace, request.POST)
     form.is_valid()
     return render(request, "deployments/deploy_commands.html", _commands(request, form))
+
+
+def _deployed(form: DeployForm, actor: User) -> Service | None:
+    """The service, or None with the error beside its field."""
+    try:
+        return services.deploy(form.deploy_request(actor))
+    except SlipwayError as error:
+        show(form, error)
+        return None
 
 
 def _version(request: WorkspaceRequest) -> ModelVersion | None:
@@ -74,7 +88,7 @@ def _hints(version: ModelVersion | None) -> dict[str, Any]:
 
 def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, str]:
     given = _given(form)
-    url = request.build_absolute_uri(_services_url(request.workspace))
+    url = request.build_absolute_uri(reverse("api_services", kwargs={"workspace": request.workspace.slug}))
     return {"cli": equivalent_commands.cli(given), "curl": equivalent_commands.rest(url, given)}
 
 
@@ -85,7 +99,3 @@ def _given(form: DeployForm) -> dict[str, Any]:
         return typed.body()
     models = [part.strip() for part in (typed.data.get("models") or "iris:1").split(",")]
     return {"name": typed.data.get("name") or "iris", "models": models}
-
-
-def _services_url(workspace: Workspace) -> str:
-    return f"/api/v1/workspaces/{workspace.slug}/services"

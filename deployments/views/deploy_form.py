@@ -1,20 +1,18 @@
-"""The deploy form: what people type becomes what `releases.deploy` takes, and its errors go beside their fields."""
+"""The deploy form: what people type becomes a `DeployRequest`."""
 
 from typing import Any, cast
 
 from django import forms
 
-from deployments.config import configs, options, server_options
+from deployments.config import options, server_options
 from deployments.errors import BadDeploymentConfig
-from deployments.models import InferenceConfig, Service, Target
+from deployments.models import InferenceConfig, Target
 from deployments.models.config import ConfigKind
-from deployments.services import releases
+from deployments.services.deploy_request import DeployRequest, resolve
 from deployments.views import option_fields
 from deployments.views.option_fields import MULTILINE, PLAIN, JSONText
 from registry.models import ModelVersion, VersionState
-from registry.versions.registration import find_version
 from studio.accounts.models import User, Workspace
-from studio.core.errors import SlipwayError
 from studio.core.form_errors import show
 
 OFFERED = 100  # versions and configs that the form suggests
@@ -135,22 +133,7 @@ class DeployForm(forms.Form):
         names = ("name", "models", "config", "description", "reason", "overwrite", "deployment_config")
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data[name]}
 
-    def deploy(self, actor: User) -> Service | None:
-        """The service, or None with the errors put beside their fields."""
-        body = self.body()
-        try:
-            return releases.deploy(
-                workspace=self.workspace,
-                actor=actor,
-                name=body["name"],
-                versions=[find_version(self.workspace, reference) for reference in body["models"]],
-                config=configs.find(self.workspace, body["config"]) if "config" in body else None,
-                target=Target.objects.in_workspace(self.workspace).filter(name=self.cleaned_data["target"]).first(),
-                deployment_config=body.get("deployment_config"),
-                description=self.cleaned_data["description"],
-                reason=self.cleaned_data["reason"],
-                overwrite=self.cleaned_data["overwrite"],
-            )
-        except SlipwayError as error:
-            show(self, error)
-            return None
+    def deploy_request(self, actor: User) -> DeployRequest:
+        """What the form asks for; call it on a valid form. Raises `SlipwayError` for what the studio does not have."""
+        whole = self.body() | {name: self.cleaned_data[name] for name in ("target", "description")}
+        return resolve(workspace=self.workspace, actor=actor, **whole)

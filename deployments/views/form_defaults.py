@@ -20,7 +20,7 @@ FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
 
 def service_name(workspace: Workspace, model: str) -> str:
     """A free service name like the model's: 'Iris_v2' → 'iris-v2', or 'iris-v2-2' when that is taken."""
-    stem = names.like(model)
+    stem = names.suggest_name(model)
     taken = set(Service.objects.in_workspace(workspace).filter(name__startswith=stem).values_list("name", flat=True))
     numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
     return next(name for name in (stem, *numbered) if name not in taken)

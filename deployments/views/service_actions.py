@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from deployments.config.json_text import readable
 from deployments.models import Service
-from deployments.services import releases, scoring_client, tokens
+from deployments.services import keys, lifecycle, scoring_client, tokens
 from deployments.services.queries import find
 from deployments.views.services import show, test_panel
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -25,7 +25,7 @@ SHOWN_BYTES = 200_000  # of an answer on the page
 @workspace_page
 def service_stop(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
-    releases.stop(service, request.user)
+    lifecycle.stop(service, request.user)
     messages.success(request, f"{name} is being stopped. Its address and keys stay.")
     return _back(request, service)
 
@@ -34,7 +34,7 @@ def service_stop(request: WorkspaceRequest, name: str) -> HttpResponse:
 @workspace_page
 def service_start(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
-    releases.start(service, request.user)
+    lifecycle.start(service, request.user)
     messages.success(request, f"{name} is being started.")
     return _back(request, service)
 
@@ -44,7 +44,7 @@ def service_delete(request: WorkspaceRequest, name: str) -> HttpResponse:
     """Ask, then delete."""
     service = find(request.workspace, name)
     if request.method == "POST":
-        releases.delete(service, request.user)
+        lifecycle.delete(service, request.user)
         messages.success(request, f"{name} is being deleted.")
         return redirect("service_list", workspace=request.workspace.slug)
     return render(request, "deployments/service_delete.html", {"service": service})
@@ -55,7 +55,7 @@ def service_delete(request: WorkspaceRequest, name: str) -> HttpResponse:
 def service_regenerate_key(request: WorkspaceRequest, name: str) -> HttpResponse:
     service = find(request.workspace, name)
     slot = request.POST.get("slot", "")
-    releases.regenerate_key(service, slot, request.user)
+    keys.regenerate_key(service, slot, request.user)
     messages.success(request, f"The {slot} key of {name} is new. The old one stops working within seconds.")
     return _back(request, service, "?tab=settings")
 

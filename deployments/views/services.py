@@ -14,9 +14,9 @@ from deployments.control.differences import compare
 from deployments.control.facts import facts_of, newest_revision
 from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
-from deployments.services.create import SLOTS
 from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config
-from deployments.services.queries import described, find
+from deployments.services.keys import SLOTS
+from deployments.services.queries import find, with_details
 from deployments.views import equivalent_commands, form_defaults
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
@@ -39,7 +39,7 @@ TABS = {
 def service_list(request: WorkspaceRequest) -> HttpResponse:
     """All services, worst first on request; refreshes itself while something moves."""
     rows = _chosen(request, Service.objects.in_workspace(request.workspace))
-    page = Paginator(described(rows), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(with_details(rows), PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "rows": [(service, models_of(newest_revision(service)), address_of(service)) for service in page],
@@ -125,7 +125,7 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
 
 def _tokens(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
     """What callers must show, and how they get a token."""
-    url = f"/api/v1/workspaces/{request.workspace.slug}/services/{service.name}/token"
+    url = reverse("api_service_token", kwargs={"workspace": request.workspace.slug, "name": service.name})
     how = [
         {"label": "Command line", "language": "shell", "text": equivalent_commands.token_cli(service.name)},
         {"label": "curl", "language": "shell", "text": equivalent_commands.token_curl(request.build_absolute_uri(url))},

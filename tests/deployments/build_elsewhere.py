@@ -25,8 +25,8 @@ def main(verb: str) -> None:
 def deploy() -> None:
     from django.core.management import call_command
 
-    from deployments.services import releases
     from studio.accounts.models import User, Workspace
+    from tests.deployments.service_factories import deploy as deploy_version
     from tests.deployments.service_factories import make_config
     from tests.registry.factories import make_version
 
@@ -34,7 +34,7 @@ def deploy() -> None:
     workspace, bob = Workspace.objects.create(slug="vision", name="Vision"), User.objects.create(username="bob")
     config = make_config(workspace, bob, "demo")
     version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
-    releases.deploy(workspace=workspace, actor=bob, name="iris", versions=[version], config=config)
+    deploy_version(workspace, bob, version, config=config, built=False)
 
 
 def build() -> None:

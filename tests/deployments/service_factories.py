@@ -8,7 +8,8 @@ from django.utils import timezone
 from deployments.config import configs
 from deployments.control import reconcile
 from deployments.models import Build, InferenceConfig, Service, Target
-from deployments.services import releases
+from deployments.services import deploy as verbs
+from deployments.services.deploy_request import DeployRequest, resolve
 from deployments.traffic import activation
 from registry.environments import environments
 from studio.core.job_runner import run_job
@@ -53,9 +54,22 @@ def make_fake_target(workspace, monkeypatch) -> FakeTarget:
     return made
 
 
+def deploy_request(workspace, actor, *versions, name: str = "iris", config=None, target=None, **more) -> DeployRequest:
+    """What a person asks for who names these objects."""
+    return resolve(
+        workspace=workspace,
+        actor=actor,
+        name=name,
+        models=[str(version) for version in versions],
+        config=config and str(config),
+        target=target and str(target),
+        **more,
+    )
+
+
 def deploy(workspace, actor, *versions, name: str = "iris", built: bool = True, **more) -> Service:
     """A deployed service; `built` ends its build as a success without doing it."""
-    service = releases.deploy(workspace=workspace, actor=actor, name=name, versions=versions, **more)
+    service = verbs.deploy(deploy_request(workspace, actor, *versions, name=name, **more))
     if built:
         end_build(service)
     return service

@@ -20,13 +20,14 @@ from deployments import targets
 from deployments.config import configs
 from deployments.control import reconcile
 from deployments.models import Phase, Service
-from deployments.services import releases, scoring_client, tokens
+from deployments.services import keys, lifecycle, scoring_client, tokens
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
 from deployments.views import equivalent_commands
 from registry.environments import environments
 from studio.core.job_runner import run_job
 from tests.deployments.service_factories import actions
+from tests.deployments.service_factories import deploy as deploy_version
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,7 @@ def deploy(workspace, bob):
 
     def make(version, name="iris", **more):
         more["deployment_config"] = {"cpu": 1, "processes": 1} | more.pop("deployment_config", {})
-        service = releases.deploy(workspace=workspace, actor=bob, name=name, versions=[version], **more)
+        service = deploy_version(workspace, bob, version, name=name, built=False, **more)
         for build in service.revisions.get(number=service.last_revision).builds.all():
             run_job("build", build.pk)
         return service
@@ -162,11 +163,11 @@ def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(
 def test_a_stopped_service_ends_and_starts_again_at_its_address(deploy, iris, bob):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    releases.stop(service, bob)
+    lifecycle.stop(service, bob)
     beat(service, Phase.STOPPED)
     with pytest.raises(httpx.ConnectError):
         call(service)
-    releases.start(service, bob)
+    lifecycle.start(service, bob)
     beat(service, Phase.HEALTHY)
     assert call(service).status_code == 200
 
@@ -175,7 +176,7 @@ def test_a_deleted_service_leaves_no_process_no_folder_and_no_row(deploy, iris, 
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     pid, folder = service.observed["pid"], settings.DATA_DIR / "services" / str(service.pk)
-    releases.delete(service, bob)
+    lifecycle.delete(service, bob)
     end = time.monotonic() + PATIENCE_SECONDS
     while Service.objects.exists() and time.monotonic() < end:
         reconcile.reconcile_due()
@@ -198,7 +199,7 @@ def test_a_new_key_replaces_the_old_one_without_a_restart(deploy, iris, bob):
     beat(service, Phase.HEALTHY)
     pid = service.observed["pid"]
     old = service.keys.get(slot="primary").value
-    releases.regenerate_key(service, "primary", bob)
+    keys.regenerate_key(service, "primary", bob)
     end = time.monotonic() + PATIENCE_SECONDS
     while call(service).status_code != 200 and time.monotonic() < end:
         reconcile.reconcile_due()

@@ -7,7 +7,7 @@ import pytest
 from deployments.control import reconcile
 from deployments.models import Build, Desired, Phase, Service
 from deployments.recipe.spec import spec_for
-from deployments.services import releases
+from deployments.services import keys, lifecycle
 from deployments.targets.base import NotRemoved
 from tests.deployments.service_factories import actions, cause_code, deploy, end_build
 from tests.registry.factories import make_version
@@ -108,28 +108,28 @@ class TestAnUpdate:
 class TestGoingAway:
     def test_a_stopped_service_stops_and_stays(self, bob, fake, service):
         fake.visit(service, 2)
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         fake.visit(service, 3)
         assert (service.phase, fake.driver.running) == (Phase.STOPPED, {})
 
     def test_a_stopped_service_starts_again(self, bob, fake, service):
         fake.visit(service, 2)
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         fake.visit(service, 2)
-        releases.start(service, bob)
+        lifecycle.start(service, bob)
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
     def test_a_stopped_service_forgets_its_failure(self, bob, fake, service):
         fake.behave("failing")
         fake.visit(service, 3)
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         fake.visit(service, 2)
         assert (service.phase, service.cause) == (Phase.STOPPED, None)
 
     def test_a_deleted_service_leaves_no_process_no_row_and_a_free_name(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
-        releases.delete(service, bob)
+        lifecycle.delete(service, bob)
         reconcile.reconcile(service.pk)
         reconcile.reconcile(service.pk)
         assert not Service.objects.exists()
@@ -144,7 +144,7 @@ class TestGoingAway:
             raise NotRemoved("This cannot be removed: go.mod.")
 
         fake.visit(service, 2)
-        releases.delete(service, bob)
+        lifecycle.delete(service, bob)
         with monkeypatch.context() as context:
             context.setattr(fake.driver, "remove", held)
             fake.visit(service)
@@ -156,13 +156,13 @@ class TestGoingAway:
 
     def test_a_service_that_was_never_built_can_be_deleted(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
-        releases.delete(service, bob)
+        lifecycle.delete(service, bob)
         reconcile.reconcile(service.pk)
         assert not Service.objects.exists()
 
     def test_a_service_whose_target_is_away_is_not_forgotten(self, bob, fake, service, monkeypatch):
         fake.visit(service, 2)
-        releases.delete(service, bob)
+        lifecycle.delete(service, bob)
 
         def away(service_id):
             raise OSError("no route")
@@ -184,7 +184,7 @@ def test_a_key_goes_to_the_driver_as_a_digest_only(fake, service):
 def test_a_regenerated_key_reaches_the_driver_and_the_process_stays(bob, fake, service):
     fake.visit(service, 2)
     before = fake.driver.specs[service.pk].key_digests
-    releases.regenerate_key(service, "primary", bob)
+    keys.regenerate_key(service, "primary", bob)
     fake.visit(service)
     assert service.phase == Phase.HEALTHY
     assert fake.driver.specs[service.pk].key_digests[0] != before[0]

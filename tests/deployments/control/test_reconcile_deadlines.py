@@ -4,7 +4,7 @@ import pytest
 
 from deployments.control.facts import facts_of
 from deployments.models import Phase
-from deployments.services import releases
+from deployments.services import keys, lifecycle
 from tests.deployments.service_factories import actions, cause_code
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ class TestADeadline:
 
     def test_of_a_stop_does_not_run_before_the_first_look_either(self, bob, fake, service):
         fake.visit(service, 2)
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         fake.wait(400)
         assert [fake.visit(service).phase for _ in range(2)] == [Phase.TRANSITIONING, Phase.STOPPED]
 
@@ -66,7 +66,7 @@ class TestANewKey:
         fake.behave("failing")
         fake.visit(service, 3)
         fake.wait(400)
-        releases.regenerate_key(service, "primary", bob)
+        keys.regenerate_key(service, "primary", bob)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
         assert fake.driver.starts == 1
@@ -75,7 +75,7 @@ class TestANewKey:
         fake.behave("crashing")
         fake.visit(service, 60)
         fake.wait(400)
-        releases.regenerate_key(service, "primary", bob)
+        keys.regenerate_key(service, "primary", bob)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "worker_crashed")
         fake.behave("good")
@@ -86,7 +86,7 @@ class TestANewKey:
         fake.visit(service, 2)
         fake.wait(400)
         fake.driver.kill(service.pk)
-        releases.regenerate_key(service, "primary", bob)
+        keys.regenerate_key(service, "primary", bob)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "worker_crashed")
         assert fake.visit(service).phase == Phase.HEALTHY
@@ -118,7 +118,7 @@ class TestWhatEndedBeforeAStart:
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
-        releases.start(service, bob)
+        lifecycle.start(service, bob)
         fail_once(monkeypatch, fake.driver, "apply")
         codes = [cause_code(fake.visit(service)) for _ in range(3)]
         assert codes == ["target_unavailable", None, None]
@@ -128,5 +128,5 @@ class TestWhatEndedBeforeAStart:
 def test_who_starts_a_service_again_sees_at_once_that_nothing_is_given_up(bob, fake, service):
     fake.behave("failing")
     fake.visit(service, 3)
-    releases.start(service, bob)
+    lifecycle.start(service, bob)
     assert facts_of(service).gave_up is None

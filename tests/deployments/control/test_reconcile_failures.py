@@ -6,7 +6,7 @@ from django.db import DataError
 from deployments.control import reconcile
 from deployments.control.restart_backoff import LOOP
 from deployments.models import Phase
-from deployments.services import releases
+from deployments.services import lifecycle
 from deployments.targets.base import Failure, Observation
 from tests.deployments.service_factories import cause_code, deploy
 
@@ -25,7 +25,7 @@ class TestAFailure:
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
-        releases.start(service, bob)
+        lifecycle.start(service, bob)
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 

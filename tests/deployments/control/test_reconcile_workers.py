@@ -6,7 +6,7 @@ import pytest
 
 from deployments.control import reconcile
 from deployments.models import Phase, Service
-from deployments.services import releases
+from deployments.services import lifecycle
 from tests.deployments.service_factories import deploy
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ class TestTwoWorkers:
 
         def meanwhile(*args):
             found = original(*args)
-            releases.stop(Service.objects.get(), bob)
+            lifecycle.stop(Service.objects.get(), bob)
             return found
 
         monkeypatch.setattr(reconcile, "visit", meanwhile)

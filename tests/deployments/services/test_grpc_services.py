@@ -5,7 +5,7 @@ import pytest
 from deployments.errors import BadDeploymentConfig, NoFreePort
 from deployments.models import Service
 from deployments.recipe.spec import spec_for
-from deployments.services import create, ports, releases
+from deployments.services import create, ports
 from deployments.targets.local.run_folder import run_settings
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
@@ -66,9 +66,7 @@ def test_of_two_that_are_offered_the_same_port_one_takes_another(workspace, bob,
 
 def test_an_entry_script_with_grpc_is_refused_with_what_to_do(workspace, bob, pickled, script_config):
     with pytest.raises(BadDeploymentConfig) as caught:
-        releases.deploy(
-            workspace=workspace, actor=bob, name="scripted", versions=[pickled], config=script_config("demo"), **ON
-        )
+        deploy(workspace, bob, pickled, name="scripted", config=script_config("demo"), **ON)
     assert caught.value.field == "grpc"
     assert "without code" in caught.value.message
     assert not Service.objects.exists()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.services.names import like
+from deployments.services.names import suggest_name
 from studio.core.errors import BadInput
 from tests.deployments.service_factories import deploy
 
@@ -11,7 +11,7 @@ from tests.deployments.service_factories import deploy
     ("text", "name"), [("my_deploy", "my-deploy"), ("Iris_v2", "iris-v2"), ("_", "service"), ("a" * 70, "a" * 55)]
 )
 def test_a_name_is_proposed_that_resembles_the_text(text, name):
-    assert like(text) == name
+    assert suggest_name(text) == name
 
 
 @pytest.mark.django_db

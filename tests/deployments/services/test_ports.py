@@ -1,5 +1,6 @@
 """A port has one holder, whatever is spoken on it and whoever comes at once."""
 
+import socket
 import threading
 from importlib import import_module
 
@@ -153,3 +154,30 @@ class TestServicesFromBefore:
         settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (first.port, first.port)}
         with pytest.raises(RuntimeError, match="of the service 'second'"):
             note_holders(apps, None)
+
+
+def test_services_get_different_ports(workspace, bob, iris):
+    services = [deploy(workspace, bob, iris, name=f"iris-{n}") for n in range(5)]
+    assert len({service.port for service in services}) == 5
+
+
+def test_port_with_a_listener_is_skipped(settings, workspace, bob, iris):
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21990, 21991)}
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 21990))
+        squatter.listen()
+        assert deploy(workspace, bob, iris).port == 21991
+
+
+def test_port_taken_meanwhile_is_replaced(workspace, bob, iris, monkeypatch):
+    taken = deploy(workspace, bob, iris, name="first").port
+    offers = iter([taken, taken, 21500])
+    monkeypatch.setattr("deployments.services.create.free_port", lambda: next(offers))
+    assert deploy(workspace, bob, iris, name="second").port == 21500
+
+
+def test_deploy_fails_when_every_port_is_taken(settings, workspace, bob, iris):
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21990, 21990)}
+    deploy(workspace, bob, iris, name="first")
+    with pytest.raises(NoFreePort):
+        ports.free_port()

@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.models import Desired, Phase, Service
-from deployments.services import releases
+from deployments.services import lifecycle
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
 
@@ -32,7 +32,7 @@ class TestTheList:
         client = sign_in(bob)
         rows = {"HTTP_HX_REQUEST": "true"}
         assert "every 2s" not in text_of(client.get(url("service_list"), **rows))
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         assert "every 2s" in text_of(client.get(url("service_list"), **rows))
 
     def test_filters_by_state_and_name(self, sign_in, bob, service):
@@ -77,7 +77,7 @@ class TestThePage:
         client = sign_in(bob)
         same = client.get(url("service_detail", name="iris")).context["comparison"]
         assert [row.differs for row in same] == [False, False, False]
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         other = client.get(url("service_detail", name="iris")).context["comparison"]
         assert [row.differs for row in other] == [True, True, True]
 
@@ -121,7 +121,7 @@ class TestTheLivePart:
     def test_asks_again_while_something_moves_and_then_no_more(self, sign_in, bob, fake, service):
         client = sign_in(bob)
         assert "every 2s" not in text_of(client.get(url("service_status", name="iris")))
-        releases.stop(service, bob)
+        lifecycle.stop(service, bob)
         assert "every 2s" in text_of(client.get(url("service_status", name="iris")))
         fake.visit(service, 2)
         assert "every 2s" not in text_of(client.get(url("service_status", name="iris")))
@@ -182,6 +182,6 @@ class TestTheButtons:
 
 
 def test_a_viewer_sees_a_stopped_service_as_stopped(sign_in, carol, bob, fake, service):
-    releases.stop(service, bob)
+    lifecycle.stop(service, bob)
     assert fake.visit(service, 2).phase == Phase.STOPPED
     assert "Stopped" in text_of(sign_in(carol).get(url("service_detail", name="iris")))

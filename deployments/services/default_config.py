@@ -1,0 +1,30 @@
+"""The inference config of a deployment that names none: no code for ONNX, the sample's own script for a sample."""
+
+from collections.abc import Sequence
+
+from deployments.config import configs
+from deployments.models import InferenceConfig
+from deployments.models.config import ConfigKind
+from deployments.services import samples
+from registry.models import ModelVersion
+from studio.accounts.models import User
+from studio.core.errors import BadInput
+
+
+def kind_for(versions: Sequence[ModelVersion]) -> ConfigKind:
+    """The kind of the default config. Raises `BadInput` for models that have none; writes nothing."""
+    if len(versions) != 1:
+        raise BadInput(
+            "Several models in one service need an entry script that says what to do with them.",
+            hint="Create an inference config with an entry script and choose it here.",
+            field="config",
+        )
+    if samples.has_script(versions[0]):
+        return ConfigKind.ENTRY_SCRIPT
+    configs.check_needs_no_script(versions[0])
+    return ConfigKind.NO_CODE
+
+
+def ensure_default_config(version: ModelVersion, actor: User) -> InferenceConfig:
+    """Find the default config, or create it with its environment. Call it inside the transaction that needs it."""
+    return samples.config_for(version, actor) or configs.default_for(version, actor)

@@ -1,0 +1,144 @@
+"""What a person asks to be deployed: made and validated alike by the form, REST and, through REST, the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from deployments.config import configs, deployment_config
+from deployments.config.options import DeploymentConfig
+from deployments.errors import BadDeploymentConfig, VersionNotReady
+from deployments.models import InferenceConfig, Target
+from deployments.models.config import ConfigKind
+from deployments.services import default_config, names
+from registry.models import ModelVersion, VersionState
+from registry.versions.registration import find_version
+from studio.accounts.models import User, Workspace, slug_rule
+from studio.core.errors import BadInput, NotFound
+from studio.core.jobs import JobState
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployRequest:
+    """Checked and complete; nothing has been written for it. `resolve` makes it."""
+
+    workspace: Workspace
+    actor: User
+    name: str
+    versions: Sequence[ModelVersion]  # each once
+    config: InferenceConfig | None  # None: the default of the version
+    target: Target | None  # None: this machine
+    deployment_config: DeploymentConfig
+    description: str | None = None  # None: a service that exists keeps its own
+    reason: str = ""
+    overwrite: bool = False
+
+
+def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
+    *,
+    workspace: Workspace,
+    actor: User,
+    name: str,
+    models: Sequence[str],
+    config: str | None = None,
+    target: str | None = None,
+    deployment_config: dict[str, Any] | None = None,
+    description: str | None = None,
+    reason: str = "",
+    overwrite: bool = False,
+) -> DeployRequest:
+    """The request behind the references `name:number`, names and options that a person gave.
+
+    Raises `BadInput`, `BadDeploymentConfig`, `NotFound` and `VersionNotReady`, which name the field at fault.
+    """
+    _check_name(name)
+    versions = _versions(workspace, models)
+    chosen = configs.find(workspace, config) if config else None
+    options = _options(deployment_config, versions, chosen)
+    return DeployRequest(
+        workspace=workspace,
+        actor=actor,
+        name=name,
+        versions=versions,
+        config=chosen,
+        target=_target(workspace, target),
+        deployment_config=options,
+        description=description,
+        reason=reason,
+        overwrite=overwrite,
+    )
+
+
+def _check_name(name: str) -> None:
+    try:
+        slug_rule(name)
+    except ValidationError as error:
+        raise BadInput(
+            f"'{name}' is not a possible service name. {error.messages[0]}",
+            hint=f"For example: {names.suggest_name(name)}.",
+            field="name",
+        ) from error
+
+
+def _versions(workspace: Workspace, references: Sequence[str]) -> list[ModelVersion]:
+    if not references:
+        raise BadInput(
+            "A service needs at least one model version.", hint="Choose one, for example iris:1.", field="models"
+        )
+    versions = {version.pk: version for version in (_version(workspace, reference) for reference in references)}
+    for version in versions.values():
+        _check_ready(version)
+    return list(versions.values())
+
+
+def _version(workspace: Workspace, reference: str) -> ModelVersion:
+    try:
+        return find_version(workspace, reference)
+    except NotFound as error:
+        error.field = "models"
+        raise
+
+
+def _check_ready(version: ModelVersion) -> None:
+    if version.state == VersionState.UPLOADED:
+        raise VersionNotReady(
+            f"{version} cannot be deployed yet: it {_inspection_of(version)}.",
+            hint="Deploy it once it is ready; its page and GET versions/name:number tell when that is.",
+            field="models",
+        )
+    if version.state == VersionState.REJECTED:
+        why = (version.rejection or {}).get("message", "")
+        raise VersionNotReady(
+            f"{version} was rejected: {why}", hint="Register a corrected version and deploy that one.", field="models"
+        )
+
+
+def _inspection_of(version: ModelVersion) -> str:
+    job = version.inspections.order_by("pk").last()
+    ahead = job.ahead() if job and job.state == JobState.QUEUED else 0
+    return f"waits to be inspected, with {ahead} before it" if ahead else "is being inspected"
+
+
+def _target(workspace: Workspace, name: str | None) -> Target | None:
+    """Every workspace has `local`, though its row is written only when a service is deployed to it."""
+    target = Target.objects.in_workspace(workspace).filter(name=name).first() if name else None
+    if target is None and name and name != LOCAL:
+        raise NotFound(f"There is no target '{name}' in {workspace}.", field="target")
+    return target
+
+
+def _options(
+    given: dict[str, Any] | None, versions: Sequence[ModelVersion], config: InferenceConfig | None
+) -> DeploymentConfig:
+    kind = config.kind if config else default_config.kind_for(versions)
+    options = deployment_config.complete(given, versions)
+    if options.grpc and kind == ConfigKind.ENTRY_SCRIPT:
+        raise BadDeploymentConfig(
+            "gRPC is for models that are served without code; this service runs an entry script.",
+            hint="Leave gRPC off, or deploy an ONNX model without an inference config.",
+            field="grpc",
+        )
+    return options

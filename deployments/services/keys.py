@@ -1,0 +1,39 @@
+"""Keys of services: two of each, so that one can be changed while clients use the other."""
+
+import secrets
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from deployments.desired_state import change, record_event
+from deployments.events import KEY_REGENERATED
+from deployments.models import Key, Service
+from studio.accounts.models import User
+from studio.core.enqueue import enqueue_task_on_commit
+from studio.core.errors import NotFound
+
+SLOTS = ("primary", "secondary")
+
+
+def new_secret() -> str:
+    """256 random bits, printable."""
+    return secrets.token_urlsafe(32)
+
+
+def create_keys(service: Service) -> None:
+    """The keys of a new service."""
+    Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
+
+
+def regenerate_key(service: Service, slot: str, actor: User) -> None:
+    """Replace the primary or secondary key; the old one stops working within seconds."""
+    key = service.keys.filter(slot=slot).first()
+    if key is None:
+        raise NotFound(f"There is no key '{slot}'.", hint="A service has a primary and a secondary key.")
+    with transaction.atomic():
+        key.value = new_secret()
+        key.save(update_fields=["value", "created_at"])
+        change(service, generation=F("generation") + 1, due_at=timezone.now())
+        record_event(KEY_REGENERATED, service, actor, slot=slot)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)

@@ -1,0 +1,40 @@
+"""Stop, start and delete services: one conditional update of the desired state; the reconcile loop does the rest."""
+
+from django.db import transaction
+
+from deployments import events
+from deployments.desired_state import change, record_event, transition_columns
+from deployments.errors import BeingDeleted
+from deployments.models import Desired, Phase, Service
+from studio.accounts.models import User
+from studio.activity.events import EventType
+from studio.core.enqueue import enqueue_task_on_commit
+
+
+def stop(service: Service, actor: User) -> None:
+    """End the process; name, address and keys stay."""
+    _set_desired(service, actor, Desired.STOPPED, events.SERVICE_STOPPED)
+
+
+def start(service: Service, actor: User) -> None:
+    """Run it again; also the way to retry after a failure."""
+    _set_desired(service, actor, Desired.RUNNING, events.SERVICE_STARTED)
+
+
+def delete(service: Service, actor: User) -> None:
+    """Remove the process and everything of the service; the loop frees its name when the process is gone."""
+    _set_desired(service, actor, Desired.DELETED, events.SERVICE_DELETION_REQUESTED)
+
+
+def _set_desired(service: Service, actor: User, desired: str, kind: EventType) -> None:
+    if service.desired == Desired.DELETED:
+        if desired == Desired.DELETED:
+            return
+        raise BeingDeleted(service.name)
+    columns = transition_columns() | {"desired": desired}
+    with transaction.atomic():
+        change(service, **columns)
+        record_event(kind, service, actor)
+        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
+    service.desired, service.generation, service.changed_at = desired, service.generation + 1, columns["changed_at"]
+    service.phase, service.cause = Phase.TRANSITIONING, None
