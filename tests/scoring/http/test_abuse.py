@@ -65,6 +65,7 @@ class GoodClient:
         self._server, self._body, self._right = server, body, right
         self.answers, self.wrong, self.dropped = 0, [], 0
         self._stop = threading.Event()
+        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._ask)
 
     def _ask(self) -> None:
@@ -77,6 +78,7 @@ class GoodClient:
                 client = self._client()
                 continue
             self.answers += 1
+            self._answered.set()
             if answer.status_code != 200 or answer.json() != self._right:
                 self.wrong.append((answer.status_code, answer.text[:200]))
             time.sleep(0.01)
@@ -87,6 +89,7 @@ class GoodClient:
 
     def __enter__(self) -> "GoodClient":
         self._thread.start()
+        assert self._answered.wait(20)  # it has a connection before others take them all
         return self
 
     def __exit__(self, *_) -> None:
