@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.defaults import page_not_found
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-import studio.accounts.openapi  # noqa: F401 - tells the document about our tokens
+import studio.accounts.openapi  # noqa: F401 - describes our tokens in the document
 
 urlpatterns = [
     path("v1/", include("studio.people.api_urls")),

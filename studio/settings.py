@@ -197,7 +197,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 # Nothing here commands workers from afar, and the subscription for it would hang a worker for good: when the
-# broker dies, redis-py reconnects within a read and then waits there for an answer that never comes.
+# broker dies, redis-py reconnects within a read and then waits there for a response that never comes.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -211,7 +211,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_start": 0,
     "interval_step": 0,
 }
-# The broker is only a doorbell: every piece of work is a row that the tick finds again, so that
+# The broker only wakes workers: every piece of work is a row that the tick finds again, so that
 # sending never blocks a page for long when the broker is away.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "quick"
@@ -348,7 +348,7 @@ LOGGING = {
     "loggers": {
         "axes": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
-        # A line for every tick would bury what happened; the apps log what they did.
+        # A line for every tick would drown the rest; the apps log what they did.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },

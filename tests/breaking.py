@@ -60,7 +60,7 @@ def listens_on(process: psutil.Process, port: int) -> bool:
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in process.net_connections())
 
 
-def deploy_anew(rest: Rest, name: str, model: str) -> dict:
+def deploy_with_new_build(rest: Rest, name: str, model: str) -> dict:
     """Deploy under a recipe of its own, so that there is something to build."""
     return rest.deploy(name, model, deployment_config={"environment_variables": {"NAME": name}})
 

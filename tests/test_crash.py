@@ -1,4 +1,4 @@
-"""Kill -9, everywhere and at the worst moment: everything converges, and nothing that was told is lost.
+"""Kill -9, everywhere and at the worst moment: everything converges, and nothing that was acknowledged is lost.
 
 The tests share one studio, in this order; each leaves it healthy.
 """
@@ -16,7 +16,7 @@ from tests.breaking import (
     IRIS,
     call,
     children_of,
-    deploy_anew,
+    deploy_with_new_build,
     frozen,
     full_disk,
     half_made,
@@ -86,7 +86,7 @@ def healthy_in_the_end(studio):
 
 
 @pytest.fixture
-def tell(record_property):
+def report(record_property):
     """Note how long something took: in the test report, and on the screen with -s."""
 
     def note(what, seconds):
@@ -99,7 +99,7 @@ def tell(record_property):
 # --- uploads --------------------------------------------------------------------------------------
 
 
-def test_an_upload_survives_kills_of_web_between_and_during_chunks(studio, rest, tell):
+def test_an_upload_survives_kills_of_web_between_and_during_chunks(studio, rest, report):
     content = padded_model(3 * MIB + 4321)
     upload = rest.begin("model.onnx", content)
     assert rest.put(upload, 0, content[:MIB]).json()["received"] == MIB
@@ -122,12 +122,12 @@ def test_an_upload_survives_kills_of_web_between_and_during_chunks(studio, rest,
     assert rest.post(f"uploads/{upload['id']}/complete", {"sha256": digest})["sha256"] == digest
     version = rest.post("versions", {"name": "padded", "files": [upload["id"]]}, 201)["id"]
     found, seconds = rest.until_ready(version)
-    tell("upload through two kills of web, then inspected", seconds)
+    report("upload through two kills of web, then inspected", seconds)
     assert found["files"] == [{"path": "model.onnx", "size": len(content), "sha256": digest}]
     assert incoming(studio) == []
 
 
-def test_a_full_disk_is_said_and_later_uploads_work(studio, rest):
+def test_full_disk_is_an_error_and_later_uploads_work(studio, rest):
     content = padded_model(9 * MIB)
     upload = rest.begin("model.onnx", content)
     with full_disk(studio, 8 * MIB + MIB // 2):
@@ -165,7 +165,7 @@ def begin_a_build(rest: Rest, iris: str, requirement: str) -> None:
 
 
 def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
-    studio, rest, iris, gate, slow_requirement, tmp_path, tell
+    studio, rest, iris, gate, slow_requirement, tmp_path, report
 ):
     begin_a_build(rest, iris, slow_requirement[1])
     wait_for(gate.builders, 60, "the environment's build to begin")
@@ -180,12 +180,12 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
     killed = time.monotonic()
 
     wait_for(lambda: "attempt 2" in rest.get("services/slow/logs?source=build")["text"], LEASE_SECONDS, "attempt 2")
-    tell("the build's next attempt began after the kill", time.monotonic() - killed)
+    report("the build's next attempt began after the kill", time.monotonic() - killed)
     rest.until_ready("broken-off:1", LEASE_SECONDS)
-    tell("inspection done after the kill", time.monotonic() - killed)
+    report("inspection done after the kill", time.monotonic() - killed)
     gate.open()
     rest.until_healthy("slow")
-    tell("service Healthy after the kill", time.monotonic() - killed)
+    report("service Healthy after the kill", time.monotonic() - killed)
 
     wait_for(lambda: not inspecting.is_running(), 10, "the end of the killed worker's inspection")
     assert rest.send("POST", "services/slow/score", content=b"{}").json() == 42
@@ -199,63 +199,63 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
 
 
 @pytest.mark.parametrize("program", ["quick", "clock", "web"])
-def test_a_deployment_under_way_outlives(studio, rest, iris, program, tell):
+def test_a_deployment_under_way_outlives(studio, rest, iris, program, report):
     name = f"during-{program}"
-    deploy_anew(rest, name, iris)
+    deploy_with_new_build(rest, name, iris)
     studio.kill(program)
     began = time.monotonic()
     rest.until_healthy(name)
-    tell(f"Healthy although {program} was killed", time.monotonic() - began)
+    report(f"Healthy although {program} was killed", time.monotonic() - began)
 
     rest.post(f"services/{name}/stop")
     studio.kill(program)
     began = time.monotonic()
     rest.until(f"services/{name}", lambda found: found["state"] == "Stopped", 40)
-    tell(f"Stopped although {program} was killed", time.monotonic() - began)
+    report(f"Stopped although {program} was killed", time.monotonic() - began)
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_a_ring_that_dies_with_the_broker_is_rung_again(studio, rest, iris, tell):
+def test_message_lost_with_the_broker_is_sent_again(studio, rest, iris, report):
     with frozen(studio.pids["builds"]):
-        deploy_anew(rest, "ring-lost", iris)
+        deploy_with_new_build(rest, "message-lost", iris)
         studio.kill("broker")
     began = time.monotonic()
-    rest.until_healthy("ring-lost")
-    tell("Healthy although the broker died with its ring", time.monotonic() - began)
+    rest.until_healthy("message-lost")
+    report("Healthy although the broker died with its message", time.monotonic() - began)
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, iris, tell):
+def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, iris, report):
     with frozen(studio.pids["up"]):  # so that nobody starts it again
         studio.kill("broker")
         began = time.monotonic()
-        deploy_anew(rest, "without-broker", iris)
-        tell("deploy answered 201 without a broker", time.monotonic() - began)
+        deploy_with_new_build(rest, "without-broker", iris)
+        report("deploy answered 201 without a broker", time.monotonic() - began)
         time.sleep(1)
         assert rest.get("services/without-broker")["state"] == "Transitioning"
     began = time.monotonic()
     rest.until_healthy("without-broker")
-    tell("Healthy after the broker came back", time.monotonic() - began)
+    report("Healthy after the broker came back", time.monotonic() - began)
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_a_worker_that_the_broker_left_deaf_is_started_anew(studio, rest, iris, tell):
+def test_worker_that_stopped_consuming_is_restarted(studio, rest, iris, report):
     for attempt in range(5):  # on a busy machine no tick may be under way, or it ends when the broker is back
         worker = studio.pids["quick"]
         lose_the_broker_during_a_tick(studio)
         began = time.monotonic()
-        deploy_anew(rest, f"deaf-worker-{attempt}", iris)
+        deploy_with_new_build(rest, f"deaf-worker-{attempt}", iris)
         rest.until_healthy(f"deaf-worker-{attempt}")
         seconds = time.monotonic() - began
         if studio.pids["quick"] != worker:
-            tell("Healthy although a worker was deaf", seconds)
+            report("Healthy although a worker had stopped consuming", seconds)
             return
         studio.wait_until_healthy()
     pytest.fail("no worker became deaf")
 
 
 def lose_the_broker_during_a_tick(studio):
-    """The worker cannot acknowledge what it has done, which can leave it deaf."""
+    """The worker cannot acknowledge what it has done, after which it may stop consuming."""
     [child] = children_of(studio, "quick")
     with frozen(studio.pids["up"]):  # so that nobody starts the broker again
         with frozen(child.pid):
@@ -268,7 +268,7 @@ def lose_the_broker_during_a_tick(studio):
 
 
 @pytest.mark.parametrize("victim", ["master", "worker"])
-def test_a_killed_service_answers_again_within_five_seconds(studio, rest, service, victim, tell):
+def test_a_killed_service_answers_again_within_five_seconds(studio, rest, service, victim, report):
     keys = rest.get("services/iris/keys")
     port = httpx.URL(service["scoring_uri"]).port
 
@@ -287,7 +287,7 @@ def test_a_killed_service_answers_again_within_five_seconds(studio, rest, servic
     while seconds[-1] > BACK_SECONDS and len(seconds) < 3:  # a busy machine may spoil one, not all
         time.sleep(2)
         seconds.append(seconds_after_a_kill())
-    tell(f"answers after a kill of its {victim}", min(seconds))
+    report(f"answers after a kill of its {victim}", min(seconds))
 
     assert min(seconds) < BACK_SECONDS
     assert len(masters_on(studio, port)) == 1
@@ -296,7 +296,7 @@ def test_a_killed_service_answers_again_within_five_seconds(studio, rest, servic
     assert after["scoring_uri"] == service["scoring_uri"]
 
 
-def test_a_kill_of_up_leaves_services_that_the_next_start_adopts(studio, rest, service, tell):
+def test_a_kill_of_up_leaves_services_that_the_next_start_adopts(studio, rest, service, report):
     key = rest.get("services/iris/keys")["primary"]
     rest.until_healthy("iris")
     master = run_of(studio, service)
@@ -310,13 +310,13 @@ def test_a_kill_of_up_leaves_services_that_the_next_start_adopts(studio, rest, s
     time.sleep(3)  # several windows
 
     seconds = studio.start()
-    tell("start after a kill of up", seconds)
+    report("start after a kill of up", seconds)
     rest.until_healthy("iris")
     assert run_of(studio, service).pid == master.pid
     assert [call(service, key) for _ in range(2)] == [200, 200]
     began = time.monotonic()
     wait_for(lambda: requests(rest) >= before + 42, 30, "the windows of the time without a studio")
-    tell("buffered telemetry arrived", time.monotonic() - began)
+    report("buffered telemetry arrived", time.monotonic() - began)
     assert settled_requests(rest) == before + 42
 
 

@@ -1,20 +1,20 @@
-"""`GET /healthz` names what is missing, and asks nobody twice within a second."""
+"""`GET /healthz` names what is missing, and checks at most once a second."""
 
 import pytest
 
 from studio.workers import health
-from studio.workers.heartbeat import BrokerAway
+from studio.workers.heartbeat import BrokerUnavailable
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch):
+def empty_cache(monkeypatch):
     monkeypatch.setattr(health, "_known", (0.0, []))
 
 
-def answer(monkeypatch, client, silent):
-    monkeypatch.setattr(health, "silent", silent)
+def answer(monkeypatch, client, missing):
+    monkeypatch.setattr(health, "missing_programs", missing)
     return client.get("/healthz")
 
 
@@ -24,7 +24,7 @@ def test_all_is_well(monkeypatch, client):
     assert (found.status_code, found.json()) == (200, {"status": "ok"})
 
 
-def test_a_silent_worker_is_named(monkeypatch, client):
+def test_worker_without_heartbeat_is_named(monkeypatch, client):
     found = answer(monkeypatch, client, lambda: ["heavy"])
 
     assert (found.status_code, found.json()["missing"]) == (503, ["heavy"])
@@ -32,7 +32,7 @@ def test_a_silent_worker_is_named(monkeypatch, client):
 
 def test_an_absent_broker_is_named(monkeypatch, client):
     def away():
-        raise BrokerAway("connection refused")
+        raise BrokerUnavailable("connection refused")
 
     assert answer(monkeypatch, client, away).json()["missing"] == ["broker"]
 

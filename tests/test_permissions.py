@@ -75,7 +75,7 @@ def test_every_address_of_a_workspace_declares_who_may_use_it(route):
 
 
 @pytest.mark.parametrize(("route", "method"), CLOSED)
-def test_nobody_gets_in_without_signing_in(client, workspace, route, method):
+def test_unauthenticated_requests_are_refused(client, workspace, route, method):
     answer = call(client, route, method)
 
     if route.is_rest:
@@ -86,7 +86,7 @@ def test_nobody_gets_in_without_signing_in(client, workspace, route, method):
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
-def test_a_stranger_cannot_tell_that_a_workspace_exists(sign_in, workspace, mallory, route, method):
+def test_nonmember_cannot_see_that_a_workspace_exists(sign_in, workspace, mallory, route, method):
     ours = call(sign_in(mallory), route, method)
     missing = call(sign_in(mallory), route, method, workspace="no-such-place")
 

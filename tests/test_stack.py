@@ -29,7 +29,7 @@ def sign_in(stack, username="admin", password=None):
     return client.post("/sign-in/", data=fields, headers={"X-CSRFToken": token}), client
 
 
-def test_it_says_where_it_is_and_how_to_sign_in(stack):
+def test_start_prints_the_address_and_how_to_sign_in(stack):
     line = wait_for(lambda: re.search(r"sign in as admin with the password (\S+)", stack.log()), 5, "a greeting")
 
     assert re.search(rf"ready after .* {stack.address}/", stack.log())
@@ -76,11 +76,11 @@ def test_the_child_of_a_killed_worker_does_not_live_on(stack):
     assert not any(psutil.pid_exists(child) and psutil.Process(child).status() != "zombie" for child in children)
 
 
-def test_health_names_a_worker_that_went_silent(stack):
+def test_health_names_a_worker_without_heartbeat(stack):
     pid = stack.pids["heavy"]
     os.kill(pid, signal.SIGSTOP)
     try:
-        missing = wait_for(lambda: stack.health().get("missing"), 20, "a report of the silent worker")
+        missing = wait_for(lambda: stack.health().get("missing"), 20, "a report of the frozen worker")
     finally:
         os.kill(pid, signal.SIGCONT)
 

@@ -41,7 +41,7 @@ def test_the_broker_is_stopped_last(plan):
     assert max(programs(plan), key=lambda program: program.stop_order).name == "broker"
 
 
-def test_no_program_learns_the_administrator_s_password(plan):
+def test_administrator_password_is_not_in_the_environment_of_programs(plan):
     assert "secret" not in environment(plan, {"SLIPWAY_ADMIN_PASSWORD": "secret", "PATH": "/bin"}).values()
 
 
@@ -123,11 +123,11 @@ def full_disk(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("tell", [full_disk, partial(write_pids, Plan(Path(os.devnull), "127.0.0.1", 8000))])
-def test_a_program_is_started_again_although_its_process_id_cannot_be_written_down(tmp_path, capsys, tell):
+@pytest.mark.parametrize("record_pids", [full_disk, partial(write_pids, Plan(Path(os.devnull), "127.0.0.1", 8000))])
+def test_a_program_is_started_again_although_its_process_id_cannot_be_written_down(tmp_path, capsys, record_pids):
     starts = tmp_path / "starts"
     program = Program("web", command=python(f"open({str(starts)!r}, 'a').write('x')"))
-    supervisor = Supervisor([program], dict(os.environ), on_change=tell)
+    supervisor = Supervisor([program], dict(os.environ), on_change=record_pids)
     run_until(supervisor, lambda: starts.exists() and len(starts.read_text()) >= 2)
 
     assert len(starts.read_text()) >= 2
@@ -176,7 +176,7 @@ def test_the_pause_before_a_restart_grows_and_has_an_end():
     for _ in range(9):
         watched.start()
         watched.process.wait()
-        assert watched.bury() == "exit code 0"
+        assert watched.reap() == "exit code 0"
         pauses.append(watched.pause)
 
     assert pauses == sorted(pauses)
@@ -193,12 +193,12 @@ def test_a_data_folder_is_held_by_one_studio(tmp_path):
     guards.lock(tmp_path, "process 3").close()
 
 
-def test_a_sweep_leaves_a_stranger_with_a_reused_number_alone(tmp_path):
+def test_process_that_reuses_a_pid_is_not_killed_as_a_leftover(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "pids.json").write_text(f'{{"web": {os.getpid()}, "up": 1}}')
     os.utime(tmp_path / "run" / "pids.json", (0, 0))
 
-    guards.sweep(tmp_path)
+    guards.kill_leftovers(tmp_path)
 
     assert not (tmp_path / "run" / "pids.json").exists()
 
@@ -209,6 +209,6 @@ def test_health_of_a_closed_port_is_that_the_web_is_missing():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread watches the parent")
 @pytest.mark.parametrize(("parent", "code"), [("os.getppid()", 0), ("os.getpid()", -signal.SIGKILL)])
-def test_a_child_whose_parent_ended_before_it_could_ask_for_its_end_ends_too(parent, code):
+def test_child_whose_parent_ended_before_the_death_signal_was_set_ends_too(parent, code):
     program = f"import os; from studio.stack.lifeline import die_with_parent; die_with_parent({parent})"
     assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == code

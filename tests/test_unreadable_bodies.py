@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from studio.accounts.models import Access
-from studio.people.tokens import make_token
+from studio.people.tokens import create_token
 from tests.routes import all_routes
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ def test_no_body_is_a_fault_of_the_studio(route, method, workspace, alice):
     inside = Client(raise_request_exception=False)
     inside.force_login(alice)
     if route.is_rest:
-        _, secret = make_token(alice, workspace, name="t", access=Access.WRITE, days=1)
+        _, secret = create_token(alice, workspace, name="t", access=Access.WRITE, days=1)
         inside = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {secret}"})
     for name, (body, kind) in BODIES.items():
         if route.is_rest or kind.startswith((FORM, "multipart")):

@@ -16,7 +16,7 @@ from typing import IO
 import uv
 
 from scoring.opt_outs import OPT_OUTS
-from studio.core.parent_death import leash
+from studio.core.parent_death import die_with_parent_prefix
 from studio.core.tee import Log
 
 # What a resolver and the builds it may start get to see; the studio's own secrets are not among it.
@@ -112,7 +112,7 @@ def run(arguments: list[str], *, folder: Path, log: Log, limits: Limits, result:
     go on writing where the next attempt cleans up, and hold the locks of uv's cache.
     """
     with subprocess.Popen(
-        [*leash(), *arguments],
+        [*die_with_parent_prefix(), *arguments],
         cwd=folder,
         env=environment_variables(),
         stdin=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from scoring.opt_outs import OPT_OUTS
-from studio.core.parent_death import leash
+from studio.core.parent_death import die_with_parent_prefix
 
 NO_NETWORK = (("unshare", "--net"), ("unshare", "--user", "--map-current-user", "--net"))
 PROBE_SECONDS = 5
@@ -40,7 +40,7 @@ class Ended:
 
 def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> Ended:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [*without_network(), *leash(), sys.executable, "-I", "-B", str(program), *arguments]
+    command = [*without_network(), *die_with_parent_prefix(), sys.executable, "-I", "-B", str(program), *arguments]
     with captured() as (output, errors):
         process = subprocess.Popen(
             command,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.inspection.bounded_process import Ended, captured, environment, run_bounded, without_network
-from studio.core.parent_death import leash
+from studio.core.parent_death import die_with_parent_prefix
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,15 @@ class WarmProgram:
             raise EOFError("it could not be started a moment ago")
         self._not_before = time.monotonic() + PAUSE_SECONDS
         self._socket, theirs = socket.socketpair()
-        command = [*without_network(), *leash(), sys.executable, "-I", "-B", str(SERVER), str(self.program)]
+        command = [
+            *without_network(),
+            *die_with_parent_prefix(),
+            sys.executable,
+            "-I",
+            "-B",
+            str(SERVER),
+            str(self.program),
+        ]
         with theirs:
             self._process = subprocess.Popen(
                 command,

@@ -45,7 +45,7 @@ def enter(user: User, slug: str, *, role: str, token: ApiToken | None = None) ->
     """The workspace and the role that the person acts in there, if they may act as `role`.
 
     Through a reading token everybody acts as a viewer.
-    Raises `NotFound` for a workspace they cannot see (a stranger learns nothing of its existence) and
+    Raises `NotFound` for a workspace they cannot see (who is no member learns nothing of its existence) and
     `Forbidden` when their role, or the token they came with, allows less than `role`.
     """
     workspace = Workspace.objects.visible_to(user).filter(slug=slug).first()

@@ -1,8 +1,8 @@
-"""The outbox: who else is told of events, and how an event reaches them.
+"""The outbox: the consumers of events, and how an event is delivered to them.
 
 A consumer is a function that takes the event and the number of the attempt. It raises whatever it likes when it
 could not do its work, and is called again later, in the end as a failed job. It may be called twice for one event:
-`event.id` says so, and of two calls at once the one with the higher attempt holds the lease.
+`event.id` is the same then, and of two calls at once the one with the higher attempt holds the lease.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Writes that a read may do without: they wait for nobody, and their failure is nobody's concern."""
+"""Writes that a read may do without: they never wait, and their failure is only logged."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,14 +14,14 @@ _log = logging.getLogger(__name__)
 def best_effort(write: Callable[[], object]) -> None:
     """Write if the database takes it at once; a database that does not is left alone."""
     try:
-        with _short_patience(), transaction.atomic():
+        with _short_lock_timeout(), transaction.atomic():
             write()
     except (DatabaseError, UpdateError) as reason:
-        _log.info("left out a write that can wait: %s", reason)
+        _log.info("skipped an optional write: %s", reason)
 
 
 @contextmanager
-def _short_patience() -> Iterator[None]:
+def _short_lock_timeout() -> Iterator[None]:
     """Within it a locked database raises instead of keeping the caller waiting."""
     if connection.vendor == "sqlite":
         before = int(connection.settings_dict["OPTIONS"].get("timeout", 5) * 1000)

@@ -1,4 +1,4 @@
-"""The broker itself, asked directly: how much waits in a queue, and keys that lapse."""
+"""The broker itself, asked directly: how much waits in a queue, and keys that expire."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -20,14 +20,14 @@ def connection() -> "redis.Redis":
 
 
 def broker_errors() -> type[Exception]:
-    """What `connection()` raises when the broker is away."""
+    """What `connection()` raises when the broker is unavailable."""
     from redis import RedisError  # late, as in connection()
 
     return RedisError
 
 
 def messages_waiting(queues: Iterable[str]) -> int:
-    """How many messages nobody has taken yet; 0 while the broker is away."""
+    """How many messages no worker has taken yet; 0 while the broker is unavailable."""
     try:
         return sum(int(connection().llen(queue)) for queue in queues)  # type: ignore[arg-type]  # no promise of one
     except broker_errors():

@@ -11,7 +11,7 @@ from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions
 from rest_framework.pagination import PageNumberPagination
 
-from studio.core.errors import DatabaseAway, SlipwayError
+from studio.core.errors import DatabaseUnavailable, SlipwayError
 from studio.core.unreadable import as_refusal
 
 
@@ -28,7 +28,7 @@ class ErrorHandler(ExceptionHandler):
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, OperationalError):
-            exc = DatabaseAway(str(exc))
+            exc = DatabaseUnavailable(str(exc))
         exc = as_refusal(exc) or exc
         if not isinstance(exc, SlipwayError):
             return super().convert_known_exceptions(exc)

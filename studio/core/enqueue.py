@@ -1,6 +1,6 @@
-"""Wake a worker once the transaction has committed. Work is named, so nobody imports what does it.
+"""Wake a worker once the transaction has committed. Work is named, so its code is imported by workers only.
 
-Losing a message is harmless: the row stands in the database and the tick finds it. So a broker that is away
+Losing a message is harmless: the row stands in the database and the tick finds it. So an unavailable broker
 costs a delay, never a failed request.
 """
 
@@ -69,4 +69,4 @@ def _send(task: str, args: tuple[Any, ...], queue: str | None = None) -> None:
     try:
         current_app.send_task(task, args=args, queue=queue, retry=False, expires=RESEND_SECONDS)
     except (OperationalError, OSError) as reason:
-        log.warning("broker away, the tick will pick up %s%s: %s", task, args, reason)
+        log.warning("broker unavailable, the tick will pick up %s%s: %s", task, args, reason)

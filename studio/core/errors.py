@@ -1,7 +1,7 @@
 """The family of errors that people see.
 
 An error has a stable code, an HTTP status, a sentence that names what happened and a hint that names the
-next step; it also says whose turn it is and whether trying again can help. Pages and REST show the same
+next step; it also has whose turn it is and whether trying again can help. Pages and REST show the same
 four. Nothing here knows a web framework: statuses are plain integers.
 """
 
@@ -93,20 +93,20 @@ class TooLarge(SlipwayError):
 
 
 class Temporary(SlipwayError):
-    """Something outside is away for now; the same call may go through later."""
+    """Something outside is unavailable for now; the same call may succeed later."""
 
     code = "unavailable"
     status = 503
     retryable = True
 
 
-class DatabaseAway(Temporary):
-    """The database cannot read or write now. What it said of itself stays in the log: it may name hosts."""
+class DatabaseUnavailable(Temporary):
+    """The database cannot read or write now. Its own message stays in the log: it may name hosts."""
 
     code = "database_unavailable"
 
-    def __init__(self, said: str) -> None:
-        full = "full" in said or "disk I/O" in said or "No space left" in said
+    def __init__(self, raw: str) -> None:
+        full = "full" in raw or "disk I/O" in raw or "No space left" in raw
         super().__init__(
             "The studio's database cannot work at this moment" + (": its disk seems to be full." if full else "."),
             hint="Ask an administrator to free space, then try again." if full else "Try again in a few seconds.",

@@ -1,4 +1,4 @@
-"""What the studio refuses, told in the form that asked for it."""
+"""Shows an error of the studio in the form that caused it."""
 
 from django.forms import BaseForm
 

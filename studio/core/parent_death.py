@@ -8,8 +8,8 @@ PROBE_SECONDS = 5
 
 
 @functools.cache
-def leash() -> tuple[str, ...]:
-    """What to put before a command, so that the kernel kills it when its parent ends; nothing where it cannot.
+def die_with_parent_prefix() -> tuple[str, ...]:
+    """The prefix of a command that the kernel kills when its parent ends; empty where it cannot.
 
     A prefix rather than a function between fork and exec: workers have threads, and there only exec is safe.
     """

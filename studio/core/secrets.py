@@ -25,7 +25,7 @@ def read_or_create_secret(path: Path, *, fernet: bool = False) -> str:
     try:
         os.link(draft, path)
     except FileExistsError:
-        pass  # somebody else was first: theirs counts
+        pass  # another process was first: its secret counts
     finally:
         draft.unlink()
     return path.read_text().strip()

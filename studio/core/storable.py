@@ -1,4 +1,4 @@
-"""What programs said of themselves, as every database keeps it: PostgreSQL refuses NUL and halves of a character."""
+"""Output of programs in a form that every database stores: PostgreSQL refuses NUL and lone surrogates."""
 
 from collections.abc import Mapping
 from typing import Any

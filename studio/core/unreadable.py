@@ -1,4 +1,4 @@
-"""What frameworks and parsers raise over input that nobody can use, as errors for people."""
+"""What frameworks and parsers raise for unusable input, as errors for people."""
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError

@@ -51,7 +51,7 @@ class SignIn(APIView):
             raise AuthenticationFailed(get_lockout_message() if locked else "The name or the password is wrong.")
         workspace = _workspace_for(person, facts.get("workspace"))
         may_write = workspace.role_of(person) in Role.at_least(Role.CONTRIBUTOR)
-        token, secret = tokens.make_token(
+        token, secret = tokens.create_token(
             person, workspace, name="command line", access=Access.WRITE if may_write else Access.READ, days=30
         )
         answer = {"token": secret, "workspace": workspace.slug, "expires_at": token.expires_at}
@@ -121,7 +121,7 @@ class WorkspaceViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.instance = members.make_workspace(person_of(self.request), **serializer.validated_data)
+        serializer.instance = members.create_workspace(person_of(self.request), **serializer.validated_data)
 
 
 class MemberSerializer(serializers.ModelSerializer):
@@ -214,7 +214,7 @@ class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
         given.is_valid(raise_exception=True)
         if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
             self.permission_denied(request, message="A reading token cannot make tokens.")
-        token, secret = tokens.make_token(self.person, self.workspace, **given.validated_data)
+        token, secret = tokens.create_token(self.person, self.workspace, **given.validated_data)
         return Response({**TokenSerializer(token).data, "token": secret}, status=201)
 
     @extend_schema(responses={204: OpenApiResponse(description="revoked")})

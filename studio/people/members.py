@@ -8,7 +8,7 @@ from studio.core.errors import BadInput, Conflict, NotFound
 from studio.people import events
 
 
-def make_workspace(actor: User, *, slug: str, name: str) -> Workspace:
+def create_workspace(actor: User, *, slug: str, name: str) -> Workspace:
     """A new workspace whose maker is its admin. Raises `Conflict` when the name is taken."""
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""API tokens: made (the secret is shown once), revoked."""
+"""Creates API tokens, whose secret is shown once, and revokes them."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ LONGEST_DAYS = 365
 
 
 @transaction.atomic
-def make_token(
+def create_token(
     user: User, workspace: Workspace, *, name: str, access: str = Access.READ, days: int | None = 90
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which nothing can show again. `days=None` never expires.

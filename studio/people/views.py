@@ -34,7 +34,7 @@ def workspace_new(request: SignedInRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST or None)
     if form.is_valid():
         try:
-            made = members.make_workspace(request.user, **form.cleaned_data)
+            made = members.create_workspace(request.user, **form.cleaned_data)
             return redirect("workspace_home", workspace=made.slug)
         except SlipwayError as error:
             show(form, error)
@@ -52,7 +52,7 @@ def token_list(request: WorkspaceRequest) -> HttpResponse:
     form, secret = TokenForm(request.POST or None), None
     if form.is_valid():
         try:
-            _, secret = tokens.make_token(request.user, request.workspace, **form.cleaned_data)
+            _, secret = tokens.create_token(request.user, request.workspace, **form.cleaned_data)
             form = TokenForm()
         except SlipwayError as error:
             show(form, error)

@@ -50,7 +50,7 @@ def run_function(function: Callable[[], Any], environment: dict[str, str], outpu
         return Forked(pid)
     code = 1
     try:
-        _settle(supervisor, environment, output)
+        _detach(supervisor, environment, output)
         code = int(function() or 0)
     except SystemExit as reason:
         code = reason.code if isinstance(reason.code, int) else int(reason.code is not None)
@@ -68,7 +68,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def _settle(supervisor: int, environment: dict[str, str], output: int) -> None:
+def _detach(supervisor: int, environment: dict[str, str], output: int) -> None:
     """Let go of what belongs to the supervisor: its terminal, its signals, its descriptors."""
     os.setsid()
     die_with_parent(supervisor)

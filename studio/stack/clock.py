@@ -12,7 +12,7 @@ from typing import Any
 
 
 def run() -> int:
-    """Send what is due until told to stop."""
+    """Send what is due until stopped."""
     from celery.beat import Scheduler, Service  # late: the supervisor loads Celery after it started the web server
 
     from studio.celery import app
@@ -27,7 +27,7 @@ def run() -> int:
 
     level = os.environ.get("SLIPWAY_LOG_LEVEL", "INFO")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("celery.beat").setLevel(logging.WARNING)  # a line for every tick tells nobody anything
+    logging.getLogger("celery.beat").setLevel(logging.WARNING)  # a line for every tick is noise
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     Service(app, scheduler_cls=BeatingScheduler).start()
     return 0

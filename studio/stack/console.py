@@ -7,7 +7,7 @@ WIDTH = max(map(len, COLOURS))
 LONGEST_LINE = 64 * 1024
 
 
-def say(text: str, name: str = "up") -> None:
+def echo(text: str, name: str = "up") -> None:
     """Print `text`, line by line, behind `name`. A closed terminal is no reason to stop."""
     prefix = f"{name:<{WIDTH}} | "
     if sys.stdout.isatty():
@@ -30,7 +30,7 @@ class Lines:
         """Print every finished line of what came so far; an endless line is cut."""
         whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
         if newline or len(self.rest) > LONGEST_LINE:
-            say((whole or self.rest).decode(errors="replace"), self.name)
+            echo((whole or self.rest).decode(errors="replace"), self.name)
             self.rest = self.rest if newline else b""
 
     def close(self) -> None:

@@ -3,15 +3,15 @@
 import time
 
 from studio.stack import probe
-from studio.stack.console import say
+from studio.stack.console import echo
 from studio.stack.programs import Plan
 
 ASK_EVERY = 0.25  # seconds
-SLOW = 30.0  # seconds after which a start that is not ready says what it waits for
+SLOW = 30.0  # seconds after which a start that is not ready prints what it waits for
 
 
 class Greeting:
-    """Call it between other things: it asks for the studio's health, and says once where the studio is.
+    """Call it between other things: it asks for the studio's health, and prints once where the studio is.
 
     `password` is the first administrator's, at the first start; None later.
     """
@@ -19,7 +19,7 @@ class Greeting:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.password: str | None = None
-        self.started = self.asked = self.told = time.monotonic()
+        self.started = self.asked = self.reported = time.monotonic()
         self.done = False
 
     def __call__(self) -> None:
@@ -30,14 +30,14 @@ class Greeting:
         if health.ok:
             self.done = True
             self._greet()
-        elif self.asked - self.told > SLOW:
-            self.told = self.asked
-            say(f"still waiting for: {', '.join(health.missing)}")
+        elif self.asked - self.reported > SLOW:
+            self.reported = self.asked
+            echo(f"still waiting for: {', '.join(health.missing)}")
 
     def _greet(self) -> None:
-        say(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.url}")
+        echo(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.url}")
         if self.password is None:
-            say("sign in as admin with the password shown at the first start (or SLIPWAY_ADMIN_PASSWORD of then)")
+            echo("sign in as admin with the password shown at the first start (or SLIPWAY_ADMIN_PASSWORD of then)")
         else:
-            say(f"sign in as admin with the password {self.password}   (shown only now)")
-        say("Ctrl-C stops the studio; deployed services keep serving and are found again at the next start.")
+            echo(f"sign in as admin with the password {self.password}   (shown only now)")
+        echo("Ctrl-C stops the studio; deployed services keep serving and are found again at the next start.")

@@ -49,7 +49,7 @@ def check_port(host: str, port: int) -> None:
             ) from reason
 
 
-def sweep(data: Path) -> None:
+def kill_leftovers(data: Path) -> None:
     """End programs that an earlier, killed supervisor left behind (where the kernel did not do it)."""
     path = data / "run" / "pids.json"
     if not path.exists():
@@ -62,7 +62,7 @@ def sweep(data: Path) -> None:
 
 
 def _end(pid: int, *, written: float) -> None:
-    """Kill the group of `pid`, unless the number has gone to somebody else since it was `written` down."""
+    """Kill the group of `pid`, unless the process id has been reused since it was `written` down."""
     with suppress(psutil.Error, ProcessLookupError, PermissionError):
         if psutil.Process(pid).create_time() <= written and os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

@@ -15,8 +15,8 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends; where the kernel cannot, watch the parent.
 
-    `parent` is the process id that the parent had before the fork: one that ended before this call is no longer
-    told of. Safe between fork and exec on Linux. Elsewhere call it from the child's own main module.
+    `parent` is the process id that the parent had before the fork: the kernel does not report one that ended before
+    this call. Safe between fork and exec on Linux. Elsewhere call it from the child's own main module.
     """
     if _libc is None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

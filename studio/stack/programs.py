@@ -65,7 +65,7 @@ def _web(plan: Plan) -> list[str]:
 
 
 def environment(plan: Plan, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What every program inherits. The first administrator's password is nobody else's business."""
+    """What every program inherits. The first administrator's password is left out."""
     kept = {name: value for name, value in base.items() if name != "SLIPWAY_ADMIN_PASSWORD"}
     return kept | {
         "DJANGO_SETTINGS_MODULE": base.get("DJANGO_SETTINGS_MODULE", "studio.settings"),

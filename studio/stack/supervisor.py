@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from types import FrameType
 
-from studio.stack.console import say
+from studio.stack.console import echo
 from studio.stack.programs import Program
 from studio.stack.watched import Watched
 
@@ -39,52 +39,52 @@ class Supervisor:
         self.before_fork = before_fork
         self.on_change = on_change
         self.on_tick = on_tick
-        self.asked_to_stop = 0  # how many times
+        self.stop_requests = 0  # requests so far
 
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask_to_stop)
+            signal.signal(number, self._request_stop)
         try:
             self._start([each for each in self.watched if each.program.command])
             self.before_fork()
-            while not self.asked_to_stop:
+            while not self.stop_requests:
                 self._start([each for each in self.watched if each.process is None and each.due <= time.monotonic()])
                 self._look()
                 self.on_tick()
         finally:
-            self.asked_to_stop = max(self.asked_to_stop, 1)
+            self.stop_requests = max(self.stop_requests, 1)
             self._stop_all()
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked_to_stop += 1
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop_requests += 1
 
     def _start(self, some: list[Watched]) -> None:
         for each in some:
             each.start()
             self.selector.register(each.output, selectors.EVENT_READ, each)
         if some:
-            self._tell_pids()
+            self._record_pids()
 
     def _look(self) -> None:
-        """Print what came, and bury who died."""
+        """Print new output, and reap programs that have exited."""
         for key, _ in self.selector.select(TICK):
             key.data.read()
         for each in self.watched:
             if each.ended():
-                self._bury(each)
+                self._reap(each)
 
-    def _bury(self, each: Watched) -> None:
+    def _reap(self, each: Watched) -> None:
         self.selector.unregister(each.output)
-        how = each.bury()
-        if not self.asked_to_stop:
-            say(f"{each.program.name} ended ({how}), starting it again in {each.pause:.1f} s")
-        self._tell_pids()
+        how = each.reap()
+        if not self.stop_requests:
+            echo(f"{each.program.name} ended ({how}), starting it again in {each.pause:.1f} s")
+        self._record_pids()
 
-    def _tell_pids(self) -> None:
+    def _record_pids(self) -> None:
         try:
             self.on_change({each.program.name: each.process.pid for each in self.watched if each.process})
         except OSError as reason:
-            say(f"the process ids cannot be written down: {reason}")
+            echo(f"the process ids cannot be written down: {reason}")
 
     def _stop_all(self) -> None:
         """In stop order, politely first; a second request to stop kills at once."""
@@ -92,12 +92,12 @@ class Supervisor:
             group = [each for each in self.watched if each.program.stop_order == order]
             for each in group:
                 each.signal(signal.SIGTERM)
-            self._await_end(group)
+            self._wait_for_exit(group)
 
-    def _await_end(self, group: list[Watched]) -> None:
+    def _wait_for_exit(self, group: list[Watched]) -> None:
         deadline = time.monotonic() + GRACE
         while any(each.process for each in group):
-            if time.monotonic() > deadline or self.asked_to_stop > 1:
+            if time.monotonic() > deadline or self.stop_requests > 1:
                 for each in group:
                     each.signal(signal.SIGKILL)
             self._look()

@@ -56,10 +56,10 @@ class Watched:
     def ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
-    def bury(self) -> str:
-        """Take what an ended program left behind with it; how it ended, in words."""
+    def reap(self) -> str:
+        """Reap a program that has exited, and kill what it left behind; how it ended, in words."""
         code = (self.process.returncode if self.process else 0) or 0
-        self.read()  # its last words
+        self.read()  # what it printed last
         self.lines.close()
         os.close(self.output)
         self.signal(signal.SIGKILL)

@@ -38,7 +38,7 @@ def share_memory(**_: Any) -> None:
 
 
 def run(queue: str) -> int:
-    """Work on `queue` until told to stop; the exit code."""
+    """Consume `queue` until stopped; the exit code."""
     from celery.platforms import SecurityWarning  # late: see preload
     from celery.signals import worker_before_create_process, worker_process_init
 

@@ -16,7 +16,7 @@ from studio.accounts.authentication import TokenAuthentication
 
 
 def is_authenticated(environ: dict[str, Any]) -> bool:
-    """Whether these headers name somebody. Only reads; False while the database is away."""
+    """Whether these headers authenticate somebody. Only reads; False while the database is unavailable."""
     close_old_connections()
     try:
         return _has_session(WSGIRequest(environ)) or _has_token(WSGIRequest(environ))

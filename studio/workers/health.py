@@ -1,4 +1,4 @@
-"""`GET /healthz`: is everything up? Answers from a memory of one second, so it may be asked often."""
+"""`GET /healthz`: is everything up? Cached for a second, so it may be asked often."""
 
 import time
 from threading import Lock
@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 
-from studio.workers.heartbeat import BrokerAway, silent
+from studio.workers.heartbeat import BrokerUnavailable, missing_programs
 
 FRESH, FRESH_WHILE_MISSING = 1.0, 0.2  # seconds
 _lock = Lock()
@@ -30,8 +30,8 @@ def _missing_database() -> list[str]:
 
 def _missing_workers() -> list[str]:
     try:
-        return silent()
-    except BrokerAway:
+        return missing_programs()
+    except BrokerUnavailable:
         return ["broker"]
 
 

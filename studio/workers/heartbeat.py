@@ -1,4 +1,4 @@
-"""Signs of life of workers and clock: keys in the broker that lapse when nobody renews them."""
+"""Heartbeats of workers and clock: keys in the broker that expire unless they are renewed."""
 
 import logging
 import os
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 CLOCK = "clock"
 EXPECTED = (*QUEUES, CLOCK)
-EVERY, LAPSES = 2.0, 8  # seconds
+EVERY, EXPIRES = 2.0, 8  # seconds
 
 
-class BrokerAway(Exception):
-    """The broker does not answer."""
+class BrokerUnavailable(Exception):
+    """The broker does not respond."""
 
 
 def _key(name: str) -> str:
@@ -27,22 +27,22 @@ def _key(name: str) -> str:
 
 
 def beat(names: Iterable[str]) -> None:
-    """Say that `names` live. Silent when the broker is away: then nobody could read it either."""
+    """Renew the keys of `names`. Does nothing when the broker is unavailable: then nothing could read them either."""
     try:
         pipeline = connection().pipeline(transaction=False)
         for name in names:
-            pipeline.set(_key(name), 1, ex=LAPSES)
+            pipeline.set(_key(name), 1, ex=EXPIRES)
         pipeline.execute()
     except broker_errors() as reason:
         log.debug("no heartbeat: %s", reason)
 
 
-def silent() -> list[str]:
-    """Which of the expected workers and the clock have not been heard; BrokerAway when nobody can know."""
+def missing_programs() -> list[str]:
+    """Which of the expected workers and the clock have no key; BrokerUnavailable when that cannot be known."""
     try:
         values: Any = connection().mget([_key(name) for name in EXPECTED])
     except broker_errors() as reason:
-        raise BrokerAway(str(reason)) from reason
+        raise BrokerUnavailable(str(reason)) from reason
     return [name for name, value in zip(EXPECTED, values, strict=True) if value is None]
 
 

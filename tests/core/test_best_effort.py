@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from studio.accounts.models import Access, ApiToken
-from studio.people.tokens import make_token
+from studio.people.tokens import create_token
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -23,8 +23,8 @@ def locked():
     other.close()
 
 
-def test_token_is_good_while_its_use_cannot_be_noted(client, workspace, alice, request):
-    token, secret = make_token(alice, workspace, name="t", access=Access.READ, days=1)
+def test_token_is_accepted_while_its_last_use_cannot_be_written(client, workspace, alice, request):
+    token, secret = create_token(alice, workspace, name="t", access=Access.READ, days=1)
     address, headers = "/api/v1/workspaces/vision/models", {"Authorization": f"Bearer {secret}"}
 
     writer = request.getfixturevalue("locked")
@@ -36,8 +36,8 @@ def test_token_is_good_while_its_use_cannot_be_noted(client, workspace, alice, r
     assert ApiToken.objects.get(pk=token.pk).last_used_at is not None
 
 
-def test_patience_of_other_writes_is_as_before(client, workspace, alice):
-    _, secret = make_token(alice, workspace, name="t", access=Access.READ, days=1)
+def test_lock_timeout_of_other_writes_is_unchanged(client, workspace, alice):
+    _, secret = create_token(alice, workspace, name="t", access=Access.READ, days=1)
     with connection.cursor() as cursor:
         before = cursor.execute("PRAGMA busy_timeout").fetchone()
         client.get("/api/v1/workspaces/vision/models", headers={"Authorization": f"Bearer {secret}"})

@@ -1,4 +1,4 @@
-"""Messages wake workers: few however much waits, none lost for long, and nobody waits for a broker."""
+"""Messages wake workers: few however much waits, none lost for long, and no publisher waits for a broker."""
 
 import logging
 from datetime import timedelta
@@ -138,7 +138,7 @@ def nobody_sleeps(monkeypatch):
     monkeypatch.setattr("kombu.utils.functional.sleep", refuse)
 
 
-def test_a_message_without_a_broker_is_logged_and_never_waits(nobody_sleeps, monkeypatch, caplog, tmp_path):
+def test_a_message_without_a_broker_is_logged_and_does_not_block(nobody_sleeps, monkeypatch, caplog, tmp_path):
     monkeypatch.setattr(app.conf, "broker_url", f"redis+socket://{tmp_path}/nobody.sock")
     monkeypatch.setattr(app.conf, "broker_write_url", f"redis+socket://{tmp_path}/nobody.sock")
     with caplog.at_level(logging.WARNING):

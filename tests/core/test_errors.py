@@ -37,7 +37,7 @@ def test_rest_framework_s_own_errors_have_the_same_shape():
     assert set(answer.data["errors"][0]) == {"code", "detail", "attr", "hint"}
 
 
-def test_what_a_row_keeps_of_an_error_says_whose_turn_it_is():
+def test_error_of_a_row_has_whose_turn_it_is():
     facts = errors.Temporary("The registry is away.", hint="Wait.", evidence="timeout").as_dict()
 
     assert facts == {
@@ -101,17 +101,17 @@ def test_other_exceptions_are_not_dressed_up():
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("raw", "shown"),
     [
         ("database or disk is full", "its disk seems to be full"),
         ("disk I/O error", "its disk seems to be full"),
         ('connection to server at "db.internal" failed', "cannot work at this moment."),
     ],
 )
-def test_a_database_that_cannot_work_is_told_without_its_secrets(said, told):
-    error = OperationalError(said)
+def test_database_error_is_shown_without_its_secrets(raw, shown):
+    error = OperationalError(raw)
     converted = ErrorHandler(error, {}).convert_known_exceptions(error)
     assert (converted.status_code, converted.get_codes()) == (503, "database_unavailable")
-    assert told in converted.detail
+    assert shown in converted.detail
     assert converted.hint
     assert "db.internal" not in converted.detail

@@ -65,10 +65,10 @@ def test_giving_up_and_what_follows_from_it_is_one_transaction(run_with, row):
         run_job("inspection", row.pk)
     assert state_of(row) == (JobState.QUEUED, MAX_ATTEMPTS)
 
-    told = []
-    run_with(lambda *_: None, on_give_up=lambda job: told.append(job.error["code"]))
+    given_up = []
+    run_with(lambda *_: None, on_give_up=lambda job: given_up.append(job.error["code"]))
     run_job("inspection", row.pk)
-    assert (state_of(row), told) == ((JobState.FAILED, MAX_ATTEMPTS), ["worker_lost"])
+    assert (state_of(row), given_up) == ((JobState.FAILED, MAX_ATTEMPTS), ["worker_lost"])
 
 
 def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():

@@ -37,7 +37,7 @@ def test_one_of_two_workers_gets_the_job(job):
     assert (job.state, job.attempt) == (JobState.RUNNING, 1)
 
 
-def test_a_running_job_is_due_again_when_its_lease_has_lapsed(clock, job):
+def test_running_job_is_due_again_when_its_lease_has_expired(clock, job):
     job.claim(LEASE)
     assert not type(job).objects.due().exists()
 
@@ -46,7 +46,7 @@ def test_a_running_job_is_due_again_when_its_lease_has_lapsed(clock, job):
     assert list(type(job).objects.due()) == [job]
 
 
-def test_a_report_keeps_the_lease(clock, job):
+def test_report_renews_the_lease(clock, job):
     job.claim(LEASE)
     clock.shift(timedelta(seconds=LEASE - 1))
     assert job.report("half way", 0.5)

@@ -40,7 +40,7 @@ def test_pairs_of_surrogates_are_one_character():
     assert read_json(b'"\\ud834\\udd1e"') == "𝄞"
 
 
-def test_name_given_twice_is_told_however_many_there_are():
+def test_duplicate_names_are_reported_however_many_there_are():
     names = ", ".join(f'"{number}": 0' for number in range(300_000))
     with pytest.raises(BadInput, match="'last' is given twice"):
         read_json(f'{{{names}, "last": 1, "last": 2}}'.encode())

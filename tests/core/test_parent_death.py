@@ -6,13 +6,14 @@ import sys
 import psutil
 import pytest
 
-from studio.core.parent_death import leash
+from studio.core.parent_death import die_with_parent_prefix
 from tests.stack import wait_for
 
 PARENT = """
 import subprocess, sys
-from studio.core.parent_death import leash
-child = subprocess.Popen([*leash(), sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+from studio.core.parent_death import die_with_parent_prefix
+command = [*die_with_parent_prefix(), sys.executable, "-c", "import time; time.sleep(60)"]
+child = subprocess.Popen(command, start_new_session=True)
 print(child.pid, flush=True)
 child.wait()
 """
@@ -23,11 +24,11 @@ def command_of(process: psutil.Process) -> str:
     return next(iter(process.cmdline()), "")
 
 
-@pytest.mark.skipif(not leash(), reason="this system has no setpriv")
-def test_a_child_on_the_leash_ends_when_its_parent_is_killed():
+@pytest.mark.skipif(not die_with_parent_prefix(), reason="this system has no setpriv")
+def test_child_with_the_prefix_is_killed_with_its_parent():
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
-        wait_for(lambda: command_of(child) == sys.executable, 30, "the leash to be on")
+        wait_for(lambda: command_of(child) == sys.executable, 30, "the die_with_parent_prefix to be on")
         os.kill(parent.pid, signal.SIGKILL)
     child.wait(30)
     assert not child.is_running()
@@ -35,4 +36,4 @@ def test_a_child_on_the_leash_ends_when_its_parent_is_killed():
 
 def test_without_the_tool_commands_run_as_they_are(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert leash.__wrapped__() == ()
+    assert die_with_parent_prefix.__wrapped__() == ()

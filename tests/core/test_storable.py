@@ -6,7 +6,7 @@ from studio.core.storable import storable
 NUL = "\N{REPLACEMENT CHARACTER}"
 
 
-def test_what_a_program_said_is_made_storable_however_deep_it_lies():
+def test_output_of_programs_is_made_storable_at_any_depth():
     said = {"a\0": ["b\0", {"c": ("d\ud800", 1, None)}], "e": "fine: é😀"}
 
     assert storable(said) == {f"a{NUL}": [f"b{NUL}", {"c": ["d?", 1, None]}], "e": "fine: é😀"}

@@ -17,7 +17,7 @@ def test_an_admin_adds_somebody(sign_in, alice, mallory):
     assert role_of(mallory) == "viewer"
 
 
-def test_an_unknown_name_is_said_beside_the_field(sign_in, alice):
+def test_unknown_username_is_an_error_of_its_field(sign_in, alice):
     page = sign_in(alice).post(MEMBERS, {"username": "nobody", "role": "viewer"})
     assert page.status_code == 422
     assert "Nobody is called" in page.content.decode()
@@ -46,7 +46,7 @@ def test_a_removed_member_sees_nothing_any_more(sign_in, alice, carol):
     assert browser.get(MEMBERS).status_code == 404
 
 
-def test_whoever_makes_a_workspace_is_its_admin(sign_in, mallory):
+def test_creator_of_a_workspace_is_its_admin(sign_in, mallory):
     sign_in(mallory).post("/workspaces/new/", {"name": "Speech", "slug": "speech"})
     assert Workspace.objects.get(slug="speech").role_of(mallory) == "admin"
 

@@ -1,4 +1,4 @@
-"""The door: sign in, sign out, and what happens to those who guess."""
+"""Sign in, sign out, and lockout after too many wrong passwords."""
 
 import pytest
 from django.test import Client

@@ -8,7 +8,7 @@ from django.utils import timezone
 from studio.accounts.models import ApiToken
 from studio.activity.models import Event
 from studio.core.errors import BadInput, Forbidden
-from studio.people.tokens import make_token
+from studio.people.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 
@@ -18,18 +18,18 @@ def bearer(secret):
 
 
 def test_the_secret_is_never_stored(bob, workspace):
-    token, secret = make_token(bob, workspace, name="nightly")
+    token, secret = create_token(bob, workspace, name="nightly")
     assert secret.startswith("slw_")
     assert secret not in {str(value) for value in ApiToken.objects.filter(pk=token.pk).values().get().values()}
 
 
 def test_a_token_signs_its_owner_in(client, bob, workspace):
-    _, secret = make_token(bob, workspace, name="nightly")
+    _, secret = create_token(bob, workspace, name="nightly")
     assert client.get("/api/v1/me", **bearer(secret)).json()["username"] == "bob"
 
 
 def test_an_expired_token_is_refused_and_says_so(client, bob, workspace):
-    token, secret = make_token(bob, workspace, name="nightly")
+    token, secret = create_token(bob, workspace, name="nightly")
     ApiToken.objects.filter(pk=token.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = client.get("/api/v1/me", **bearer(secret))
     assert answer.status_code == 401
@@ -37,13 +37,13 @@ def test_an_expired_token_is_refused_and_says_so(client, bob, workspace):
 
 
 def test_a_revoked_token_is_refused(client, bob, workspace, sign_in):
-    token, secret = make_token(bob, workspace, name="nightly")
+    token, secret = create_token(bob, workspace, name="nightly")
     sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")
     assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
 
 
 def test_the_token_of_somebody_who_left_is_refused(client, bob, workspace):
-    _, secret = make_token(bob, workspace, name="nightly")
+    _, secret = create_token(bob, workspace, name="nightly")
     bob.is_active = False
     bob.save()
     assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
@@ -59,15 +59,15 @@ def test_a_token_does_not_open_another_workspace_of_its_owner(api, bob, elsewher
     assert api(bob, workspace=elsewhere).get("/api/v1/workspaces/vision/events").status_code == 404
 
 
-def test_a_viewer_cannot_make_a_writing_token(carol, workspace):
+def test_viewer_cannot_create_a_token_that_writes(carol, workspace):
     with pytest.raises(Forbidden):
-        make_token(carol, workspace, name="x", access="write")
+        create_token(carol, workspace, name="x", access="write")
 
 
 @pytest.mark.parametrize("days", [0, -1, 366])
 def test_an_impossible_age_is_refused(bob, workspace, days):
     with pytest.raises(BadInput):
-        make_token(bob, workspace, name="x", days=days)
+        create_token(bob, workspace, name="x", days=days)
 
 
 def test_the_page_shows_a_new_secret_once(sign_in, bob):
@@ -78,13 +78,13 @@ def test_the_page_shows_a_new_secret_once(sign_in, bob):
 
 
 def test_nobody_sees_or_revokes_anothers_token(sign_in, bob, carol, workspace):
-    token, _ = make_token(bob, workspace, name="bobs-own")
+    token, _ = create_token(bob, workspace, name="bobs-own")
     assert "bobs-own" not in sign_in(carol).get("/w/vision/settings/tokens/").content.decode()
     assert sign_in(carol).post(f"/w/vision/settings/tokens/{token.pk}/revoke/").status_code == 404
 
 
 def test_a_reading_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob, workspace):
-    make_token(bob, workspace, name="bobs-own")
+    create_token(bob, workspace, name="bobs-own")
 
     def listed(access):
         answer = api(alice, access=access).get("/api/v1/workspaces/vision/tokens")
@@ -94,8 +94,8 @@ def test_a_reading_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob
     assert listed("read") == {"alice"}
 
 
-def test_making_and_revoking_leave_events(sign_in, bob, workspace):
-    token, _ = make_token(bob, workspace, name="ci")
+def test_creating_and_revoking_are_recorded(sign_in, bob, workspace):
+    token, _ = create_token(bob, workspace, name="ci")
     sign_in(bob).post(f"/w/vision/settings/tokens/{token.pk}/revoke/")
     assert list(Event.objects.values_list("action", flat=True)) == ["token.revoked", "token.created"]
 

@@ -11,7 +11,7 @@ from django.db import Error, connections
 from studio.core.errors import SlipwayError
 from studio.core.statistics import keep_statistics
 from studio.stack import first_start, guards, worker
-from studio.stack.console import say
+from studio.stack.console import echo
 from studio.stack.greeting import Greeting
 from studio.stack.programs import Plan, environment, programs
 from studio.stack.supervisor import Supervisor
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         plan = Plan(settings.DATA_DIR, settings.HOST, settings.PORT, settings.EMBEDDED_BROKER)
         try:
             held = guards.lock(plan.data, f"process {os.getpid()}, {plan.url}")
-            guards.sweep(plan.data)
+            guards.kill_leftovers(plan.data)
             guards.check_port(plan.host, plan.port)
         except SlipwayError as error:
             raise CommandError(f"{error.message}\n{error.hint}") from error
@@ -34,11 +34,11 @@ class Command(BaseCommand):
                 supervise(plan)
             except Error as error:
                 raise CommandError(f"The database cannot be used: {error}\nIs DATABASE_URL right?") from error
-        say("stopped")
+        echo("stopped")
 
 
 def supervise(plan: Plan) -> None:
-    """Run until somebody stops it. What has a command line already starts while this process prepares the rest."""
+    """Run until stopped. Programs with a command line start while this process prepares the rest."""
     greeting = Greeting(plan)
 
     def load() -> None:
@@ -58,7 +58,7 @@ def prepare() -> str | None:
     """Tables, first administrator, folders. Returns the password to show, at the first start only."""
     settings.STATIC_ROOT.mkdir(exist_ok=True)
     if first_start.migrate_if_needed():
-        say("the database is up to date")
+        echo("the database is up to date")
     keep_statistics()
     password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
     connections.close_all()  # a forked child must not inherit a connection
@@ -66,7 +66,7 @@ def prepare() -> str | None:
 
 
 def write_pids(plan: Plan, pids: dict[str, int]) -> None:
-    """`run/pids.json`, for people who want to look and for the next start's sweep; replaced whole."""
+    """`run/pids.json`, for people who want to look and for the next start's `kill_leftovers`; replaced whole."""
     path = plan.data / "run" / "pids.json"
     path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(".draft")

@@ -68,7 +68,7 @@ def test_pages_are_answered_beside_many_slow_clients(stack, sent):
         assert any(still_open(one) for one in slow_clients)
 
 
-def test_slow_client_is_told_and_disconnected(stack):
+def test_slow_client_gets_an_error_and_is_disconnected(stack):
     with contextlib.closing(connect(stack, SIGN_IN, b"Content-Length: 1000\r\n\r\n{")) as slow:
         head, _, body = answer_of(slow).partition(b"\r\n\r\n")
 
