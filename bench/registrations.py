@@ -108,7 +108,9 @@ def measure(checkout: Path, arguments: argparse.Namespace) -> Measured:
         api = Api(address)
         ready = api.register("deployed", MODEL.read_bytes())
         api.wait(f"versions/{ready}", {"ready"}, arguments.patience)
-        return _registrations(address, ready, arguments)
+        measured = _registrations(address, ready, arguments)
+        _delete_service(api)
+        return measured
 
 
 def _registrations(address: str, ready: str, arguments: argparse.Namespace) -> Measured:
@@ -164,7 +166,7 @@ def _deploy(api: Api, version: str) -> float:
 
 @contextmanager
 def studio(checkout: Path, data: Path) -> Iterator[str]:
-    """The studio of that checkout, from the moment in which everything answers; what it deployed is deleted."""
+    """The studio of that checkout, from the moment in which everything answers."""
     port, first = free_port(), free_port()
     kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     own = {"SLIPWAY_DATA": str(data), "SLIPWAY_PORT": str(port), "SLIPWAY_ADMIN_PASSWORD": PASSWORD}
@@ -176,7 +178,6 @@ def studio(checkout: Path, data: Path) -> Iterator[str]:
     try:
         _wait_until_up(address, process, data / "up.log")
         yield address
-        _delete_service(Api(address))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

@@ -45,7 +45,7 @@ def store(stream: Readable, *, expected_digest: str = "", expected_size: int | N
     """
     draft = incoming() / f"{uuid.uuid4().hex}.draft"
     try:
-        with no_room_is_said():
+        with disk_full_as_error():
             digest, size = _write(stream, draft, limit=expected_size)
             check(digest, size, expected_digest=expected_digest, expected_size=expected_size)
             return _keep(draft, digest, size)
@@ -53,10 +53,13 @@ def store(stream: Readable, *, expected_digest: str = "", expected_size: int | N
         draft.unlink(missing_ok=True)
 
 
-def adopt(draft: Path, *, expected_digest: str = "", expected_size: int | None = None) -> Artifact:
-    """Keep a file that is already on disk (and flushed). The draft itself is left to the caller to remove."""
-    with no_room_is_said():
-        digest, size = _hash(draft)
+def adopt(draft: Path, *, known_digest: str | None, expected_digest: str, expected_size: int) -> Artifact:
+    """Keep a file that is already on disk (and flushed); it is read only if its digest is not known.
+
+    The draft itself is left to the caller to remove.
+    """
+    with disk_full_as_error():
+        digest, size = known_digest or _hash(draft), draft.stat().st_size
         check(digest, size, expected_digest=expected_digest, expected_size=expected_size)
         return _keep(draft, digest, size)
 
@@ -77,7 +80,7 @@ def materialise(artifact: Artifact, destination: Path) -> None:
             return
     draft = destination.with_name(f".{uuid.uuid4().hex}")
     try:
-        with no_room_is_said(), open_artifact(artifact) as whole, draft.open("wb") as copy:
+        with disk_full_as_error(), open_artifact(artifact) as whole, draft.open("wb") as copy:
             shutil.copyfileobj(whole, copy, PIECE)
         draft.chmod(0o440)
         draft.replace(destination)
@@ -122,7 +125,7 @@ def check(digest: str, size: int, *, expected_digest: str, expected_size: int | 
 
 
 @contextlib.contextmanager
-def no_room_is_said() -> Iterator[None]:
+def disk_full_as_error() -> Iterator[None]:
     """Turn a full disk into an error that people can act on."""
     try:
         yield
@@ -150,9 +153,9 @@ def _write(stream: Readable, draft: Path, *, limit: int | None) -> tuple[str, in
     return seen.hexdigest(), size
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def _hash(path: Path) -> str:
     with path.open("rb") as whole:
-        return hashlib.file_digest(whole, "sha256").hexdigest(), os.fstat(whole.fileno()).st_size
+        return hashlib.file_digest(whole, "sha256").hexdigest()
 
 
 def _keep(draft: Path, digest: str, size: int) -> Artifact:

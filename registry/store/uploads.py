@@ -2,7 +2,8 @@
 
 `received` moves only after the bytes are flushed to disk, so whatever a client is told arrived has arrived;
 a chunk that breaks off counts for nothing and is sent again. The half-received file lies beside the store
-under the upload's id; one process at a time may write it (a lock on the file).
+under the upload's id; one process at a time may write it (a lock on the file). It is hashed while more arrives
+(`trailing_hash`).
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from registry.errors import BadArchive, DigestMismatch, SizeMismatch, StorageFull, WrongOffset
 from registry.models import Upload
-from registry.store import archives, artifacts
+from registry.store import archives, artifacts, trailing_hash
 from registry.store.artifacts import PIECE, Readable
 from registry.store.paths import safe_path
 from studio.accounts.models import User, Workspace
@@ -48,11 +49,11 @@ def append(upload: Upload, offset: int, stream: Readable, *, length: int | None 
     Raises `WrongOffset` (with the right one) when the chunk does not continue where the upload stands,
     `TooLarge` for more bytes than a chunk may have or the file was announced with.
     """
-    with _exclusively(upload) as handle:
+    with _exclusively(upload, os.O_RDWR) as handle:
         _must_continue(upload, handle, offset)
         room = min(upload.size - upload.received, settings.SLIPWAY["CHUNK_BYTES"])
         try:
-            with artifacts.no_room_is_said():
+            with artifacts.disk_full_as_error():
                 count = _write_chunk(upload, handle, stream, room)
                 if length is not None and count != length:
                     raise SizeMismatch(
@@ -64,6 +65,8 @@ def append(upload: Upload, offset: int, stream: Readable, *, length: int | None 
             os.ftruncate(handle, upload.received)
             raise
         _note(upload, received=upload.received + count, touched_at=timezone.now())
+        if upload.size > PIECE:  # a smaller file is hashed as quickly once it is complete
+            trailing_hash.follow(upload.pk, part_of(upload), handle, upload.received)
     return upload
 
 
@@ -74,9 +77,10 @@ def complete(upload: Upload, digest: str = "") -> Upload:
     """
     if upload.is_complete:
         return upload
-    with _exclusively(upload) as handle:
+    with _exclusively(upload, os.O_RDONLY) as handle:  # a repeated one finds what the store has made read-only
         if not upload.is_complete:  # a second request may just have done it
             _finish(upload, handle, digest)
+    trailing_hash.forget(upload.pk)
     part_of(upload).unlink(missing_ok=True)
     return upload
 
@@ -114,6 +118,7 @@ def unpack(upload: Upload) -> list[Upload]:
 def abandon(upload: Upload) -> None:
     """Forget the upload and what arrived of it."""
     Upload.objects.filter(pk=upload.pk).delete()
+    trailing_hash.forget(upload.pk)
     part_of(upload).unlink(missing_ok=True)
 
 
@@ -159,7 +164,10 @@ def _finish(upload: Upload, handle: int, digest: str) -> None:
     try:
         _must_be_whole(upload, handle, expected)
         # The part stays until the row points to the artifact, so that a crash in between can be repeated.
-        artifact = artifacts.adopt(part_of(upload), expected_digest=expected, expected_size=upload.size)
+        known = trailing_hash.digest_of(upload.pk, handle, upload.size)
+        artifact = artifacts.adopt(
+            part_of(upload), known_digest=known, expected_digest=expected, expected_size=upload.size
+        )
         _note(upload, artifact=artifact, touched_at=timezone.now())
     except (SizeMismatch, DigestMismatch):
         abandon(upload)
@@ -180,10 +188,10 @@ def _announced(workspace: Workspace, user: User, path: str, size: int, digest: s
 
 
 @contextlib.contextmanager
-def _exclusively(upload: Upload) -> Iterator[int]:
+def _exclusively(upload: Upload, mode: int) -> Iterator[int]:
     """The part file, open and locked against a second request for the same upload, with fresh facts."""
     part = part_of(upload)
-    handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o640)
+    handle = os.open(part, mode | os.O_CREAT, 0o640)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -218,15 +226,22 @@ def _must_continue(upload: Upload, handle: int, offset: int) -> None:
     if upload.is_complete:
         raise Conflict(f"{upload.path} is already complete.")
     on_disk = os.fstat(handle).st_size
-    if on_disk < upload.received:  # the part was lost (a moved data folder): go back to what is really there
-        _note(upload, received=on_disk)
+    if on_disk < upload.received:  # the part was lost (a moved data folder)
+        # A new file for what comes now: what a process has hashed belongs to the old one, and to nothing else.
+        part_of(upload).unlink(missing_ok=True)
+        _note(upload, received=0)
+        raise _wrong_offset(upload, offset)
     os.ftruncate(handle, upload.received)
     if offset != upload.received:
-        raise WrongOffset(
-            f"This chunk starts at byte {offset:,}, but {upload.received:,} bytes have arrived.",
-            received=upload.received,
-            hint=f"Go on from byte {upload.received}.",
-        )
+        raise _wrong_offset(upload, offset)
+
+
+def _wrong_offset(upload: Upload, offset: int) -> WrongOffset:
+    return WrongOffset(
+        f"This chunk starts at byte {offset:,}, but {upload.received:,} bytes have arrived.",
+        received=upload.received,
+        hint=f"Go on from byte {upload.received}.",
+    )
 
 
 def _write_chunk(upload: Upload, handle: int, stream: Readable, room: int) -> int:
