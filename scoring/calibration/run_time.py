@@ -11,12 +11,12 @@ SLOW_NS = 1_000_000_000  # runs end after so long in all, but for the second
 
 def measure(model: Model) -> float | None:
     """Seconds of one run on zeros, the median of a few; None where zeros are no input for the model."""
-    feed, taken = zeros_for(model), list[int]()
+    feed, times = zeros_for(model), list[int]()
     try:
-        while len(taken) < MIN_RUNS or (len(taken) < MAX_RUNS and sum(taken) < SLOW_NS):
+        while len(times) < MIN_RUNS or (len(times) < MAX_RUNS and sum(times) < SLOW_NS):
             started = perf_counter_ns()
             model.compute(model.output_names, feed, trial=True)
-            taken.append(perf_counter_ns() - started)
+            times.append(perf_counter_ns() - started)
     except ScoringError:
         return None
-    return sorted(taken)[len(taken) // 2] / 1e9
+    return sorted(times)[len(times) // 2] / 1e9

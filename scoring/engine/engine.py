@@ -120,12 +120,12 @@ def _no_code(replica: Replica, threads: int) -> Engine:
 
 
 def _entry_script(replica: Replica) -> Engine:
-    from scoring.script.captured_output import Identified
+    from scoring.script.captured_output import WithRequestId
     from scoring.script.entry_script import EntryScript  # only here: it prepares the process for the script
 
     script = EntryScript(replica)
     service = BundledModel(name=replica.run.service, version=replica.run.revision, path="")
-    handlers: dict[str, Handler] = {"score": Identified(script)}
+    handlers: dict[str, Handler] = {"score": WithRequestId(script)}
     default = Served(service, handlers, {}, script.pace)
     models = [Served(model, handlers, model.signature or {}, default.pace) for model in replica.bundle.models]
     return Engine(models, default, None, script.runners, script=script)

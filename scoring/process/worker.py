@@ -40,7 +40,7 @@ from scoring.process.serving import Serving, listening_socket
 from scoring.process.warm_up import warm_up
 from scoring.rpc import rpc_server
 from scoring.rpc.parts import Parts
-from scoring.script.captured_output import catch_prints
+from scoring.script.captured_output import capture_output
 
 if TYPE_CHECKING:
     from scoring.rpc.server import RpcServer
@@ -74,7 +74,7 @@ def work(replica: Replica, config: WorkerConfig) -> int:
     _forget_own_folder()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the master's to handle
     limits.die_with_master(config.lifeline)
-    catch_prints()
+    capture_output()
     _stacks.append(stack_file(replica.folder, config.slot).open("w"))
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR2, _stacks[0])

@@ -17,7 +17,7 @@ from scoring.script.loading import HEADERS, Run, data_parameters, one_parameter
 
 Arguments = dict[str, Any]
 Reader = Callable[[Request], Arguments]
-MARK = "\ufeff"  # of the order of bytes
+BYTE_ORDER_MARK = "\ufeff"
 RAW_MODULES = ("azureml.contrib.services.aml_request", "azureml_inference_server_http.api.aml_request")
 
 
@@ -26,7 +26,7 @@ def reader_of(run: Run, path: Path) -> Reader:
     reader = _reader_of(run, path)
     if HEADERS not in inspect.signature(run).parameters:
         return reader
-    return lambda request: reader(request) | {HEADERS: readable(request.headers)}
+    return lambda request: reader(request) | {HEADERS: with_usual_names(request.headers)}
 
 
 def _reader_of(run: Run, path: Path) -> Reader:
@@ -37,7 +37,7 @@ def _reader_of(run: Run, path: Path) -> Reader:
     if schema:
         return _Schema(data_parameters(run, path))
     if raw:
-        from scoring.script.raw_http import RawHttp  # werkzeug is for scripts that ask for it
+        from scoring.script.raw_http import RawHttp  # only scripts that use it need werkzeug
 
         return RawHttp(one_parameter(run, path))
     return _text(one_parameter(run, path))
@@ -68,7 +68,7 @@ def _text(name: str) -> Reader:
             text = request.body.decode() if kind in JSON_TYPES else text_of(request.body, kind or b"")
         except UnicodeDecodeError:
             text = text_of(request.body)
-        return {name: text.removeprefix(MARK)}  # json.loads() refuses a text that begins with one
+        return {name: text.removeprefix(BYTE_ORDER_MARK)}  # json.loads() refuses a text that begins with one
 
     return read
 
@@ -101,13 +101,13 @@ def _object(body: bytes) -> Arguments:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        found = _loosely(body)
+        found = _read_leniently(body)
     if not isinstance(found, dict):
         raise bad_input("the body must be a JSON object, whose keys are the parameters of run()")
     return found
 
 
-def _loosely(body: bytes) -> Any:
+def _read_leniently(body: bytes) -> Any:
     """The standard decoder takes NaN and Infinity, which pandas and numpy clients do send."""
     try:
         return json.loads(body)
@@ -132,6 +132,6 @@ def _value(text: str) -> Any:
         return text
 
 
-def readable(headers: dict[bytes, bytes]) -> dict[str, str]:
-    """Request headers as the script sees them, in the usual spelling: `Content-Type`."""
+def with_usual_names(headers: dict[bytes, bytes]) -> dict[str, str]:
+    """Request headers as the script sees them, with names in the usual spelling: `Content-Type`."""
     return {name.decode("latin-1").title(): value.decode("latin-1") for name, value in headers.items()}

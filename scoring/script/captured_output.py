@@ -1,7 +1,7 @@
-"""What the script prints: caught line by line, each with the id of the request that was being worked on.
+"""What the script prints: captured line by line, each with the id of the request that was being run.
 
-Only what goes through Python's sys.stdout and sys.stderr is caught; libraries that write to the descriptors
-themselves, and programs that the script starts, write to the log as they are.
+Only output through Python's sys.stdout and sys.stderr is captured; what libraries write to the descriptors, and
+programs that the script starts, goes to the log as it is.
 """
 
 import io
@@ -18,12 +18,12 @@ from scoring.core.timings import Timings
 from scoring.queue.handler import Handler
 
 
-def catch_prints() -> None:
-    """From now on print() of this process goes through here."""
+def capture_output() -> None:
+    """Capture what print() writes in this process from now on."""
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         getattr(sys, name).flush()
         stream = io.TextIOWrapper(
-            _Caught(descriptor),  # type: ignore[type-var]  # it asks a raw stream for no more than this one has
+            _LineStream(descriptor),  # type: ignore[type-var]  # it asks a raw stream for no more than this one has
             encoding="utf-8",
             errors="backslashreplace",
             newline="\n",
@@ -32,12 +32,12 @@ def catch_prints() -> None:
         setattr(sys, name, stream)
 
 
-class _Caught(io.RawIOBase):
-    """Puts pieces together to lines, for each thread apart: print() writes a line in several pieces."""
+class _LineStream(io.RawIOBase):
+    """Joins pieces to lines, separately for each thread: print() writes a line in several pieces."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._begun: dict[int, _Begun] = {}  # by thread
+        self._partial: dict[int, _PartialLine] = {}  # by thread
 
     def writable(self) -> bool:
         return True
@@ -46,34 +46,34 @@ class _Caught(io.RawIOBase):
         return self._descriptor
 
     def write(self, data: Any) -> int:
-        thread, asked = threading.get_ident(), current_request_id()
-        begun = self._begun.pop(thread, None)
-        if begun and begun.asked != asked:
-            begun.finish(self._descriptor)  # the request that began this line has ended
-            begun = None
-        given = bytes(data)
-        first, *others = given.split(b"\n")
-        line = begun or _Begun(asked)
+        thread, request_id = threading.get_ident(), current_request_id()
+        partial = self._partial.pop(thread, None)
+        if partial and partial.request_id != request_id:
+            partial.finish(self._descriptor)  # the request that printed it has ended
+            partial = None
+        raw = bytes(data)
+        first, *others = raw.split(b"\n")
+        line = partial or _PartialLine(request_id)
         line.add(first)
         for piece in others:
             line.finish(self._descriptor)
-            line = _Begun(asked)
+            line = _PartialLine(request_id)
             line.add(piece)
         if line.size:
-            self._begun[thread] = line
-        return len(given)
+            self._partial[thread] = line
+        return len(raw)
 
     def flush(self) -> None:
-        """What has been begun is shown: whoever flushes wants it to be seen."""
-        while self._begun:
-            self._begun.popitem()[1].finish(self._descriptor)
+        """Write partial lines too."""
+        while self._partial:
+            self._partial.popitem()[1].finish(self._descriptor)
 
 
-class _Begun:
-    """A line without its end; no more of it is kept than will be shown."""
+class _PartialLine:
+    """A line without its end; only as much of it is kept as will be logged."""
 
-    def __init__(self, asked: str) -> None:
-        self.asked = asked
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
         self.size = 0
         self._kept = bytearray()
 
@@ -84,11 +84,11 @@ class _Begun:
             self._kept += piece[:room]
 
     def finish(self, descriptor: int) -> None:
-        log_printed(descriptor, bytes(self._kept), self.size, self.asked)
+        log_printed(descriptor, bytes(self._kept), self.size, self.request_id)
 
 
-class Identified(Handler):
-    """Handler during which `current_id` tells the request's id: for scripts, which print."""
+class WithRequestId(Handler):
+    """A handler that sets `current_id` to the request's id while it runs, for what the script prints."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -96,8 +96,8 @@ class Identified(Handler):
     def answer(self, request: Request, timings: Timings) -> Result:
         token = current_id.set(request.id)
         try:
-            ask, span = self._handler.answer, request.span
-            result = ask(request, timings) if span is None else span.within(ask, request, timings)
+            answer, span = self._handler.answer, request.span
+            result = answer(request, timings) if span is None else span.within(answer, request, timings)
         finally:
             current_id.reset(token)
         if type(result) is Answer and result.stream is not None:
@@ -106,7 +106,7 @@ class Identified(Handler):
 
 
 class _Parts:
-    """The parts of a stream, each made while `current_id` tells the request's id."""
+    """The parts of a stream, each made with `current_id` set to the request's id."""
 
     def __init__(self, parts: Iterator[bytes], request: Request) -> None:
         self._parts = parts

@@ -12,25 +12,25 @@ _lock = threading.Lock()
 _END = object()
 
 
-def finish(work: Coroutine[Any, Any, Any], seconds: float | None = None) -> Any:
+def run_coroutine(work: Coroutine[Any, Any, Any], seconds: float | None = None) -> Any:
     """Run a coroutine on the script's loop and wait for it; after `seconds` it is cancelled with TimeoutError."""
-    waited = asyncio.run_coroutine_threadsafe(work, _loop())
+    future = asyncio.run_coroutine_threadsafe(work, _loop())
     try:
-        return waited.result(seconds)
+        return future.result(seconds)
     except concurrent.futures.TimeoutError:
-        waited.cancel()
+        future.cancel()
         raise
 
 
-def drawn(source: AsyncIterator[Any]) -> Iterator[Any]:
+def iterate(source: AsyncIterator[Any]) -> Iterator[Any]:
     """What an asynchronous generator yields, one by one, for a thread that waits for each."""
     try:
-        while (value := finish(_next(source))) is not _END:
+        while (value := run_coroutine(_next(source))) is not _END:
             yield value
     finally:
         close = getattr(source, "aclose", None)
         if close is not None:
-            finish(close())
+            run_coroutine(close())
 
 
 async def _next(source: AsyncIterator[Any]) -> Any:
@@ -41,12 +41,12 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if not _loops:
             _loops.append(asyncio.new_event_loop())
-            threading.Thread(target=_run_for_good, args=[_loops[0]], name="coroutines", daemon=True).start()
+            threading.Thread(target=_run_forever, args=[_loops[0]], name="coroutines", daemon=True).start()
     return _loops[0]
 
 
-def _run_for_good(loop: asyncio.AbstractEventLoop) -> None:
-    """SystemExit and KeyboardInterrupt stop a loop, and belong to the one task that keeps them."""
+def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop again after SystemExit and KeyboardInterrupt, which stop it and belong to one task only."""
     while True:
         with suppress(SystemExit, KeyboardInterrupt):
             loop.run_forever()

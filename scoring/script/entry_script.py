@@ -1,6 +1,6 @@
 """The user's entry script: `init()` once per process, `run(data)` per request, as Azure's server calls them.
 
-How run() gets its arguments is in `script/inputs.py`, what may come of it in `script/outputs.py`.
+How run() gets its arguments is in `arguments.py`, what it may return in `responses.py`.
 """
 
 import inspect
@@ -17,20 +17,20 @@ from scoring.core.timings import Timings
 from scoring.queue.handler import Handler
 from scoring.queue.pace import AlwaysThreaded, Pace
 from scoring.script.arguments import reader_of, wants_raw_http
-from scoring.script.coroutines import finish
-from scoring.script.failures import complain, guarded, script_failed
+from scoring.script.coroutines import run_coroutine
+from scoring.script.failures import guarded, log_lines, script_failed
 from scoring.script.loading import Run, functions, load, prepare
 from scoring.script.openapi import Description
 from scoring.script.responses import encode
 
-AT_ONCE = 16  # runs of an `async def` that may wait at the same time
-GRACE = 1.0  # seconds that the answer 504 comes before the run is cancelled
+MAX_CONCURRENT = 16  # runs of an `async def` that may wait at the same time
+CANCEL_DELAY = 1.0  # seconds after the response 504 until the run is cancelled
 
 
 class EntryScript(Handler):
     """A script that has been loaded and initialised.
 
-    `runners` says how many calls it takes at once, `takes_options` whether OPTIONS is its own to answer.
+    `runners` is how many calls it takes at once, `takes_options` whether it answers OPTIONS itself.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -43,14 +43,14 @@ class EntryScript(Handler):
         self._arguments = reader_of(run, path)
         self.takes_options = wants_raw_http()
         self.description = Description(run, source)
-        waits = inspect.iscoroutinefunction(inspect.unwrap(run))
-        begin = _one_at_a_time(run) if waits else run
-        self._run = _finished(begin, replica.run.scoring_timeout_seconds + GRACE)
-        self.runners = AT_ONCE if waits else 1  # a plain run() need not be safe to call from two threads at once
-        self.pace = AlwaysThreaded() if waits else Pace(None)
+        is_async = inspect.iscoroutinefunction(inspect.unwrap(run))
+        start = _one_at_a_time(run) if is_async else run
+        self._run = _awaited(start, replica.run.scoring_timeout_seconds + CANCEL_DELAY)
+        self.runners = MAX_CONCURRENT if is_async else 1  # a plain run() need not be thread-safe
+        self.pace = AlwaysThreaded() if is_async else Pace(None)
         guarded("init() raised", models, lambda: _initialise(init))
-        self._is_copy = False
-        os.register_at_fork(after_in_child=self._mark_copy)
+        self._is_fork = False
+        os.register_at_fork(after_in_child=self._mark_fork)
 
     def answer(self, request: Request, timings: Timings) -> Result:
         """Answer one request."""
@@ -61,39 +61,39 @@ class EntryScript(Handler):
         try:
             result = self._run(**arguments)
         except BaseException as error:  # whatever a script raises belongs to its own request
-            if self._is_copy:
-                _end_copy(error)
+            if self._is_fork:
+                _exit_fork(error)
             raise script_failed(error) from error
         finally:
             timings.infer = (ran := perf_counter_ns()) - decoded
-        if self._is_copy:
-            _end_copy(None)
+        if self._is_fork:
+            _exit_fork(None)
         answer = encode(result)
         timings.encode = perf_counter_ns() - ran
         return answer
 
-    def _mark_copy(self) -> None:
-        self._is_copy = True  # this process was forked by the script: only the original may answer
+    def _mark_fork(self) -> None:
+        self._is_fork = True  # this process was forked by the script: only the original may answer
 
 
-def _end_copy(error: BaseException | None) -> None:
-    """End a forked copy whose run() has come to its end, as a program ends that has come to its own."""
+def _exit_fork(error: BaseException | None) -> None:
+    """Exit a process that the script forked and whose run() has returned, with the exit code of a program."""
     code: object = bool(error)
     if isinstance(error, SystemExit):
         code = error.code
     elif error is not None:
-        complain(f"a process that the script forked ended with {error!r}")
+        log_lines(f"a process that the script forked ended with {error!r}")
     os._exit(code if isinstance(code, int) else bool(code))
 
 
-def _finished(run: Run, seconds: float) -> Run:
-    """`run` whose coroutine, if that is what it gives, is waited for."""
+def _awaited(run: Run, seconds: float) -> Run:
+    """`run`, and the coroutine that it may return, to their end."""
 
-    def finished(**arguments: Any) -> Any:
+    def awaited(**arguments: Any) -> Any:
         made = run(**arguments)
-        return finish(made, seconds) if inspect.iscoroutine(made) else made
+        return run_coroutine(made, seconds) if inspect.iscoroutine(made) else made
 
-    return finished
+    return awaited
 
 
 def _one_at_a_time(run: Run) -> Run:
@@ -110,4 +110,4 @@ def _one_at_a_time(run: Run) -> Run:
 def _initialise(init: Run) -> None:
     made = init()
     if inspect.iscoroutine(made):
-        finish(made)
+        run_coroutine(made)

@@ -4,7 +4,7 @@ import re
 import sys
 from importlib.metadata import packages_distributions, version
 
-# Modules whose package has another name; the longest that fits counts.
+# Modules whose package has another name; the longest match counts.
 PACKAGES = {
     "Crypto": "pycryptodome",
     "PIL": "pillow",
@@ -32,7 +32,7 @@ PACKAGES = {
 # azure-identity, azure.storage.blob of azure-storage-blob.
 SHARED = {"azure": {"ai", "data", "keyvault", "mgmt", "monitor", "search", "storage"}, "google": {"cloud"}}
 # Modules that no package brings: a sentence, and the next step.
-NOWHERE = {
+UNAVAILABLE = {
     "azureml": (
         "the scoring server's own modules, which stand in for azureml-core, have no such part",
         "They have what scripts use while they serve: Model, Run, raw HTTP and data collection. Take models from "
@@ -44,7 +44,7 @@ NOWHERE = {
     ),
 }
 # Parts that well-known packages no longer have, and the last versions that had them.
-GONE = {
+REMOVED = {
     "mlflow.pyfunc.scoring_server.infer_and_parse_json_input": "mlflow<2",
     "mlflow.pyfunc.scoring_server.parse_json_input_records_oriented": "mlflow<2",
     "mlflow.pyfunc.scoring_server.parse_json_input_split_oriented": "mlflow<2",
@@ -56,9 +56,9 @@ GONE = {
 _PART = re.compile(r"cannot import name '(\w+)'")
 
 
-def nowhere(module: str) -> tuple[str, str] | None:
+def unavailable(module: str) -> tuple[str, str] | None:
     """Why no package brings a module, and the next step; None where one may."""
-    return None if _known(module) else NOWHERE.get(module.partition(".")[0])
+    return None if _known(module) else UNAVAILABLE.get(module.partition(".")[0])
 
 
 def package_of(module: str) -> str:
@@ -74,8 +74,8 @@ def package_of(module: str) -> str:
     return "-".join(own).replace("_", "-")
 
 
-def asked_module(name: str, line: str) -> str:
-    """The module that a line of a script asks for, of which Python names only the first part that it did not find."""
+def imported_module(name: str, line: str) -> str:
+    """The module that a line of a script imports, of which Python names only the first part that it did not find."""
     found = re.search(rf"(?<![\w.]){re.escape(name)}(?:\.\w+)*(?: +import +\w+)?", line)
     return re.sub(" +import +", ".", found[0]) if found else name
 
@@ -85,7 +85,7 @@ def _known(module: str) -> str:
     return next(filter(None, (PACKAGES.get(".".join(parts[:length])) for length in (3, 2, 1))), "")
 
 
-def installed_for(module: str) -> tuple[str, str] | None:
+def installed_package(module: str) -> tuple[str, str] | None:
     """Name and version of the installed package that has the top of a module; None where there is none."""
     top = module.partition(".")[0]
     found = packages_distributions().get(top, []) if top else []
@@ -96,11 +96,11 @@ def installed_for(module: str) -> tuple[str, str] | None:
     return name, version(name)
 
 
-def wanted_for(error: ImportError) -> str:
-    """The requirement that brings back a part which is known to be gone, such as 'mlflow<2'; empty for others."""
+def requirement_for(error: ImportError) -> str:
+    """The requirement that brings back a part which is known to be removed, such as 'mlflow<2'; empty for others."""
     part = _PART.search(str(error))
     name = f"{error.name}.{part[1]}" if part else error.name or ""
-    return GONE.get(name, "")
+    return REMOVED.get(name, "")
 
 
 def is_shared(top: str) -> bool:

@@ -9,20 +9,20 @@ from typing import Any
 from scoring.core.log import log
 
 KIND = "InconsistentVersionWarning"
-READ_BYTES = 64 * 1024 * 1024  # of a model file, when it is searched for its maker
-# The state of every estimator holds its maker's version: the key, a few opcodes, then a short text with its length.
+READ_BYTES = 64 * 1024 * 1024  # of a model file, that is searched for the version
+# The state of every estimator has its version of scikit-learn: the key, a few opcodes, then the length and the text.
 MADE_BY = re.compile(rb"_sklearn_version.{0,8}?(?:\x8c(.)|[XT](.)\x00\x00\x00)(\d[\w.]*)", re.DOTALL)
 
 
-class Warned:
+class VersionWarnings:
     """Listens for scikit-learn's warning while models are loaded; every warning is shown as before."""
 
     def __init__(self) -> None:
         self._found: tuple[str, str] | None = None
 
-    def __enter__(self) -> "Warned":
+    def __enter__(self) -> "VersionWarnings":
         self._shown = warnings.showwarning
-        warnings.showwarning = self._hear
+        warnings.showwarning = self._record
         return self
 
     def __exit__(self, *raised: Any) -> None:
@@ -41,15 +41,15 @@ class Warned:
             return ""
         return _sentence(*self._found)
 
-    def _hear(self, message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    def _record(self, message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if category.__name__ == KIND:
             made, here = (getattr(message, f"{one}_sklearn_version", "?") for one in ("original", "current"))
             self._found = (made, here)
         self._shown(message, category, *where, **more)
 
 
-def maker_of(models: Path) -> str:
-    """A sentence with the scikit-learn version that wrote the pickles of a folder; empty when none tells."""
+def version_sentence(models: Path) -> str:
+    """A sentence with the scikit-learn version that wrote the pickles of a folder; empty when it is unknown."""
     made = sorted({found for path in models.rglob("*") if path.is_file() and (found := _made_by(path))})
     if not made:
         return ""

@@ -15,11 +15,11 @@ def encode_json(value: Any) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError):
-        return encode_slowly(value)
+        return encode_leniently(value)
 
 
-def encode_slowly(value: Any) -> bytes:
-    """The standard encoder takes a few things that the fast one refuses: huge integers, lone surrogates, float64s."""
+def encode_leniently(value: Any) -> bytes:
+    """JSON by the standard encoder, which takes huge integers, unpaired surrogates and float64s, too."""
     try:
         text = json.dumps(value, default=_refuse)
         if "NaN" in text or "Infinity" in text:  # numbers that JSON lacks become null, as the fast one has it

@@ -14,9 +14,9 @@ from scoring.core.request import Request
 from scoring.script.compat.raw_http import RUN_FAILED, AMLRequest
 from scoring.script.failures import script_failed
 
-STATUSES = range(200, 600)  # of a whole answer; below them are those of an interim one (RFC 9110, 15)
-# What the server says itself about the connection, or what would contradict the body that it sends.
-OURS = {
+STATUSES = range(200, 600)  # of a final response; lower ones are of interim responses (RFC 9110, 15)
+# Headers that the server sets itself.
+SERVER_HEADERS = {
     "connection",
     "content-length",
     "content-type",
@@ -43,7 +43,7 @@ def environment(request: Request) -> dict[str, Any]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
     path, _, query = request.target.partition(b"?")
     host, _, port = headers.get("host", "localhost").partition(":")
-    made = {
+    environ = {
         "REQUEST_METHOD": request.method.decode("latin-1"),
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
@@ -64,20 +64,20 @@ def environment(request: Request) -> dict[str, Any]:
     }
     headers.pop("content-length", None)
     headers.pop("transfer-encoding", None)  # the body is whole already
-    return made | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    return environ | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
 
 
 def answer_of(response: Response) -> Answer:
-    """A script's own response, sent as it is; with 500 or more it tells of a failure, as it does in Azure's server."""
+    """A script's own response, sent as it is; a status from 500 on counts as a failure, as in Azure's server."""
     if response.status_code not in STATUSES:
         response.close()
         message = f"run() answered with the status {response.status_code}; an answer has one of 200 to 599"
         raise ScoringError(500, "script_failed", message, failed=True)
     failed = response.status_code >= 500 or response.headers.get(RUN_FAILED, "False").lower() == "true"
     kind = (response.headers.get("Content-Type") or "application/octet-stream").encode("latin-1", "replace")
-    headers = tuple((name, value) for name, value in response.headers if name.lower() not in OURS)
+    headers = tuple((name, value) for name, value in response.headers if name.lower() not in SERVER_HEADERS)
     if response.status_code in WITHOUT_BODY:
-        response.close()  # whoever makes a conditional response leaves the whole body in it
+        response.close()  # a conditional response may still hold the whole body
         return Answer(b"", kind, status=response.status_code, headers=headers, failed=failed)
     streamed = response.is_streamed or response.direct_passthrough
     body = b"" if streamed else response.get_data()
@@ -86,7 +86,7 @@ def answer_of(response: Response) -> Answer:
 
 
 class Parts:
-    """The parts of a streamed response, which is closed with them, begun or not. It fails as the script does."""
+    """The parts of a streamed response; closing them closes it, started or not. An error in it is the script's."""
 
     def __init__(self, response: Response) -> None:
         self._parts = iter(response.iter_encoded())

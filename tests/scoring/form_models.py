@@ -39,6 +39,6 @@ def send(server, body, content_type, **headers):
     return server.client.post("/score", content=body, headers={"Content-Type": content_type} | headers)
 
 
-def told_of(answer, status=400):
+def message_of(answer, status=400):
     assert answer.status_code == status, answer.text
     return answer.json()["message"]

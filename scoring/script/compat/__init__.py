@@ -1,7 +1,7 @@
 """Modules that entry scripts import, for environments without the packages they come from.
 
 The folders below mirror the names: `azureml/core/model.py` is what `import azureml.core.model` gives. They are
-asked last, name by name, so that a package that is installed always comes first.
+the last finder for each name, so that an installed package always comes first.
 """
 
 import sys
@@ -14,8 +14,8 @@ OFFERED = ("azureml", "azureml_inference_server_http", "sklearn.externals")
 HERE = Path(__file__).parent
 
 
-class Last:
-    """Finds a module here when nobody else did."""
+class FallbackFinder:
+    """Finds a module here when no other finder did."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -26,5 +26,5 @@ class Last:
 
 def install() -> None:
     """Offer the modules to this process."""
-    if Last not in sys.meta_path:
-        sys.meta_path.append(Last)
+    if FallbackFinder not in sys.meta_path:
+        sys.meta_path.append(FallbackFinder)

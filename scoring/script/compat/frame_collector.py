@@ -37,8 +37,8 @@ class Collector:
 
     def _keep(self, frame: Any, context: Any) -> None:
         columns, rows = table_of(frame)
-        asked = getattr(context, "get_timestamp", lambda: None)()
-        moment = datetime.now(timezone.utc) if asked is None else datetime.fromtimestamp(asked, timezone.utc)  # noqa: UP017
+        timestamp = getattr(context, "get_timestamp", lambda: None)()
+        moment = datetime.now(timezone.utc) if timestamp is None else datetime.fromtimestamp(timestamp, timezone.utc)  # noqa: UP017
         correlation = {
             ModelDataCollector.AML_DC_CORRELATION_HEADER: str(context.get_id()),
             ModelDataCollector.AML_DC_SCORING_TIMESTAMP_HEADER: moment.isoformat(),

@@ -1,4 +1,4 @@
-"""`Model`: where the files of the bundle's models lie, asked by name as in `azureml.core`."""
+"""`Model`: where the files of the bundle's models lie, found by name as in `azureml.core`."""
 
 import shutil
 from pathlib import Path
@@ -27,8 +27,8 @@ class Model:
         version: int | str | None = None,
         **more: Any,
     ) -> None:
-        asked, _, numbered = (id or name or "").partition(":") if id else (name or "", "", "")
-        self.folder = _folder_of(asked, version or numbered or None)
+        own_name, _, number = (id or name or "").partition(":") if id else (name or "", "", "")
+        self.folder = _folder_of(own_name, version or number or None)
         self.name = self.folder.parent.name
         self.version = int(self.folder.name)
         self.id = f"{self.name}:{self.version}"
@@ -90,7 +90,7 @@ def _folder_of(name: str, version: int | str | None) -> Path:
     versions = _versions_of(name)
     wanted = int(version) if version is not None else max(versions, default=0)
     if Model.root is None or wanted not in versions:
-        told = ", ".join(f"{one}:{number}" for one in _names() for number in _versions_of(one)) or "none"
-        asked = name if version is None else f"{name}:{version}"
-        raise ModelNotFoundException(f"There is no model {asked} in this service; it holds {told}")
+        held = ", ".join(f"{one}:{number}" for one in _names() for number in _versions_of(one)) or "none"
+        missing = name if version is None else f"{name}:{version}"
+        raise ModelNotFoundException(f"There is no model {missing} in this service; it holds {held}")
     return Model.root / name / str(wanted)

@@ -1,4 +1,4 @@
-"""`Run` and `Workspace`: a service is part of no run and has no workspace, and says so only when asked for one."""
+"""`Run` and `Workspace`: a service has neither, which is an error only where a script uses one."""
 
 import uuid
 from typing import Any

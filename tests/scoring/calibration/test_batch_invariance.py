@@ -1,4 +1,4 @@
-"""Rows share a run only where no other rows can change their answers."""
+"""Rows share a run only where no other rows can change their results."""
 
 import numpy as np
 import onnx
@@ -158,7 +158,7 @@ CONSTANTS["along"] = np.array(1, np.int64)
 
 
 @pytest.mark.parametrize("dependent", DEPENDENT)
-def test_rows_that_change_each_others_answers_share_no_run(tmp_path, capfd, dependent):
+def test_models_with_batch_dependent_rows_are_not_batched(tmp_path, capfd, dependent):
     model = load(model_of(tmp_path / "m.onnx", DEPENDENT[dependent]))
 
     assert calibrate(model, Batching()) is None
@@ -178,7 +178,7 @@ def test_dynamic_quantization_in_a_function_is_found(tmp_path):
     assert batch_dependent_operator(path) == "DynamicQuantizeLinear"
 
 
-def test_a_scale_of_the_run_is_found_behind_a_table_of_words(tmp_path):
+def test_scale_over_the_batch_is_found_behind_an_embedding(tmp_path):
     nodes = [node("Gather", ["table", "x"], ["words"]), node("ReduceSum", ["words", "second"], ["x1"], keepdims=0)]
     by_hand = [onnx.NodeProto.FromString(one.SerializeToString()) for one in BY_HAND]
     for one in by_hand:
@@ -189,7 +189,7 @@ def test_a_scale_of_the_run_is_found_behind_a_table_of_words(tmp_path):
     assert calibrate(model, Batching()) is None
 
 
-def test_rows_that_a_model_picks_out_are_never_taken_for_anothers(tmp_path):
+def test_models_that_drop_rows_are_not_batched(tmp_path):
     nodes = [node("Greater", ["x", "one"], ["large"]), node("Compress", ["x", "large"], ["y"], axis=0)]
     path = model_of(tmp_path / "m.onnx", nodes, x=("rows",), y=("kept",))
     assert calibrate(load(path), Batching(rows=8)) is None
@@ -223,7 +223,7 @@ INDEPENDENT = {
 
 
 @pytest.mark.parametrize("independent", INDEPENDENT)
-def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, independent):
+def test_models_with_independent_rows_are_batched(tmp_path, independent):
     model = load(model_of(tmp_path / "m.onnx", INDEPENDENT[independent]))
     batcher = calibrate(model, Batching(rows=8))
     assert batcher is not None
@@ -231,7 +231,7 @@ def test_rows_that_do_not_touch_each_other_may_share_a_run(tmp_path, independent
 
 
 @pytest.mark.parametrize("name", ["tiny", "tabular", "cnn", "transformer"])
-def test_usual_models_may_share_runs(tmp_path, name):
+def test_common_models_are_batch_invariant(tmp_path, name):
     MODELS[name](tmp_path / "m.onnx")
     model = load(tmp_path / "m.onnx")
     assert model.batch_dependence() == ""
@@ -240,12 +240,12 @@ def test_usual_models_may_share_runs(tmp_path, name):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, FLOAT, TensorProto.DOUBLE])
-def test_floating_point_numbers_of_every_size_are_tried_within_their_limits(tmp_path, kind):
+def test_floats_of_every_size_are_tried_within_their_limits(tmp_path, kind):
     model = load(model_of(tmp_path / "m.onnx", [node("Neg", ["x"], ["y"])], kind=kind, out=kind))
     assert calibrate(model, Batching(rows=8)) is not None
 
 
-def test_a_row_of_zeros_is_no_exception(tmp_path):
+def test_model_is_batch_invariant_on_a_row_of_zeros(tmp_path):
     model = load(heavy_model(tmp_path / "m.onnx"))
     assert is_batch_invariant(model, synthetic_rows(model, 3))
 
@@ -254,7 +254,7 @@ MEANS = [node("ReduceMean", ["x", "second"], ["mean"]), node("Sub", ["x", "mean"
 
 
 @pytest.mark.parametrize(("nodes", "shares"), [(MEANS, False), ([node("Neg", ["x"], ["y"])], True)])
-def test_rows_are_filled_up_only_where_that_does_not_change_them(tmp_path, capfd, nodes, shares):
+def test_padding_is_off_where_it_changes_rows(tmp_path, capfd, nodes, shares):
     shape = ("rows", "tokens")
     model = load(model_of(tmp_path / "m.onnx", nodes, x=shape, y=shape))
 
@@ -265,14 +265,14 @@ def test_rows_are_filled_up_only_where_that_does_not_change_them(tmp_path, capfd
     assert ("batching.pad would change their answers" in capfd.readouterr().err) != shares
 
 
-def test_an_option_for_a_model_of_a_fixed_number_of_rows_is_told_to_be_left_aside(tmp_path, capfd):
+def test_batching_option_of_a_model_of_fixed_rows_is_logged_as_ignored(tmp_path, capfd):
     model = load(model_of(tmp_path / "m.onnx", [node("Neg", ["x"], ["y"])], x=(1, 4), y=(1, 4)))
     assert calibrate(model, Batching(rows=8)) is None
     assert "batching.rows is left aside" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x3a\x7f"])
-def test_a_file_that_cannot_be_read_is_suspected(tmp_path, content):
+def test_unreadable_graph_counts_as_batch_dependent(tmp_path, content):
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
     assert batch_dependent_operator(path) == "an operator that cannot be read"

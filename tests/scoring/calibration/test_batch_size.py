@@ -1,4 +1,4 @@
-"""Which models are batched, how far, and which have all cores, found out when they are loaded."""
+"""Which models are batched, up to which size, and which use all cores, found out when they are loaded."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,20 +21,20 @@ def model(tmp_path_factory):
     return load(heavy_model(tmp_path_factory.mktemp("batching") / "model.onnx"))
 
 
-def test_a_model_whose_rows_get_cheaper_in_company_is_batched(model):
+def test_model_whose_rows_get_cheaper_in_a_batch_is_batched(model):
     batcher = calibrate(model, Batching())
 
     assert batcher is not None
     assert batcher.most_rows >= 8
 
 
-def test_a_busy_machine_does_not_hide_what_company_gains(model, monkeypatch):
+def test_load_of_other_programs_does_not_hide_the_gain_of_batches(model, monkeypatch):
     compute = model.compute
 
     def interrupted(names, feed, **more):
         results = compute(names, feed, **more)
         if len(results[0]) > 1:
-            time.sleep(0.05)  # somebody else has the core meanwhile
+            time.sleep(0.05)  # another program has the core meanwhile
         return results
 
     monkeypatch.setattr(model, "compute", interrupted)
@@ -46,18 +46,18 @@ RUNS = 12  # after each of them the machine changes its speed once
 
 @pytest.fixture
 def machine(model, monkeypatch):
-    """Lets a row cost 100 µs alone, what is told in company, and more or less from one run on until another."""
+    """Lets a row cost 100 µs alone and `batched` in a batch (by size); times `slower` from run `since` to `until`."""
 
-    def behaves(company: int | dict[int, float], slower: float = 1, since: int = 0, until: int = 1000) -> None:
-        compute, asked, now = model.compute, [], 0
+    def behaves(batched: int | dict[int, float], slower: float = 1, since: int = 0, until: int = 1000) -> None:
+        compute, sizes, now = model.compute, [], 0
 
         def timed(names, feed, **more):
             nonlocal now
             rows = len(feed["x"])
-            speed = slower if since <= len(asked) < until else 1
-            cost = company.get(rows, 100) if isinstance(company, dict) else company
+            speed = slower if since <= len(sizes) < until else 1
+            cost = batched.get(rows, 100) if isinstance(batched, dict) else batched
             now += int((100 if rows == 1 else cost * rows) * 1000 * speed)
-            asked.append(rows)
+            sizes.append(rows)
             return compute(names, feed, **more)
 
         monkeypatch.setattr(model, "compute", timed)
@@ -68,23 +68,23 @@ def machine(model, monkeypatch):
 
 @pytest.mark.parametrize("since", range(RUNS))
 @pytest.mark.parametrize("slower", [0.6, 1.6])
-@pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
-def test_a_machine_that_changes_its_speed_meanwhile_decides_nothing(model, machine, company, rows, slower, since):
-    machine(company, slower, since)
+@pytest.mark.parametrize(("batched", "rows"), [(81, 8), (100, None)])
+def test_change_of_clock_rate_does_not_decide_the_batch_size(model, machine, batched, rows, slower, since):
+    machine(batched, slower, since)
     batcher = calibrate(model, Batching())
     assert (batcher and batcher.most_rows) == rows
 
 
 @pytest.mark.parametrize("since", range(RUNS))
-@pytest.mark.parametrize(("company", "rows"), [(81, 8), (100, None)])
-def test_a_moment_in_which_others_have_the_machine_decides_nothing(model, machine, company, rows, since):
-    machine(company, 1.6, since, until=since + 3)
+@pytest.mark.parametrize(("batched", "rows"), [(81, 8), (100, None)])
+def test_one_slow_comparison_does_not_decide_the_batch_size(model, machine, batched, rows, since):
+    machine(batched, 1.6, since, until=since + 3)
     batcher = calibrate(model, Batching())
     assert (batcher and batcher.most_rows) == rows
 
 
 @pytest.mark.parametrize(
-    ("company", "rows", "deep"),
+    ("batched", "rows", "deep"),
     [
         ({8: 95, 4: 97}, 1, 4),  # µs a row
         ({8: 92, 4: 99.5}, 1, None),
@@ -93,19 +93,19 @@ def test_a_moment_in_which_others_have_the_machine_decides_nothing(model, machin
         ({8: 80, 16: 70, 32: 60, 64: 50}, 64, 64),
     ],
 )
-def test_what_gains_little_is_kept_for_deep_queues(model, machine, company, rows, deep):
-    machine(company)
+def test_sizes_that_gain_little_are_for_deep_queues_only(model, machine, batched, rows, deep):
+    machine(batched)
 
     batcher = calibrate(model, Batching())
 
     assert (batcher and (batcher.most_rows, batcher.deep_rows)) == (deep and (rows, deep))
 
 
-def test_a_model_that_mixes_its_rows_is_never_batched(tmp_path):
+def test_model_that_mixes_its_rows_is_never_batched(tmp_path):
     assert calibrate(load(mixing_model(tmp_path / "model.onnx")), Batching()) is None
 
 
-def test_a_model_that_squeezes_a_lone_row_is_never_batched(tmp_path):
+def test_model_that_squeezes_a_single_row_is_never_batched(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows"])
     squeezing = load(save(tmp_path / "m.onnx", [helper.make_node("Squeeze", ["x"], ["y"])], [x], [y]))
@@ -113,7 +113,7 @@ def test_a_model_that_squeezes_a_lone_row_is_never_batched(tmp_path):
     assert calibrate(squeezing, Batching()) is None
 
 
-def test_answers_as_far_apart_as_their_type_allows_are_told_apart(tmp_path):
+def test_results_at_opposite_type_limits_are_not_close(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["rows", 1])
     ends = [helper.make_tensor(name, TensorProto.FLOAT16, [1], [value]) for name, value in FARTHEST.items()]
@@ -129,16 +129,16 @@ def test_answers_as_far_apart_as_their_type_allows_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [["rows"], ["rows", 3], ["rows", 2, 2]])
-def test_text_is_compared_like_everything_else(tmp_path, shape):
+def test_text_results_are_compared(tmp_path, shape):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
     texts = helper.make_tensor_value_info("texts", TensorProto.STRING, shape)
     node = helper.make_node("Cast", ["x"], ["texts"], to=TensorProto.STRING)
 
     assert calibrate(load(save(tmp_path / "m.onnx", [node], [x], [texts])), Batching(rows=8)).most_rows == 8
-    assert is_same_alone(load(tmp_path / "m.onnx"), made_up(shape), 8)
+    assert is_same_alone(load(tmp_path / "m.onnx"), random_rows(shape), 8)
 
 
-def test_text_that_depends_on_company_is_told_apart(tmp_path):
+def test_text_results_that_depend_on_the_batch_are_found(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
     texts = helper.make_tensor_value_info("texts", TensorProto.STRING, ["rows", 4])
     nodes = [
@@ -149,14 +149,14 @@ def test_text_that_depends_on_company_is_told_apart(tmp_path):
     model = load(save(tmp_path / "m.onnx", nodes, [x], [texts]))
 
     assert calibrate(model, Batching()) is None
-    assert not is_same_alone(model, made_up(["rows", 4]), 8)
+    assert not is_same_alone(model, random_rows(["rows", 4]), 8)
 
 
-def made_up(shape: list) -> dict:
+def random_rows(shape: list) -> dict:
     return {"x": np.random.default_rng(0).random([8, *shape[1:]]).astype(np.float32)}
 
 
-def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
+def test_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])
 
@@ -166,12 +166,12 @@ def test_a_model_with_a_fixed_number_of_rows_is_never_batched(tmp_path):
     assert calibrate(fixed, Batching(rows=8)) is None
 
 
-def test_sharing_can_be_turned_off_and_its_size_be_chosen(model):
+def test_batching_can_be_turned_off_and_sized(model):
     assert calibrate(model, Batching(rows=1)) is None
     assert calibrate(model, Batching(rows=5)).most_rows == 5
 
 
-def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
+def test_quick_model_waits_the_configured_delay_for_a_batch(replica):
     replica.with_models(double=double_model).start(cpus=1, batching={"rows": 8, "delay_seconds": 2})
     with ThreadPoolExecutor(8) as pool:
         asked = pool.map(lambda number: replica.score({"data": [[number] * 4]}).json(), range(8))
@@ -180,7 +180,7 @@ def test_a_quick_model_waits_for_company_where_a_delay_says_so(replica):
     assert [one["batch_size"] for one in counted["batch_stats"]] == [8]
 
 
-def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
+def test_widening_is_judged_on_a_row_of_a_likely_length(model, monkeypatch):
     narrow, lengths = model._run, []
 
     def time(run, names, feed):
@@ -197,7 +197,7 @@ def test_whether_all_cores_pay_is_judged_on_a_row_of_a_likely_length(model, monk
 @pytest.mark.parametrize(
     ("of_all_cores", "is_wide"), [([33, 18], True), ([33, 33, 18], True), ([30], True), ([33] * 3, False)]
 )
-def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, monkeypatch, of_all_cores, is_wide):
+def test_core_that_is_busy_for_a_moment_does_not_prevent_widening(model, monkeypatch, of_all_cores, is_wide):
     narrow, found = model._run, iter(of_all_cores)
     monkeypatch.setattr(session, "quickest", lambda run, names, feed: 34 if run is narrow else next(found))
     monkeypatch.setattr(session, "PAUSES", (0, 0, 0))
@@ -207,7 +207,7 @@ def test_a_core_that_others_have_for_a_moment_does_not_decide_for_good(model, mo
     assert next(found, None) is None
 
 
-def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypatch):
+def test_widening_is_judged_on_zeros_where_synthetic_rows_are_refused(tmp_path, monkeypatch):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3, 4]) for name in "xy"]
     fixed = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))
@@ -224,7 +224,7 @@ def test_a_model_that_refuses_made_up_rows_is_judged_on_zeros(tmp_path, monkeypa
     assert set(rows) == {3}
 
 
-def test_a_model_too_slow_for_company_is_not_asked_for_many_rows(model, monkeypatch):
+def test_model_too_slow_for_batches_is_not_run_on_them(model, monkeypatch):
     compute, asked = model.compute, []
 
     def slow(names, feed, **more):
@@ -237,7 +237,7 @@ def test_a_model_too_slow_for_company_is_not_asked_for_many_rows(model, monkeypa
     assert asked == [1]
 
 
-def test_rows_are_not_made_up_beyond_what_memory_is_for(tmp_path, monkeypatch):
+def test_synthetic_rows_stay_within_their_memory_limit(tmp_path, monkeypatch):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 3, 1024, 1024]) for name in "xy"]
     large = load(save(tmp_path / "m.onnx", nodes, given[:1], given[1:]))

@@ -1,4 +1,4 @@
-"""What is said of outputs is what a run gives, whatever a converter declares."""
+"""Shapes of outputs are those that runs give, whatever a converter declares."""
 
 import numpy as np
 import onnx
@@ -38,13 +38,13 @@ DECLARED = [((1,), (None, 1)), ((1,), (1, 3)), ((None, 1), (None,)), (None, None
 
 
 @pytest.mark.parametrize(("label", "scores"), DECLARED)
-def test_declared_shapes_are_corrected_by_what_runs_give(tmp_path, label, scores):
+def test_declared_shapes_are_corrected_by_runs(tmp_path, label, scores):
     model = load(classifier(tmp_path / "m.onnx", label, scores))
     learn_shapes(model, 0.001)
     assert {name: output.shape for name, output in model.outputs.items()} == {"label": (-1,), "scores": (-1, 3)}
 
 
-def test_a_model_whose_label_is_declared_as_one_shares_runs(tmp_path):
+def test_model_whose_labels_are_declared_as_one_is_batched(tmp_path):
     model = load(classifier(tmp_path / "m.onnx"))
     assert calibrate(model, Batching(rows=8)) is None
     learn_shapes(model, 0.001)
@@ -64,11 +64,11 @@ def test_a_model_whose_label_is_declared_as_one_shares_runs(tmp_path):
         ((1,), [False], (3,), (3, 1), (1,)),  # the rank itself depends on the inputs
     ],
 )
-def test_what_two_runs_tell_of_a_shape(declared, named, few, more, right):
+def test_shape_is_inferred_from_two_runs(declared, named, few, more, right):
     assert corrected(declared, named, few, more) == right
 
 
-def test_a_size_that_a_whole_number_tells_is_free(tmp_path):
+def test_size_given_by_an_integer_input_is_free(tmp_path):
     k, best = helper.make_tensor_value_info("k", INT64, [1]), helper.make_tensor_value_info("best", FLOAT, None)
     x, at = helper.make_tensor_value_info("x", FLOAT, [4]), helper.make_tensor_value_info("at", INT64, None)
     model = load(save(tmp_path / "m.onnx", [helper.make_node("TopK", ["x", "k"], ["best", "at"])], [x, k], [best, at]))
@@ -76,7 +76,7 @@ def test_a_size_that_a_whole_number_tells_is_free(tmp_path):
     assert [output.shape for output in model.outputs.values()] == [(-1,), (-1,)]
 
 
-def test_sizes_and_steps_are_never_made_up(tmp_path, monkeypatch):
+def test_integer_inputs_without_rows_are_not_tried(tmp_path, monkeypatch):
     k, x = helper.make_tensor_value_info("k", INT64, []), helper.make_tensor_value_info("x", FLOAT, ["rows"])
     y = helper.make_tensor_value_info("y", FLOAT, [7])
     nodes = [helper.make_node("Cast", ["k"], ["step"], to=FLOAT), helper.make_node("Mul", ["x", "step"], ["y"])]
@@ -85,7 +85,7 @@ def test_sizes_and_steps_are_never_made_up(tmp_path, monkeypatch):
     learn_shapes(model, 0.001)
 
 
-def test_runs_with_made_up_values_write_nothing_into_the_log(tmp_path, capfd):
+def test_runs_on_synthetic_values_log_nothing(tmp_path, capfd):
     table = numpy_helper.from_array(np.zeros((1, 2), np.float32), "table")
     x, y = helper.make_tensor_value_info("x", INT64, ["n"]), helper.make_tensor_value_info("y", FLOAT, ["n", 2])
     model = load(save(tmp_path / "m.onnx", [helper.make_node("Gather", ["table", "x"], ["y"])], [x], [y], [table]))
@@ -94,7 +94,7 @@ def test_runs_with_made_up_values_write_nothing_into_the_log(tmp_path, capfd):
     assert "ExecuteKernel" not in capfd.readouterr().err
 
 
-def test_a_model_that_takes_no_made_up_rows_keeps_what_is_declared(tmp_path):
+def test_model_that_refuses_synthetic_rows_keeps_its_declared_shapes(tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.STRING, ["rows"])
     y = helper.make_tensor_value_info("y", FLOAT, [5])
     model = load(save(tmp_path / "m.onnx", [helper.make_node("Cast", ["x"], ["y"], to=FLOAT)], [x], [y]))
@@ -102,7 +102,7 @@ def test_a_model_that_takes_no_made_up_rows_keeps_what_is_declared(tmp_path):
     assert model.outputs["y"].shape == (5,)
 
 
-def test_metadata_and_openapi_tell_the_true_shapes(replica):
+def test_metadata_and_openapi_have_the_corrected_shapes(replica):
     replica.with_models(boosted=classifier).start()
     told = replica.client.get("/v2/models/boosted").json()["outputs"]
     assert [(one["name"], one["shape"]) for one in told] == [("label", [-1]), ("scores", [-1, 3])]
@@ -117,7 +117,7 @@ def test_metadata_and_openapi_tell_the_true_shapes(replica):
 @pytest.mark.parametrize(
     ("declared", "taken"), [(None, [[], [2], [1, 2], [2, 1, 3]]), ([], [[]]), ([None, 2], [[1, 2]])]
 )
-def test_inputs_whose_shape_is_not_declared_take_any(replica, declared, taken):
+def test_input_without_a_declared_shape_takes_any(replica, declared, taken):
     def negative(path):
         x, y = helper.make_tensor_value_info("x", FLOAT, declared), helper.make_tensor_value_info("y", FLOAT, declared)
         return save(path, [helper.make_node("Neg", ["x"], ["y"])], [x], [y])

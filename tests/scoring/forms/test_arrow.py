@@ -1,4 +1,4 @@
-"""/score with Arrow streams, answered in the same."""
+"""/score with Arrow streams as requests and responses."""
 
 import io
 
@@ -11,7 +11,7 @@ from scoring.core.tensors import Tensor
 from scoring.forms import arrow
 from scoring.forms.arrow import MAX_BYTES, ArrowTable
 from tests.scoring.conftest import double_model, sum_model
-from tests.scoring.form_models import same_model, send, services, told_of
+from tests.scoring.form_models import message_of, same_model, send, services
 
 ROWS = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
 ARROW = "application/vnd.apache.arrow.stream"
@@ -41,7 +41,7 @@ def table_of(answer):
     return pa.ipc.open_stream(answer.content).read_all()
 
 
-def test_arrow_columns_go_to_the_inputs_of_their_names(servers):
+def test_arrow_columns_are_matched_to_inputs_by_name(servers):
     table = pa.table({"b": [2.0, 1, 0], "a": pa.array([1, 2, 3], pa.int32()), "more": ["x", "y", "z"]})
     assert table_of(send(servers["sum"], stream(table), ARROW)).to_pydict() == {
         "total": [3.0, 3.0, 3.0],
@@ -49,7 +49,7 @@ def test_arrow_columns_go_to_the_inputs_of_their_names(servers):
     }
 
 
-def test_arrow_columns_become_a_matrix_or_come_as_lists(servers):
+def test_arrow_columns_form_a_matrix_or_hold_lists(servers):
     matrix = pa.table({"p": [1.0, 5], "q": [2.0, None], "r": [3, 7], "s": [4, 8]})
     nested = pa.table({"x": pa.FixedSizeListArray.from_arrays(pa.array(ROWS.ravel()), 4)})
     answer = table_of(send(servers["double"], stream(matrix), ARROW))["y"].to_pylist()
@@ -59,7 +59,7 @@ def test_arrow_columns_become_a_matrix_or_come_as_lists(servers):
         assert table_of(send(servers["double"], stream(table), ARROW))["y"].to_pylist() == (ROWS * 2).tolist()
 
 
-def test_a_column_of_nothing_but_nulls_is_nan(servers):
+def test_column_of_only_nulls_is_nan(servers):
     columns = pa.table({"p": [1.0], "q": [None], "r": [3], "s": [4]})
     ((first, second, *_),) = table_of(send(servers["double"], stream(columns), ARROW))["y"].to_pylist()
     assert (first, np.isnan(second)) == (2.0, True)
@@ -95,8 +95,8 @@ def test_arrow_carries_texts(servers):
         ("double", {}, "no rows"),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused(servers, server, table, word):
-    assert word in told_of(send(servers[server], stream(pa.table(table)), ARROW))
+def test_arrow_table_that_does_not_match_the_inputs_is_refused(servers, server, table, word):
+    assert word in message_of(send(servers[server], stream(pa.table(table)), ARROW))
 
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
@@ -138,14 +138,14 @@ HUGE = pa.array(np.zeros(MAX_BYTES // 8 + 1))
         "zeros said once",
     ],
 )
-def test_a_small_body_does_not_grow_into_a_huge_table(servers, column, compression, words):
+def test_small_body_cannot_expand_to_a_huge_table(servers, column, compression, words):
     body = stream(pa.table({"x": column}), rows=None, compression=compression)
     assert len(body) < MAX_BYTES / 100
-    assert words in told_of(send(servers["words"], body, ARROW))
+    assert words in message_of(send(servers["words"], body, ARROW))
     assert servers["words"].score({"data": ["still here"]}).json() == {"data": ["still here"]}
 
 
-def test_columns_that_have_room_each_may_be_too_large_together(monkeypatch):
+def test_size_limit_holds_for_all_columns_together(monkeypatch):
     monkeypatch.setattr(arrow, "MAX_BYTES", 2**20)
     column = pa.DictionaryArray.from_arrays(np.zeros(600, np.int16), ["a" * 1000])
     table = ArrowTable(stream(pa.table({"a": column, "b": column}), rows=None))
@@ -155,7 +155,7 @@ def test_columns_that_have_room_each_may_be_too_large_together(monkeypatch):
         table.column(1, words)
 
 
-def test_a_broken_stream_is_refused_and_harms_nobody(servers):
+def test_corrupt_arrow_stream_is_refused_without_harm(servers):
     whole = stream(pa.table({"x": pa.array(["some", "words"])}))
     for broken in (b"", b"hello", whole[:50], whole[: len(whole) // 2], whole[: len(whole) - 40]):
         assert send(servers["words"], broken, ARROW).status_code in (200, 400)

@@ -1,4 +1,4 @@
-"""Binary tensor data of the Open Inference Protocol: Triton's own client, and broken bodies by hand."""
+"""Binary tensor data of the Open Inference Protocol: Triton's client, and invalid bodies made by hand."""
 
 import json
 import struct
@@ -38,7 +38,7 @@ def sent(name, datatype, values, *, binary=True):
     return tensor.set_data_from_numpy(values, binary_data=binary)
 
 
-def test_tritonclient_sends_and_gets_every_datatype_in_binary(client):
+def test_tritonclient_round_trips_every_datatype_in_binary(client):
     inputs = [sent(f"in_{kind}", kind, VALUES[kind]) for kind in KINDS]
     answer = client.infer("kinds", inputs, headers=AUTHORIZED, request_id="seven")
     assert answer.get_response()["id"] == "seven"
@@ -71,13 +71,13 @@ def test_tritonclient_sends_json_and_gets_binary(client, kind):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 30_000])
-def test_tensors_of_any_size_come_back_exactly(client, rows):
+def test_binary_tensors_of_any_size_survive_a_round_trip(client, rows):
     values = np.random.default_rng(rows).normal(size=(rows, 4)).astype(np.float32)
     answer = client.infer("double", [sent("x", "FP32", values)], headers=AUTHORIZED)
     np.testing.assert_array_equal(answer.as_numpy("y"), values * 2)
 
 
-def test_many_requests_at_a_time_get_each_its_own_answer(server):
+def test_concurrent_binary_requests_get_their_own_responses(server):
     client = triton.InferenceServerClient(f"127.0.0.1:{server.port}", concurrency=8)
     rows = [np.full((1, 4), number, np.float32) for number in range(40)]
     waiting = [client.async_infer("double", [sent("x", "FP32", row)], headers=AUTHORIZED) for row in rows]
@@ -86,7 +86,7 @@ def test_many_requests_at_a_time_get_each_its_own_answer(server):
     client.close()
 
 
-def test_tritonclient_is_told_what_is_wrong(client):
+def test_tritonclient_gets_the_reason_of_a_refusal(client):
     with pytest.raises(triton.InferenceServerException, match="datatype FP64, the model takes FP32"):
         client.infer("double", [sent("x", "FP64", np.ones((1, 4)))], headers=AUTHORIZED)
     with pytest.raises(triton.InferenceServerException, match="datatype FP16, the model takes FP32"):
@@ -111,7 +111,7 @@ def post(server, head, tail=b"", length=None, model="double"):
     )  # fmt: skip
 
 
-def told_of(answer):
+def message_of(answer):
     assert answer.status_code == 400, answer.text
     return answer.json()["error"]
 
@@ -120,12 +120,12 @@ FOUR = np.array([1, 2, 3, 4], np.float32).tobytes()
 
 
 @pytest.mark.parametrize("padding", range(8))
-def test_the_values_may_begin_at_any_byte(server, padding):
+def test_binary_values_may_be_unaligned(server, padding):
     head = json.dumps({"inputs": [tensor()]}).encode() + b" " * padding
     assert post(server, head, FOUR).json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
 
 
-def test_the_answer_is_json_unless_binary_is_asked_for(server):
+def test_response_is_json_unless_binary_is_requested(server):
     head = {"inputs": [tensor()]}
     assert post(server, head, FOUR).headers["content-type"] == "application/json"
     answer = post(server, head | {"parameters": {"binary_data_output": True}}, FOUR)
@@ -137,13 +137,13 @@ def test_the_answer_is_json_unless_binary_is_asked_for(server):
     assert np.frombuffer(answer.content[length:], np.float32).tolist() == [2.0, 4.0, 6.0, 8.0]
 
 
-def test_an_output_may_say_otherwise_than_the_whole_request(server):
+def test_binary_flag_of_an_output_overrides_that_of_the_request(server):
     outputs = [{"name": "y", "parameters": {"binary_data": False}}]
     answer = post(server, {"inputs": [tensor()], "outputs": outputs, "parameters": {"binary_data_output": True}}, FOUR)
     assert answer.json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
 
 
-def test_infinity_and_nan_travel_in_binary(server):
+def test_binary_tensors_carry_infinity_and_nan(server):
     values = np.array([[np.inf, -np.inf, np.nan, 1]], np.float32)
     head = {"inputs": [tensor()], "parameters": {"binary_data_output": True}}
     answer = post(server, head, values.tobytes())
@@ -152,14 +152,14 @@ def test_infinity_and_nan_travel_in_binary(server):
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "1.5", "", "0x10", "99999", "1, 1", "²", "9" * 5000])
-def test_a_header_length_that_is_no_length_is_refused(server, length):
-    told = told_of(post(server, {"inputs": [tensor()]}, FOUR, length=length))
+def test_invalid_header_length_is_refused(server, length):
+    told = message_of(post(server, {"inputs": [tensor()]}, FOUR, length=length))
     assert "Inference-Header-Content-Length" in told
 
 
 @pytest.mark.parametrize("length", [0, 3, 60])
-def test_a_header_cut_in_the_wrong_place_is_refused(server, length):
-    assert "not JSON" in told_of(post(server, {"inputs": [tensor()]}, FOUR, length=length))
+def test_header_length_that_cuts_the_json_is_refused(server, length):
+    assert "not JSON" in message_of(post(server, {"inputs": [tensor()]}, FOUR, length=length))
 
 
 @pytest.mark.parametrize(
@@ -185,21 +185,21 @@ def test_a_header_cut_in_the_wrong_place_is_refused(server, length):
         ({"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": [16]}, FOUR, ("parameters",)),
     ],
 )
-def test_a_broken_binary_tensor_is_refused_in_plain_words(server, described, tail, words):
-    told = told_of(post(server, {"inputs": [described]}, tail))
+def test_invalid_binary_tensor_is_refused_with_the_reason(server, described, tail, words):
+    told = message_of(post(server, {"inputs": [described]}, tail))
     for word in words:
         assert word in told
 
 
-def test_tensors_that_claim_the_same_bytes_are_refused(server):
+def test_tensors_that_need_more_bytes_than_sent_are_refused(server):
     a, b = (tensor(size=8, shape=(2,), name=name) for name in "ab")
-    assert "input 'b'" in told_of(post(server, {"inputs": [a, b]}, FOUR[:8], model="sum"))
+    assert "input 'b'" in message_of(post(server, {"inputs": [a, b]}, FOUR[:8], model="sum"))
     assert post(server, {"inputs": [a, b]}, FOUR, model="sum").status_code == 200
 
 
-def test_binary_without_its_header_is_refused(server):
+def test_binary_without_header_length_is_refused(server):
     answer = server.score({"inputs": [tensor()]}, "/v2/models/double/infer")
-    assert "Inference-Header-Content-Length" in told_of(answer)
+    assert "Inference-Header-Content-Length" in message_of(answer)
 
 
 @pytest.mark.parametrize(
@@ -213,14 +213,14 @@ def test_binary_without_its_header_is_refused(server):
         (struct.pack("<I", 2**32 - 1) + b"a", "more than there are"),
     ],
 )
-def test_broken_texts_are_refused(server, tail, word):
+def test_invalid_binary_texts_are_refused(server, tail, word):
     texts = tensor(name="in_BYTES", datatype="BYTES", shape=(2,), size=len(tail))
-    assert word in told_of(post(server, {"inputs": [texts]}, tail, model="kinds"))
+    assert word in message_of(post(server, {"inputs": [texts]}, tail, model="kinds"))
 
 
-def test_a_bool_is_nought_or_one(server):
+def test_binary_bool_is_zero_or_one(server):
     described = tensor(name="in_BOOL", datatype="BOOL", shape=(2,), size=2)
-    assert "0 or 1" in told_of(post(server, {"inputs": [described]}, b"\x01\x02", model="kinds"))
+    assert "0 or 1" in message_of(post(server, {"inputs": [described]}, b"\x01\x02", model="kinds"))
 
 
 @pytest.mark.parametrize(
@@ -233,10 +233,10 @@ def test_a_bool_is_nought_or_one(server):
         ({"parameters": 5}, "parameters"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_refused(server, more, word):
-    assert word in told_of(post(server, {"inputs": [tensor()]} | more, FOUR))
+def test_unsupported_parameters_are_refused(server, more, word):
+    assert word in message_of(post(server, {"inputs": [tensor()]} | more, FOUR))
 
 
-def test_parameters_nobody_knows_are_let_pass(server):
+def test_unknown_parameters_are_ignored(server):
     answer = post(server, {"inputs": [tensor()], "parameters": {"priority": 2, "sequence_id": "a"}}, FOUR)
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""/score by content type: JSON however it is called, binary tensors, npy; and what nobody understands."""
+"""/score by content type: JSON under any name, binary tensors, npy, and unknown types."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.scoring.conftest import double_model, sum_model
-from tests.scoring.form_models import same_model, send, services, told_of
+from tests.scoring.form_models import message_of, same_model, send, services
 
 
 @pytest.fixture(scope="module")
@@ -37,31 +37,31 @@ def servers(tmp_path_factory):
         "",
     ],
 )
-def test_json_is_understood_whatever_it_is_called(servers, content_type):
+def test_json_is_read_under_any_of_its_content_types(servers, content_type):
     answer = send(servers["double"], b'{"data": [[1, 2, 3, 4]]}', content_type)
     assert answer.json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
 
 
 @pytest.mark.parametrize(("model", "value"), [("word", "grün"), ("number", 1.5)])
-def test_a_lone_value_comes_back_as_itself(servers, model, value):
+def test_scalar_is_answered_as_a_scalar(servers, model, value):
     assert servers[model].score({"data": value}).json() == {"data": value}
 
 
 @pytest.mark.parametrize("content_type", ["application/xml", "text/csv", "video/mp4", "nonsense", "multipart/mixed"])
-def test_other_types_are_refused_with_what_is_understood(servers, content_type):
-    told = told_of(send(servers["double"], b'{"data": [[1, 2, 3, 4]]}', content_type), 415)
+def test_unknown_content_type_is_refused_with_the_known_ones(servers, content_type):
+    told = message_of(send(servers["double"], b'{"data": [[1, 2, 3, 4]]}', content_type), 415)
     assert content_type in told
     assert "application/x-npy" in told
 
 
-def test_binary_tensors_are_understood_at_score_too(servers):
+def test_score_takes_binary_tensors(servers):
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "parameters": {"binary_data_size": 16}}
     head = json.dumps({"inputs": [tensor]}).encode()
     body = head + np.array([1, 2, 3, 4], np.float32).tobytes()
     length = {"Inference-Header-Content-Length": str(len(head))}
     answer = send(servers["double"], body, "application/octet-stream", **length)
     assert answer.json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
-    assert told_of(send(servers["double"], body, "application/octet-stream"), 415)
+    assert message_of(send(servers["double"], body, "application/octet-stream"), 415)
 
 
 def npy(array, **more):
@@ -79,7 +79,7 @@ def test_npy_of_any_number_type_fills_a_float_input(servers, dtype):
     assert answer.json() == {"data": (ROWS * 2).tolist()}
 
 
-def test_npy_comes_back_where_it_is_accepted(servers):
+def test_npy_is_returned_where_accepted(servers):
     for array in (ROWS, np.asfortranarray(ROWS), ROWS[:0]):
         answer = send(servers["double"], npy(array), "application/x-npy", Accept="application/x-npy")
         assert answer.headers["content-type"] == "application/x-npy"
@@ -133,11 +133,11 @@ def npy_claiming(shape):
         ("words", npy(np.array([b"\xff"])), ("UTF-8",)),
     ],
 )
-def test_npy_that_cannot_be_used_is_refused_in_plain_words(servers, server, body, words):
-    told = told_of(send(servers[server], body, "application/x-npy"))
+def test_unusable_npy_is_refused_with_the_reason(servers, server, body, words):
+    told = message_of(send(servers[server], body, "application/x-npy"))
     for word in words:
         assert word in told
 
 
-def test_one_array_does_not_fill_two_inputs(servers):
-    assert "JSON" in told_of(send(servers["sum"], npy(ROWS), "application/x-npy"), 415)
+def test_npy_for_a_model_of_two_inputs_is_refused(servers):
+    assert "JSON" in message_of(send(servers["sum"], npy(ROWS), "application/x-npy"), 415)

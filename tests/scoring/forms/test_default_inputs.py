@@ -1,4 +1,4 @@
-"""Inputs that have a default: left out or given, in every form, and never shared with those who did not ask."""
+"""Inputs that have a default: omitted or given, in every form, and never applied to other requests."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +83,7 @@ X, ALPHA, SHIFT = one("x", [1, 2]), one("alpha", [5]), one("shift", [1], [])
         ("/invocations", {"inputs": {"x": [1, 2], "alpha": [5]}}, [5, 10]),
     ],
 )
-def test_a_default_may_be_left_out_and_may_be_given(server, path, body, expected):
+def test_optional_input_may_be_omitted_or_given(server, path, body, expected):
     answer = server.score(body, path)
     assert answer.status_code == 200, answer.text
     found = answer.json()
@@ -91,7 +91,7 @@ def test_a_default_may_be_left_out_and_may_be_given(server, path, body, expected
     assert (values[0]["data"] if isinstance(values[0], dict) else values) == expected
 
 
-def test_a_default_may_be_given_over_grpc(rpc):
+def test_optional_input_may_be_given_over_grpc(rpc):
     asked = [tensor("x", [2], data=[1, 2]), tensor("alpha", [1], data=[5])]
     assert list(rpc.ask(*asked, model="scaled").outputs[0].contents.fp32_contents) == [5, 10]
     assert list(rpc.ask(asked[0], model="scaled").outputs[0].contents.fp32_contents) == [2, 4]
@@ -107,12 +107,12 @@ def test_a_default_may_be_given_over_grpc(rpc):
         ("/invocations", {"instances": [{"x": 1, "alpha": 5}, {"x": 2}]}, "all need the same"),
     ],
 )
-def test_what_cannot_be_is_refused_in_plain_words(server, path, body, words):
+def test_invalid_optional_input_is_refused_with_the_reason(server, path, body, words):
     answer = server.score(body, path)
     assert (answer.status_code, words in answer.json()["message"]) == (400, True), answer.text
 
 
-def test_defaults_are_told_as_optional(server):
+def test_metadata_marks_inputs_with_a_default_as_optional(server):
     inputs = server.client.get("/v2/models/scaled").json()["inputs"]
     assert [(told["name"], told.get("optional", False)) for told in inputs] == [
         ("x", False), ("alpha", True), ("shift", True),
@@ -126,13 +126,13 @@ def test_defaults_are_told_as_optional(server):
     assert short["properties"]["data"]["anyOf"][1]["required"] == ["x"]
 
 
-def test_weights_that_an_old_file_lists_as_inputs_are_not_told(old):
+def test_weights_listed_as_inputs_by_old_files_are_hidden(old):
     assert [told["name"] for told in old.client.get("/v2/models/old").json()["inputs"]] == ["x"]
     assert old.score({"data": [1, 2]}).json() == {"data": [2, 4]}
     assert "alpha" not in json.dumps(old.client.get("/swagger.json?version=3").json())
 
 
-def test_requests_that_give_a_default_share_no_run(replica):
+def test_requests_that_replace_a_default_are_not_batched(replica):
     replica.with_models(scaled=scaled).start(batching={"rows": 8, "delay_seconds": 0.05})
     factors = [2, 3, 5, 2, 7, 2, 2, 11] * 2
 
@@ -145,7 +145,7 @@ def test_requests_that_give_a_default_share_no_run(replica):
     assert [answer["outputs"][0]["data"] for answer in answers] == [[factor] for factor in factors]
 
 
-def test_a_given_default_is_of_no_kind_with_others(tmp_path):
+def test_request_that_replaces_a_default_has_a_batch_key_of_its_own(tmp_path):
     model = OnnxModel(BundledModel(name="m", version=1, path=""), scaled(tmp_path / "model.onnx"), 1)
     padding, x = Padding(model, Batching().pad), np.ones(1, np.float32)
     plain, given = Inputs(model.output_names, {"x": x}), Inputs(model.output_names, {"x": x, "alpha": x})
@@ -155,7 +155,7 @@ def test_a_given_default_is_of_no_kind_with_others(tmp_path):
     assert model.compute(model.output_names, given.feed)[0].tolist() == [1.0]
 
 
-def test_a_model_without_inputs_answers_a_request_without_any(replica):
+def test_model_without_inputs_answers_a_request_without_inputs(replica):
     def constant(path):
         node = helper.make_node("Constant", [], ["y"], value_floats=[3.0])
         output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])

@@ -1,4 +1,4 @@
-"""Answers that are written in one go are, byte for byte, those that each request would have got by itself."""
+"""Responses that are encoded together equal, byte for byte, those encoded one by one."""
 
 from math import prod
 
@@ -87,14 +87,14 @@ def shared_runs(draw):
 
 @settings(max_examples=300, deadline=None)
 @given(run=shared_runs())
-def test_any_numbers_of_any_type_and_shape_are_written_as_for_each_alone(form, run):
+def test_batch_encoding_equals_single_encoding_for_any_numbers(form, run):
     assert in_one_go(form, *run) == one_by_one(form, *run)
 
 
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("rank", SHAPES)
 @pytest.mark.parametrize("datatype", NUMERIC)
-def test_the_ends_of_every_type_are_written_as_for_each_alone(form, datatype, rank, rows):
+def test_batch_encoding_equals_single_encoding_at_type_limits(form, datatype, rank, rows):
     dtype = np.dtype(DATATYPES[datatype])
     if dtype.kind == "f":
         ends = [np.nan, np.inf, -np.inf, -0.0, *(np.finfo(dtype).max * sign for sign in (1, -1)), np.finfo(dtype).tiny]
@@ -111,14 +111,14 @@ def test_the_ends_of_every_type_are_written_as_for_each_alone(form, datatype, ra
     assert [orjson.loads(one)["outputs"][0]["shape"] for one in found] == [[rows, *[2] * (rank - 1)]] * 4
 
 
-def test_nan_and_infinity_become_null(form):
+def test_batch_encoding_writes_nan_and_infinity_as_null(form):
     asked = [Inputs(("FP32_1",), {}, None)] * 3
     found = in_one_go(form, asked, [np.array([np.nan, np.inf, 1.5], np.float32)], 1)
     assert [orjson.loads(one)["outputs"][0]["data"] for one in found] == [[None], [None], [1.5]]
 
 
 @pytest.mark.parametrize("told", ["", "plain", 'a "quoted" \\ one', "Ümläut 漢字 😀", "\x00\n\t", '"}],["', "],["])
-def test_every_answer_carries_its_own_id(form, told):
+def test_batch_encoding_keeps_the_id_of_each_request(form, told):
     asked = [Inputs(("FP32_1",), {}, one) for one in (None, told, "other", None)]
     results = [np.arange(4, dtype=np.float32)]
 
@@ -128,14 +128,14 @@ def test_every_answer_carries_its_own_id(form, told):
     assert [orjson.loads(one).get("id") for one in found] == [None, told, "other", None]
 
 
-def test_more_shapes_than_are_kept_are_all_written_right(form):
+def test_batch_encoding_is_right_beyond_the_cache_of_shapes(form):
     asked = [Inputs(("INT8_3",), {}, None)] * 2
     for width in range(1, 400):
         results = [np.ones((2, 1, width), np.int8)]
         assert in_one_go(form, asked, results, 1) == one_by_one(form, asked, results, 1)
 
 
-def test_values_that_do_not_lie_side_by_side_are_written_in_their_order(form):
+def test_batch_encoding_of_non_contiguous_results_keeps_their_order(form):
     asked = [Inputs(("FP64_3",), {}, None)] * 2
     results = [np.arange(24.0).reshape(3, 2, 4).transpose(2, 0, 1)]
     assert in_one_go(form, asked, results, 2) == one_by_one(form, asked, results, 2)
@@ -145,24 +145,24 @@ def test_values_that_do_not_lie_side_by_side_are_written_in_their_order(form):
 
 
 @pytest.mark.parametrize("rest", [ResponseOptions(None, frozenset()), ResponseOptions("id", frozenset({"FP32_1"}))])
-def test_it_gives_way_to_whoever_says_more_of_the_answer(form, rest):
+def test_batch_encoding_is_skipped_for_requests_with_response_options(form, rest):
     asked = [Inputs(("FP32_1",), {}, None), Inputs(("FP32_1",), {}, rest)]
     assert in_one_go(form, asked, [np.zeros(2, np.float32)], 1) == []
 
 
-def test_it_gives_way_to_text(form):
+def test_batch_encoding_is_skipped_for_text(form):
     asked = [Inputs(("FP32_1", "BYTES_1"), {}, None)] * 2
     texts = np.array(["a", "],["], dtype=object)
     assert in_one_go(form, asked, [np.zeros(2, np.float32), texts], 1) == []
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 2), (2, 0, 2)])
-def test_it_gives_way_where_there_is_nothing_to_write(form, shape):
+def test_batch_encoding_is_skipped_for_empty_results(form, shape):
     asked = [Inputs(("FP32_3",), {}, None)] * 2
     assert in_one_go(form, asked, [np.zeros(shape, np.float32)], shape[0] // 2) == []
 
 
-def test_it_gives_way_where_the_model_gave_another_number_of_rows(form):
+def test_batch_encoding_is_skipped_for_another_number_of_rows(form):
     asked = [Inputs(("FP32_1",), {}, None)] * 2
     assert in_one_go(form, asked, [np.zeros(4, np.float32)], 1) == []
 
@@ -212,7 +212,7 @@ WISHES = {
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 2, 2), (1, 2, 1), (0, 0, 0), (0, 1, 2)])
 @pytest.mark.parametrize("wishes", WISHES.values(), ids=WISHES)
-def test_a_shared_run_answers_each_as_if_it_were_alone(kinds, wishes, sizes):
+def test_batched_responses_equal_single_responses(kinds, wishes, sizes):
     contents = [body(size, **wish) for wish, size in zip(wishes, sizes, strict=False)]
     batcher = Batcher(kinds, 64)
     work = ModelHandler(OpenInference(kinds), kinds, batcher)
@@ -259,7 +259,7 @@ def by_itself(work: ModelHandler, request: Request) -> tuple:
 
 @settings(max_examples=200, deadline=None)
 @given(turn=st.lists(questions, min_size=1, max_size=8), most_rows=st.integers(1, 8))
-def test_whatever_comes_together_is_answered_as_if_each_were_alone(sums, turn, most_rows):
+def test_any_mix_of_batched_requests_gets_its_single_responses(sums, turn, most_rows):
     batcher = Batcher(sums, most_rows)
     work = ModelHandler(OpenInference(sums), sums, batcher)
     asked = [sum_question(work, told) for told in turn]
@@ -273,7 +273,7 @@ def test_whatever_comes_together_is_answered_as_if_each_were_alone(sums, turn, m
     assert found == [by_itself(work, one.request) for one in asked]
 
 
-def test_forms_that_share_a_run_are_each_answered_in_their_own(tmp_path):
+def test_batched_requests_of_different_forms_are_answered_in_their_own(tmp_path):
     model = load(numbers_model(tmp_path / "model.onnx"))
     batcher, protocol = Batcher(model, 64), OpenInference(model)
     infer = ModelHandler(protocol, model, batcher)

@@ -1,4 +1,4 @@
-"""/score with images and forms of images."""
+"""/score with images and multipart forms of images."""
 
 import io
 import select
@@ -17,7 +17,7 @@ from scoring.core.request import Request
 from scoring.core.tensors import Tensor
 from scoring.forms.images import Images
 from tests.scoring.conftest import double_model, request_bytes
-from tests.scoring.form_models import same_model, send, services, told_of
+from tests.scoring.form_models import message_of, same_model, send, services
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def picture(colour=(255, 0, 51), size=(4, 2), form="PNG", mode="RGB"):
     return file.getvalue()
 
 
-def test_an_image_becomes_channels_of_numbers_from_nought_to_one(servers):
+def test_image_becomes_channels_from_zero_to_one(servers):
     answer = send(servers["colour"], picture(), "image/png")
     values = np.array(answer.json()["data"])
     assert values.shape == (1, 3, 2, 4)
@@ -45,7 +45,7 @@ def test_an_image_becomes_channels_of_numbers_from_nought_to_one(servers):
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
-def test_images_of_any_size_and_format_are_fitted(servers, form):
+def test_images_of_any_size_and_format_are_resized(servers, form):
     answer = send(servers["colour"], picture(size=(50, 31), form=form), f"image/{form.lower()}")
     values = np.array(answer.json()["data"])
     np.testing.assert_allclose(values[0].reshape(3, -1), np.repeat([[1.0], [0.0], [0.2]], 8, 1), atol=0.02)
@@ -91,17 +91,17 @@ WHITE_IS_ZERO, UPRIGHT_BY_A_QUARTER = {262: 0}, {274: 6}
         (saved(Image.new("CMYK", (4, 2), (0, 0, 0, 204))), 0.2, 1e-6),
     ],
 )
-def test_every_depth_is_scaled_to_its_own_white(servers, body, right, tolerance):
+def test_greyscale_of_every_depth_is_scaled_to_its_white(servers, body, right, tolerance):
     answer = send(servers["colour"], body, "image/*")
     np.testing.assert_allclose(np.array(answer.json()["data"]), np.full((1, 3, 2, 4), right), atol=tolerance)
 
 
-def test_an_image_of_16_bits_becomes_bytes_where_the_model_takes_those(servers):
+def test_image_of_16_bits_is_reduced_to_bytes_for_integer_inputs(servers):
     answer = servers["grey"].client.post("/score", files={"a": ("a.png", saved(grey(20000, np.uint16), "PNG"))})
     assert answer.json()["data"] == [[[[78]] * 4] * 2]
 
 
-def test_a_deep_image_is_turned_as_its_orientation_says(servers):
+def test_orientation_is_applied_to_images_of_16_bits(servers):
     drawn = np.arange(8, dtype=np.uint16).reshape(2, 4) * 257
     answer = send(servers["grey"], saved(drawn, tiffinfo=UPRIGHT_BY_A_QUARTER), "image/tiff")
     assert np.array_equal(np.array(answer.json()["data"])[0, :, :, 0], np.rot90(drawn // 257, -1))
@@ -117,16 +117,16 @@ def test_a_deep_image_is_turned_as_its_orientation_says(servers):
         saved(grey(5, np.uint8), tiffinfo={339: 2}),
     ],
 )
-def test_an_image_of_numbers_without_a_known_range_is_refused(servers, body):
-    told = told_of(send(servers["colour"], body, "image/tiff"))
+def test_image_whose_range_is_unknown_is_refused(servers, body):
+    told = message_of(send(servers["colour"], body, "image/tiff"))
     assert "16 bits a channel" in told
 
 
-def test_what_is_no_image_is_refused_without_words_of_python(servers):
-    assert "0x" not in told_of(send(servers["colour"], b"hello", "image/png"))
+def test_refusal_of_an_image_names_no_python_objects(servers):
+    assert "0x" not in message_of(send(servers["colour"], b"hello", "image/png"))
 
 
-def test_an_image_is_laid_out_by_row_and_column(servers):
+def test_image_is_laid_out_by_row_and_column(servers):
     drawn = np.zeros((2, 3), np.uint8)
     drawn[0, 2] = 200
     file = io.BytesIO()
@@ -135,14 +135,14 @@ def test_an_image_is_laid_out_by_row_and_column(servers):
     assert answer.json() == {"data": [[[[0], [0], [200]], [[0], [0], [0]]]]}
 
 
-def test_the_files_of_a_form_become_the_rows_of_a_batch(servers):
+def test_files_of_a_multipart_form_become_rows(servers):
     files = [("a", ("a.png", picture((255, 255, 255)), "image/png")), ("b", ("b.jpg", picture((0, 0, 0), form="JPEG")))]
     answer = servers["colour"].client.post("/score", files=files, data={"note": "no file"})
     means = np.array(answer.json()["data"]).mean(axis=(1, 2, 3))
     assert means.tolist() == [1.0, 0.0]
 
 
-def test_a_file_arrives_byte_by_byte_through_a_form(servers):
+def test_file_in_a_multipart_form_is_read_unchanged(servers):
     drawn = np.frombuffer(b"\r\n--\n\r\0\xff\r\r\n\n" * 40, np.uint8).reshape(20, 24)
     file = io.BytesIO()
     Image.fromarray(drawn).save(file, "BMP")
@@ -169,8 +169,8 @@ def bomb():
         (bomb(), "large"),
     ],
 )
-def test_what_is_no_image_is_refused(servers, body, word):
-    assert word in told_of(send(servers["colour"], body, "image/png"))
+def test_body_that_is_no_image_is_refused(servers, body, word):
+    assert word in message_of(send(servers["colour"], body, "image/png"))
 
 
 @pytest.mark.parametrize(
@@ -196,21 +196,21 @@ def test_what_is_no_image_is_refused(servers, body, word):
         ),
     ],
 )
-def test_a_broken_form_is_refused(servers, content_type, body, word):
-    assert word in told_of(send(servers["colour"], body, content_type))
+def test_malformed_multipart_form_is_refused(servers, content_type, body, word):
+    assert word in message_of(send(servers["colour"], body, content_type))
 
 
-def test_images_of_different_sizes_make_no_batch(servers):
+def test_images_of_different_sizes_are_refused_without_a_fixed_size(servers):
     files = [("a", ("a.png", picture(size=(3, 2)))), ("b", ("b.png", picture(size=(2, 3))))]
-    assert "different sizes" in told_of(servers["grey"].client.post("/score", files=files))
+    assert "different sizes" in message_of(servers["grey"].client.post("/score", files=files))
 
 
-def test_the_images_of_a_form_may_be_as_large_together_as_a_single_one(servers):
+def test_pixel_limit_holds_for_all_images_of_a_form(servers):
     files = [("file", (name, picture(7, (6000, 6000), mode="L"), "image/png")) for name in ("a.png", "b.png")]
-    assert "64000000 pixels" in told_of(servers["colour"].client.post("/score", files=files))
+    assert "64000000 pixels" in message_of(servers["colour"].client.post("/score", files=files))
 
 
-def test_small_images_are_too_large_together_where_the_model_wants_them_large():
+def test_pixel_limit_counts_enlarged_images():
     form = Images(
         SimpleNamespace(
             required_inputs={"x": Tensor("x", "UINT8", (-1, 3000, 3000, 1))}, output_names=("y",), outputs={}
@@ -223,20 +223,20 @@ def test_small_images_are_too_large_together_where_the_model_wants_them_large():
         form.decode(request)
 
 
-def test_an_environment_without_the_libraries_says_what_to_add(replica, tmp_path, monkeypatch):
+def test_missing_image_library_is_named_in_the_refusal(replica, tmp_path, monkeypatch):
     for name in ("PIL", "pyarrow"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not installed here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     replica.with_models(colour=same_model("float", ["n", 3, 2, 4])).start()
-    assert "add pillow" in told_of(send(replica, picture(), "image/png"), 415)
-    assert "add pyarrow" in told_of(send(replica, b"", "application/vnd.apache.arrow.stream"), 415)
+    assert "add pillow" in message_of(send(replica, picture(), "image/png"), 415)
+    assert "add pyarrow" in message_of(send(replica, b"", "application/vnd.apache.arrow.stream"), 415)
 
 
-def test_a_model_of_numbers_takes_no_images(servers):
-    assert "takes no images" in told_of(send(servers["double"], picture(), "image/png"), 415)
+def test_model_without_an_image_input_refuses_images(servers):
+    assert "takes no images" in message_of(send(servers["double"], picture(), "image/png"), 415)
 
 
-def test_a_picture_that_takes_long_to_read_holds_nobody_up(replica):
+def test_slow_image_does_not_delay_other_requests(replica):
     replica.with_models(grey=same_model("uint8", ["n", "height", "width", 1])).start(processes=1)
     huge = picture(colour=7, size=(7000, 7000), mode="L")
     assert len(huge) < 200_000

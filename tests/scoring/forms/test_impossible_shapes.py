@@ -1,4 +1,4 @@
-"""Shapes that no array can have, in every form that tells one: refused in plain words by a server that goes on."""
+"""Shapes that no array can have, in every form: refused with a reason by a server that goes on."""
 
 import json
 from contextlib import closing
@@ -33,7 +33,7 @@ def in_binary(server, shape):
 
 
 @pytest.mark.parametrize("shape", [[0, 2**63 - 1], [0, 2**62], [2**62, 0]])
-def test_a_shape_that_no_array_can_have_is_refused(server, shape):
+def test_shape_that_no_array_can_have_is_refused(server, shape):
     for answer in (in_json(server, shape), in_binary(server, shape)):
         assert (answer.status_code, WORDS in answer.json()["error"]) == (400, True)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, WORDS):
@@ -44,12 +44,12 @@ def test_a_shape_that_no_array_can_have_is_refused(server, shape):
 
 
 @pytest.mark.parametrize("shape", [[0, 2**20], [2**20, 0]])
-def test_a_large_shape_that_holds_nothing_is_answered(server, shape):
+def test_large_shape_without_elements_is_answered(server, shape):
     (output,) = in_json(server, shape).json()["outputs"]
     assert (output["shape"], output["data"]) == (shape, [])
 
 
-def test_more_dimensions_than_an_array_can_have_are_refused():
+def test_more_dimensions_than_numpy_holds_are_refused():
     tensor_of_any_shape = Tensor("x", "FP32", None)
     assert read_tensor(tensor_of_any_shape, b"[5]", [1] * 32).shape == (1,) * 32
     with pytest.raises(ScoringError, match=WORDS):

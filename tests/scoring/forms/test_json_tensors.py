@@ -1,4 +1,4 @@
-"""Values of the protocol's JSON as tensors: flat or nested, whole numbers also with a point."""
+"""Values of the protocol's JSON as tensors: flat or nested, integers also with a decimal point."""
 
 import pytest
 

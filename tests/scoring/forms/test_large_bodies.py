@@ -1,4 +1,4 @@
-"""Large bodies are read a quicker way, and by it they mean what they mean when they are small."""
+"""Large bodies are read by a faster parser, with the results of the strict one."""
 
 import json
 
@@ -117,7 +117,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("raw", USUAL.values(), ids=USUAL)
-def test_a_usual_body_is_read_at_once_and_asks_the_same(raw):
+def test_fast_parser_reads_usual_bodies_like_the_strict_one(raw):
     inputs = {name: one for name, one in INPUTS.items() if f'"{name}"'.encode() in raw}
     _, quick = json_bodies.read_body(raw, inputs)
     assert set(quick) == set(inputs) - {"yes", "text"}
@@ -125,7 +125,7 @@ def test_a_usual_body_is_read_at_once_and_asks_the_same(raw):
 
 
 @pytest.mark.parametrize("raw", UNUSUAL.values(), ids=UNUSUAL)
-def test_an_unusual_body_asks_the_same_or_is_refused_in_the_same_words(raw):
+def test_fast_parser_leaves_unusual_bodies_to_the_strict_one(raw):
     assert read(raw) == read_strictly(raw)
 
 
@@ -143,12 +143,12 @@ tensors = st.fixed_dictionaries(
 
 
 @given(st.lists(tensors, max_size=3), st.dictionaries(st.sampled_from(["id", "parameters", "outputs"]), values))
-def test_whatever_is_asked_both_ways_agree(given_tensors, more):
+def test_fast_and_strict_parser_agree_on_any_body(given_tensors, more):
     raw = json.dumps({"inputs": given_tensors, **more}).encode() + ROOM.encode()
     assert read(raw) == read_strictly(raw)
 
 
-def test_large_numbers_of_rows_come_out_exactly():
+def test_fast_parser_reads_many_rows_exactly():
     rows = np.random.default_rng(0).standard_normal([5000, 2]).astype(np.float32)
     raw = json.dumps({"inputs": [{"name": "x", "shape": [5000, 2], "datatype": "FP32", "data": rows.ravel().tolist()}]})
     _, quick = json_bodies.read_body(raw.encode(), {"x": INPUTS["x"]})

@@ -46,7 +46,7 @@ def predictions(server, body, **more):
     return answer.json()["predictions"]
 
 
-def told_of(server, body, status=400, **more):
+def message_of(server, body, status=400, **more):
     answer = server.score(body, "/invocations", **more)
     assert answer.status_code == status, answer.text
     return answer.json()["message"]
@@ -60,7 +60,7 @@ NAMES = ["p", "q", "r", "s"]
 DOUBLED = [[2.0, 4.0, 6.0, 8.0]]
 
 
-def test_columns_become_a_matrix_in_their_order(double):
+def test_columns_form_a_matrix_in_their_order(double):
     assert predictions(double, {"dataframe_split": {"columns": NAMES, "data": [[1, 2, 3, 4]]}}) == DOUBLED
     assert predictions(double, {"dataframe_split": {"data": [[1, 2, 3, 4]]}}) == DOUBLED
     assert (
@@ -71,7 +71,7 @@ def test_columns_become_a_matrix_in_their_order(double):
     assert predictions(double, "p,q,r,s\r\n1,2,3,4\r\n", **csv()) == DOUBLED
 
 
-def test_columns_go_to_the_inputs_of_their_names(replicas):
+def test_columns_are_matched_to_inputs_by_name(replicas):
     expected = [{"total": 3.0, "difference": -1.0}, {"total": 7.0, "difference": 1.0}]
     frame = {"columns": ["b", "other", "a"], "data": [[2, "x", 1], [3, "y", 4]]}
     assert predictions(replicas["sum"], {"dataframe_split": frame}) == expected
@@ -88,7 +88,7 @@ def test_columns_of_all_types_reach_a_pipeline(replicas):
     assert predictions(replicas["sheet"], "\ufeff" + text, **csv()) == expected
 
 
-def test_spaces_belong_to_a_text_and_not_to_a_number(replicas):
+def test_csv_spaces_are_kept_in_texts_and_ignored_in_numbers(replicas):
     expected = [{"age_out": [30.5], "name_out": [" Ada "], "member_out": [True], "visits_out": [-3]}]
     assert predictions(replicas["sheet"], "age,name,member,visits\n 30.5 , Ada , True , -3 \n", **csv()) == expected
 
@@ -102,7 +102,7 @@ def test_missing_numbers_are_nan(double):
     assert predictions(double, {"dataframe_records": records}) == DOUBLED + expected
 
 
-def test_tensors_come_as_instances_or_inputs(replicas, double):
+def test_invocations_take_tensors_as_instances_or_inputs(replicas, double):
     assert predictions(double, {"instances": [[1, 2, 3, 4]]}) == DOUBLED
     assert predictions(double, {"inputs": [[1, 2, 3, 4]], "params": {"temperature": 1}}) == DOUBLED
     answer = predictions(replicas["sum"], {"inputs": {"a": [1, 4], "b": [2, 3]}})
@@ -129,8 +129,8 @@ def test_tensors_come_as_instances_or_inputs(replicas, double):
         (b"[[1, 2, 3, 4]]", ("request",)),
     ],
 )
-def test_a_wrong_request_is_refused_in_plain_words(double, body, words):
-    told = told_of(double, body)
+def test_invalid_invocation_is_refused_with_the_reason(double, body, words):
+    told = message_of(double, body)
     for word in words:
         assert word in told
 
@@ -148,8 +148,8 @@ def test_a_wrong_request_is_refused_in_plain_words(double, body, words):
         (b"p,q,r,s\n" + b"1" * 200_000 + b",2,3,4\n", ("not CSV",)),
     ],
 )
-def test_wrong_csv_is_refused_in_plain_words(double, text, words):
-    told = told_of(double, text, **csv())
+def test_invalid_csv_is_refused_with_the_reason(double, text, words):
+    told = message_of(double, text, **csv())
     for word in words:
         assert word in told
 
@@ -167,12 +167,12 @@ def test_wrong_csv_is_refused_in_plain_words(double, text, words):
         ("1,b,true,٣", "is no number"),
     ],
 )
-def test_csv_is_read_as_the_types_of_the_model(replicas, line, word):
-    assert word in told_of(replicas["sheet"], f"age,name,member,visits\n{line}\n", **csv())
+def test_csv_is_read_in_the_types_of_the_model(replicas, line, word):
+    assert word in message_of(replicas["sheet"], f"age,name,member,visits\n{line}\n", **csv())
 
 
 @pytest.mark.parametrize("number", ["3.0", "3e0", "30e-1", "3"])
-def test_a_whole_number_may_be_written_with_a_point(replicas, number):
+def test_integer_cells_may_be_written_with_a_decimal_point(replicas, number):
     row = [{"age_out": [1.0], "name_out": ["b"], "member_out": [True], "visits_out": [3]}]
     body = '{"dataframe_records": [{"age": 1, "name": "b", "member": true, "visits": %s}]}' % number  # noqa: UP031
     assert predictions(replicas["sheet"], body) == row
@@ -189,13 +189,13 @@ def test_a_whole_number_may_be_written_with_a_point(replicas, number):
         ({"visits": 3.5}, "column 'visits'"),
     ],
 )
-def test_a_gap_or_a_fraction_is_told_with_its_column(replicas, change, words):
+def test_missing_or_fractional_integer_is_refused_with_its_column(replicas, change, words):
     row = {"age": 1, "name": "b", "member": True, "visits": 3}
-    assert words in told_of(replicas["sheet"], {"dataframe_records": [row, row | change]})
+    assert words in message_of(replicas["sheet"], {"dataframe_records": [row, row | change]})
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
-def test_whole_numbers_beyond_what_a_point_can_tell_are_never_rounded(tmp_path_factory, content_type):
+def test_integers_beyond_double_precision_are_never_rounded(tmp_path_factory, content_type):
     with services(tmp_path_factory, ids=ids_model) as made:
 
         def ask(number):
@@ -209,7 +209,7 @@ def test_whole_numbers_beyond_what_a_point_can_tell_are_never_rounded(tmp_path_f
         assert ask("1e400").status_code == 400
 
 
-def test_columns_go_to_where_the_model_was_trained_on_them(replica):
+def test_columns_are_ordered_as_in_training(replica):
     replica.with_models(double=double_model)
     described = json.loads((replica.bundle / "bundle.json").read_text())
     described["models"][0]["signature"] = {"inputs": [], "outputs": [], "columns": NAMES}
@@ -219,19 +219,19 @@ def test_columns_go_to_where_the_model_was_trained_on_them(replica):
     assert predictions(replica, {"dataframe_split": turned}) == DOUBLED
     assert predictions(replica, {"dataframe_records": [{"s": 4, "p": 1, "r": 3, "q": 2}]}) == DOUBLED
     assert predictions(replica, "s,r,q,p\n4,3,2,1\n", **csv()) == DOUBLED
-    assert "columns are missing: p" in told_of(replica, {"dataframe_records": [{"s": 4, "z": 1, "r": 3, "q": 2}]})
+    assert "columns are missing: p" in message_of(replica, {"dataframe_records": [{"s": 4, "z": 1, "r": 3, "q": 2}]})
     for unnamed in ({"data": [[1, 2, 3, 4]]}, {"columns": [0, 1, 2, 3], "data": [[1, 2, 3, 4]]}):
         assert predictions(replica, {"dataframe_split": unnamed}) == DOUBLED
 
 
 def test_missing_columns_are_named(replicas):
-    told = told_of(replicas["sheet"], {"dataframe_split": {"columns": ["age", "size"], "data": [[1, 2]]}})
+    told = message_of(replicas["sheet"], {"dataframe_split": {"columns": ["age", "size"], "data": [[1, 2]]}})
     assert "missing: name, member, visits" in told
     assert "age, size" in told
 
 
-def test_other_content_types_are_not_understood(double):
-    told = told_of(double, b"<x/>", 415, headers={"Content-Type": "application/xml"})
+def test_invocations_refuse_other_content_types(double):
+    told = message_of(double, b"<x/>", 415, headers={"Content-Type": "application/xml"})
     assert "text/csv" in told
 
 
@@ -242,12 +242,12 @@ def test_health_and_version_answer_as_mlflow_does(double):
     assert double.client.get("/version").text
 
 
-def test_several_models_and_scripts_say_where_to_go(replica):
+def test_invocations_of_several_models_name_the_address_to_use(replica):
     replica.with_models(double=double_model, sum=sum_model).start()
-    assert "/v2/models/" in told_of(replica, {"instances": [[1, 2, 3, 4]]})
+    assert "/v2/models/" in message_of(replica, {"instances": [[1, 2, 3, 4]]})
 
 
-def test_an_entry_script_has_no_invocations(replica):
+def test_entry_script_has_no_invocations(replica):
     replica.with_script("def init(): pass\ndef run(data): return data\n").start()
     assert replica.score({"instances": [1]}, "/invocations").status_code == 404
     assert replica.score({"instances": [1]}, "/v1/models/iris:predict").status_code == 404

@@ -1,4 +1,4 @@
-"""Health that really predicts."""
+"""Health checks by a prediction."""
 
 import pytest
 from onnx import TensorProto, helper
@@ -21,27 +21,27 @@ def server(shared_replica):
     return shared_replica.with_models(double=double_model, picky=picky_model).start()
 
 
-def test_a_probe_predicts_and_is_counted_as_a_request(server):
+def test_probe_predicts_and_is_counted_as_a_request(server):
     answer = server.client.get("/v2/models/double/probe")
 
     assert (answer.status_code, answer.json()) == (200, {"name": "double", "version": "1", "predicted": True})
     assert server.client.get("/v2/models/double/stats").json()["model_stats"][0]["inference_count"] == 1
 
 
-def test_a_model_that_fails_fails_its_probe_and_says_why(server):
+def test_probe_of_a_failing_model_fails_with_the_reason(server):
     answer = server.client.get("/v2/models/picky/probe")
 
     assert answer.status_code in {400, 500}
     assert "model" in answer.json()["error"]
 
 
-def test_a_probe_needs_the_key_and_a_model(server):
+def test_probe_needs_the_key_and_a_model(server):
     assert server.client.get("/v2/models/double/probe", headers={"Authorization": ""}).status_code == 401
     assert server.client.get("/v2/models/other/probe").status_code == 404
     assert server.client.post("/v2/models/double/probe").status_code == 405
 
 
-def test_a_probe_cannot_be_asked_for_its_headers_only(server):
+def test_probe_refuses_head_requests(server):
     """It would predict all the same; and an answer with a body would be taken for the next one."""
     with server.connect() as line:
         line.sendall(request_bytes(b"", "/v2/models/double/probe", method="HEAD"))

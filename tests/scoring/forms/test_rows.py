@@ -1,4 +1,4 @@
-"""Answers by row hold numbers of every type, and scalars stay scalars in every form."""
+"""Responses by row hold numbers of every type, and scalars stay scalars in every form."""
 
 import json
 
@@ -55,7 +55,7 @@ def scalars_model(path):
 
 
 def total_model(path):
-    """A lone scalar."""
+    """A single scalar."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [])
     return save(path, [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)], [x], [y])
@@ -95,11 +95,11 @@ ROWS = [{"label": 0, "p": [4.0, 1.0], "pair": [0]}, {"label": 1, "p": [-1.0, 3.0
         ("/invocations", "a,b,c\n1,2,3\n-1,2,0\n", "text/csv"),
     ],
 )
-def test_a_label_of_64_bits_stands_beside_its_probabilities(servers, path, body, content_type):
+def test_rows_hold_labels_of_64_bits_and_probabilities(servers, path, body, content_type):
     assert answered(servers["classes"], path, body, content_type) == {"predictions": ROWS}
 
 
-def test_a_label_of_64_bits_stands_beside_its_map(servers):
+def test_rows_hold_labels_of_64_bits_and_maps(servers):
     rows = [[4.4, 3.0], [8.0, 1.0], [7.7, 2.6]]
     session = onnxruntime.InferenceSession(get_example("logreg_iris.onnx"), providers=["CPUExecutionProvider"])
     labels, maps = session.run(None, {"float_input": np.array(rows, np.float32)})
@@ -109,7 +109,7 @@ def test_a_label_of_64_bits_stands_beside_its_map(servers):
     ]
 
 
-def test_a_row_holds_numbers_of_every_type(servers):
+def test_rows_hold_numbers_of_every_type(servers):
     answer = answered(servers["types"], "/v1/models/types:predict", {"instances": [1, 2]})
     wanted = {name: 2.0 if name.startswith("FP") else 2 for name in KINDS} | {"BOOL": True, "BYTES": "2"}
     assert answer["predictions"][1] == wanted
@@ -123,12 +123,12 @@ def test_a_row_holds_numbers_of_every_type(servers):
     [("/score", "data", "data"), ("/v1/models/scalars:predict", "inputs", "outputs"),
      ("/invocations", "inputs", "predictions")],
 )  # fmt: skip
-def test_scalars_come_back_as_scalars(servers, path, key, answer_key):
+def test_scalar_outputs_are_answered_as_scalars(servers, path, key, answer_key):
     answer = answered(servers["scalars"], path, {key: {"x": [1, 2], "given": 7}})
     assert answer == {answer_key: SCALARS | {"same": 7}}
 
 
-def test_a_lone_scalar_is_the_answer_itself(servers):
+def test_only_scalar_output_is_the_prediction_itself(servers):
     server = servers["total"]
     assert answered(server, "/score", {"data": [1, 2]}) == {"data": 3.0}
     assert answered(server, "/v1/models/total:predict", {"inputs": [1, 2]}) == {"outputs": 3.0}

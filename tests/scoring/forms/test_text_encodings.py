@@ -1,4 +1,4 @@
-"""Bodies in other encodings than plain UTF-8, as files of Windows have it: read in every form."""
+"""Bodies in other encodings than plain UTF-8, as Windows writes files: read in every form."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_json_is_read_in_every_unicode_encoding(server, path, encoding):
     assert (found["data"][0] if isinstance(found, dict) else found) == "grün"
 
 
-def test_csv_is_read_in_utf_16_as_its_mark_or_its_type_says(server):
+def test_csv_in_utf_16_is_read_by_its_mark_or_charset(server):
     for encoding, charset in (("utf-16", ""), ("utf-16-le", "; charset=utf-16le")):
         answer = server.score(
             "x\ngrün\n".encode(encoding), "/invocations", headers={"Content-Type": f"text/csv{charset}"}
@@ -44,18 +44,18 @@ def test_csv_is_read_in_utf_16_as_its_mark_or_its_type_says(server):
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe{\x00\x00\xd8", b"\xef\xbb\xbf\xef\xbb\xbf{}", b'{\x00"\x00'])
-def test_what_only_begins_so_is_refused(server, body):
+def test_body_that_only_begins_like_utf_16_is_refused(server, body):
     assert server.score(body).status_code == 400
 
 
-def test_utf_16_that_is_cut_off_is_named(server):
+def test_truncated_utf_16_is_named_in_the_refusal(server):
     told = server.score('{"data": ["a"]}'.encode("utf-16")[:-1]).json()["message"]
     assert "not UTF-8 text, and no UTF-16, as which it begins" in told
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("path", FORMS)
-def test_numbers_that_json_lacks_are_named_with_what_to_send(server, path, word):
+def test_nan_and_infinity_are_refused_with_what_to_send(server, path, word):
     answer = server.score(f'{{"inputs": [{{"data": [1, {word}]}}]}}', path)
     told = answer.json().get("message") or answer.json()["error"]
     assert (answer.status_code, word.removeprefix("-") in told) == (400, True)
@@ -63,7 +63,7 @@ def test_numbers_that_json_lacks_are_named_with_what_to_send(server, path, word)
     assert "binary tensors" in told
 
 
-def test_a_script_gets_text_without_the_mark(replica):
+def test_script_gets_text_without_the_byte_order_mark(replica):
     replica.with_script(ECHO).start()
     for encoding, charset in (("utf-8-sig", ""), ("utf-16", ""), ("utf-16-be", "; charset=UTF-16BE")):
         headers = {"Content-Type": f"application/json{charset}", "Authorization": f"Bearer {KEY}"}
@@ -81,7 +81,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("words", FOREIGN)
-def test_the_requests_of_azures_other_servers_are_named_with_what_to_send(server, path, words):
+def test_requests_for_other_azure_servers_are_refused_with_what_to_send(server, path, words):
     answer = server.score(FOREIGN[words], path)
     told = answer.json().get("message") or answer.json()["error"]
     assert (answer.status_code, words in told, "/score" in told) == (400, True, True), told

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's and KServe's V1 protocol: rows and columns, status, and refusals in plain words."""
+"""TensorFlow Serving's and KServe's V1 protocol: rows and columns, status, and refusals with a reason."""
 
 import base64
 
@@ -33,7 +33,7 @@ def predict(server, body, model="double"):
     return server.score(body, f"/v1/models/{model}:predict")
 
 
-def told_of(answer, status=400):
+def message_of(answer, status=400):
     assert answer.status_code == status, answer.text
     return answer.json()["error"]
 
@@ -41,13 +41,13 @@ def told_of(answer, status=400):
 ROW = [1, 2, 3, 4]
 
 
-def test_rows_of_a_model_with_one_input_and_one_output_are_lists(server):
+def test_rows_of_single_input_and_output_are_lists(server):
     answer = predict(server, {"instances": [ROW, [5, 6, 7, 8]]})
     assert answer.json() == {"predictions": [[2.0, 4.0, 6.0, 8.0], [10.0, 12.0, 14.0, 16.0]]}
     assert predict(server, {"instances": [{"x": ROW}]}).json() == {"predictions": [[2.0, 4.0, 6.0, 8.0]]}
 
 
-def test_rows_of_a_model_with_several_are_objects(server):
+def test_rows_of_several_inputs_and_outputs_are_objects(server):
     answer = predict(server, {"instances": [{"a": 1, "b": 2}, {"b": 0.5, "a": 4}]}, "sum")
     assert answer.json() == {
         "predictions": [{"total": 3.0, "difference": -1.0}, {"total": 4.5, "difference": 3.5}],
@@ -61,7 +61,7 @@ def test_columns_are_answered_in_columns(server):
     assert answer.json() == {"outputs": {"total": [3.0, 5.0], "difference": [-1.0, 3.0]}}
 
 
-def test_texts_may_come_in_base64(server):
+def test_texts_may_be_sent_in_base64(server):
     hidden, spoken = {"b64": base64.b64encode("grün".encode()).decode()}, 'say "b64"'
     assert predict(server, {"instances": [spoken, hidden]}, "words").json() == {"predictions": [spoken, "grün"]}
     assert predict(server, {"instances": [hidden, spoken]}, "words").json() == {"predictions": ["grün", spoken]}
@@ -70,7 +70,7 @@ def test_texts_may_come_in_base64(server):
 
 
 @pytest.mark.parametrize("address", ["double%3Apredict", "double/versions/1:predict", "double/versions/1%3apredict"])
-def test_the_address_may_be_spelled_in_several_ways(server, address):
+def test_predict_address_may_be_escaped_and_name_a_version(server, address):
     assert server.score({"instances": [ROW]}, f"/v1/models/{address}").json()["predictions"] == [[2.0, 4.0, 6.0, 8.0]]
 
 
@@ -98,20 +98,20 @@ def test_the_address_may_be_spelled_in_several_ways(server, address):
         (b'{"instances": ' + b"[" * 500 + b"]" * 500 + b"}", ("nested",)),
     ],
 )
-def test_a_wrong_request_is_refused_in_plain_words(server, body, words):
-    told = told_of(predict(server, body))
+def test_invalid_predict_request_is_refused_with_the_reason(server, body, words):
+    told = message_of(predict(server, body))
     for word in words:
         assert word in told
 
 
 @pytest.mark.parametrize("text", ["!", "YQ", "/w==", 5])
-def test_base64_that_is_no_text_is_refused(server, text):
-    assert told_of(predict(server, {"instances": [{"b64": text}]}, "words"))
+def test_base64_that_is_not_utf8_is_refused(server, text):
+    assert message_of(predict(server, {"instances": [{"b64": text}]}, "words"))
 
 
-def test_base64_that_lies_too_deep_is_refused(server):
+def test_base64_nested_too_deeply_is_refused(server):
     body = b'{"instances": %b{"b64": "YQ=="}%b}' % (b"[" * 300, b"]" * 300)
-    assert "nested" in told_of(predict(server, body, "words"))
+    assert "nested" in message_of(predict(server, body, "words"))
 
 
 @pytest.mark.parametrize(
@@ -126,26 +126,26 @@ def test_base64_that_lies_too_deep_is_refused(server):
         ),
     ],
 )
-def test_text_that_is_not_utf8_is_refused_as_such_and_stays_out_of_the_log(server, address, body):
-    assert "utf-8" in told_of(server.score(body, f"/{address}")).lower()
+def test_text_that_is_not_utf8_is_refused_and_not_logged(server, address, body):
+    assert "utf-8" in message_of(server.score(body, f"/{address}")).lower()
     assert "UnicodeDecodeError" not in server.log()
 
 
 @pytest.mark.parametrize("texts", [[["a"], ["b", "c"]], [[], ["a"]], [["a"], []], [[["a"]], [["b"], ["c"]]]])
-def test_lists_of_texts_of_different_length_are_refused(server, texts):
-    assert "different length" in told_of(predict(server, {"instances": texts}, "words"))
+def test_ragged_lists_of_texts_are_refused(server, texts):
+    assert "different length" in message_of(predict(server, {"instances": texts}, "words"))
     tensor = {"name": "in", "datatype": "BYTES", "shape": [2], "data": texts}
-    assert "different length" in told_of(server.score({"inputs": [tensor]}, "/v2/models/words/infer"))
+    assert "different length" in message_of(server.score({"inputs": [tensor]}, "/v2/models/words/infer"))
 
 
-def test_several_inputs_and_outputs_that_do_not_line_up_are_refused(server):
-    assert "several inputs" in told_of(predict(server, {"inputs": [1, 2]}, "sum"))
-    assert "instance 0" in told_of(predict(server, {"instances": [{"a": 1}]}, "sum"))
-    assert "same number of rows" in told_of(predict(server, {"instances": [ROW[:2]] * 3}, "shape"))
+def test_inputs_and_outputs_that_do_not_line_up_are_refused(server):
+    assert "several inputs" in message_of(predict(server, {"inputs": [1, 2]}, "sum"))
+    assert "instance 0" in message_of(predict(server, {"instances": [{"a": 1}]}, "sum"))
+    assert "same number of rows" in message_of(predict(server, {"instances": [ROW[:2]] * 3}, "shape"))
     assert predict(server, {"inputs": [ROW[:2]] * 3}, "shape").json()["outputs"]["shape"] == [3, 2]
 
 
-def test_models_tell_their_state_as_tensorflow_serving_and_kserve_do(server):
+def test_model_status_is_that_of_tensorflow_serving_and_kserve(server):
     facts = server.client.get("/v1/models/double").json()
     assert (facts["name"], facts["ready"]) == ("double", True)
     assert facts["model_version_status"] == [
@@ -160,11 +160,11 @@ def test_models_tell_their_state_as_tensorflow_serving_and_kserve_do(server):
 @pytest.mark.parametrize(
     "address", ["other:predict", "double:explain", "double/versions/2:predict", "double/ready:predict", ":predict"]
 )
-def test_what_is_not_there_is_not_found(server, address):
-    assert told_of(server.score({"instances": [ROW]}, f"/v1/models/{address}"), 404)
+def test_unknown_predict_addresses_are_404(server, address):
+    assert message_of(server.score({"instances": [ROW]}, f"/v1/models/{address}"), 404)
 
 
-def test_predicting_takes_a_post_and_a_key(server):
+def test_predict_needs_post_and_the_key(server):
     assert server.client.get("/v1/models/double:predict").status_code == 405
     assert (
         server.score({"instances": [ROW]}, "/v1/models/double:predict", headers={"Authorization": ""}).status_code

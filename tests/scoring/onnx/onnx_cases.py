@@ -103,7 +103,7 @@ def read(file: Path) -> np.ndarray:
 def array_of(value: Any) -> Any:
     if isinstance(value, onnx.TensorProto):
         return numpy_helper.to_array(value)
-    return np.asarray(value) if isinstance(value, np.generic) else value  # the runtime takes no lone numbers of numpy
+    return np.asarray(value) if isinstance(value, np.generic) else value  # the runtime takes no numpy scalars
 
 
 def run_here(case: Case, folder: Path) -> str:

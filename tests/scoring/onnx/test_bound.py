@@ -1,4 +1,4 @@
-"""Lone rows are computed in places that are kept, and every answer is what it would be without them."""
+"""Single rows are computed in bound memory, with the same results as without it."""
 
 import threading
 
@@ -33,7 +33,7 @@ def value(name, kind, shape):
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def test_every_lone_row_gets_its_own_answer(double):
+def test_single_rows_in_bound_memory_get_their_own_results(double):
     assert double.is_bound
     name = next(iter(double.inputs))
     for start in range(5):
@@ -42,7 +42,7 @@ def test_every_lone_row_gets_its_own_answer(double):
         assert found.tolist() == (2 * given).tolist()
 
 
-def test_rows_in_company_are_computed_as_many_as_they_are(double):
+def test_batches_of_a_bound_model_are_computed_unbound(double):
     name = next(iter(double.inputs))
     given = np.arange(12, dtype=np.float32).reshape(3, 4)
     [alone] = double.compute(double.output_names, {name: given[:1]})
@@ -52,7 +52,7 @@ def test_rows_in_company_are_computed_as_many_as_they_are(double):
     assert first == together[:1].tolist()
 
 
-def test_threads_do_not_share_the_places(double):
+def test_other_threads_do_not_use_the_bound_memory(double):
     name, found = next(iter(double.inputs)), []
 
     def compute():
@@ -65,7 +65,7 @@ def test_threads_do_not_share_the_places(double):
     assert (mine.tolist(), found[0].tolist()) == ([[2] * 4], [[10] * 4])
 
 
-def test_a_row_that_the_model_refuses_is_refused_with_its_reason_and_harms_no_other(tmp_path):
+def test_refused_row_gets_its_reason_and_leaves_bound_memory_usable(tmp_path):
     table = numpy_helper.from_array(np.array([0.0, 10.0, 20.0], np.float32), "table")
     nodes = [helper.make_node("Gather", ["table", "pick"], ["picked"])]
     model = loaded(
@@ -79,7 +79,7 @@ def test_a_row_that_the_model_refuses_is_refused_with_its_reason_and_harms_no_ot
             model.compute(model.output_names, {"pick": np.array([99])})
 
 
-def test_outputs_whose_shape_the_input_does_not_tell_are_never_bound(tmp_path):
+def test_outputs_of_data_dependent_shape_are_never_bound(tmp_path):
     nodes = [helper.make_node("NonZero", ["x"], ["where"])]
     model = loaded(
         save(tmp_path / "m.onnx", nodes, [value("x", FLOAT, ["n", 4])], [value("where", INT64, [2, "found"])])
@@ -88,7 +88,7 @@ def test_outputs_whose_shape_the_input_does_not_tell_are_never_bound(tmp_path):
     assert model.compute(model.output_names, {"x": row(0, 3, 0, 5)})[0].tolist() == [[0, 0], [1, 3]]
 
 
-def test_a_model_that_tells_its_shapes_wrongly_is_still_answered(tmp_path):
+def test_model_with_wrongly_declared_output_shape_still_answers(tmp_path):
     nodes = [helper.make_node("NonZero", ["x"], ["where"])]
     model = loaded(save(tmp_path / "m.onnx", nodes, [value("x", FLOAT, ["n", 4])], [value("where", INT64, [2, 0])]))
     assert model.is_bound

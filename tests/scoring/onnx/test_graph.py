@@ -1,4 +1,4 @@
-"""Files that are no ONNX, or have no graph."""
+"""Files that are not ONNX, or have no graph."""
 
 import pytest
 

@@ -6,7 +6,7 @@ from tests.scoring.onnx.onnx_cases import cases
 EVERY = 14  # about a hundred of them are served
 
 
-def test_a_sample_is_answered_as_onnxruntime_answers_it(tmp_path):
+def test_sampled_backend_tests_get_the_results_of_onnxruntime(tmp_path):
     chosen = [case for number, case in enumerate(cases()) if number % EVERY == 0]
     _, found = survey(chosen, tmp_path)
     assert len(found) > len(chosen) // 2

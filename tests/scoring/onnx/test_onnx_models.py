@@ -1,4 +1,4 @@
-"""No-code models: right answers in every form, and plain words for every wrong request."""
+"""No-code models: correct responses in every form, and a clear reason for every refusal."""
 
 import json
 
@@ -23,10 +23,10 @@ def server(shared_replica):
 
 
 @pytest.fixture(scope="module")
-def lone(tmp_path_factory):
+def single(tmp_path_factory):
     from tests.scoring.conftest import Replica
 
-    made = Replica(tmp_path_factory.mktemp("lone") / "replica").with_models(double=double_model).start()
+    made = Replica(tmp_path_factory.mktemp("single") / "replica").with_models(double=double_model).start()
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def refusal(answer):
     return answer.json()["error"]
 
 
-def test_a_model_answers_in_the_protocol_form(server):
+def test_infer_answers_in_the_open_inference_protocol(server):
     answer = infer(server, tensor(), id="seven")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -55,13 +55,13 @@ def test_a_model_answers_in_the_protocol_form(server):
     }
 
 
-def test_nested_values_mean_the_same_as_flat_ones(server):
+def test_nested_values_equal_flat_values(server):
     nested = tensor(shape=(2, 4), data=[[1, 2, 3, 4], [5, 6, 7, 8]])
     flat = tensor(shape=(2, 4), data=range(1, 9))
     assert infer(server, nested).json() == infer(server, flat).json()
 
 
-def test_answers_equal_those_of_the_runtime_itself(server):
+def test_responses_equal_the_results_of_onnxruntime(server):
     session = onnxruntime.InferenceSession(get_example("logreg_iris.onnx"), providers=["CPUExecutionProvider"])
     rows = np.random.default_rng(7).uniform(0, 8, (3, 2)).astype(np.float32)
     labels, maps = session.run(None, {"float_input": rows})
@@ -74,7 +74,7 @@ def test_answers_equal_those_of_the_runtime_itself(server):
 
 
 @pytest.mark.parametrize("size", [5_000, 20_000])
-def test_a_large_body_is_read_exactly(server, size):
+def test_large_body_is_read_exactly(server, size):
     values = np.random.default_rng(size).normal(size=(size, 4)).astype(np.float32)
     sent = tensor(shape=(size, 4), data=values.astype(float).ravel().tolist())
     answer = infer(server, sent).json()["outputs"][0]
@@ -93,7 +93,7 @@ def test_a_large_body_is_read_exactly(server, size):
     ],
     ids=["text", "object", "nested first", "nested later", "texts", "nothing"],
 )
-def test_a_large_body_is_read_as_strictly_as_a_small_one(server, data, words):
+def test_large_body_is_read_as_strictly_as_a_small_one(server, data, words):
     body = json.dumps({"inputs": [tensor(shape=(5_000, 4)) | {"data": data}]})
     told = refusal(server.score(body.replace("[]", f"[{' ' * 20_000}]"), "/v2/models/double/infer"))
     for word in words:
@@ -112,14 +112,14 @@ KIND_VALUES = {
 }
 
 
-def test_every_datatype_goes_in_and_comes_out_unharmed(server):
+def test_every_datatype_survives_a_round_trip(server):
     values = {name: KIND_VALUES.get(name, [0, 200]) for name in KINDS}
     sent = [tensor(f"in_{name}", (2,), name, data) for name, data in values.items()]
     outputs = infer(server, *sent, model="kinds").json()["outputs"]
     assert {one["datatype"]: one["data"] for one in outputs} == values
 
 
-def test_a_whole_number_may_be_written_with_a_point(server):
+def test_integers_may_be_written_with_a_decimal_point(server):
     given = {name: [0.0, 100.0] if "INT" in name else KIND_VALUES[name] for name in KINDS}
     sent = [tensor(f"in_{name}", (2,), name, data) for name, data in given.items()]
     outputs = infer(server, *sent, model="kinds").json()["outputs"]
@@ -145,7 +145,7 @@ def test_a_whole_number_may_be_written_with_a_point(server):
         ("FP16", [70000, 1], "fit"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused(server, name, data, word):
+def test_value_of_the_wrong_type_is_refused(server, name, data, word):
     good = [tensor(f"in_{kind}", (2,), kind, data if kind == name else KIND_VALUES.get(kind, [0, 1])) for kind in KINDS]
     told = refusal(infer(server, *good, model="kinds"))
     assert f"in_{name}" in told
@@ -169,13 +169,13 @@ def test_a_value_of_the_wrong_kind_is_refused(server, name, data, word):
         ({"name": "x", "shape": "1x4", "datatype": "FP32", "data": [1]}, ("shape",)),
     ],
 )
-def test_a_wrong_tensor_is_refused_in_plain_words(server, sent, words):
+def test_invalid_tensor_is_refused_with_the_reason(server, sent, words):
     told = refusal(infer(server, sent))
     for word in words:
         assert word in told
 
 
-def test_missing_repeated_and_no_inputs_are_refused(server):
+def test_missing_duplicate_and_empty_inputs_are_refused(server):
     assert "missing: b" in refusal(infer(server, tensor("a", (2,), data=[1, 2]), model="sum"))
     assert "given twice" in refusal(infer(server, tensor(), tensor()))
     assert '"inputs"' in refusal(infer(server))
@@ -194,11 +194,11 @@ def test_missing_repeated_and_no_inputs_are_refused(server):
         b"null",
     ],
 )
-def test_what_is_not_a_request_is_refused(server, body):
+def test_body_that_is_no_request_is_refused(server, body):
     assert refusal(server.score(body, "/v2/models/double/infer"))
 
 
-def test_deep_nesting_is_refused_and_the_server_lives(server):
+def test_deep_nesting_is_refused_without_crashing_the_server(server):
     deep = b'{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":' + b"[" * 50_000 + b"]" * 50_000 + b"}]}"
     assert "nested" in refusal(server.score(deep, "/v2/models/double/infer"))
     shallow = tensor(data=[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]])
@@ -206,19 +206,19 @@ def test_deep_nesting_is_refused_and_the_server_lives(server):
     assert infer(server, tensor()).status_code == 200
 
 
-def test_null_stands_for_a_number_that_is_none_both_ways(server):
+def test_null_means_nan_in_requests_and_responses(server):
     answer = infer(server, tensor(data=[1, None, 3, 3e38]))
     assert answer.json()["outputs"][0]["data"] == [2.0, None, 6.0, None]  # 6e38 is beyond FP32: infinity
 
 
-def test_a_request_may_ask_for_some_outputs(server):
+def test_request_can_select_outputs(server):
     a, b = tensor("a", (2,), data=[3, 4]), tensor("b", (2,), data=[1, 1])
     answer = infer(server, a, b, model="sum", outputs=[{"name": "difference"}])
     assert [(one["name"], one["data"]) for one in answer.json()["outputs"]] == [("difference", [2.0, 3.0])]
     assert "no output 'product'" in refusal(infer(server, a, b, model="sum", outputs=[{"name": "product"}]))
 
 
-def test_inputs_that_do_not_fit_together_are_the_callers_fault(server):
+def test_inputs_of_mismatched_sizes_are_bad_input(server):
     a, b = tensor("a", (2,), data=[3, 4]), tensor("b", (3,), data=[1, 1, 1])
     answer = infer(server, a, b, model="sum")
     told = refusal(answer)
@@ -227,16 +227,16 @@ def test_inputs_that_do_not_fit_together_are_the_callers_fault(server):
     assert infer(server, a, a | {"name": "b"}, model="sum").status_code == 200
 
 
-def test_score_takes_the_protocol_form_and_nested_data(lone):
-    assert lone.score({"inputs": [tensor()]}).json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
-    assert lone.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
-    assert lone.score({"data": {"x": [[1, 2, 3, 4]]}}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
-    assert lone.client.get("/score", params={"data": "[[1,2,3,4]]"}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+def test_score_takes_protocol_bodies_and_nested_data(single):
+    assert single.score({"inputs": [tensor()]}).json()["outputs"][0]["data"] == [2.0, 4.0, 6.0, 8.0]
+    assert single.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+    assert single.score({"data": {"x": [[1, 2, 3, 4]]}}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
+    assert single.client.get("/score", params={"data": "[[1,2,3,4]]"}).json() == {"data": [[2.0, 4.0, 6.0, 8.0]]}
 
 
 @pytest.mark.parametrize("body", [{}, {"data": {"z": 1}}, {"data": [1, 2]}, {"data": "x"}, {"data": [[1, 2, 3]]}, [1]])
-def test_score_refuses_what_the_model_cannot_take(lone, body):
-    answer = lone.score(body)
+def test_score_refuses_invalid_data(single, body):
+    answer = single.score(body)
     assert answer.status_code == 400
     assert answer.json()["code"] == "bad_input"
     assert answer.json()["message"]
@@ -245,19 +245,19 @@ def test_score_refuses_what_the_model_cannot_take(lone, body):
 @pytest.mark.parametrize(
     ("address", "body"), [("/score", b'{"data": {"\xff": [1]}}'), ("/invocations", b'{"inputs": {"\xff": 1}}')]
 )
-def test_a_name_that_is_not_utf8_is_refused_as_such(lone, address, body):
-    answer = lone.score(body, address)
+def test_input_name_that_is_not_utf8_is_refused_as_such(single, address, body):
+    answer = single.score(body, address)
     assert (answer.status_code, "utf-8" in answer.json()["message"]) == (400, True)
-    assert "UnicodeDecodeError" not in lone.log()
+    assert "UnicodeDecodeError" not in single.log()
 
 
-def test_with_several_models_score_says_where_to_go(server):
+def test_score_of_several_models_names_the_address_to_use(server):
     answer = server.score({"data": [[1, 2, 3, 4]]})
     assert answer.status_code == 400
     assert "/v2/models/" in answer.json()["message"]
 
 
-def test_models_describe_themselves(server):
+def test_model_metadata_lists_inputs_and_outputs(server):
     assert server.client.get("/v2").json()["name"] == "slipway"
     facts = server.client.get("/v2/models/double").json()
     assert facts["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}]
@@ -269,17 +269,17 @@ def test_models_describe_themselves(server):
     assert infer(server, tensor(), model="double/versions/1").status_code == 200
 
 
-def test_the_body_may_be_large_but_not_too_large(server):
+def test_bodies_up_to_the_limit_are_accepted(server):
     assert infer(server, tensor(shape=(50_000, 4), data=[0.125] * 200_000)).status_code == 200
     answer = server.score(b" " * 4_000_001, "/v2/models/double/infer")
     assert (answer.status_code, "4000000" in answer.json()["error"]) == (413, True)
 
 
-def test_metrics_count_what_was_scored(lone):
-    before = _count(lone)
+def test_metrics_count_scored_requests(single):
+    before = _count(single)
     for _ in range(5):
-        lone.score({"data": [[1, 2, 3, 4]]})
-    assert _count(lone) == before + 5
+        single.score({"data": [[1, 2, 3, 4]]})
+    assert _count(single) == before + 5
 
 
 def _count(server):
@@ -287,6 +287,6 @@ def _count(server):
     return next((int(line.split()[-1]) for line in lines if line.startswith('slipway_requests_total{code="200"')), 0)
 
 
-def test_json_text_of_any_spelling_is_accepted(lone):
+def test_any_valid_json_spelling_is_accepted(single):
     spaced = json.dumps({"data": [[1, 2, 3, 4]]}, indent=4)
-    assert lone.score(spaced).status_code == 200
+    assert single.score(spaced).status_code == 200

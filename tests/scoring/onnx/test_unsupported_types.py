@@ -1,4 +1,4 @@
-"""Models that take or give what no request or answer can carry: which model, which name, and why."""
+"""Models whose inputs or outputs no request or response can carry: the model, the name and the reason."""
 
 import pytest
 from onnx import TensorProto, helper
@@ -37,7 +37,7 @@ def split(path):
         (split, "second:3: output 'parts' is a seq(tensor(float)), and only tensors"),
     ],
 )
-def test_the_model_its_tensor_and_the_reason_are_named(tmp_path, make, words):
+def test_unsupported_type_is_refused_with_model_tensor_and_reason(tmp_path, make, words):
     with pytest.raises(StartFailure) as raised:
         OnnxModel(BundledModel(name="second", version=3, path=""), make(tmp_path / "model.onnx"), 1)
     assert words in raised.value.failure.message

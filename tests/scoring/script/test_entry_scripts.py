@@ -78,19 +78,19 @@ def test_run_gets_the_whole_body_as_text(server):
     assert server.score("grün").json() == {"what": "grün"}
 
 
-def test_run_sees_the_headers_when_it_wants_them(server):
+def test_run_gets_the_headers_if_it_has_the_parameter(server):
     headers = server.score({"what": "headers"}, headers={"x-tenant": "blue"}).json()
     assert headers["X-Tenant"] == "blue"
     assert headers["Authorization"].startswith("Bearer")
 
 
-def test_a_get_turns_its_parameters_into_a_json_object(server):
+def test_get_parameters_become_a_json_object(server):
     asked = {"what": "other", "n": "1", "rows": "[1, 2.5]", "name": "x y", "twice": ["a", "2"]}
     understood = {"what": "other", "n": 1, "rows": [1, 2.5], "name": "x y", "twice": ["a", 2]}
     assert server.client.get("/score", params=asked).json() == understood
 
 
-def test_a_parameter_that_is_nested_too_deeply_is_refused(server):
+def test_parameter_nested_too_deeply_is_refused(server):
     answer = server.client.get("/score", params={"data": "[" * 300 + "]" * 300})
     assert (answer.status_code, "nested" in answer.json()["message"]) == (400, True)
 
@@ -105,14 +105,14 @@ def test_the_script_finds_its_model_and_the_files_beside_it(server):
     assert "init was here" in server.log()
 
 
-def test_several_models_lie_in_folders_of_their_own(replica):
+def test_several_models_have_their_own_folders(replica):
     listing = "sorted(os.listdir(os.environ['AZUREML_MODEL_DIR']))"
     script = f"import os\ndef init():\n    pass\ndef run(data):\n    return {listing}\n"
     replica.with_script(script, models=("a", "b.c")).start()
     assert replica.score("{}").json() == ["a", "b.c"]
 
 
-def test_the_script_cannot_import_what_lies_beside_the_server(server):
+def test_script_cannot_import_files_beside_the_server(server):
     answer = ask(server, "import", module="registry")
     assert (answer.status_code, "No module named" in answer.json()["message"]) == (500, True)
 
@@ -132,7 +132,7 @@ def test_the_script_cannot_import_what_lies_beside_the_server(server):
         ("nan beside huge", [2**70, None]),
     ],
 )
-def test_what_run_returns_is_sent_as_json(server, what, answer):
+def test_result_of_run_is_sent_as_json(server, what, answer):
     got = ask(server, what)
     assert (got.status_code, json.loads(got.text)) == (200, answer)
     assert got.headers["x-ms-run-function-failed"] == "False"
@@ -149,7 +149,7 @@ def test_what_run_returns_is_sent_as_json(server, what, answer):
         ("deep", ("RecursionError",)),
     ],
 )
-def test_a_failing_run_is_named_and_hurts_nobody(server, what, words):
+def test_failing_run_is_answered_500_and_others_are_served(server, what, words):
     got = ask(server, what)
     assert got.status_code == 500
     assert all(word in got.json()["message"] for word in words)
@@ -157,17 +157,17 @@ def test_a_failing_run_is_named_and_hurts_nobody(server, what, words):
     assert ask(server, "none").status_code == 200
 
 
-def test_the_traceback_of_a_failing_run_goes_to_the_log_not_to_the_client(server):
+def test_traceback_goes_to_the_log_and_not_to_the_client(server):
     assert "Traceback" not in ask(server, "raise", index=77).text
     assert "IndexError" in server.log()
     assert "in <lambda>" in server.log()
 
 
-def test_a_body_that_is_no_text_is_refused(server):
+def test_body_that_is_no_text_is_refused(server):
     assert server.score(b"\xff\xfe\x00").status_code == 400
 
 
-def test_what_the_script_prints_goes_to_the_log(server):
+def test_output_of_the_script_goes_to_the_log(server):
     ask(server, "print", text="heureka")
     server.until(lambda: "printed heureka" in server.log())
 
@@ -184,14 +184,14 @@ def test_health_answers_while_run_is_busy(replica):
     slow.join()
 
 
-def test_a_run_that_takes_too_long_is_answered_504_and_others_go_on(server):
+def test_run_beyond_the_timeout_is_answered_504_and_others_go_on(server):
     answer = ask(server, "sleep", seconds=2.5)
     assert (answer.status_code, answer.json()["code"]) == (504, "scoring_timeout")
     assert "1.5 s" in answer.json()["message"]
     assert ask(server, "none").status_code == 200
 
 
-def test_a_quick_script_moves_from_its_thread_to_the_loop(server):
+def test_quick_script_moves_from_its_thread_to_the_loop(server):
     time.sleep(0.1)
     first = ask(server, "thread").json()
     for _ in range(300):
@@ -199,7 +199,7 @@ def test_a_quick_script_moves_from_its_thread_to_the_loop(server):
     assert (first in ("runner", "MainThread"), last) == (True, "MainThread")
 
 
-def test_a_full_queue_is_answered_503(replica):
+def test_full_queue_is_answered_503(replica):
     script = "import time\ndef init():\n  pass\ndef run(data):\n  time.sleep(0.3)\n  return 1"
     replica.with_script(script).start(queue_limit=2, queue_wait_seconds=20)
     got = _at_once(replica, 6)
@@ -209,13 +209,13 @@ def test_a_full_queue_is_answered_503(replica):
     assert refused.json()["code"] == "overloaded"
 
 
-def test_waiting_too_long_is_answered_503(replica):
+def test_too_long_a_wait_in_the_queue_is_answered_503(replica):
     script = "import time\ndef init():\n  pass\ndef run(data):\n  time.sleep(1)\n  return 1"
     replica.with_script(script).start(queue_wait_seconds=0.3)
     assert sorted(answer.status_code for answer in _at_once(replica, 3)) == [200, 503, 503]
 
 
-def test_a_client_that_left_is_not_scored(replica):
+def test_disconnected_client_is_not_scored(replica):
     script = "import time\ndef init():\n  pass\ndef run(data):\n  print('ran', data)\n  time.sleep(0.4)\n  return 1"
     replica.with_script(script).start()
     with replica.connect() as first:

@@ -46,7 +46,7 @@ run = Model()
 
 
 @pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt"])
-def test_an_asynchronous_run_that_ends_the_program_fails_by_itself_only(replica, kind):
+def test_system_exit_in_an_async_run_fails_only_its_request(replica, kind):
     replica.with_script(ENDING.format(kind=kind)).start(scoring_timeout_seconds=5)
     for _ in range(3):
         answer = replica.score('"end"')
@@ -54,14 +54,14 @@ def test_an_asynchronous_run_that_ends_the_program_fails_by_itself_only(replica,
         assert replica.score('"go on"').json() == "fine"
 
 
-def test_an_asynchronous_init_that_ends_the_program_fails_the_start(replica):
+def test_system_exit_in_an_async_init_fails_the_start(replica):
     script = "async def init():\n    raise SystemExit('no model')\nasync def run(data):\n    pass\n"
     failure = replica.with_script(script).fail_to_start()
     assert (failure["reason"], "SystemExit: no model" in failure["message"]) == ("init_failed", True), failure
 
 
 @pytest.mark.parametrize("script", [FINISHED_BY_ITSELF, NOT_SEEN_TO_BE_ASYNCHRONOUS])
-def test_whatever_wraps_an_asynchronous_run_it_is_waited_for_and_its_failure_is_the_scripts(replica, script):
+def test_wrapped_async_run_is_awaited_and_its_error_is_the_scripts(replica, script):
     replica.with_script(script).start()
     assert replica.score("4").json() == 0.25
     answer = replica.score("0")

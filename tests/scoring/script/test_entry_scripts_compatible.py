@@ -1,4 +1,4 @@
-"""Modules of Azure's packages that scripts import without having them, and what a start says of those nobody has."""
+"""Stand-ins for modules of Azure's packages, and the hints of a start that fails for a missing module."""
 
 import json
 import pickle
@@ -77,11 +77,11 @@ def test_the_names_can_be_imported(server, name):
     assert (found, imported) == (True, module if "joblib" not in module else "joblib")
 
 
-def test_names_that_nobody_offers_are_still_missing(server):
+def test_unknown_azureml_names_are_still_missing(server):
     assert "No module named 'azureml.train'" in server.score("__import__('azureml.train')").json()["message"]
 
 
-def test_a_package_that_is_installed_comes_first(replica):
+def test_installed_package_takes_precedence(replica):
     """Part of one is here, as with azureml-core without azureml-monitoring: the rest is offered beside it."""
     real = {
         "azureml/__init__.py": "",
@@ -106,17 +106,17 @@ def test_a_package_that_is_installed_comes_first(replica):
         ("'local.txt'", "local.txt"),
     ],
 )
-def test_a_model_is_found_by_its_name(server, asked, ending):
+def test_model_path_is_found_by_name(server, asked, ending):
     assert server.score(f"Model.get_model_path({asked})").json().endswith(ending)
 
 
 @pytest.mark.parametrize("asked", ["'other'", "'one.v1.pkl', 2", "''"])
-def test_a_model_that_is_not_there_is_named_with_those_that_are(server, asked):
+def test_missing_model_is_named_with_the_existing_ones(server, asked):
     message = server.score(f"Model.get_model_path({asked})").json()["message"]
     assert "one.v1.pkl:1, one.v1.pkl:10, several:3" in message
 
 
-def test_a_model_that_was_registered_as_a_folder_is_found_there(replica, tmp_path):
+def test_model_registered_as_a_folder_is_found_there(replica, tmp_path):
     models = {"m/1/f.pkl": text("f"), "m/1/model/f.pkl": text("f")}
     asking("from azureml.core import Model", models=models)(replica)
     described = replica.bundle / "bundle.json"
@@ -136,11 +136,11 @@ def test_models_can_be_listed_and_copied(server, tmp_path):
     assert (tmp_path / "one.pkl").read_text() == "first"
 
 
-def test_a_workspace_says_that_there_is_none(server):
+def test_workspace_raises_that_a_service_has_none(server):
     assert "no workspace" in server.score("Workspace.from_config()").json()["message"]
 
 
-def test_old_pickles_find_joblib_inside_scikit_learn(replica):
+def test_old_pickles_find_joblib_in_scikit_learn(replica):
     def old(path):
         joblib.dump({"a": np.arange(3)}, path, protocol=2)
         path.write_bytes(path.read_bytes().replace(b"cjoblib.", b"csklearn.externals.joblib."))
@@ -173,13 +173,13 @@ def loading(replica, model, more=""):
     return _install(Case("constant", None, None, models={"old/1/m.pkl": model}), replica, LOADING.format(more=more))
 
 
-def test_the_log_names_the_version_that_made_a_model_and_the_one_that_loads_it(replica):
+def test_log_names_the_versions_that_made_and_load_a_model(replica):
     loading(replica, aged("1.0.2")).start()
     expected = f"made by scikit-learn 1.0.2, and {sklearn.__version__} is installed: ask for scikit-learn==1.0.2"
     assert expected in replica.log()
 
 
-def test_a_start_that_fails_for_an_old_model_names_both_versions(replica):
+def test_failed_start_with_an_old_model_names_both_versions(replica):
     failure = loading(replica, aged("0.24.1"), "    m.missing").fail_to_start()
     assert failure["reason"] == "init_failed"
     assert f"made by scikit-learn 0.24.1, and {sklearn.__version__} is installed" in failure["message"]
@@ -188,7 +188,7 @@ def test_a_start_that_fails_for_an_old_model_names_both_versions(replica):
     assert "m.pkl" in failure["evidence"]
 
 
-def test_a_model_that_needs_a_module_of_an_older_version_names_it(replica):
+def test_model_that_needs_a_removed_module_names_the_version(replica):
     failure = loading(replica, aged("0.21.3", broken=True)).fail_to_start()
     assert failure["reason"] == "import_missing"
     assert "sklearn.linear_model.logistic_" in failure["message"]
@@ -203,13 +203,13 @@ def test_a_model_that_needs_a_module_of_an_older_version_names_it(replica):
         "    try: os.environ['VAULT_URL']\n    except KeyError as error: raise RuntimeError('no vault') from error",
     ],
 )
-def test_a_setting_that_is_not_there_is_named_in_the_next_step(replica, raising):
+def test_missing_environment_variable_is_named_in_the_hint(replica, raising):
     failure = loading(replica, aged(sklearn.__version__), raising).fail_to_start()
     assert failure["reason"] == "init_failed"
     assert failure["hint"].startswith("Set VAULT_URL when you deploy: --env VAULT_URL=VALUE")
 
 
-def test_another_key_that_is_not_there_is_no_setting(replica):
+def test_other_key_errors_are_not_taken_for_missing_variables(replica):
     failure = loading(replica, aged(sklearn.__version__), "    {}['VAULT_URL']").fail_to_start()
     assert failure["message"].endswith("KeyError: 'VAULT_URL'")
     assert "hint" not in failure
@@ -231,7 +231,7 @@ def test_another_key_that_is_not_there_is_no_setting(replica):
         ("from google.no_such_thing import deep", "add google-no-such-thing to its packages"),
     ],
 )
-def test_a_missing_module_names_the_package_that_brings_it(replica, line, words):
+def test_missing_module_names_its_package(replica, line, words):
     failure = asking(line)(replica).fail_to_start()
     assert (failure["reason"], words in failure["message"]) == ("import_missing", True), failure["message"]
 
@@ -246,7 +246,7 @@ def records(monkeypatch):
     return kept
 
 
-def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(monkeypatch):
+def test_collected_data_reaches_the_sink_with_columns_and_correlation(monkeypatch):
     from scoring.core import collecting
     from scoring.script.compat.collector import ModelDataCollector
 
@@ -277,7 +277,7 @@ def test_what_a_script_collects_goes_to_the_sink_with_columns_and_correlation(mo
         (("m",), {}, "general", "default"),
     ],
 )
-def test_an_identifier_is_understood_like_a_designation(records, given, named, designation, collection):
+def test_identifier_is_read_like_a_designation(records, given, named, designation, collection):
     from scoring.script.compat.collector import ModelDataCollector
 
     ModelDataCollector(*given, **named).collect([1])
@@ -303,7 +303,7 @@ def test_rows_are_collected_from_lists_arrays_and_frames(monkeypatch, kind):
     assert np.asarray(joined, dtype=object).reshape(-1).tolist() == [1.5, 2.5, 7]
 
 
-def test_a_designation_that_does_not_exist_is_named():
+def test_unknown_designation_is_named():
     from scoring.script.compat.collector import ModelDataCollector
 
     with pytest.raises(ValueError, match="inputs, predictions"):

@@ -1,4 +1,4 @@
-"""Entry scripts as people write them run unmodified: every kind has a file in scripts/, and is asked over HTTP."""
+"""Entry scripts as people write them run unmodified: every kind has a file in scripts/, and is called over HTTP."""
 
 import json
 import pickle
@@ -205,7 +205,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.script)
-def test_a_script_runs_as_it_was_written(replica, monkeypatch, case):
+def test_script_for_azure_runs_unchanged(replica, monkeypatch, case):
     for name, value in case.environment.items():
         monkeypatch.setenv(name, value)
     case.install(replica).start()
@@ -220,19 +220,19 @@ def pictures(shared_replica):
     return Case("raw_image", None, None).install(shared_replica).start()
 
 
-def test_a_raw_script_gets_the_bytes_and_answers_with_a_picture(pictures):
+def test_raw_script_gets_bytes_and_returns_an_image(pictures):
     answer = pictures.score(picture(), headers={"Content-Type": "application/octet-stream"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     assert answer.headers["x-ms-run-function-failed"] == "False"
     assert Image.open(BytesIO(answer.content)).size == (4, 4)
 
 
-def test_a_raw_script_reads_a_form_with_files(pictures):
+def test_raw_script_reads_a_multipart_form(pictures):
     answer = pictures.client.post("/score", files={"image": picture()}, data={"label": "red" * 300_000})
     assert answer.json() == {"size": [8, 6], "label": "red" * 300_000}
 
 
-def test_a_raw_script_sees_the_address(pictures):
+def test_raw_script_sees_the_url(pictures):
     answer = pictures.client.get("/score?name=x%20y")
     assert (answer.text, answer.headers["content-type"]) == ("/score?name=x%20y", "text/plain; charset=utf-8")
 
@@ -246,7 +246,7 @@ def test_options_reach_a_raw_script(pictures):
     assert pictures.client.put("/score").status_code == 405
 
 
-def test_a_raw_script_sets_status_headers_and_failure_itself(replica):
+def test_raw_script_sets_status_headers_and_failure(replica):
     Case("raw_unprocessable", None, None).install(replica).start()
     refused = replica.score("{not json")
     assert (refused.status_code, "reason" in refused.json()) == (422, True)
@@ -277,14 +277,14 @@ def own_status(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("status", "failed"), [(200, "False"), (404, "False"), (500, "True"), (503, "True")])
-def test_an_own_status_of_500_or_more_tells_of_a_failure(own_status, status, failed):
+def test_raw_status_from_500_counts_as_a_failure(own_status, status, failed):
     answer = own_status.score(str(status))
     assert (answer.status_code, answer.text) == (status, "own")
     assert answer.headers["x-ms-run-function-failed"] == failed
 
 
 @pytest.mark.parametrize("status", [5000, 600, 101, 99, 0, -5])
-def test_a_status_that_there_is_not_is_a_failure_of_the_script(own_status, status):
+def test_invalid_raw_status_is_a_failure_of_the_script(own_status, status):
     answer = own_status.score(str(status))
     assert (answer.status_code, answer.json()["code"]) == (500, "script_failed")
     assert str(status) in answer.json()["message"]

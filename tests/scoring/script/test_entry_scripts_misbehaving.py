@@ -1,4 +1,4 @@
-"""What one script does to its process, and what others notice of it: nothing."""
+"""Scripts that damage their own process do not affect other requests."""
 
 import contextlib
 import socket
@@ -115,7 +115,7 @@ def is_fine(server):
 
 
 @pytest.mark.parametrize("how", ["leave", "become_another_program"])
-def test_a_run_that_ends_its_process_costs_only_its_own_answer(replica, how):
+def test_exit_in_run_costs_only_its_own_response(replica, how):
     replica.with_script(SCRIPT).start(processes=2)
     for _ in range(20):
         assert is_fine(replica)
@@ -126,20 +126,20 @@ def test_a_run_that_ends_its_process_costs_only_its_own_answer(replica, how):
 
 
 @pytest.mark.parametrize(("how", "words"), [("interrupt", "KeyboardInterrupt"), ("own", "Own: of another kind")])
-def test_whatever_is_raised_is_answered_500(server, how, words):
+def test_any_exception_is_answered_500(server, how, words):
     answer = ask(server, how)
     assert (answer.status_code, words in answer.json()["message"]) == (500, True)
     assert is_fine(server)
 
 
-def test_a_working_folder_and_a_path_that_are_gone_change_nothing(replica):
+def test_deleted_working_folder_and_path_change_nothing(replica):
     replica.with_script(SCRIPT).start()
     assert ask(replica, "wander").json() == "/"
     assert is_fine(replica)
     assert replica.client.get("/swagger.json").status_code == 200
 
 
-def test_odd_characters_reach_the_log_readably(replica):
+def test_unprintable_characters_are_escaped_in_the_log(replica):
     replica.with_script(SCRIPT).start()
     assert ask(replica, "odd_characters").status_code == 200
 
@@ -151,7 +151,7 @@ def test_odd_characters_reach_the_log_readably(replica):
     assert "\\ud800 lone" in log()
 
 
-def test_closed_output_fails_nobody_and_tracebacks_still_reach_the_log(replica):
+def test_closed_output_fails_no_request_and_tracebacks_are_logged(replica):
     replica.with_script(SCRIPT).start()
     assert ask(replica, "close").status_code == 200
     assert ask(replica, "own").status_code == 500
@@ -159,7 +159,7 @@ def test_closed_output_fails_nobody_and_tracebacks_still_reach_the_log(replica):
     replica.until(lambda: "Own: of another kind" in replica.log())
 
 
-def test_a_flood_of_output_leaves_the_log_and_the_service_in_bounds(replica):
+def test_flood_of_output_is_bounded(replica):
     replica.with_script(SCRIPT).start()
     answers = []
     shouting = threading.Thread(target=lambda: answers.append(ask(replica, "shout", megabytes=300)))
@@ -173,13 +173,13 @@ def test_a_flood_of_output_leaves_the_log_and_the_service_in_bounds(replica):
 @pytest.mark.parametrize(
     ("how", "more", "code"), [("copy", {"code": 0}, 0), ("copy_raising", {}, 1), ("copy_leaving", {"code": 9}, 9)]
 )
-def test_a_forked_copy_that_reaches_the_end_of_run_answers_nobody(server, how, more, code):
+def test_forked_process_at_the_end_of_run_sends_no_response(server, how, more, code):
     answer = ask(server, how, **more)
     assert (answer.status_code, answer.json()) == (200, code)
     assert is_fine(server)
 
 
-def test_pools_programs_and_threads_of_a_script_work(server):
+def test_script_can_use_pools_programs_and_threads(server):
     assert ask(server, "pool").json() == [1, 2, 3]
     assert ask(server, "spawned_pool").json() == ["MainProcess", [1, 2]]
     assert ask(server, "program").json() == "42\n"
@@ -188,7 +188,7 @@ def test_pools_programs_and_threads_of_a_script_work(server):
     assert is_fine(server)
 
 
-def test_ending_the_members_of_a_scripts_pool_does_not_end_its_server(server):
+def test_killing_pool_members_does_not_end_the_server(server):
     before = [worker.pid for worker in server.workers()]
     for _ in range(10):
         assert ask(server, "pool").json() == [1, 2, 3]
@@ -196,7 +196,7 @@ def test_ending_the_members_of_a_scripts_pool_does_not_end_its_server(server):
 
 
 @pytest.mark.parametrize("how", ["lasting_program", "lasting_copy"])
-def test_what_a_script_leaves_running_keeps_neither_the_port_nor_a_client(replica, how):
+def test_leftover_processes_hold_neither_port_nor_connections(replica, how):
     replica.with_script(SCRIPT).start()
     with replica.connect() as connection:
         connection.sendall(request_bytes(b"{}"))

@@ -1,4 +1,4 @@
-"""Scripts that answer with responses of their own, whole or in parts, and those that go wrong."""
+"""Scripts that return their own responses, whole or streamed, and their failures."""
 
 from contextlib import closing
 from http.client import HTTPConnection
@@ -49,20 +49,20 @@ def server(replica):
     return replica.with_script(SCRIPT).start(processes=1)
 
 
-def test_parts_are_sent_and_the_response_is_closed(server):
+def test_raw_stream_is_sent_and_closed(server):
     assert server.client.get("/score?how=good").text == "one two"
     server.until(lambda: server.client.get("/score?how=closed").text == "1")
 
 
 @pytest.mark.parametrize(("how", "words"), [("early", "ValueError: before the first"), ("number", "of type int")])
-def test_a_failure_before_the_first_part_is_the_scripts(server, how, words):
+def test_error_before_the_first_part_is_a_failure_of_the_script(server, how, words):
     answer = server.client.get(f"/score?how={how}")
     assert (answer.status_code, answer.json()["code"]) == (500, "script_failed")
     assert words in answer.json()["message"]
     server.until(lambda: server.client.get("/score?how=closed").text == "1")
 
 
-def test_whatever_is_raised_in_the_middle_breaks_the_answer_off(server):
+def test_error_in_a_raw_stream_aborts_the_response(server):
     with server.connect() as line:
         line.sendall(request_bytes(b"", "/score?how=odd"))
         with line.makefile("rb") as file:
@@ -72,7 +72,7 @@ def test_whatever_is_raised_in_the_middle_breaks_the_answer_off(server):
     assert server.client.get("/score?how=good").text == "one two"
 
 
-def test_an_answer_without_a_body_has_none_and_the_next_one_is_read_rightly(server):
+def test_bodyless_response_leaves_the_connection_in_sync(server):
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
         assert ask(connection, "conditional") == (200, SCRIPT.encode())
         assert ask(connection, "conditional", {"If-None-Match": '"one"'}) == (304, b"")

@@ -1,4 +1,4 @@
-"""Scripts decorated by inference-schema: what they take, what they refuse, and how OpenAPI describes them."""
+"""Scripts decorated by inference-schema: what they accept, what they refuse, and their OpenAPI."""
 
 import json
 
@@ -21,12 +21,12 @@ def ask(server, body, kind="application/json"):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
-def test_other_types_than_json_are_refused(server, kind):
+def test_schema_script_refuses_other_types_than_json(server, kind):
     assert ask(server, FINE, kind).status_code == 415
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.x+json"])
-def test_json_by_any_of_its_names_is_taken(server, kind):
+def test_schema_script_takes_json_under_any_of_its_types(server, kind):
     assert ask(server, FINE, kind).json()["sum"] == 6
 
 
@@ -42,7 +42,7 @@ def test_json_by_any_of_its_names_is_taken(server, kind):
         ("[" * 100_000, "not_json", "not JSON"),
     ],
 )
-def test_a_body_that_is_not_the_parameters_is_refused(server, body, code, words):
+def test_body_without_the_parameters_is_refused(server, body, code, words):
     answer = ask(server, body)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert words in answer.json()["message"]
@@ -58,23 +58,23 @@ def test_a_body_that_is_not_the_parameters_is_refused(server, body, code, words)
         ({"param2": [{"a": 1}]}, "data frame has size 1"),
     ],
 )
-def test_a_value_that_the_schema_cannot_take_is_a_failure_of_the_script(server, wrong, words):
+def test_value_refused_by_the_schema_is_a_failure_of_the_script(server, wrong, words):
     answer = ask(server, FINE | wrong)
     assert (answer.status_code, answer.json()["code"]) == (500, "script_failed")
     assert words in answer.json()["message"]
     assert answer.headers["x-ms-run-function-failed"] == "True"
 
 
-def test_keys_that_are_no_parameters_do_no_harm(server):
+def test_unknown_keys_are_ignored(server):
     assert ask(server, FINE | {"more": 1}).json()["sum"] == 6
 
 
-def test_a_get_gives_the_parameters(server):
+def test_get_gives_the_parameters(server):
     asked = {name: json.dumps(value) for name, value in FINE.items()}
     assert server.client.get("/score", params=asked).json()["number"] == 5.0
 
 
-def test_nan_and_infinity_are_taken_as_the_clients_of_numpy_send_them(server):
+def test_nan_and_infinity_of_numpy_clients_are_read(server):
     assert ask(server, json.dumps(FINE | {"param3": float("inf")})).json()["number"] is None
 
 
@@ -96,13 +96,13 @@ def test_openapi_of_a_script_is_valid(server, version):
     openapi_spec_validator.validate(server.client.get("/swagger.json", params={"version": version}).json())
 
 
-def test_the_example_of_openapi_is_a_request_that_works(server):
+def test_openapi_example_is_a_valid_request(server):
     document = server.client.get("/swagger.json").json()
     answer = ask(server, document["definitions"]["ServiceInput"]["example"])
     assert answer.json() == {"sum": 6, "columns": ["a", "b"], "number": 7.0, "year": 2020}
 
 
-def test_headers_are_no_part_of_the_described_input(replica):
+def test_openapi_input_omits_request_headers(replica):
     Case("numpy_schema", None, None, models={"prices/1/prices.pkl": lambda path: __import__("joblib").dump(1, path)})\
         .install(replica).start()  # fmt: skip
     schemas = replica.client.get("/swagger.json").json()["definitions"]
@@ -111,7 +111,7 @@ def test_headers_are_no_part_of_the_described_input(replica):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_an_undecorated_script_is_described_too(replica, version):
+def test_undecorated_script_has_openapi(replica, version):
     Case("constant", None, None).install(replica).start()
     document = replica.client.get("/swagger.json", params={"version": version}).json()
     schemas = document["definitions"] if version == "2" else document["components"]["schemas"]
@@ -120,7 +120,7 @@ def test_an_undecorated_script_is_described_too(replica, version):
     assert "/score" in document["paths"]
 
 
-def test_a_sample_of_mixed_types_is_described_in_every_version(replica):
+def test_sample_of_mixed_types_is_described_in_every_version(replica):
     script = """
 from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
 from inference_schema.schema_decorators import input_schema
@@ -136,7 +136,7 @@ def run(row):
         assert schemas["ServiceInput"]["example"] == {"row": [1, "a", 2.5]}
 
 
-def test_the_authors_own_documents_come_first(replica):
+def test_openapi_files_of_the_author_take_precedence(replica):
     Case(
         "constant", None, None, beside={"swagger.json": '{"mine": 2}', "swagger3.json": '{"mine": 3}'}
     ).install(replica).start()  # fmt: skip
@@ -146,7 +146,7 @@ def test_the_authors_own_documents_come_first(replica):
     assert replica.client.get("/swagger.json?version=4").status_code == 404
 
 
-def test_an_authors_document_that_is_not_json_fails_the_start(replica):
+def test_invalid_openapi_file_fails_the_start(replica):
     Case("constant", None, None, beside={"swagger2.json": "{"}).install(replica)
     failure = replica.fail_to_start()
     assert (failure["reason"], "swagger2.json" in failure["message"]) == ("script_invalid", True)

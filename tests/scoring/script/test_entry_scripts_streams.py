@@ -1,4 +1,4 @@
-"""Scripts that answer in parts: server-sent events, slow clients, clients that leave, failures in the middle."""
+"""Scripts that stream: server-sent events, slow clients, disconnects, failures in the middle."""
 
 import json
 import re
@@ -123,7 +123,7 @@ def receive(server, received, **asked):
             received.append(part)
 
 
-def test_a_generator_is_sent_as_events(server):
+def test_generator_is_sent_as_server_sent_events(server):
     answer = ask(server, "count", n=3)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
     assert answer.headers["transfer-encoding"] == "chunked"
@@ -133,7 +133,7 @@ def test_a_generator_is_sent_as_events(server):
     assert ask(server, "plain").json() == {"plain": True}
 
 
-def test_every_part_is_sent_when_it_is_made(server):
+def test_stream_parts_are_sent_as_they_are_made(server):
     arrived = []
     with server.client.stream("POST", "/score", json={"how": "count", "n": 3, "seconds": 0.2}) as answer:
         for line in answer.iter_lines():
@@ -149,16 +149,16 @@ def test_text_bytes_and_values_each_become_an_event(server):
     )  # fmt: skip
 
 
-def test_an_asynchronous_generator_is_sent_too(server):
+def test_async_generator_is_sent_as_server_sent_events(server):
     assert events(ask(server, "asynchronous", n=3)) == [0, 1, 2]
 
 
-def test_a_generator_without_parts_is_an_empty_answer(server):
+def test_empty_generator_is_an_empty_response(server):
     answer = ask(server, "nothing")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_a_failure_before_the_first_part_is_an_ordinary_500(server):
+def test_error_before_the_first_event_is_answered_500(server):
     answer = ask(server, "early")
     assert (answer.status_code, answer.json()["code"]) == (500, "script_failed")
     assert "too early" in answer.json()["message"]
@@ -170,7 +170,7 @@ def test_a_failure_before_the_first_part_is_an_ordinary_500(server):
     ("odd", {}, ["data: 1", "event: error", "not_serialisable"]),
     ("hang", {}, ["data: 1", "event: error", "scoring_timeout", "1.5 s"]),
 ])  # fmt: skip
-def test_a_failure_in_the_middle_is_told_and_breaks_the_answer_off(server, how, more, words):
+def test_error_in_a_stream_is_reported_and_aborts_the_response(server, how, more, words):
     received = []
     with pytest.raises(httpx.RemoteProtocolError):
         receive(server, received, how=how, **more)
@@ -178,7 +178,7 @@ def test_a_failure_in_the_middle_is_told_and_breaks_the_answer_off(server, how, 
     assert ask(server, "plain").status_code == 200
 
 
-def test_a_slow_stream_holds_up_nobody(server):
+def test_slow_stream_does_not_delay_other_requests(server):
     with server.client.stream("POST", "/score", json={"how": "count", "n": 5, "seconds": 0.4}) as answer:
         lines = answer.iter_lines()
         next(lines)
@@ -191,7 +191,7 @@ def test_a_slow_stream_holds_up_nobody(server):
         assert [line for line in lines if line][-1] == 'data: {"i":4}'
 
 
-def test_many_streams_run_side_by_side(server):
+def test_many_streams_run_concurrently(server):
     answers = []
     asking = [threading.Thread(target=lambda: answers.append(ask(server, "count", n=2, seconds=0.3))) for _ in range(8)]
     began = time.monotonic()
@@ -203,7 +203,7 @@ def test_many_streams_run_side_by_side(server):
     assert time.monotonic() - began < 8 * 0.6
 
 
-def test_a_client_that_leaves_ends_its_generator(server):
+def test_disconnect_closes_the_generator(server):
     with server.connect() as connection:
         connection.sendall(request_bytes(json.dumps({"how": "count", "n": 10_000, "seconds": 0.05}).encode()))
         connection.recv(1000)
@@ -211,7 +211,7 @@ def test_a_client_that_leaves_ends_its_generator(server):
     assert ask(server, "plain").status_code == 200
 
 
-def test_clients_that_leave_together_cost_no_process(replica):
+def test_mass_disconnect_ends_no_process(replica):
     replica.with_script(SCRIPT).start()
     (worker,) = replica.workers()
     body = json.dumps({"how": "count", "n": 50, "seconds": 1}).encode()
@@ -226,7 +226,7 @@ def test_clients_that_leave_together_cost_no_process(replica):
     assert replica.workers() == [worker]
 
 
-def test_a_stream_whose_client_has_left_before_it_is_not_begun(replica):
+def test_stream_of_a_disconnected_client_is_not_started(replica):
     replica.with_script(SCRIPT).start(processes=1)
     with replica.connect() as connection:
         connection.sendall(request_bytes(b'{"how": "later", "seconds": 0.5}'))
@@ -238,7 +238,7 @@ def test_a_stream_whose_client_has_left_before_it_is_not_begun(replica):
     assert ask(replica, "plain").status_code == 200
 
 
-def test_a_client_that_does_not_read_makes_the_generator_wait(server):
+def test_slow_reader_pauses_the_generator(server):
     with server.connect() as connection:
         connection.sendall(request_bytes(b'{"how": "big", "n": 400}'))
         server.until(lambda: "made 1" in server.log())
@@ -252,7 +252,7 @@ def test_a_client_that_does_not_read_makes_the_generator_wait(server):
     server.until(lambda: "made 399" in server.log())
 
 
-def test_requests_behind_a_stream_are_answered_after_it(server):
+def test_pipelined_requests_are_answered_after_the_stream(server):
     with server.connect() as connection:
         connection.sendall(
             request_bytes(b'{"how": "count", "n": 2, "seconds": 0.1}') + request_bytes(b'{"how": "plain"}')
@@ -263,7 +263,7 @@ def test_requests_behind_a_stream_are_answered_after_it(server):
     assert received.index(b'{"i":1}') < received.index(b"0\r\n\r\n") < received.index(b'{"plain":true}')
 
 
-def test_an_old_client_gets_a_stream_without_chunks(server):
+def test_http_1_0_client_gets_a_stream_without_chunks(server):
     body = b'{"how": "count", "n": 2}'
     with server.connect() as connection:
         connection.sendall(request_bytes(body).replace(b"HTTP/1.1", b"HTTP/1.0"))
@@ -275,7 +275,7 @@ def test_an_old_client_gets_a_stream_without_chunks(server):
     assert rest == b'data: {"i":0}\n\ndata: {"i":1}\n\n'
 
 
-def test_a_stream_is_finished_before_the_server_stops(replica):
+def test_shutdown_waits_for_a_stream(replica):
     replica.with_script(SCRIPT).start()
     with replica.connect() as connection:
         connection.sendall(request_bytes(b'{"how": "count", "n": 5, "seconds": 0.2}'))
@@ -296,7 +296,7 @@ def test_streams_are_counted_by_how_they_ended(replica):
     assert counts == {200: "1", 500: "1"}
 
 
-def test_a_process_that_ends_in_a_stream_is_replaced(replica):
+def test_process_that_dies_in_a_stream_is_replaced(replica):
     replica.with_script(SCRIPT).start()
     with pytest.raises(httpx.RemoteProtocolError):
         ask(replica, "gone")
@@ -311,7 +311,7 @@ def _answers(replica):
         return False
 
 
-def test_an_asynchronous_run_waits_beside_others(replica):
+def test_async_runs_wait_concurrently(replica):
     replica.with_script(MEETING).start()
     with replica.connect() as one, replica.connect() as other:
         one.sendall(request_bytes(b"1"))
@@ -319,7 +319,7 @@ def test_an_asynchronous_run_waits_beside_others(replica):
         assert [read_answers(one)[0][2], read_answers(other)[0][2]] == [b'"1"', b'"2"']
 
 
-def test_an_asynchronous_run_that_takes_too_long_is_cancelled(replica):
+def test_async_run_beyond_the_timeout_is_cancelled(replica):
     script = """
 import asyncio
 def init(): pass

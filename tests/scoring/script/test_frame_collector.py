@@ -1,4 +1,4 @@
-"""`azureml.ai.monitoring.Collector`: data frames that a script collects, and what it is told of errors."""
+"""`azureml.ai.monitoring.Collector`: data frames that a script collects, and errors of that."""
 
 import json
 
@@ -38,7 +38,7 @@ def records(monkeypatch):
     return kept
 
 
-def test_frames_are_collected_value_by_value(records):
+def test_data_frames_are_collected_value_by_value(records):
     Collector(name="model_inputs").collect(FRAME)
     line = json.loads(of_record(records[0], 1))["script"]
     assert line["columns"] == ["n", "x", "t", "d"]
@@ -49,12 +49,12 @@ def test_frames_are_collected_value_by_value(records):
     ("name", "designation"),
     [("model_inputs", "inputs"), ("model_outputs", "predictions"), ("model_inputs_outputs", "general")],
 )
-def test_names_become_designations(records, name, designation):
+def test_collection_names_become_designations(records, name, designation):
     Collector(name=name).collect(FRAME)
     assert (records[0]["designation"], records[0]["collection"]) == (designation, name)
 
 
-def test_a_context_joins_what_is_collected_under_it(records):
+def test_context_joins_the_records_collected_under_it(records):
     inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
     context = inputs.collect(FRAME)
     assert outputs.collect(FRAME, context) is context
@@ -63,7 +63,7 @@ def test_a_context_joins_what_is_collected_under_it(records):
     assert inputs.collect(FRAME).get_id() != context.get_id()
 
 
-def test_a_context_of_the_scripts_own_is_taken(records):
+def test_context_class_of_the_script_is_accepted(records):
     class Own(CorrelationContext):
         def get_id(self):
             return "mine"
@@ -78,7 +78,7 @@ def test_a_context_of_the_scripts_own_is_taken(records):
 
 
 @pytest.mark.parametrize(("name", "data"), [("model_inputs", [1]), ("model_inputs", None), ("", FRAME)])
-def test_errors_go_to_the_handler_or_are_raised(records, name, data):
+def test_collector_errors_go_to_the_handler_or_are_raised(records, name, data):
     told = []
     assert Collector(name=name, on_error=told.append).collect(data).get_id()
     assert isinstance(told[-1], TypeError if name else ValueError)
@@ -88,7 +88,7 @@ def test_errors_go_to_the_handler_or_are_raised(records, name, data):
 
 
 @pytest.mark.parametrize("collect", [{}, None])
-def test_a_script_with_collectors_serves_whether_its_data_is_kept_or_not(replica, collect):
+def test_script_with_collectors_serves_with_and_without_collection(replica, collect):
     replica.with_script(SCRIPT).start(processes=1, collect=collect)
     answered = replica.score([{"a": 1}]).json()
     replica.stop()

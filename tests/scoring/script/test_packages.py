@@ -1,4 +1,4 @@
-"""Which package brings a module, and which version of it had a part that is gone."""
+"""Which package brings a module, and which version of it had a part that was removed."""
 
 import runpy
 
@@ -28,14 +28,14 @@ def failure_of(name, text):
         (failure_of(None, "DLL load failed"), ""),
     ],
 )
-def test_the_version_that_had_a_part_is_known(error, wanted):
-    assert packages.wanted_for(error) == wanted
+def test_requirement_of_a_removed_part_is_known(error, wanted):
+    assert packages.requirement_for(error) == wanted
 
 
-def test_of_several_packages_with_a_module_the_one_of_its_name_counts(monkeypatch):
+def test_package_named_like_its_module_is_preferred(monkeypatch):
     monkeypatch.setattr(packages, "packages_distributions", lambda: {"mlflow": ["mlflow-tracing", "mlflow"]})
     monkeypatch.setattr(packages, "version", {"mlflow": "3.17.2", "mlflow-tracing": "3.17.1"}.get)
-    assert packages.installed_for("mlflow.pyfunc.scoring_server") == ("mlflow", "3.17.2")
+    assert packages.installed_package("mlflow.pyfunc.scoring_server") == ("mlflow", "3.17.2")
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_of_several_packages_with_a_module_the_one_of_its_name_counts(monkeypatc
         ("idna", "", "idna"),
     ],
 )
-def test_of_names_that_packages_share_the_part_that_is_asked_for_tells_the_package(name, line, package):
-    assert packages.package_of(packages.asked_module(name, line)) == package
+def test_package_of_a_namespace_is_found_by_the_imported_part(name, line, package):
+    assert packages.package_of(packages.imported_module(name, line)) == package
 
 
-def test_a_failed_import_names_the_package_of_the_part(tmp_path):
+def test_failed_import_names_the_package_of_the_part(tmp_path):
     script = tmp_path / "score.py"
     script.write_text("from azure.keyvault.secrets import (\n    SecretClient,\n)\n")
     with pytest.raises(StartFailure) as failed:
