@@ -48,7 +48,7 @@ def heavy_model(path, *, name="y"):
 
 
 def mixing_model(path):
-    """Every row comes out as the sum of all rows: it must not be asked in company."""
+    """Every row comes out as the sum of all rows: it must not be batched."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 4])
     nodes = [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=1), helper.make_node("Add", ["x", "sum"], ["y"])]

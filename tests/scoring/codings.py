@@ -1,4 +1,4 @@
-"""Bodies and answers in codings, and scripts that are asked in them."""
+"""Compressed bodies and responses, and scripts that take and return them."""
 
 import gzip
 import json

@@ -24,13 +24,13 @@ LEEWAY = 5
 
 def token(secret=SECRET, seconds=600.0, algorithm="HS256", without=(), **claims) -> str:
     now = time.time()
-    told = {"iss": RULES["issuer"], "aud": RULES["audience"], "sub": "ada", "iat": int(now), "exp": now + seconds}
-    told |= claims
-    return jwt.encode({name: told[name] for name in told if name not in without}, secret, algorithm=algorithm)
+    payload = {"iss": RULES["issuer"], "aud": RULES["audience"], "sub": "ada", "iat": int(now), "exp": now + seconds}
+    payload |= claims
+    return jwt.encode({name: payload[name] for name in payload if name not in without}, secret, algorithm=algorithm)
 
 
-def bearer(shown: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {shown}"}
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
 
 
 def coded(value: dict) -> str:
@@ -61,20 +61,20 @@ def server(rpc):
     return rpc.replica
 
 
-def status(server, shown: str) -> int:
-    return server.score(GOOD, headers=bearer(shown)).status_code
+def status(server, credential: str) -> int:
+    return server.score(GOOD, headers=bearer(credential)).status_code
 
 
 def test_valid_token_is_accepted_repeatedly(server):
-    shown = bearer(token())
-    assert [server.score(GOOD, headers=shown).json() for _ in range(4)] == [ANSWER] * 4
-    assert server.client.get("/v2", headers=shown).status_code == 200
-    metrics = server.client.get("/metrics", headers=shown).text
+    credential = bearer(token())
+    assert [server.score(GOOD, headers=credential).json() for _ in range(4)] == [ANSWER] * 4
+    assert server.client.get("/v2", headers=credential).status_code == 200
+    metrics = server.client.get("/metrics", headers=credential).text
     assert 'code="200",key="token"}' in metrics
 
 
 @pytest.mark.parametrize(
-    ("shown", "told"),
+    ("credential", "reason"),
     [
         (token(seconds=-60), "has expired"),
         (token(OTHER_SECRET), "signature"),
@@ -97,14 +97,14 @@ def test_valid_token_is_accepted_repeatedly(server):
         (f"{base64.urlsafe_b64encode(b'[' * 6000).decode()}.e30.e30", "no"),
     ],
 )
-def test_invalid_token_is_401_with_reason(server, shown, told):
+def test_invalid_token_is_401_with_reason(server, credential, reason):
     for _ in range(2):
-        answer = server.score(GOOD, headers=bearer(shown))
+        answer = server.score(GOOD, headers=bearer(credential))
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         challenge = answer.headers["www-authenticate"]
         assert challenge.startswith('Bearer realm="scoring", error="invalid_token", error_description="')
-        assert told in challenge
-        assert told in answer.json()["message"]
+        assert reason in challenge
+        assert reason in answer.json()["message"]
         assert SECRET not in answer.text + challenge
 
 
@@ -122,21 +122,21 @@ def test_non_ascii_authorization_header_is_401(server):
 
 def test_cached_token_expires(server):
     expiry = int(time.time()) + 2
-    shown, ends = token(exp=expiry), expiry + LEEWAY
+    credential, ends = token(exp=expiry), expiry + LEEWAY
     while time.time() < ends - 0.5:
-        assert status(server, shown) == 200
+        assert status(server, credential) == 200
         time.sleep(0.1)
     time.sleep(max(0.0, ends + 0.1 - time.time()))
     for _ in range(8):
-        answer = server.score(GOOD, headers=bearer(shown))
+        answer = server.score(GOOD, headers=bearer(credential))
         assert answer.status_code == 401
         assert "has expired" in answer.json()["message"]
 
 
 def test_more_tokens_than_the_cache_holds_are_accepted(server):
-    shown = [token(sub=str(number)) for number in range(300)]
-    assert {status(server, one) for one in shown} == {200}
-    assert {status(server, one) for one in shown[:20]} == {200}
+    tokens = [token(sub=str(number)) for number in range(300)]
+    assert {status(server, one) for one in tokens} == {200}
+    assert {status(server, one) for one in tokens[:20]} == {200}
 
 
 def test_new_secret_revokes_all_tokens_within_two_seconds(server):
@@ -162,9 +162,9 @@ def test_grpc_accepts_the_same_tokens(rpc):
     assert list(
         rpc.ask(tensor(), metadata=(("authorization", f"Bearer {token()}"),)).outputs[0].contents.fp32_contents
     ) == [2, 4, 6, 8]
-    for shown, told in [(token(seconds=-60), "has expired"), (KEY, "takes tokens, no keys")]:
-        with refused(grpc.StatusCode.UNAUTHENTICATED, told):
-            rpc.ask(tensor(), metadata=(("authorization", f"Bearer {shown}"),))
+    for credential, reason in [(token(seconds=-60), "has expired"), (KEY, "takes tokens, no keys")]:
+        with refused(grpc.StatusCode.UNAUTHENTICATED, reason):
+            rpc.ask(tensor(), metadata=(("authorization", f"Bearer {credential}"),))
 
 
 def test_service_with_keys_refuses_tokens(replica):

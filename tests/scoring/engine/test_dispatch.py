@@ -152,8 +152,8 @@ def test_fault_of_one_response_leaves_the_others_delivered(tmp_path, counters):
 
 def test_refused_request_is_counted_and_observed_if_its_model_is_known(tmp_path, counters):
     async def use(dispatcher, endpoint):
-        stranger, admitted = request_of(b"stranger"), request_of(b"admitted")
-        dispatcher.refuse(stranger, None, 401, b"")
+        unauthenticated, admitted = request_of(b"unauthenticated"), request_of(b"admitted")
+        dispatcher.refuse(unauthenticated, None, 401, b"")
         dispatcher.admit(admitted)
         dispatcher.refuse(admitted, endpoint.served, 415, b"")
 

@@ -88,8 +88,8 @@ def twice(value):
 
 
 def statistics(replica, model):
-    [told] = replica.client.get(f"/v2/models/{model}/stats").json()["model_stats"]
-    return told
+    [found] = replica.client.get(f"/v2/models/{model}/stats").json()["model_stats"]
+    return found
 
 
 def runs(replica, model):

@@ -264,10 +264,10 @@ def test_leaking_script_stays_within_memory_limit(script):
 
 
 def test_queue_full_is_503_for_the_excess_only(script):
-    people = [script.connect() for _ in range(50)]
-    for person in people:
-        person.sendall(request_bytes(b"slow"))
-    answers = [read_answers(person)[0] for person in people]
+    clients = [script.connect() for _ in range(50)]
+    for client in clients:
+        client.sendall(request_bytes(b"slow"))
+    answers = [read_answers(client)[0] for client in clients]
 
     assert all(headers["retry-after"] == "1" for status, headers, _ in answers if status == 503)
     seen = Counter(status for status, *_ in answers)

@@ -11,7 +11,7 @@ from scoring.http.busy_poll import WINDOW, BusyPoll, has_cores_to_spare
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """Runs what is due when told to."""
+    """An event loop that runs one iteration at a time."""
 
     def __init__(self) -> None:
         self.due = deque()
@@ -19,7 +19,7 @@ class Loop(asyncio.AbstractEventLoop):
     def call_soon(self, call, *args, context=None):
         self.due.append(call)
 
-    def turn(self) -> None:
+    def iterate(self) -> None:
         for _ in range(len(self.due)):
             self.due.popleft()()
 
@@ -59,7 +59,7 @@ def test_quick_return_starts_busy_poll(poll, loop, clock):
     answer(poll, clock, after=WINDOW // 2)
     for _ in range(3):
         clock[0] += WINDOW // 4
-        loop.turn()
+        loop.iterate()
         assert len(loop.due) == 1
 
 
@@ -67,7 +67,7 @@ def test_busy_poll_ends_without_a_request(poll, loop, clock):
     answer(poll, clock, after=5 * WINDOW)
     answer(poll, clock, after=WINDOW // 2)
     clock[0] += WINDOW
-    loop.turn()
+    loop.iterate()
     assert not loop.due
     answer(poll, clock, after=WINDOW)
     answer(poll, clock, after=WINDOW // 2)

@@ -165,12 +165,12 @@ def test_invalid_http_is_400_and_closes(server, connection, sent):
 
 
 def test_only_health_needs_no_key(server):
-    stranger = {"Authorization": ""}
-    assert server.client.get("/", headers=stranger).text == "Healthy"
-    assert server.client.get("/v2/health/live", headers=stranger).json() == {"live": True}
-    assert server.client.get("/v2/health/ready", headers=stranger).json() == {"ready": True}
+    no_key = {"Authorization": ""}
+    assert server.client.get("/", headers=no_key).text == "Healthy"
+    assert server.client.get("/v2/health/live", headers=no_key).json() == {"live": True}
+    assert server.client.get("/v2/health/ready", headers=no_key).json() == {"ready": True}
     for path in ("/score", "/swagger.json", "/metrics", "/v2", "/v2/models/double"):
-        answer = server.client.get(path, headers=stranger)
+        answer = server.client.get(path, headers=no_key)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="scoring"')
 
 
@@ -280,9 +280,9 @@ def test_upgrade_with_chunked_body_may_arrive_in_parts(connection):
 def test_limits_apply_to_requests_with_upgrade(server, connection):
     connection.sendall(request_bytes(b"", "/score", *UPGRADE, "Content-Length: 2000000"))
     assert read_answers(connection)[0][0] == 413
-    with server.connect() as stranger:
-        stranger.sendall(request_bytes(GOOD, "/score", *UPGRADE, key="wrong"))
-        assert read_answers(stranger)[0][0] == 401
+    with server.connect() as unauthenticated:
+        unauthenticated.sendall(request_bytes(GOOD, "/score", *UPGRADE, key="wrong"))
+        assert read_answers(unauthenticated)[0][0] == 401
 
 
 def test_connect_opens_no_tunnel(connection):
@@ -304,15 +304,15 @@ def test_connection_resets_do_not_affect_others(server):
         seen = len(answers)
         server.until(lambda: len(answers) > seen or asking.done(), 10)
 
-    with ThreadPoolExecutor(1) as people:
-        asking = people.submit(keep_asking)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(keep_asking)
         try:
             goes_on()
             for cut in range(150):
-                with server.connect() as rude:
-                    rude.sendall(whole[: cut * len(whole) // 150])
+                with server.connect() as resetting:
+                    resetting.sendall(whole[: cut * len(whole) // 150])
                     if cut % 2:
-                        rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # with a reset
+                        resetting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # with a reset
             goes_on()
         finally:
             stop.set()

@@ -143,7 +143,7 @@ def test_empty_short_form_is_answered_in_a_batch(replica):
 # --- disconnects and pipelining
 
 
-@pytest.mark.parametrize("how", ["politely", "with a reset"])
+@pytest.mark.parametrize("how", ["with a FIN", "with a reset"])
 def test_disconnects_do_not_affect_the_batch(server, how):
     with lines_to(server, MANY) as lines:
         with stopped(server):
@@ -224,10 +224,10 @@ def test_pipelined_slow_quick_and_bad_requests_are_answered_in_order(server):
 
 def test_connections_may_send_continuously(server):
     with lines_to(server, 3) as lines:
-        for turn in range(30):
+        for number in range(30):
             for n, line in enumerate(lines):
-                line.sendall(request_bytes(infer(10 * turn + n), DOUBLE))
-            assert [doubled(read_answers(line)[0]) for line in lines] == [twice(10 * turn + n) for n in range(3)]
+                line.sendall(request_bytes(infer(10 * number + n), DOUBLE))
+            assert [doubled(read_answers(line)[0]) for line in lines] == [twice(10 * number + n) for n in range(3)]
 
 
 def test_small_body_limit_applies_to_every_framing(replica):

@@ -38,11 +38,11 @@ def fits(document, name, value):
     return jsonschema.Draft202012Validator(place).is_valid(value)
 
 
-@pytest.mark.parametrize(("asked", "key", "value"), [("", "swagger", "2.0"), ("2", "swagger", "2.0"),
+@pytest.mark.parametrize(("version", "key", "value"), [("", "swagger", "2.0"), ("2", "swagger", "2.0"),
                                                      ("3", "openapi", "3.0.3"), ("3.0", "openapi", "3.0.3"),
                                                      ("3.1", "openapi", "3.1.0")])  # fmt: skip
-def test_requested_openapi_version_is_returned(servers, asked, key, value):
-    document = document_of(servers["double"], asked)
+def test_requested_openapi_version_is_returned(servers, version, key, value):
+    document = document_of(servers["double"], version)
     assert document[key] == value
     assert set(document["paths"]) == {"/", "/score", "/swagger.json", "/v2/models/double/infer"}
 

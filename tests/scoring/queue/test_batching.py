@@ -153,11 +153,11 @@ def test_model_that_drops_rows_mixes_up_no_calls(tmp_path):
 # --- no rows at all
 
 
-@pytest.mark.parametrize("company", [[], [0], [1, 2], [9], [0, 9, 0]])
+@pytest.mark.parametrize("others", [[], [0], [1, 2], [9], [0, 9, 0]])
 @pytest.mark.parametrize("most_rows", [1, 4])
-def test_call_without_rows_is_answered_alone_and_in_a_batch(model, company, most_rows):
+def test_call_without_rows_is_answered_alone_and_in_a_batch(model, others, most_rows):
     batcher = Batcher(model, most_rows)
-    sizes = [0, *company, 0]
+    sizes = [0, *others, 0]
     calls = [queued(model, batcher, body(10.0, rows=rows)) for rows in sizes]
 
     found = [values_of(answer) for answer in answers_of(batcher, calls)]
@@ -230,8 +230,8 @@ def test_concurrent_requests_get_their_own_responses(server):
         answer = server.score(body(n, tokens=3 + n % 2, pick=n % 4), path="/v2/models/heavy/infer")
         return answer.status_code, answer.json()["outputs"][0]["data"]
 
-    with ThreadPoolExecutor(24) as people:
-        found = list(people.map(ask, range(240)))
+    with ThreadPoolExecutor(24) as pool:
+        found = list(pool.map(ask, range(240)))
 
     assert found == [(200, [pytest.approx(n + TABLE[n % 4], rel=1e-4)]) for n in range(240)]
 
@@ -239,7 +239,7 @@ def test_concurrent_requests_get_their_own_responses(server):
 def test_disconnects_in_a_batch_do_not_affect_others(server):
     stop = threading.Event()
 
-    def come_and_go() -> None:
+    def connect_and_reset() -> None:
         content = request_bytes(orjson.dumps(body(1.0)), "/v2/models/heavy/infer")
         while not stop.is_set():
             lines = [server.connect() for _ in range(8)]
@@ -249,20 +249,20 @@ def test_disconnects_in_a_batch_do_not_affect_others(server):
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 line.close()
 
-    def stay(n: int) -> None:
+    def keep_asking(n: int) -> None:
         with server.connect() as line:
-            for turn in range(25):
-                line.sendall(request_bytes(orjson.dumps(body(100.0 * n + turn)), "/v2/models/heavy/infer"))
+            for number in range(25):
+                line.sendall(request_bytes(orjson.dumps(body(100.0 * n + number)), "/v2/models/heavy/infer"))
                 [(status, _, answer)] = read_answers(line)
                 assert status == 200
-                assert values_of(answer) == pytest.approx([100.0 * n + turn], rel=1e-4)
+                assert values_of(answer) == pytest.approx([100.0 * n + number], rel=1e-4)
 
-    leaver = threading.Thread(target=come_and_go)
-    leaver.start()
+    disconnecting = threading.Thread(target=connect_and_reset)
+    disconnecting.start()
     try:
-        with ThreadPoolExecutor(8) as people:
-            list(people.map(stay, range(8)))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(keep_asking, range(8)))
     finally:
         stop.set()
-        leaver.join()
+        disconnecting.join()
     assert server.process.poll() is None

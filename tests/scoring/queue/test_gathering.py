@@ -128,7 +128,7 @@ class Clients:
 
     def __init__(self, model, monkeypatch, *, running: int, returning: list[int]) -> None:
         """`running` clients are in a run of the other runner; `returning` says how many return during each poll."""
-        self.now, self.asked, self.polls = 0.0, running, 0
+        self.now, self.sent, self.polls = 0.0, running, 0
         self._model, self._returning = model, returning
         self.batcher = Batcher(model, 8)
         monkeypatch.setattr("scoring.queue.batcher.perf_counter_ns", lambda: int(self.now * 1e6))
@@ -152,14 +152,14 @@ class Clients:
         self._ask(self._returning.pop(0) if self._returning else 0)
 
     def _ask(self, count: int) -> list:
-        self.asked += count
+        self.sent += count
         return [queued(self._model, self.batcher, body(n)) for n in range(count)]
 
     def next_group(self) -> int:
         """The size of the next run of one of two runners, after one more client has sent a request."""
         [first] = self._ask(1)
         first.claim()
-        return len(self.batcher.gather(first, lambda: -(-self.asked // 2)))
+        return len(self.batcher.gather(first, lambda: -(-self.sent // 2)))
 
 
 def test_runner_lingers_for_clients_that_return_one_by_one(model, monkeypatch):
