@@ -28,8 +28,8 @@ from scoring.counters.telemetry import (
 
 METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 # Every fourth bucket is shown: Prometheus keeps a series for each, and 25 % steps are fine enough there.
-SHOWN = [bucket for bucket in range(BUCKETS) if bucket % 4 == 3 and 50 <= upper_bound(bucket) <= 120_000_000]
-ROWS_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128, 255)
+SHOWN_BUCKETS = [bucket for bucket in range(BUCKETS) if bucket % 4 == 3 and 50 <= upper_bound(bucket) <= 120_000_000]
+ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 255)
 
 
 def exposition(file: CounterFile) -> bytes:
@@ -47,18 +47,18 @@ def _requests(totals: list[int]) -> Iterator[str]:
 
 
 def _durations(totals: list[int]) -> Iterator[str]:
-    for name, told, first, total in (
+    for name, help_text, first, total in (
         ("request", "From the last byte in to the answer.", LATENCY, totals[LATENCY_SUM] / 1e6),
         ("queue", "Waiting for a run to start.", QUEUE, totals[QUEUE_SUM] / 1e6),
         ("inference", "The model's run, or the entry script's.", INFER, totals[INFER_SUM] / 1e9),
     ):
-        yield from _histogram(f"slipway_{name}_duration_seconds", told, totals[first : first + BUCKETS], total)
+        yield from _histogram(f"slipway_{name}_duration_seconds", help_text, totals[first : first + BUCKETS], total)
     ran = sum(totals[INFER : INFER + BUCKETS])
-    for name, told, cell in (
+    for name, help_text, cell in (
         ("decode", "Reading the body of requests that reached the model.", DECODE_SUM),
         ("encode", "Writing the answer of the model.", ENCODE_SUM),
     ):
-        yield from _head(f"slipway_{name}_duration_seconds", "summary", told)
+        yield from _head(f"slipway_{name}_duration_seconds", "summary", help_text)
         yield f"slipway_{name}_duration_seconds_sum {totals[cell] / 1e9:.6f}"
         yield f"slipway_{name}_duration_seconds_count {ran}"
 
@@ -66,7 +66,7 @@ def _durations(totals: list[int]) -> Iterator[str]:
 def _batches(rows: Mapping[int, int]) -> Iterator[str]:
     name = "slipway_batch_size"
     yield from _head(name, "histogram", "Rows of the run that a request shared, once for each request.")
-    for bound in ROWS_SHOWN:
+    for bound in ROWS_BOUNDS:
         yield f'{name}_bucket{{le="{bound}"}} {sum(count for size, count in rows.items() if size <= bound)}'
     yield f'{name}_bucket{{le="+Inf"}} {sum(rows.values())}'
     yield f"{name}_sum {sum(size * count for size, count in rows.items())}"
@@ -88,20 +88,20 @@ def _state(file: CounterFile, totals: list[int]) -> Iterator[str]:
     )
 
 
-def _head(name: str, kind: str, told: str) -> Iterator[str]:
-    yield f"# HELP {name} {told}"
+def _head(name: str, kind: str, help_text: str) -> Iterator[str]:
+    yield f"# HELP {name} {help_text}"
     yield f"# TYPE {name} {kind}"
 
 
-def _single(name: str, kind: str, told: str, value: float) -> Iterator[str]:
-    yield from _head(name, kind, told)
+def _single(name: str, kind: str, help_text: str, value: float) -> Iterator[str]:
+    yield from _head(name, kind, help_text)
     yield f"{name} {value}"
 
 
-def _histogram(name: str, told: str, cells: list[int], total: float) -> Iterator[str]:
+def _histogram(name: str, help_text: str, cells: list[int], total: float) -> Iterator[str]:
     running = list(accumulate(cells))
-    yield from _head(name, "histogram", told)
-    for bucket in SHOWN:
+    yield from _head(name, "histogram", help_text)
+    for bucket in SHOWN_BUCKETS:
         yield f'{name}_bucket{{le="{upper_bound(bucket) / 1e6:g}"}} {running[bucket]}'
     yield f'{name}_bucket{{le="+Inf"}} {running[-1]}'
     yield f"{name}_sum {total:.6f}"

@@ -10,11 +10,11 @@ from scoring.contract import Push, Telemetry
 from scoring.core.log import log
 from scoring.counters.spool import Spool
 
-BATCH = 200
+MAX_BATCH_WINDOWS = 200
 TIMEOUT_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 60.0
-UNWANTED = (401, 403, 410)  # the studio knows this service no more, or not with this token
-POISON = (400, 413, 422)  # sending the same windows again would end the same way
+MAX_BACKOFF_SECONDS = 60.0
+REJECTING_STATUSES = (401, 403, 410)  # the studio knows this service no more, or not with this token
+UNREADABLE_STATUSES = (400, 413, 422)  # sending the same windows again would end the same way
 
 
 class Pusher(threading.Thread):
@@ -24,65 +24,65 @@ class Pusher(threading.Thread):
         super().__init__(name="telemetry", daemon=True)
         self._spool = spool
         self._telemetry = telemetry
-        self._address = urlsplit(telemetry.url)
-        self._news = threading.Event()
+        self._url = urlsplit(telemetry.url)
+        self._wake_up = threading.Event()
         self._stopping = threading.Event()
-        self._pause = 0.0
+        self._delay = 0.0
 
     def wake(self) -> None:
         """A window has been added."""
-        self._news.set()
+        self._wake_up.set()
 
-    def finish(self, seconds: float) -> None:
+    def flush(self, seconds: float) -> None:
         """Give the last windows a chance; what remains stays in the spool."""
         self._stopping.set()
-        self._news.set()
+        self._wake_up.set()
         self.join(seconds)
 
     def run(self) -> None:
         wanted = True
         while wanted:
-            self._news.wait()
-            self._news.clear()
+            self._wake_up.wait()
+            self._wake_up.clear()
             last = self._stopping.is_set()
             try:
-                wanted = self._empty_spool() and not last
+                wanted = self._push_all() and not last
             except Exception as error:  # whatever it is, nobody would start this thread again
                 self._back_off(repr(error))
-            if self._pause and not last:
-                self._stopping.wait(self._pause)
+            if self._delay and not last:
+                self._stopping.wait(self._delay)
 
-    def _empty_spool(self) -> bool:
+    def _push_all(self) -> bool:
         """Send all there is; False when the studio wants none of it."""
-        most = BATCH
+        most = MAX_BATCH_WINDOWS
         while windows := self._spool.oldest(most):
             status = self._post(msgspec.json.encode(Push(service=self._telemetry.service, windows=windows)))
-            if status in UNWANTED:
+            if status in REJECTING_STATUSES:
                 log(f"the studio refuses this service's telemetry ({status}); it is kept, not sent", "W")
                 return False
-            if status in POISON and len(windows) > 1:
+            if status in UNREADABLE_STATUSES and len(windows) > 1:
                 most = len(windows) // 2  # until the one is found, so that the others are not lost with it
                 continue
-            if status in POISON:
+            if status in UNREADABLE_STATUSES:
                 log(f"the studio cannot read a telemetry window ({status}), which is dropped: {windows[0]}", "E")
             elif not 200 <= status < 300:
                 self._back_off(str(status or "no answer"))
                 return True
             self._spool.drop([window.sequence for window in windows])
-            self._pause, most = 0.0, BATCH
+            self._delay, most = 0.0, MAX_BATCH_WINDOWS
         return True
 
     def _back_off(self, reason: str) -> None:
-        if not self._pause:
+        if not self._delay:
             log(f"the studio does not take telemetry now ({reason}); trying again later", "W")
-        self._pause = min(max(self._pause * 2, self._telemetry.seconds / 2), LONGEST_PAUSE_SECONDS)
+        self._delay = min(max(self._delay * 2, self._telemetry.seconds / 2), MAX_BACKOFF_SECONDS)
 
     def _post(self, body: bytes) -> int:
         """The HTTP status, 0 where there is no answer."""
         headers = {"Authorization": f"Bearer {self._telemetry.token}", "Content-Type": "application/json"}
-        connection = _connection(self._address)
+        connection = _connection(self._url)
         try:
-            connection.request("POST", _path(self._address), body, headers)
+            connection.request("POST", _path(self._url), body, headers)
             response = connection.getresponse()
             response.read()
             return response.status

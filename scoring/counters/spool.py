@@ -9,17 +9,17 @@ import msgspec
 from scoring.contract import Window
 from scoring.core.log import log
 
-LIMIT = 17_280  # a day of windows of five seconds
-HELD = 720  # windows in memory, an hour of them, while the disk is full
+MAX_WINDOWS = 17_280  # a day of windows of five seconds
+MAX_HELD_WINDOWS = 720  # windows in memory, an hour of them, while the disk is full
 
 
 class Spool:
     """A folder of windows, in order."""
 
-    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
+    def __init__(self, folder: Path, limit: int = MAX_WINDOWS) -> None:
         self._folder = folder
         self._limit = limit
-        self._held: deque[Window] = deque(maxlen=HELD)
+        self._held: deque[Window] = deque(maxlen=MAX_HELD_WINDOWS)
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, window: Window) -> None:

@@ -26,25 +26,25 @@ LATENCY = HEAD + CODES * len(KEYS)  # the codes of every key one after another
 QUEUE = LATENCY + BUCKETS
 INFER = QUEUE + BUCKETS
 ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains of INFER
-MOST_ROWS = 256  # runs with more are counted as this
-RUNS = ROWS + MOST_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
-RUN_TIMINGS = RUNS + MOST_ROWS + 1  # three for each number of rows: decode, infer, encode
-REGION = RUN_TIMINGS + 3 * (MOST_ROWS + 1)
+MAX_ROWS = 256  # runs with more are counted as this
+RUNS = ROWS + MAX_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
+RUN_TIMINGS = RUNS + MAX_ROWS + 1  # three for each number of rows: decode, infer, encode
+REGION = RUN_TIMINGS + 3 * (MAX_ROWS + 1)
 
 # Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
 LATENCY_SUM, QUEUE_SUM, DECODE_SUM, INFER_SUM, ENCODE_SUM = range(4, 9)
 COLLECTED, DROPPED = range(9, 11)  # rows of data collection
-BEAT = 11  # when its loop last turned, in monotonic milliseconds
+HEARTBEAT = 11  # when its event loop last ran, in monotonic milliseconds
 FAILED_SUM = 12  # of the latency, what answers of 400 and above took
 SHARED_INFER_SUM = 13  # of the sum of infer, what requests in runs of several rows have added
-LAST = 14  # when a request was last seen to be answered, in epoch milliseconds
-AT_ADDRESS = 15  # open connections at the service's address, where another replica may be given it
+LAST_RESPONSE = 14  # when a request was last seen to be answered, in epoch milliseconds
+ADDRESS_CONNECTIONS = 15  # open connections at the service's address, where another replica may be given it
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
 
-_TABLE = [bucket_of(value) for value in range(4096)]  # most requests take less: a look-up instead of arithmetic
+_SMALL_BUCKETS = [bucket_of(value) for value in range(4096)]  # most requests take less: a look-up instead of arithmetic
 
 
 def create(path: Path, workers: int) -> "CounterFile":
@@ -68,7 +68,7 @@ def by_key(cells: list[int], key: int) -> dict[int, int]:
 
 def by_rows(cells: list[int]) -> dict[int, int]:
     """Requests that reached the model, by the rows of their run."""
-    shared = {rows: count for rows, count in enumerate(cells[ROWS : ROWS + MOST_ROWS + 1]) if count > 0}
+    shared = {rows: count for rows, count in enumerate(cells[ROWS : ROWS + MAX_ROWS + 1]) if count > 0}
     return {1: sum(cells[INFER : INFER + BUCKETS]) - sum(shared.values())} | shared
 
 
@@ -85,11 +85,11 @@ def runs_by_rows(cells: list[int]) -> dict[int, Runs]:
     """Runs by their rows; requests of quick models count as one row each."""
     shared = {
         rows: Runs(cells[RUNS + rows], *cells[RUN_TIMINGS + 3 * rows : RUN_TIMINGS + 3 * rows + 3])
-        for rows in range(MOST_ROWS + 1)
+        for rows in range(MAX_ROWS + 1)
         if cells[RUNS + rows]
     }
     lone = Runs(
-        sum(cells[INFER : INFER + BUCKETS]) - sum(cells[ROWS : ROWS + MOST_ROWS + 1]),
+        sum(cells[INFER : INFER + BUCKETS]) - sum(cells[ROWS : ROWS + MAX_ROWS + 1]),
         cells[DECODE_SUM] - sum(run.decode for run in shared.values()),
         cells[INFER_SUM] - cells[SHARED_INFER_SUM],
         cells[ENCODE_SUM] - sum(run.encode for run in shared.values()),
@@ -127,49 +127,49 @@ class Counters:
         self.cells = file.region(slot + 1)
         self.cells[PID] = os.getpid()
         self.cells[CONNECTIONS] = 0
-        self.cells[AT_ADDRESS] = NOT_SERVING
+        self.cells[ADDRESS_CONNECTIONS] = NOT_SERVING
         self.cells[WAITING] = 0
         self.cells[QUEUED] = 0
-        self._seen = self.cells[LATENCY_SUM]
+        self._last_latency_sum = self.cells[LATENCY_SUM]
 
-    def beat(self) -> None:
-        """The loop turns; called a few times a second."""
-        self.cells[BEAT] = int(time.monotonic() * 1000)
-        if self.cells[LATENCY_SUM] != self._seen:
-            self._seen = self.cells[LATENCY_SUM]
-            self.cells[LAST] = int(time.time() * 1000)
+    def heartbeat(self) -> None:
+        """The event loop is alive; called a few times a second."""
+        self.cells[HEARTBEAT] = int(time.monotonic() * 1000)
+        if self.cells[LATENCY_SUM] != self._last_latency_sum:
+            self._last_latency_sum = self.cells[LATENCY_SUM]
+            self.cells[LAST_RESPONSE] = int(time.time() * 1000)
 
     def record(self, status: int, latency: int, queued: int, timings: Timings, key: int = 0) -> None:
         """One answered request: HTTP status, microseconds in all and waiting, the timings of the rest, its key."""
         cells = self.cells
         cells[BEFORE_CODES + CODES * key + status] += 1
-        cells[LATENCY + (_TABLE[latency] if 0 <= latency < 4096 else bucket_of(latency))] += 1
-        cells[QUEUE + (_TABLE[queued] if 0 <= queued < 4096 else bucket_of(queued))] += 1
+        cells[LATENCY + (_SMALL_BUCKETS[latency] if 0 <= latency < 4096 else bucket_of(latency))] += 1
+        cells[QUEUE + (_SMALL_BUCKETS[queued] if 0 <= queued < 4096 else bucket_of(queued))] += 1
         cells[LATENCY_SUM] += latency
         cells[QUEUE_SUM] += queued
         if status >= 400:
             cells[FAILED_SUM] += latency
         if infer := timings.infer:
             ran = infer // 1000
-            cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+            cells[INFER + (_SMALL_BUCKETS[ran] if ran < 4096 else bucket_of(ran))] += 1
             cells[DECODE_SUM] += timings.decode
             cells[INFER_SUM] += infer
             cells[ENCODE_SUM] += timings.encode
             if (rows := timings.rows) != 1:
-                self._record_shared(rows if rows < MOST_ROWS else MOST_ROWS, timings)
+                self._record_shared(rows if rows < MAX_ROWS else MAX_ROWS, timings)
 
-    def record_together(self, questions: "Sequence[Call]", began: int, now: int) -> None:
+    def record_batch(self, calls: "Sequence[Call]", began: int, now: int) -> None:
         """The same for requests answered with 200 in one go, which was begun and ended at these nanoseconds."""
         cells = self.cells
         latency = queued = decode = infer = encode = 0
         run: list[Timings] = []  # of several rows
-        for timings in questions:
+        for timings in calls:
             request = timings.request
             arrived = request.arrived
             taken, waited = (now - arrived) // 1000, (began - arrived) // 1000
             cells[BEFORE_CODES + CODES * request.key + 200] += 1
-            cells[LATENCY + (_TABLE[taken] if taken < 4096 else bucket_of(taken))] += 1
-            cells[QUEUE + (_TABLE[waited] if waited < 4096 else bucket_of(waited))] += 1
+            cells[LATENCY + (_SMALL_BUCKETS[taken] if taken < 4096 else bucket_of(taken))] += 1
+            cells[QUEUE + (_SMALL_BUCKETS[waited] if waited < 4096 else bucket_of(waited))] += 1
             latency += taken
             queued += waited
             decode += timings.decode
@@ -177,7 +177,7 @@ class Counters:
             encode += timings.encode
             if timings.rows == 1:
                 ran = timings.infer // 1000
-                cells[INFER + (_TABLE[ran] if ran < 4096 else bucket_of(ran))] += 1
+                cells[INFER + (_SMALL_BUCKETS[ran] if ran < 4096 else bucket_of(ran))] += 1
             elif timings.batch_follower and run and timings.infer == run[0].infer and timings.rows == run[0].rows:
                 run.append(timings)
             else:
@@ -194,7 +194,7 @@ class Counters:
         """The timings of requests that shared a run of several rows, but for their sums."""
         if not run:
             return
-        cells, count, infer, rows = self.cells, len(run), run[0].infer, min(run[0].rows, MOST_ROWS)
+        cells, count, infer, rows = self.cells, len(run), run[0].infer, min(run[0].rows, MAX_ROWS)
         place = RUN_TIMINGS + 3 * rows
         cells[INFER + bucket_of(infer // 1000)] += count
         cells[ROWS + rows] += count

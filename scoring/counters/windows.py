@@ -32,45 +32,45 @@ SPENT = {
 }
 
 
-class Cutter:
+class WindowCutter:
     """Cuts windows one after another; their numbers only grow, also over restarts in the same run folder."""
 
     def __init__(self, replica: Replica, file: CounterFile) -> None:
         self._replica = replica
         self._file = file
-        self._before = [0] * REGION  # the workers may have answered before this was called
-        self._began = time.time()
-        self._steady = time.monotonic()
+        self._previous = [0] * REGION  # the workers may have answered before this was called
+        self._started = time.time()
+        self._started_monotonic = time.monotonic()
         self._sequence = 0
 
     def cut(self, cpu: float, memory: int) -> Window:
         """The window from the last cut to now; `cpu` in cores on average, `memory` in bytes."""
         totals, now, steady = self._file.totals(), time.time(), time.monotonic()
-        grown = [after - before for before, after in zip(self._before, totals, strict=True)]
+        added = [after - before for before, after in zip(self._previous, totals, strict=True)]
         self._sequence = max(self._sequence + 1, int(now * 1000))
         window = Window(
             revision=self._replica.run.revision,
             replica=self._replica.run.replica,
             sequence=self._sequence,
-            start=self._began,
-            seconds=round(max(steady - self._steady, 0.001), 3),
-            codes=_named(by_code(grown)),
-            latency=_sparse(grown, LATENCY),
-            queue=_sparse(grown, QUEUE),
+            start=self._started,
+            seconds=round(max(steady - self._started_monotonic, 0.001), 3),
+            codes=_nonzero(by_code(added)),
+            latency=_sparse_histogram(added, LATENCY),
+            queue=_sparse_histogram(added, QUEUE),
             cpu=round(cpu, 4),
             memory=memory,
-            keys=_named({name: sum(by_key(grown, key).values()) for key, name in enumerate(KEYS)}),
-            infer=_sparse(grown, INFER),
-            spent=_named({part: grown[cell] // unit for part, (cell, unit) in SPENT.items()}),
-            rows=_named(by_rows(grown)),
+            keys=_nonzero({name: sum(by_key(added, key).values()) for key, name in enumerate(KEYS)}),
+            infer=_sparse_histogram(added, INFER),
+            spent=_nonzero({part: added[cell] // unit for part, (cell, unit) in SPENT.items()}),
+            rows=_nonzero(by_rows(added)),
         )
-        self._before, self._began, self._steady = totals, now, steady
+        self._previous, self._started, self._started_monotonic = totals, now, steady
         return window
 
 
-def _sparse(cells: list[int], first: int) -> dict[str, int]:
-    return _named(dict(enumerate(cells[first : first + BUCKETS])))
+def _sparse_histogram(cells: list[int], first: int) -> dict[str, int]:
+    return _nonzero(dict(enumerate(cells[first : first + BUCKETS])))
 
 
-def _named(counts: Mapping[Any, int]) -> dict[str, int]:
+def _nonzero(counts: Mapping[Any, int]) -> dict[str, int]:
     return {str(name): count for name, count in counts.items() if count > 0}

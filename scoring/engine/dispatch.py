@@ -77,7 +77,7 @@ class Dispatcher:
         request.key = self.check_key(request.headers.get(b"authorization"))
         self._ids.assign(request)
         if self._observers is not None:
-            self._observers.begin(request)
+            self._observers.on_request(request)
 
     def admit_headers(self, request: Request) -> None:
         """What of `admit` can precede the body; `begin` follows once the body has been read."""
@@ -87,7 +87,7 @@ class Dispatcher:
     def begin(self, request: Request) -> None:
         """Tell the observers about a request whose headers were admitted before."""
         if self._observers is not None:
-            self._observers.begin(request)
+            self._observers.on_request(request)
 
     def refuse(self, request: Request, served: Served | None, status: int, answer: bytes | Answer) -> None:
         """Record a request that gets an error instead of being run; `served` is None while that is unknown."""
@@ -143,9 +143,9 @@ class Dispatcher:
         limit = endpoint.settled_bytes if self._observers is None else 0
         if limit:
             settled = [call for call, result in done if type(result) is bytes and len(result) < limit]
-            self._counters.record_together(settled, began, now)
+            self._counters.record_batch(settled, began, now)
             if endpoint.served.counters is not None:
-                endpoint.served.counters.record_together(settled, began, now)
+                endpoint.served.counters.record_batch(settled, began, now)
         for call, result in done:
             request = call.request
             try:
@@ -189,7 +189,7 @@ class Dispatcher:
         if served.counters is not None:
             served.counters.record(status, taken, waited, timings, request.key)
         if self._observers is not None:
-            self._observers.end(request, Outcome(status, answer, served, taken, waited, timings))
+            self._observers.on_response(request, Outcome(status, answer, served, taken, waited, timings))
 
     # -- housekeeping
 
@@ -200,7 +200,7 @@ class Dispatcher:
     def sweep(self) -> None:
         """A few times a second: give up what waits or runs too long, and say how much waits."""
         for counters in self._all_counters:
-            counters.beat()
+            counters.heartbeat()
         self._admission.sweep()
         self._counters.cells[WAITING] = self._admission.waiting
         self._counters.cells[QUEUED] = self._admission.queued

@@ -24,8 +24,8 @@ class Outcome:
 class Observers(Protocol):
     """Log, trace or collect single requests; called on the loop, so they must neither wait nor raise."""
 
-    def begin(self, request: Request) -> None:
+    def on_request(self, request: Request) -> None:
         """A request is about to be run."""
 
-    def end(self, request: Request, outcome: Outcome) -> None:
+    def on_response(self, request: Request, outcome: Outcome) -> None:
         """Its response is about to be sent, or has been sent to its end."""

@@ -7,7 +7,7 @@ from time import monotonic, perf_counter_ns
 from scoring.contract import RunSettings
 from scoring.core.errors import ScoringError, overloaded, too_large
 from scoring.core.request import JSON_TYPES
-from scoring.counters.telemetry import AT_ADDRESS, CONNECTIONS, Counters
+from scoring.counters.telemetry import ADDRESS_CONNECTIONS, CONNECTIONS, Counters
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.engine import Engine, Served
 from scoring.http.busy_poll import BusyPoll, has_cores_to_spare
@@ -64,7 +64,7 @@ class HttpHandler:
         self.connections.add(connection)
         self._dispatcher.clients += 1
         self._counters.cells[CONNECTIONS] += 1
-        self._counters.cells[AT_ADDRESS] += connection.at_address
+        self._counters.cells[ADDRESS_CONNECTIONS] += connection.at_address
         if len(self.connections) > 2 * self._connections_limit:
             connection.abort()
         elif refused:
@@ -74,7 +74,7 @@ class HttpHandler:
         self.connections.discard(connection)
         self._dispatcher.clients -= 1
         self._counters.cells[CONNECTIONS] -= 1
-        self._counters.cells[AT_ADDRESS] -= connection.at_address
+        self._counters.cells[ADDRESS_CONNECTIONS] -= connection.at_address
 
     def admit(self, request: HttpRequest, length: int | None) -> None:
         """Refuse a body before it is sent: too large, or unauthenticated and large or chunked."""

@@ -19,7 +19,7 @@ from scoring.counters.telemetry import (
     FAILED_SUM,
     INFER,
     INFER_SUM,
-    LAST,
+    LAST_RESPONSE,
     LATENCY_SUM,
     QUEUE_SUM,
     CounterFile,
@@ -69,7 +69,7 @@ def _of(model: Served) -> Facts:
     return {
         "name": model.name,
         "version": str(model.version),
-        "last_inference": max(file.region(slot + 1)[LAST] for slot in range(file.workers)),
+        "last_inference": max(file.region(slot + 1)[LAST_RESPONSE] for slot in range(file.workers)),
         "inference_count": ran,
         "execution_count": sum(run.runs for run in runs.values()),
         "inference_stats": _inference(cells, ran),

@@ -1,4 +1,4 @@
-"""Rows of collected data as lines of JSON; what each holds is told in scoring/contract.py."""
+"""Rows of collected data as lines of JSON; their fields are described in scoring/contract.py."""
 
 import base64
 from datetime import datetime, timezone
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from scoring.core.request import Request
     from scoring.engine.outcome import Outcome
 
-CHECKED_BYTES = 1024 * 1024  # larger bodies are kept as text: checking them would hold up the requests
-LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-TELLING = ("content-type", "inference-header-content-length")  # headers without which a body cannot be read
+MAX_CHECKED_BYTES = 1024 * 1024  # larger bodies are kept as text: checking them would hold up the requests
+LINE_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+BODY_HEADERS = ("content-type", "inference-header-content-length")  # headers without which a body cannot be read
 
 
-def of_request(request: "Request", outcome: "Outcome", settings: Collect, revision: int, moment: float) -> bytes:
+def request_row(request: "Request", outcome: "Outcome", settings: Collect, revision: int, moment: float) -> bytes:
     """The row of an answered request; `moment` in epoch seconds."""
     served = outcome.served
     row: dict[str, Any] = {
@@ -34,21 +34,21 @@ def of_request(request: "Request", outcome: "Outcome", settings: Collect, revisi
         row |= _inputs(request)
     if settings.predictions:
         row |= _predictions(outcome.answer)
-    return _line(row)
+    return _encode_line(row)
 
 
-def of_record(record: Record, revision: int) -> bytes:
+def script_row(record: Record, revision: int) -> bytes:
     """The row of what a script has collected itself."""
     kept = {name: value for name, value in record.items() if name not in ("request", "time")}
     row = {"id": record.get("request", ""), "time": record.get("time", ""), "revision": revision, "script": kept}
-    return _line(row)
+    return _encode_line(row)
 
 
 def _inputs(request: "Request") -> dict[str, Any]:
     if request.method == b"GET":
         return {"inputs": request.parameters()}
-    told = {name: request.headers.get(name.encode(), b"").decode("latin-1") for name in TELLING}
-    return _body("inputs", request.body, told)
+    headers_kept = {name: request.headers.get(name.encode(), b"").decode("latin-1") for name in BODY_HEADERS}
+    return _body("inputs", request.body, headers_kept)
 
 
 def _predictions(answer: bytes | Answer) -> dict[str, Any]:
@@ -56,23 +56,23 @@ def _predictions(answer: bytes | Answer) -> dict[str, Any]:
         return {"predictions": _fragment(answer)}
     if answer.stream is not None:
         return {}  # sent part by part, and never held as a whole
-    told = {name.lower(): value for name, value in answer.headers if name.lower() in TELLING}
-    return _body("predictions", answer.body, {"content-type": answer.content_type.decode("latin-1")} | told)
+    headers_kept = {name.lower(): value for name, value in answer.headers if name.lower() in BODY_HEADERS}
+    return _body("predictions", answer.body, {"content-type": answer.content_type.decode("latin-1")} | headers_kept)
 
 
 def _body(name: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
     """A body as the JSON that it is, else as text, else in base64, with the headers that tell how to read it."""
     if _is_json(body):
         return {name: _fragment(body)}
-    told = {f"{name}_headers": {header: value for header, value in headers.items() if value}}
+    headers_kept = {f"{name}_headers": {header: value for header, value in headers.items() if value}}
     try:
-        return {f"{name}_text": body.decode()} | told
+        return {f"{name}_text": body.decode()} | headers_kept
     except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(body).decode()} | told
+        return {f"{name}_base64": base64.b64encode(body).decode()} | headers_kept
 
 
 def _is_json(body: bytes) -> bool:
-    if len(body) > CHECKED_BYTES:
+    if len(body) > MAX_CHECKED_BYTES:
         return False
     try:
         orjson.loads(body)
@@ -86,11 +86,11 @@ def _fragment(body: bytes) -> orjson.Fragment:
     return orjson.Fragment(body.replace(b"\n", b" ").replace(b"\r", b" "))
 
 
-def _line(row: dict[str, Any]) -> bytes:
-    return orjson.dumps(row, option=LINE, default=_plain)
+def _encode_line(row: dict[str, Any]) -> bytes:
+    return orjson.dumps(row, option=LINE_OPTIONS, default=_to_serializable)
 
 
-def _plain(value: Any) -> Any:
+def _to_serializable(value: Any) -> Any:
     """What the encoder does not know: moments in ISO 8601, lists where there is one (arrays of texts, parts of arrays),
     else text."""
     if isinstance(value, datetime):  # a class of its own, such as pandas' Timestamp

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 EXPORTERS = {"http/protobuf": "http", "grpc": "grpc"}
-FINISH_SECONDS = 0.8
+EXPORT_SECONDS = 0.8
 
 
 def tracer_for(run: RunSettings, environment: Mapping[str, str] = os.environ) -> "Tracer | None":
@@ -57,7 +57,7 @@ class Tracer:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         exporter = import_module(f"opentelemetry.exporter.otlp.proto.{kind}.trace_exporter").OTLPSpanExporter
-        self._provider = TracerProvider(resource=Resource.create(_described(run)))
+        self._provider = TracerProvider(resource=Resource.create(_resource_attributes(run)))
         self._provider.add_span_processor(BatchSpanProcessor(exporter()))
         if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):  # the script has brought none
             trace.set_tracer_provider(self._provider)
@@ -66,7 +66,7 @@ class Tracer:
         self._root = Context()
         self._server, self._failed = trace.SpanKind.SERVER, trace.StatusCode.ERROR
 
-    def begin(self, request: Request) -> "Span":
+    def start_span(self, request: Request) -> "Span":
         """A span below the caller's, from the moment that the request had arrived."""
         carrier = {
             name: request.headers[name.encode()].decode("latin-1")
@@ -84,13 +84,13 @@ class Tracer:
         )
         return Span(span)
 
-    def ended(self, request: Request, outcome: "Outcome") -> None:
+    def on_response(self, request: Request, outcome: "Outcome") -> None:
         """The span's end, with what is known of the way."""
         if request.span is None:
             return
         span = request.span.span
         if span.is_recording():
-            span.set_attributes(_facts(outcome))
+            span.set_attributes(_span_attributes(outcome))
             if outcome.status >= 500:
                 span.set_status(self._failed)
         span.end()
@@ -99,7 +99,7 @@ class Tracer:
         """Export what is left; a collector that does not answer must not hold up the end."""
         thread = threading.Thread(target=self._provider.shutdown, daemon=True)
         thread.start()
-        thread.join(FINISH_SECONDS)
+        thread.join(EXPORT_SECONDS)
 
 
 class Span:
@@ -121,7 +121,7 @@ class Span:
             context.detach(token)
 
 
-def _described(run: RunSettings) -> dict[str, str]:
+def _resource_attributes(run: RunSettings) -> dict[str, str]:
     names = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": run.service}
     return names | {
         "service.namespace": run.workspace,
@@ -130,7 +130,7 @@ def _described(run: RunSettings) -> dict[str, str]:
     }
 
 
-def _facts(outcome: "Outcome") -> dict[str, Any]:
+def _span_attributes(outcome: "Outcome") -> dict[str, Any]:
     timings = outcome.timings
     return {
         "http.response.status_code": outcome.status,

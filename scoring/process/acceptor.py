@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from scoring.core.log import log
 
-COURTESY_SECONDS = 0.002
+YIELD_SECONDS = 0.002
 OUT_OF_FILES_SECONDS = 0.2
 
 
@@ -23,13 +23,13 @@ class Acceptor:
         listener: socket.socket,
         factory: Callable[[], asyncio.Protocol],
         counts: Callable[[], list[int]],
-        own: int,
+        slot: int,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._factory = factory
         self._counts = counts
-        self._own = own
+        self._slot = slot
         self._open = False
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -54,8 +54,8 @@ class Acceptor:
 
     def _readable(self) -> None:
         counts = self._counts()
-        if counts[self._own] > min(counts):
-            self._pause(COURTESY_SECONDS)
+        if counts[self._slot] > min(counts):
+            self._pause(YIELD_SECONDS)
         else:
             self._accept()
 

@@ -4,18 +4,19 @@ The contract is in scoring/contract.py: the replica answers at an endpoint of it
 `serving` exists.
 """
 
+import selectors
 import socket
 import time
 from pathlib import Path
 
 from scoring.contract import SERVING_FILE
 from scoring.core.settings import Replica
-from scoring.counters.telemetry import AT_ADDRESS, NOT_SERVING, CounterFile
+from scoring.counters.telemetry import ADDRESS_CONNECTIONS, NOT_SERVING, CounterFile
 from scoring.process.handover import Handover
 from scoring.process.listener import listen_at_any_port, listen_or_take, reserve
 
-LOOK_SECONDS = 1.0
-DRAIN_LOOK_SECONDS = 0.1
+CHECK_SECONDS = 1.0
+DRAIN_CHECK_SECONDS = 0.1
 
 
 class Address:
@@ -31,29 +32,36 @@ class Address:
         self._reserved = None if run.grpc_port is None else reserve(run, run.grpc_port, shared=taken)
         self.handover = Handover(Path(run.handover), self.listener) if run.handover else None
         self.wanted = self._file.exists()
-        self._next_look = 0.0
-        self.look()
+        self._watched: socket.socket | None = None
+        self._next_check = 0.0
+        self.check_file()
 
     @property
     def endpoints(self) -> dict[str, str]:
         """Where the replica answers by itself."""
         return {"http": f"http://127.0.0.1:{self.private.getsockname()[1]}"}
 
-    @property
-    def door(self) -> socket.socket | None:
-        """Readable when another replica asks for the socket of the address."""
-        return self.handover.door if self.handover else None
-
-    def look(self, *, now: bool = False) -> bool:
+    def check_file(self, *, now: bool = False) -> bool:
         """Whether the file says otherwise than before; looked at once a second, or `now`."""
         moment = time.monotonic()
-        if not now and moment < self._next_look:
+        if not now and moment < self._next_check:
             return False
-        self._next_look = moment + LOOK_SECONDS
+        self._next_check = moment + CHECK_SECONDS
         if self.handover is not None:
             self.handover.offer()
         before, self.wanted = self.wanted, self._file.exists()
         return before != self.wanted
+
+    def watch_handover(self, selector: selectors.BaseSelector) -> None:
+        """Let the selector watch for replicas that ask for the socket of the address, as long as this one answers."""
+        server = self.handover.server if self.handover else None
+        if server is self._watched:
+            return
+        if self._watched is not None:
+            selector.unregister(self._watched)
+        if server is not None:
+            selector.register(server, selectors.EVENT_READ, self.handover)
+        self._watched = server
 
     def close(self) -> None:
         """Leave the address to others."""
@@ -65,5 +73,5 @@ class Address:
 
 def connections_at_address(counters: CounterFile) -> tuple[bool, int]:
     """Whether any worker accepts connections at the address, and how many are open there."""
-    cells = [counters.region(slot + 1)[AT_ADDRESS] for slot in range(counters.workers)]
+    cells = [counters.region(slot + 1)[ADDRESS_CONNECTIONS] for slot in range(counters.workers)]
     return any(cell < NOT_SERVING for cell in cells), sum(cell % NOT_SERVING for cell in cells)

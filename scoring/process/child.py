@@ -9,7 +9,7 @@ from scoring.contract import Failure
 from scoring.core.settings import Replica
 from scoring.process.forked import Forked
 from scoring.process.ipc import LEAVE, SERVE, WorkerConfig
-from scoring.process.worker import work
+from scoring.process.worker import run_worker
 
 
 class Child:
@@ -18,17 +18,17 @@ class Child:
     def __init__(self, replica: Replica, config: WorkerConfig) -> None:
         """Fork it; the pipes of `config` are made here. OSError when the system has no memory, or no number, for it."""
         self.slot = config.slot
-        self.spawned = time.monotonic()
+        self.started_at = time.monotonic()
         self.report: bytes | None = None  # what it has reported, once that is whole
         self.ready_at: float | None = None  # monotonic seconds
         self.failure: Failure | None = None  # why it could not load, or had to be ended
-        self._killed = ""  # why its master has ended it
+        self._kill_reason = ""  # why its master has ended it
         self._buffer = b""
         self.report_pipe, config.report = os.pipe()
         config.control, self._control = os.pipe() if config.address >= 0 else (-1, -1)
         own = {config.report, config.lifeline, config.control, *config.sockets} - {-1}
         try:
-            self.process = Forked(lambda: work(replica, config), own)
+            self.process = Forked(lambda: run_worker(replica, config), own)
         except OSError:
             os.close(self.report_pipe)
             self._close_control()
@@ -50,7 +50,7 @@ class Child:
         return self.ready_at is not None
 
     @property
-    def served(self) -> float:
+    def seconds_ready(self) -> float:
         """Seconds since it had loaded; 0 before."""
         return 0.0 if self.ready_at is None else time.monotonic() - self.ready_at
 
@@ -79,17 +79,17 @@ class Child:
 
     def kill(self, why: str = "at the end of the service") -> None:
         """End it, whatever it does; `why` goes on from "was ended"."""
-        self._killed = why
+        self._kill_reason = why
         self.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def ending(self) -> str:
+    def describe_exit(self) -> str:
         """How it ended, in words."""
         code = self.process.returncode
         if code is None:
             return "is running"
-        if self._killed:
-            return f"was ended {self._killed}"
+        if self._kill_reason:
+            return f"was ended {self._kill_reason}"
         if code >= 0:
             return f"ended with exit code {code}"
         try:

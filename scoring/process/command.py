@@ -38,9 +38,9 @@ def serve(path: Path, *, console: bool) -> int:
         return Supervisor(load_replica(path), status).run()
     except StartFailure as error:
         log(error.failure.message, "E")
-        status.move("failed", error.failure)
+        status.set_state("failed", error.failure)
     except Exception as error:  # the status must say so, whatever it was
         failure = StartFailure("internal", f"The scoring server failed: {error!r}").failure
         log(failure.message, "E")
-        status.move("failed", failure)
+        status.set_state("failed", failure)
     return START_FAILED

@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Callable, Collection
 from types import ModuleType
 
-LOOK_AGAIN_SECONDS = 0.01
-OWN_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+POLL_SECONDS = 0.01
+HANDLED_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Forked:
@@ -31,7 +31,7 @@ class Forked:
             warnings.simplefilter("ignore", DeprecationWarning)  # of other threads: none holds what `work` needs
             self.pid = os.fork()
         if self.pid == 0:
-            _live(work, kept)
+            _run_child(work, kept)
 
     def poll(self) -> int | None:
         """Its exit code, None while it runs."""
@@ -47,7 +47,7 @@ class Forked:
         while (code := self.poll()) is None:
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(f"process {self.pid} has not ended within {seconds} s")
-            time.sleep(LOOK_AGAIN_SECONDS)
+            time.sleep(POLL_SECONDS)
         return code
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -56,11 +56,11 @@ class Forked:
             os.kill(self.pid, number)
 
 
-def _live(work: Callable[[], int], kept: Collection[int]) -> None:
+def _run_child(work: Callable[[], int], kept: Collection[int]) -> None:
     """The copy's whole life; nothing returns from here."""
     code = 1
     try:
-        _begin(kept)
+        _reset_inherited_state(kept)
         code = work()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -72,9 +72,9 @@ def _live(work: Callable[[], int], kept: Collection[int]) -> None:
         os._exit(code)  # what the original has registered for its end is not the copy's to do
 
 
-def _begin(kept: Collection[int]) -> None:
+def _reset_inherited_state(kept: Collection[int]) -> None:
     signal.set_wakeup_fd(-1)
-    for number in OWN_SIGNALS:
+    for number in HANDLED_SIGNALS:
         if callable(signal.getsignal(number)):  # what was ignored from the beginning stays so
             signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)

@@ -26,16 +26,16 @@ class Handover:
         self._listener = listener
         self._lock = -1  # descriptor of the locked file; the kernel unlocks it however this process ends
         self._failed = False
-        self.door: socket.socket | None = None  # readable when somebody asks
+        self.server: socket.socket | None = None  # readable when somebody asks
 
     def offer(self) -> None:
-        """Open the door unless another replica has; to be called once a second, since that one may have gone."""
-        if self.door is not None and self._path.exists():
+        """Open the server unless another replica has; to be called once a second, since that one may have gone."""
+        if self.server is not None and self._path.exists():
             return
         try:
             if self._locked():
-                self._close_door()
-                self.door = _open_door(self._path)
+                self._close_server()
+                self.server = _listen_at(self._path)
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -44,9 +44,9 @@ class Handover:
 
     def answer(self) -> None:
         """Hand the socket to all that have asked."""
-        while self.door is not None:
+        while self.server is not None:
             try:
-                asking, _ = self.door.accept()
+                asking, _ = self.server.accept()
             except OSError:
                 return
             with asking, suppress(OSError):  # it may have gone
@@ -55,9 +55,9 @@ class Handover:
 
     def close(self) -> None:
         """Leave it to another replica."""
-        if self.door is not None:
+        if self.server is not None:
             self._path.unlink(missing_ok=True)
-            self._close_door()
+            self._close_server()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -76,10 +76,10 @@ class Handover:
         self._lock = descriptor
         return True
 
-    def _close_door(self) -> None:
-        if self.door is not None:
-            self.door.close()
-            self.door = None
+    def _close_server(self) -> None:
+        if self.server is not None:
+            self.server.close()
+            self.server = None
 
 
 def take(path: Path, host: str, port: int) -> socket.socket | None:
@@ -105,22 +105,22 @@ def take(path: Path, host: str, port: int) -> socket.socket | None:
     return None
 
 
-def _open_door(path: Path) -> socket.socket:
+def _listen_at(path: Path) -> socket.socket:
     """A unix socket at the path, in place of one that a replica has left behind."""
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     scratch = path.with_name(path.name + ".new")
     try:
         scratch.unlink(missing_ok=True)
         with _short(scratch) as name:
-            door.bind(name)
+            server.bind(name)
         scratch.chmod(0o600)
-        door.listen()  # only now: before that nobody could connect
-        door.setblocking(False)
+        server.listen()  # only now: before that nobody could connect
+        server.setblocking(False)
         os.replace(scratch, path)
     except OSError:
-        door.close()
+        server.close()
         raise
-    return door
+    return server
 
 
 @contextmanager

@@ -1,10 +1,16 @@
 """What master and workers agree on: the worker's configuration, its report, names of files."""
 
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from scoring.contract import Failure
+from scoring.core.errors import StartFailure
 
 SERVE, LEAVE = b"s", b"l"  # what the master writes to `WorkerConfig.control`; the last one counts
 
@@ -38,6 +44,26 @@ class WorkerFailed(msgspec.Struct, tag=True):
     """What it tells instead when it cannot load."""
 
     failure: Failure
+
+
+@contextmanager
+def reporting_failure(config: WorkerConfig) -> Iterator[None]:
+    """What goes wrong before the worker is ready ends it, and the master learns why."""
+    try:
+        yield
+    except StartFailure as error:
+        send_report(config, WorkerFailed(error.failure))
+        sys.exit(3)
+    except Exception as error:  # a fault of ours, or of a library in a way nobody foresaw
+        failure = Failure("internal", f"Loading failed: {error!r}", traceback.format_exc())
+        send_report(config, WorkerFailed(failure))
+        sys.exit(3)
+
+
+def send_report(config: WorkerConfig, report: WorkerReady | WorkerFailed) -> None:
+    with os.fdopen(config.report, "wb") as pipe:
+        pipe.write(msgspec.json.encode(report))
+    config.report = -1
 
 
 def stack_file(folder: Path, slot: int) -> Path:

@@ -15,8 +15,8 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-BRAKE_BYTES = 16 * 1024**3  # beyond the limit: allocators reserve many times what they touch
-OWN_FILES = 256  # of the script and its libraries
+ALLOCATION_MARGIN_BYTES = 16 * 1024**3  # beyond the limit: allocators reserve many times what they touch
+SCRIPT_FILES = 256  # of the script and its libraries
 PR_SET_PDEATHSIG = 1
 
 
@@ -25,13 +25,13 @@ def thread_variables(environment: Mapping[str, str], threads: int) -> dict[str, 
     return {name: str(threads) for name in THREAD_VARIABLES if name not in environment}
 
 
-def stay_on(cores: list[int]) -> None:
+def pin_to_cores(cores: list[int]) -> None:
     """Bind this process to its cores, where the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
 
 
-def brake_memory(limit: int | None) -> None:
+def limit_allocations(limit: int | None) -> None:
     """Make a single absurd allocation fail as MemoryError at once.
 
     The limit itself is the master's to watch, by what is resident. This one is far above it, for it counts all that may
@@ -39,14 +39,18 @@ def brake_memory(limit: int | None) -> None:
     """
     if limit and sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        most = limit + BRAKE_BYTES if hard == resource.RLIM_INFINITY else min(limit + BRAKE_BYTES, hard)
+        most = (
+            limit + ALLOCATION_MARGIN_BYTES
+            if hard == resource.RLIM_INFINITY
+            else min(limit + ALLOCATION_MARGIN_BYTES, hard)
+        )
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
-def allow_connections(count: int) -> None:
+def raise_file_limit(count: int) -> None:
     """Raise the number of files this process may have open, as far as the system lets it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * count + OWN_FILES
+    wanted = 2 * count + SCRIPT_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

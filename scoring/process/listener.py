@@ -12,14 +12,14 @@ from scoring.core.errors import StartFailure
 from scoring.process.handover import take
 
 BACKLOG = 2048
-PATIENCE_SECONDS = 2.0  # a predecessor may be about to end
-HANDOVER_PATIENCE_SECONDS = 5.0  # when the replica that handed out the socket ends, another one notices after a second
+RETRY_SECONDS = 2.0  # a predecessor may be about to end
+HANDOVER_RETRY_SECONDS = 5.0  # when the replica that handed out the socket ends, another one notices after a second
 Opened = TypeVar("Opened")
 
 
 def listen(run: RunSettings) -> socket.socket:
     """A listening socket on the replica's address; StartFailure(port_taken) names who holds it."""
-    return _patiently(lambda: _listen(run), run.host, run.port)
+    return _retry_while_taken(lambda: _listen(run), run.host, run.port)
 
 
 def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
@@ -29,7 +29,7 @@ def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
         taken = take(Path(run.handover), run.host, run.port) if run.handover else None
         return (taken, True) if taken is not None else (_listen(run), False)
 
-    return _patiently(take_or_bind, run.host, run.port, HANDOVER_PATIENCE_SECONDS)
+    return _retry_while_taken(take_or_bind, run.host, run.port, HANDOVER_RETRY_SECONDS)
 
 
 def listen_at_any_port() -> socket.socket:
@@ -47,10 +47,12 @@ def reserve(run: RunSettings, port: int, *, shared: bool = False) -> socket.sock
     known to be `shared`; then with, but not listening, which keeps everybody out who does not share, the next replica
     among them.
     """
-    return _patiently(lambda: _reserve(run, port, shared=shared or run.share_port), run.host, port)
+    return _retry_while_taken(lambda: _reserve(run, port, shared=shared or run.share_port), run.host, port)
 
 
-def _patiently(open_socket: Callable[[], Opened], host: str, port: int, seconds: float = PATIENCE_SECONDS) -> Opened:
+def _retry_while_taken(
+    open_socket: Callable[[], Opened], host: str, port: int, seconds: float = RETRY_SECONDS
+) -> Opened:
     end = time.monotonic() + seconds
     while True:
         try:

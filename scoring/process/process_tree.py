@@ -1,6 +1,6 @@
-"""The processes below the master: its workers, and whatever a script has started.
+"""The process tree below the master: its workers, and all that a script has started.
 
-As the subreaper of all of them the master becomes the parent of those that detach, so none leaves the tree.
+The master is the subreaper of that tree: it becomes the parent of processes that detach, so that none escapes.
 """
 
 import contextlib
@@ -12,8 +12,8 @@ import time
 from collections.abc import Collection
 
 PR_SET_CHILD_SUBREAPER = 36
-ROUNDS, ROUND_SECONDS = 20, 0.05  # of ending processes that may start others meanwhile
-LISTED = os.path.exists("/proc/thread-self/children")  # whether the kernel lists the children of each thread
+ROUNDS, ROUND_SECONDS = 20, 0.05  # killed processes may have started others in the meantime
+HAS_CHILDREN_LISTS = os.path.exists("/proc/thread-self/children")  # of each thread; not in every kernel
 
 
 def adopt_orphans() -> None:
@@ -22,36 +22,36 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def branches(workers: Collection[int]) -> dict[int, list[int]]:
+def subtrees(workers: Collection[int]) -> dict[int, list[int]]:
     """The processes below this one, by the child that they descend from: {child: [child, its descendants]}.
 
     Children that are no `workers` and have ended are reaped, for nobody else waits for them.
     """
     return {
-        child: _with_descendants(child) for child in _children_of(os.getpid()) if child in workers or not _reaped(child)
+        child: _with_descendants(child) for child in _children_of(os.getpid()) if child in workers or not _reap(child)
     }
 
 
-def end_strays() -> None:
+def kill_remaining() -> None:
     """SIGKILL to all that is left below this process, once its workers are gone."""
     for _ in range(ROUNDS):
-        strays = [pid for pids in branches(()).values() for pid in pids]
+        strays = [pid for pids in subtrees(()).values() for pid in pids]
         if not strays:
             return
-        _kill(strays)
+        _send_kill(strays)
         time.sleep(ROUND_SECONDS)
 
 
-def end(pids: Collection[int]) -> None:
+def kill(pids: Collection[int]) -> None:
     """SIGKILL to each, and a moment for the kernel to take their memory back."""
-    _kill(pids)
+    _send_kill(pids)
     for _ in range(ROUNDS):
         if not any(_holds_memory(pid) for pid in pids):
             return
         time.sleep(ROUND_SECONDS)
 
 
-def _kill(pids: Collection[int]) -> None:
+def _send_kill(pids: Collection[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -66,21 +66,21 @@ def _holds_memory(pid: int) -> bool:
 
 
 def _with_descendants(pid: int) -> list[int]:
-    found = [pid]
-    for one in found:  # grows while it is gone through
-        found += _children_of(one)
-    return found
+    pids = [pid]
+    for one in pids:  # grows while it is gone through
+        pids += _children_of(one)
+    return pids
 
 
 def _children_of(pid: int) -> list[int]:
-    if not LISTED:
+    if not HAS_CHILDREN_LISTS:
         return _search_children(pid)
-    found: list[int] = []
+    pids: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                found += map(int, file.read().split())
-    return found
+                pids += map(int, file.read().split())
+    return pids
 
 
 def _search_children(pid: int) -> list[int]:
@@ -93,7 +93,7 @@ def _search_children(pid: int) -> list[int]:
         return []
 
 
-def _reaped(pid: int) -> bool:
+def _reap(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] != 0
     except ChildProcessError:

@@ -5,20 +5,20 @@ from collections.abc import Iterable
 import psutil
 
 
-class Usage:
+class ProcessUsage:
     """Follows processes; those that ended keep counting with what they had used."""
 
     def __init__(self) -> None:
         self._processes: dict[int, psutil.Process] = {}
-        self._seen: dict[int, float] = {}
+        self._last_seconds: dict[int, float] = {}
         self.cpu_seconds = 0.0
 
-    def follow(self, pids: Iterable[int]) -> None:
+    def track(self, pids: Iterable[int]) -> None:
         """These are the processes now."""
         wanted = set(pids)
         for gone in self._processes.keys() - wanted:
             del self._processes[gone]
-            self._seen.pop(gone, None)
+            self._last_seconds.pop(gone, None)
         for pid in wanted - self._processes.keys():
             try:
                 self._processes[pid] = psutil.Process(pid)
@@ -33,8 +33,8 @@ class Usage:
             except psutil.Error:
                 continue
             used = times.user + times.system
-            self.cpu_seconds += max(used - self._seen.get(pid, 0.0), 0.0)
-            self._seen[pid] = used
+            self.cpu_seconds += max(used - self._last_seconds.get(pid, 0.0), 0.0)
+            self._last_seconds[pid] = used
         return self.cpu_seconds
 
     def resident(self) -> dict[int, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scoring.core.errors import StartFailure
 from scoring.core.log import log
-from scoring.counters.telemetry import AT_ADDRESS, NOT_SERVING, Counters
+from scoring.counters.telemetry import ADDRESS_CONNECTIONS, NOT_SERVING, Counters
 from scoring.http.handler import HttpHandler
 from scoring.process.acceptor import Acceptor
 from scoring.process.ipc import SERVE
@@ -17,7 +17,7 @@ from scoring.process.ipc import SERVE
 if TYPE_CHECKING:
     from scoring.rpc.server import RpcServer
 
-TRY_AGAIN_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class Serving:
@@ -42,7 +42,7 @@ class Serving:
         self._drain_seconds = drain_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self._serves = False
-        self._told = False  # what the counters tell the master
+        self._reported = False  # what the counters tell the master
         app.leave_address(True)
 
     def follow(self, control: int, *, serves: bool) -> None:
@@ -54,7 +54,7 @@ class Serving:
         """The process ends: answer what waits at the address, if it serves, and close what is open there."""
         self._serves = False
         self._acceptor.close()
-        self._tell()
+        self._report()
         end = monotonic() + seconds
         self._drain_seconds = seconds
         self._follow_with_rpc()
@@ -77,15 +77,15 @@ class Serving:
             self._acceptor.start()
         else:
             self._acceptor.leave()
-        self._tell()
+        self._report()
         self._follow_with_rpc()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Let the master know whether all that is served is served at the address."""
-        told = self._serves and (self._make_rpc is None or self._rpc is not None)
-        if told != self._told:
-            self._told = told
-            self._cells[AT_ADDRESS] += -NOT_SERVING if told else NOT_SERVING
+        reported = self._serves and (self._make_rpc is None or self._rpc is not None)
+        if reported != self._reported:
+            self._reported = reported
+            self._cells[ADDRESS_CONNECTIONS] += -NOT_SERVING if reported else NOT_SERVING
 
     def _follow_with_rpc(self) -> None:
         if self._make_rpc is not None:
@@ -106,17 +106,17 @@ class Serving:
             await server.start()
         except StartFailure as error:
             log(f"{error.failure.message} {error.failure.evidence} Trying again.", "E")
-            self._loop.call_later(TRY_AGAIN_SECONDS, self._follow_with_rpc)
+            self._loop.call_later(RETRY_SECONDS, self._follow_with_rpc)
         else:
             self._rpc = server
-            self._cells[AT_ADDRESS] += 1  # until it has finished its calls
-            self._tell()
+            self._cells[ADDRESS_CONNECTIONS] += 1  # until it has finished its calls
+            self._report()
 
     async def _drain_rpc(self, server: "RpcServer") -> None:
         try:
             await server.drain(self._drain_seconds)
         finally:
-            self._cells[AT_ADDRESS] -= 1
+            self._cells[ADDRESS_CONNECTIONS] -= 1
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)

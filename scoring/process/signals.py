@@ -7,11 +7,11 @@ from types import FrameType
 
 
 class Signals:
-    """`stop` turns true with SIGTERM or SIGINT, `look` with SIGHUP. Readable, for a selector, after any signal."""
+    """`stop` turns true with SIGTERM or SIGINT, `recheck` with SIGHUP. Readable, for a selector, after any signal."""
 
     def __init__(self) -> None:
         self.stop = False
-        self.look = False
+        self.recheck = False
         self._reading, self._writing = socket.socketpair()
         self._reading.setblocking(False)
         self._writing.setblocking(False)
@@ -26,9 +26,9 @@ class Signals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
-    def listen_for_changes(self) -> None:
+    def handle_hangup(self) -> None:
         """SIGHUP no longer ends this process, but tells it to look at the file that says whether it serves."""
-        signal.signal(signal.SIGHUP, self._look)
+        signal.signal(signal.SIGHUP, self._recheck)
 
     def clear(self) -> None:
         """The signals so far have been seen."""
@@ -38,5 +38,5 @@ class Signals:
     def _stop(self, _: int, __: FrameType | None) -> None:
         self.stop = True
 
-    def _look(self, _: int, __: FrameType | None) -> None:
-        self.look = True
+    def _recheck(self, _: int, __: FrameType | None) -> None:
+        self.recheck = True

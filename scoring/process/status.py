@@ -18,7 +18,7 @@ class StatusFile:
 
     def __init__(self, folder: Path, run: RunSettings) -> None:
         self._path = folder / "status.json"
-        self._owed = False  # what could not be written yet
+        self._write_pending = False  # what could not be written yet
         self.status = Status(
             state="starting",
             pid=os.getpid(),
@@ -29,7 +29,7 @@ class StatusFile:
             started_at=time.time(),
         )
 
-    def move(self, state: State, failure: Failure | None = None) -> None:
+    def set_state(self, state: State, failure: Failure | None = None) -> None:
         """A new state; `ready` notes when it was reached first."""
         import psutil  # a tenth of the time until the workers are forked, who do not need it
 
@@ -42,7 +42,7 @@ class StatusFile:
             self.status.ready_at = time.time()
         self._write()
 
-    def restarted(self) -> None:
+    def count_restart(self) -> None:
         """One more process has been replaced."""
         self.status.restarts += 1
         self._write()
@@ -53,9 +53,9 @@ class StatusFile:
             self.status.serving, self.status.connections = serving, connections
             self._write()
 
-    def catch_up(self) -> None:
+    def retry_write(self) -> None:
         """Write what could not be written before; called now and then."""
-        if self._owed:
+        if self._write_pending:
             self._write()
 
     def _write(self) -> None:
@@ -64,8 +64,8 @@ class StatusFile:
             scratch.write_bytes(msgspec.json.encode(self.status))
             os.replace(scratch, self._path)
         except OSError as reason:  # a full disk must not end what serves
-            if not self._owed:
+            if not self._write_pending:
                 log(f"status.json cannot be written now: {reason}", "E")
-            self._owed = True
+            self._write_pending = True
         else:
-            self._owed = False
+            self._write_pending = False

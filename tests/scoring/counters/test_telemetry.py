@@ -15,7 +15,7 @@ from scoring.core.settings import load_replica
 from scoring.core.timings import Timings
 from scoring.counters.prometheus import exposition
 from scoring.counters.telemetry import CPU_MILLISECONDS, REGION, Counters, by_rows, create, runs_by_rows
-from scoring.counters.windows import Cutter
+from scoring.counters.windows import WindowCutter
 from scoring.queue.call import Call
 from tests.scoring.conftest import SECOND_KEY, double_model, free_port
 from tests.scoring.telemetry_studio import GOOD, spooled, start
@@ -47,12 +47,12 @@ def test_windows_add_up_to_what_was_scored(replica, open_studio):
     assert sum(window["seconds"] for window in studio.windows) > 0.2
 
 
-def test_what_is_answered_while_the_server_still_opens_its_books_is_in_the_first_window(replica):
+def test_requests_before_the_first_sample_are_in_the_first_window(replica):
     replica.with_models(double=double_model).start().stop()
     settings = load_replica(replica.folder / "run.json")
     file = create(settings.counters, 2)
     Counters(file, 1).record(200, 1000, 0, Timings(), 0)
-    assert Cutter(settings, file).cut(0.0, 0).codes == {"200": 1}
+    assert WindowCutter(settings, file).cut(0.0, 0).codes == {"200": 1}
 
 
 def test_windows_wait_while_the_studio_is_down_and_arrive_once(replica, open_studio):
@@ -69,7 +69,7 @@ def test_windows_wait_while_the_studio_is_down_and_arrive_once(replica, open_stu
     assert sequences == sorted(sequences)
 
 
-def test_the_last_window_is_sent_at_the_stop_or_after_the_next_start(replica, open_studio):
+def test_last_window_is_sent_at_stop_or_after_the_next_start(replica, open_studio):
     port = free_port()
     start(replica, port)
     replica.score(GOOD)
@@ -85,7 +85,7 @@ def test_the_last_window_is_sent_at_the_stop_or_after_the_next_start(replica, op
     assert sequences == sorted(set(sequences))
 
 
-def test_counts_survive_the_death_of_a_worker(replica, open_studio):
+def test_counts_survive_a_killed_worker(replica, open_studio):
     port = free_port()
     start(replica, port)
     for _ in range(10):
@@ -98,7 +98,7 @@ def test_counts_survive_the_death_of_a_worker(replica, open_studio):
 
 
 @pytest.mark.parametrize("status", [401, 410])
-def test_a_studio_that_does_not_know_the_service_is_left_alone(replica, open_studio, status):
+def test_pushing_ends_when_the_studio_rejects_the_service(replica, open_studio, status):
     port = free_port()
     studio = open_studio(port, status)
     start(replica, port)
@@ -109,7 +109,7 @@ def test_a_studio_that_does_not_know_the_service_is_left_alone(replica, open_stu
     assert replica.score(GOOD).status_code == 200
 
 
-def test_a_studio_in_trouble_is_asked_again(replica, open_studio):
+def test_push_is_retried_after_a_server_error(replica, open_studio):
     port = free_port()
     studio = open_studio(port, 503)
     start(replica, port)
@@ -119,7 +119,7 @@ def test_a_studio_in_trouble_is_asked_again(replica, open_studio):
     replica.until(lambda: studio.codes() == {"200": 1})
 
 
-def test_buckets_hold_what_they_say():
+def test_histogram_buckets_contain_their_values():
     for value in [0, 1, 15, 16, 17, 31, 32, 1000, 123_456, 10**9, 2**32 - 1, 2**40]:
         bucket = bucket_of(value)
         assert 0 <= bucket < BUCKETS
@@ -127,7 +127,7 @@ def test_buckets_hold_what_they_say():
         assert bucket == 0 or upper_bound(bucket - 1) < value
 
 
-def test_a_window_says_where_the_time_went_and_which_key_asked(replica, open_studio):
+def test_window_has_time_by_part_and_requests_by_key(replica, open_studio):
     port = free_port()
     studio = open_studio(port)
     start(replica, port)
@@ -147,7 +147,7 @@ def test_a_window_says_where_the_time_went_and_which_key_asked(replica, open_stu
     assert sum(parts) <= spent["total"]
 
 
-def test_the_rows_of_shared_runs_are_told(tmp_path):
+def test_rows_of_batched_runs_are_counted(tmp_path):
     file = create(tmp_path / "counters.bin", 1)
     counters, timings = Counters(file, 0), Timings()
     for rows in (1, 8, 8, 200, 5000):
@@ -164,29 +164,29 @@ BEGAN, NOW = 10**12, 10**12 + 700_000
 
 
 def shared_run(*requests, infer=5_000, rows=None, misses_first=False):
-    """The questions of one run, from what each adds: its key, microseconds waited, decode and encode."""
-    questions = []
+    """The calls of one run, from what each adds: its key, microseconds waited, decode and encode."""
+    calls = []
     for place, (key, waited, decode, encode) in enumerate(requests):
         one = Call(None, Request(None, b"POST", b"/score", {}))
         one.request.key, one.request.arrived = key, BEGAN - waited * 1000 - place
         one.decode, one.infer, one.encode = decode, infer, encode
         one.rows, one.batch_follower = rows or len(requests), place > 0
-        questions.append(one)
-    return questions[misses_first:]
+        calls.append(one)
+    return calls[misses_first:]
 
 
-def cells_of(folder, record, questions):
+def cells_of(folder, record, calls):
     counters = Counters(create(folder / "counters.bin", 1), 0)
-    record(counters, questions)
+    record(counters, calls)
     return {place: value for place, value in enumerate(counters.cells.tolist()) if value}
 
 
-def together(counters, questions):
-    counters.record_together(questions, BEGAN, NOW)
+def together(counters, calls):
+    counters.record_batch(calls, BEGAN, NOW)
 
 
-def one_by_one(counters, questions):
-    for one in questions:
+def one_by_one(counters, calls):
+    for one in calls:
         taken, waited = ((end - one.request.arrived) // 1000 for end in (NOW, BEGAN))
         counters.record(200, taken, waited, one, one.request.key)
 
@@ -206,7 +206,7 @@ runs = st.builds(
 
 
 @pytest.mark.parametrize(
-    "questions",
+    "calls",
     [
         [],
         shared_run(ONE),
@@ -228,28 +228,28 @@ runs = st.builds(
         "after a lone one", "no rows", "more rows than are told apart", "slow ones",
     ],
 )  # fmt: skip
-def test_what_is_counted_in_one_go_is_counted_as_one_by_one(tmp_path, questions):
-    assert cells_of(tmp_path, together, questions) == cells_of(tmp_path, one_by_one, questions)
+def test_record_batch_equals_recording_one_by_one(tmp_path, calls):
+    assert cells_of(tmp_path, together, calls) == cells_of(tmp_path, one_by_one, calls)
 
 
 @settings(max_examples=200, deadline=None)
 @given(turn=st.lists(runs, max_size=5).map(lambda parts: list(chain(*parts))))
-def test_any_turn_is_counted_as_one_by_one(tmp_path_factory, turn):
+def test_record_batch_equals_recording_one_by_one_for_any_batch(tmp_path_factory, turn):
     folder = tmp_path_factory.getbasetemp()
     assert cells_of(folder, together, turn) == cells_of(folder, one_by_one, turn)
 
 
-def test_a_run_whose_first_request_failed_is_counted_once(tmp_path):
+def test_batched_run_is_counted_once_when_its_first_request_failed(tmp_path):
     file = create(tmp_path / "counters.bin", 1)
-    counters, questions = Counters(file, 0), shared_run(ONE, ONE, ONE)
-    counters.record(500, 10, 0, questions[0])
-    counters.record_together(questions[1:], BEGAN, NOW)
+    counters, calls = Counters(file, 0), shared_run(ONE, ONE, ONE)
+    counters.record(500, 10, 0, calls[0])
+    counters.record_batch(calls[1:], BEGAN, NOW)
     assert {rows: run.runs for rows, run in runs_by_rows(file.totals()).items()} == {3: 1}
     assert by_rows(file.totals())[3] == 3
     assert len(file.totals()) == REGION
 
 
-def test_metrics_are_what_prometheus_reads(replica):
+def test_metrics_parse_as_prometheus_text(replica):
     replica.with_script(SLOW).start(processes=1)
     replica.score("{}")
     with ThreadPoolExecutor() as pool:
@@ -268,7 +268,7 @@ def test_metrics_are_what_prometheus_reads(replica):
     assert read["slipway_restarts_total"] == read["slipway_collection_dropped_rows_total"] == 0
 
 
-def test_a_counter_of_seconds_counts_on_after_days(tmp_path):
+def test_seconds_counter_keeps_its_precision_after_days(tmp_path):
     file = create(tmp_path / "counters.bin", 1)
     file.region(0)[CPU_MILLISECONDS] = 1_234_567_891
     assert b"\nslipway_cpu_seconds_total 1234567.891\n" in exposition(file)

@@ -54,10 +54,10 @@ class Observed:
     def __init__(self):
         self.began, self.ended = [], []
 
-    def begin(self, request):
+    def on_request(self, request):
         self.began.append(request.body)
 
-    def end(self, request, outcome):
+    def on_response(self, request, outcome):
         self.ended.append((request.body, outcome.status))
 
 

@@ -65,7 +65,7 @@ def dropped(replica):
     return counted(replica, "slipway_collection_dropped_rows_total")
 
 
-def test_a_row_holds_the_question_the_answer_and_who_gave_it(replica):
+def test_row_has_inputs_predictions_and_model(replica):
     replica.with_models(double=double_model).start(collect={})
     before = time.time()
     replica.score('{\n  "data":\r\n [[1, 2, 3, 4]]}', headers={"x-request-id": "one"})
@@ -80,7 +80,7 @@ def test_a_row_holds_the_question_the_answer_and_who_gave_it(replica):
     assert [file.read_text().count("\n") for file in complete(replica)] == [1], "a row is a line"
 
 
-def test_without_asking_nothing_is_collected(replica):
+def test_nothing_is_collected_by_default(replica):
     replica.with_models(double=double_model).start()
     replica.score(GOOD)
     replica.stop()
@@ -96,7 +96,7 @@ def test_errors_are_not_collected(replica):
 
 
 @pytest.mark.parametrize(("wanted", "there"), [("inputs", "predictions"), ("predictions", "inputs")])
-def test_either_side_can_be_left_out(replica, wanted, there):
+def test_inputs_or_predictions_can_be_left_out(replica, wanted, there):
     replica.with_models(double=double_model).start(collect={wanted: False})
     replica.score(GOOD)
     replica.stop()
@@ -105,7 +105,7 @@ def test_either_side_can_be_left_out(replica, wanted, there):
     assert wanted not in row
 
 
-def test_a_fraction_is_a_sample(replica):
+def test_fraction_samples_requests(replica):
     replica.with_models(double=double_model).start(collect={"fraction": 0.25})
     for _ in range(400):
         replica.score(GOOD)
@@ -114,7 +114,7 @@ def test_a_fraction_is_a_sample(replica):
     assert len({row["id"] for row in rows(replica)}) == len(rows(replica))
 
 
-def test_bodies_that_are_no_json_come_back_as_they_were(replica):
+def test_bodies_other_than_json_are_kept_unchanged(replica):
     replica.with_script(ECHO).start(collect={})
     replica.score("plain text", headers={"content-type": "text/csv", "x-request-id": "text"})
     replica.score('{"n": 123456789012345678901234567890, "m": NaN}', headers={"x-request-id": "odd"})
@@ -131,7 +131,7 @@ def test_bodies_that_are_no_json_come_back_as_they_were(replica):
     assert '"inputs":{"exact": 1.10}' in "".join(file.read_text() for file in complete(replica)), "numbers stay exact"
 
 
-def test_what_a_script_collects_lies_beside_it(replica):
+def test_rows_collected_by_a_script_are_in_the_same_files(replica):
     replica.with_script(COLLECTING).start(collect={"fraction": 0})
     assert replica.score("four", headers={"x-request-id": "one"}).json() == "ok"
     assert replica.score("huge", headers={"x-request-id": "two"}).json() == "ok"
@@ -142,7 +142,7 @@ def test_what_a_script_collects_lies_beside_it(replica):
     assert (row["script"]["designation"], row["script"]["rows"]) == ("inputs", [[4]])
 
 
-def test_numbers_of_numpy_stay_numbers_in_what_a_script_collects(replica):
+def test_numpy_numbers_collected_by_a_script_stay_numbers(replica):
     replica.with_script(NUMBERS).start(collect={"fraction": 0})
     for data in (
         "[np.float64(0.5), np.int64(2), np.float32(0.25), np.bool_(True)]",
@@ -164,7 +164,7 @@ def test_numbers_of_numpy_stay_numbers_in_what_a_script_collects(replica):
     ]
 
 
-def test_files_become_complete_by_time(replica):
+def test_files_are_completed_after_the_configured_seconds(replica):
     replica.with_models(double=double_model).start(collect={"seconds": 0.3})
     replica.score(GOOD)
     replica.until(lambda: len(rows(replica)) == 1)
@@ -174,7 +174,7 @@ def test_files_become_complete_by_time(replica):
     assert len(complete(replica)) == 2
 
 
-def test_files_keep_to_their_budget_and_the_oldest_go(replica):
+def test_oldest_files_are_deleted_beyond_the_byte_limit(replica):
     replica.with_script(ECHO).start(collect={"max_bytes": 400_000}, processes=2)
     for number in range(60):
         body = json.dumps({"number": number, "weight": "x" * 8000})
@@ -188,7 +188,7 @@ def test_files_keep_to_their_budget_and_the_oldest_go(replica):
     assert len(numbers) == len(set(numbers))
 
 
-def test_a_row_that_is_larger_than_a_file_is_dropped_and_counted(replica):
+def test_row_larger_than_a_file_is_dropped_and_counted(replica):
     replica.with_script(ECHO).start(collect={"max_bytes": 40_000})
     assert replica.score(json.dumps("x" * 50_000)).status_code == 200
     replica.until(lambda: dropped(replica) == 1)
@@ -196,7 +196,7 @@ def test_a_row_that_is_larger_than_a_file_is_dropped_and_counted(replica):
     replica.until(lambda: counted(replica, "slipway_collected_rows_total") == 1)
 
 
-def test_a_killed_worker_loses_no_row_that_was_written(replica):
+def test_killed_worker_loses_no_written_row(replica):
     replica.with_models(double=double_model).start(collect={})
     for number in range(20):
         replica.score(GOOD, headers={"x-request-id": f"id{number}"})
@@ -213,7 +213,7 @@ def test_a_killed_worker_loses_no_row_that_was_written(replica):
     assert [row["id"] for row in rows(replica)] == [*(f"id{number}" for number in range(20)), "later"]
 
 
-def test_files_of_processes_that_are_no_longer_started_are_completed_too(replica):
+def test_files_of_former_workers_are_completed(replica):
     folder = replica.folder / "collected"
     folder.mkdir()
     (folder / "open-7.part").write_text('{"id": "left"}\n')
@@ -223,7 +223,7 @@ def test_files_of_processes_that_are_no_longer_started_are_completed_too(replica
     replica.until(lambda: not list(folder.glob("*.part")))
 
 
-def test_a_full_disk_drops_rows_and_hurts_no_request(replica):
+def test_full_disk_drops_rows_but_fails_no_request(replica):
     replica.with_models(double=double_model).start(collect={})
     replica.score(GOOD, headers={"x-request-id": "before"})
     replica.until(lambda: len(open_rows(replica)) == 1)
@@ -240,7 +240,7 @@ def test_a_full_disk_drops_rows_and_hurts_no_request(replica):
     assert [row["id"] for row in rows(replica)] == ["before", "after"]
 
 
-def test_a_folder_that_cannot_be_written_stops_no_service(replica):
+def test_unwritable_folder_does_not_stop_the_service(replica):
     (replica.folder / "collected").write_text("a file, where a folder should be")
     replica.with_models(double=double_model).start(collect={})
     assert replica.score(GOOD).status_code == 200
@@ -248,7 +248,7 @@ def test_a_folder_that_cannot_be_written_stops_no_service(replica):
     assert "collected data cannot be written" in replica.log()
 
 
-def test_what_waits_is_bounded(replica):
+def test_queue_of_rows_is_bounded(replica):
     replica.with_script(ECHO).start(collect={"max_bytes": 2**30})
     (worker,) = replica.workers()
     body = json.dumps("x" * 3_000_000)

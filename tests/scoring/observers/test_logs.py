@@ -41,7 +41,7 @@ def objects(replica):
     return [json.loads(line) for line in replica.log().splitlines()]
 
 
-def test_what_a_script_prints_carries_the_id_of_its_request(replica):
+def test_output_of_a_script_carries_its_request_id(replica):
     replica.with_script(TALKING).start()
     ask(replica, "one")
     lines = replica.log().splitlines()
@@ -50,7 +50,7 @@ def test_what_a_script_prints_carries_the_id_of_its_request(replica):
     assert "[one] WARNING:root:logged one" in lines
 
 
-def test_a_quick_script_on_the_loop_and_a_slow_one_in_a_thread_are_told_apart(replica):
+def test_output_carries_the_request_id_on_the_loop_and_in_threads(replica):
     replica.with_script("def init(): pass\ndef run(data):\n  print('run')").start()
     for number in range(150):  # from the hundredth quick run on, it runs on the loop
         replica.score("{}", headers={"x-request-id": f"id-{number}"})
@@ -61,13 +61,13 @@ def test_a_quick_script_on_the_loop_and_a_slow_one_in_a_thread_are_told_apart(re
     assert "[id-" not in replica.log().splitlines()[-1], "what comes after a request is not the request's"
 
 
-def test_a_request_without_an_id_is_named_by_the_one_it_is_given(replica):
+def test_generated_request_id_marks_output(replica):
     replica.with_script(TALKING).start()
     given = replica.score('{"say": "hello"}').headers["x-request-id"]
     assert f"[{given}] said hello and done" in replica.log()
 
 
-def test_lines_of_requests_at_the_same_time_are_not_mixed(replica):
+def test_output_of_concurrent_requests_is_not_mixed(replica):
     replica.with_script(TALKING).start(processes=2)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: ask(replica, f"id{number}", wait=0.02), range(24)))
@@ -76,20 +76,20 @@ def test_lines_of_requests_at_the_same_time_are_not_mixed(replica):
     assert all(asked == printed for asked, printed in said)
 
 
-def test_a_traceback_belongs_to_its_request(replica):
+def test_traceback_lines_carry_the_request_id(replica):
     replica.with_script(TALKING).start()
     assert ask(replica, "bad", fail=True).status_code == 500
     assert "[bad] ValueError: on purpose" in replica.log()
 
 
-def test_what_is_no_text_is_written_as_text(replica):
+def test_invalid_utf8_output_is_escaped(replica):
     replica.with_script(TALKING).start()
     assert ask(replica, "raw", raw=True).status_code == 200
     assert r"[raw] bytes \xff\xfe here" in replica.log()
     assert r"[raw] half a pair \ud800" in replica.log()
 
 
-def test_long_lines_are_cut_and_say_so(replica):
+def test_long_lines_are_truncated_with_a_note(replica):
     replica.with_script(TALKING).start()
     ask(replica, "long", long=5_000_000)
     (line,) = [line for line in replica.log().splitlines() if "xxx" in line]
@@ -97,7 +97,7 @@ def test_long_lines_are_cut_and_say_so(replica):
     assert line.endswith(f" ... ({5_000_000 - 16 * 1024} bytes more)")
 
 
-def test_in_json_every_line_is_an_object(replica):
+def test_json_log_has_one_object_per_line(replica):
     replica.with_script(TALKING).start(log_format="json", access_log=True)
     ask(replica, "one", raw=True, long=100_000)
     ask(replica, "bad", fail=True)
@@ -116,14 +116,14 @@ def test_in_json_every_line_is_an_object(replica):
     ]  # fmt: skip
 
 
-def test_without_asking_there_is_no_access_log(replica):
+def test_access_log_is_off_by_default(replica):
     replica.with_models(double=double_model).start()
     before = replica.log()
     replica.score({"data": [[1, 2, 3, 4]]})
     assert replica.log() == before
 
 
-def test_the_access_log_has_one_line_for_each_scoring_request(replica):
+def test_access_log_has_one_line_per_scoring_request(replica):
     replica.with_models(double=double_model).start(access_log=True)
     replica.score({"data": [[1, 2, 3, 4]]}, headers={"x-request-id": "good"})
     replica.score("nonsense", "/v2/models/double/infer?a=secret", headers={"x-request-id": "bad"})
@@ -136,7 +136,7 @@ def test_the_access_log_has_one_line_for_each_scoring_request(replica):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_an_id_cannot_forge_a_line(replica, style):
+def test_request_id_cannot_forge_a_log_line(replica, style):
     replica.with_script(TALKING).start(log_format=style)
     for odd in ("a]b", 'quo"te', "ünlaut".encode("latin-1")):
         asked = replica.client.post("/score", content='{"say": "x"}', headers={b"x-request-id": odd})
@@ -148,7 +148,7 @@ def test_an_id_cannot_forge_a_line(replica, style):
         ]  # fmt: skip
 
 
-def test_a_log_that_cannot_be_written_stops_no_request(replica):
+def test_unwritable_log_fails_no_request(replica):
     replica.with_script(TALKING).start()
     (worker,) = replica.workers()
     size = (replica.folder / "server.log").stat().st_size

@@ -57,7 +57,7 @@ def collector(monkeypatch):
     made.close()
 
 
-def test_a_request_is_a_span_below_the_callers(replica, collector):
+def test_request_span_is_a_child_of_the_callers_span(replica, collector):
     replica.with_models(double=double_model).start()
     replica.score(GOOD, headers={**SAMPLED, "x-request-id": "one"})
     replica.until(lambda: collector.spans)
@@ -76,7 +76,7 @@ def test_a_request_is_a_span_below_the_callers(replica, collector):
     )  # fmt: skip
 
 
-def test_a_caller_who_does_not_sample_is_not_traced(replica, collector):
+def test_unsampled_caller_is_not_traced(replica, collector):
     replica.with_models(double=double_model).start()
     replica.score(GOOD, headers={"traceparent": f"00-{TRACE}-{PARENT}-00"})
     replica.score(GOOD, headers=SAMPLED)
@@ -85,7 +85,7 @@ def test_a_caller_who_does_not_sample_is_not_traced(replica, collector):
 
 
 @pytest.mark.parametrize("header", ["nonsense", f"00-{TRACE}-{PARENT}", f"00-{'0' * 32}-{PARENT}-01", "00-é-1-01"])
-def test_a_trace_context_that_is_none_begins_a_new_trace(replica, collector, header):
+def test_invalid_trace_context_starts_a_new_trace(replica, collector, header):
     replica.with_models(double=double_model).start()
     assert replica.score(GOOD, headers={b"traceparent": header.encode("latin-1")}).status_code == 200
     replica.until(lambda: collector.spans)
@@ -96,7 +96,7 @@ def test_a_trace_context_that_is_none_begins_a_new_trace(replica, collector, hea
 @pytest.mark.parametrize(
     "script", [TRACING_SCRIPT, TRACED_PARTS.format(kind="def"), TRACED_PARTS.format(kind="async def")]
 )
-def test_spans_of_the_script_lie_below_the_requests(replica, collector, script):
+def test_spans_of_a_script_are_children_of_the_request_span(replica, collector, script):
     replica.with_script(script).start()
     replica.score("{}", headers=SAMPLED)
     replica.until(lambda: len(collector.spans) == 2)
@@ -105,7 +105,7 @@ def test_spans_of_the_script_lie_below_the_requests(replica, collector, script):
     assert spans["inner"].parent_span_id == spans["POST /score"].span_id
 
 
-def test_failures_are_marked(replica, collector):
+def test_span_of_a_failed_request_has_error_status(replica, collector):
     replica.with_script(TRACING_SCRIPT).start()
     replica.score("fail")
     replica.until(lambda: len(collector.spans) == 2)
@@ -113,7 +113,7 @@ def test_failures_are_marked(replica, collector):
     assert (span.status.code, attributes(span)["http.response.status_code"]) == (Status.STATUS_CODE_ERROR, 500)
 
 
-def test_the_last_spans_are_sent_at_the_stop(replica, collector, monkeypatch):
+def test_last_spans_are_exported_at_stop(replica, collector, monkeypatch):
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
     replica.with_models(double=double_model).start()
     replica.score(GOOD)
@@ -121,14 +121,14 @@ def test_the_last_spans_are_sent_at_the_stop(replica, collector, monkeypatch):
     assert len(collector.spans) == 1
 
 
-def test_a_collector_that_is_away_disturbs_nobody(replica, monkeypatch):
+def test_unreachable_collector_affects_no_request(replica, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
     replica.with_models(double=double_model).start()
     assert all(replica.score(GOOD).status_code == 200 for _ in range(20))
     assert replica.stop() == 0
 
 
-def test_what_is_not_installed_is_named(replica, collector, monkeypatch, tmp_path):
+def test_missing_opentelemetry_packages_are_logged_by_name(replica, collector, monkeypatch, tmp_path):
     for name in ("sdk", "exporter"):
         hiding = tmp_path / "hiding" / "opentelemetry" / name
         hiding.mkdir(parents=True)
@@ -139,14 +139,14 @@ def test_what_is_not_installed_is_named(replica, collector, monkeypatch, tmp_pat
     assert "OTEL_EXPORTER_OTLP_ENDPOINT is set, but opentelemetry-sdk and" in replica.log()
 
 
-def test_a_protocol_that_nobody_speaks_is_named(replica, collector, monkeypatch):
+def test_unsupported_protocol_is_logged_by_name(replica, collector, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "smoke")
     replica.with_models(double=double_model).start()
     assert "the protocol smoke is not one of http/protobuf, grpc" in replica.log()
 
 
 @pytest.mark.parametrize(("name", "value"), [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")])
-def test_traces_can_be_turned_off(replica, collector, monkeypatch, name, value):
+def test_traces_can_be_disabled(replica, collector, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     replica.with_models(double=double_model).start()
     replica.score(GOOD, headers=SAMPLED)

@@ -53,7 +53,7 @@ def take_from(handover, path, port):
         return take(path, HOST, port)
 
 
-def test_taken_socket_accepts_what_waits_in_the_queue_after_the_giver_has_closed_its_own(open_handover, path, listener):
+def test_received_socket_accepts_queued_connections_after_the_sender_closed_its_own(open_handover, path, listener):
     handover = open_handover()
     taken = take_from(handover, path, port_of(listener))
     with socket.create_connection(listener.getsockname()) as waiting, taken:
@@ -65,19 +65,19 @@ def test_taken_socket_accepts_what_waits_in_the_queue_after_the_giver_has_closed
         assert not os.get_inheritable(taken.fileno())
 
 
-def test_folder_may_have_a_path_longer_than_addresses_of_unix_sockets(open_handover, tmp_path, listener):
+def test_socket_path_may_exceed_the_length_limit_of_unix_sockets(open_handover, tmp_path, listener):
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
     handover = open_handover(folder / "handover.sock")
     take_from(handover, folder / "handover.sock", port_of(listener)).close()
 
 
-def test_only_the_user_may_connect(open_handover, path):
+def test_socket_file_is_accessible_to_its_owner_only(open_handover, path):
     open_handover()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_process_of_another_user_gets_nothing(open_handover, path, listener, monkeypatch):
+def test_socket_is_not_handed_to_another_user(open_handover, path, listener, monkeypatch):
     handover = open_handover()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with socket.socket(socket.AF_UNIX) as asking:
@@ -86,7 +86,7 @@ def test_process_of_another_user_gets_nothing(open_handover, path, listener, mon
         assert asking.recv(1) == b""
 
 
-def test_socket_of_another_user_is_not_taken(open_handover, path, listener, monkeypatch):
+def test_socket_is_not_accepted_from_another_user(open_handover, path, listener, monkeypatch):
     handover = open_handover()
 
     def answered_by_another_user(*arguments):
@@ -98,42 +98,42 @@ def test_socket_of_another_user_is_not_taken(open_handover, path, listener, monk
     handover.close()
 
 
-def test_socket_of_another_address_is_not_taken(open_handover, path, listener):
+def test_socket_bound_to_another_address_is_rejected(open_handover, path, listener):
     assert take_from(open_handover(), path, port_of(listener) + 1) is None
 
 
-def test_bound_socket_that_does_not_listen_is_not_taken(open_handover, path):
+def test_socket_that_does_not_listen_is_rejected(open_handover, path):
     with socket.socket() as bound:
         bound.bind((HOST, 0))
         assert take_from(open_handover(handed=bound), path, port_of(bound)) is None
 
 
 @pytest.mark.parametrize("left_behind", [False, True])
-def test_nothing_is_taken_where_nobody_answers(path, listener, left_behind):
+def test_missing_or_stale_socket_file_yields_no_socket(path, listener, left_behind):
     if left_behind:
-        with socket.socket(socket.AF_UNIX) as door:
-            door.bind(str(path))
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
     assert take(path, HOST, port_of(listener)) is None
 
 
-def test_one_replica_answers_and_the_other_follows_it(open_handover, path, listener):
+def test_second_replica_answers_after_the_first_has_closed(open_handover, path, listener):
     first, second = open_handover(), open_handover()
-    assert first.door is not None
-    assert second.door is None
+    assert first.server is not None
+    assert second.server is None
     first.close()
     second.offer()
     take_from(second, path, port_of(listener)).close()
 
 
-def test_removed_socket_file_is_made_again(open_handover, path, listener):
+def test_deleted_socket_file_is_recreated(open_handover, path, listener):
     handover = open_handover()
     path.unlink()
     handover.offer()
     take_from(handover, path, port_of(listener)).close()
 
 
-def test_missing_folder_is_logged_once_and_harms_nothing(open_handover, tmp_path, capfd):
+def test_missing_folder_is_logged_once(open_handover, tmp_path, capfd):
     handover = open_handover(tmp_path / "missing" / "handover.sock")
     handover.offer()
-    assert handover.door is None
+    assert handover.server is None
     assert capfd.readouterr().err.count("cannot take over the service's address") == 1

@@ -49,7 +49,7 @@ def server(shared_replica):
     return shared_replica.with_script(SCRIPT).start(processes=1)
 
 
-def test_a_stream_that_gets_no_thread_is_refused_and_takes_no_place(server):
+def test_stream_without_thread_is_refused_and_frees_its_slot(server):
     for _ in range(MOST_STREAMS + 1):
         answer = server.score({"stream": True, "no_threads": True})
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
@@ -57,7 +57,7 @@ def test_a_stream_that_gets_no_thread_is_refused_and_takes_no_place(server):
     assert server.score({"stream": True}).text == "data: 1\n\ndata: 2\n\n"
 
 
-def test_an_answer_that_no_thread_can_compress_is_sent_as_it_is(server):
+def test_response_is_sent_uncompressed_when_no_thread_can_compress_it(server):
     answer = server.score({"long": True, "no_threads": True}, headers={"accept-encoding": "gzip"})
     assert "content-encoding" not in answer.headers
     assert answer.json() == "long " * 10_000
@@ -67,14 +67,14 @@ def test_an_answer_that_no_thread_can_compress_is_sent_as_it_is(server):
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"], ids=["as it is", "compressed first"])
-def test_a_fault_while_an_answer_is_made_is_answered(server, coding):
+def test_internal_error_while_encoding_is_answered_with_500(server, coding):
     answer = server.score({"long": True, "no_answers": True}, headers={"accept-encoding": coding})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "a fault of ours" in server.log()
     server.until(lambda: server.score({"long": True}).status_code == 200)
 
 
-def test_jobs_are_refused_while_no_thread_can_be_had_and_run_once_there_is_one(monkeypatch):
+def test_calls_are_refused_while_no_thread_starts_and_run_afterwards(monkeypatch):
     async def ask():
         admission = admission_of(runners=2)
         with monkeypatch.context() as patched:

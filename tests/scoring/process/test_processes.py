@@ -14,7 +14,7 @@ import onnx
 import psutil
 from onnx import TensorProto, helper
 
-from scoring.process.restart_backoff import Restarts
+from scoring.process.restart_backoff import RestartBackoff
 from tests.scoring.conftest import double_model, read_answers, request_bytes, save
 
 GOOD = {"data": [[1, 2, 3, 4]]}
@@ -34,7 +34,7 @@ def double(number):
 MEASURED = "import time\ndef init():\n    pass\ndef run(data):\n    time.sleep(0.02)\n    return data\n"
 
 
-def test_a_killed_worker_is_replaced_while_the_others_serve(replica):
+def test_killed_worker_is_replaced_while_others_serve(replica):
     replica.with_models(double=double_model).start(processes=2)
     stop, codes, broken = threading.Event(), [], []
 
@@ -59,7 +59,7 @@ def test_a_killed_worker_is_replaced_while_the_others_serve(replica):
     assert replica.status()["state"] == "ready"
 
 
-def test_no_worker_outlives_a_killed_master(replica):
+def test_workers_die_with_a_killed_master(replica):
     replica.with_models(double=double_model).start(processes=2)
     workers = replica.workers()
     os.kill(replica.process.pid, signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_no_worker_outlives_a_killed_master(replica):
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_no_worker_outlives_a_master_killed_during_the_start(replica):
+def test_loading_workers_die_with_a_killed_master(replica):
     script = MEASURED.replace("pass", "time.sleep(30)")
     replica.with_script(script).launch()
     workers = replica.until(lambda: replica.status()["state"] == "starting" and replica.workers())
@@ -79,7 +79,7 @@ def test_no_worker_outlives_a_master_killed_during_the_start(replica):
     assert not psutil.wait_procs(workers, timeout=5)[1]
 
 
-def test_a_worker_that_dies_again_and_again_is_given_up(replica):
+def test_repeatedly_crashing_worker_fails_the_service(replica):
     script = "import os\ndef init():\n    pass\ndef run(data):\n    os._exit(5)\n"
     replica.with_script(script).start()
     end = time.monotonic() + 25
@@ -93,18 +93,18 @@ def test_a_worker_that_dies_again_and_again_is_given_up(replica):
     assert "exit code 5" in replica.status()["failure"]["message"]
 
 
-def test_a_process_that_dies_while_it_loads_is_given_up_however_long_that_takes():
-    restarts = Restarts(3)
-    assert [restarts.pause_after(0.0) for _ in range(3)] == [0.0, 0.2, None]
+def test_backoff_gives_up_after_three_exits_while_loading():
+    restarts = RestartBackoff(3)
+    assert [restarts.delay_after(0.0) for _ in range(3)] == [0.0, 0.2, None]
 
 
-def test_a_process_that_has_served_for_long_is_replaced_at_once():
-    restarts = Restarts(3)
-    restarts.pause_after(0.0)
-    assert [restarts.pause_after(served) for served in (60.0, 0.0, 0.0)] == [0.0, 0.0, 0.2]
+def test_backoff_restarts_a_stable_process_at_once():
+    restarts = RestartBackoff(3)
+    restarts.delay_after(0.0)
+    assert [restarts.delay_after(served) for served in (60.0, 0.0, 0.0)] == [0.0, 0.0, 0.2]
 
 
-def test_a_script_may_start_processes_of_its_own_while_it_loads(replica):
+def test_processes_forked_by_a_loading_script_hold_neither_port_nor_report_pipe(replica):
     """Forked, they hold copies of all that the worker has open: the port, and the line to its master."""
     replica.with_script(FORKING).start()
     assert replica.score("[1, 2]").json() == [2, 4]
@@ -120,7 +120,7 @@ def test_a_script_may_start_processes_of_its_own_while_it_loads(replica):
     psutil.wait_procs(helpers, timeout=5)
 
 
-def test_stopping_answers_all_that_was_asked(replica):
+def test_stop_answers_every_received_request(replica):
     replica.with_script(MEASURED).start(processes=2)
     lost, answered, refused = [], [], threading.Event()
 
@@ -156,7 +156,7 @@ def _ask_until_closed(connection, answered, lost):
         lost.append(error)
 
 
-def test_stopping_closes_idle_connections_and_is_quick(replica):
+def test_stop_closes_idle_connections_quickly(replica):
     replica.with_models(double=double_model).start()
     with replica.connect() as idle:
         idle.sendall(request_bytes(json.dumps(GOOD).encode()))
@@ -167,7 +167,7 @@ def test_stopping_closes_idle_connections_and_is_quick(replica):
         assert idle.recv(10) == b""
 
 
-def test_stopping_does_not_wait_for_ever(replica):
+def test_stop_does_not_wait_for_a_hung_request(replica):
     script = MEASURED.replace("0.02", "60")
     replica.with_script(script).start()
     with replica.connect() as waiting:
@@ -178,7 +178,7 @@ def test_stopping_does_not_wait_for_ever(replica):
         assert time.monotonic() - began < 10.5
 
 
-def test_a_worker_that_grows_beyond_its_memory_is_replaced(replica):
+def test_worker_beyond_the_memory_limit_is_replaced(replica):
     script = """
 kept = []
 def init():
@@ -196,7 +196,7 @@ def run(data):
     replica.until(lambda: replica.score("{}").json() == 1)
 
 
-def test_connections_are_shared_out_evenly(replica):
+def test_connections_spread_evenly_over_workers(replica):
     replica.with_models(double=double_model).start(processes=2)
     opened = [replica.connect() for _ in range(20)]
     for connection in opened:
@@ -209,13 +209,13 @@ def test_connections_are_shared_out_evenly(replica):
     assert min(held) >= 8
 
 
-def test_the_number_of_processes_follows_the_cores(replica):
+def test_number_of_workers_equals_the_cores(replica):
     replica.with_models(double=double_model).start(processes=None, cpus=1.0)
     [worker] = replica.workers()
     assert len(worker.cpu_affinity()) == 1
 
 
-def test_all_processes_share_the_memory_of_the_libraries(replica):
+def test_workers_share_the_memory_of_libraries(replica):
     replica.with_models(double=double_model).start(processes=3)
     processes = [psutil.Process(replica.process.pid), *replica.workers()]
     assert len(processes) == 4
@@ -225,7 +225,7 @@ def test_all_processes_share_the_memory_of_the_libraries(replica):
     assert sum(memory.pss for memory in told) < 0.6 * sum(memory.rss for memory in told)
 
 
-def test_workers_do_not_draw_the_same_random_numbers(replica):
+def test_workers_have_different_random_seeds(replica):
     script = """
 import os, random
 import numpy
@@ -263,7 +263,7 @@ def heavy_model(path):
     return save(path, nodes, [x], [y], [weights])
 
 
-def test_a_heavy_model_is_loaded_once_and_run_in_threads(replica):
+def test_heavy_model_is_loaded_once_and_runs_in_threads(replica):
     replica.with_models(heavy=heavy_model).start(processes=None)
     assert len(replica.workers()) == 1
     answers = []
@@ -275,7 +275,7 @@ def test_a_heavy_model_is_loaded_once_and_run_in_threads(replica):
     assert [answer.json()["data"][0][0] for answer in answers] == [9_000_000.0] * 6
 
 
-def test_a_process_that_stands_still_is_replaced_and_shows_where(replica):
+def test_hung_worker_is_replaced_and_its_stacks_are_logged(replica):
     script = """
 import time
 
@@ -300,8 +300,8 @@ def run(data):
 
     replica.until(lambda: len({worker.pid for worker in replica.workers()} - before) == 1)
     assert stuck.recv(100) == b""
-    replica.until(lambda: "has stood still" in replica.log())
-    replica.until(lambda: "was ended since it stood still; another takes its place" in replica.log())
+    replica.until(lambda: "has hung" in replica.log())
+    replica.until(lambda: "was ended since it hung; another takes its place" in replica.log())
     assert 'score.py", line 9 in run' in replica.log()
     assert all(replica.score("again").json() == "ok" for _ in range(20))
     for line in lines:

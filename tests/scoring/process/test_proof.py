@@ -54,7 +54,7 @@ def served(*outputs):
     return Served(BundledModel(name="iris", version=2, path=""), {}, signature(*outputs), Pace(None))
 
 
-def test_models_without_a_sample_are_tried_with_synthetic_values(address):
+def test_models_without_a_sample_are_run_on_synthetic_values(address):
     replica = address.replica().with_models(double=double_model, sum=sum_model)
     promise(replica, ("y", [-1, 4]))
     replica.start()
@@ -72,7 +72,7 @@ def test_model_with_other_outputs_than_its_signature_does_not_start(address, mor
     assert "Register the model again" in failure["hint"]
 
 
-def test_replica_that_takes_no_turns_starts_whatever_its_signature_says(replica):
+def test_replica_with_an_address_of_its_own_starts_despite_another_signature(replica):
     replica.with_models(double=double_model)
     promise(replica, ("probabilities", [-1, 3]))
     assert replica.start().score(ROW).status_code == 200
@@ -90,7 +90,7 @@ def test_sample_is_asked_instead_of_synthetic_values(address):
 
 
 @pytest.mark.parametrize("takes_turns", [True, False])
-def test_redirect_of_a_script_proves_nothing(address, replica, takes_turns):
+def test_redirect_fails_the_start_only_of_replicas_that_share_an_address(address, replica, takes_turns):
     one = (address.replica() if takes_turns else replica).with_script(STATUS)
     if takes_turns:
         failure = one.fail_to_start(warm_up={"body": 1})
@@ -110,13 +110,13 @@ def test_redirect_of_a_script_proves_nothing(address, replica, takes_turns):
         (None, [2, -1], (2, 9)),
     ],
 )
-def test_shapes_may_agree_with_the_registry_or_with_earlier_runs(promised, shown, given):
+def test_output_shape_may_match_the_registry_or_the_loaded_model(promised, shown, given):
     known = None if promised is None else signature(("y", promised))
     check_outputs(served(("y", shown)), known, ["y"], [np.zeros(given)])
 
 
 @pytest.mark.parametrize(("given", "told"), [((7, 5), "[7, 5]"), ((4,), "[4]"), ((7, 4, 1), "[7, 4, 1]"), ((), "[]")])
-def test_shape_that_contradicts_the_signature_is_named(given, told):
+def test_output_shape_contradicting_the_signature_fails_the_start(given, told):
     with pytest.raises(StartFailure) as failure:
         check_outputs(served(("y", [-1, 4])), signature(("y", [-1, 4])), ["y"], [np.zeros(given)])
     assert failure.value.failure.reason == "warm_up_failed"
@@ -124,7 +124,7 @@ def test_shape_that_contradicts_the_signature_is_named(given, told):
     assert "sample request" in failure.value.failure.hint
 
 
-def test_maps_of_a_classifier_have_no_shape():
+def test_map_outputs_of_a_classifier_are_not_checked_for_shape():
     check_outputs(served(("y", [-1])), None, ["y"], [[{"setosa": 1.0}]])
 
 

@@ -27,14 +27,14 @@ FINE = "def init():\n    pass\ndef run(data):\n    return data\n"
         (FINE.replace("pass", "import os; os.abort()"), "worker_crashed", "SIGABRT", "init"),
     ],
 )
-def test_a_script_that_cannot_start_says_why(replica, script, reason, message, evidence):
+def test_script_failing_to_load_reports_reason_and_evidence(replica, script, reason, message, evidence):
     failure = replica.with_script(script).fail_to_start()
     assert failure["reason"] == reason
     assert message in failure["message"]
     assert evidence in failure.get("evidence", "")
 
 
-def test_a_missing_script_is_named(replica):
+def test_missing_script_is_reported_by_name(replica):
     replica.with_script(FINE)
     (replica.bundle / "source" / "score.py").rename(replica.bundle / "source" / "main.py")
     failure = replica.fail_to_start()
@@ -42,7 +42,7 @@ def test_a_missing_script_is_named(replica):
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text", None])
-def test_a_file_that_is_no_model_is_named(replica, content):
+def test_invalid_model_file_is_reported_by_name(replica, content):
     def broken(path):
         whole = double_model(path).read_bytes()
         path.write_bytes(whole[: len(whole) // 2] if content is None else content)
@@ -53,13 +53,13 @@ def test_a_file_that_is_no_model_is_named(replica, content):
     assert "model.onnx" in failure["evidence"]
 
 
-def test_a_bundle_without_the_models_file_is_named(replica):
+def test_missing_model_file_is_reported_as_an_invalid_model(replica):
     replica.with_models(iris=double_model)
     (replica.bundle / "models" / "iris" / "1" / "model.onnx").unlink()
     assert replica.fail_to_start()["reason"] == "model_invalid"
 
 
-def test_a_taken_port_is_named(replica):
+def test_taken_port_is_reported_with_its_holder(replica):
     replica.with_models(double=double_model)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", replica.port))
@@ -69,7 +69,7 @@ def test_a_taken_port_is_named(replica):
     assert str(replica.port) in failure["message"]
 
 
-def test_a_port_that_becomes_free_in_time_is_taken(replica):
+def test_port_freed_shortly_after_start_is_used(replica):
     replica.with_models(double=double_model)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", replica.port))
@@ -79,7 +79,7 @@ def test_a_port_that_becomes_free_in_time_is_taken(replica):
     replica.wait_for("ready")
 
 
-def test_two_revisions_share_a_port_when_both_say_so(replica, tmp_path):
+def test_two_revisions_with_share_port_overlap(replica, tmp_path):
     from tests.scoring.conftest import Replica
 
     replica.with_models(double=double_model).start(share_port=True)
@@ -92,7 +92,7 @@ def test_two_revisions_share_a_port_when_both_say_so(replica, tmp_path):
         newer.close()
 
 
-def test_a_start_that_hangs_ends_at_its_deadline_and_shows_where(replica):
+def test_hung_start_fails_at_its_deadline_with_stacks(replica):
     script = FINE.replace("pass", "import time; time.sleep(60)")
     failure = replica.with_script(script).fail_to_start(start_deadline_seconds=1.5)
     assert failure["reason"] == "start_timeout"
@@ -101,18 +101,18 @@ def test_a_start_that_hangs_ends_at_its_deadline_and_shows_where(replica):
 
 
 @pytest.mark.parametrize("amount", ["bytearray(8 * 2**30)", "[bytes([1]) * 2**24 for _ in range(20)]"])
-def test_a_model_that_needs_too_much_memory_is_named(replica, amount):
+def test_script_beyond_memory_at_load_is_reported_as_out_of_memory(replica, amount):
     script = FINE.replace("pass", f"import time; global kept; kept = {amount}; time.sleep(3)")
     failure = replica.with_script(script).fail_to_start(memory_bytes=256 * 2**20)
     assert failure["reason"] == "out_of_memory"
 
 
-def test_a_bundle_that_cannot_be_read_is_an_internal_failure(replica):
+def test_unreadable_bundle_is_an_internal_failure(replica):
     (replica.bundle / "bundle.json").write_text("{}")
     assert replica.fail_to_start()["reason"] == "internal"
 
 
-def test_the_status_tells_who_runs_what(replica):
+def test_status_file_identifies_process_and_revision(replica):
     replica.with_models(double=double_model).start(recipe="r1")
     status = replica.status()
     assert (status["pid"], status["revision"], status["recipe"]) == (replica.process.pid, 3, "r1")
@@ -122,7 +122,7 @@ def test_the_status_tells_who_runs_what(replica):
     assert replica.status()["state"] == "stopping"
 
 
-def test_a_provider_that_the_environment_lacks_is_named_and_the_cpu_used(replica):
+def test_unavailable_provider_is_logged_and_replaced_by_the_cpu(replica):
     replica.with_models(double=double_model).start(providers=["cuda", "cpu"])
 
     assert replica.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2, 4, 6, 8]]}

@@ -82,14 +82,14 @@ def refused(replica):
 
 
 @pytest.mark.parametrize("warm_up", [{"body": ROW}, {"body": INFER, "path": "/v2/models/double/infer", "runs": 1}])
-def test_a_model_is_asked_its_sample(replica, warm_up):
+def test_sample_warms_up_a_model(replica, warm_up):
     replica.with_models(double=double_model).start(warm_up=warm_up)
 
     assert "warmed up with the sample request, asked" in replica.log()
     assert replica.score(ROW).json() == {"data": [[2, 4, 6, 8]]}
 
 
-def test_of_several_models_the_one_is_asked_that_the_path_names(replica):
+def test_path_selects_which_of_several_models_is_warmed_up(replica):
     body = {"inputs": [{"name": name, "shape": [2], "datatype": "FP32", "data": [1, 2]} for name in ("a", "b")]}
     warm_up = {"body": body, "path": "/v2/models/sum/infer"}
     replica.with_models(double=double_model, sum=sum_model).start(warm_up=warm_up)
@@ -108,7 +108,7 @@ def test_of_several_models_the_one_is_asked_that_the_path_names(replica):
         (1, {"rows": 8, "pad": {"x": 0}}, 8),
     ],
 )
-def test_a_model_is_asked_in_company_where_runs_are_shared(replica, rows, batching, most):
+def test_batched_models_are_warmed_up_with_growing_batches(replica, rows, batching, most):
     body = {"data": [[1, 2, 3, 4]] * rows}
     replica.with_models(double=double_model).start(warm_up={"body": body}, batching=batching)
 
@@ -116,7 +116,7 @@ def test_a_model_is_asked_in_company_where_runs_are_shared(replica, rows, batchi
     assert ("at once" in replica.log()) == (most is not None)
 
 
-def test_a_sample_may_have_no_rows(replica):
+def test_sample_without_rows_is_accepted(replica):
     nothing = {"name": "x", "shape": [0, 4], "datatype": "FP32", "data": []}
     replica.with_models(double=double_model).start(warm_up={"body": {"inputs": [nothing]}}, batching={"rows": 8})
 
@@ -124,39 +124,39 @@ def test_a_sample_may_have_no_rows(replica):
 
 
 @pytest.mark.parametrize("script", [SCRIPT, ASYNC])
-def test_a_script_is_asked_as_often_as_wanted(replica, script):
+def test_script_gets_the_sample_the_configured_number_of_times(replica, script):
     replica.with_script(script).start(warm_up={"body": {"a": [1, None, "é"]}, "runs": 5})
 
     assert [[json.loads(line) for line in lines] for lines in asked(replica)] == [[{"a": [1, None, "é"]}] * 5]
 
 
 @pytest.mark.parametrize("script", [GENERATOR, ASYNC_GENERATOR])
-def test_what_a_script_yields_is_read_to_its_end(replica, script):
+def test_streamed_response_to_the_sample_is_read_to_its_end(replica, script):
     replica.with_script(script).start(warm_up={"body": {}, "runs": 2})
 
     assert asked(replica) == [["{}", "ended after 2"] * 2]
 
 
-def test_any_json_can_be_a_sample(replica):
+def test_sample_may_be_any_json_value(replica):
     replica.with_script("def init(): pass\ndef run(data): return data").start(warm_up={"body": None})
 
     assert replica.score("1").json() == "1"
 
 
-def test_every_process_is_asked(replica):
+def test_every_worker_is_warmed_up(replica):
     replica.with_script(SCRIPT).start(warm_up={"body": {}, "runs": 2}, processes=3)
 
     assert asked(replica) == [["{}"] * 2] * 3
 
 
-def test_a_process_that_takes_anothers_place_is_asked_too(replica):
+def test_replaced_worker_is_warmed_up(replica):
     replica.with_script(SCRIPT).start(warm_up={"body": {}, "runs": 1})
     replica.workers()[0].kill()
 
     replica.until(lambda: replica.status().get("restarts") == 1 and len(asked(replica)) == 2)
 
 
-def test_the_first_client_does_not_wait_for_what_is_slow_once(replica):
+def test_first_request_does_not_pay_for_a_slow_first_run(replica):
     replica.with_script(SCRIPT).start(warm_up={"body": {"first": 1}})
     began = time.monotonic()
 
@@ -165,13 +165,13 @@ def test_the_first_client_does_not_wait_for_what_is_slow_once(replica):
     assert "asked 3 times: the first took 1." in replica.log()
 
 
-def test_only_the_first_run_may_take_longer_than_clients_wait(replica):
+def test_first_warm_up_run_may_exceed_the_scoring_timeout(replica):
     replica.with_script(SCRIPT).start(warm_up={"body": {"first": 1}}, scoring_timeout_seconds=0.5)
 
     assert replica.score({}).status_code == 200
 
 
-def test_a_service_that_is_always_too_slow_for_its_clients_does_not_start(replica):
+def test_last_warm_up_run_beyond_the_scoring_timeout_fails_the_start(replica):
     warm_up = {"body": {"every": 0.5}}
     failure = replica.with_script(SCRIPT).fail_to_start(warm_up=warm_up, scoring_timeout_seconds=0.2)
 
@@ -180,14 +180,14 @@ def test_a_service_that_is_always_too_slow_for_its_clients_does_not_start(replic
     assert "scoring timeout of 0.2 s" in failure["message"]
 
 
-def test_the_start_deadline_bounds_it_and_tells_where_it_hangs(replica):
+def test_start_deadline_ends_a_hung_warm_up_with_stacks(replica):
     failure = replica.with_script(SCRIPT).fail_to_start(warm_up={"body": {"every": 60}}, start_deadline_seconds=1.5)
 
     assert failure["reason"] == "start_timeout"
     assert "in run" in failure["evidence"]
 
 
-def test_it_can_be_stopped_in_the_middle(replica):
+def test_service_can_be_stopped_during_warm_up(replica):
     replica.with_script(SCRIPT).launch(warm_up={"body": {"every": 60}})
     replica.until(lambda: asked(replica) == [['{"every":60}']])
     began = time.monotonic()
@@ -207,7 +207,7 @@ def test_it_can_be_stopped_in_the_middle(replica):
         (RAW, {"status": 418}, 418, "/score", "not today"),
     ],
 )
-def test_a_script_that_fails_its_sample_does_not_start(replica, script, body, status, message, evidence):
+def test_script_answering_the_sample_with_an_error_does_not_start(replica, script, body, status, message, evidence):
     failure = replica.with_script(script).fail_to_start(warm_up={"body": body})
 
     assert failure["reason"] == "warm_up_failed"
@@ -228,7 +228,7 @@ def test_a_script_that_fails_its_sample_does_not_start(replica, script, body, st
         ({"body": ROW, "path": "/v2/models/double/ready"}, 405, "no request to score"),
     ],
 )
-def test_a_model_that_refuses_its_sample_does_not_start(replica, warm_up, status, words):
+def test_model_refusing_the_sample_does_not_start(replica, warm_up, status, words):
     failure = replica.with_models(double=double_model).fail_to_start(warm_up=warm_up)
 
     assert failure["reason"] == "warm_up_failed"
@@ -237,24 +237,24 @@ def test_a_model_that_refuses_its_sample_does_not_start(replica, warm_up, status
     assert refused(replica)
 
 
-def test_several_models_want_a_path(replica):
+def test_sample_to_score_of_several_models_fails_with_a_hint_at_the_path(replica):
     failure = replica.with_models(double=double_model, sum=sum_model).fail_to_start(warm_up={"body": ROW})
 
     assert failure["reason"] == "warm_up_failed"
     assert "/v2/models/<name>/infer" in failure["message"]
 
 
-def test_a_sample_that_ends_the_process_is_a_crash(replica):
+def test_sample_that_ends_the_process_is_reported_as_a_crash(replica):
     script = "import os\ndef init(): pass\ndef run(data): os._exit(9)"
     assert replica.with_script(script).fail_to_start(warm_up={"body": 1})["reason"] == "worker_crashed"
 
 
-def test_too_little_memory_for_the_sample_is_named_so(replica):
+def test_memory_error_on_the_sample_is_reported_as_out_of_memory(replica):
     script = "def init(): pass\ndef run(data): raise MemoryError"
     assert replica.with_script(script).fail_to_start(warm_up={"body": 1})["reason"] == "out_of_memory"
 
 
-def test_it_is_neither_counted_nor_collected_nor_in_the_access_log(replica):
+def test_warm_up_is_not_counted_collected_or_in_the_access_log(replica):
     replica.with_models(double=double_model, sum=sum_model).start(
         warm_up={"body": ROW, "path": "/v1/models/double:predict"} | {"body": {"instances": [[1, 2, 3, 4]]}},
         access_log=True,
@@ -269,7 +269,7 @@ def test_it_is_neither_counted_nor_collected_nor_in_the_access_log(replica):
 
 
 @pytest.mark.parametrize(("collect", "rows"), [({"seconds": 0.1, "inputs": False, "predictions": False}, 1), (None, 0)])
-def test_what_a_script_collects_meanwhile_is_passed_over(replica, collect, rows):
+def test_rows_collected_by_a_script_during_warm_up_are_discarded(replica, collect, rows):
     replica.with_script(COLLECTING).start(warm_up={"body": 1}, **({"collect": collect} if collect else {}))
     assert "collection is off" not in replica.log()
     replica.score("1")
@@ -281,7 +281,7 @@ def test_what_a_script_collects_meanwhile_is_passed_over(replica, collect, rows)
     replica.until(lambda: len(found()) == rows if collect else "collection is off" in replica.log())
 
 
-def test_what_a_script_prints_meanwhile_is_marked(replica):
+def test_output_of_a_script_during_warm_up_is_marked_in_the_log(replica):
     replica.with_script("def init(): pass\ndef run(data): print('asked', data)").start(warm_up={"body": [7], "runs": 1})
 
     assert "[warm-up] asked [7]\n" in replica.log()

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from scoring.core import collecting
-from scoring.observers.collected_rows import of_record
+from scoring.observers.collected_rows import script_row
 from scoring.script.compat.correlation import BasicCorrelationContext, CorrelationContext, get_context_wrapper
 from scoring.script.compat.frame_collector import Collector
 
@@ -40,7 +40,7 @@ def records(monkeypatch):
 
 def test_data_frames_are_collected_value_by_value(records):
     Collector(name="model_inputs").collect(FRAME)
-    line = json.loads(of_record(records[0], 1))["script"]
+    line = json.loads(script_row(records[0], 1))["script"]
     assert line["columns"] == ["n", "x", "t", "d"]
     assert line["rows"] == [[1, 0.5, "a", "2026-01-02T00:00:00"], [2**53 + 1, None, "b", None]]
 

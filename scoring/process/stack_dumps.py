@@ -1,4 +1,4 @@
-"""Where processes hang: their Python stacks, as evidence."""
+"""Python stacks of hung processes, as evidence."""
 
 import signal
 import time
@@ -10,7 +10,7 @@ from scoring.process.ipc import stack_file
 WRITE_SECONDS = 0.3
 
 
-def stacks_of(folder: Path, children: list[Child]) -> str:
+def dump_stacks(folder: Path, children: list[Child]) -> str:
     """Ask processes for their stacks and give them all."""
     asked = [child for child in children if stack_file(folder, child.slot).exists()]
     for child in asked:

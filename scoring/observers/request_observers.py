@@ -1,4 +1,4 @@
-"""What is done about single requests where the settings ask for it: a line in the log, a trace, a collected row.
+"""Observers of single requests: access log, traces and data collection, as far as the settings ask for them.
 
 Where they ask for none of it there is no watch, and nothing on the way of a request.
 """
@@ -16,44 +16,44 @@ from scoring.observers.collector import Collector
 from scoring.observers.tracing import Tracer, tracer_for
 
 
-class Watcher(Protocol):
+class RequestObserver(Protocol):
     """Looks at requests that have been answered; called on the loop, so it must not wait."""
 
-    def ended(self, request: Request, outcome: Outcome) -> None: ...
+    def on_response(self, request: Request, outcome: Outcome) -> None: ...
 
     def close(self) -> None: ...
 
 
-class Watch:
+class RequestObservers:
     """All that look at the requests of a process."""
 
-    def __init__(self, watchers: list[Watcher], tracer: Tracer | None) -> None:
-        self._watchers = watchers
+    def __init__(self, observers: list[RequestObserver], tracer: Tracer | None) -> None:
+        self._observers = observers
         self._tracer = tracer
 
-    def begin(self, request: Request) -> None:
+    def on_request(self, request: Request) -> None:
         """A request is about to be worked on."""
         if self._tracer is not None:
-            request.span = self._tracer.begin(request)
+            request.span = self._tracer.start_span(request)
 
-    def end(self, request: Request, outcome: Outcome) -> None:
+    def on_response(self, request: Request, outcome: Outcome) -> None:
         """Its answer is about to be sent. What goes wrong here is told in the log, and is not the client's trouble."""
-        for watcher in self._watchers:
+        for observer in self._observers:
             try:
-                watcher.ended(request, outcome)
+                observer.on_response(request, outcome)
             except Exception as error:
                 log(f"a request could not be recorded: {error!r}", "E")
 
     def close(self) -> None:
         """A moment for what is still to be written."""
-        for watcher in self._watchers:
-            watcher.close()
+        for observer in self._observers:
+            observer.close()
 
 
 class AccessLog:
     """A line for every scoring request."""
 
-    def ended(self, request: Request, outcome: Outcome) -> None:
+    def on_response(self, request: Request, outcome: Outcome) -> None:
         path = request.target.partition(b"?")[0].decode("latin-1")
         answer = outcome.answer
         size = len(answer) if isinstance(answer, bytes) else len(answer.body)
@@ -70,17 +70,17 @@ class AccessLog:
         """Every line has been written."""
 
 
-def watch_of(replica: Replica, counters: Counters, slot: int) -> Watch | None:
+def observers_for(replica: Replica, counters: Counters, slot: int) -> RequestObservers | None:
     """What the settings and the environment ask for; None where that is nothing."""
-    run, watchers = replica.run, list[Watcher]()
+    run, observers = replica.run, list[RequestObserver]()
     collecting.set_request_id_source(lambda: current_request_id() or collecting.NO_REQUEST)
     if run.access_log:
-        watchers.append(AccessLog())
+        observers.append(AccessLog())
     if run.collect is not None:
         collector = Collector(replica, run.collect, counters, slot)
-        collecting.set_sink(collector.take)
-        watchers.append(collector)
+        collecting.set_sink(collector.collect)
+        observers.append(collector)
     tracer = tracer_for(run)
     if tracer is not None:
-        watchers.append(tracer)
-    return Watch(watchers, tracer) if watchers else None
+        observers.append(tracer)
+    return RequestObservers(observers, tracer) if observers else None

@@ -6,8 +6,8 @@ import httpx
 import psutil
 import pytest
 
-from scoring.process import memory_watch
-from scoring.process.memory_watch import QUICKEST_SECONDS, SAMPLE_SECONDS, Memory, pause_before
+from scoring.process import memory_monitor
+from scoring.process.memory_monitor import MIN_SAMPLE_SECONDS, SAMPLE_SECONDS, MemoryMonitor, delay_before
 
 MEGABYTE = 2**20
 HOLD = """
@@ -85,12 +85,12 @@ def answer_of(replica, body):
     return None
 
 
-def test_reserved_memory_does_not_count(replica):
+def test_reserved_memory_does_not_count_towards_the_limit(replica):
     replica.with_script(RESERVE).start(processes=1, memory_bytes=256 * MEGABYTE)
     assert replica.score("{}").json() == 3
 
 
-def test_memory_that_processes_share_counts_once(replica):
+def test_memory_shared_by_processes_counts_once(replica):
     replica.with_script(SHARE).start(processes=1, memory_bytes=400 * MEGABYTE)
     resident = sum(process.memory_info().rss for process in below(replica))
     assert resident > 600 * MEGABYTE
@@ -98,7 +98,7 @@ def test_memory_that_processes_share_counts_once(replica):
     assert "restarts" not in replica.status()
 
 
-def test_processes_that_a_script_has_started_count_at_the_start(replica):
+def test_child_processes_of_a_script_count_during_start(replica):
     failure = replica.with_script(FORK).fail_to_start(processes=1, memory_bytes=256 * MEGABYTE)
     assert failure["reason"] == "out_of_memory"
     assert "the service may use 256 MiB" in failure["message"]
@@ -106,7 +106,7 @@ def test_processes_that_a_script_has_started_count_at_the_start(replica):
 
 
 @pytest.mark.parametrize("how", ["hold", "hold detached"])
-def test_processes_that_a_script_has_started_are_ended_with_it(replica, how):
+def test_child_processes_of_a_script_are_killed_with_its_worker(replica, how):
     replica.with_script(LATER).start(processes=1, memory_bytes=256 * MEGABYTE)
     answer_of(replica, f'"{how}"')
     replica.until(lambda: "out_of_memory: The processes use" in replica.log())
@@ -114,7 +114,7 @@ def test_processes_that_a_script_has_started_are_ended_with_it(replica, how):
     replica.until(lambda: answer_of(replica, "{}") == "here")
 
 
-def test_a_script_that_takes_too_much_again_and_again_fails_with_the_figures(replica):
+def test_repeated_out_of_memory_fails_the_service_with_process_sizes(replica):
     script = "def init(): pass\ndef run(data): return len(bytearray(b'x') * (400 * 2**20))"
     replica.with_script(script).start(processes=1, memory_bytes=200 * MEGABYTE)
 
@@ -131,7 +131,7 @@ def test_a_script_that_takes_too_much_again_and_again_fails_with_the_figures(rep
     assert "perhaps by the system" not in replica.log()
 
 
-def test_what_a_script_has_left_behind_ends_with_the_service(replica):
+def test_detached_processes_of_a_script_end_with_the_service(replica):
     script = LATER.replace("hold(300)", "hold(1)")
     replica.with_script(script).start(processes=1)
     replica.score('"hold detached"')
@@ -142,12 +142,12 @@ def test_what_a_script_has_left_behind_ends_with_the_service(replica):
 
 
 class Figures:
-    """A `Usage` that says what it is told to."""
+    """A `ProcessUsage` that says what it is told to."""
 
     def __init__(self, resident, exact):
         self.sizes, self.exact, self.read = resident, exact, 0
 
-    def follow(self, pids):
+    def track(self, pids):
         pass
 
     def resident(self):
@@ -158,31 +158,31 @@ class Figures:
         return {1: self.exact}
 
 
-def test_the_exact_figure_is_read_only_above_the_limit_and_not_again_until_something_grows(monkeypatch):
-    monkeypatch.setattr(memory_watch, "branches", lambda workers: {})
+def test_proportional_memory_is_read_only_above_the_limit_and_cached_until_growth(monkeypatch):
+    monkeypatch.setattr(memory_monitor, "subtrees", lambda workers: {})
     usage = Figures(resident=500, exact=200)
-    looked = Memory(512, usage)
-    looked.look([])
+    looked = MemoryMonitor(512, usage)
+    looked.sample([])
     assert (looked.used, usage.read) == (500, 0)
     usage.sizes = 1000
     for _ in range(3):
-        looked.look([])
+        looked.sample([])
     assert (looked.used, usage.read) == (200, 1)
     usage.sizes, usage.exact = 1400, 600
-    looked.look([])
+    looked.sample([])
     assert (looked.used, usage.read) == (600, 2)
 
 
 @pytest.mark.parametrize(
-    ("left", "grown", "pause"),
+    ("left", "growth", "pause"),
     [
         (100 * MEGABYTE, 0, SAMPLE_SECONDS),
         (100 * MEGABYTE, -5, SAMPLE_SECONDS),
         (100 * MEGABYTE, 500 * MEGABYTE, 0.1),
-        (100 * MEGABYTE, 5000 * MEGABYTE, QUICKEST_SECONDS),
-        (-1, 1, QUICKEST_SECONDS),
+        (100 * MEGABYTE, 5000 * MEGABYTE, MIN_SAMPLE_SECONDS),
+        (-1, 1, MIN_SAMPLE_SECONDS),
         (10_000 * MEGABYTE, MEGABYTE, SAMPLE_SECONDS),
     ],
 )
-def test_the_next_look_comes_before_the_limit_can_be_reached(left, grown, pause):
-    assert pause_before(left, grown) == pytest.approx(pause)
+def test_next_sample_comes_before_the_limit_can_be_reached(left, growth, pause):
+    assert delay_before(left, growth) == pytest.approx(pause)

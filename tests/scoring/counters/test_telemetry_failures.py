@@ -15,7 +15,7 @@ from tests.scoring.conftest import free_port
 from tests.scoring.telemetry_studio import GOOD, spooled, start
 
 
-def test_a_full_disk_costs_a_service_no_request_and_no_figure(replica, open_studio):
+def test_full_disk_loses_neither_requests_nor_windows(replica, open_studio):
     port = free_port()
     studio = open_studio(port)
     start(replica, port)
@@ -37,14 +37,14 @@ def test_a_full_disk_costs_a_service_no_request_and_no_figure(replica, open_stud
     assert replica.stop() == 0
 
 
-def test_a_window_that_is_dropped_while_it_is_read_is_left_out(tmp_path, monkeypatch):
+def test_window_deleted_while_reading_is_skipped(tmp_path, monkeypatch):
     spool = Spool(tmp_path)
     spool.add(a_window(1))
     monkeypatch.setattr(spool, "_names", lambda: ["0000000000000000.json", "0000000000000001.json"])
     assert [each.sequence for each in spool.oldest(10)] == [1]
 
 
-def test_a_window_that_the_studio_cannot_read_takes_no_other_with_it(replica, open_studio):
+def test_unreadable_window_is_dropped_alone(replica, open_studio):
     port = free_port()
     start(replica, port)
     for _ in range(10):
@@ -63,7 +63,7 @@ def window_file(replica, sequence):
     return replica.folder / "spool" / f"{sequence:016d}.json"
 
 
-def test_telemetry_goes_on_after_whatever_went_wrong_once(tmp_path, open_studio, monkeypatch):
+def test_push_thread_survives_an_unexpected_exception(tmp_path, open_studio, monkeypatch):
     port = free_port()
     studio = open_studio(port)
     spool, failures = Spool(tmp_path), [OSError(5, "Input/output error"), ValueError("odd")]
@@ -75,7 +75,7 @@ def test_telemetry_goes_on_after_whatever_went_wrong_once(tmp_path, open_studio,
         spool.add(a_window(sequence))
         pusher.wake()
         time.sleep(0.3)
-    pusher.finish(5)
+    pusher.flush(5)
     assert [window["sequence"] for window in studio.windows] == [1, 2, 3]
 
 
@@ -88,7 +88,7 @@ def a_window(sequence):
     return Window(revision=1, replica="a", sequence=sequence, start=0.0, seconds=5.0, cpu=0.0, memory=0, **empty)
 
 
-def test_a_log_that_cannot_be_moved_away_is_left_whole(tmp_path, monkeypatch):
+def test_log_that_cannot_be_rotated_is_left_intact(tmp_path, monkeypatch):
     (tmp_path / "server.log").write_bytes(b"line\n" * 10)
 
     def half(_, target):
