@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from deployments.models import Build, InferenceConfig, Revision, Service, Target
+from deployments.models import Build, BuiltBundle, Collection, InferenceConfig, Revision, Service, Target
 from registry.admin import ReadOnlyAdmin
 
 
@@ -26,6 +26,18 @@ class BuildAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "state", "step", "attempt", "created_at", "finished_at")
     list_filter = ("state",)
     list_select_related = ("revision__service",)
+
+
+@admin.register(BuiltBundle)
+class BuiltBundleAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "place", "size_bytes", "built_at", "last_used_at", "removing_at")
+    search_fields = ("content_hash", "place")
+
+
+@admin.register(Collection)
+class CollectionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "count", "freed_bytes", "requested_by", "created_at", "finished_at")
+    list_filter = ("state", "dry_run")
 
 
 @admin.register(InferenceConfig)

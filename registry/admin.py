@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from registry.models import Artifact, Environment, Inspection, Model, ModelVersion, Upload
+from registry.models import Artifact, BuiltEnvironment, Environment, Inspection, Model, ModelVersion, Upload
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -56,3 +56,9 @@ class UploadAdmin(ReadOnlyAdmin):
 class EnvironmentAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "workspace", "python_version", "created_at")
     list_filter = ("workspace",)
+
+
+@admin.register(BuiltEnvironment)
+class BuiltEnvironmentAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "size_bytes", "built_at", "failed_at", "last_used_at", "removing_at")
+    search_fields = ("definition_hash",)
