@@ -1,4 +1,4 @@
-"""What happened since the last look: totals of all workers, cut into the contract's windows."""
+"""Cuts telemetry windows: the differences between the workers' totals at two moments."""
 
 import time
 from collections.abc import Mapping

@@ -67,7 +67,7 @@ class Collector:
             self._enqueue(len(line), lambda: line)
 
     def close(self) -> None:
-        """A moment to write what waits."""
+        """Write what is queued, for a limited time."""
         self._stopping = True
         self._wake_up.set()
         self._thread.join(FLUSH_SECONDS)

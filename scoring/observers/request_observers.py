@@ -1,6 +1,6 @@
 """Observers of single requests: access log, traces and data collection, as far as the settings ask for them.
 
-Where they ask for none of it there is no watch, and nothing on the way of a request.
+Where they ask for none, there are no observers, and requests pay nothing.
 """
 
 from typing import Protocol
@@ -25,7 +25,7 @@ class RequestObserver(Protocol):
 
 
 class RequestObservers:
-    """All that look at the requests of a process."""
+    """All observers of a process. Their errors are logged and never affect a response."""
 
     def __init__(self, observers: list[RequestObserver], tracer: Tracer | None) -> None:
         self._observers = observers
@@ -37,7 +37,7 @@ class RequestObservers:
             request.span = self._tracer.start_span(request)
 
     def on_response(self, request: Request, outcome: Outcome) -> None:
-        """Its answer is about to be sent. What goes wrong here is told in the log, and is not the client's trouble."""
+        """Its response is about to be sent."""
         for observer in self._observers:
             try:
                 observer.on_response(request, outcome)

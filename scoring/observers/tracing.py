@@ -27,7 +27,7 @@ EXPORT_SECONDS = 0.8
 
 
 def tracer_for(run: RunSettings, environment: Mapping[str, str] = os.environ) -> "Tracer | None":
-    """A tracer where the environment asks for one. What it lacks for that is told in the log."""
+    """A tracer where the environment asks for one. What is missing for that is logged."""
     endpoint = next((name for name in ENDPOINTS if environment.get(name)), None)
     disabled = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if endpoint is None or disabled or environment.get("OTEL_TRACES_EXPORTER") == "none":

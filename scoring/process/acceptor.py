@@ -2,7 +2,7 @@
 
 One shared socket instead of one per process (SO_REUSEPORT): when a process dies, the connections that wait
 in the queue go to the others instead of being reset. A process with more open connections than another
-lets the other go first, for a moment, so that a burst does not end up with a single process.
+pauses briefly before it accepts, so that a burst does not end up with a single process.
 """
 
 import asyncio

@@ -42,7 +42,7 @@ class Address:
         return {"http": f"http://127.0.0.1:{self.private.getsockname()[1]}"}
 
     def check_file(self, *, now: bool = False) -> bool:
-        """Whether the file says otherwise than before; looked at once a second, or `now`."""
+        """Check for the file, once a second or `now`; True when it has appeared or gone since the last check."""
         moment = time.monotonic()
         if not now and moment < self._next_check:
             return False

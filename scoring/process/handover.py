@@ -1,7 +1,7 @@
 """Share the listening socket of a service's address between its replicas.
 
-A replica that holds the socket hands a duplicate (SCM_RIGHTS) to whoever of the same user connects to a unix socket in
-the service's folder. So the socket, and the connections that wait in its queue, outlive each of the replicas.
+A replica that holds the socket sends a duplicate (SCM_RIGHTS) to each process of the same user that connects to a unix
+socket in the service's folder. So the listening socket, and the connections in its queue, outlive each of the replicas.
 """
 
 import fcntl

@@ -14,7 +14,7 @@ from scoring.process.process_usage import ProcessUsage
 
 SAMPLE_SECONDS = 0.25
 MIN_SAMPLE_SECONDS = 0.03
-FIND_SECONDS = 1.0  # how often processes that a script has started are looked for while there is room
+FIND_SECONDS = 1.0  # between searches for processes that a script has started, while memory is not short
 EXACT_SECONDS = 1.0  # how long an exact figure holds while nothing grows: it costs milliseconds for each process
 
 

@@ -57,7 +57,7 @@ class MetricsSampler:
         self._master[RESTARTS] += 1
 
     def close(self) -> None:
-        """The last window, and a moment for the pusher to send it."""
+        """Cut the last window and let the pusher try to send it."""
         self._log_disk_errors(self._cut_window)
         if self._pusher:
             self._pusher.flush(FLUSH_SECONDS)

@@ -43,7 +43,7 @@ def kill_remaining() -> None:
 
 
 def kill(pids: Collection[int]) -> None:
-    """SIGKILL to each, and a moment for the kernel to take their memory back."""
+    """SIGKILL to each, then wait briefly until the kernel has freed their memory."""
     _send_kill(pids)
     for _ in range(ROUNDS):
         if not any(_holds_memory(pid) for pid in pids):

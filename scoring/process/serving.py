@@ -1,4 +1,4 @@
-"""A worker at the service's address: accept connections there, or leave it to another replica, as the master says."""
+"""A worker at the service's address: accept connections there, or leave them to another replica."""
 
 import asyncio
 import os
@@ -46,7 +46,7 @@ class Serving:
         app.leave_address(True)
 
     def follow(self, control: int, *, serves: bool) -> None:
-        """Do as the master says from now on, at first whether it `serves`."""
+        """Follow the commands of the master from now on; `serves` is the state to begin with."""
         self._loop.add_reader(control, self._read, control)
         self._set(serves)
 
@@ -62,9 +62,9 @@ class Serving:
             await asyncio.wait(self._tasks, timeout=end - monotonic())
 
     def _read(self, control: int) -> None:
-        orders = os.read(control, 4096)
-        if orders:
-            self._set(orders[-1:] == SERVE)
+        commands = os.read(control, 4096)
+        if commands:
+            self._set(commands[-1:] == SERVE)
         else:  # the master has gone, and ends this process
             self._loop.remove_reader(control)
 

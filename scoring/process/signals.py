@@ -27,7 +27,7 @@ class Signals:
             signal.signal(number, self._stop)
 
     def handle_hangup(self) -> None:
-        """SIGHUP no longer ends this process, but tells it to look at the file that says whether it serves."""
+        """SIGHUP no longer ends this process, but makes it check whether it should serve."""
         signal.signal(signal.SIGHUP, self._recheck)
 
     def clear(self) -> None:

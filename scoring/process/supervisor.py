@@ -51,7 +51,7 @@ class Supervisor:
         self._restarts = RestartBackoff(MAX_QUICK_EXITS)
         self._signals = Signals()
         self._address: Address | None = None  # where replicas take turns at it
-        self._settled = True  # whether the workers have done what they were told of the address
+        self._settled = True  # whether the workers have followed the last change at the address
         self._ready = False
         self._started_at = time.monotonic()
         self._selector = selectors.DefaultSelector()
@@ -114,7 +114,7 @@ class Supervisor:
             check_heartbeats(self._counters, self._replica, children)
 
     def _follow(self, address: Address) -> None:
-        """Let the workers accept connections at the service's address, or leave it, as the file in the folder says."""
+        """Let the workers accept connections at the service's address, or leave it, depending on the file `serving`."""
         now, self._signals.recheck = self._signals.recheck, False
         if address.check_file(now=now):
             log(f"{'serving at' if address.wanted else 'leaving'} the service's address")
@@ -152,7 +152,7 @@ class Supervisor:
             self._set_process_count(report.seconds)
 
     def _set_process_count(self, seconds: float | None) -> None:
-        """The first process of a large model says how many there will be."""
+        """The first process of a large model determines how many there will be."""
         if not self._replica.at_once and not self._ready and len(self._children) == 1:
             heavy = seconds is not None and seconds >= HEAVY_SECONDS
             self._process_count = 1 if heavy else self._processes_that_fit()

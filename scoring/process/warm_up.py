@@ -1,8 +1,8 @@
-"""Ask the service its own sample request before it says that it is ready.
+"""Answer the deployment's sample request before the replica reports that it is ready.
 
 First calls are slow (memory is reserved, code is compiled, caches are filled), and a service that cannot answer its
-own sample serves nobody. The sample goes the way of every request, from the routes to the end of the answer, but past
-what counts, logs and collects requests. The master's start deadline bounds it all.
+own sample is of no use. The sample takes the path of every request, from the routes to the end of the response, but is
+neither counted, logged nor collected. The master's start deadline bounds it all.
 """
 
 import traceback
@@ -49,11 +49,11 @@ def warm_up(engine: Engine, replica: Replica, wanted: WarmUp) -> None:
         sample.check_pace(timings, run.scoring_timeout_seconds)
         if run.serve_on_request:
             sample.check_outputs(replica.bundle)
-        shared = sample.share(timings.rows)
-    told = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
-    if shared:
-        told += f"; then up to {shared} at once"
-    log(f"warmed up with the sample request, asked {len(taken)} times: {told}")
+        batched = sample.ask_concurrently(timings.rows)
+    durations = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
+    if batched:
+        durations += f"; then up to {batched} at once"
+    log(f"warmed up with the sample request, asked {len(taken)} times: {durations}")
 
 
 class _Sample:
@@ -77,7 +77,7 @@ class _Sample:
             raise self._failure(error) from error
         return call
 
-    def share(self, rows: int) -> int:
+    def ask_concurrently(self, rows: int) -> int:
         """2, 4, 8 … requests of so many rows at once, as many as may share a run; gives how many that were."""
         handler = self._endpoint.handler
         batcher = handler.batcher
@@ -139,14 +139,14 @@ class _Sample:
     def _failure(self, error: BaseException) -> StartFailure:
         if isinstance(error, StartFailure):
             return error
-        told = as_error(error)
-        evidence = error_body(told, self._path.startswith(("/v1/", "/v2"))).decode()
-        cause = error if told is not error else error.__cause__
+        reported = as_error(error)
+        evidence = error_body(reported, self._path.startswith(("/v1/", "/v2"))).decode()
+        cause = error if reported is not error else error.__cause__
         if isinstance(cause, MemoryError):
             return StartFailure("out_of_memory", "There was not enough memory to answer the sample request.", evidence)
-        if cause is not None and told.status >= 500:
+        if cause is not None and reported.status >= 500:
             evidence += "\n\n" + "".join(traceback.format_exception(cause))
-        return self._refused(told.status, told.message, evidence)
+        return self._refused(reported.status, reported.message, evidence)
 
     def _refused(self, status: int, why: str, evidence: str) -> StartFailure:
         message = f"The service answers its own sample request to {self._path} with {status}" + (
