@@ -24,10 +24,12 @@ class Child:
         self.failure: Failure | None = None  # why it could not load, or had to be ended
         self._kill_reason = ""  # why its master has ended it
         self._buffer = b""
+        self._control = -1
         self.report_pipe, config.report = os.pipe()
-        config.control, self._control = os.pipe() if config.address >= 0 else (-1, -1)
-        own = {config.report, config.lifeline, config.control, *config.sockets} - {-1}
         try:
+            if config.address >= 0:
+                config.control, self._control = os.pipe()
+            own = {config.report, config.lifeline, config.control, *config.sockets} - {-1}
             self.process = Forked(lambda: run_worker(replica, config), own)
         except OSError:
             os.close(self.report_pipe)

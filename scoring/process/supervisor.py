@@ -3,39 +3,33 @@
 It loads no model, but the libraries that do: the workers, which it forks, share their memory.
 """
 
-import contextlib
 import os
 import selectors
-import signal
 import time
 
 import msgspec
 
-from scoring.contract import Failure
 from scoring.core.errors import StartFailure
 from scoring.core.log import log
-from scoring.core.logfile import tail
 from scoring.core.settings import Replica
 from scoring.core.timings import HEAVY_SECONDS
-from scoring.counters.telemetry import ADDRESS_CONNECTIONS, CONNECTIONS, NOT_SERVING, CounterFile, create
+from scoring.counters.telemetry import create
 from scoring.process import process_tree
 from scoring.process.address import DRAIN_CHECK_SECONDS, Address, connections_at_address
 from scoring.process.child import Child
 from scoring.process.handover import Handover
 from scoring.process.health_checks import check_heartbeats, check_memory
-from scoring.process.ipc import WorkerConfig, WorkerFailed, WorkerReady
+from scoring.process.ipc import WorkerFailed, WorkerReady
 from scoring.process.listener import listen, reserve
-from scoring.process.restart_backoff import RestartBackoff
 from scoring.process.signals import Signals
 from scoring.process.stack_dumps import dump_stacks
 from scoring.process.status import StatusFile
 from scoring.process.worker import preload
+from scoring.process.worker_pool import WorkerPool
 
 START_FAILED = 3
-MAX_QUICK_EXITS = 3
 STOP_SECONDS = 9.5
 FIRST_REPORT_SECONDS = 0.05  # enough for a small model
-FORK_RETRY_SECONDS = 1.0  # after the system had no memory, or no number, for another process
 
 
 class Supervisor:
@@ -44,11 +38,6 @@ class Supervisor:
     def __init__(self, replica: Replica, status: StatusFile) -> None:
         self._replica = replica
         self._status = status
-        self._children: dict[int, Child] = {}
-        self._restart_due: dict[int, float] = {}  # slot: when its next process may start
-        self._process_count = replica.most_processes if replica.at_once else 1
-        self._threads = max(1, len(replica.cores) // self._process_count) if replica.at_once else len(replica.cores)
-        self._restarts = RestartBackoff(MAX_QUICK_EXITS)
         self._signals = Signals()
         self._address: Address | None = None  # where replicas take turns at it
         self._settled = True  # whether the workers have followed the last change at the address
@@ -65,19 +54,17 @@ class Supervisor:
             self._open_sockets()
             preload(self._replica)
             self._lifeline, self._lifeline_writer = os.pipe()  # workers hold one end, only this process the other
-            counters = create(self._replica.counters, self._replica.most_processes)
-            for slot in range(counters.workers):
-                self._clear_slot(counters, slot)
-            self._counters = counters
+            self._counters = create(self._replica.counters, self._replica.most_processes)
             for path in self._replica.model_counters:
-                create(path, counters.workers)
+                create(path, self._counters.workers)
+            self._workers = WorkerPool(self._replica, self._counters, self._selector)
             self._start_missing()
             self._status.set_state("starting")
             self._selector.select(FIRST_REPORT_SECONDS)
             # Only now: loading psutil and HTTP takes a core from the workers.
             from scoring.process.metrics_sampler import MetricsSampler
 
-            self._sampler = MetricsSampler(self._replica, counters)
+            self._sampler = MetricsSampler(self._replica, self._counters)
             while not self._signals.stop:
                 self._step()
         except StartFailure as error:
@@ -107,18 +94,18 @@ class Supervisor:
         self._start_missing()
         self._check_start()
         self._status.retry_write()
-        self._sampler.run_due(self._pids)
-        children = list(self._children.values())
-        check_memory(self._sampler.memory, self._replica.run, children, ready=self._ready)
+        self._sampler.run_due(self._workers.pids)
+        workers = list(self._workers)
+        check_memory(self._sampler.memory, self._replica.run, workers, ready=self._ready)
         if self._ready:
-            check_heartbeats(self._counters, self._replica, children)
+            check_heartbeats(self._counters, self._replica, workers)
 
     def _follow(self, address: Address) -> None:
         """Let the workers accept connections at the service's address, or leave it, depending on the file `serving`."""
         now, self._signals.recheck = self._signals.recheck, False
         if address.check_file(now=now):
             log(f"{'serving at' if address.wanted else 'leaving'} the service's address")
-            for child in self._children.values():
+            for child in self._workers:
                 child.serve(address.wanted)
         address.watch_handover(self._selector)
         serving, connections = connections_at_address(self._counters)
@@ -126,7 +113,7 @@ class Supervisor:
         self._settled = serving == address.wanted and (serving or connections == 0)
 
     def _longest_wait(self) -> float:
-        if not self._ready or self._restart_due:
+        if not self._ready or self._workers.restart_pending:
             return 0.05
         return 0.5 if self._settled else DRAIN_CHECK_SECONDS
 
@@ -153,15 +140,15 @@ class Supervisor:
 
     def _set_process_count(self, seconds: float | None) -> None:
         """The first process of a large model determines how many there will be."""
-        if not self._replica.at_once and not self._ready and len(self._children) == 1:
+        if not self._replica.at_once and not self._ready and len(self._workers) == 1:
             heavy = seconds is not None and seconds >= HEAVY_SECONDS
-            self._process_count = 1 if heavy else self._processes_that_fit()
-        ready = [child for child in self._children.values() if child.ready]
-        if not self._ready and len(ready) == self._process_count:
+            self._workers.size = 1 if heavy else self._processes_that_fit()
+        ready = [child for child in self._workers if child.ready]
+        if not self._ready and len(ready) == self._workers.size:
             self._ready = True
-            self._restarts = RestartBackoff(MAX_QUICK_EXITS + self._process_count)
+            self._workers.set_ready()
             self._status.set_state("ready")
-            spelled = "1 process" if self._process_count == 1 else f"{self._process_count} processes"
+            spelled = "1 process" if len(ready) == 1 else f"{len(ready)} processes"
             log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {spelled}")
 
     def _processes_that_fit(self) -> int:
@@ -169,78 +156,28 @@ class Supervisor:
         most, limit = self._replica.most_processes, self._replica.run.memory_bytes
         if limit is None:
             return most
-        used = max(self._sampler.memory.by_subtree(self._pids).values(), default=1)
+        used = max(self._sampler.memory.by_subtree(self._workers.pids).values(), default=1)
         return max(1, min(most, int(limit * 0.8 // max(used, 1))))
 
-    @property
-    def _pids(self) -> list[int]:
-        return [child.pid for child in self._children.values()]
-
     def _start_missing(self) -> None:
-        now = time.monotonic()
-        for slot in range(self._process_count):
-            if slot not in self._children and self._restart_due.get(slot, 0.0) <= now:
-                self._restart_due.pop(slot, None)
-                try:
-                    child = Child(self._replica, self._worker_config(slot))
-                except OSError as reason:
-                    log(f"a process cannot be started now: {reason}", "E")
-                    self._restart_due[slot] = now + FORK_RETRY_SECONDS
-                    continue
-                self._children[slot] = child
-                self._selector.register(child.report_pipe, selectors.EVENT_READ, child)
-
-    def _worker_config(self, slot: int) -> WorkerConfig:
-        config = WorkerConfig(
-            slot=slot,
-            listener=self._listener.fileno(),
-            report=-1,
-            lifeline=self._lifeline,
-            cores=self._replica.cores,
-            threads=self._threads,
-        )
-        if self._address is not None:
-            config.address, config.serves = self._address.listener.fileno(), self._address.wanted
-        return config
-
-    # -- what goes wrong
+        listener, address = self._listener.fileno(), self._address
+        if address is None:
+            self._workers.start_missing(listener, self._lifeline)
+        else:
+            shared = address.listener.fileno()
+            self._workers.start_missing(listener, self._lifeline, address=shared, serves=address.wanted)
 
     def _reap(self) -> None:
-        for slot, child in list(self._children.items()):
-            if child.process.poll() is not None and child.report is not None:
-                del self._children[slot]
-                child.reaped()
-                self._clear_slot(self._counters, slot)
-                self._replace(child)
-
-    @staticmethod
-    def _clear_slot(counters: CounterFile, slot: int) -> None:
-        """No worker accepts connections in this slot."""
-        for cell in (CONNECTIONS, ADDRESS_CONNECTIONS):
-            counters.region(slot + 1)[cell] = NOT_SERVING
-
-    def _replace(self, child: Child) -> None:
-        """A process has ended by itself: try again, later each time, or give up."""
-        failure = child.failure or self._crash_failure(child)
-        if child.failure is not None and not self._ready:
-            raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
-        pause = self._restarts.delay_after(child.seconds_ready)
-        if pause is None:
-            raise StartFailure(failure.reason, failure.message, failure.evidence, failure.hint)
-        log(f"process {child.pid} {child.describe_exit()}; another takes its place in {pause:g} s", "W")
-        self._restart_due[child.slot] = time.monotonic() + pause
-        if self._ready:
+        before = self._workers.restarts
+        self._workers.reap()
+        for _ in range(self._workers.restarts - before):
             self._status.count_restart()
             self._sampler.count_restart()
-
-    def _crash_failure(self, child: Child) -> Failure:
-        message = f"A process of the server {child.describe_exit()}, again and again."
-        return Failure("worker_crashed", message, tail(self._replica.folder))
 
     def _check_start(self) -> None:
         limit = self._replica.run.start_deadline_seconds
         if not self._ready and time.monotonic() - self._started_at > limit:
-            loading = [child for child in self._children.values() if not child.ready]
+            loading = [child for child in self._workers if not child.ready]
             evidence = dump_stacks(self._replica.folder, loading)
             raise StartFailure("start_timeout", f"It was not ready {limit:g} s after the start.", evidence)
 
@@ -248,8 +185,6 @@ class Supervisor:
 
     def _fail(self, error: StartFailure) -> int:
         log(f"{error.failure.reason}: {error.failure.message}\n{error.failure.evidence}", "E")
-        for child in self._children.values():
-            child.kill()
         process_tree.kill_remaining()
         self._status.set_state("failed", error.failure)
         return START_FAILED
@@ -260,13 +195,7 @@ class Supervisor:
         self._listener.close()
         if self._address is not None:
             self._address.close()
-        end = time.monotonic() + STOP_SECONDS
-        for child in self._children.values():
-            child.send_signal(signal.SIGTERM)
-        for child in self._children.values():
-            with contextlib.suppress(Exception):
-                child.process.wait(max(end - time.monotonic(), 0.01))
-            child.kill()
+        self._workers.stop(STOP_SECONDS)
         process_tree.kill_remaining()
         self._sampler.close()
         log("stopped")
