@@ -78,7 +78,7 @@ def _bundles() -> Iterator[Stored]:
 
 def _environments() -> Iterator[Stored]:
     known = set()
-    for row in BuiltEnvironment.objects.filter(built_at__isnull=False).iterator():
+    for row in BuiltEnvironment.objects.filter(built_at__isnull=False).exclude(place="").iterator():
         known.add(row.place)
         yield Stored(
             Kind.ENVIRONMENT,
