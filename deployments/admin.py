@@ -2,7 +2,16 @@
 
 from django.contrib import admin
 
-from deployments.models import Build, BuiltBundle, Collection, InferenceConfig, Revision, Service, Target
+from deployments.models import (
+    Build,
+    BuiltBundle,
+    Collection,
+    InferenceConfig,
+    Instance,
+    Revision,
+    Service,
+    Target,
+)
 from registry.admin import ReadOnlyAdmin
 
 
@@ -12,6 +21,13 @@ class ServiceAdmin(ReadOnlyAdmin):
     list_filter = ("workspace", "phase", "desired")
     search_fields = ("name",)
     exclude = ("telemetry_token", "token_secret")
+
+
+@admin.register(Instance)
+class InstanceAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "target", "phase", "desired", "serving", "generation", "observed_generation", "due_at")
+    list_filter = ("phase", "desired", "target")
+    list_select_related = ("revision__service", "target")
 
 
 @admin.register(Revision)

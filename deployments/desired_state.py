@@ -6,14 +6,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from deployments.errors import ChangedMeanwhile
-from deployments.models import Phase, Service
+from deployments.models import Instance, InstanceDesired, Phase, Service
 from studio.accounts.models import User
 from studio.activity.events import EventType
 from studio.activity.recording import record
+from studio.core.enqueue import enqueue_task_on_commit
 
 
 def transition_columns() -> dict[str, Any]:
-    """The columns that every change of the desired state sets: the clock restarts, and the loop is due."""
+    """The columns that every change of the desired state sets: the clock restarts, the service-level step is due."""
     now = timezone.now()
     return {
         "generation": F("generation") + 1,
@@ -30,6 +31,21 @@ def change(service: Service, **facts: Any) -> None:
     seen = Service.objects.filter(pk=service.pk, generation=service.generation)
     if not seen.update(**facts):
         raise ChangedMeanwhile(service.name)
+
+
+def wake(service: Service) -> None:
+    """Have the service-level step run. Call it in the transaction of what it should look at."""
+    Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
+    enqueue_task_on_commit("deployments.tasks.advance", service.pk)
+
+
+def renew_credentials(service: Service) -> None:
+    """Have every running instance get the service's keys or secret as they are now. Call it in the transaction that
+    changes them."""
+    running = Instance.objects.filter(service=service, desired=InstanceDesired.RUNNING)
+    running.update(generation=F("generation") + 1, due_at=timezone.now())
+    for key in running.values_list("pk", flat=True):
+        enqueue_task_on_commit("deployments.tasks.reconcile", key)
 
 
 def record_event(kind: EventType, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from deployments.builds import builds
 from deployments.collection import collect
+from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.models import Build, Collection
 from studio.core.job_catalogue import register_runner
@@ -13,8 +14,13 @@ register_runner(Collection, collect.run)
 
 
 @shared_task(name="deployments.tasks.reconcile", soft_time_limit=30, time_limit=60)
-def reconcile(service_id: int) -> None:
-    loop.reconcile(service_id)
+def reconcile(instance_id: int) -> None:
+    loop.reconcile(instance_id)
+
+
+@shared_task(name="deployments.tasks.advance", soft_time_limit=30, time_limit=60)
+def advance(service_id: int) -> None:
+    service_step.advance(service_id)
 
 
 @shared_task(name="deployments.tasks.reconcile_due", soft_time_limit=30, time_limit=60)

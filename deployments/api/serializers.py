@@ -21,6 +21,14 @@ class CauseSerializer(serializers.Serializer):
         return super().to_representation(dict.fromkeys(self.fields, "") | {"retryable": False} | instance)
 
 
+class UpdateSerializer(serializers.Serializer):
+    """An update whose revision does not answer yet, while the one before it goes on."""
+
+    revision = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=[Phase.TRANSITIONING.value, Phase.FAILED.value])
+    error = CauseSerializer(allow_null=True)
+
+
 class StepSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.CharField(help_text="ok, busy, warn, bad or idle")
@@ -40,8 +48,11 @@ class ServiceSerializer(serializers.Serializer):
     )
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
     config = serializers.CharField(allow_null=True, help_text="name:number")
-    revision = serializers.IntegerField(help_text="the newest")
+    revision = serializers.IntegerField(help_text="the one that is wanted")
     observed_revision = serializers.IntegerField(allow_null=True, help_text="the one that runs")
+    update = UpdateSerializer(  # type: ignore[assignment]  # a field is no attribute of the class: the method stays
+        allow_null=True, help_text="an update that is under way or has failed, else null"
+    )
     target = serializers.CharField()
     steps = StepSerializer(many=True)
     description = serializers.CharField()

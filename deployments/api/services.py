@@ -157,9 +157,9 @@ def _offset(request: Request) -> int:
 
 
 def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel, Any]:
-    """Ids of the services whose newest revision runs the model ('iris') or the version ('iris:1')."""
+    """Ids of the services whose wanted revision runs the model ('iris') or the version ('iris:1')."""
     name, _, number = model.partition(":")
-    newest = RevisionModel.objects.filter(revision__number=F("revision__service__last_revision"))
+    newest = RevisionModel.objects.filter(revision__number=F("revision__service__wanted_revision"))
     found = newest.filter(version__workspace=workspace, version__model__name=name)
     if number:
         found = found.filter(version__number=int(number) if number.isdecimal() else -1)

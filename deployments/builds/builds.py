@@ -12,14 +12,14 @@ from django.utils import timezone
 from deployments import events
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
-from deployments.models import Build, BuiltBundle, Revision, Service
+from deployments.desired_state import wake
+from deployments.models import Build, BuiltBundle, Revision
 from deployments.recipe.build_paths import build_log_path
-from deployments.traffic.activation import activate
 from registry.environments import built, environments
 from registry.environments.paths import CURATED_HASH
 from studio.accounts.models import User
 from studio.activity.recording import record
-from studio.core.enqueue import create_job, enqueue_task_on_commit
+from studio.core.enqueue import create_job
 from studio.core.job_heartbeat import Heartbeat, LeaseLost
 from studio.core.jobs import WORKER_LOST, JobState
 
@@ -104,8 +104,8 @@ def _succeed(build: Build) -> None:
         if not build.end(JobState.SUCCEEDED):
             return
         record(events.BUILD_SUCCEEDED, service, workspace=service.workspace, revision=build.revision.number)
+        wake(service)
     _say(build, "Built.")
-    activate(build.revision)
 
 
 def _fail(build: Build, error: Exception) -> None:
@@ -136,10 +136,9 @@ def _end_without_success(
 
 
 def _record_end(build: Build, cause: dict[str, Any], actor: User | None = None) -> None:
-    """The event of a build without success, and a visit of the service by the reconcile loop."""
+    """The event of a build without success; the service-level step is to look at it."""
     service = build.revision.service
     details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
     kind = events.BUILD_CANCELLED if cause["code"] == "build_cancelled" else events.BUILD_FAILED
     record(kind, service, workspace=service.workspace, actor=actor, **details)
-    Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
-    enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
+    wake(service)

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from deployments.collection.plan import Kind, RevisionFacts, Stored
-from deployments.models import Build, BuiltBundle, Revision, Service, Traffic
+from deployments.models import Build, BuiltBundle, Instance, Phase, Revision, Traffic
 from deployments.recipe.build_paths import bundles_folder
 from deployments.targets.local import library
 from registry.environments.paths import environments_folder
@@ -33,14 +33,10 @@ def revisions() -> list[RevisionFacts]:
 
 def _needed() -> set[int]:
     """Revisions that answer, run or are being built."""
-    running = {
-        pk
-        for service in Service.objects.exclude(observed={}).iterator()
-        for pk in service.revisions.filter(number=service.observed.get("revision")).values_list("pk", flat=True)
-    }
+    running = Instance.objects.exclude(phase=Phase.STOPPED).values_list("revision_id", flat=True)
     answering = Traffic.objects.values_list("revision_id", flat=True)
     building = Build.objects.unfinished().values_list("revision_id", flat=True)
-    return running | set(answering) | set(building)
+    return set(running) | set(answering) | set(building)
 
 
 def everything() -> Iterator[Stored]:

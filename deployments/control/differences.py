@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from deployments.control.phases import ABSENT
+from deployments.control.service_phase import ServiceFacts
 from deployments.models import Desired, Revision, Service
 from deployments.targets.base import Observation
 
@@ -14,20 +16,21 @@ class Row:
     differs: bool
 
 
-def compare(service: Service, newest: Revision | None) -> list[Row]:
+def compare(service: Service, wanted: Revision | None, facts: ServiceFacts) -> list[Row]:
     """The header's table."""
-    found = Observation.from_dict(service.observed)
+    shown = facts.shown
+    found = shown.observation if shown else ABSENT
     running = service.desired == Desired.RUNNING
-    process = found.state if service.observed else "not looked at yet"
+    process = found.state if shown else "not looked at yet"
     revision = f"revision {found.revision}" if found.revision and found.is_live else "none"
-    models = ", ".join(str(use.version) for use in newest.models.all()) if newest else "–"
+    models = ", ".join(str(use.version) for use in wanted.models.all()) if wanted else "–"
     return [
         Row("Process", service.get_desired_display(), process, not _as_wanted(running, found)),
         Row(
             "Revision",
-            f"revision {service.last_revision} ({models})" if running else "none",
+            f"revision {service.wanted_revision} ({models})" if running else "none",
             revision,
-            (found.revision != service.last_revision) if running else found.is_live,
+            (found.revision != service.wanted_revision) if running else found.is_live,
         ),
         Row("Last change", f"change {service.generation}", _applied(service), not _is_applied(service)),
     ]

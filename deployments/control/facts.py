@@ -1,77 +1,44 @@
-"""Rows → facts: what the loop and the pages know about a service, in one value."""
+"""Rows → facts: what the service-level step and the pages know about a service, in one value. All of it comes from the
+database; nothing is asked of a target."""
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
+from django.db.models import F, Prefetch, QuerySet
 
-from deployments.control.phases import BuildFacts, Cause, Facts
-from deployments.models import Build, Revision, Service
-from deployments.targets.base import Observation
+from deployments.control.notes import Notes
+from deployments.control.service_phase import BuildFacts, InstanceFacts, ServiceFacts
+from deployments.models import Build, Instance, Phase, Revision, Service, Traffic
 from studio.core.jobs import JobState
-from studio.core.storable import storable
-
-ABSENT = Observation("absent")
 
 
-@dataclass(frozen=True)
-class Notes:
-    """What the loop keeps between two visits: `Service.observed`. `errors` counts failed visits in a row.
-
-    `change` names the change of what is wanted that they belong to: the time of it. `since` is when the present
-    deadline began to run; `was_healthy` tells whether the service has been Healthy since that change.
-    """
-
-    change: float
-    observation: Observation = field(default=ABSENT)
-    obstacle: Cause | None = None
-    gave_up: Cause | None = None
-    since: float | None = None  # epoch seconds; None while it is Healthy
-    was_healthy: bool = False
-    errors: int = 0
-
-    @property
-    def are_new(self) -> bool:
-        """The loop has not looked since the change."""
-        return self.since is None and not self.was_healthy
-
-    def as_dict(self) -> dict[str, Any]:
-        own = {
-            "change": self.change,
-            "obstacle": self.obstacle,
-            "gave_up": self.gave_up,
-            "since": self.since,
-            "was_healthy": self.was_healthy,
-            "errors": self.errors,
-        }
-        return storable(self.observation.as_dict() | own)
-
-    @classmethod
-    def of(cls, service: Service) -> Self:
-        """The last visit's notes; after a change of what is wanted only the observation still counts."""
-        kept = service.observed
-        notes = cls(change=service.changed_at.timestamp(), observation=Observation.from_dict(kept))
-        if kept.get("change") != notes.change:
-            return notes
-        return replace(
-            notes,
-            obstacle=kept.get("obstacle"),
-            gave_up=kept.get("gave_up"),
-            since=kept.get("since"),
-            was_healthy=kept.get("was_healthy", False),
-            errors=kept.get("errors", 0),
-        )
-
-
-def newest_revision(service: Service) -> Revision | None:
-    if hasattr(service, "newest_revisions"):  # read ahead by lookup.described
-        return next(iter(service.newest_revisions), None)
-    return service.revisions.filter(number=service.last_revision).select_related("config__environment").first()
+def with_facts(rows: QuerySet[Service], *of_wanted: "Prefetch[Any]") -> QuerySet[Service]:
+    """`rows` with the wanted revisions, their builds and what `of_wanted` names of them, the instances and the traffic,
+    read once for all."""
+    wanted = (
+        Revision.objects.filter(number=F("service__wanted_revision"))
+        .select_related("config__environment", "created_by")
+        .prefetch_related(Prefetch("builds", Build.objects.order_by("-id")), *of_wanted)
+    )
+    shares = Traffic.objects.filter(percent=100).select_related("revision__config__environment")
+    instances = Instance.objects.select_related("revision").order_by("revision__number")
+    return rows.select_related("target", "workspace", "created_by").prefetch_related(
+        Prefetch("revisions", wanted, to_attr="wanted_revisions"),
+        Prefetch("traffic", shares, to_attr="full_shares"),
+        Prefetch("instances", instances, to_attr="known_instances"),
+    )
 
 
 def wanted_revision(service: Service) -> Revision | None:
-    """The revision that traffic points at; None until the first one is built."""
+    """The revision that people want."""
+    if hasattr(service, "wanted_revisions"):  # read ahead
+        return next(iter(service.wanted_revisions), None)
+    rows = service.revisions.filter(number=service.wanted_revision)
+    return rows.select_related("config__environment").first()
+
+
+def traffic_revision(service: Service) -> Revision | None:
+    """The revision that gets the requests; None until the first one is built."""
     if hasattr(service, "full_shares"):
         share = next(iter(service.full_shares), None)
     else:
@@ -79,32 +46,50 @@ def wanted_revision(service: Service) -> Revision | None:
     return share.revision if share else None
 
 
-def gather(service: Service, newest: Revision | None, wanted: Revision | None, notes: Notes) -> Facts:
-    """The facts that decide the shown state."""
-    config = newest.deployment_config if newest else {}
-    return Facts(
+def instances_of(service: Service) -> list[Instance]:
+    """In order of their revisions."""
+    if hasattr(service, "known_instances"):
+        return list(service.known_instances)
+    return list(service.instances.select_related("revision").order_by("revision__number"))
+
+
+def facts_of(service: Service) -> ServiceFacts:
+    """What decides the shown state."""
+    wanted, traffic = wanted_revision(service), traffic_revision(service)
+    return ServiceFacts(
         desired=service.desired,
-        newest=service.last_revision,
-        wanted=wanted.number if wanted else None,
-        since=datetime.fromtimestamp(notes.since, UTC) if notes.since else None,
-        build=_build_facts(build_of(newest)) if newest else None,
-        observation=notes.observation,
-        obstacle=notes.obstacle,
-        gave_up=notes.gave_up,
-        was_healthy=notes.was_healthy,
-        start_seconds=config.get("start_deadline_seconds") or settings.SLIPWAY["START_DEADLINE_SECONDS"],
+        wanted=service.wanted_revision,
+        traffic=traffic.number if traffic else None,
+        changed_at=service.changed_at,
+        build=_build_facts(build_of(wanted)) if wanted else None,
+        instances=tuple(_instance_facts(instance) for instance in instances_of(service)),
         build_seconds=settings.SLIPWAY["BUILD_SECONDS"],
     )
-
-
-def facts_of(service: Service) -> Facts:
-    """The same for a page: from the database alone, nothing is asked of the target."""
-    return gather(service, newest_revision(service), wanted_revision(service), Notes.of(service))
 
 
 def build_of(revision: Revision) -> Build | None:
     """Its newest build."""
     return max(revision.builds.all(), key=lambda build: build.pk, default=None)
+
+
+def latest_instance(service: Service) -> Instance | None:
+    """The instance of the wanted revision; until there is one, that of the revision that gets the requests."""
+    instances = {instance.revision_id: instance for instance in instances_of(service)}
+    revisions = (wanted_revision(service), traffic_revision(service))
+    return next((instances[one.pk] for one in revisions if one and one.pk in instances), None)
+
+
+def _instance_facts(instance: Instance) -> InstanceFacts:
+    notes = Notes.of(instance)
+    return InstanceFacts(
+        revision=instance.revision.number,
+        desired=instance.desired,
+        serving=instance.serving,
+        phase=Phase(instance.phase),
+        cause=instance.cause,
+        observation=notes.observation,
+        was_healthy=notes.was_healthy,
+    )
 
 
 def _build_facts(build: Build | None) -> BuildFacts | None:

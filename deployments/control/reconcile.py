@@ -1,4 +1,4 @@
-"""The loop that keeps services as people want them: the single entry is `reconcile(service_id)`.
+"""The loop that keeps instances as they are wanted: the single entry is `reconcile(instance_id)`.
 
 A lease taken by one conditional update keeps two workers apart; what was found counts only for the
 generation it was found under. Called at every change, by the tick for due rows, and as often as one likes.
@@ -7,6 +7,7 @@ generation it was found under. Called at every change, by the tick for due rows,
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,99 +15,114 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from deployments.control.advance import advance
 from deployments.control.next_step import Visit, visit
-from deployments.events import SERVICE_DELETED, STATE_CHANGED
-from deployments.models import Service
+from deployments.control.notes import Notes
+from deployments.models import Instance, Service
 from deployments.targets import driver_for
-from studio.activity.recording import record
 from studio.core.enqueue import enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 15.0  # a visit takes milliseconds; a dead worker's services are taken over after this
-BATCH = 100  # services one tick looks at
+LEASE_SECONDS = 15.0  # a visit takes milliseconds; a dead worker's instances are taken over after this
+BATCH = 100  # instances one tick looks at, and services
 TICK_SECONDS = 3.0  # what a tick cannot visit in this time, it hands to other workers
 
 
-def reconcile(service_id: int) -> None:
-    """Visit a service once, unless another worker is with it or it is gone."""
+def reconcile(instance_id: int) -> None:
+    """Visit an instance once, unless another worker is with it or it is gone; then, where something of it has changed,
+    take the next step of its service."""
     now = timezone.now()
     holder = secrets.token_hex(8)
     if (
         not _free(now)
-        .filter(pk=service_id)
+        .filter(pk=instance_id)
         .update(lease_holder=holder, lease_until=now + timedelta(seconds=LEASE_SECONDS))
     ):
         return
     try:
-        _visit(service_id, holder, now)
+        changed = _visit(instance_id, holder, now)
     except Exception:
-        log.exception("service %s cannot be visited", service_id)
-        _step_over(service_id, holder, now)
-
-
-def _visit(service_id: int, holder: str, now: datetime) -> None:
-    service = Service.objects.select_related("workspace", "target").get(pk=service_id)
-    found = visit(service, driver_for(service.target), now)
-    if found.gone:
-        _remove(service, holder)
+        log.exception("instance %s cannot be visited", instance_id)
+        _step_over(instance_id, holder, now)
     else:
-        _write(service, holder, found, now)
+        if changed is not None:
+            advance(changed)
+
+
+def _visit(instance_id: int, holder: str, now: datetime) -> int | None:
+    """Gives the id of the service when something has changed that its own step should know."""
+    rows = Instance.objects.select_related("service__workspace", "target", "revision__config__environment")
+    instance = rows.get(pk=instance_id)
+    found = visit(instance, driver_for(instance.target), now)
+    changed = _remove(instance, holder) if found.gone else _write(instance, holder, found, now)
+    return instance.service_id if changed else None
 
 
 def reconcile_due() -> None:
-    """Visit what is due, most overdue first; when that takes long, enqueue the rest."""
+    """Visit what is due, most overdue first; when that takes long, leave the rest to other workers."""
     now = timezone.now()
-    due = _free(now).filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:BATCH]
     until = time.monotonic() + TICK_SECONDS
-    for service_id in list(due):
+    services = Service.objects.filter(due_at__lte=now).order_by("due_at")
+    _each(services.values_list("pk", flat=True), advance, "deployments.tasks.advance", until)
+    instances = _free(now).filter(due_at__lte=now).order_by("due_at")
+    _each(instances.values_list("pk", flat=True), reconcile, "deployments.tasks.reconcile", until)
+
+
+def _each(due: QuerySet[Any, int], do: Callable[[int], None], task: str, until: float) -> None:
+    for key in list(due[:BATCH]):
         if time.monotonic() < until:
-            reconcile(service_id)
+            do(key)
         else:
-            enqueue_task_on_commit("deployments.tasks.reconcile", service_id)
+            enqueue_task_on_commit(task, key)
 
 
-def _free(now: datetime) -> QuerySet[Service]:
-    return Service.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+def _free(now: datetime) -> QuerySet[Instance]:
+    return Instance.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
 
 
-def _write(service: Service, holder: str, found: Visit, now: datetime) -> None:
-    """Keep what was found, unless somebody has changed what is wanted: then it is due again already."""
-    moved = found.phase != service.phase
+def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool:
+    """Keep what was found, unless something else is wanted by now: then it is due again already. Gives whether anything
+    has changed that the service-level step should know."""
+    changed = _differs(instance, found)
+    notes = found.notes.as_dict()
     facts = {
-        "observed": found.notes.as_dict(),
-        "observed_generation": service.generation,
+        "observed": notes,
+        "observed_generation": instance.generation,
         "observed_at": now,
+        "endpoints": notes["endpoints"],
         "phase": found.phase,
         "cause": found.cause,
         "due_at": timezone.now() + timedelta(seconds=found.seconds),
-    } | ({"updated_at": now} if moved else {})
+    }
+    mine = Instance.objects.filter(pk=instance.pk, lease_holder=holder)
     with transaction.atomic():
-        mine = Service.objects.filter(pk=service.pk, lease_holder=holder)
-        if mine.filter(generation=service.generation).update(lease_until=None, lease_holder="", **facts):
-            if moved:
-                _tell(service, found)
-        else:
-            mine.update(lease_until=None, lease_holder="")
+        if mine.filter(generation=instance.generation).update(lease_until=None, lease_holder="", **facts):
+            if changed:
+                Service.objects.filter(pk=instance.service_id).update(due_at=now)  # also when this worker dies now
+            return changed
+        mine.update(lease_until=None, lease_holder="")
+    return False
 
 
-def _step_over(service_id: int, holder: str, now: datetime) -> None:
+def _differs(instance: Instance, found: Visit) -> bool:
+    before, after = Notes.of(instance).observation, found.notes.observation
+    shown = (instance.phase, instance.cause and instance.cause["code"], before.state, before.serving)
+    return shown != (found.phase, found.cause and found.cause["code"], after.state, after.serving)
+
+
+def _step_over(instance_id: int, holder: str, now: datetime) -> None:
     """A row that cannot even be read or written must not stop the loop: it comes again later."""
-    Service.objects.filter(pk=service_id, lease_holder=holder).update(
+    Instance.objects.filter(pk=instance_id, lease_holder=holder).update(
         lease_until=None, lease_holder="", due_at=now + timedelta(seconds=60)
     )
 
 
-def _remove(service: Service, holder: str) -> None:
+def _remove(instance: Instance, holder: str) -> bool:
+    """Nothing of it is left at its target: forget the row."""
+    mine = Instance.objects.filter(pk=instance.pk, lease_holder=holder, generation=instance.generation)
     with transaction.atomic():
-        mine = Service.objects.filter(pk=service.pk, lease_holder=holder, generation=service.generation).first()
-        if mine is None:
-            return
-        record(SERVICE_DELETED, service, workspace=service.workspace)
-        mine.delete()
-
-
-def _tell(service: Service, found: Visit) -> None:
-    details: dict[str, Any] = {"from": service.phase, "to": found.phase.value}
-    details["cause"] = found.cause and found.cause["code"]
-    record(STATE_CHANGED, service, workspace=service.workspace, **details)
+        deleted, _ = mine.delete()
+        if deleted:
+            Service.objects.filter(pk=instance.service_id).update(due_at=timezone.now())
+    return bool(deleted)

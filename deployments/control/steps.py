@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployments.control.phases import BuildFacts, Facts, phase_of
+from deployments.control.service_phase import BuildFacts, InstanceFacts, ServiceFacts, phase_of_service, update_of
 from deployments.models import Desired, Phase
 from studio.core.jobs import JobState
 
@@ -25,7 +25,7 @@ class Step:
         return {"name": self.name, "state": self.tone, "seconds": self.seconds, "detail": self.detail}
 
 
-def steps_of(facts: Facts, now: datetime) -> list[Step]:
+def steps_of(facts: ServiceFacts, now: datetime) -> list[Step]:
     """All five; those before the current one are ok, those after it idle."""
     current, tone = _current(facts, now)
     times = _times(facts, now)
@@ -50,17 +50,20 @@ def _measured(index: int) -> bool:
     return index != HEALTHY
 
 
-def _current(facts: Facts, now: datetime) -> tuple[int, str]:
-    """Which step the deployment is at, and how it stands there."""
-    phase, _ = phase_of(facts, now)
-    if facts.wanted != facts.newest:
+def _current(facts: ServiceFacts, now: datetime) -> tuple[int, str]:
+    """Which step the deployment of the wanted revision is at, and how it stands there."""
+    phase, _ = phase_of_service(facts, now)
+    if update := update_of(facts, now):
+        phase = update["state"]
+    instance = facts.instance(facts.wanted)
+    if instance is None or not facts.is_built:
         return _build_step(facts.build), "bad" if phase == Phase.FAILED else "busy"
     if facts.desired != Desired.RUNNING:
         return ROLLOUT, "idle"
     if phase == Phase.HEALTHY:
         return HEALTHY, "ok"
-    if facts.was_healthy or facts.observation.state == "unreachable":
-        return HEALTHY, "bad" if phase == Phase.FAILED else "warn"
+    if instance.serving and (instance.was_healthy or instance.observation.state == "unreachable"):
+        return HEALTHY, {Phase.FAILED: "bad", Phase.TRANSITIONING: "busy"}.get(phase, "warn")
     return ROLLOUT, {Phase.FAILED: "bad", Phase.UNSCHEDULABLE: "warn"}.get(phase, "busy")
 
 
@@ -72,17 +75,20 @@ def _build_step(build: BuildFacts | None) -> int:
     return IMAGE if build.step == "bundle" else ENVIRONMENT
 
 
-def _times(facts: Facts, now: datetime) -> list[tuple[datetime | None, datetime | None]]:
+def _times(facts: ServiceFacts, now: datetime) -> list[tuple[datetime | None, datetime | None]]:
     """When each step began and ended, as far as it is kept. A build keeps its start and end, not its steps'."""
-    build, found = facts.build, facts.observation
+    build, instance = facts.build, facts.instance(facts.wanted)
     queued = (build.created_at, build.started_at or build.finished_at) if build else (None, None)
     built = (build.started_at, build.finished_at) if build else (None, None)
-    current = found if facts.wanted == facts.newest == found.revision else None
-    rollout_from = _moment(current.started_at, now) if current else None
-    rollout_to = _moment(current.ready_at or current.ended_at, now) if current else None
     in_bundle = build is not None and build.step == "bundle"
     environment, image = ((None, None), built) if in_bundle else (built, (None, None))
-    return [queued, environment, image, (rollout_from, rollout_to), (rollout_to, None)]
+    rollout = _rollout(instance, now) if instance else (None, None)
+    return [queued, environment, image, rollout, (rollout[1], None)]
+
+
+def _rollout(instance: InstanceFacts, now: datetime) -> tuple[datetime | None, datetime | None]:
+    found = instance.observation
+    return _moment(found.started_at, now), _moment(found.ready_at or found.ended_at, now)
 
 
 def _moment(seconds: float | None, like: datetime) -> datetime | None:

@@ -2,6 +2,7 @@ from deployments.models.build import Build
 from deployments.models.bundle import BuiltBundle
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
 from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
@@ -13,6 +14,8 @@ __all__ = [
     "ConfigFile",
     "Desired",
     "InferenceConfig",
+    "Instance",
+    "InstanceDesired",
     "Key",
     "Phase",
     "Port",

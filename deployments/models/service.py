@@ -21,7 +21,7 @@ class Desired(models.TextChoices):
 
 
 class Phase(models.TextChoices):
-    """What people see: computed by deployments.control.phases, cached here for lists."""
+    """What people see: computed by deployments.control, cached here for lists."""
 
     TRANSITIONING = "Transitioning"
     HEALTHY = "Healthy"
@@ -43,12 +43,11 @@ class Phase(models.TextChoices):
 
 
 class Service(models.Model):
-    """Desired state (`desired`, `generation`), observed facts (`observed`, under `observed_generation`) and the
-    reconcile loop's own columns (`due_at`, `lease_*`).
+    """What people want (`desired`, `wanted_revision`, `generation`), and what they see (`phase`, `cause`), which the
+    service-level step (deployments.control.advance) computes over its instances.
 
-    Every change a person makes adds 1 to `generation`, and facts are written only for the generation they were taken
-    under. `observed` is what the loop last noted (deployments.control.facts.Notes): all of it counts until what
-    should run changes again (`changed_at`); a new key is no such change.
+    Every change a person makes adds 1 to `generation`. `due_at` is when the service-level step should run next by
+    itself; None while nothing is under way.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="services")
@@ -58,20 +57,17 @@ class Service(models.Model):
     desired = models.CharField(max_length=16, choices=Desired.choices, default=Desired.RUNNING)
     generation = models.PositiveIntegerField(default=1)
     changed_at = models.DateTimeField(default=timezone.now)  # when what should run last changed
-    last_revision = models.PositiveIntegerField(default=0)
+    last_revision = models.PositiveIntegerField(default=0)  # the number that was given last
+    wanted_revision = models.PositiveIntegerField(default=0)  # the number of the revision that people want
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
-    observed = models.JSONField(default=dict)
-    observed_generation = models.PositiveIntegerField(default=0)
-    observed_at = models.DateTimeField(null=True, blank=True)
-    port = models.PositiveIntegerField(null=True, blank=True)  # local target: stays for the service's life
+    observed_generation = models.PositiveIntegerField(default=0)  # that the service-level step last worked on
+    port = models.PositiveIntegerField(null=True, blank=True)  # where its target needs ports: stays for life
     grpc_port = models.PositiveIntegerField(null=True, blank=True)  # given by the first revision that wants gRPC, stays
     telemetry_digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the token its windows come with
     telemetry_token = EncryptedTextField(blank=True, default="")
     token_secret = EncryptedTextField(blank=True, default="")  # signs access tokens; given when they are first wanted
-    due_at = models.DateTimeField(default=timezone.now, db_index=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    lease_holder = models.CharField(max_length=64, blank=True)
+    due_at = models.DateTimeField(default=timezone.now, null=True, blank=True, db_index=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -140,7 +136,7 @@ class RevisionModel(models.Model):
 
 
 class Traffic(models.Model):
-    """Which share of a service's requests a revision gets. Set once the revision is built."""
+    """Which share of a service's requests a revision gets. Written by deployments.traffic.shares alone."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="traffic")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="traffic")

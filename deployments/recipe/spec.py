@@ -1,18 +1,17 @@
-"""`ServiceSpec`, the only thing a driver sees, and how a revision becomes one.
+"""`InstanceSpec`, the only thing a driver sees of what is to run, and how an instance becomes one.
 
-Imports no tables, so that drivers may name the type; `spec_for` reads the rows it is handed and writes nothing.
+It says what to run and never where: no path, port or host. Imports no tables, so that drivers may name the types;
+`spec_for` reads the rows it is handed and writes nothing.
 """
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from deployments.config.deployment_config import config_of, limits_of
-from deployments.recipe.build_paths import bundle_path
-from registry.environments.paths import CURATED_HASH, python_path
+from registry.environments.paths import CURATED_HASH
 
 GIGABYTE = 1024**3
 MEGABYTE = 1024**2
@@ -20,21 +19,28 @@ TOKEN_ISSUER = "slipway"  # noqa: S105 - no password: `iss` of every access toke
 
 
 @dataclass(frozen=True)
-class ServiceSpec:
-    """Everything a target needs to run one revision of a service."""
+class InstanceRef:
+    """Names an instance to a driver, which may use any of it in names of its own."""
 
+    instance_id: int
     service_id: int
-    name: str
     workspace: str  # slug
-    generation: int  # of the service: rises with everything a person changes
+    service: str  # name
     revision: int  # number
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """Everything a target needs to run one instance."""
+
+    ref: InstanceRef
+    generation: int  # of the instance: rises with everything that changes for it
     recipe: str  # the revision's hash
     kind: str  # no_code or entry_script
-    bundle: Path
-    python: Path  # interpreter of the revision's environment
-    port: int | None = None
-    grpc_port: int | None = None  # None: no gRPC
-    host: str = "127.0.0.1"
+    bundle: str  # digest
+    environment: str  # digest
+    image: str = ""  # reference; empty where the target runs bundles as they are
+    grpc: bool = False
     auth: bool = True  # whether callers must show anything
     key_digests: tuple[str, ...] = ()  # SHA-256, hex; primary first; none where tokens are taken
     token_secret: str = field(default="", repr=False)  # signs access tokens; empty where keys are taken, or nothing
@@ -56,22 +62,25 @@ def token_audience(workspace: str, service: str) -> str:
     return f"{workspace}/{service}"
 
 
-def spec_for(service: Any, revision: Any) -> ServiceSpec:
-    """The specification of `revision` (a Revision) as `service` (its Service) wants it to run now."""
+def ref_of(instance: Any) -> InstanceRef:
+    """What drivers call this Instance."""
+    service = instance.service
+    return InstanceRef(instance.pk, service.pk, service.workspace.slug, service.name, instance.revision.number)
+
+
+def spec_for(instance: Any) -> InstanceSpec:
+    """The specification of an Instance as it is to run now."""
+    service, revision = instance.service, instance.revision
     config = config_of(revision)
     takes_tokens = config.credential == "token"
-    return ServiceSpec(
-        service_id=service.pk,
-        name=service.name,
-        workspace=service.workspace.slug,
-        generation=service.generation,
-        revision=revision.number,
+    return InstanceSpec(
+        ref=ref_of(instance),
+        generation=instance.generation,
         recipe=revision.revision_hash,
         kind=revision.config.kind,
-        bundle=bundle_path(revision.content_hash),
-        python=python_path(_environment_hash(revision.config)),
-        port=service.port,
-        grpc_port=service.grpc_port if config.grpc else None,
+        bundle=revision.content_hash,
+        environment=_environment_hash(revision.config),
+        grpc=config.grpc,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",

@@ -8,18 +8,21 @@ from deployments.errors import NameTaken, NoFreePort, PortTaken
 from deployments.models import Port, Service, Target
 from deployments.services.keys import create_keys, new_secret
 from deployments.services.ports import claim, free_port
+from deployments.targets.kinds import kind_of
 from studio.accounts.models import User, Workspace
 
 PORT_TRIES = 20
 
 
 def create_service(workspace: Workspace, actor: User, name: str, target: Target | None = None) -> Service:
-    """A new service with keys and a port. Call it inside the transaction that adds its first revision.
+    """A new service with keys and, where its target needs ports, a port. Call it inside the transaction that adds its
+    first revision.
 
     `target`: None for this machine. Raises `NameTaken` when somebody else was first, and `NoFreePort`.
     """
     service = _insert(workspace, actor, name, target or local_target(workspace))
-    _give_port(service, Port.Use.HTTP)
+    if kind_of(service.target.kind).needs_ports:
+        _give_port(service, Port.Use.HTTP)
     create_keys(service)
     return service
 
@@ -30,8 +33,8 @@ def local_target(workspace: Workspace) -> Target:
 
 
 def give_grpc_port(service: Service) -> None:
-    """A second port, for gRPC, if it has none yet; raises `NoFreePort`."""
-    if service.grpc_port is None:
+    """A second port, for gRPC, if its target needs ports and it has none yet; raises `NoFreePort`."""
+    if service.grpc_port is None and kind_of(service.target.kind).needs_ports:
         _give_port(service, Port.Use.GRPC)
 
 

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from deployments.builds import builds
 from deployments.config import deployment_config
-from deployments.desired_state import change, record_event, transition_columns
+from deployments.desired_state import change, record_event, transition_columns, wake
 from deployments.errors import BeingDeleted, NameTaken
 from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
@@ -12,15 +12,14 @@ from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
-from deployments.traffic.activation import activate
 from studio.accounts.models import Workspace
-from studio.core.jobs import JobState
 
 
 def deploy(request: DeployRequest) -> Service:
     """Create the service or, with `overwrite`, update the one of that name. Whatever fails leaves nothing behind.
 
-    The revision answers requests once it is built; until then an existing service goes on with its old one.
+    The revision answers requests once it is built and has proved itself; until then an existing service goes on with
+    the one before it.
     Raises `NameTaken`, `BeingDeleted`, `ChangedMeanwhile` and `NoFreePort`.
     """
     with transaction.atomic():
@@ -38,9 +37,8 @@ def deploy(request: DeployRequest) -> Service:
             revision=revision.number,
             models=[str(version) for version in request.versions],
         )
-        build = builds.build_for(revision)
-    if build.state == JobState.SUCCEEDED:
-        activate(revision)
+        builds.build_for(revision)
+        wake(service)
     service.refresh_from_db()
     return service
 
@@ -53,7 +51,9 @@ def _add_revision(service: Service, request: DeployRequest, config: InferenceCon
     """Freeze the request as the newest revision; of two people at once, one gets `ChangedMeanwhile`."""
     if service.desired == Desired.DELETED:
         raise BeingDeleted(service.name)
-    columns = transition_columns() | {"desired": Desired.RUNNING, "last_revision": service.last_revision + 1}
+    number = service.last_revision + 1
+    columns = transition_columns() | {"desired": Desired.RUNNING}
+    columns |= {"last_revision": number, "wanted_revision": number}
     if request.description is not None:
         columns["description"] = request.description
     change(service, **columns)
@@ -64,7 +64,7 @@ def _add_revision(service: Service, request: DeployRequest, config: InferenceCon
     stored = deployment_config.to_json(request.deployment_config)
     revision = Revision.objects.create(
         service=service,
-        number=service.last_revision + 1,
+        number=number,
         config=config,
         deployment_config=stored,
         content_hash=content_hash(request.versions, config),

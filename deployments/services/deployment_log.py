@@ -1,8 +1,9 @@
 """What a service's people read: the build's log, the server's log, and the two as one while it is being deployed."""
 
 from deployments.builds import builds
-from deployments.control.facts import build_of, newest_revision
+from deployments.control.facts import build_of, latest_instance, wanted_revision
 from deployments.models import Build, Service
+from deployments.recipe.spec import ref_of
 from deployments.targets import driver_for
 from deployments.targets.log_files import read_from
 from studio.core.jobs import JobState
@@ -10,11 +11,15 @@ from studio.core.jobs import JobState
 
 def service_log(service: Service, offset: int) -> tuple[str, int]:
     """What the server and the script printed."""
-    return driver_for(service.target).logs(service.pk, offset)
+    instance = latest_instance(service)
+    if instance is None:
+        return "", 0
+    instance.service = service
+    return driver_for(service.target).logs(ref_of(instance), offset)
 
 
 def build_log(service: Service, offset: int) -> tuple[str, int]:
-    """What the newest revision's build printed."""
+    """What the wanted revision's build printed."""
     build = _build(service)
     return read_from(builds.log_path(build), offset) if build else ("", 0)
 
@@ -33,5 +38,5 @@ def whole_log(service: Service, offset: int) -> tuple[str, int]:
 
 
 def _build(service: Service) -> Build | None:
-    newest = newest_revision(service)
-    return build_of(newest) if newest else None
+    wanted = wanted_revision(service)
+    return build_of(wanted) if wanted else None

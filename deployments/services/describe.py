@@ -5,7 +5,8 @@ from typing import Any
 from django.utils import timezone
 
 from deployments.config.deployment_config import config_of
-from deployments.control.facts import facts_of, newest_revision
+from deployments.control.facts import facts_of, instances_of, wanted_revision
+from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
 
@@ -14,8 +15,8 @@ HIDDEN = "•••"
 
 def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
     """`with_values`: whether the reader may see what environment variables are set to."""
-    revision = newest_revision(service)
-    address = address_of(service)
+    revision, facts, now = wanted_revision(service), facts_of(service), timezone.now()
+    address, shown = address_of(service), facts.shown
     return {
         "name": service.name,
         "state": service.phase,
@@ -26,10 +27,11 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "grpc_address": grpc_address_of(service, revision) or None,
         "models": models_of(revision),
         "config": str(revision.config) if revision else None,
-        "revision": service.last_revision,
-        "observed_revision": service.observed.get("revision"),
+        "revision": service.wanted_revision,
+        "observed_revision": shown.observation.revision if shown else None,
+        "update": update_of(facts, now),
         "target": service.target.name,
-        "steps": [step.as_dict() for step in steps_of(facts_of(service), timezone.now())],
+        "steps": [step.as_dict() for step in steps_of(facts, now)],
         "description": service.description,
         "created_by": service.created_by.get_username() if service.created_by else None,
         "created_at": service.created_at,
@@ -39,14 +41,24 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
 
 
 def address_of(service: Service) -> str:
-    """Where the service answers; empty for targets that give no port."""
-    return f"http://127.0.0.1:{service.port}" if service.port else ""
+    """Where the service answers: its own address, or that of the instance that serves on targets without ports; empty
+    when there is none."""
+    if service.port:
+        return f"http://127.0.0.1:{service.port}"
+    return _endpoint(service, "http")
 
 
 def grpc_address_of(service: Service, revision: Revision | None) -> str:
     """Where it answers over gRPC, as clients take it; empty where the revision has none."""
-    wanted = config_of(revision).grpc
-    return f"127.0.0.1:{service.grpc_port}" if wanted and service.grpc_port else ""
+    if not config_of(revision).grpc:
+        return ""
+    return f"127.0.0.1:{service.grpc_port}" if service.grpc_port else _endpoint(service, "grpc")
+
+
+def _endpoint(service: Service, protocol: str) -> str:
+    serving = [instance for instance in instances_of(service) if instance.observed.get("serving")]
+    found = [one["address"] for instance in serving for one in instance.endpoints if one["protocol"] == protocol]
+    return next(iter(found), "")
 
 
 def models_of(revision: Revision | None) -> list[str]:

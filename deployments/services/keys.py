@@ -4,13 +4,11 @@ import secrets
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
-from deployments.desired_state import change, record_event
+from deployments.desired_state import change, record_event, renew_credentials
 from deployments.events import KEY_REGENERATED
 from deployments.models import Key, Service
 from studio.accounts.models import User
-from studio.core.enqueue import enqueue_task_on_commit
 from studio.core.errors import NotFound
 
 SLOTS = ("primary", "secondary")
@@ -34,6 +32,6 @@ def regenerate_key(service: Service, slot: str, actor: User) -> None:
     with transaction.atomic():
         key.value = new_secret()
         key.save(update_fields=["value", "created_at"])
-        change(service, generation=F("generation") + 1, due_at=timezone.now())
+        change(service, generation=F("generation") + 1)
+        renew_credentials(service)
         record_event(KEY_REGENERATED, service, actor, slot=slot)
-        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)

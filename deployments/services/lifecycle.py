@@ -3,12 +3,11 @@
 from django.db import transaction
 
 from deployments import events
-from deployments.desired_state import change, record_event, transition_columns
+from deployments.desired_state import change, record_event, transition_columns, wake
 from deployments.errors import BeingDeleted
 from deployments.models import Desired, Phase, Service
 from studio.accounts.models import User
 from studio.activity.events import EventType
-from studio.core.enqueue import enqueue_task_on_commit
 
 
 def stop(service: Service, actor: User) -> None:
@@ -35,6 +34,6 @@ def _set_desired(service: Service, actor: User, desired: str, kind: EventType) -
     with transaction.atomic():
         change(service, **columns)
         record_event(kind, service, actor)
-        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
+        wake(service)
     service.desired, service.generation, service.changed_at = desired, service.generation + 1, columns["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

@@ -10,9 +10,9 @@ import httpx
 from deployments.errors import NotScorable, ServiceSilent
 from deployments.models import Desired, Service
 from deployments.services import tokens
+from deployments.services.describe import address_of
 from studio.core.errors import BadInput, TooLarge
 
-LOOPBACK = "127.0.0.1"  # the only host this module ever calls
 MAX_REQUEST_BYTES = 16 * 1024**2
 MAX_ANSWER_BYTES = 16 * 1024**2
 CONNECT_SECONDS = 2.0
@@ -40,7 +40,8 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
 
     Raises `NotScorable` when nothing can answer, `ServiceSilent` when nothing did, `TooLarge` and `BadInput`.
     """
-    if service.port is None or service.desired != Desired.RUNNING:
+    address = address_of(service)
+    if not address or service.desired != Desired.RUNNING:
         raise NotScorable(f"{service} does not run.", hint="Start it first.")
     if len(body) > MAX_REQUEST_BYTES:
         raise TooLarge("The test sends at most 16 MB.", hint="Call the service's own address for larger requests.")
@@ -49,7 +50,7 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
     headers = {"Content-Type": content_type, "Accept": "application/json"} | _authorization(service)
     begun = time.perf_counter()
     try:
-        return _call(f"http://{LOOPBACK}:{service.port}{path}", body, headers, begun)
+        return _call(f"{address}{path}", body, headers, begun)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ServiceSilent(
             f"{service} did not answer in time.", hint="It may be overloaded or stuck in run(). Read its log."
@@ -90,7 +91,7 @@ async def _answer(url: str, body: bytes, headers: dict[str, str], begun: float) 
     """Asynchronous for the sake of one deadline: httpx's own is for each read, and a script may stream for ever."""
     sent = httpx.Headers(headers, encoding="latin-1")  # as WSGI gave us what the caller said of the body
     connecting = httpx.Timeout(None, connect=CONNECT_SECONDS)
-    # No proxies, no redirects: the key goes to the service on this machine or nowhere.
+    # No proxies, no redirects: the key goes to the service or nowhere.
     async with (
         asyncio.timeout(ANSWER_SECONDS),
         httpx.AsyncClient(timeout=connecting, trust_env=False, follow_redirects=False) as client,

@@ -14,15 +14,14 @@ from django.utils import timezone
 
 from deployments.config.deployment_config import config_of
 from deployments.config.options import Credential
-from deployments.control.facts import newest_revision, wanted_revision
-from deployments.desired_state import change, record_event
+from deployments.control.facts import traffic_revision, wanted_revision
+from deployments.desired_state import change, record_event, renew_credentials
 from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.events import TOKEN_ISSUED, TOKENS_REVOKED
 from deployments.models import Service
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
 from deployments.services.keys import new_secret
 from studio.accounts.models import User
-from studio.core.enqueue import enqueue_task_on_commit
 
 LIFETIME = timedelta(hours=1)
 FRESH = timedelta(minutes=45)  # then a new one is due, so that none expires in use
@@ -38,7 +37,7 @@ class AccessToken:
 
 def needed_for(service: Service) -> Credential:
     """What the service asks of its callers now; an update counts once it is built."""
-    return config_of(wanted_revision(service) or newest_revision(service)).credential
+    return config_of(traffic_revision(service) or wanted_revision(service)).credential
 
 
 def issue(service: Service, person: User) -> AccessToken:
@@ -70,9 +69,9 @@ def regenerate(service: Service, actor: User) -> None:
     _check(service)
     secret = new_secret()
     with transaction.atomic():
-        change(service, generation=F("generation") + 1, due_at=timezone.now(), token_secret=secret)
+        change(service, generation=F("generation") + 1, token_secret=secret)
+        renew_credentials(service)
         record_event(TOKENS_REVOKED, service, actor)
-        enqueue_task_on_commit("deployments.tasks.reconcile", service.pk)
     service.token_secret = secret
 
 

@@ -1,7 +1,8 @@
 """The contract of every target driver, and what a driver reports.
 
-A driver sees a `ServiceSpec` and nothing else of the studio. Its verbs are steps, not waits: each returns at
-once, may be called again at any time, and converges when it is called again after a crash at any line.
+A driver is made for one target. It sees `InstanceSpec`s and nothing else of the studio. Its verbs are steps, not
+waits: each returns at once, may be called again at any time, by any driver of the same target, and converges when it
+is called again after a crash at any line.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
-    from deployments.recipe.spec import ServiceSpec
+    from deployments.recipe.spec import InstanceRef, InstanceSpec
 
 State = Literal["absent", "starting", "ready", "unreachable", "stopping", "failed", "dead"]
 STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the first
@@ -45,13 +46,13 @@ class Obstacle(Exception):
 
 
 class NoRoom(Obstacle):
-    """The target cannot place the service now; the message names what is missing."""
+    """The target cannot place the instance now; the message names what is missing."""
 
     code = "no_room"
 
 
 class NotRemoved(Obstacle):
-    """Something of the service cannot be removed; the message names it."""
+    """Something of the instance cannot be removed; the message names it."""
 
     code = "not_removed"
 
@@ -62,7 +63,7 @@ class TargetAway(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a service is not up: one of scoring.contract.Reason, a sentence, the raw text behind it, a better hint."""
+    """Why an instance is not up: one of scoring.contract.Reason, a sentence, the raw text behind it, a better hint."""
 
     reason: str
     message: str
@@ -71,20 +72,45 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What a driver found. Times are epoch seconds; `restarts` counts starts after a crash, `started_at` tells one
-    process from the next.
+class Endpoint:
+    """Where an instance answers by itself, whether it serves or not: a URL for HTTP, host:port for gRPC."""
 
-    absent: nothing runs, and nothing is wrong. starting: a process lives but is not ready. ready: it says so
-    and answers. unreachable: it said so but does not answer. stopping: asked to go. failed: it gave up and
-    said why. dead: it ended without saying why.
+    protocol: Literal["http", "grpc"]
+    address: str
+
+
+@dataclass(frozen=True)
+class Route:
+    """The address of a service, and the instance that is to answer there.
+
+    `host`, `port` and `grpc_port` are given for targets whose kind needs ports. Without an instance only the address is
+    made known, and who answers there stays.
+    """
+
+    service_id: int
+    host: str = ""
+    port: int | None = None
+    grpc_port: int | None = None
+    instance: "InstanceRef | None" = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a driver found of an instance. Times are epoch seconds; `restarts` counts starts after a crash,
+    `started_at` tells one run from the next.
+
+    absent: nothing runs, and nothing is wrong. starting: it lives but is not ready. ready: it says so and answers.
+    unreachable: it said so but does not answer. stopping: asked to go. failed: it gave up and said why. dead: it ended
+    without saying why.
+
+    `serving`: it answers at the service's address. `connections`: still open there although it no longer serves.
     """
 
     state: State
     revision: int | None = None
-    recipe: str = ""
-    pid: int | None = None
-    port: int | None = None
+    endpoints: tuple[Endpoint, ...] = ()
+    serving: bool = False
+    connections: int = 0
     restarts: int = 0
     started_at: float | None = None
     ready_at: float | None = None
@@ -93,7 +119,7 @@ class Observation:
 
     @property
     def is_live(self) -> bool:
-        """A process is there, whatever it says of itself."""
+        """Something is there, whatever it says of itself."""
         return self.state in {"starting", "ready", "unreachable", "stopping"}
 
     @property
@@ -103,7 +129,8 @@ class Observation:
         return 0 if quiet >= STABLE_SECONDS else self.restarts
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values that can be stored as JSON."""
+        return asdict(self) | {"endpoints": [asdict(endpoint) for endpoint in self.endpoints]}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Self:
@@ -111,38 +138,56 @@ class Observation:
         known = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
         failure = known.get("failure")
         return cls(
-            **known | {"state": known.get("state", "absent"), "failure": Failure(**failure) if failure else None}
+            **known
+            | {
+                "state": known.get("state", "absent"),
+                "failure": Failure(**failure) if failure else None,
+                "endpoints": tuple(Endpoint(**endpoint) for endpoint in known.get("endpoints", ())),
+            }
         )
 
 
 class Driver(Protocol):
-    """`resync_seconds`: how often a settled service is looked at again."""
+    """`resync_seconds`: how often a settled instance is looked at again.
+
+    `route` with the address comes before the first `apply` of an instance, and again whenever the instance should serve
+    and does not. To move an address: `route` to the next instance, wait until it is seen to serve, then `drain` and
+    `stop` the previous one.
+    """
 
     resync_seconds: float
 
     def check(self) -> list[str]:
         """What is wrong with the target; empty when services can run there."""
 
-    def apply(self, spec: "ServiceSpec") -> None:
-        """Take one step towards this service running as specified. A running process that matches stays.
+    def apply(self, spec: "InstanceSpec") -> None:
+        """Take one step towards this instance running as specified, beside all others. What runs and matches stays.
 
         Raises `NoRoom` when the target cannot place it and `TargetAway` when the target does not answer.
         """
 
-    def observe(self, service_id: int) -> Observation:
+    def observe(self, ref: "InstanceRef") -> Observation:
         """What is there now."""
 
-    def stop(self, service_id: int) -> None:
-        """Take one step towards no process running; its log stays."""
+    def route(self, route: Route) -> None:
+        """Take one step towards the service's address being answered by the instance that the route names, from when
+        it is ready on and through its restarts. Who answered before goes on until it is drained or stopped."""
 
-    def remove(self, service_id: int) -> None:
-        """Take one step towards nothing being left of the service; done when `observe` says absent and `holds` no.
+    def drain(self, ref: "InstanceRef") -> None:
+        """Take one step towards not answering at the service's address: what runs is finished, kept connections are
+        told to close. The instance lives on."""
 
-        Raises `NotRemoved` when something of it cannot be removed.
+    def stop(self, ref: "InstanceRef") -> None:
+        """Take one step towards nothing running; the log stays."""
+
+    def remove(self, ref: "InstanceRef") -> None:
+        """Take one step towards nothing being left; done when `observe` says absent and `holds` no.
+
+        Raises `NotRemoved` when something cannot be removed.
         """
 
-    def holds(self, service_id: int) -> bool:
-        """Whether anything of the service is left there, be it only its log."""
+    def holds(self, ref: "InstanceRef") -> bool:
+        """Whether anything of the instance is left there, be it only its log."""
 
-    def logs(self, service_id: int, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
+    def logs(self, ref: "InstanceRef", offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
         """Text from byte `offset` (negative: that many bytes before the end) and the offset to go on at."""

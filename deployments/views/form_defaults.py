@@ -4,7 +4,7 @@ from typing import Any
 
 from deployments.config.deployment_config import config_of
 from deployments.config.json_text import readable
-from deployments.control.facts import newest_revision
+from deployments.control.facts import wanted_revision
 from deployments.models import InferenceConfig, Revision, Service
 from deployments.models.config import ConfigKind
 from deployments.services import names, samples
@@ -51,7 +51,7 @@ def services_to_update(version: ModelVersion) -> list[str]:
 
 def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
-    revision = newest_revision(service)
+    revision = wanted_revision(service)
     return initial_of(revision.deployment_config if revision else {}) | {
         "auth": config_of(revision).credential or "none",
         "name": service.name,

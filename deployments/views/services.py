@@ -11,7 +11,8 @@ from django.utils import timezone
 from deployments.config.deployment_config import config_of
 from deployments.config.option_words import in_words
 from deployments.control.differences import compare
-from deployments.control.facts import facts_of, newest_revision
+from deployments.control.facts import facts_of, instances_of, wanted_revision
+from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config
@@ -42,7 +43,7 @@ def service_list(request: WorkspaceRequest) -> HttpResponse:
     page = Paginator(with_details(rows), PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(service, models_of(newest_revision(service)), address_of(service)) for service in page],
+        "rows": [(service, models_of(wanted_revision(service)), address_of(service)) for service in page],
         "moving": any(service.phase in MOVING for service in page),
         "states": [state for state in Phase],
         "state": request.GET.get("state", ""),
@@ -94,22 +95,35 @@ def service_status(request: WorkspaceRequest, name: str) -> HttpResponse:
 
 def live(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
     """What changes by itself while somebody looks."""
-    newest = newest_revision(service)
-    phase = Phase(service.phase)
+    wanted, facts, now = wanted_revision(service), facts_of(service), timezone.now()
+    phase, shown = Phase(service.phase), facts.shown
+    update = update_of(facts, now)
     return {
         "service": service,
         "phase": phase,
-        "moving": phase in MOVING or service.desired == Desired.DELETED,
+        "moving": phase in MOVING or service.desired == Desired.DELETED or _is_under_way(update),
         "address": address_of(service),
-        "steps": [step.as_dict() for step in steps_of(facts_of(service), timezone.now())],
-        "comparison": compare(service, newest),
-        "revision": newest,
+        "steps": [step.as_dict() for step in steps_of(facts, now)],
+        "comparison": compare(service, wanted, facts),
+        "revision": wanted,
+        "update": update and update | {"title": _title_of(update, facts.traffic)},
+        "runs": shown.observation if shown else None,
+        "observed_at": max((one.observed_at for one in instances_of(service) if one.observed_at), default=None),
     }
+
+
+def _title_of(update: dict[str, Any], answering: int | None) -> str:
+    how = "has failed" if update["state"] == Phase.FAILED else "is under way"
+    return f"The update to revision {update['revision']} {how}; revision {answering} goes on answering"
+
+
+def _is_under_way(update: dict[str, Any] | None) -> bool:
+    return update is not None and update["state"] == Phase.TRANSITIONING
 
 
 def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, Any]:
     """What the chosen tab needs, and no more."""
-    newest = newest_revision(service)
+    newest = wanted_revision(service)
     if tab == "test":
         return test_panel(service, form_defaults.sample_request(newest))
     if tab == "revisions":
@@ -130,12 +144,12 @@ def _tokens(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
         {"label": "Command line", "language": "shell", "text": equivalent_commands.token_cli(service.name)},
         {"label": "curl", "language": "shell", "text": equivalent_commands.token_curl(request.build_absolute_uri(url))},
     ]
-    return {"credential": config_of(newest_revision(service)).credential, "token_snippets": how}
+    return {"credential": config_of(wanted_revision(service)).credential, "token_snippets": how}
 
 
 def test_panel(service: Service, body: str) -> dict[str, Any]:
     """The Test tab around a request body."""
-    address, newest = address_of(service), newest_revision(service)
+    address, newest = address_of(service), wanted_revision(service)
     credential = config_of(newest).credential
     path = form_defaults.sample_path(newest)
     how: dict[str, Any] = {"credential": credential, "path": path}

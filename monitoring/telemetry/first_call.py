@@ -4,7 +4,7 @@ import json
 import shlex
 
 from deployments.config.deployment_config import config_of
-from deployments.control.facts import newest_revision
+from deployments.control.facts import wanted_revision
 from deployments.services.describe import address_of
 from deployments.services.queries import find
 from deployments.views.equivalent_commands import score_curl
@@ -15,7 +15,7 @@ from studio.accounts.models import Workspace
 def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
     """`curl` (empty while the service has no address) and `command`, with a request that fits the service."""
     service = find(workspace, name)
-    newest = newest_revision(service)
+    newest = wanted_revision(service)
     body, address = sample_request(newest), address_of(service)
     path = sample_path(newest)
     credential = config_of(newest).credential

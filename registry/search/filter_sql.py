@@ -18,7 +18,7 @@ from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
 
 # Which uses of a version count as deployed: by a service that is meant to run, in its newest revision.
-SERVING = {"revision__service__desired": "running", "revision__number": F("revision__service__last_revision")}
+SERVING = {"revision__service__desired": "running", "revision__number": F("revision__service__wanted_revision")}
 
 
 LAST_CHARACTER = "\U0010ffff"

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from deployments.config import configs
-from deployments.control import reconcile
-from deployments.models import Build, InferenceConfig, Service, Target
+from deployments.control import advance, reconcile
+from deployments.models import Build, InferenceConfig, Instance, Service, Target
 from deployments.services import deploy as verbs
 from deployments.services.deploy_request import DeployRequest, resolve
-from deployments.traffic import activation
+from deployments.targets.base import Observation
 from registry.environments import environments
 from studio.core.job_runner import run_job
-from tests.targets.fake.driver import FakeDriver, register_fake
+from tests.targets.fake.driver import World, register_fake
 
 SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 SCRIPT_OF_DEMO = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\n"
@@ -22,7 +22,7 @@ SCRIPT_OF_DEMO = b"import demo\n\ndef init(): ...\n\ndef run(data): return data\
 @dataclass
 class FakeTarget:
     target: Target
-    driver: FakeDriver
+    world: World
     ahead: timedelta = field(default_factory=timedelta)
 
     def behave(self, behaviour: str) -> None:
@@ -37,19 +37,21 @@ class FakeTarget:
         self.ahead += timedelta(seconds=seconds)
 
     def visit(self, service: Service, times: int = 1, *, every: float = 1.0) -> Service:
-        """Let the loop visit the service, `every` seconds."""
+        """Let the loop visit the service and its instances, `every` seconds."""
         for _ in range(times):
             self.wait(every)
-            reconcile.reconcile(service.pk)
+            advance.advance(service.pk)
+            for instance in Instance.objects.filter(service_id=service.pk).order_by("pk"):
+                reconcile.reconcile(instance.pk)
         service.refresh_from_db()
         return service
 
 
 def make_fake_target(workspace, monkeypatch) -> FakeTarget:
     target = Target.objects.create(workspace=workspace, name="fake", kind="fake", settings={"behaviour": "good"})
-    made = FakeTarget(target, FakeDriver())
-    made.driver.clock = lambda: made.now().timestamp()
-    register_fake(made.driver)
+    made = FakeTarget(target, World())
+    made.world.clock = lambda: made.now().timestamp()
+    register_fake(made.world)
     monkeypatch.setattr("django.utils.timezone.now", made.now)
     return made
 
@@ -96,7 +98,7 @@ def end_build(service: Service) -> None:
     revision = service.revisions.get(number=service.last_revision)
     now = timezone.now()
     revision.builds.update(state="succeeded", step="bundle", progress=1, started_at=now, finished_at=now)
-    activation.activate(revision)
+    advance.advance(service.pk)
     service.refresh_from_db()
 
 
@@ -109,8 +111,21 @@ def run_build(service: Service) -> Build:
     """Do what the build's task does, and read how it ended."""
     build = build_of(service)
     run_job("build", build.pk)
+    advance.advance(service.pk)
     build.refresh_from_db()
     return build
+
+
+def instance_of(service: Service, revision: int | None = None) -> Instance:
+    """Of the wanted revision, or of that of another number."""
+    return service.instances.select_related("service__workspace", "revision__config__environment").get(
+        revision__number=revision or service.wanted_revision
+    )
+
+
+def observation_of(service: Service, revision: int | None = None) -> Observation:
+    """What the loop noted last of that instance."""
+    return Observation.from_dict(instance_of(service, revision).observed)
 
 
 def cause_code(service: Service) -> str | None:

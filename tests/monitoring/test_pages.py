@@ -100,7 +100,7 @@ def test_the_first_request_is_the_one_that_the_service_warms_up_with(service, ad
     revision = add_revision(service, 1, timezone.now())
     revision.deployment_config |= {"server": {"warm_up": {"body": {"inputs": []}, "path": "/v2/models/iris/infer"}}}
     revision.save()
-    service.last_revision = 1
+    service.wanted_revision = 1
     service.save()
     add_window(service, ago=20)
     html = panel(sign_in(carol), service)

@@ -107,7 +107,9 @@ def serve(workspace, version: ModelVersion, name: str = "shop") -> Service:
     target, _ = Target.objects.get_or_create(workspace=workspace, name="local")
     config, _ = InferenceConfig.objects.get_or_create(workspace=workspace, name="none", number=1, kind="no_code")
     service, _ = Service.objects.get_or_create(workspace=workspace, name=name, defaults={"target": target})
-    Service.objects.filter(pk=service.pk).update(last_revision=F("last_revision") + 1)
+    Service.objects.filter(pk=service.pk).update(
+        last_revision=F("last_revision") + 1, wanted_revision=F("last_revision") + 1
+    )
     number = Service.objects.get(pk=service.pk).last_revision
     revision = Revision.objects.create(service=service, number=number, config=config, revision_hash="x")
     RevisionModel.objects.create(revision=revision, version=version)

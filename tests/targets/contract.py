@@ -1,117 +1,204 @@
 """What every target driver must do: the same sentences run against each of them.
 
-A driver's test module subclasses `DriverContract` and gives the fixtures `driver` and `spec` (a specification
-that becomes ready). Everything is asked for in steps, as the loop does, and repeated without harm.
+A driver's test module subclasses `DriverContract` and gives the fixtures `make_driver` (each call: a driver object made
+anew for the same target), `other_driver` (of another target of the same kind), `spec` (an instance that becomes ready)
+and `route` (its address, and it as who answers), and says how to `kill` an instance and who answers at an address.
+Everything is asked for in steps, as the loop does.
 """
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from deployments.targets.base import Driver, Observation
+from deployments.recipe.spec import InstanceRef, InstanceSpec
+from deployments.targets.base import Driver, Observation, Route
+from tests.targets.specs import next_of
 
 PATIENCE_SECONDS = 20.0
+NOBODY = InstanceRef(987654, 98765, "vision", "nobody", 1)
 
 
-def until(driver: Driver, service_id: int, state: str, step=lambda: None) -> Observation:
-    """Take steps until the driver reports `state`."""
+def until(driver: Driver, ref: InstanceRef, state: str, step=lambda: None, **facts) -> Observation:
+    """Take steps until the driver reports `state`, and `facts` of the observation."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         step()
-        found = driver.observe(service_id)
-        if found.state == state:
+        found = driver.observe(ref)
+        if found.state == state and all(getattr(found, name) == value for name, value in facts.items()):
             return found
         time.sleep(0.02)
-    pytest.fail(f"never {state}; last seen: {found}; log: {driver.logs(service_id)[0]}")
+    pytest.fail(f"never {state} {facts}; last seen: {found}; log: {driver.logs(ref)[0]}")
+
+
+def known(driver: Driver, route: Route) -> None:
+    """Make the address known, as the loop does before an instance is first applied."""
+    driver.route(replace(route, instance=None))
+
+
+def served(driver: Driver, spec: InstanceSpec, route: Route) -> Observation:
+    """Steps until the instance runs and answers at its service's address."""
+    known(driver, route)
+    driver.route(replace(route, instance=spec.ref))
+    return until(driver, spec.ref, "ready", lambda: driver.apply(spec), serving=True)
 
 
 class DriverContract:
     @pytest.fixture
-    def up(self, driver, spec):
-        driver.apply(spec)
-        return until(driver, spec.service_id, "ready")
+    def driver(self, make_driver):
+        return make_driver()
 
-    def test_nothing_was_ever_started(self, driver):
-        assert driver.observe(987654) == Observation("absent")
-        assert not driver.holds(987654)
-        assert driver.logs(987654) == ("", 0)
+    @pytest.fixture
+    def up(self, driver, spec, route):
+        return served(driver, spec, route)
 
-    def test_stopping_and_removing_what_is_not_there_is_no_error(self, driver):
-        driver.stop(987654)
-        driver.remove(987654)
-        assert driver.observe(987654).state == "absent"
+    @pytest.fixture
+    def beside(self, driver, spec, route, up):
+        """The next revision, ready beside the one that serves."""
+        newer = next_of(spec)
+        known(driver, route)
+        until(driver, newer.ref, "ready", lambda: driver.apply(newer))
+        return newer
 
-    def test_what_is_applied_becomes_ready(self, driver, spec, up):
-        assert (up.revision, up.recipe, up.port) == (spec.revision, spec.recipe, spec.port)
-        assert up.restarts == 0
-        assert up.failure is None
+    def test_the_target_has_no_problems(self, driver):
+        assert driver.check() == []
+
+    def test_nothing_is_known_of_what_was_never_started(self, driver):
+        assert driver.observe(NOBODY) == Observation("absent")
+        assert not driver.holds(NOBODY)
+        assert driver.logs(NOBODY) == ("", 0)
+
+    def test_ending_what_is_not_there_is_no_error(self, driver):
+        for verb in (driver.drain, driver.stop, driver.remove):
+            verb(NOBODY)
+        assert driver.observe(NOBODY).state == "absent"
+
+    def test_what_is_applied_and_routed_serves(self, driver, spec, route, up):
+        assert (up.revision, up.restarts, up.failure) == (spec.ref.revision, 0, None)
         assert up.started_at <= up.ready_at
+        assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_applying_the_same_again_leaves_the_process_alone(self, driver, spec, up):
+    def test_what_is_ready_tells_its_own_endpoint(self, up, beside, driver):
+        assert [endpoint.protocol for endpoint in up.endpoints] == ["http"]
+        assert up.endpoints[0].address.startswith("http://")
+        assert up.endpoints != driver.observe(beside.ref).endpoints
+
+    def test_what_is_applied_does_not_serve_unasked(self, driver, spec, route):
+        known(driver, route)
+        found = until(driver, spec.ref, "ready", lambda: driver.apply(spec))
+        assert not found.serving
+        assert self.who_answers(driver, route) is None
+
+    def test_applying_the_same_again_leaves_it_alone(self, driver, spec, up):
         for _ in range(3):
             driver.apply(spec)
-        again = driver.observe(spec.service_id)
-        assert (again.state, again.pid, again.started_at) == ("ready", up.pid, up.started_at)
+        again = driver.observe(spec.ref)
+        assert (again.state, again.started_at, again.serving) == ("ready", up.started_at, True)
 
-    def test_a_new_generation_of_the_same_revision_leaves_the_process_alone(self, driver, spec, up):
+    def test_a_new_generation_leaves_it_alone(self, driver, spec, up):
         driver.apply(replace(spec, generation=spec.generation + 1))
-        assert driver.observe(spec.service_id).pid == up.pid
+        assert driver.observe(spec.ref).started_at == up.started_at
 
-    def test_a_new_revision_replaces_the_process(self, driver, spec, up):
-        newer = replace(spec, revision=spec.revision + 1, recipe="b" * 64, generation=spec.generation + 1)
+    def test_two_targets_of_one_kind_are_told_apart(self, other_driver, spec, up):
+        assert other_driver.observe(spec.ref) == Observation("absent")
+        other_driver.remove(spec.ref)
+        assert not other_driver.holds(spec.ref)
 
-        def replaced():
-            driver.apply(newer)
-            return driver.observe(spec.service_id)
+    def test_two_revisions_run_beside_each_other_and_one_serves(self, driver, spec, route, up, beside):
+        assert driver.observe(spec.ref).started_at == up.started_at
+        assert driver.observe(beside.ref).revision == beside.ref.revision
+        assert [driver.observe(ref).serving for ref in (spec.ref, beside.ref)] == [True, False]
+        assert self.who_answers(driver, route) == spec.ref.revision
 
-        end = time.monotonic() + PATIENCE_SECONDS
-        found = replaced()
-        while (found.state, found.revision) != ("ready", newer.revision) and time.monotonic() < end:
-            time.sleep(0.02)
-            found = replaced()
-        assert (found.state, found.revision, found.recipe) == ("ready", newer.revision, newer.recipe)
-        assert found.pid != up.pid
+    def test_the_address_moves_and_the_one_before_lives_on_until_it_is_stopped(self, driver, spec, route, beside):
+        until(driver, beside.ref, "ready", lambda: driver.route(replace(route, instance=beside.ref)), serving=True)
+        until(driver, spec.ref, "ready", lambda: driver.drain(spec.ref), serving=False, connections=0)
+        assert self.who_answers(driver, route) == beside.ref.revision
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+        assert self.who_answers(driver, route) == beside.ref.revision
+
+    def test_the_address_moves_back(self, driver, spec, route, beside):
+        until(driver, beside.ref, "ready", lambda: driver.route(replace(route, instance=beside.ref)), serving=True)
+        until(driver, spec.ref, "ready", lambda: driver.drain(spec.ref), serving=False)
+        until(driver, spec.ref, "ready", lambda: driver.route(route), serving=True)
+        until(driver, beside.ref, "ready", lambda: driver.drain(beside.ref), serving=False)
+        assert self.who_answers(driver, route) == spec.ref.revision
+
+    def test_removing_one_revision_leaves_the_other(self, driver, spec, route, up, beside):
+        gone(driver, beside.ref)
+        assert driver.observe(spec.ref).started_at == up.started_at
+        assert self.who_answers(driver, route) == spec.ref.revision
 
     def test_what_is_stopped_goes_and_its_log_stays(self, driver, spec, up):
-        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
-        assert driver.holds(spec.service_id)
-        assert f"revision {spec.revision} starts" in driver.logs(spec.service_id)[0]
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref), serving=False)
+        assert driver.holds(spec.ref)
+        assert f"revision {spec.ref.revision} starts" in driver.logs(spec.ref)[0]
 
-    def test_what_was_stopped_can_be_started_again(self, driver, spec, up):
-        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
-        again = until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
-        assert again.pid != up.pid
+    def test_what_was_stopped_can_be_started_again(self, driver, spec, route, up):
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+        again = served(driver, spec, route)
+        assert again.started_at > up.started_at
         assert again.restarts == 0
 
-    def test_what_is_removed_leaves_nothing(self, driver, spec, up):
-        end = time.monotonic() + PATIENCE_SECONDS
-        while driver.holds(spec.service_id) and time.monotonic() < end:
-            driver.remove(spec.service_id)
-            time.sleep(0.02)
-        assert not driver.holds(spec.service_id)
-        assert driver.observe(spec.service_id).state == "absent"
-        assert driver.logs(spec.service_id) == ("", 0)
+    def test_what_was_stopped_does_not_serve_unasked_when_it_is_started_again(self, driver, spec, up):
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+        assert not until(driver, spec.ref, "ready", lambda: driver.apply(spec)).serving
 
-    def test_what_is_killed_is_reported_dead_and_can_be_started_again(self, driver, spec, up):
-        self.kill(driver, up)
-        dead = until(driver, spec.service_id, "dead")
+    def test_what_is_removed_leaves_nothing(self, driver, spec, up):
+        gone(driver, spec.ref)
+        assert driver.observe(spec.ref) == Observation("absent")
+        assert driver.logs(spec.ref) == ("", 0)
+
+    def test_what_is_killed_is_reported_dead_and_serves_again_once_it_is_started(self, driver, spec, route, up):
+        self.kill(driver, spec.ref)
+        dead = until(driver, spec.ref, "dead", serving=False)
         assert dead.failure.reason == "worker_crashed"
         assert dead.failure.evidence
         assert dead.ended_at >= up.started_at
-        again = until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
+        again = until(driver, spec.ref, "ready", lambda: driver.apply(spec), serving=True)
         assert again.restarts == 1
-        assert again.pid != up.pid
+        assert again.started_at > up.started_at
+        assert self.who_answers(driver, route) == spec.ref.revision
+
+    def test_every_verb_again_and_again_by_drivers_made_anew_changes_nothing(self, make_driver, spec, route, up):
+        for _ in range(2):
+            make_driver().route(replace(route, instance=None))
+            make_driver().route(route)
+            make_driver().apply(spec)
+        found = make_driver().observe(spec.ref)
+        assert (found.started_at, found.serving) == (up.started_at, True)
+        for _ in range(2):
+            make_driver().drain(spec.ref)
+        until(make_driver(), spec.ref, "ready", lambda: make_driver().drain(spec.ref), serving=False)
+        until(make_driver(), spec.ref, "absent", lambda: make_driver().stop(spec.ref))
+        for verb in ("stop", "remove", "remove"):
+            getattr(make_driver(), verb)(spec.ref)
+        assert not make_driver().holds(spec.ref)
 
     def test_a_log_is_read_on_from_an_offset(self, driver, spec, up):
-        text, offset = driver.logs(spec.service_id)
+        text, offset = driver.logs(spec.ref)
         assert text
-        assert driver.logs(spec.service_id, offset)[0] == ""
-        assert driver.logs(spec.service_id, 0, 4) == (text[:4], 4)
-        assert driver.logs(spec.service_id, -5)[0] == text[-5:]
+        assert driver.logs(spec.ref, offset)[0] == ""
+        assert driver.logs(spec.ref, 0, 4) == (text[:4], 4)
+        assert driver.logs(spec.ref, -5)[0] == text[-5:]
 
-    def test_an_observation_survives_being_stored(self, driver, spec, up):
-        assert Observation.from_dict(up.as_dict()) == up
+    def test_an_observation_survives_being_stored(self, up):
+        assert Observation.from_dict(json.loads(json.dumps(up.as_dict()))) == up
 
-    def kill(self, driver: Driver, found: Observation) -> None:
-        raise AssertionError("the driver's tests say how to kill a process")
+    def kill(self, driver: Driver, ref: InstanceRef) -> None:
+        raise AssertionError("the driver's tests say how to kill an instance")
+
+    def who_answers(self, driver: Driver, route: Route) -> int | None:
+        raise AssertionError("the driver's tests say which revision answers at the service's address")
+
+
+def gone(driver: Driver, ref: InstanceRef, step: Callable[[], None] = lambda: None) -> None:
+    """Remove until nothing is left."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while driver.holds(ref) and time.monotonic() < end:
+        step()
+        driver.remove(ref)
+        time.sleep(0.02)
+    assert not driver.holds(ref)

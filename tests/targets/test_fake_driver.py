@@ -2,25 +2,34 @@ import pytest
 
 from deployments.targets.base import NoRoom, TargetAway
 from tests.targets.contract import DriverContract
-from tests.targets.fake.driver import BEHAVIOURS, FakeDriver
-from tests.targets.specs import make_spec
+from tests.targets.fake.driver import BEHAVIOURS, FakeDriver, World
+from tests.targets.specs import make_route, make_spec
 
 
-class TestTheFakeDriver(DriverContract):
+class TestFakeDriver(DriverContract):
     @pytest.fixture
-    def driver(self):
+    def make_driver(self):
+        world = World()
+        return lambda: FakeDriver(world)
+
+    @pytest.fixture
+    def other_driver(self):
         return FakeDriver()
 
     @pytest.fixture
-    def spec(self, tmp_path):
-        return make_spec(tmp_path)
+    def spec(self):
+        return make_spec()
 
-    def kill(self, driver, found):
-        driver.kill(next(iter(driver.running)))
+    @pytest.fixture
+    def route(self, spec):
+        return make_route(spec, 21000)
 
+    def kill(self, driver, ref):
+        driver.world.kill(ref.instance_id)
 
-def behaving(behaviour, tmp_path):
-    return FakeDriver(behaviour), make_spec(tmp_path)
+    def who_answers(self, driver, route):
+        answering = driver.world.who_answers(route.service_id)
+        return answering[0] if len(answering) == 1 else None
 
 
 @pytest.mark.parametrize(
@@ -34,20 +43,19 @@ def behaving(behaviour, tmp_path):
         ("flapping", ["ready", "dead"]),
     ],
 )
-def test_it_misbehaves_on_purpose(behaviour, states, tmp_path):
-    driver, spec = behaving(behaviour, tmp_path)
+def test_it_misbehaves_on_purpose(behaviour, states):
+    driver, spec = FakeDriver(behaviour=behaviour), make_spec()
     driver.apply(spec)
-    assert [driver.observe(spec.service_id).state for _ in states] == states
+    assert [driver.observe(spec.ref).state for _ in states] == states
 
 
 @pytest.mark.parametrize(("behaviour", "error"), [("full", NoRoom), ("away", TargetAway)])
-def test_it_refuses_on_purpose(behaviour, error, tmp_path):
-    driver, spec = behaving(behaviour, tmp_path)
+def test_it_refuses_on_purpose(behaviour, error):
     with pytest.raises(error):
-        driver.apply(spec)
+        FakeDriver(behaviour=behaviour).apply(make_spec())
 
 
 def test_it_says_which_settings_it_understands():
-    assert FakeDriver("good").check() == []
-    assert FakeDriver("bored").check() == ["There is no behaviour 'bored'."]
+    assert FakeDriver(behaviour="good").check() == []
+    assert FakeDriver(behaviour="bored").check() == ["There is no behaviour 'bored'."]
     assert set(BEHAVIOURS) >= {"slow", "never", "failing", "flapping"}

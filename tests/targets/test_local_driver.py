@@ -1,4 +1,4 @@
-"""The local driver with a stand-in server: processes, locks, signals, files."""
+"""The local driver with a stand-in server: processes, locks, signals, files, and what version 0.1.0 left."""
 
 import json
 import os
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import urllib.error
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -21,54 +22,88 @@ from deployments.targets.local import driver as local
 from deployments.targets.local import process
 from deployments.targets.local.driver import LocalDriver
 from deployments.targets.local.run_folder import Launch, RunFolder
-from tests.targets.contract import DriverContract, until
-from tests.targets.specs import make_spec
+from tests.targets.contract import DriverContract, known, until
+from tests.targets.specs import free_port, make_route, make_spec
 
 STAND_IN = Path(__file__).parent / "standin"
 
 
-def local_driver(root: Path) -> LocalDriver:
-    return LocalDriver(root=root, library=lambda: STAND_IN)
+def local_driver(root: Path, python: Path = Path(sys.executable)) -> LocalDriver:
+    return LocalDriver(root, lambda: STAND_IN, bundle_at=lambda digest: root / digest, python_at=lambda digest: python)
 
 
 @pytest.fixture
-def driver(tmp_path):
-    made = local_driver(tmp_path / "services")
-    yield made
-    for folder in made.root.glob("*"):
-        process.kill(RunFolder(folder))
+def make_driver(tmp_path):
+    root = tmp_path / "services"
+    yield lambda: local_driver(root)
+    for lock in root.rglob("lock"):
+        process.kill(RunFolder(lock.parent))
 
 
 @pytest.fixture
-def spec(tmp_path):
-    return make_spec(tmp_path)
+def spec():
+    return make_spec()
+
+
+@pytest.fixture
+def route(spec):
+    return make_route(spec, free_port())
+
+
+@pytest.fixture
+def driver(make_driver, route):
+    """One that knows the service's address."""
+    made = make_driver()
+    known(made, route)
+    return made
 
 
 def folder_of(driver, spec) -> RunFolder:
-    return RunFolder(driver.root / str(spec.service_id))
+    return RunFolder(driver.root / str(spec.ref.service_id) / str(spec.ref.instance_id))
+
+
+def pid_of(driver, ref) -> int:
+    folder = RunFolder(driver.root / str(ref.service_id) / str(ref.instance_id))
+    return json.loads(folder.status.read_bytes())["pid"]
 
 
 def behaving(spec, behaviour, **changes):
     return replace(spec, environment_variables={"BEHAVIOUR": behaviour}, **changes)
 
 
-def ask(spec) -> dict:
-    with urllib.request.urlopen(f"http://127.0.0.1:{spec.port}/", timeout=5) as answer:
+def ask(driver, spec) -> dict:
+    """What the instance answers at its own endpoint."""
+    with urllib.request.urlopen(driver.observe(spec.ref).endpoints[0].address, timeout=5) as answer:
         return json.load(answer)
 
 
-class TestTheLocalDriver(DriverContract):
-    def kill(self, driver, found):
-        os.kill(found.pid, signal.SIGKILL)
+class TestLocalDriver(DriverContract):
+    @pytest.fixture
+    def driver(self, make_driver):
+        return make_driver()
+
+    @pytest.fixture
+    def other_driver(self, tmp_path):
+        return local_driver(tmp_path / "other")
+
+    def kill(self, driver, ref):
+        os.kill(pid_of(driver, ref), signal.SIGKILL)
+
+    def who_answers(self, driver, route):
+        try:
+            with urllib.request.urlopen(f"http://{route.host}:{route.port}/", timeout=5) as answer:
+                return json.load(answer)["revision"]
+        except urllib.error.URLError:
+            return None
 
 
 class TestAProcess:
     def test_belongs_to_no_worker_and_leads_no_terminal(self, driver, spec):
         driver.apply(spec)
-        found = until(driver, spec.service_id, "ready")
-        server = psutil.Process(found.pid)
+        until(driver, spec.ref, "ready")
+        server = psutil.Process(pid_of(driver, spec.ref))
         assert os.getpid() not in {parent.pid for parent in server.parents()}
-        assert os.getsid(found.pid) != os.getsid(0)
+        assert os.getsid(server.pid) != os.getsid(0)
 
     def test_survives_the_worker_that_started_it_and_is_adopted_by_the_next(self, driver, spec):
         script = textwrap.dedent(
@@ -79,15 +114,15 @@ class TestAProcess:
             from pathlib import Path
             from tests.targets.test_local_driver import local_driver
             from tests.targets.specs import make_spec
-            local_driver(Path({str(driver.root)!r})).apply(make_spec(Path("/tmp"), port={spec.port}))
+            local_driver(Path({str(driver.root)!r})).apply(make_spec())
             os.kill(os.getpid(), 9)
             """
         )
         worker = subprocess.run([sys.executable, "-c", script], check=False)
         assert worker.returncode == -signal.SIGKILL
-        adopted = until(driver, spec.service_id, "ready")
+        adopted = until(driver, spec.ref, "ready")
         driver.apply(spec)
-        assert driver.observe(spec.service_id).pid == adopted.pid
+        assert driver.observe(spec.ref).started_at == adopted.started_at
 
     def test_gets_no_secrets_of_the_studio(self, driver, spec, monkeypatch):
         for name in (
@@ -99,16 +134,16 @@ class TestAProcess:
         ):
             monkeypatch.setenv(name, "secret")
         driver.apply(replace(spec, environment_variables={"THRESHOLD": "0.5"}))
-        until(driver, spec.service_id, "ready")
-        found = ask(spec)
+        until(driver, spec.ref, "ready")
+        found = ask(driver, spec)
         assert "secret" not in found["environment"].values()
         assert found["environment"]["THRESHOLD"] == "0.5"
         assert found["environment"]["HOME"] == str(folder_of(driver, spec).home)
 
     def test_is_kept_from_reporting_usage_unless_its_own_variables_say_otherwise(self, driver, spec):
         driver.apply(replace(spec, environment_variables={"MLFLOW_DISABLE_TELEMETRY": "false"}))
-        until(driver, spec.service_id, "ready")
-        environment = ask(spec)["environment"]
+        until(driver, spec.ref, "ready")
+        environment = ask(driver, spec)["environment"]
         assert environment["ORT_DISABLE_TELEMETRY"] == "1"
         assert environment["MLFLOW_DISABLE_TELEMETRY"] == "false"
 
@@ -118,7 +153,7 @@ class TestAProcess:
         (home / ".cache/Microsoft/DeveloperTools/.onnxruntime/deviceid").write_text("0")
         (home / ".cache/kept").write_text("")
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         assert [path.name for path in home.rglob("*") if path.is_file()] == ["kept"]
 
     def test_its_home_is_not_swept_through_a_link(self, driver, spec, tmp_path):
@@ -128,65 +163,66 @@ class TestAProcess:
         home.mkdir(parents=True)
         (home / ".cache").symlink_to(tmp_path / "elsewhere")
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         assert elsewhere.is_dir()
 
     def test_finds_the_scoring_package_and_nothing_else_of_the_studio(self, driver, spec):
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
-        assert str(STAND_IN) in ask(spec)["path"]
-        assert str(Path.cwd()) not in ask(spec)["path"]
+        until(driver, spec.ref, "ready")
+        assert str(STAND_IN) in ask(driver, spec)["path"]
+        assert str(Path.cwd()) not in ask(driver, spec)["path"]
 
     def test_that_does_not_answer_is_unreachable_until_it_does(self, driver, spec, monkeypatch):
         monkeypatch.setattr("deployments.targets.local.reports.PROBE_SECONDS", 0.2)
         driver.apply(spec)
-        found = until(driver, spec.service_id, "ready")
-        os.kill(found.pid, signal.SIGSTOP)
-        assert driver.observe(spec.service_id).state == "unreachable"
-        os.kill(found.pid, signal.SIGCONT)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
+        os.kill(pid_of(driver, spec.ref), signal.SIGSTOP)
+        assert driver.observe(spec.ref).state == "unreachable"
+        os.kill(pid_of(driver, spec.ref), signal.SIGCONT)
+        until(driver, spec.ref, "ready")
 
     def test_that_ignores_the_polite_signal_is_killed(self, driver, spec, monkeypatch):
         monkeypatch.setattr("deployments.targets.local.driver.TERM_SECONDS", 0.3)
         driver.apply(behaving(spec, "stubborn"))
-        found = until(driver, spec.service_id, "ready")
-        driver.stop(spec.service_id)
-        assert driver.observe(spec.service_id).state == "stopping"
-        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
-        assert not _runs(found.pid)
+        until(driver, spec.ref, "ready")
+        pid = pid_of(driver, spec.ref)
+        driver.stop(spec.ref)
+        assert driver.observe(spec.ref).state == "stopping"
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+        assert not _runs(pid)
 
     def test_is_known_again_after_somebody_has_set_the_clock(self, driver, spec, monkeypatch):
         driver.apply(spec)
-        before = until(driver, spec.service_id, "ready")
+        before = until(driver, spec.ref, "ready")
         set_clock_ahead(monkeypatch, seconds=3600)
         driver.apply(spec)
-        after = driver.observe(spec.service_id)
-        assert (after.state, after.pid, after.restarts) == ("ready", before.pid, 0)
-        assert _runs(before.pid)
+        after = driver.observe(spec.ref)
+        assert (after.state, after.started_at, after.restarts) == ("ready", before.started_at, 0)
+        assert _runs(pid_of(driver, spec.ref))
 
     def test_is_not_taken_for_a_stranger_that_got_its_number(self, driver, spec, stranger):
         driver.apply(behaving(spec, "child"))  # whose child holds the lock
-        found = until(driver, spec.service_id, "ready")
-        os.kill(found.pid, signal.SIGKILL)
+        until(driver, spec.ref, "ready")
+        os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
         status = folder_of(driver, spec).status
         facts = {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time()}
         status.write_text(json.dumps(json.loads(status.read_bytes()) | facts))
-        assert driver.observe(spec.service_id).state == "dead"
-        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+        assert driver.observe(spec.ref).state == "dead"
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
         assert stranger.poll() is None
 
     def test_that_has_not_said_a_word_can_be_stopped(self, driver, spec):
         driver.apply(behaving(spec, "silent"))
-        assert driver.observe(spec.service_id).state == "starting"
-        until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+        assert driver.observe(spec.ref).state == "starting"
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
 
     def test_whose_children_outlive_it_is_replaced_with_them(self, driver, spec):
         spec = behaving(spec, "child")
         driver.apply(spec)
-        found = until(driver, spec.service_id, "ready")
-        group = os.getpgid(found.pid)
-        os.kill(found.pid, signal.SIGKILL)
-        until(driver, spec.service_id, "ready", lambda: driver.apply(spec))
+        until(driver, spec.ref, "ready")
+        group = os.getpgid(pid_of(driver, spec.ref))
+        os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
+        until(driver, spec.ref, "ready", lambda: driver.apply(spec))
         assert not [process for process in psutil.process_iter() if _group(process) == group]
 
 
@@ -221,7 +257,7 @@ def _group(process):
 class TestAFailure:
     def test_that_the_server_explains_keeps_its_words(self, driver, spec):
         driver.apply(behaving(spec, "failing"))
-        failed = until(driver, spec.service_id, "failed")
+        failed = until(driver, spec.ref, "failed")
         assert (failed.failure.reason, failed.failure.message) == ("init_failed", "init() raised KeyError: 'weights'")
         assert failed.failure.evidence == "Traceback …"
 
@@ -231,45 +267,46 @@ class TestAFailure:
     )
     def test_without_a_word_is_explained_by_the_exit_status_and_the_log(self, driver, spec, behaviour, message):
         driver.apply(behaving(spec, behaviour))
-        dead = until(driver, spec.service_id, "dead")
+        dead = until(driver, spec.ref, "dead")
         assert (dead.failure.reason, dead.failure.message) == ("worker_crashed", message)
         assert "the stand-in begins" in dead.failure.evidence
 
     def test_by_the_kernels_memory_killer_is_told_from_other_kills(self, driver, spec, monkeypatch):
         driver.apply(spec)
-        found = until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         before = process.oom_kills()
         monkeypatch.setattr(process, "oom_kills", lambda: before + 1)
-        os.kill(found.pid, signal.SIGKILL)
-        assert until(driver, spec.service_id, "dead").failure.reason == "out_of_memory"
+        os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
+        assert until(driver, spec.ref, "dead").failure.reason == "out_of_memory"
 
     def test_of_the_interpreter_is_ours(self, driver, spec):
-        driver.apply(replace(spec, python=Path("/nowhere/python")))
-        assert until(driver, spec.service_id, "dead").failure.reason == "internal"
+        driver.python_at = lambda digest: Path("/nowhere/python")
+        driver.apply(spec)
+        assert until(driver, spec.ref, "dead").failure.reason == "internal"
 
-    def test_by_a_taken_port_is_named(self, driver, spec):
+    def test_by_a_taken_port_is_named(self, driver, spec, route):
         with socket.socket() as squatter:
-            squatter.bind(("127.0.0.1", spec.port))
+            squatter.bind(("127.0.0.1", route.port))
             squatter.listen()
             driver.apply(spec)
-            assert until(driver, spec.service_id, "failed").failure.reason == "port_taken"
+            assert until(driver, spec.ref, "failed").failure.reason == "port_taken"
 
     def test_of_the_whole_group_at_once_has_a_cause_and_a_time(self, driver, spec):
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         process.kill(folder_of(driver, spec))
-        dead = until(driver, spec.service_id, "dead")
+        dead = until(driver, spec.ref, "dead")
         assert dead.failure.reason == "worker_crashed"
-        assert driver.observe(spec.service_id).ended_at == dead.ended_at
+        assert driver.observe(spec.ref).ended_at == dead.ended_at
 
     def test_is_counted_once_for_each_restart_and_forgotten_by_a_new_generation(self, driver, spec):
         spec = behaving(spec, "exits")
         counted = []
         for _ in range(3):
             driver.apply(spec)
-            counted.append(until(driver, spec.service_id, "dead").restarts)
+            counted.append(until(driver, spec.ref, "dead").restarts)
         driver.apply(replace(spec, generation=2))
-        counted.append(until(driver, spec.service_id, "dead").restarts)
+        counted.append(until(driver, spec.ref, "dead").restarts)
         assert counted == [0, 1, 2, 0]
 
 
@@ -282,8 +319,8 @@ class TestAStart:
             thread.start()
         for thread in starts:
             thread.join()
-        until(driver, spec.service_id, "ready")
-        assert driver.logs(spec.service_id)[0].count("the stand-in begins") == 1
+        until(driver, spec.ref, "ready")
+        assert driver.logs(spec.ref)[0].count("the stand-in begins") == 1
 
     def test_is_not_ended_by_who_asked_for_the_end_of_what_was_there_before(self, driver, spec):
         folder = folder_of(driver, spec)
@@ -295,12 +332,12 @@ class TestAStart:
 
         driver.library = library_at_an_unlucky_moment
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
 
     def test_that_comes_between_a_look_and_an_end_is_left_alone(self, driver, spec, monkeypatch):
         folder = folder_of(driver, spec)
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         old = Launch(generation=0, revision=0, recipe="old", port=1, started_at=0.0)
         looks, real = iter([old]), local.read_struct
 
@@ -311,21 +348,23 @@ class TestAStart:
         driver.apply(spec)
 
         assert not folder.stopping.exists()
-        assert driver.observe(spec.service_id).state == "ready"
+        assert driver.observe(spec.ref).state == "ready"
 
     @pytest.mark.parametrize("lost", ["group", "status.json", "launch.json", "run.json"])
     def test_that_lost_a_file_converges(self, driver, spec, lost):
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         (folder_of(driver, spec).path / lost).unlink()
         if lost == "launch.json":
-            assert driver.observe(spec.service_id).state == "absent"
-        newer = replace(spec, revision=2, generation=2)
+            assert driver.observe(spec.ref).state == "absent"
+        changed = replace(spec, recipe="c" * 64, generation=2)
+        before = json.loads(folder_of(driver, spec).run.read_bytes()) if lost != "run.json" else {}
         end = time.monotonic() + 15
-        while time.monotonic() < end and driver.observe(spec.service_id).revision != 2:
-            driver.apply(newer)
+        while time.monotonic() < end and recipe_of(driver, spec) != changed.recipe:
+            driver.apply(changed)
             time.sleep(0.05)
-        assert until(driver, spec.service_id, "ready").revision == 2
+        assert before.get("recipe") != recipe_of(driver, spec)
+        until(driver, spec.ref, "ready")
 
     @pytest.mark.parametrize(
         ("changes", "missing"),
@@ -334,12 +373,18 @@ class TestAStart:
     def test_that_asks_for_more_than_the_machine_has_finds_no_room(self, driver, spec, changes, missing):
         with pytest.raises(NoRoom, match=missing):
             driver.apply(replace(spec, **changes))
-        assert driver.observe(spec.service_id).state == "absent"
+        assert driver.observe(spec.ref).state == "absent"
+
+
+def recipe_of(driver, spec) -> str | None:
+    """Of what was started last."""
+    run = folder_of(driver, spec).run
+    return json.loads(run.read_bytes())["recipe"] if run.exists() else None
 
 
 def end(driver, spec):
     """Until no process is there."""
-    until(driver, spec.service_id, "absent", lambda: driver.stop(spec.service_id))
+    until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
 
 
 @pytest.fixture
@@ -362,7 +407,7 @@ def rights_bind(monkeypatch):
 class TestTheFiles:
     def test_are_for_the_owner_only(self, driver, spec):
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         folder = folder_of(driver, spec)
         assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
         for path in (folder.keys, folder.run):
@@ -370,10 +415,10 @@ class TestTheFiles:
 
     def test_new_keys_are_written_and_the_process_stays(self, driver, spec):
         driver.apply(spec)
-        found = until(driver, spec.service_id, "ready")
+        found = until(driver, spec.ref, "ready")
         driver.apply(replace(spec, key_digests=("c" * 64,), generation=2))
         assert json.loads(folder_of(driver, spec).keys.read_bytes()) == {"digests": ["c" * 64]}
-        assert driver.observe(spec.service_id).pid == found.pid
+        assert driver.observe(spec.ref).started_at == found.started_at
 
     def test_of_a_script_go_with_the_service_also_when_it_made_their_folder_read_only(
         self, driver, spec, tmp_path, rights_bind
@@ -387,8 +432,8 @@ class TestTheFiles:
         (module / "link").symlink_to(elsewhere)
         for folder in (elsewhere, module):
             folder.chmod(0o555)
-        driver.remove(spec.service_id)
-        assert not driver.holds(spec.service_id)
+        driver.remove(spec.ref)
+        assert not driver.holds(spec.ref)
         assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o555
         assert (elsewhere / "go.mod").exists()
 
@@ -406,17 +451,17 @@ class TestTheFiles:
         with monkeypatch.context() as context:
             context.setattr(os, "unlink", busy)
             with pytest.raises(NotRemoved, match=f"cannot be removed: {held}\\."):
-                driver.remove(spec.service_id)
-        assert driver.holds(spec.service_id)
-        driver.remove(spec.service_id)
-        assert not driver.holds(spec.service_id)
+                driver.remove(spec.ref)
+        assert driver.holds(spec.ref)
+        driver.remove(spec.ref)
+        assert not driver.holds(spec.ref)
 
     def test_the_log_is_capped_and_goes_on(self, driver, spec, monkeypatch):
         monkeypatch.setattr("deployments.targets.local.driver.LOG_BYTES", 1000)
         driver.apply(spec)
-        until(driver, spec.service_id, "ready")
+        until(driver, spec.ref, "ready")
         with folder_of(driver, spec).log.open("a") as log:
             log.write("x" * 2000)
-        driver.observe(spec.service_id)
-        assert driver.logs(spec.service_id) == ("", 0)
+        driver.observe(spec.ref)
+        assert driver.logs(spec.ref) == ("", 0)
         assert (folder_of(driver, spec).path / "server.log.1").stat().st_size > 2000

@@ -1,22 +1,32 @@
-"""The local target: each service is a session of processes on this machine, with a run folder of its own."""
+"""The local target: each instance is a session of processes on this machine, with a run folder of its own."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from deployments.recipe.spec import ServiceSpec
+from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files
-from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation
-from deployments.targets.local import process
+from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation, Route
+from deployments.targets.local import adoption, process
 from deployments.targets.local.endings import failure_of
 from deployments.targets.local.files import read_struct, remove_tree, write_atomically
 from deployments.targets.local.reports import common, report
 from deployments.targets.local.room import check_room
-from deployments.targets.local.run_folder import Launch, RunFolder, command, environment, keys_file, run_settings
+from deployments.targets.local.run_folder import (
+    Address,
+    Launch,
+    RunFolder,
+    ServiceFolder,
+    command,
+    environment,
+    keys_file,
+    run_settings,
+)
 from scoring.contract import Status
 
 TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the server takes to finish requests
@@ -28,60 +38,133 @@ NAMED = 3  # files that an error names
 
 @dataclass
 class LocalDriver:
-    """`root` holds the run folders; `library()` gives the folder that holds the scoring package alone."""
+    """`root` holds the folders of services; `library()` gives the folder that holds the scoring package alone,
+    `bundle_at` and `python_at` where the bundle and the interpreter of a digest are."""
 
     root: Path
     library: Callable[[], Path]
+    bundle_at: Callable[[str], Path]
+    python_at: Callable[[str], Path]
     resync_seconds: float = 2.0
 
     def check(self) -> list[str]:
         return [] if Path("/bin/sh").exists() else ["The local target needs /bin/sh."]
 
-    def apply(self, spec: ServiceSpec) -> None:
-        folder = self._folder(spec.service_id)
+    def apply(self, spec: InstanceSpec) -> None:
+        folder = self._folder(spec.ref)
         folder.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.path.chmod(0o700)
         write_atomically(folder.keys, keys_file(spec))
-        with process.locked(folder) as lock:
+        with self._locked(spec.ref) as (folder, lock):
             if lock is None:
                 self._tend(folder, spec)
-            else:
+            elif not self._end_of_version_0_1(spec.ref):
                 self._start(folder, spec, lock)
 
-    def observe(self, service_id: int) -> Observation:
-        folder = self._folder(service_id)
+    def observe(self, ref: InstanceRef) -> Observation:
+        folder = self._folder(ref)
         launch = read_struct(folder.launch, Launch)
         if launch is None:
             return Observation("absent")
         log_files.rotate(folder.log, LOG_BYTES)
         return self._living(folder, launch) or self._ended(folder, launch)
 
-    def stop(self, service_id: int) -> None:
-        self._end_or(_forget, self._folder(service_id))
+    def route(self, route: Route) -> None:
+        """Servers look for the file `serving` themselves; the signal only makes them look at once."""
+        service = self._service(route.service_id)
+        service.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if route.port is not None:
+            address = Address(route.host, route.port, route.grpc_port)
+            write_atomically(service.address, msgspec.json.encode(address))
+        if route.instance is not None:
+            folder = self._folder(route.instance)
+            folder.path.mkdir(mode=0o700, exist_ok=True)
+            if not folder.serving.exists():
+                folder.serving.touch(mode=0o600)
+                self._have_it_look(folder)
 
-    def remove(self, service_id: int) -> None:
-        self._end_or(_erase, self._folder(service_id))
+    def drain(self, ref: InstanceRef) -> None:
+        """What does not serve on request can only be ended, which finishes what it is at."""
+        folder = self._folder(ref)
+        launch = read_struct(folder.launch, Launch)
+        if launch is not None and not launch.on_request:
+            self._end_if_held(folder)
+        elif folder.serving.exists():
+            folder.serving.unlink(missing_ok=True)
+            self._have_it_look(folder)
 
-    def _end_or(self, clear: Callable[[RunFolder], None], folder: RunFolder) -> None:
-        """End what runs; when nothing runs any more, clear up after it."""
-        if not folder.path.exists():
-            return
+    def stop(self, ref: InstanceRef) -> None:
+        self._end_or(_forget, ref)
+
+    def remove(self, ref: InstanceRef) -> None:
+        self._end_or(_erase, ref)
+        self._leave(ref)
+
+    def holds(self, ref: InstanceRef) -> bool:
+        """The last instance of a service holds what the service has in common, too."""
+        service = self._service(ref.service_id)
+        if self._folder(ref).path.exists():
+            return True
+        return service.path.exists() and not self._is_shared(service)
+
+    def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
+        return log_files.read_from(self._folder(ref).log, offset, limit)
+
+    def _service(self, service_id: int) -> ServiceFolder:
+        return ServiceFolder(self.root / str(int(service_id)))
+
+    def _folder(self, ref: InstanceRef) -> RunFolder:
+        service = self._service(ref.service_id)
+        return adoption.old_run_folder(service, ref.revision) or service.instance(ref.instance_id)
+
+    @contextmanager
+    def _locked(self, ref: InstanceRef) -> Iterator[tuple[RunFolder, int | None]]:
+        """The instance's run folder and, when nothing of it lives, its lock."""
+        folder, service = self._folder(ref), self._service(ref.service_id)
         with process.locked(folder) as lock:
+            if lock is not None and folder.path == service.path:
+                folder = adoption.move(service, ref.instance_id)
+            yield folder, lock
+
+    def _end_or(self, clear: Callable[[RunFolder], None], ref: InstanceRef) -> None:
+        """End what runs; when nothing runs any more, clear up after it."""
+        if not self._folder(ref).path.exists():
+            return
+        with self._locked(ref) as (folder, lock):
             if lock is None:
                 self._end(folder)
             else:
                 clear(folder)
 
-    def holds(self, service_id: int) -> bool:
-        return self._folder(service_id).path.exists()
+    def _leave(self, ref: InstanceRef) -> None:
+        """With the last instance goes what the service's instances had in common."""
+        service = self._service(ref.service_id)
+        if service.path.exists() and not self._is_shared(service):
+            _erase(RunFolder(service.path))
 
-    def logs(self, service_id: int, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
-        return log_files.read_from(self._folder(service_id).log, offset, limit)
+    def _is_shared(self, service: ServiceFolder) -> bool:
+        """Whether an instance of the service is left."""
+        return bool(service.instances()) or adoption.old_run_folder(service) is not None
 
-    def _folder(self, service_id: int) -> RunFolder:
-        return RunFolder(self.root / str(int(service_id)))
+    def _end_of_version_0_1(self, ref: InstanceRef) -> bool:
+        """A server of version 0.1.0 does not share the address: it must be gone before another one of its service can
+        start. Takes a step towards that; False when there is none."""
+        old = adoption.old_run_folder(self._service(ref.service_id))
+        return old is not None and self._end_if_held(old)
 
-    def _tend(self, folder: RunFolder, spec: ServiceSpec) -> None:
+    def _end_if_held(self, folder: RunFolder) -> bool:
+        """Take a step towards the end of what lives in the folder; False when nothing does."""
+        held = process.is_held(folder)
+        if held:
+            self._end(folder)
+        return held
+
+    def _have_it_look(self, folder: RunFolder) -> None:
+        launch = read_struct(folder.launch, Launch)
+        if launch is not None and launch.on_request and process.is_held(folder):
+            process.ask_to_look(folder, read_struct(folder.status, Status))
+
+    def _tend(self, folder: RunFolder, spec: InstanceSpec) -> None:
         """Something lives: leave it alone if it is what is wanted, else take a step towards its end."""
         launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
         if status and (status.state == "failed" or not process.lives(folder, status)):
@@ -100,39 +183,46 @@ class LocalDriver:
         elif time.time() - _asked_at(folder) > TERM_SECONDS:
             process.kill(folder)
 
-    def _start(self, folder: RunFolder, spec: ServiceSpec, lock: int) -> None:
+    def _start(self, folder: RunFolder, spec: InstanceSpec, lock: int) -> None:
         """Nothing lives and, as long as we hold the lock, nothing else can be started."""
         check_room(spec)
+        service = self._service(spec.ref.service_id)
+        address = read_struct(service.address, Address)
+        if address is None:
+            raise ValueError(f"the address of service {spec.ref.service_id} is not known")
         _discard_reports(folder)
-        launch = self._next_launch(folder, spec)
-        write_atomically(folder.run, msgspec.json.encode(run_settings(spec)))
+        launch = self._next_launch(folder, spec, address)
+        settings = run_settings(spec, address, self.bundle_at(spec.bundle), service.handover)
+        write_atomically(folder.run, msgspec.json.encode(settings))
         for stale in folder.of_one_run:
             stale.unlink(missing_ok=True)
         write_atomically(folder.launch, msgspec.json.encode(launch))
         with folder.log.open("a") as log:
             log.write(_headline(launch))
-        process.spawn(folder, command(spec, folder), environment(spec, folder, self.library()), lock)
+        python = self.python_at(spec.environment)
+        process.spawn(folder, command(folder, python), environment(spec, folder, python, self.library()), lock)
         # Whoever saw the lock held, and not yet by what, may have marked this one for its end: who means it asks again.
         folder.stopping.unlink(missing_ok=True)
 
-    def _next_launch(self, folder: RunFolder, spec: ServiceSpec) -> Launch:
+    def _next_launch(self, folder: RunFolder, spec: InstanceSpec, address: Address) -> Launch:
         before = read_struct(folder.launch, Launch)
         again = before is not None and before.is_of(spec) and before.generation == spec.generation
         last = self._ended(folder, before) if before and again else Observation("absent")
         crashed = last.state != "absent"
         return Launch(
             generation=spec.generation,
-            revision=spec.revision,
+            revision=spec.ref.revision,
             recipe=spec.recipe,
-            port=spec.port or 0,
+            port=address.port,
             started_at=time.time(),
+            on_request=True,
             restarts=last.restarts_in_a_row + 1 if crashed else 0,
             oom_kills=process.oom_kills(),
             failure=last.failure,
         )
 
     def _living(self, folder: RunFolder, launch: Launch) -> Observation | None:
-        """What a living service says; None when it has ended."""
+        """What a living instance says; None when it has ended."""
         for _ in range(SETTLE_TRIES):
             if not process.is_held(folder):
                 return None
@@ -159,7 +249,7 @@ class LocalDriver:
 
 def _forget(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
-    for path in (folder.launch, *folder.of_one_run):
+    for path in (folder.launch, folder.serving, *folder.of_one_run):
         path.unlink(missing_ok=True)
 
 

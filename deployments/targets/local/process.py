@@ -89,6 +89,13 @@ def ask_to_end(folder: RunFolder, status: Status | None) -> None:
         _signal_group(folder, signal.SIGTERM)
 
 
+def ask_to_look(folder: RunFolder, status: Status | None) -> None:
+    """SIGHUP to a server that has said who it is, which lets it see at once whether it is to serve."""
+    if status and lives(folder, status):
+        with suppress(ProcessLookupError):
+            os.kill(status.pid, signal.SIGHUP)
+
+
 def kill(folder: RunFolder) -> None:
     """SIGKILL to the whole group, if a process of the service lives."""
     _signal_group(folder, signal.SIGKILL)

@@ -1,9 +1,10 @@
-"""What a run folder tells about its service."""
+"""What a run folder tells about its instance."""
 
 import http.client
 from typing import Any
+from urllib.parse import urlsplit
 
-from deployments.targets.base import Observation
+from deployments.targets.base import Endpoint, Observation
 from deployments.targets.local.endings import failure_of
 from deployments.targets.local.run_folder import Launch, RunFolder
 from scoring.contract import Status
@@ -12,7 +13,7 @@ PROBE_SECONDS = 1.0
 
 
 def report(folder: RunFolder, launch: Launch, status: Status | None) -> Observation:
-    """A living service: what it says of itself, and whether it answers."""
+    """A living instance: what it says of itself, and whether it answers."""
     if folder.stopping.exists() or (status and status.state == "stopping"):
         return Observation("stopping", **common(launch, status))
     if status is None or status.state == "starting":
@@ -20,25 +21,39 @@ def report(folder: RunFolder, launch: Launch, status: Status | None) -> Observat
     if status.state == "failed":
         failure = failure_of(folder, launch, status, oom_kills=0)
         return Observation("failed", **common(launch, status), ended_at=folder.status.stat().st_mtime, failure=failure)
-    return Observation("ready" if answers(status.port) else "unreachable", **common(launch, status))
+    endpoints = endpoints_of(launch, status)
+    return Observation(
+        "ready" if answers(endpoints[0].address) else "unreachable",
+        **common(launch, status),
+        endpoints=endpoints,
+        serving=status.serving or not launch.on_request,
+        connections=status.connections,
+    )
 
 
 def common(launch: Launch, status: Status | None) -> dict[str, Any]:
-    """What every observation of a launched service tells."""
+    """What every observation of a launched instance tells."""
     return {
         "revision": launch.revision,
-        "recipe": launch.recipe,
-        "port": launch.port,
         "restarts": launch.restarts,
         "started_at": launch.started_at,
-        "pid": status.pid if status else None,
         "ready_at": status.ready_at if status else None,
     }
 
 
-def answers(port: int) -> bool:
+def endpoints_of(launch: Launch, status: Status) -> tuple[Endpoint, ...]:
+    """Where it answers by itself, HTTP first; what does not serve on request has the service's address alone."""
+    if not launch.on_request:
+        return (Endpoint("http", f"http://127.0.0.1:{status.port}"),)
+    own = status.endpoints
+    grpc = (Endpoint("grpc", own["grpc"]),) if "grpc" in own else ()
+    return (Endpoint("http", own["http"]), *grpc)
+
+
+def answers(url: str) -> bool:
     """Any answer counts: whether it is a good one, the metrics tell."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=PROBE_SECONDS)
     try:
         connection.request("GET", "/")
         connection.getresponse()

@@ -2,11 +2,11 @@
 
 import psutil
 
-from deployments.recipe.spec import GIGABYTE, ServiceSpec
+from deployments.recipe.spec import GIGABYTE, InstanceSpec
 from deployments.targets.base import NoRoom
 
 
-def check_room(spec: ServiceSpec) -> None:
+def check_room(spec: InstanceSpec) -> None:
     """Raises `NoRoom`, which names what is missing."""
     total = psutil.virtual_memory().total
     if spec.memory_bytes and spec.memory_bytes > total:

@@ -1,4 +1,5 @@
-"""Pure: what a run folder holds, and how a specification becomes the files and variables of a process."""
+"""Pure: what folders of services and instances hold, and how a specification becomes the files and variables of a
+process."""
 
 import os
 from collections.abc import Mapping
@@ -7,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.recipe.spec import TOKEN_ISSUER, ServiceSpec, token_audience
+from deployments.recipe.spec import TOKEN_ISSUER, InstanceSpec, token_audience
 from deployments.targets.base import Failure
-from scoring.contract import KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
+from scoring.contract import SERVING_FILE, KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
 from scoring.opt_outs import OPT_OUTS
 
 # What a service may see of the studio's own environment. Everything else (secrets, addresses of databases,
@@ -29,25 +30,62 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Launch(msgspec.Struct, omit_defaults=True):
-    """`launch.json`: what was started last, written before the process is. Times are epoch seconds."""
+    """`launch.json`: what was started last, written before the process is. Times are epoch seconds.
+
+    `on_request`: it answers at the service's address only when it is told to; a server of version 0.1.0 always does.
+    """
 
     generation: int
     revision: int
     recipe: str
-    port: int
+    port: int  # of the service's address
     started_at: float
+    on_request: bool = False
     restarts: int = 0
     oom_kills: int = 0  # the machine's count of out-of-memory kills at the start
     failure: Failure | None = None  # why the run before this one ended
 
-    def is_of(self, spec: ServiceSpec) -> bool:
-        """The same revision at the same address: a running process may stay."""
-        return (self.revision, self.recipe, self.port) == (spec.revision, spec.recipe, spec.port)
+    def is_of(self, spec: InstanceSpec) -> bool:
+        """The same revision: a running process may stay."""
+        return (self.revision, self.recipe) == (spec.ref.revision, spec.recipe)
+
+
+class Address(msgspec.Struct):
+    """`address.json`: where a service answers, whichever of its instances does."""
+
+    host: str
+    port: int
+    grpc_port: int | None = None
+
+
+@dataclass(frozen=True)
+class ServiceFolder:
+    """What the instances of a service share: their run folders, and the address at which they take turns."""
+
+    path: Path
+
+    @property
+    def address(self) -> Path:
+        return self.path / "address.json"
+
+    @property
+    def handover(self) -> Path:
+        """The unix socket through which instances share the listening socket of the address."""
+        return self.path / "handover"
+
+    def instance(self, instance_id: int) -> "RunFolder":
+        return RunFolder(self.path / str(instance_id))
+
+    def instances(self) -> list["RunFolder"]:
+        """The run folders that are there."""
+        if not self.path.is_dir():
+            return []
+        return [RunFolder(path) for path in sorted(self.path.iterdir()) if path.name.isdecimal()]
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the files of one service's process lie."""
+    """Where the files of one instance's processes lie."""
 
     path: Path
 
@@ -73,7 +111,7 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by every process of the service as long as it lives: the kernel's own record of its life."""
+        """Held by every process of the instance as long as it lives: the kernel's own record of its life."""
         return self.path / "lock"
 
     @property
@@ -92,6 +130,11 @@ class RunFolder:
         return self.path / "stopping"
 
     @property
+    def serving(self) -> Path:
+        """There while the instance is to answer at the service's address."""
+        return self.path / SERVING_FILE
+
+    @property
     def home(self) -> Path:
         return self.path / "home"
 
@@ -106,22 +149,23 @@ class RunFolder:
         return (self.status, self.group, self.exit, self.stopping)
 
 
-def run_settings(spec: ServiceSpec) -> RunSettings:
-    """`run.json`. Raises ValueError for a specification without a port."""
-    if spec.port is None:
-        raise ValueError(f"service {spec.service_id} has no port")
+def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path) -> RunSettings:
+    """`run.json`."""
+    ref = spec.ref
     telemetry = Telemetry(
-        url=spec.telemetry_url, token=spec.telemetry_token, service=spec.service_id, seconds=spec.telemetry_seconds
+        url=spec.telemetry_url, token=spec.telemetry_token, service=ref.service_id, seconds=spec.telemetry_seconds
     )
     return RunSettings(
-        service=spec.name,
-        workspace=spec.workspace,
-        revision=spec.revision,
+        service=ref.service,
+        workspace=ref.workspace,
+        revision=ref.revision,
         recipe=spec.recipe,
-        bundle=str(spec.bundle),
-        host=spec.host,
-        port=spec.port,
-        grpc_port=spec.grpc_port,
+        bundle=str(bundle),
+        host=address.host,
+        port=address.port,
+        grpc_port=address.grpc_port if spec.grpc else None,
+        serve_on_request=True,
+        handover=str(handover),
         auth=spec.auth,
         processes=spec.processes,
         cpus=spec.cpus,
@@ -134,16 +178,17 @@ def run_settings(spec: ServiceSpec) -> RunSettings:
     )
 
 
-def keys_file(spec: ServiceSpec) -> bytes:
+def keys_file(spec: InstanceSpec) -> bytes:
     """`keys.json`: digests of the keys, or what the server needs to check tokens."""
-    rules = TokenRules(spec.token_secret, token_audience(spec.workspace, spec.name), TOKEN_ISSUER)
+    rules = TokenRules(spec.token_secret, token_audience(spec.ref.workspace, spec.ref.service), TOKEN_ISSUER)
     return msgspec.json.encode(KeysFile(list(spec.key_digests), rules if spec.token_secret else None))
 
 
 def environment(
-    spec: ServiceSpec, folder: RunFolder, library: Path, own: Mapping[str, str] = os.environ
+    spec: InstanceSpec, folder: RunFolder, python: Path, library: Path, own: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The whole environment of the process. `library` holds the scoring package and nothing else of ours.
+    """The whole environment of the process. `python` is the interpreter that runs it; `library` holds the scoring
+    package and nothing else of ours.
 
     Libraries are kept from reporting usage unless the deployment's own variables say otherwise.
     """
@@ -153,7 +198,7 @@ def environment(
         | OPT_OUTS
         | spec.environment_variables
         | {
-            "PATH": f"{spec.python.parent}:{SYSTEM_PATH}",
+            "PATH": f"{python.parent}:{SYSTEM_PATH}",
             "HOME": str(folder.home),
             "PYTHONPATH": str(library),
             "PYTHONSAFEPATH": "1",
@@ -163,5 +208,5 @@ def environment(
     )
 
 
-def command(spec: ServiceSpec, folder: RunFolder) -> list[str]:
-    return [str(spec.python), "-m", "scoring", str(folder.run)]
+def command(folder: RunFolder, python: Path) -> list[str]:
+    return [str(python), "-m", "scoring", str(folder.run)]

@@ -71,7 +71,7 @@ def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
     build = run_build(scripted)
     assert (build.state, build.error["code"], build.attempt) == ("failed", "worker_lost", MAX_ATTEMPTS)
     run_job("build", build.pk)
-    assert actions(scripted) == ["deployed", "build_failed"]
+    assert actions(scripted) == ["deployed", "build_failed", "state_changed"]
 
 
 @pytest.mark.django_db(transaction=True)

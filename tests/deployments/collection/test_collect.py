@@ -27,17 +27,19 @@ from tests.registry.factories import make_artifact, make_upload, make_version, o
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
 LONG = timedelta(days=30)
+VISITS = 8  # until an update has taken over and the revision before it has ended
 
 
 def bundle_of(service, number=1):
     return bundle_path(service.revisions.get(number=number).content_hash)
 
 
-def update(workspace, bob, name="iris"):
-    """A new revision with a model of its own, built."""
+def update(workspace, bob, fake, name="iris"):
+    """A new revision with a model of its own, built, which has taken over."""
     version = make_version(workspace, name)
     service = deploy(workspace, bob, version, name=name, built=False, overwrite=True)
     assert run_build(service).state == "succeeded"
+    fake.visit(service, VISITS)
     return service
 
 
@@ -62,8 +64,9 @@ def updated(workspace, bob, iris, fake):
     """A service with seven revisions, the newest five of which people may roll back to."""
     service = deploy(workspace, bob, iris, built=False, target=fake.target)
     run_build(service)
+    fake.visit(service, VISITS)
     for _ in range(6):
-        update(workspace, bob)
+        update(workspace, bob, fake)
     service.refresh_from_db()
     age_rows()
     return service

@@ -5,8 +5,8 @@ import pytest
 
 from deployments.config import deployment_config, server_options
 from deployments.errors import BadDeploymentConfig
-from deployments.recipe.spec import ServiceSpec
-from deployments.targets.local.run_folder import run_settings
+from deployments.targets.local.run_folder import Address, run_settings
+from tests.targets.specs import make_spec
 
 CHOSEN = {
     "batching": {"rows": 16, "delay_seconds": 0.005, "pad": {"tokens": 0}},
@@ -86,11 +86,10 @@ def test_server_options_reach_the_specification():
 
 
 def test_local_target_writes_server_options_into_run_settings(tmp_path):
-    spec = ServiceSpec(
-        service_id=1, name="iris", workspace="vision", generation=1, revision=1, recipe="r", kind="no_code",
-        bundle=tmp_path, python=tmp_path, port=5001, server=CHOSEN,
-    )  # fmt: skip
+    spec = make_spec(server=CHOSEN)
 
-    written = msgspec.json.decode(msgspec.json.encode(run_settings(spec)))
+    written = msgspec.json.decode(
+        msgspec.json.encode(run_settings(spec, Address("127.0.0.1", 5001), tmp_path, tmp_path / "handover"))
+    )
 
     assert {name: written[name] for name in CHOSEN} == CHOSEN

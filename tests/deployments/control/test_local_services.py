@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 
 import httpx
 import numpy as np
@@ -19,14 +20,14 @@ from django.conf import settings
 from deployments import targets
 from deployments.config import configs
 from deployments.control import reconcile
-from deployments.models import Phase, Service
-from deployments.services import keys, lifecycle, scoring_client, tokens
+from deployments.models import Instance, Phase, Service
+from deployments.services import deployment_log, keys, lifecycle, scoring_client, tokens
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
 from deployments.views import equivalent_commands
 from registry.environments import environments
 from studio.core.job_runner import run_job
-from tests.deployments.service_factories import actions
+from tests.deployments.service_factories import actions, instance_of
 from tests.deployments.service_factories import deploy as deploy_version
 from tests.registry.factories import make_version
 
@@ -39,8 +40,8 @@ GOOD = b"def init():\n    pass\n\ndef run(data):\n    return {'length': len(data
 @pytest.fixture(autouse=True)
 def _end_what_was_started():
     yield
-    for folder in (settings.DATA_DIR / "services").glob("*"):
-        process.kill(RunFolder(folder))
+    for lock in (settings.DATA_DIR / "services").rglob("lock"):
+        process.kill(RunFolder(lock.parent))
 
 
 @pytest.fixture
@@ -85,8 +86,17 @@ def beat(service, *phases, seconds=PATIENCE_SECONDS):
         if service.phase in phases:
             return time.monotonic() - begun
         time.sleep(0.2)
-    log = targets.driver_for(service.target).logs(service.pk)[0]
-    pytest.fail(f"{service.phase} {service.cause} {service.observed}\n{log}")
+    seen = list(service.instances.values("revision__number", "desired", "serving", "phase", "observed"))
+    pytest.fail(f"{service.phase} {service.cause} {seen}\n{deployment_log.service_log(service, 0)[0]}")
+
+
+def run_folder(service):
+    """Of the instance of the wanted revision."""
+    return settings.DATA_DIR / "services" / str(service.pk) / str(instance_of(service).pk)
+
+
+def pid_of(service):
+    return json.loads((run_folder(service) / "status.json").read_bytes())["pid"]
 
 
 def failed(service):
@@ -131,7 +141,7 @@ def run(data):
 def test_what_is_killed_is_back_within_five_seconds(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    pid = service.observed["pid"]
+    pid = pid_of(service)
     time.sleep(1.1)  # at no special moment between two visits
     begun = time.monotonic()
     os.kill(pid, signal.SIGKILL)
@@ -145,17 +155,19 @@ def test_what_is_killed_is_back_within_five_seconds(deploy, iris):
         time.sleep(0.5)
     assert time.monotonic() - begun < 5
     beat(service, Phase.HEALTHY)
-    assert service.observed["pid"] != pid
+    assert pid_of(service) != pid
 
 
 def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    before = service.observed["pid"]
+    before = pid_of(service)
     targets.forget_drivers()  # a new worker knows nothing
-    Service.objects.update(observed={}, observed_generation=0, due_at="2000-01-01T00:00Z", phase=Phase.TRANSITIONING)
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    Instance.objects.update(observed={}, observed_generation=0, due_at=long_ago, phase=Phase.TRANSITIONING)
+    Service.objects.update(due_at=long_ago, phase=Phase.TRANSITIONING)
     beat(service, Phase.HEALTHY)
-    assert service.observed["pid"] == before
+    assert pid_of(service) == before
     parents = psutil.Process(before).parents()
     assert os.getpid() not in {parent.pid for parent in parents}
 
@@ -175,7 +187,7 @@ def test_a_stopped_service_ends_and_starts_again_at_its_address(deploy, iris, bo
 def test_a_deleted_service_leaves_no_process_no_folder_and_no_row(deploy, iris, bob):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    pid, folder = service.observed["pid"], settings.DATA_DIR / "services" / str(service.pk)
+    pid, folder = pid_of(service), settings.DATA_DIR / "services" / str(service.pk)
     lifecycle.delete(service, bob)
     end = time.monotonic() + PATIENCE_SECONDS
     while Service.objects.exists() and time.monotonic() < end:
@@ -197,7 +209,7 @@ def test_an_update_keeps_address_and_keys(deploy, script, workspace, iris):
 def test_a_new_key_replaces_the_old_one_without_a_restart(deploy, iris, bob):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    pid = service.observed["pid"]
+    pid = pid_of(service)
     old = service.keys.get(slot="primary").value
     keys.regenerate_key(service, "primary", bob)
     end = time.monotonic() + PATIENCE_SECONDS
@@ -209,7 +221,7 @@ def test_a_new_key_replaces_the_old_one_without_a_restart(deploy, iris, bob):
     assert refused.status_code in {401, 403}
     assert call(service, slot="secondary").status_code == 200
     service.refresh_from_db()
-    assert service.observed["pid"] == pid
+    assert pid_of(service) == pid
 
 
 class TestAFailureIsExplained:
@@ -270,7 +282,7 @@ def test_what_failed_heals_when_it_is_given_a_better_script(deploy, script, iris
 def test_the_run_folder_tells_the_server_what_the_contract_says(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    run = json.loads((settings.DATA_DIR / "services" / str(service.pk) / "run.json").read_bytes())
+    run = json.loads((run_folder(service) / "run.json").read_bytes())
     assert run["service"] == "iris"
     assert run["telemetry"]["service"] == service.pk
     assert run["telemetry"]["token"] == service.telemetry_token
@@ -319,12 +331,12 @@ def test_a_service_with_tokens_answers_who_shows_one_until_all_are_ended(deploy,
     assert "[[1. 2. 3. 4.]]" in ran.stdout, ran.stderr
 
     tokens.regenerate(service, bob)
-    reconcile.reconcile(service.pk)
+    reconcile.reconcile(instance_of(service).pk)
     service.refresh_from_db()
     time.sleep(2)
     assert status(token).status_code == 401
     assert status(tokens.issue(service, bob).access_token).status_code == 200
-    assert ((settings.DATA_DIR / "services" / str(service.pk) / "keys.json").stat().st_mode & 0o077) == 0
+    assert ((run_folder(service) / "keys.json").stat().st_mode & 0o077) == 0
 
     deploy(iris, overwrite=True)  # back to keys
     service.refresh_from_db()

@@ -4,15 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from deployments.control import reconcile
+from deployments.control import advance, reconcile
 from deployments.models import Build, Desired, Phase, Service
 from deployments.recipe.spec import spec_for
 from deployments.services import keys, lifecycle
+from deployments.services.describe import describe
 from deployments.targets.base import NotRemoved
-from tests.deployments.service_factories import actions, cause_code, deploy, end_build
+from tests.deployments.service_factories import actions, cause_code, deploy, end_build, instance_of, observation_of
 from tests.registry.factories import make_version
+from tests.targets.fake.driver import FakeDriver
 
 pytestmark = pytest.mark.django_db
+
+
+def visit_until_gone(fake, service):
+    """Two visits remove the instances, and then the service."""
+    for _ in range(2):
+        fake.wait(1)
+        advance.advance(service.pk)
+        for key in service.instances.values_list("pk", flat=True):
+            reconcile.reconcile(key)
 
 
 class TestAGoodService:
@@ -21,7 +32,7 @@ class TestAGoodService:
         assert service.phase == Phase.TRANSITIONING
         fake.visit(service)
         assert (service.phase, service.cause) == (Phase.HEALTHY, None)
-        assert service.observed["state"] == "ready"
+        assert observation_of(service).state == "ready"
         assert service.observed_generation == service.generation
 
     def test_tells_each_change_of_state_once(self, fake, service):
@@ -30,13 +41,14 @@ class TestAGoodService:
 
     def test_is_looked_at_soon_while_it_moves_and_later_when_it_has_settled(self, fake, service):
         fake.visit(service)
-        assert service.due_at - fake.now() <= timedelta(seconds=1)
+        assert instance_of(service).due_at - fake.now() <= timedelta(seconds=1)
         fake.visit(service)
-        assert service.due_at - fake.now() > timedelta(seconds=55)
+        assert instance_of(service).due_at - fake.now() > timedelta(seconds=55)
+        assert service.due_at is None
 
     def test_is_started_once_however_often_it_is_visited(self, fake, service):
         fake.visit(service, 10)
-        assert fake.driver.starts == 1
+        assert fake.world.starts == 1
 
     def test_takes_its_time_and_becomes_healthy(self, fake, service):
         fake.behave("slow")
@@ -45,16 +57,16 @@ class TestAGoodService:
 
     def test_that_is_killed_is_unhealthy_and_comes_back(self, fake, service):
         fake.visit(service, 2)
-        fake.driver.kill(service.pk)
+        fake.world.kill(instance_of(service).pk)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "worker_crashed")
         fake.visit(service)
         assert service.phase == Phase.HEALTHY
-        assert fake.driver.starts == 2
+        assert fake.world.starts == 2
 
     def test_that_vanished_comes_back(self, fake, service):
         fake.visit(service, 2)
-        fake.driver.running.clear()
+        fake.world.running.clear()
         assert fake.visit(service).phase == Phase.UNHEALTHY
         assert fake.visit(service).phase == Phase.HEALTHY
 
@@ -63,7 +75,7 @@ class TestBeforeTheBuildHasEnded:
     def test_nothing_is_started(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         fake.visit(service, 3)
-        assert (service.phase, fake.driver.starts) == (Phase.TRANSITIONING, 0)
+        assert (service.phase, fake.world.starts) == (Phase.TRANSITIONING, 0)
 
     def test_a_failed_build_is_the_cause(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
@@ -80,10 +92,9 @@ class TestBeforeTheBuildHasEnded:
     def test_the_old_revision_is_kept_alive(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
         deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, built=False)
-        fake.driver.kill(service.pk)
+        fake.world.kill(instance_of(service).pk)
         fake.visit(service, 2)
-        assert service.observed["revision"] == 1
-        assert service.observed["state"] == "ready"
+        assert observation_of(service, 1).state == "ready"
         assert service.phase == Phase.TRANSITIONING
 
     def test_a_failed_update_says_so_while_the_old_revision_answers(self, workspace, bob, iris, fake, service):
@@ -91,18 +102,91 @@ class TestBeforeTheBuildHasEnded:
         deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, built=False)
         Build.objects.filter(revision__number=2).update(state="failed", error={"code": "disk_full", "message": "full"})
         fake.visit(service, 2)
-        assert (service.phase, cause_code(service)) == (Phase.FAILED, "disk_full")
-        assert service.observed["state"] == "ready"
+        assert (service.phase, service.cause) == (Phase.HEALTHY, None)
+        update = describe(service, with_values=False)["update"]
+        assert (update["revision"], update["state"], update["error"]["code"]) == (2, "Failed", "disk_full")
+        assert fake.world.who_answers(service.pk) == [1]
+
+
+@pytest.fixture
+def update(workspace, bob, fake, service):
+    """`update()` deploys and builds the next revision of the service, which is Healthy before."""
+    fake.visit(service, 2)
+    return lambda **more: deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, **more)
 
 
 class TestAnUpdate:
-    def test_replaces_the_process(self, workspace, bob, fake, service):
+    def test_runs_beside_the_revision_that_answers_until_it_has_proved_itself(self, fake, service, update):
+        fake.world.behaving[2] = "slow"
+        update()
+        seen = [(fake.visit(service).phase, fake.world.who_answers(service.pk)) for _ in range(5)]
+        assert seen[:4] == [(Phase.TRANSITIONING, [1])] * 4
+        fake.visit(service, 4)
+        assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [2])
+        assert service.traffic.get().revision.number == 2
+
+    def test_leaves_no_moment_in_which_nobody_answers(self, fake, service, update):
+        update()
+        answering = []
+        for _ in range(8):
+            fake.visit(service)
+            answering.append(fake.world.who_answers(service.pk))
+        assert all(answering), answering
+        assert answering[-1] == [2]
+
+    def test_stops_the_old_revision_when_its_connections_are_closed(self, fake, service, update):
+        fake.world.busy[instance_of(service).pk] = 3
+        update()
+        fake.visit(service, 6)
+        assert (service.phase, observation_of(service, 1).state, observation_of(service, 1).serving) == (
+            Phase.HEALTHY,
+            "ready",
+            False,
+        )
+        fake.world.busy.clear()
         fake.visit(service, 2)
-        newer = deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True)
-        fake.visit(newer)
-        assert newer.phase == Phase.TRANSITIONING
-        fake.visit(newer)
-        assert (newer.phase, newer.observed["revision"]) == (Phase.HEALTHY, 2)
+        assert observation_of(service, 1).state == "absent"
+        assert instance_of(service, 1).phase == Phase.STOPPED
+
+    def test_does_not_wait_for_ever_for_connections_to_be_closed(self, fake, service, update):
+        fake.world.busy[instance_of(service).pk] = 3
+        update()
+        fake.visit(service, 12, every=5)
+        assert observation_of(service, 1).state == "absent"
+
+    def test_that_fails_leaves_the_old_revision_answering_and_tells_why(self, fake, service, update):
+        fake.world.behaving[2] = "failing"
+        update()
+        fake.visit(service, 6)
+        assert (service.phase, service.cause, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, None, [1])
+        told = describe(service, with_values=False)["update"]
+        assert (told["revision"], told["state"], told["error"]["code"]) == (2, "Failed", "init_failed")
+        assert "service.revision_activated" not in actions(service)[3:]
+
+    def test_that_failed_is_tried_again_when_somebody_starts_the_service(self, bob, fake, service, update):
+        fake.world.behaving[2] = "failing"
+        update()
+        fake.visit(service, 6)
+        fake.world.behaving.clear()
+        service.refresh_from_db()
+        lifecycle.start(service, bob)
+        fake.visit(service, 6)
+        assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [2])
+
+    def test_that_failed_is_overtaken_by_the_next_one(self, fake, service, update):
+        fake.world.behaving[2] = "failing"
+        update()
+        fake.visit(service, 6)
+        update()
+        fake.visit(service, 6)
+        assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [3])
+        assert instance_of(service, 2).phase == Phase.STOPPED
+
+    def test_keeps_the_newest_instances_for_their_logs(self, fake, service, update):
+        for _ in range(6):
+            update()
+            fake.visit(service, 8)
+        assert list(service.instances.order_by("pk").values_list("revision__number", flat=True)) == [3, 4, 5, 6, 7]
 
 
 class TestGoingAway:
@@ -110,7 +194,7 @@ class TestGoingAway:
         fake.visit(service, 2)
         lifecycle.stop(service, bob)
         fake.visit(service, 3)
-        assert (service.phase, fake.driver.running) == (Phase.STOPPED, {})
+        assert (service.phase, fake.world.running) == (Phase.STOPPED, {})
 
     def test_a_stopped_service_starts_again(self, bob, fake, service):
         fake.visit(service, 2)
@@ -130,44 +214,44 @@ class TestGoingAway:
     def test_a_deleted_service_leaves_no_process_no_row_and_a_free_name(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
         lifecycle.delete(service, bob)
-        reconcile.reconcile(service.pk)
-        reconcile.reconcile(service.pk)
+        instance = instance_of(service)
+        visit_until_gone(fake, service)
         assert not Service.objects.exists()
-        assert not fake.driver.holds(service.pk)
+        assert instance.pk not in fake.world.specs
         assert actions(service)[-1] == "deleted"
         assert deploy(workspace, bob, iris, target=fake.target).name == "iris"
 
     def test_a_deleted_service_whose_files_cannot_be_removed_says_so_and_goes_when_they_can(
         self, bob, fake, service, monkeypatch
     ):
-        def held(service_id):
+        def held(driver, ref):
             raise NotRemoved("This cannot be removed: go.mod.")
 
         fake.visit(service, 2)
         lifecycle.delete(service, bob)
         with monkeypatch.context() as context:
-            context.setattr(fake.driver, "remove", held)
+            context.setattr(FakeDriver, "remove", held)
             fake.visit(service)
             assert (service.phase, cause_code(service)) == (Phase.TRANSITIONING, "not_removed")
             fake.visit(service, 7, every=10)
         assert (service.phase, service.cause["message"]) == (Phase.FAILED, "This cannot be removed: go.mod.")
-        reconcile.reconcile(service.pk)
+        visit_until_gone(fake, service)
         assert not Service.objects.exists()
 
     def test_a_service_that_was_never_built_can_be_deleted(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         lifecycle.delete(service, bob)
-        reconcile.reconcile(service.pk)
+        visit_until_gone(fake, service)
         assert not Service.objects.exists()
 
     def test_a_service_whose_target_is_away_is_not_forgotten(self, bob, fake, service, monkeypatch):
         fake.visit(service, 2)
         lifecycle.delete(service, bob)
 
-        def away(service_id):
+        def away(driver, ref):
             raise OSError("no route")
 
-        monkeypatch.setattr(fake.driver, "observe", away)
+        monkeypatch.setattr(FakeDriver, "observe", away)
         fake.visit(service)
         assert service.desired == Desired.DELETED
         assert cause_code(service) == "target_unavailable"
@@ -176,20 +260,20 @@ class TestGoingAway:
 def test_a_key_goes_to_the_driver_as_a_digest_only(fake, service):
     fake.visit(service, 2)
     keys = list(service.keys.values_list("value", flat=True))
-    told = repr(fake.driver.specs[service.pk])
-    assert len(fake.driver.specs[service.pk].key_digests) == 2
+    told = repr(fake.world.specs[instance_of(service).pk])
+    assert len(fake.world.specs[instance_of(service).pk].key_digests) == 2
     assert not [key for key in keys if key in told]
 
 
 def test_a_regenerated_key_reaches_the_driver_and_the_process_stays(bob, fake, service):
     fake.visit(service, 2)
-    before = fake.driver.specs[service.pk].key_digests
+    before = fake.world.specs[instance_of(service).pk].key_digests
     keys.regenerate_key(service, "primary", bob)
     fake.visit(service)
     assert service.phase == Phase.HEALTHY
-    assert fake.driver.specs[service.pk].key_digests[0] != before[0]
-    assert fake.driver.starts == 1
-    assert fake.driver.specs[service.pk] == spec_for(service, service.revisions.get())
+    assert fake.world.specs[instance_of(service).pk].key_digests[0] != before[0]
+    assert fake.world.starts == 1
+    assert fake.world.specs[instance_of(service).pk] == spec_for(instance_of(service))
 
 
 def test_a_deadline_counts_from_the_end_of_the_build(workspace, bob, iris, fake):

@@ -2,24 +2,25 @@
 
 import pytest
 
-from deployments.control.facts import facts_of
+from deployments.control.notes import Notes
 from deployments.models import Phase
 from deployments.services import keys, lifecycle
-from tests.deployments.service_factories import actions, cause_code
+from tests.deployments.service_factories import actions, cause_code, instance_of
+from tests.targets.fake.driver import FakeDriver
 
 pytestmark = pytest.mark.django_db
 
 
-def fail_once(monkeypatch, driver, verb):
+def fail_once(monkeypatch, verb):
     """The next call of the driver's `verb` raises."""
-    original, failures = getattr(driver, verb), iter([OSError("no route")])
+    original, failures = getattr(FakeDriver, verb), iter([OSError("no route")])
 
     def call(*args):
         for failure in failures:
             raise failure
         return original(*args)
 
-    monkeypatch.setattr(driver, verb, call)
+    monkeypatch.setattr(FakeDriver, verb, call)
 
 
 class TestADeadline:
@@ -27,7 +28,7 @@ class TestADeadline:
         fake.wait(400)
         phases = [fake.visit(service).phase for _ in range(3)]
         assert phases == [Phase.TRANSITIONING, Phase.HEALTHY, Phase.HEALTHY]
-        assert fake.driver.starts == 1
+        assert fake.world.starts == 1
 
     def test_of_a_stop_does_not_run_before_the_first_look_either(self, bob, fake, service):
         fake.visit(service, 2)
@@ -41,12 +42,12 @@ class TestADeadline:
         fake.wait(400)
         phases = [fake.visit(service).phase for _ in range(3)]
         assert phases == [Phase.TRANSITIONING, Phase.TRANSITIONING, Phase.HEALTHY]
-        assert fake.driver.starts == 1
+        assert fake.world.starts == 1
 
     def test_is_each_process_s_own(self, fake, service):
         fake.behave("never")
         fake.visit(service, 20, every=10)
-        fake.driver.kill(service.pk)
+        fake.world.kill(instance_of(service).pk)
         fake.visit(service, 20, every=10)
         assert service.phase == Phase.TRANSITIONING
         fake.behave("good")
@@ -54,7 +55,7 @@ class TestADeadline:
 
     def test_that_passes_before_anything_was_started_is_no_reason_to_give_up(self, fake, service, monkeypatch):
         with monkeypatch.context() as stuck:
-            stuck.setattr(fake.driver, "apply", lambda spec: None)
+            stuck.setattr(FakeDriver, "apply", lambda driver, spec: None)
             fake.visit(service, 40, every=10)
             assert (service.phase, cause_code(service)) == (Phase.FAILED, "start_timeout")
         fake.visit(service, 2, every=60)
@@ -69,7 +70,7 @@ class TestANewKey:
         keys.regenerate_key(service, "primary", bob)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
-        assert fake.driver.starts == 1
+        assert fake.world.starts == 1
 
     def test_does_not_keep_what_crashes_from_being_tried_again(self, bob, fake, service):
         fake.behave("crashing")
@@ -85,7 +86,7 @@ class TestANewKey:
     def test_that_comes_just_when_the_process_dies_hides_nothing(self, bob, fake, service):
         fake.visit(service, 2)
         fake.wait(400)
-        fake.driver.kill(service.pk)
+        fake.world.kill(instance_of(service).pk)
         keys.regenerate_key(service, "primary", bob)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "worker_crashed")
@@ -97,17 +98,17 @@ class TestALookThatFails:
     def test_makes_a_service_of_long_standing_unhealthy_for_a_moment(self, fake, service, monkeypatch, verb):
         fake.visit(service, 2)
         fake.visit(service, 10, every=100)
-        fail_once(monkeypatch, fake.driver, verb)
+        fail_once(monkeypatch, verb)
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "target_unavailable")
         assert fake.visit(service).phase == Phase.HEALTHY
 
     def test_again_and_again_ends_in_failed_although_the_process_is_seen_to_be_ready(self, fake, service, monkeypatch):
-        def full(spec):
+        def full(driver, spec):
             raise OSError("disk full")
 
         fake.visit(service, 2)
-        monkeypatch.setattr(fake.driver, "apply", full)
+        monkeypatch.setattr(FakeDriver, "apply", full)
         fake.visit(service, 40, every=10)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "target_unavailable")
         assert actions(service).count("state_changed") == 3
@@ -119,7 +120,7 @@ class TestWhatEndedBeforeAStart:
         fake.visit(service, 3)
         fake.behave("good")
         lifecycle.start(service, bob)
-        fail_once(monkeypatch, fake.driver, "apply")
+        fail_once(monkeypatch, "apply")
         codes = [cause_code(fake.visit(service)) for _ in range(3)]
         assert codes == ["target_unavailable", None, None]
         assert service.phase == Phase.HEALTHY
@@ -129,4 +130,6 @@ def test_who_starts_a_service_again_sees_at_once_that_nothing_is_given_up(bob, f
     fake.behave("failing")
     fake.visit(service, 3)
     lifecycle.start(service, bob)
-    assert facts_of(service).gave_up is None
+    assert (service.phase, service.cause) == (Phase.TRANSITIONING, None)
+    fake.visit(service)
+    assert Notes.of(instance_of(service)).gave_up is None

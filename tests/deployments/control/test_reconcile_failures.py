@@ -5,10 +5,11 @@ from django.db import DataError
 
 from deployments.control import reconcile
 from deployments.control.restart_backoff import LOOP
-from deployments.models import Phase
+from deployments.models import Phase, Target
 from deployments.services import lifecycle
 from deployments.targets.base import Failure, Observation
-from tests.deployments.service_factories import cause_code, deploy
+from tests.deployments.service_factories import cause_code, deploy, instance_of, observation_of
+from tests.targets.fake.driver import FakeDriver
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ class TestAFailure:
         fake.visit(service, 10)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
         assert service.cause["evidence"] == "Traceback …"
-        assert fake.driver.starts == 1
+        assert fake.world.starts == 1
 
     def test_for_good_is_tried_again_when_somebody_starts_it(self, bob, fake, service):
         fake.behave("failing")
@@ -33,7 +34,7 @@ class TestAFailure:
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
-        fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 2)
+        fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 4)
         service.refresh_from_db()
         assert service.phase == Phase.HEALTHY
 
@@ -41,7 +42,7 @@ class TestAFailure:
         fake.behave("crashing")
         fake.visit(service, 60)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "worker_crashed")
-        assert fake.driver.starts == 1 + LOOP
+        assert fake.world.starts == 1 + LOOP
 
     def test_that_has_passed_heals_without_anybody(self, fake, service):
         fake.behave("crashing")
@@ -56,8 +57,8 @@ class TestAFailure:
         assert service.phase == Phase.TRANSITIONING
         fake.visit(service, 40, every=10)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "start_timeout")
-        assert fake.driver.observe(service.pk).state == "absent"
-        assert fake.driver.starts == 1
+        assert observation_of(service).state == "absent"
+        assert fake.world.starts == 1
 
     def test_of_a_flapping_service_is_never_shown_as_healthy_and_failed_at_once(self, fake, service):
         fake.behave("flapping")
@@ -90,20 +91,20 @@ class TestTheTarget:
         waits = []
         for _ in range(7):
             fake.visit(service)
-            waits.append(round((service.due_at - fake.now()).total_seconds()))
+            waits.append(round((instance_of(service).due_at - fake.now()).total_seconds()))
         assert waits == [2, 4, 8, 16, 32, 60, 60]
         assert cause_code(service) == "target_unavailable"
 
     def test_that_breaks_in_an_unknown_way_stops_nobody_else(self, workspace, bob, iris, fake, service, monkeypatch):
         healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
-        observe = fake.driver.observe
+        observe = FakeDriver.observe
 
-        def broken(service_id):
-            if service_id == service.pk:
+        def broken(driver, ref):
+            if ref.service_id == service.pk:
                 raise ZeroDivisionError("a bug")
-            return observe(service_id)
+            return observe(driver, ref)
 
-        monkeypatch.setattr(fake.driver, "observe", broken)
+        monkeypatch.setattr(FakeDriver, "observe", broken)
         for _ in range(3):
             fake.wait(2)
             reconcile.reconcile_due()
@@ -114,14 +115,12 @@ class TestTheTarget:
         assert "a bug" in service.cause["evidence"]
 
     def test_that_nobody_knows_is_stepped_over(self, workspace, fake, service, monkeypatch):
-        def unknown(name):
-            raise LookupError(name)
-
-        monkeypatch.setattr(reconcile, "driver_for", unknown)
-        reconcile.reconcile(service.pk)
-        service.refresh_from_db()
-        assert service.lease_holder == ""
-        assert service.due_at > fake.now()
+        instance = instance_of(service)
+        Target.objects.update(kind="moon", changed_at=fake.now())
+        reconcile.reconcile(instance.pk)
+        instance.refresh_from_db()
+        assert instance.lease_holder == ""
+        assert instance.due_at > fake.now()
 
     def test_that_says_what_the_database_refuses_is_stepped_over(
         self, workspace, bob, iris, fake, service, monkeypatch
@@ -130,9 +129,9 @@ class TestTheTarget:
         write = reconcile._write
 
         def refused(row, *found):
-            if row.pk == service.pk:
+            if row.service_id == service.pk:
                 raise DataError("unsupported Unicode escape sequence")
-            write(row, *found)
+            return write(row, *found)
 
         monkeypatch.setattr(reconcile, "_write", refused)
         for _ in range(3):
@@ -141,20 +140,21 @@ class TestTheTarget:
         healthy.refresh_from_db()
         service.refresh_from_db()
         assert healthy.phase == Phase.HEALTHY
-        assert service.lease_holder == ""
-        assert service.due_at > fake.now()
+        instance = instance_of(service)
+        assert instance.lease_holder == ""
+        assert instance.due_at > fake.now()
 
 
 SAID = "weights\0\ud800"  # PostgreSQL keeps neither of the two
 KEPT = "weights\N{REPLACEMENT CHARACTER}?"
 
 
-def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service):
+def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service, monkeypatch):
     failure = Failure("init_failed", f"No {SAID}", f"Traceback {SAID}")
     failed = Observation("failed", revision=1, failure=failure, started_at=1.0)
     fake.visit(service)
-    fake.driver.observe = lambda _: failed
+    monkeypatch.setattr(FakeDriver, "observe", lambda driver, ref: failed)
     fake.visit(service, 3)
     assert (service.cause["message"], service.cause["evidence"]) == (f"No {KEPT}", f"Traceback {KEPT}")
-    assert service.observed["failure"]["evidence"] == f"Traceback {KEPT}"
+    assert observation_of(service).failure.evidence == f"Traceback {KEPT}"
     assert service.phase == Phase.FAILED

@@ -1,7 +1,5 @@
 import hashlib
-import sys
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -10,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from deployments.config import configs
 from deployments.recipe.recipe import content_hash, content_of, hash_of, revision_hash
 from deployments.recipe.spec import spec_for
-from tests.deployments.service_factories import SCRIPT, deploy, make_config
+from registry.environments.paths import CURATED_HASH
+from tests.deployments.service_factories import SCRIPT, deploy, instance_of, make_config
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
@@ -25,43 +24,47 @@ def service(workspace, bob, iris, fake):
 
 def test_a_specification_has_everything_a_target_needs(service, settings):
     settings.STUDIO_URL = "http://studio:8000/"
-    spec = spec_for(service, service.revisions.get())
+    spec = spec_for(instance_of(service))
     key = service.keys.get(slot="primary").value
-    assert (spec.name, spec.workspace, spec.revision, spec.kind) == ("iris", "vision", 1, "no_code")
+    assert (spec.ref.service, spec.ref.workspace, spec.ref.revision, spec.kind) == ("iris", "vision", 1, "no_code")
     assert (spec.memory_bytes, spec.max_body_bytes, spec.cpus) == (512 * 1024**2, 2 * 1024**2, 2)
-    assert spec.bundle == settings.DATA_DIR / "bundles" / service.revisions.get().content_hash
-    assert spec.python == Path(sys.executable)
+    assert (spec.bundle, spec.environment) == (service.revisions.get().content_hash, CURATED_HASH)
     assert spec.key_digests[0] == hashlib.sha256(key.encode()).hexdigest()
     assert spec.telemetry_url == "http://studio:8000/api/v1/telemetry"
 
 
 def test_a_specification_holds_no_key_and_shows_no_token(service):
-    spec = spec_for(service, service.revisions.get())
+    spec = spec_for(instance_of(service))
     for key in service.keys.all():
         assert key.value not in str(vars(spec))
     assert service.telemetry_token
     assert service.telemetry_token not in repr(spec)
 
 
+def test_a_specification_says_nothing_of_where_it_runs(service, settings):
+    told = str(vars(spec_for(instance_of(service))))
+    assert str(settings.DATA_DIR) not in told
+    assert str(service.port) not in told
+
+
 def test_making_a_specification_changes_nothing(service):
-    revision = service.revisions.get()
+    instance = instance_of(service)
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        first, second = spec_for(service, revision), spec_for(service, revision)
+        first, second = spec_for(instance), spec_for(instance)
     assert first == second
     assert all(query["sql"].startswith("SELECT") for query in queries)
     with pytest.raises(FrozenInstanceError):
-        first.port = 1
+        first.bundle = "another"
 
 
-def test_an_entry_script_runs_in_its_environments_python(workspace, bob, fake, settings):
+def test_an_entry_script_runs_in_its_environment(workspace, bob, fake):
     config = make_config(workspace, bob, "joblib")
     version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
     service = deploy(workspace, bob, version, name="pickled", config=config, target=fake.target)
-    spec = spec_for(service, service.revisions.get())
-    folder = settings.DATA_DIR / "environments" / config.environment.definition_hash
-    assert (spec.kind, spec.python) == ("entry_script", folder / "bin" / "python")
+    spec = spec_for(instance_of(service))
+    assert (spec.kind, spec.environment) == ("entry_script", config.environment.definition_hash)
 
 
 def test_the_content_hash_depends_on_everything_that_is_built(workspace, bob, iris):

@@ -3,11 +3,10 @@
 import pytest
 
 from deployments.errors import BadDeploymentConfig, NoFreePort
-from deployments.models import Service
+from deployments.models import Instance, Service
 from deployments.recipe.spec import spec_for
 from deployments.services import create, ports
-from deployments.targets.local.run_folder import run_settings
-from tests.deployments.service_factories import deploy
+from tests.deployments.service_factories import deploy, instance_of
 from tests.pages import text_of, url
 
 pytestmark = pytest.mark.django_db
@@ -15,11 +14,16 @@ SERVICES = "/api/v1/workspaces/vision/services"
 ON = {"deployment_config": {"grpc": True}}
 
 
+def grpc_wanted(service) -> bool:
+    """As an instance of its revision would be told."""
+    return spec_for(Instance(service=service, revision=service.revisions.get())).grpc
+
+
 def test_a_service_has_no_grpc_unless_it_is_asked_for(api, bob, iris):
     shape = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"]}).json()
     service = Service.objects.get()
     assert (shape["grpc_address"], shape["deployment_config"]["grpc"]) == (None, False)
-    assert (service.grpc_port, spec_for(service, service.revisions.get()).grpc_port) == (None, None)
+    assert (service.grpc_port, grpc_wanted(service)) == (None, False)
 
 
 def test_a_service_with_grpc_gets_a_second_port_and_tells_it(api, bob, iris):
@@ -28,21 +32,21 @@ def test_a_service_with_grpc_gets_a_second_port_and_tells_it(api, bob, iris):
     assert 21000 <= service.grpc_port <= 21999
     assert service.grpc_port != service.port
     assert shape["grpc_address"] == f"127.0.0.1:{service.grpc_port}"
-    settings = run_settings(spec_for(service, service.revisions.get()))
-    assert (settings.port, settings.grpc_port) == (service.port, service.grpc_port)
+    assert grpc_wanted(service)
 
 
 def test_a_port_stays_while_grpc_comes_and_goes(workspace, bob, iris, fake):
-    def deployed(**more) -> tuple[int | None, int | None]:
+    def deployed(**more) -> tuple[int | None, bool]:
         service = deploy(workspace, bob, iris, target=fake.target, overwrite=True, **more)
-        newest = service.revisions.get(number=service.last_revision)
-        return service.grpc_port, spec_for(service, newest).grpc_port
+        fake.visit(service, 6)
+        return fake.world.routes[service.pk].grpc_port, fake.world.specs[instance_of(service).pk].grpc
 
-    assert deployed() == (None, None)
-    first, told = deployed(**ON)
-    assert told == first is not None
-    assert deployed() == (first, None)
-    assert deployed(**ON) == (first, first)
+    assert deployed() == (None, False)
+    first, wanted = deployed(**ON)
+    assert first is not None
+    assert wanted
+    assert deployed() == (first, False)
+    assert deployed(**ON) == (first, True)
 
 
 def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):

@@ -30,7 +30,7 @@ def test_verb_sets_the_desired_state_and_records_an_event(
         verb(service, bob)
     assert (service.desired, service.generation) == (desired, generation + 1)
     assert actions(service)[-1] == action
-    assert ("deployments.tasks.reconcile", (service.pk,)) in enqueued
+    assert ("deployments.tasks.advance", (service.pk,)) in enqueued
 
 
 def test_concurrent_change_is_detected(workspace, bob, alice, iris):

@@ -10,10 +10,10 @@ from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.models import Service
 from deployments.recipe.spec import spec_for
 from deployments.services import scoring_client, tokens
-from deployments.targets.local.run_folder import keys_file, run_settings
+from deployments.targets.local.run_folder import keys_file
 from scoring.contract import KeysFile
 from studio.activity.models import Event
-from tests.deployments.service_factories import actions, deploy
+from tests.deployments.service_factories import actions, deploy, instance_of
 from tests.pages import text_of, url
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def keyed(workspace, bob, iris, fake):
 
 
 def spec_of(service):
-    return spec_for(service, service.revisions.get(number=service.last_revision))
+    return spec_for(instance_of(service))
 
 
 def told(service, token: str) -> dict:
@@ -120,7 +120,7 @@ class TestWhatTheServerGets:
         found = msgspec.json.decode(keys_file(spec), type=KeysFile)
         assert (found.digests, found.tokens.secret) == ([], service.token_secret)
         assert len(found.tokens.secret) >= 32
-        assert run_settings(spec).auth is True
+        assert spec.auth is True
         assert service.token_secret not in repr(spec)
 
     def test_is_digests_and_no_secret_where_keys_are_taken(self, keyed):

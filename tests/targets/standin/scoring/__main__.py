@@ -1,6 +1,7 @@
 """A stand-in for the scoring server that starts in a moment and misbehaves as the variable BEHAVIOUR says.
 
-Standard library only; writes the same status.json.
+Standard library only, but for the time of its start; writes the same status.json. It answers at an endpoint of its own,
+and at the service's address while the file `serving` exists.
 """
 
 import http.server
@@ -8,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -43,7 +45,8 @@ def tell(**changes) -> None:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}).encode()
+        told = {"revision": run["revision"], "environment": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}
+        body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -55,6 +58,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    allow_reuse_port = True  # the next revision binds the same address
+
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), Handler, bind_and_activate=False)
+        self.server_bind()  # from now on others find it taken; what connects is refused
+
+
+def answer_while_asked(port: int, held: Server) -> None:
+    """Listen at the service's address while the file `serving` exists."""
+    serving = folder / "serving"
+    while True:
+        if serving.exists():
+            held.server_activate()
+            thread = threading.Thread(target=held.serve_forever, args=(0.02,))
+            thread.start()
+            tell(serving=True)
+            while serving.exists():
+                time.sleep(0.02)
+            held.shutdown()
+            thread.join()
+            held.server_close()
+            tell(serving=False)
+            held = Server(port)
+        time.sleep(0.02)
 
 
 def fail(reason: str, message: str) -> None:
@@ -76,11 +103,15 @@ if behaviour == "never":
     time.sleep(600)
 if behaviour == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, lambda *_: None)
+own = Server(0)
+own.server_activate()
 try:
-    server = Server(("127.0.0.1", run["port"]), Handler)
+    address = Server(run["port"])
 except OSError:
     fail("port_taken", f"Port {run['port']} is taken.")
 if behaviour == "child" and os.fork() == 0:  # a process of the script that outlives the server
     time.sleep(600)
-tell(state="ready", ready_at=time.time())
-server.serve_forever()
+tell(state="ready", ready_at=time.time(), endpoints={"http": f"http://127.0.0.1:{own.server_address[1]}"})
+threading.Thread(target=answer_while_asked, args=(run["port"], address), daemon=True).start()
+own.serve_forever(0.05)

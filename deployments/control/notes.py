@@ -1,0 +1,58 @@
+"""What the loop keeps of an instance between two visits."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from deployments.control.phases import ABSENT, Cause
+from deployments.models import Instance
+from deployments.targets.base import Observation
+from studio.core.storable import storable
+
+
+@dataclass(frozen=True)
+class Notes:
+    """`Instance.observed`. `errors` counts failed visits in a row.
+
+    `change` names the change of what is wanted that they belong to: the time of it. `since` is when the present
+    deadline began to run; `was_healthy` tells whether the instance has been Healthy since that change.
+    """
+
+    change: float
+    observation: Observation = field(default=ABSENT)
+    obstacle: Cause | None = None
+    gave_up: Cause | None = None
+    since: float | None = None  # epoch seconds; None while it is Healthy
+    was_healthy: bool = False
+    errors: int = 0
+
+    @property
+    def are_new(self) -> bool:
+        """The loop has not looked since the change."""
+        return self.since is None and not self.was_healthy
+
+    def as_dict(self) -> dict[str, Any]:
+        own = {
+            "change": self.change,
+            "obstacle": self.obstacle,
+            "gave_up": self.gave_up,
+            "since": self.since,
+            "was_healthy": self.was_healthy,
+            "errors": self.errors,
+        }
+        return storable(self.observation.as_dict() | own)
+
+    @classmethod
+    def of(cls, instance: Instance) -> Self:
+        """The last visit's notes; after a change of what is wanted only the observation still counts."""
+        kept = instance.observed
+        notes = cls(change=instance.changed_at.timestamp(), observation=Observation.from_dict(kept))
+        if kept.get("change") != notes.change:
+            return notes
+        return replace(
+            notes,
+            obstacle=kept.get("obstacle"),
+            gave_up=kept.get("gave_up"),
+            since=kept.get("since"),
+            was_healthy=kept.get("was_healthy", False),
+            errors=kept.get("errors", 0),
+        )

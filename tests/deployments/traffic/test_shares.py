@@ -1,0 +1,72 @@
+"""Which revision gets the requests: written once, and only for what people still want."""
+
+import threading
+
+import pytest
+from django.db import connections
+
+from deployments.models import Service
+from deployments.services import lifecycle
+from deployments.traffic.shares import set_traffic
+from tests.deployments.service_factories import actions, deploy
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def service(workspace, bob, iris):
+    deployed = deploy(workspace, bob, iris, built=False)
+    deploy(workspace, bob, iris, overwrite=True, built=False)
+    deployed.refresh_from_db()
+    return deployed
+
+
+def shares(service) -> dict[int, int]:
+    return dict(service.traffic.values_list("revision__number", "percent"))
+
+
+def test_the_named_revisions_get_their_shares_and_all_others_none(service):
+    assert set_traffic(service, {1: 100})
+    assert set_traffic(service, {1: 90, 2: 10})
+    assert shares(service) == {1: 90, 2: 10}
+    assert set_traffic(service, {2: 100})
+    assert shares(service) == {2: 100}
+
+
+def test_the_same_again_is_told_once(service):
+    assert [set_traffic(service, {1: 100}) for _ in range(3)] == [True] * 3
+    assert actions(service).count("revision_activated") == 1
+
+
+def test_what_people_have_changed_meanwhile_is_left_alone(bob, service):
+    seen = Service.objects.get(pk=service.pk)
+    lifecycle.stop(service, bob)
+    assert not set_traffic(seen, {1: 100})
+    assert shares(service) == {}
+
+
+def test_a_service_that_is_being_deleted_gets_no_traffic(bob, service):
+    lifecycle.delete(service, bob)
+    assert not set_traffic(service, {1: 100})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_once_one_tells(workspace, bob, iris):
+    service, together, outcomes = deploy(workspace, bob, iris, built=False), threading.Barrier(2), []
+
+    def one():
+        try:
+            together.wait(10)
+            outcomes.append(set_traffic(service, {1: 100}))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes == [True, True]
+    assert shares(service) == {1: 100}
+    assert actions(service).count("revision_activated") == 1
