@@ -8,6 +8,8 @@ from rest_framework import serializers
 from deployments.config import options
 from deployments.config.options import Option
 
+DESCRIPTION = "What is left out gets its default. Azure's deploymentconfig.json (with computeType) is accepted too."
+
 
 class DeploymentConfigField(serializers.DictField):
     """An object of options. What is left out gets its default."""
@@ -27,7 +29,7 @@ class DeploymentConfigSchema(OpenApiSerializerFieldExtension):
 
 def schema() -> dict[str, Any]:
     """JSON schema of a deployment config."""
-    root = _object("What is left out gets its default.")
+    root = _object(DESCRIPTION)
     for option in options.OPTIONS:
         *parts, name = option.path
         place = root

@@ -17,6 +17,8 @@ from deployments.api.serializers import (
     LogSerializer,
     ServiceSerializer,
 )
+from deployments.config import azure_deployment_config
+from deployments.control.facts import newest_revision
 from deployments.models import RevisionModel, Service
 from deployments.services import deployment_log, lifecycle, scoring_client, tokens
 from deployments.services.deploy import deploy
@@ -109,6 +111,12 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     def regenerate_tokens(self, request: Request, name: str, **_: Any) -> Response:
         """Change what tokens are signed with: all that were made so far stop working within seconds."""
         return self._do(tokens.regenerate, name)
+
+    @extend_schema(parameters=[NAME], responses=OpenApiTypes.OBJECT)
+    def deploymentconfig(self, request: Request, name: str, **_: Any) -> Response:
+        """The newest revision's deployment config in the shape of Azure's deploymentconfig.json."""
+        newest = newest_revision(find(self.workspace, name))
+        return Response(azure_deployment_config.export(newest.deployment_config if newest else {}))
 
     @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
     def logs(self, request: Request, name: str, **_: Any) -> Response:

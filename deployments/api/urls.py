@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
     path(f"{service}/token", ServiceViewSet.as_view({"post": "token"}), name="api_service_token"),
     path(f"{service}/token/regenerate", ServiceViewSet.as_view({"post": "regenerate_tokens"})),
+    path(f"{service}/deploymentconfig", ServiceViewSet.as_view({"get": "deploymentconfig"})),
     path(f"{service}/logs", ServiceViewSet.as_view({"get": "logs"})),
     path(f"{service}/score", ServiceViewSet.as_view({"post": "score"}, parser_classes=[RawParser])),
 ]

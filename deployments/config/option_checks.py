@@ -42,7 +42,7 @@ def _number(option: Option, value: Any) -> float | int:
     low, high = option.low, option.high
     if (low is not None and value < low) or (high is not None and value > high):
         raise BadDeploymentConfig(
-            f"{option.name} must lie between {low:g} and {high:g}; it is {value:g}.", field=option.path[0]
+            f"{option.name} must lie between {low:g} and {high:g}; it is {value!s:.40}.", field=option.path[0]
         )
     return kind(value)
 

@@ -86,6 +86,17 @@ def docs_text() -> str:
             "| --- | --- | --- | --- | --- |",
             *rows,
             "",
+            "## Azure's deploymentconfig.json",
+            "",
+            "A file with `computeType` may be given in place of `deployment_config`, and to the command line as",
+            "`--deployment-config`. Other settings than these are rejected by name, unless they are off or ask for one",
+            "of something; `appInsightsEnabled` is ignored. `GET …/services/NAME/deploymentconfig` responds in this",
+            "shape.",
+            "",
+            "| deploymentconfig.json | key |",
+            "| --- | --- |",
+            *(f"| `{one.azure}` | `{one.name}` |" for one in options.OPTIONS if one.azure),
+            "",
         ]
     )
 

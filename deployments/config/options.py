@@ -6,6 +6,7 @@ here and the code that carries it out. `python manage.py write_option_tables` th
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,6 +47,8 @@ class Option:
     setting: str = ""  # of the studio, which decides the default
     spec: str = ""  # field of the driver's specification
     convert: Callable[[Any], Any] = lambda value: value  # into the specification's unit
+    azure: str = ""  # its key in Azure's deploymentconfig.json, and how much of the stored unit one of Azure's is
+    azure_scale: float = 1
     path: tuple[str, ...] = ()  # keys that lead to it in a deployment config
     kind: Kind = "json"
     default: Any = None
@@ -85,7 +88,7 @@ class Option:
 def tidy(value: float) -> float | int:
     """Without what changing units leaves in the last digits; whole where it is."""
     rounded = round(value, 9)
-    return int(rounded) if rounded == int(rounded) else rounded
+    return int(rounded) if math.isfinite(rounded) and rounded == int(rounded) else rounded
 
 
 def option(default: Any, **facts: Any) -> Any:
@@ -103,12 +106,12 @@ class DeploymentConfig:
 
     cpu: float = option(
         1.0, label="CPU", unit="cores", low=0.1, high=256, group=SIZE, flag="--cpu", spec="cpus", convert=float,
-        help="What the model asks for, else 1.", shows_default=False,
+        help="What the model asks for, else 1.", shows_default=False, azure="containerResourceRequirements.cpu",
     )  # fmt: skip
     memory_gb: float = option(
         1.0, label="Memory", unit="GB", low=0.1, high=4096, group=SIZE, flag="--memory-gb", flag_alias="--memory",
         help="What the model asks for, else 1.", shows_default=False,
-        spec="memory_bytes", convert=lambda gb: int(gb * GIB),
+        spec="memory_bytes", convert=lambda gb: int(gb * GIB), azure="containerResourceRequirements.memoryInGB",
     )  # fmt: skip
     processes: int | None = option(
         None, label="Processes", low=1, high=64, group=SIZE, flag="--processes", spec="processes",
@@ -122,17 +125,19 @@ class DeploymentConfig:
     scoring_timeout_seconds: float = option(
         60.0, label="Scoring timeout", unit="s", low=0.1, high=300, group=LIMITS, flag="--scoring-timeout",
         help="A request that takes longer gets an error.", spec="scoring_timeout_seconds", convert=float,
+        azure="scoringTimeoutMs", azure_scale=0.001,
     )  # fmt: skip
     max_body_mb: int = option(
         100, label="Largest request", unit="MB", low=1, high=1000, group=LIMITS, flag="--max-body",
         help="Larger ones are refused.", spec="max_body_bytes", convert=lambda mb: int(mb * MIB),
     )  # fmt: skip
     auth: bool = option(
-        True, label="Calls need a key", flag="--auth/--no-auth", help="Without one whoever reaches it may call it."
+        True, label="Calls need a key", flag="--auth/--no-auth", azure="authEnabled",
+        help="Off: anyone who can reach the service may call it.",
     )  # fmt: skip
     token_auth: bool = option(
         False, label="Calls need a token", flag="--token-auth",
-        help="It expires, and takes the place of keys.",
+        help="It expires, and takes the place of keys.", azure="tokenAuthEnabled",
     )  # fmt: skip
     grpc: bool = option(
         False, label="Answer over gRPC too", short="gRPC", group=ACCESS, flag="--grpc/--no-grpc",
@@ -177,7 +182,8 @@ SERVER = {
         help="Slow ones that may wait, per process.",
     ),
     "queue_wait_seconds": Option(
-        label="Longest queue wait", unit="s", group=LOAD, flag="--queue-wait", help="Then the answer is 503."
+        label="Longest queue wait", unit="s", group=LOAD, flag="--queue-wait", help="Then the answer is 503.",
+        azure="maxQueueWaitMs", azure_scale=0.001,
     ),
     "connections_limit": Option(
         label="Connections limit", group=LOAD, flag="--connections-limit", help="Open at once, per process."
@@ -186,6 +192,7 @@ SERVER = {
     "collect.fraction": Option(
         label="Requests collected", unit="%", scale=0.01, group=RECORDS, flag="--collect-percent",
         help="The share whose inputs and predictions are kept. None by default.", shows_default=False,
+        azure="dataCollection.storageEnabled",
     ),
     "collect.max_bytes": Option(
         label="Room for collected", unit="MB", scale=MIB, low=MIB, high=1_000_000 * MIB, group=RECORDS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from deployments.config import configs, deployment_config
+from deployments.config import azure_deployment_config, configs, deployment_config
 from deployments.config.options import DeploymentConfig
 from deployments.errors import BadDeploymentConfig, VersionNotReady
 from deployments.models import InferenceConfig, Target
@@ -134,6 +134,8 @@ def _options(
     given: dict[str, Any] | None, versions: Sequence[ModelVersion], config: InferenceConfig | None
 ) -> DeploymentConfig:
     kind = config.kind if config else default_config.kind_for(versions)
+    if given and azure_deployment_config.is_azure(given):
+        given = azure_deployment_config.read(given)
     options = deployment_config.complete(given, versions)
     if options.grpc and kind == ConfigKind.ENTRY_SCRIPT:
         raise BadDeploymentConfig(

@@ -44,7 +44,7 @@ FLAGS = (
         path=("auth",),
         flags=("--auth/--no-auth",),
         type=bool,
-        help="Calls need a key. Without one whoever reaches it may call it.",
+        help="Calls need a key. Off: anyone who can reach the service may call it.",
     ),
     Flag(
         path=("token_auth",),

@@ -32,6 +32,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
     requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
     environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
+    deployment_config: Annotated[
+        Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json; flags count more.")
+    ] = None,
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
@@ -43,8 +46,10 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     limits: dict[str, Any],
 ) -> None:
     """Deploy model versions as a service."""
-    if extra := _options(server):
+    if extra := _json_object(server, "--server"):
         limits = deploying.merged({"server": extra}, limits)
+    if deployment_config:
+        limits = deploying.merged(_json_object(f"@{deployment_config}", "--deployment-config"), limits)
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
     script = _script(config, entry_script, source_dir, requirements, environment)
     with open_client() as client:
@@ -205,16 +210,16 @@ def _script(
     return deploying.Script(entry, folder, requirements, environment)
 
 
-def _options(text: str) -> dict[str, Any] | None:
-    """The value of --server."""
+def _json_object(text: str, flag: str) -> dict[str, Any]:
+    """The value of a flag that takes a JSON object, or `@` and the name of a file with one; empty for no text."""
     if not text:
-        return None
+        return {}
     try:
         found = json.loads(request_body.unmarked(request_body.read(text)))
     except ValueError as reason:
-        raise Misuse(f"--server is not JSON: {reason}") from reason
+        raise Misuse(f"{flag} is not JSON: {reason}") from reason
     if not isinstance(found, dict):
-        raise Misuse('--server must be a JSON object, as {"access_log": true}.')
+        raise Misuse(f'{flag} must be a JSON object, as {{"access_log": true}}.')
     return found
 
 

@@ -201,6 +201,15 @@ def test_flag_counts_more_than_the_same_option_in_server_json(slipway, registere
     assert config == {"server": {"queue_limit": 4, "batching": {"rows": 8, "pad": {"x": 0}}}}
 
 
+@pytest.mark.parametrize("flag", ["--deployment-config", "--dc"])
+def test_deployment_config_comes_from_a_file_below_the_flags(slipway, registered, tmp_path, flag):
+    (tmp_path / "deploymentconfig.json").write_text('{"computeType": "aks", "authEnabled": true, "cpu": 1}')
+    options = [flag, tmp_path / "deploymentconfig.json", "--cpu", "2"]
+    assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options).code == 0
+    config = registered.services["iris"]["asked"]["deployment_config"]
+    assert config == {"computeType": "aks", "authEnabled": True, "cpu": 2}
+
+
 def test_a_services_error_is_printed_and_ends_with_1(slipway, deployed):
     deployed.score = own_answer({"error": "bad shape"}, 400)
     answer = slipway("service", "score", "iris", "-d", "{}", "--json")

@@ -93,6 +93,8 @@ def test_version_named_twice_counts_once(workspace, bob, iris):
         ({"cpu": 0}, "cpu"),
         ({"cpu": "2"}, "cpu"),
         ({"cpu": True}, "cpu"),
+        ({"cpu": 10**400}, "cpu"),
+        ({"max_body_mb": 10**400}, "max_body_mb"),
         ({"cpu": float("nan")}, "cpu"),
         ({"memory_gb": -1}, "memory_gb"),
         ({"processes": 1.5}, "processes"),
