@@ -18,7 +18,7 @@ from deployments.api.serializers import (
     ServiceSerializer,
 )
 from deployments.config import azure_deployment_config
-from deployments.control.facts import newest_revision
+from deployments.control.facts import wanted_revision
 from deployments.models import RevisionModel, Service
 from deployments.services import deployment_log, lifecycle, scoring_client, tokens
 from deployments.services.deploy import deploy
@@ -114,9 +114,9 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
 
     @extend_schema(parameters=[NAME], responses=OpenApiTypes.OBJECT)
     def deploymentconfig(self, request: Request, name: str, **_: Any) -> Response:
-        """The newest revision's deployment config in the shape of Azure's deploymentconfig.json."""
-        newest = newest_revision(find(self.workspace, name))
-        return Response(azure_deployment_config.export(newest.deployment_config if newest else {}))
+        """The wanted revision's deployment config in the shape of Azure's deploymentconfig.json."""
+        wanted = wanted_revision(find(self.workspace, name))
+        return Response(azure_deployment_config.export(wanted.deployment_config if wanted else {}))
 
     @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
     def logs(self, request: Request, name: str, **_: Any) -> Response:
