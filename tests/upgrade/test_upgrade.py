@@ -327,7 +327,7 @@ def test_an_adopted_service_is_updated_in_the_environment_that_it_had(takeover):
     answer = takeover.score("greeter", access_token(takeover.old))
     assert answer.json() == takeover.record["answers"]["greeter"]
     wait_for(lambda: not psutil.pid_exists(takeover.pids["greeter"]), 60, "the old process has ended")
-    assert len(takeover.sessions()) == running
+    wait_for(lambda: len(takeover.sessions()) == running, 60, "only the new revision is left")
 
 
 def test_a_stopped_service_starts_from_the_bundle_that_it_had(takeover):
