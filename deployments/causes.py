@@ -168,6 +168,12 @@ _RUN: dict[str, Entry] = {
         "Ask for less CPU or memory in the deployment config, or stop services that are no longer needed.",
         retryable=True,
     ),
+    "not_built": Entry(
+        "What was built for the service is no longer on this machine.",
+        "Slipway builds it again. If that fails, read the build log.",
+        turn="us",
+        retryable=True,
+    ),
     "unreachable": Entry(
         "The service's process lives but does not answer.",
         "It may be overloaded, or stuck in run(). Read the log; stopping and starting replaces the process.",

@@ -14,9 +14,9 @@ from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.desired_state import wake
 from deployments.models import Build, BuiltBundle, Revision
-from deployments.recipe.build_paths import build_log_path
+from deployments.recipe.build_paths import build_log_path, bundle_path
 from registry.environments import built, environments
-from registry.environments.paths import CURATED_HASH
+from registry.environments.paths import CURATED_HASH, is_installed
 from studio.accounts.models import User
 from studio.activity.recording import record
 from studio.core.enqueue import create_job
@@ -48,6 +48,23 @@ def use_built(revision: Revision) -> bool:
     digest = environment.definition_hash if environment else CURATED_HASH
     bundles = BuiltBundle.objects.of(revision.content_hash)
     return built.use(digest) and bool(bundles.update(last_used_at=timezone.now()))
+
+
+def build_again(revision: Revision) -> None:
+    """Have a revision built again that counts as built and whose folders have gone from this machine.
+
+    Called by the worker that misses them. A build that has failed is not repeated: people read its error and decide.
+    """
+    environment = revision.config.environment
+    with transaction.atomic():
+        if not bundle_path(revision.content_hash).exists():
+            BuiltBundle.objects.filter(content_hash=revision.content_hash).delete()
+        if environment and not is_installed(environment.definition_hash):
+            built.forget(environment.definition_hash)
+        newest = revision.builds.order_by("pk").last()
+        if newest is None or newest.state == JobState.SUCCEEDED:
+            create_job(Build, revision=revision)
+            wake(revision.service)
 
 
 def log_path(build: Build) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.db.models import F
 from django.utils import timezone
 
 from deployments.collection.plan import Kind, RevisionFacts, Stored
@@ -32,11 +33,12 @@ def revisions() -> list[RevisionFacts]:
 
 
 def _needed() -> set[int]:
-    """Revisions that answer, run or are being built."""
+    """Revisions that people want, be they stopped, and those that answer, run or are being built."""
+    wanted = Revision.objects.filter(number=F("service__wanted_revision")).values_list("pk", flat=True)
     running = Instance.objects.exclude(phase=Phase.STOPPED).values_list("revision_id", flat=True)
     answering = Traffic.objects.values_list("revision_id", flat=True)
     building = Build.objects.unfinished().values_list("revision_id", flat=True)
-    return set(running) | set(answering) | set(building)
+    return set(wanted) | set(running) | set(answering) | set(building)
 
 
 def everything() -> Iterator[Stored]:

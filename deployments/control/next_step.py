@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from deployments.builds.builds import build_again
 from deployments.causes import cause_of
 from deployments.config.deployment_config import config_of
 from deployments.control import restart_backoff
@@ -14,7 +15,7 @@ from deployments.control.notes import Notes
 from deployments.control.phases import Cause, Facts, phase_of
 from deployments.models import Desired, Instance, InstanceDesired, Phase
 from deployments.recipe.spec import ref_of, spec_for
-from deployments.targets.base import Driver, Observation, Obstacle, Route, TargetAway
+from deployments.targets.base import Driver, NotBuilt, Observation, Obstacle, Route, TargetAway
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
     try:
         pause = _act(instance, driver, replace(facts, gave_up=notes.gave_up), now)
         gone = instance.desired == InstanceDesired.REMOVED and not notes.obstacle and not driver.holds(ref_of(instance))
+    except NotBuilt as missing:
+        build_again(instance.revision)
+        notes, gone = replace(notes, obstacle=cause_of(missing.code, str(missing))), False
     except Obstacle as met:
         notes, gone = replace(notes, obstacle=cause_of(met.code, str(met))), False
     except Exception as error:

@@ -57,6 +57,12 @@ class NotRemoved(Obstacle):
     code = "not_removed"
 
 
+class NotBuilt(Obstacle):
+    """What was built for it is not on the machine that starts it; the message names what is missing."""
+
+    code = "not_built"
+
+
 class TargetAway(Exception):
     """The target does not answer; trying again later may help."""
 

@@ -39,7 +39,7 @@ NAMED = 3  # files that an error names
 @dataclass
 class LocalDriver:
     """`root` holds the folders of services; `library()` gives the folder that holds the scoring package alone,
-    `bundle_at` and `python_at` where the bundle and the interpreter of a digest are."""
+    `bundle_at` and `python_at` where the bundle and the interpreter of a digest are; they raise `NotBuilt`."""
 
     root: Path
     library: Callable[[], Path]
@@ -192,6 +192,7 @@ class LocalDriver:
             raise ValueError(f"the address of service {spec.ref.service_id} is not known")
         _discard_reports(folder)
         launch = self._next_launch(folder, spec, address)
+        python = self.python_at(spec.environment)
         settings = run_settings(spec, address, self.bundle_at(spec.bundle), service.handover)
         write_atomically(folder.run, msgspec.json.encode(settings))
         for stale in folder.of_one_run:
@@ -199,7 +200,6 @@ class LocalDriver:
         write_atomically(folder.launch, msgspec.json.encode(launch))
         with folder.log.open("a") as log:
             log.write(_headline(launch))
-        python = self.python_at(spec.environment)
         process.spawn(folder, command(folder, python), environment(spec, folder, python, self.library()), lock)
         # Whoever saw the lock held, and not yet by what, may have marked this one for its end: who means it asks again.
         folder.stopping.unlink(missing_ok=True)

@@ -177,6 +177,40 @@ def test_a_bundle_that_is_being_removed_is_built_again(workspace, bob, fake, scr
     assert BuiltBundle.objects.get().removing_at is None
 
 
+def test_what_has_gone_from_the_disk_is_built_again_once(scripted, settings):
+    first = run_build(scripted)
+    for lost in ("bundles", "environments"):
+        os.rename(settings.DATA_DIR / lost, settings.DATA_DIR / f"lost-{lost}")
+    builds.build_again(first.revision)
+    builds.build_again(first.revision)
+    assert scripted.revisions.get().builds.count() == 2
+    assert not builds.use_built(first.revision)
+    again = run_build(scripted)
+    assert (again.state, again.pk > first.pk) == ("succeeded", True)
+    assert bundle_path(first.revision.content_hash).is_dir()
+    assert builds.use_built(first.revision)
+
+
+def test_a_link_to_a_bundle_of_before_that_has_gone_is_replaced(scripted):
+    revision = build_of(scripted).revision
+    link = bundle_path(revision.content_hash)
+    link.parent.mkdir(parents=True)
+    link.symlink_to("gone")
+    assert run_build(scripted).state == "succeeded"
+    assert not link.is_symlink()
+    assert (link / "bundle.json").exists()
+
+
+def test_what_failed_to_be_built_again_is_not_tried_for_ever(scripted, settings, monkeypatch):
+    first = run_build(scripted)
+    os.rename(settings.DATA_DIR / "bundles", settings.DATA_DIR / "lost")
+    builds.build_again(first.revision)
+    monkeypatch.setattr(builds, "make_bundle", lambda *_: 1 / 0)
+    assert run_build(scripted).state == "failed"
+    builds.build_again(first.revision)
+    assert first.revision.builds.count() == 2
+
+
 def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
     build = build_of(scripted)
     assert build.claim(60)

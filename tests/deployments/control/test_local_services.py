@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from deployments.targets.local.run_folder import RunFolder
 from deployments.views import equivalent_commands
 from registry.environments import environments
 from studio.core.job_runner import run_job
-from tests.deployments.service_factories import actions, instance_of
+from tests.deployments.service_factories import actions, build_of, instance_of, run_build
 from tests.deployments.service_factories import deploy as deploy_version
 from tests.registry.factories import make_version
 
@@ -88,6 +89,15 @@ def beat(service, *phases, seconds=PATIENCE_SECONDS):
         time.sleep(0.2)
     seen = list(service.instances.values("revision__number", "desired", "serving", "phase", "observed"))
     pytest.fail(f"{service.phase} {service.cause} {seen}\n{deployment_log.service_log(service, 0)[0]}")
+
+
+def beat_until(done, seconds=PATIENCE_SECONDS):
+    """Tick until `done()`."""
+    begun = time.monotonic()
+    while not done():
+        assert time.monotonic() - begun < seconds
+        reconcile.reconcile_due()
+        time.sleep(0.2)
 
 
 def run_folder(service):
@@ -170,6 +180,19 @@ def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(
     assert pid_of(service) == before
     parents = psutil.Process(before).parents()
     assert os.getpid() not in {parent.pid for parent in parents}
+
+
+def test_a_service_whose_bundle_has_gone_is_built_again_and_starts(deploy, iris, bob):
+    service = deploy(iris)
+    beat(service, Phase.HEALTHY)
+    lifecycle.stop(service, bob)
+    beat(service, Phase.STOPPED)
+    shutil.rmtree(settings.DATA_DIR / "bundles")
+    lifecycle.start(service, bob)
+    beat_until(lambda: build_of(service).state == "queued")
+    assert run_build(service).state == "succeeded"
+    beat(service, Phase.HEALTHY)
+    assert call(service).status_code == 200
 
 
 def test_a_stopped_service_ends_and_starts_again_at_its_address(deploy, iris, bob):
