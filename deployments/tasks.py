@@ -18,6 +18,11 @@ def reconcile(instance_id: int) -> None:
     loop.reconcile(instance_id)
 
 
+@shared_task(name="deployments.tasks.reconcile_if_due", soft_time_limit=30, time_limit=60)
+def reconcile_if_due(instance_id: int) -> None:
+    loop.reconcile(instance_id, if_due=True)
+
+
 @shared_task(name="deployments.tasks.advance", soft_time_limit=30, time_limit=60)
 def advance(service_id: int) -> None:
     service_step.advance(service_id)

@@ -29,7 +29,7 @@ def enqueued(monkeypatch):
     """No broker in unit tests: messages are kept as `(kind, id)` of a job or `(task, arguments)`, and nothing runs."""
     sent = []
 
-    def keep(task, args, queue=None):
+    def keep(task, args, queue=None, **when):
         assert task in app.tasks, f"no worker knows the task {task}"
         sent.append(args if task == RUN_JOB else (task, args))
 

@@ -20,6 +20,8 @@ from deployments.targets.base import Driver, NotBuilt, Observation, Obstacle, Ro
 log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"  # where services of targets that need ports answer
+BRISK_SECONDS = 0.2  # between visits of what has just begun to move: people wait for each of its steps
+BRISK_FOR_SECONDS = 10.0
 MOVING_SECONDS = 1.0
 QUIET_SECONDS = 60.0
 IDLE_SECONDS = 600.0  # a revision that another one has replaced and that is kept for its log
@@ -58,7 +60,7 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
         notes, gone = _away(notes, error, instance), False
     phase, cause = phase_of(_facts(instance, notes), now)
     notes = _kept(notes, phase)
-    return Visit(phase, cause, notes, _due_in(instance, phase, notes, pause, driver), gone)
+    return Visit(phase, cause, notes, _due_in(instance, phase, notes, pause, driver, now), gone)
 
 
 def _facts(instance: Instance, notes: Notes) -> Facts:
@@ -171,7 +173,7 @@ def _take_turn(instance: Instance, driver: Driver) -> None:
         driver.drain(ref_of(instance))
 
 
-def _due_in(instance: Instance, phase: Phase, notes: Notes, pause: float, driver: Driver) -> float:
+def _due_in(instance: Instance, phase: Phase, notes: Notes, pause: float, driver: Driver, now: datetime) -> float:
     if notes.errors:
         return min(MAX_BACK_OFF_SECONDS, 2.0**notes.errors)
     if pause:
@@ -180,12 +182,13 @@ def _due_in(instance: Instance, phase: Phase, notes: Notes, pause: float, driver
         return driver.resync_seconds
     if notes.obstacle:
         return OBSTACLE_SECONDS
-    return _until_it_changes(instance, phase, notes, driver)
+    return _until_it_changes(instance, phase, notes, driver, now)
 
 
-def _until_it_changes(instance: Instance, phase: Phase, notes: Notes, driver: Driver) -> float:
+def _until_it_changes(instance: Instance, phase: Phase, notes: Notes, driver: Driver, now: datetime) -> float:
     if phase not in {Phase.STOPPED, Phase.FAILED}:
-        return MOVING_SECONDS
+        has_just_begun = notes.since is not None and now.timestamp() - notes.since < BRISK_FOR_SECONDS
+        return BRISK_SECONDS if has_just_begun else MOVING_SECONDS
     if notes.observation.is_live:
         return driver.resync_seconds
     is_replaced = phase == Phase.STOPPED and instance.service.desired == Desired.RUNNING

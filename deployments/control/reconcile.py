@@ -20,25 +20,25 @@ from deployments.control.next_step import Visit, visit
 from deployments.control.notes import Notes
 from deployments.models import Instance, Service
 from deployments.targets import driver_for
-from studio.core.enqueue import enqueue_task_on_commit
+from studio.core.enqueue import enqueue_task_in, enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 15.0  # a visit takes milliseconds; a dead worker's instances are taken over after this
 BATCH = 100  # instances one tick looks at, and services
+BEAT_SECONDS = 1.0  # between two ticks: what is due before the next one gets a message of its own
 TICK_SECONDS = 3.0  # what a tick cannot visit in this time, it hands to other workers
 
 
-def reconcile(instance_id: int) -> None:
+def reconcile(instance_id: int, *, if_due: bool = False) -> None:
     """Visit an instance once, unless another worker is with it or it is gone; then, where something of it has changed,
-    take the next step of its service."""
+    take the next step of its service. With `if_due`, only when nobody has visited it since that was planned."""
     now = timezone.now()
     holder = secrets.token_hex(8)
-    if (
-        not _free(now)
-        .filter(pk=instance_id)
-        .update(lease_holder=holder, lease_until=now + timedelta(seconds=LEASE_SECONDS))
-    ):
+    free = _free(now).filter(pk=instance_id)
+    if if_due:
+        free = free.filter(due_at__lte=now)
+    if not free.update(lease_holder=holder, lease_until=now + timedelta(seconds=LEASE_SECONDS)):
         return
     try:
         changed = _visit(instance_id, holder, now)
@@ -100,6 +100,8 @@ def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool
         if mine.filter(generation=instance.generation).update(lease_until=None, lease_holder="", **facts):
             if changed:
                 Service.objects.filter(pk=instance.service_id).update(due_at=now)  # also when this worker dies now
+            if found.seconds < BEAT_SECONDS:
+                enqueue_task_in(found.seconds, "deployments.tasks.reconcile_if_due", instance.pk)
             return changed
         mine.update(lease_until=None, lease_holder="")
     return False

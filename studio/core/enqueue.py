@@ -47,6 +47,11 @@ def enqueue_task_on_commit(task: str, *args: Any) -> None:
     transaction.on_commit(partial(_send, task, args))
 
 
+def enqueue_task_in(seconds: float, task: str, *args: Any) -> None:
+    """Send `task(*args)` so that it runs `seconds` after the surrounding transaction has committed, or later."""
+    transaction.on_commit(partial(_send, task, args, countdown=seconds))
+
+
 def enqueue_due(queue: str) -> None:
     """Enqueue due rows whose message was lost or has expired, as long as `queue` holds too few messages to keep its
     workers busy. Called by the tick, and by a worker that has ended a job: so a queue that lost its messages fills
@@ -65,8 +70,8 @@ def _due(model: type[Job], before: Any) -> Any:
     return model.objects.due().not_enqueued_since(before).order_by("pk")
 
 
-def _send(task: str, args: tuple[Any, ...], queue: str | None = None) -> None:
+def _send(task: str, args: tuple[Any, ...], queue: str | None = None, **when: float) -> None:
     try:
-        current_app.send_task(task, args=args, queue=queue, retry=False, expires=RESEND_SECONDS)
+        current_app.send_task(task, args=args, queue=queue, retry=False, expires=RESEND_SECONDS, **when)
     except (OperationalError, OSError) as reason:
         log.warning("broker unavailable, the tick will pick up %s%s: %s", task, args, reason)

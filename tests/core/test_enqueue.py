@@ -130,6 +130,17 @@ def test_each_kind_of_job_is_sent_to_its_queue_and_old_messages_are_dropped_unre
     ]
 
 
+@pytest.mark.django_db
+def test_a_task_can_be_sent_for_later(monkeypatch, django_capture_on_commit_callbacks):
+    sent = []
+    monkeypatch.setattr(enqueue, "_send", send)
+    monkeypatch.setattr(app, "send_task", lambda name, **options: sent.append((name, options["countdown"])))
+    with django_capture_on_commit_callbacks(execute=True):
+        enqueue.enqueue_task_in(0.2, "some.task", 7)
+        assert sent == []
+    assert sent == [("some.task", 0.2)]
+
+
 @pytest.fixture
 def nobody_sleeps(monkeypatch):
     def refuse(seconds):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.collection import collect, remove
-from deployments.models import BuiltBundle, Collection, Revision
+from deployments.models import BuiltBundle, Collection, Revision, Service
 from deployments.recipe.build_paths import bundle_path, bundles_folder
 from deployments.targets.local import library
 from registry.environments import built
@@ -99,6 +99,12 @@ def test_what_was_collected_is_in_the_audit_trail(updated, bob):
 
 def test_the_bundle_of_an_old_revision_that_answers_stays(updated):
     updated.traffic.update(revision=updated.revisions.get(number=1))
+    collected()
+    assert [bundle_of(updated, number).exists() for number in (1, 2)] == [True, False]
+
+
+def test_the_bundle_of_an_old_revision_that_is_wanted_but_stopped_stays(updated):
+    Service.objects.update(wanted_revision=1)
     collected()
     assert [bundle_of(updated, number).exists() for number in (1, 2)] == [True, False]
 

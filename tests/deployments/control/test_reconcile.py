@@ -46,6 +46,33 @@ class TestAGoodService:
         assert instance_of(service).due_at - fake.now() > timedelta(seconds=55)
         assert service.due_at is None
 
+    def test_is_visited_five_times_a_second_while_it_begins_to_move(
+        self, fake, service, enqueued, django_capture_on_commit_callbacks
+    ):
+        fake.behave("slow")
+        advance.advance(service.pk)
+        instance, brisk = instance_of(service), "deployments.tasks.reconcile_if_due"
+        with django_capture_on_commit_callbacks(execute=True):
+            reconcile.reconcile(instance.pk)
+        assert (brisk, (instance.pk,)) in enqueued
+        assert instance_of(service).due_at - fake.now() <= timedelta(seconds=0.2)
+        reconcile.reconcile(instance.pk)  # the process is seen, and its deadline begins
+        fake.wait(11)
+        enqueued.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            reconcile.reconcile(instance.pk)
+        assert brisk not in [task for task, _ in enqueued]
+
+    def test_is_not_visited_twice_for_two_messages(self, fake, service):
+        advance.advance(service.pk)
+        reconcile.reconcile(instance_of(service).pk)
+        first = instance_of(service).observed_at
+        reconcile.reconcile(instance_of(service).pk, if_due=True)
+        assert instance_of(service).observed_at == first
+        fake.wait(60)
+        reconcile.reconcile(instance_of(service).pk, if_due=True)
+        assert instance_of(service).observed_at > first
+
     def test_is_started_once_however_often_it_is_visited(self, fake, service):
         fake.visit(service, 10)
         assert fake.world.starts == 1
