@@ -1,8 +1,8 @@
 """What a reconcile pass over settled services costs: `python bench/reconcile.py --against CHECKOUT`.
 
-Visits every one of 1,000 settled services on the fake target of the tests, in this checkout and in another one (with its
-own `.venv`), in turns. Prints processor time and queries per visit, and the ratio of the medians; exits with 1 when the
-ratio exceeds its bar.
+Visits every one of 1,000 settled services on the fake target of the tests, in this checkout and in another one (with
+its own `.venv`), in turns. Prints processor time and queries per visit, and the ratio of the medians; exits with 1 when
+the ratio exceeds its bar.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""One checkout's part of bench/reconcile.py, run with its folder as the working folder: `python reconcile_pass.py COUNT`.
+"""One checkout's part of bench/reconcile.py, run in its folder: `python reconcile_pass.py COUNT`.
 
 Makes services on the fake target in a database of its own, lets them settle, and visits each once more. Prints JSON:
 processor seconds and queries of that pass. Works with checkouts from before there were instances, too.

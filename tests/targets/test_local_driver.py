@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
@@ -22,8 +23,8 @@ from deployments.targets.local import driver as local
 from deployments.targets.local import process
 from deployments.targets.local.driver import LocalDriver
 from deployments.targets.local.run_folder import Launch, RunFolder
-from tests.targets.contract import DriverContract, known, until
-from tests.targets.specs import free_port, make_route, make_spec
+from tests.targets.contract import DriverContract, gone, known, served, until
+from tests.targets.specs import free_port, make_route, make_spec, next_of
 
 STAND_IN = Path(__file__).parent / "standin"
 
@@ -113,7 +114,7 @@ class TestAProcess:
             os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
             from pathlib import Path
             from tests.targets.test_local_driver import local_driver
-            from tests.targets.specs import make_spec
+            from tests.targets.specs import free_port, make_route, make_spec, next_of
             local_driver(Path({str(driver.root)!r})).apply(make_spec())
             os.kill(os.getpid(), 9)
             """
@@ -465,3 +466,49 @@ class TestTheFiles:
         driver.observe(spec.ref)
         assert driver.logs(spec.ref) == ("", 0)
         assert (folder_of(driver, spec).path / "server.log.1").stat().st_size > 2000
+
+
+@pytest.fixture
+def adopted(driver, spec, route):
+    """A process of version 0.1.0: in the service's own folder, and always at the service's address."""
+    folder = RunFolder(driver.root / str(spec.ref.service_id))
+    folder.home.mkdir(parents=True)
+    (folder.home / "kept").touch()
+    run = {"revision": spec.ref.revision, "recipe": spec.recipe, "port": route.port}
+    folder.run.write_text(json.dumps(run))
+    launch = Launch(generation=1, recipe=spec.recipe, started_at=time.time(), revision=1, port=route.port)
+    folder.launch.write_bytes(msgspec.json.encode(launch))
+    folder.log.write_text("--- revision 1 starts ---\n")
+    environment = {"PYTHONPATH": str(STAND_IN), "BEHAVIOUR": "always", "PATH": os.environ["PATH"]}
+    with process.locked(folder) as lock:
+        process.spawn(folder, [sys.executable, "-m", "scoring", str(folder.run)], environment, lock)
+    return until(driver, spec.ref, "ready")
+
+
+class TestVersion01:
+    def test_a_running_process_is_adopted_and_left_alone(self, driver, spec, adopted):
+        driver.apply(spec)
+        found = driver.observe(spec.ref)
+        assert (found.state, found.serving, found.started_at) == ("ready", True, adopted.started_at)
+        assert driver.observe(next_of(spec).ref).state == "absent"
+
+    def test_its_files_move_to_the_instance_when_it_is_started_again(self, driver, spec, adopted):
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+        until(driver, spec.ref, "ready", lambda: driver.apply(spec))
+        assert driver.logs(spec.ref)[0].startswith("--- revision 1 starts ---")
+        assert (folder_of(driver, spec).home / "kept").exists()
+        assert {path.name for path in folder_of(driver, spec).path.parent.iterdir()} <= {"70", "address.json"}
+
+    def test_the_next_revision_starts_once_it_has_ended(self, driver, spec, route, adopted):
+        newer = next_of(spec)
+        until(driver, newer.ref, "ready", lambda: driver.apply(newer))
+        assert driver.observe(spec.ref).state == "absent"
+        assert served(driver, spec, route).started_at > adopted.started_at
+
+    def test_removing_it_leaves_nothing_of_the_service(self, driver, spec, adopted):
+        gone(driver, spec.ref)
+        assert not (driver.root / str(spec.ref.service_id)).exists()
+
+    def test_removing_another_revision_leaves_it_alone(self, driver, spec, adopted):
+        driver.remove(next_of(spec).ref)
+        assert driver.observe(spec.ref).state == "ready"

@@ -67,7 +67,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 def answer_while_asked(port: int, held: Server) -> None:
     """Listen at the service's address while the file `serving` exists."""
-    serving = folder / "serving"
+    serving = folder if behaviour == "always" else folder / "serving"  # as version 0.1.0, or on request
     while True:
         if serving.exists():
             held.server_activate()
