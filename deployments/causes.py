@@ -15,37 +15,47 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True)
 class Entry:
-    """A sentence for when nothing better is known, the next step, whose turn it is, whether again can help."""
+    """A sentence for when nothing better is known, the next step, whose turn it is, whether again can help.
+
+    `permanent`: starting the same revision again cannot help until somebody changes the code, the environment, the
+    model or the config.
+    """
 
     sentence: str
     hint: str
     turn: Literal["user", "us"] = "user"
     retryable: bool = False
+    permanent: bool = False
 
 
 _START: dict[str, Entry] = {
     "script_missing": Entry(
         "The entry script is not there, or it defines no init() or no run().",
         "Check the script's name in the inference config, define both functions at the top level, and deploy again.",
+        permanent=True,
     ),
     "script_invalid": Entry(
         "The entry script cannot be used: it is no valid Python, or its run() cannot be called.",
         "Correct the line that the evidence names. run() takes the request's data as its argument: def run(data).",
+        permanent=True,
     ),
     "import_missing": Entry(
         "The entry script imports a module that its environment lacks.",
         "Add the package to the environment's requirements (its name may differ from the module's, such as "
         "scikit-learn for sklearn), make a new inference config with it, and deploy again.",
+        permanent=True,
     ),
     "init_failed": Entry(
         "The entry script's init() raised an exception.",
         "Read the traceback below. Model files lie under the folder that AZUREML_MODEL_DIR names; settings that the "
         "script reads from its environment are given with --env NAME=VALUE. Correct the script and deploy again.",
+        permanent=True,
     ),
     "model_invalid": Entry(
         "The runtime cannot load the model file.",
         "Check that the file is the model it claims to be and that the runtime knows its version and operators; "
         "export it again, register it as a new version, and deploy that.",
+        permanent=True,
     ),
     "port_taken": Entry(
         "Another program already uses the service's port.",
@@ -64,11 +74,13 @@ _START: dict[str, Entry] = {
         "Read the answer below. Where the sample is wrong, correct warm_up in the server options (its body is what "
         "clients send, its path where they send it); where it is right, correct the script or the model. Then deploy "
         "again.",
+        permanent=True,
     ),
     "start_timeout": Entry(
         "The service was not ready before its start deadline.",
         "Read the log for what it was doing. Make init() faster, or raise start_deadline_seconds in the deployment "
         "config, and deploy again.",
+        permanent=True,
     ),
     "worker_crashed": Entry(
         "The service's process died again and again.",
@@ -201,6 +213,12 @@ _RUN: dict[str, Entry] = {
 }
 
 CATALOGUE: dict[str, Entry] = _START | _BUILD | _RUN
+
+
+def is_permanent(reason: str) -> bool:
+    """Whether starting again cannot help; an unknown reason may pass."""
+    entry = CATALOGUE.get(reason)
+    return entry is not None and entry.permanent
 
 
 def cause_of(reason: str, message: str = "", evidence: str = "", hint: str = "") -> dict[str, Any]:

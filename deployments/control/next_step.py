@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from deployments.builds.builds import build_again
-from deployments.causes import cause_of
+from deployments.causes import cause_of, is_permanent
 from deployments.config.deployment_config import config_of
 from deployments.control import restart_backoff
 from deployments.control.notes import Notes
@@ -121,7 +121,7 @@ def _give_up_or_on(notes: Notes, facts: Facts, now: datetime) -> Notes:
     """Once an instance has been tried and has failed for good, it stays so until somebody changes something."""
     phase, cause = phase_of(facts, now)
     tried = facts.desired == InstanceDesired.RUNNING and facts.observation.revision is not None
-    if tried and phase == Phase.FAILED and cause and cause["code"] in restart_backoff.PERMANENT:
+    if tried and phase == Phase.FAILED and cause and is_permanent(cause["code"]):
         return replace(notes, gave_up=cause)
     return notes
 

@@ -1,25 +1,14 @@
 """Pure: when is a service that ended started again?"""
 
+from deployments import causes
 from deployments.targets.base import Observation
 
-# Starting again cannot help until somebody changes the code, the environment, the model or the config.
-PERMANENT = frozenset(
-    {
-        "script_missing",
-        "script_invalid",
-        "import_missing",
-        "init_failed",
-        "model_invalid",
-        "warm_up_failed",
-        "start_timeout",
-    }
-)
 LOOP = 5  # crashes in a row after which a service counts as failed
 SLOW_RETRY_SECONDS = 300.0  # a failed service whose trouble may pass is tried once in a while
 
 
 def is_permanent(observation: Observation) -> bool:
-    return observation.failure is not None and observation.failure.reason in PERMANENT
+    return observation.failure is not None and causes.is_permanent(observation.failure.reason)
 
 
 def is_looping(observation: Observation) -> bool:
