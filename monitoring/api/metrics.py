@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from monitoring.access import find_service
+from monitoring.charts.charts import CHARTS
 from monitoring.telemetry.ranges import DEFAULT, RANGES, choose, series_for
 from monitoring.telemetry.series import Series
 from studio.accounts.rest import InWorkspace
@@ -30,17 +31,8 @@ class ServiceMetricsView(InWorkspace, APIView):
 
 
 def _as_json(series: Series) -> dict[str, Any]:
-    facts = {
-        "step_seconds": series.step,
-        "times": series.times,
-        "requests_per_second": series.requests,
-        "latency_ms": {"p50": series.p50, "p95": series.p95, "p99": series.p99},
-        "queue_ms": {"p95": series.queue_p95},
-        "time_ms": series.parts,
-        "rows_per_run": series.batch,
-        "errors_per_second": series.errors,
-        "cpu_cores": series.cpu,
-        "memory_bytes": series.memory,
-    }
+    facts: dict[str, Any] = {"step_seconds": series.step, "times": series.times}
+    for chart in CHARTS.values():
+        facts |= chart.numbers(series)
     marks = [asdict(mark) for mark in series.marks]
     return facts | {"deployments": marks, "total": asdict(series.total)}

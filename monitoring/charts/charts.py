@@ -1,10 +1,11 @@
-"""Figures for the service's charts: functions from a series to a Plotly figure as plain data.
+"""The service's charts: one table of what they show, and how a series becomes a Plotly figure as plain data.
 
 Colours are names of the page's tokens, `--series-1`: the browser puts in those of the theme that is on. Text, grid and
 background stay unset for the same reason. Times are ISO 8601 in UTC.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,77 +22,149 @@ _PART_COLOURS = {"queue": GREY, "decode": BLUE, "infer": ORANGE, "encode": GREEN
 MARKERS_UP_TO = 30  # points that are drawn one by one; more of them become a line
 
 
-def throughput(series: Series) -> FigureData:
-    """Answered requests per second, whatever their status."""
-    figure = _figure(series, "Throughput, requests/s", "requests/s")
-    _line(figure, series, series.requests, "requests/s", BLUE)
-    return _plain(figure)
+@dataclass(frozen=True)
+class Column:
+    """One line or stack of a chart and one column of the table. `name` is for the legend, `heading` has the unit."""
+
+    name: str
+    heading: str
+    values: Values
+    colour: str
+    dash: str = "solid"
 
 
-def latency(series: Series) -> FigureData:
-    """Percentiles of the time an answer took, and of the time requests waited for their turn."""
-    figure = _figure(series, "Latency, ms", "ms")
-    _line(figure, series, series.p50, "p50", BLUE)
-    _line(figure, series, series.p95, "p95", ORANGE)
-    _line(figure, series, series.p99, "p99", RED)
-    _line(figure, series, series.queue_p95, "queue p95", GREY, dash="dot")
-    return _plain(figure)
+@dataclass(frozen=True)
+class Chart:
+    """All that the page, the table, the CSV file and the REST API need to know of a chart.
+
+    `columns` reads a series. `axis` is the unit at the axis, where it is shorter than `unit`. `if_empty` is what a
+    chart without columns says; without these words it is not shown. `as_json` gives the chart's part of the REST
+    response, in base units; by default its columns under its id.
+    """
+
+    id: str
+    title: str
+    unit: str
+    columns: Callable[[Series], list[Column]]
+    axis: str = ""
+    stacked: bool = False
+    if_empty: str = ""
+    as_json: Callable[[Series], dict[str, Any]] | None = None
+
+    def is_shown(self, series: Series) -> bool:
+        return bool(self.if_empty or self.columns(series))
+
+    def draw(self, series: Series) -> FigureData:
+        """The Plotly figure."""
+        columns = self.columns(series)
+        figure = _figure(series, f"{self.title}, {self.unit}", self.axis or self.unit)
+        if self.stacked:
+            _stack(figure, series, columns)
+        else:
+            for column in columns:
+                _line(figure, series, column)
+        if not columns:
+            _say(figure, self.if_empty)
+        return _plain(figure)
+
+    def numbers(self, series: Series) -> dict[str, Any]:
+        """The chart's part of the REST response."""
+        if self.as_json:
+            return self.as_json(series)
+        return {self.id: {column.name: column.values for column in self.columns(series)}}
 
 
-def time_spent(series: Series) -> FigureData:
-    """Where the time of a request goes, on average: the parts add up to the mean latency."""
-    figure = _figure(series, "Where the time goes, ms per request", "ms")
-    _stack(figure, series, {part: (values, _PART_COLOURS[part]) for part, values in series.parts.items()})
-    if not series.parts:
-        _say(figure, "Not measured in this time")
-    return _plain(figure)
+def _latency(series: Series) -> list[Column]:
+    return [
+        Column("p50", "p50 ms", series.p50, BLUE),
+        Column("p95", "p95 ms", series.p95, ORANGE),
+        Column("p99", "p99 ms", series.p99, RED),
+        Column("queue p95", "queue p95 ms", series.queue_p95, GREY, dash="dot"),
+    ]
 
 
-def batch(series: Series) -> FigureData:
-    """Rows of the run that a request shared with others, on average."""
-    figure = _figure(series, "Batch size, rows per run", "rows")
-    _line(figure, series, series.batch or [None] * len(series.times), "rows", ORANGE)
-    return _plain(figure)
+def _parts(series: Series) -> list[Column]:
+    return [Column(part, f"{part} mean ms", values, _PART_COLOURS[part]) for part, values in series.parts.items()]
 
 
-def errors(series: Series) -> FigureData:
-    """Answers with status 400 or more per second, stacked by status."""
-    figure = _figure(series, "Errors by status, errors/s", "errors/s")
-    _stack(figure, series, {code: (values, _code_colour(code)) for code, values in series.errors.items()})
-    if not series.errors:
-        _say(figure, "No errors in this time")
-    return _plain(figure)
+def _errors(series: Series) -> list[Column]:
+    return [Column(code, f"{code} errors/s", values, _code_colour(code)) for code, values in series.errors.items()]
 
 
-def cpu(series: Series) -> FigureData:
-    """Cores used on average."""
-    figure = _figure(series, "CPU, cores", "cores")
-    _line(figure, series, series.cpu, "cores", GREEN)
-    return _plain(figure)
+def _memory(series: Series) -> list[Column]:
+    """Resident memory of all replicas, the highest in each step, in megabytes of 1,000,000 bytes."""
+    megabytes = [None if value is None else value / 1e6 for value in series.memory]
+    return [Column("MB", "memory MB", megabytes, PURPLE)]
 
 
-def memory(series: Series) -> FigureData:
-    """Resident memory of all replicas, the highest in each step, in megabytes (1,000,000 bytes)."""
-    megabytes = [value if value is None else value / 1e6 for value in series.memory]
-    figure = _figure(series, "Memory, MB", "MB")
-    _line(figure, series, megabytes, "MB", PURPLE)
-    return _plain(figure)
-
-
-CHARTS: dict[str, Callable[[Series], FigureData]] = {
-    "throughput": throughput,
-    "latency": latency,
-    "time": time_spent,
-    "batch": batch,
-    "errors": errors,
-    "cpu": cpu,
-    "memory": memory,
+# In the order of the page.
+CHARTS: dict[str, Chart] = {
+    chart.id: chart
+    for chart in (
+        Chart(
+            "throughput",
+            "Throughput",
+            "requests/s",
+            lambda series: [Column("requests/s", "requests/s", series.requests, BLUE)],
+            as_json=lambda series: {"requests_per_second": series.requests},
+        ),
+        Chart(
+            "latency",
+            "Latency",
+            "ms",
+            _latency,
+            as_json=lambda series: {
+                "latency_ms": {"p50": series.p50, "p95": series.p95, "p99": series.p99},
+                "queue_ms": {"p95": series.queue_p95},
+            },
+        ),
+        Chart(
+            "time",
+            "Where the time goes",
+            "ms per request",
+            _parts,
+            axis="ms",
+            stacked=True,
+            if_empty="Not measured in this time",
+            as_json=lambda series: {"time_ms": series.parts},
+        ),
+        Chart(
+            "batch",
+            "Batch size",
+            "rows per run",
+            lambda series: [Column("rows", "rows per run", series.batch, ORANGE)] if series.batch else [],
+            axis="rows",
+            as_json=lambda series: {"rows_per_run": series.batch},
+        ),
+        Chart(
+            "errors",
+            "Errors by status",
+            "errors/s",
+            _errors,
+            stacked=True,
+            if_empty="No errors in this time",
+            as_json=lambda series: {"errors_per_second": series.errors},
+        ),
+        Chart(
+            "cpu",
+            "CPU",
+            "cores",
+            lambda series: [Column("cores", "CPU cores", series.cpu, GREEN)],
+            as_json=lambda series: {"cpu_cores": series.cpu},
+        ),
+        Chart("memory", "Memory", "MB", _memory, as_json=lambda series: {"memory_bytes": series.memory}),
+    )
 }
 
 
+def shown(series: Series) -> list[Chart]:
+    """The charts that have something to show or to say."""
+    return [chart for chart in CHARTS.values() if chart.is_shown(series)]
+
+
 def all_figures(series: Series) -> dict[str, FigureData]:
-    """Every chart of a service by its id; "batch" only where runs are shared."""
-    return {name: draw(series) for name, draw in CHARTS.items() if name != "batch" or series.batch}
+    """The Plotly figures of the charts that are shown, by id."""
+    return {chart.id: chart.draw(series) for chart in shown(series)}
 
 
 def _figure(series: Series, title: str, unit: str) -> "Figure":
@@ -118,36 +191,37 @@ def _figure(series: Series, title: str, unit: str) -> "Figure":
     return figure
 
 
-def _line(figure: "Figure", series: Series, values: Values, name: str, colour: str, *, dash: str = "solid") -> None:
+def _line(figure: "Figure", series: Series, column: Column) -> None:
     """Add a line with gaps where there is no value."""
+    values = column.values
     few = _has_lonely(values) or sum(value is not None for value in values) <= MARKERS_UP_TO
     unit = figure.layout.yaxis.title.text
-    label = "" if name == unit else f"{name}: "
+    label = "" if column.name == unit else f"{column.name}: "
     figure.add_scatter(
         x=_times(series),
         y=_rounded(values),
-        name=name,
+        name=column.name,
         mode="lines+markers" if few else "lines",
         marker={"size": 4},
-        line={"color": colour, "width": 1.5, "dash": dash},
+        line={"color": column.colour, "width": 1.5, "dash": column.dash},
         connectgaps=False,
         hovertemplate=f"{label}%{{y}} {unit}<extra></extra>",
     )
     figure.update_layout(showlegend=len(figure.data) > 1)
 
 
-def _stack(figure: "Figure", series: Series, bars: Mapping[str, tuple[Values, str]]) -> None:
-    """Add bars on top of each other, by name with their colours."""
+def _stack(figure: "Figure", series: Series, columns: list[Column]) -> None:
+    """Add bars on top of each other."""
     unit = figure.layout.yaxis.title.text
-    for name, (values, colour) in bars.items():
+    for column in columns:
         figure.add_bar(
             x=_times(series),
-            y=_rounded(values),
-            name=name,
-            marker={"color": colour},
-            hovertemplate=f"{name}: %{{y}} {unit}<extra></extra>",
+            y=_rounded(column.values),
+            name=column.name,
+            marker={"color": column.colour},
+            hovertemplate=f"{column.name}: %{{y}} {unit}<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(bars), legend={"traceorder": "normal"})
+    figure.update_layout(barmode="stack", bargap=0, showlegend=bool(columns), legend={"traceorder": "normal"})
 
 
 def _say(figure: "Figure", text: str) -> None:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from typing import Protocol
 
+from monitoring.charts.charts import CHARTS
 from monitoring.telemetry.series import Series, Values
 
 Row = list[str | float | None]
@@ -17,25 +18,8 @@ class Writable(Protocol):
 
 def columns(series: Series, chart: str | None = None) -> dict[str, Values]:
     """Values by heading with unit, of one chart of monitoring.charts.charts or of all."""
-    errors = {f"{code} errors/s": values for code, values in series.errors.items()}
-    megabytes = [None if value is None else value / 1e6 for value in series.memory]
-    groups: dict[str, dict[str, Values]] = {
-        "throughput": {"requests/s": series.requests},
-        "latency": {
-            "p50 ms": series.p50,
-            "p95 ms": series.p95,
-            "p99 ms": series.p99,
-            "queue p95 ms": series.queue_p95,
-        },
-        "time": {f"{part} mean ms": values for part, values in series.parts.items()},
-        "batch": {"rows per run": series.batch} if series.batch else {},
-        "errors": errors,
-        "cpu": {"CPU cores": series.cpu},
-        "memory": {"memory MB": megabytes},
-    }
-    if chart in groups:
-        return groups[chart]
-    return {heading: values for group in groups.values() for heading, values in group.items()}
+    chosen = [CHARTS[chart]] if chart in CHARTS else CHARTS.values()
+    return {column.heading: column.values for each in chosen for column in each.columns(series)}
 
 
 def headings(series: Series, chart: str | None = None) -> list[str]:

@@ -32,6 +32,8 @@ def service_metrics(request: WorkspaceRequest, name: str) -> HttpResponse:
         context |= first_calls(request.workspace, name)
     if request.GET.get("view") == "table":
         context |= {"columns": tables.headings(series), "rows": reversed(list(tables.rows(series)))}
+    else:
+        context["charts"] = charts.shown(series)
     part = "tiles" if request.GET.get("part") == "tiles" else "panel"
     return render(request, "monitoring/service_metrics.html", context, partial=part)
 

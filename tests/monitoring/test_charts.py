@@ -29,6 +29,23 @@ def series(**changes):
     return Series(**(facts | changes))
 
 
+def draw(chart, data):
+    return charts.CHARTS[chart].draw(data)
+
+
+def test_a_chart_costs_one_entry(service, add_window, carol, sign_in, api, monkeypatch):
+    add_window(service, ago=30, latencies=[1500] * 4)
+    columns = lambda data: [charts.Column("p50", "median ms", data.p50, charts.BLUE)]  # noqa: E731
+    monkeypatch.setitem(charts.CHARTS, "median", charts.Chart("median", "Median", "ms", columns))
+    page, client = f"/w/vision/services/{service.name}/metrics/", sign_in(carol)
+    assert 'data-figure="median"' in client.get(page).content.decode()
+    assert client.get(f"{page}data/").json()["figures"]["median"]["layout"]["title"]["text"] == "Median, ms"
+    assert "median ms" in client.get(page, {"view": "table"}).content.decode()
+    assert client.get(f"{page}csv/", {"chart": "median"}).content.decode().startswith("time (UTC),median ms")
+    numbers = api(carol, access="read").get(f"/api/v1/workspaces/vision/services/{service.name}/metrics").json()
+    assert numbers["median"]["p50"] == numbers["latency_ms"]["p50"]
+
+
 def test_every_figure_is_plain_json_and_small():
     figures = charts.all_figures(series())
     assert set(figures) == {"throughput", "latency", "time", "batch", "errors", "cpu", "memory"}
@@ -37,19 +54,19 @@ def test_every_figure_is_plain_json_and_small():
 
 
 @pytest.mark.parametrize(
-    ("draw", "title", "unit"),
+    ("chart", "title", "unit"),
     [
-        (charts.throughput, "Throughput, requests/s", "requests/s"),
-        (charts.latency, "Latency, ms", "ms"),
-        (charts.time_spent, "Where the time goes, ms per request", "ms"),
-        (charts.batch, "Batch size, rows per run", "rows"),
-        (charts.errors, "Errors by status, errors/s", "errors/s"),
-        (charts.cpu, "CPU, cores", "cores"),
-        (charts.memory, "Memory, MB", "MB"),
+        ("throughput", "Throughput, requests/s", "requests/s"),
+        ("latency", "Latency, ms", "ms"),
+        ("time", "Where the time goes, ms per request", "ms"),
+        ("batch", "Batch size, rows per run", "rows"),
+        ("errors", "Errors by status, errors/s", "errors/s"),
+        ("cpu", "CPU, cores", "cores"),
+        ("memory", "Memory, MB", "MB"),
     ],
 )
-def test_titles_and_axes_say_the_unit(draw, title, unit):
-    layout = draw(series())["layout"]
+def test_titles_and_axes_say_the_unit(chart, title, unit):
+    layout = draw(chart, series())["layout"]
     assert layout["title"]["text"] == title
     assert layout["yaxis"]["title"]["text"] == unit
     assert layout["yaxis"]["rangemode"] == "tozero"
@@ -57,7 +74,7 @@ def test_titles_and_axes_say_the_unit(draw, title, unit):
 
 
 def test_gaps_stay_gaps():
-    (trace,) = charts.throughput(series())["data"]
+    (trace,) = draw("throughput", series())["data"]
     assert trace["x"][1] == "2026-11-20T12:00:10Z"
     assert trace["y"] == [1, None, 2.3457, 0]
     assert trace["connectgaps"] is False
@@ -66,12 +83,12 @@ def test_gaps_stay_gaps():
 def test_a_value_between_two_gaps_is_drawn_as_a_point():
     lonely = [None if index % 2 else 1 for index in range(100)]
     times = [NOON + timedelta(seconds=10 * index) for index in range(100)]
-    assert charts.cpu(series(times=times, cpu=lonely, marks=[]))["data"][0]["mode"] == "lines+markers"
-    assert charts.cpu(series(times=times, cpu=[1.0] * 100, marks=[]))["data"][0]["mode"] == "lines"
+    assert draw("cpu", series(times=times, cpu=lonely, marks=[]))["data"][0]["mode"] == "lines+markers"
+    assert draw("cpu", series(times=times, cpu=[1.0] * 100, marks=[]))["data"][0]["mode"] == "lines"
 
 
 def test_latency_shows_three_percentiles_and_the_queue_in_their_own_colours():
-    figure = charts.latency(series())
+    figure = draw("latency", series())
     assert [trace["name"] for trace in figure["data"]] == ["p50", "p95", "p99", "queue p95"]
     colours = [trace["line"]["color"] for trace in figure["data"]]
     assert len(set(colours)) == 4
@@ -81,7 +98,7 @@ def test_latency_shows_three_percentiles_and_the_queue_in_their_own_colours():
 
 def test_a_status_has_the_same_colour_whatever_else_occurred():
     def colour(**codes):
-        figure = charts.errors(series(errors={code[1:]: [1, 1, 1, 1] for code in codes}))
+        figure = draw("errors", series(errors={code[1:]: [1, 1, 1, 1] for code in codes}))
         return {trace["name"]: trace["marker"]["color"] for trace in figure["data"]}
 
     assert colour(c400=1, c503=1)["503"] == colour(c503=1)["503"]
@@ -89,17 +106,17 @@ def test_a_status_has_the_same_colour_whatever_else_occurred():
 
 
 def test_errors_are_stacked_bars_and_none_is_said_in_words():
-    figure = charts.errors(series())
+    figure = draw("errors", series())
     assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [("bar", "400"), ("bar", "503")]
     assert figure["layout"]["barmode"] == "stack"
-    assert charts.errors(series(errors={"400": [1, 1, 1, 1]}))["layout"]["showlegend"] is True, "it names the status"
-    empty = charts.errors(series(errors={}, marks=[]))
+    assert draw("errors", series(errors={"400": [1, 1, 1, 1]}))["layout"]["showlegend"] is True, "it names the status"
+    empty = draw("errors", series(errors={}, marks=[]))
     assert empty["data"] == []
     assert [note["text"] for note in empty["layout"]["annotations"]] == ["No errors in this time"]
 
 
 def test_the_parts_of_the_time_are_stacked_in_their_own_colours():
-    figure = charts.time_spent(series())
+    figure = draw("time", series())
     assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [
         ("bar", "queue"), ("bar", "infer"), ("bar", "other"),
     ]  # fmt: skip
@@ -109,7 +126,7 @@ def test_the_parts_of_the_time_are_stacked_in_their_own_colours():
 
 
 def test_a_time_that_nobody_measured_is_said_in_words():
-    figure = charts.time_spent(series(parts={}, marks=[]))
+    figure = draw("time", series(parts={}, marks=[]))
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["Not measured in this time"]
 
 
@@ -118,11 +135,11 @@ def test_a_batch_size_is_drawn_only_where_runs_are_shared():
 
 
 def test_memory_is_in_megabytes():
-    assert charts.memory(series())["data"][0]["y"] == [100, None, 120, 110]
+    assert draw("memory", series())["data"][0]["y"] == [100, None, 120, 110]
 
 
 def test_deployments_are_vertical_lines_with_their_revision():
-    layout = charts.cpu(series())["layout"]
+    layout = draw("cpu", series())["layout"]
     (line,) = layout["shapes"]
     assert (line["x0"], line["x1"], line["y0"], line["y1"], line["yref"]) == (
         "2026-11-20T12:00:15Z",
