@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from deployments.views import configs, deploy, service_actions, service_logs, services
+from deployments.views import configs, deploy, service_actions, service_logs, services, version_revisions
 
 urlpatterns = [
     path("configs/", configs.config_list, name="config_list"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("configs/<str:name>/<int:number>/inferenceconfig.json", configs.config_export, name="config_export"),
     path("deploy/", deploy.deploy, name="deploy"),
     path("deploy/commands/", deploy.deploy_commands, name="deploy_commands"),
+    path("models/<str:name>/<int:number>/deployments/", version_revisions.version_revisions, name="version_revisions"),
     path("services/", services.service_list, name="service_list"),
     path("services/<slug:name>/", services.service_detail, name="service_detail"),
     path("services/<slug:name>/status/", services.service_status, name="service_status"),

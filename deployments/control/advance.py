@@ -20,6 +20,7 @@ from deployments.control.service_phase import ServiceFacts, phase_of_service
 from deployments.events import SERVICE_DELETED, STATE_CHANGED
 from deployments.models import Desired, Instance, InstanceDesired, Phase, Service
 from deployments.traffic.shares import set_traffic
+from deployments.version_uses import record_phase, remove_uses
 from studio.activity.recording import record
 from studio.core.enqueue import enqueue_task_on_commit
 
@@ -136,6 +137,7 @@ def _write(service: Service, facts: ServiceFacts, verdict: Verdict, now: datetim
     as_read = Service.objects.filter(pk=service.pk, generation=service.generation, due_at=service.due_at)
     with transaction.atomic():
         if as_read.update(**kept) and moved:
+            record_phase(service, phase)
             details: dict[str, Any] = {"from": service.phase, "to": phase.value, "cause": cause and cause["code"]}
             record(STATE_CHANGED, service, workspace=service.workspace, **details)
 
@@ -159,4 +161,5 @@ def _delete(service: Service) -> None:
         if mine is None:
             return
         record(SERVICE_DELETED, service, workspace=service.workspace)
+        remove_uses(mine)
         mine.delete()

@@ -126,7 +126,7 @@ class RevisionModel(models.Model):
     """Which versions a revision serves. PROTECT is the last guard of 'delete is refused while in use'."""
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="models")
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="uses")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["revision", "version"], name="version_once_a_revision")]

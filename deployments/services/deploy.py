@@ -12,6 +12,7 @@ from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
+from deployments.version_uses import record_uses
 from studio.accounts.models import Workspace
 
 
@@ -37,6 +38,7 @@ def deploy(request: DeployRequest) -> Service:
             revision=revision.number,
             models=[str(version) for version in request.versions],
         )
+        record_uses(service)
         builds.build_for(revision)
         wake(service)
     service.refresh_from_db()

@@ -6,6 +6,7 @@ from deployments import events
 from deployments.desired_state import change, record_event, transition_columns, wake
 from deployments.errors import BeingDeleted
 from deployments.models import Desired, Phase, Service
+from deployments.version_uses import record_uses
 from studio.accounts.models import User
 from studio.activity.events import EventType
 
@@ -33,6 +34,7 @@ def _set_desired(service: Service, actor: User, desired: str, kind: EventType) -
     columns = transition_columns() | {"desired": desired}
     with transaction.atomic():
         change(service, **columns)
+        record_uses(service)
         record_event(kind, service, actor)
         wake(service)
     service.desired, service.generation, service.changed_at = desired, service.generation + 1, columns["changed_at"]

@@ -2,6 +2,7 @@ from registry.models.artifact import Artifact, Upload
 from registry.models.environment import BuiltEnvironment, Environment
 from registry.models.model import Model
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
+from registry.models.version_use import UseKind, VersionUse
 
 __all__ = [
     "Artifact",
@@ -12,6 +13,8 @@ __all__ = [
     "ModelVersion",
     "Tag",
     "Upload",
+    "UseKind",
     "VersionFile",
     "VersionState",
+    "VersionUse",
 ]

@@ -7,19 +7,15 @@ for a tag then reads one index. bench/registry.py shows the plans.
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from registry.inspection import frameworks
-from registry.models import ModelVersion
+from registry.models import ModelVersion, VersionUse
 from registry.models import Tag as TagRow
 from registry.search.filter_tree import And, Field, How, Node, Not, Or, Tag, Word
 from registry.versions.labels import normal
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
-
-# Which uses of a version count as deployed: by a service that is meant to run, in its newest revision.
-SERVING = {"revision__service__desired": "running", "revision__number": F("revision__service__wanted_revision")}
-
 
 LAST_CHARACTER = "\U0010ffff"
 NOT_BY_MODEL = {"name", "created_by"}  # fields that no index has behind a version's model
@@ -172,6 +168,4 @@ def _latest(rows: Rows) -> Q:
 
 
 def _deployed(rows: Rows) -> Q:
-    """Services live in another app: only their relation to versions is read."""
-    uses = ModelVersion.uses.field.model._default_manager
-    return Q(Exists(uses.filter(version=OuterRef(rows.version), **SERVING)))
+    return Q(Exists(VersionUse.objects.filter(version=OuterRef(rows.version), serving=True)))

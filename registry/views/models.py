@@ -12,8 +12,8 @@ from registry.search import facets
 from registry.search.filter_links import chip, chips
 from registry.search.filter_tree import Field, Node, Tag
 from registry.search.result_pages import page_of_models
-from registry.search.running_services import running
 from registry.search.search import DEFAULT_SORT, parse
+from registry.versions import usage
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
@@ -33,7 +33,7 @@ def model_list(request: WorkspaceRequest) -> HttpResponse:
         context["error"] = error
         return render(request, "registry/model_list.html", context, partial="results", status=error.status)
     versions = [model.found[0] for model in page]
-    uses = running("version__model", [version.model_id for version in versions])
+    uses = usage.serving_uses("version__model", [version.model_id for version in versions])
     url, before = _list_url(request.workspace), parse(text).root
     rows = [_row(version, uses.get(version.model_id, []), url, before) for version in versions]
     inspecting = any(version.is_moving for version in versions)
@@ -59,7 +59,7 @@ def model_detail(request: WorkspaceRequest, name: str) -> HttpResponse:
     model = get_object_or_404(Model.objects.in_workspace(request.workspace), name=name)
     versions = model.versions.select_related("created_by").prefetch_related("tags").order_by("-number")
     page = Paginator(versions, VERSIONS_PER_PAGE).get_page(request.GET.get("page"))
-    uses = running("version", [version.pk for version in page])
+    uses = usage.serving_uses("version", [version.pk for version in page])
     rows = [_row(version, uses.get(version.pk, []), _list_url(request.workspace)) for version in page]
     deployable = next((version for version in page if version.state == VersionState.READY), None)
     context = {"model": model, "page": page, "rows": rows, "deployable": deployable}

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from registry.models import ModelVersion
 from registry.search.filter_links import chips
-from registry.search.running_services import running, uses_of
 from registry.versions import registration, usage
 from registry.views.fact_rows import fact_rows
 from registry.views.model_card import as_html
@@ -100,7 +99,7 @@ def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayErr
         "tab": current,
         "tabs": [{"url": f"{url}?tab={key}", "label": TABS[key], "current": key == current} for key in TABS],
         "chips": chips(version.tags.all(), listing, None),
-        "uses": running("version", [version.pk]).get(version.pk, []),
+        "uses": usage.serving_uses("version", [version.pk]).get(version.pk, []),
         "error": error,
         "typed": request.POST.get("add_tag", "") if error else "",
     }
@@ -130,7 +129,7 @@ def _files(version: ModelVersion) -> dict[str, Any]:
 _PANELS = {
     "overview": _overview,
     "files": _files,
-    "deployments": lambda version: {"revisions": uses_of(version)},
+    "deployments": lambda version: {"has_uses": version.uses.exists()},
     "activity": lambda version: {},
 }
 

@@ -8,6 +8,7 @@ from django.db.models import F
 from onnx import TensorProto, helper
 
 from deployments.models import InferenceConfig, Revision, RevisionModel, Service, Target
+from deployments.version_uses import record_uses
 from registry.inspection import frameworks
 from registry.models import Artifact, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.store import artifacts, uploads
@@ -113,4 +114,5 @@ def serve(workspace, version: ModelVersion, name: str = "shop") -> Service:
     number = Service.objects.get(pk=service.pk).last_revision
     revision = Revision.objects.create(service=service, number=number, config=config, revision_hash="x")
     RevisionModel.objects.create(revision=revision, version=version)
+    record_uses(service)
     return service
