@@ -45,7 +45,7 @@ def main(program: str) -> int:
         return THREADED
     gc.collect()
     gc.freeze()  # forks share what is loaded for as long as nobody writes to it
-    ended = _told_of_ended_children()
+    ended = _wakeup_on_child_exit()
     _answer(studio, {"ready": True})
     while request := _next_request(studio):
         _answer(studio, {"code": _run(module, request, studio, ended)})
@@ -61,7 +61,7 @@ def _load(program: str) -> ModuleType:
     return module
 
 
-def _told_of_ended_children() -> int:
+def _wakeup_on_child_exit() -> int:
     """A descriptor that becomes readable whenever a child ends."""
     reading, writing = os.pipe()
     for end in (reading, writing):

@@ -1,4 +1,4 @@
-"""YAML of strangers as plain values. Pure."""
+"""Untrusted YAML as plain values. Pure."""
 
 from typing import Any
 

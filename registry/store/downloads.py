@@ -48,7 +48,7 @@ def archive_response(version: ModelVersion) -> StreamingHttpResponse:
 
 
 def _attachment(content: Iterator[bytes], filename: str, content_type: str) -> StreamingHttpResponse:
-    """Always a download, never shown: a file of strangers must not run as a page of ours."""
+    """Always a download, never shown: an untrusted file must not run as a page of ours."""
     return StreamingHttpResponse(
         content,
         content_type=content_type,

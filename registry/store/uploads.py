@@ -126,7 +126,7 @@ def find(workspace: Workspace, user: User, upload_id: uuid.UUID | str) -> Upload
     """The person's own upload; `NotFound` for everybody else's."""
     found = Upload.objects.in_workspace(workspace).filter(user=user, pk=upload_id).select_related("artifact").first()
     if found is None:
-        raise NotFound("There is no such upload of yours.", hint="It may have been given up; start it again.")
+        raise NotFound("There is no such upload of yours.", hint="It may have been abandoned; start it again.")
     return found
 
 
@@ -202,23 +202,23 @@ def _exclusively(upload: Upload, mode: int) -> Iterator[int]:
         try:
             upload.refresh_from_db()
         except Upload.DoesNotExist as gone:
-            raise _given_up(upload) from gone
+            raise _abandoned(upload) from gone
         yield handle
     finally:
         os.close(handle)
 
 
 def _note(upload: Upload, **facts: object) -> None:
-    """Write facts to the row and the object, unless somebody gave the upload up meanwhile."""
+    """Write facts to the row and the object, unless somebody has abandoned the upload."""
     if not Upload.objects.filter(pk=upload.pk).update(**facts):
-        raise _given_up(upload)
+        raise _abandoned(upload)
     for name, value in facts.items():
         setattr(upload, name, value)
 
 
-def _given_up(upload: Upload) -> NotFound:
+def _abandoned(upload: Upload) -> NotFound:
     part_of(upload).unlink(missing_ok=True)
-    return NotFound("This upload was given up.", hint="Start it again.")
+    return NotFound("This upload was abandoned.", hint="Start it again.")
 
 
 def _must_continue(upload: Upload, handle: int, offset: int) -> None:

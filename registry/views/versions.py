@@ -31,7 +31,7 @@ def version_detail(request: WorkspaceRequest, name: str, number: int) -> HttpRes
 @workspace_page
 @require_safe
 def version_state(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
-    """The badge, which polls while the version is being inspected; the whole page loads anew when that has ended."""
+    """The badge, which polls while the version is being inspected; the whole page reloads when that has ended."""
     version = registration.find_version(request.workspace, f"{name}:{number}")
     response = render(request, "registry/version_state.html", {"version": version})
     if version.state != "uploaded":
