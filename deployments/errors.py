@@ -34,6 +34,29 @@ class BeingDeleted(Conflict):
         )
 
 
+class RevisionNotBuilt(Conflict):
+    code = "revision_not_built"
+
+    def __init__(self, name: str, number: int, models: list[str]) -> None:
+        super().__init__(
+            f"Revision {number} of '{name}' cannot be rolled back to: what was built for it has been removed.",
+            hint=f"Deploy its models anew, which builds them: slipway service update {name} "
+            f"{' '.join(f'-m {model}' for model in models)}, or Update on the service's page.",
+            field="revision",
+        )
+
+
+class NothingToRollBackTo(Conflict):
+    code = "no_earlier_revision"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No other revision of '{name}' has answered requests before.",
+            hint="Name the revision to roll back to (--to), or update the service.",
+            field="revision",
+        )
+
+
 class VersionNotReady(Conflict):
     code = "version_not_ready"
 

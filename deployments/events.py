@@ -20,6 +20,11 @@ class BuildEnded(TypedDict):
     message: str
 
 
+class RolledBack(TypedDict):
+    revision: int
+    before: int  # the revision that was wanted until then
+
+
 class KeyRegenerated(TypedDict):
     slot: str
 
@@ -40,6 +45,7 @@ CONFIG_CREATED = event_type("config.created", "Inference config created", subjec
 
 SERVICE_DEPLOYED = event_type("service.deployed", "Service deployed", subject="service", details=Deployed)
 SERVICE_UPDATED = event_type("service.updated", "Service updated", subject="service", details=Deployed)
+SERVICE_ROLLED_BACK = event_type("service.rolled_back", "Service rolled back", subject="service", details=RolledBack)
 SERVICE_STARTED = event_type("service.started", "Service started", subject="service")
 SERVICE_STOPPED = event_type("service.stopped", "Service stopped", subject="service")
 SERVICE_DELETION_REQUESTED = event_type("service.deletion_requested", "Deletion requested", subject="service")

@@ -14,7 +14,7 @@ from slipway import downloads, filters, folders, profiles, waiting
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
 from slipway.transport import Transport
-from slipway.types import AccessToken, Environment, Keys, Log, Model, Service, Version
+from slipway.types import AccessToken, Environment, Keys, Log, Model, Revision, Service, Update, Version
 from slipway.uploads import Progress, Tell, Uploader
 
 RUNTIME = "slipway-runtime:latest"
@@ -217,9 +217,10 @@ class Client:
         *,
         on_look: Callable[[Service], None] | None = None,
     ) -> Service:
-        """Wait until the service is in one of `states`.
+        """Wait until the service is in one of `states`; for Healthy also until no update is under way.
 
-        Raises `Failed` as soon as it can get there no more by itself, and `TimedOut`.
+        Raises `Failed` as soon as it can get there no more by itself, also for an update that has failed while the
+        revision before it goes on answering; and `TimedOut`.
         """
 
         def look() -> Service:
@@ -229,8 +230,16 @@ class Client:
             return service
 
         ends = set(states) | (NEVER_READY if "Healthy" in states else set())
+
+        def is_done(service: Service) -> bool:
+            update = _update_of(service) if "Healthy" in states else None
+            return update["state"] in NEVER_READY if update else service["state"] in ends
+
         what = f"{name} becoming {waiting.one_of(states)}"
-        found = waiting.wait(look, lambda service: service["state"] in ends, what=what, timeout=timeout)
+        found = waiting.wait(look, is_done, what=what, timeout=timeout)
+        if "Healthy" in states and (update := _update_of(found)):
+            what = f"The update of {name} to revision {update['revision']} failed, and the one before goes on answering"
+            raise Failed.because(what, cast(dict[str, Any] | None, update["error"]))
         if found["state"] not in states:
             raise Failed.because(f"{name} is {found['state']}", cast(dict[str, Any] | None, found.get("cause")))
         return found
@@ -248,6 +257,17 @@ class Client:
             return False
 
         waiting.wait(is_gone, bool, what=f"The end of {name}", timeout=timeout)
+
+    def revisions(self, name: str) -> Iterator[Revision]:
+        """What the service has been made of, newest first."""
+        return cast(Iterator[Revision], self._pages(f"{self._base}/services/{quote(name)}/revisions"))
+
+    def rollback(self, name: str, revision: int | None = None) -> Service:
+        """Have a revision answer again; None: the one that answers, where that ends an update, else the one before it.
+
+        Name the revision where the call may be sent twice: after a rollback, "the one before" is the newer one.
+        """
+        return cast(Service, self._call("POST", f"services/{quote(name)}/rollback", {"revision": revision}))
 
     def stop(self, name: str) -> Service:
         return cast(Service, self._call("POST", f"services/{quote(name)}/stop"))
@@ -306,6 +326,11 @@ class Client:
             if not answer.get("next"):
                 return
             number += 1
+
+
+def _update_of(service: Service) -> Update | None:
+    """The update that is under way or has failed; older studios know none."""
+    return service.get("update")
 
 
 def _numbered(reference: str) -> str:

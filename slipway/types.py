@@ -79,6 +79,26 @@ class Step(TypedDict, total=False):
     detail: str  # what it waits for; often empty
 
 
+class Update(TypedDict):
+    """An update that is under way (Transitioning) or has Failed, while the revision before it goes on answering."""
+
+    revision: int
+    state: str
+    error: Cause | None
+
+
+class Revision(TypedDict):
+    number: int
+    models: list[str]
+    config: str
+    state: str
+    share: int  # per cent of the requests
+    created_by: str | None
+    created_at: str
+    reason: str
+    can_roll_back: bool
+
+
 class Service(TypedDict, total=False):
     """A service; `state` is Transitioning, Healthy, Unhealthy, Unschedulable, Failed or Stopped."""
 
@@ -93,6 +113,7 @@ class Service(TypedDict, total=False):
     config: str | None
     revision: int | None
     observed_revision: int | None
+    update: Update | None
     target: str
     steps: list[Step]
     description: str

@@ -62,6 +62,30 @@ class ServiceSerializer(serializers.Serializer):
     deployment_config = DeploymentConfigField()
 
 
+class RevisionSerializer(serializers.Serializer):
+    number = serializers.IntegerField()
+    models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
+    config = serializers.CharField(help_text="name:number")
+    state = serializers.ChoiceField(choices=Phase.choices)
+    share = serializers.IntegerField(help_text="per cent of the service's requests that it gets")
+    created_by = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    can_roll_back = serializers.BooleanField(help_text="whether rollback takes it: it is built, and not wanted already")
+
+
+class RollbackSerializer(serializers.Serializer):
+    revision = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="number of the revision that is to answer again; by default the one that answers while an update is "
+        "under way or has failed, else the one that answered before",
+    )
+
+
 class DeploySerializer(serializers.Serializer):
     name = serializers.CharField(max_length=100)
     models = serializers.ListField(

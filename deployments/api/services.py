@@ -1,4 +1,4 @@
-"""`/services`: deploy, list, show, stop, start, delete, keys, tokens, logs, score."""
+"""`/services`: deploy, list, show, revisions, roll back, stop, start, delete, keys, tokens, logs, score."""
 
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ from deployments.api.serializers import (
     DeploySerializer,
     KeysSerializer,
     LogSerializer,
+    RevisionSerializer,
+    RollbackSerializer,
     ServiceSerializer,
 )
 from deployments.config import azure_deployment_config
@@ -26,6 +28,8 @@ from deployments.services.deploy_request import resolve
 from deployments.services.describe import describe
 from deployments.services.keys import SLOTS, regenerate_key
 from deployments.services.queries import find, with_details
+from deployments.services.revisions import describe_revisions, revisions_of
+from deployments.services.rollback import rollback
 from studio.accounts.models import Role, Workspace
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
@@ -85,6 +89,23 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     def start(self, request: Request, name: str, **_: Any) -> Response:
         """Run it (again); also tries once more after a failure."""
         return self._do(lifecycle.start, name)
+
+    @extend_schema(parameters=[NAME], responses=RevisionSerializer(many=True))
+    def revisions(self, request: Request, name: str, **_: Any) -> Response:
+        """What the service has been made of, newest first."""
+        service = find(self.workspace, name)
+        page = self.paginate_queryset(revisions_of(service))
+        rows = describe_revisions(service, page or [])
+        return self.get_paginated_response(RevisionSerializer(rows, many=True).data)
+
+    @extend_schema(parameters=[NAME], request=RollbackSerializer, responses=ServiceSerializer)
+    def rollback(self, request: Request, name: str, **_: Any) -> Response:
+        """Have an earlier revision answer again, or end an update. It starts beside the one that answers; no request is
+        lost. 409 for a revision whose bundle has been removed."""
+        form = RollbackSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        rollback(find(self.workspace, name), self.person, form.validated_data["revision"])
+        return Response(self._shown(find(self.workspace, name)))
 
     @extend_schema(parameters=[NAME], responses=KeysSerializer)
     def keys(self, request: Request, name: str, **_: Any) -> Response:

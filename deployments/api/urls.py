@@ -16,6 +16,8 @@ urlpatterns = [
     path(service, ServiceViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="api_service"),
     path(f"{service}/stop", ServiceViewSet.as_view({"post": "stop"})),
     path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
+    path(f"{service}/revisions", ServiceViewSet.as_view({"get": "revisions"})),
+    path(f"{service}/rollback", ServiceViewSet.as_view({"post": "rollback"})),
     path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
     path(f"{service}/token", ServiceViewSet.as_view({"post": "token"}), name="api_service_token"),

@@ -59,6 +59,7 @@ class Service(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)  # when what should run last changed
     last_revision = models.PositiveIntegerField(default=0)  # the number that was given last
     wanted_revision = models.PositiveIntegerField(default=0)  # the number of the revision that people want
+    previous_revision = models.PositiveIntegerField(default=0)  # had the traffic before the present one; 0: unknown
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
     observed_generation = models.PositiveIntegerField(default=0)  # that the service-level step last worked on

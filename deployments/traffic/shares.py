@@ -20,11 +20,23 @@ def set_traffic(service: Service, shares: Mapping[int, int]) -> bool:
         as_read = Service.objects.filter(pk=service.pk, generation=service.generation).exclude(desired=Desired.DELETED)
         if not as_read.update(updated_at=timezone.now()):
             return False
-        if dict(service.traffic.values_list("revision__number", "percent")) == dict(shares):
+        before = dict(service.traffic.values_list("revision__number", "percent"))
+        if before == dict(shares):
             return True
         service.traffic.exclude(revision__number__in=shares).delete()
         for revision in service.revisions.filter(number__in=shares):
             percent = shares[revision.number]
             Traffic.objects.update_or_create(service=service, revision=revision, defaults={"percent": percent})
-        record_event(REVISION_ACTIVATED, service, None, revision=max(shares, key=lambda number: shares[number]))
+        _remember(service, before, shares)
+        record_event(REVISION_ACTIVATED, service, None, revision=_largest(shares))
     return True
+
+
+def _remember(service: Service, before: Mapping[int, int], shares: Mapping[int, int]) -> None:
+    """Keep which revision had most of the traffic until now: a rollback that names none goes back to it."""
+    if before and _largest(before) != _largest(shares):
+        Service.objects.filter(pk=service.pk).update(previous_revision=_largest(before))
+
+
+def _largest(shares: Mapping[int, int]) -> int:
+    return max(shares, key=lambda number: shares[number])

@@ -1,10 +1,11 @@
-"""`slipway service deploy`: from model versions, and a script if there is one, to a service."""
+"""`slipway service deploy` and `update`: from model versions, and a script if there is one, to a service."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import folders, output, text_files, wording
+from slipway import folders, output, request_body, text_files, wording
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -59,6 +60,41 @@ class Script:
             raise Misuse(f"{self.requirements} cannot be read: {reason}") from reason
 
 
+def script_of(
+    config: str | None, entry: str | None, folder: Path | None, requirements: Path | None, environment: str
+) -> Script | None:
+    """What the options about a script say together; None where there is no script. Raises `Misuse`."""
+    if entry is None:
+        if folder or requirements or environment:
+            raise Misuse("--source-dir, --requirements and --environment go with --entry-script.")
+        return None
+    if config or (requirements and environment):
+        raise Misuse("Give one of --config and --entry-script, and one of --requirements and --environment.")
+    return Script(entry, folder, requirements, environment)
+
+
+def options(limits: dict[str, Any], server: str, file: Path | None) -> dict[str, Any]:
+    """What the flags `limits`, --server and --deployment-config say together. Raises `Misuse`."""
+    if extra := _json_object(server, "--server"):
+        limits = merged({"server": extra}, limits)
+    if file:
+        limits = merged(_json_object(f"@{file}", "--deployment-config"), limits)
+    return limits
+
+
+def _json_object(text: str, flag: str) -> dict[str, Any]:
+    """The value of a flag that takes a JSON object, or `@` and the name of a file with one; empty for no text."""
+    if not text:
+        return {}
+    try:
+        found = json.loads(request_body.unmarked(request_body.read(text)))
+    except ValueError as reason:
+        raise Misuse(f"{flag} is not JSON: {reason}") from reason
+    if not isinstance(found, dict):
+        raise Misuse(f'{flag} must be a JSON object, as {{"access_log": true}}.')
+    return found
+
+
 def make_config(client: "Client", name: str, script: Script) -> str:
     """Create environment and config by the service's name; the config's "name:number"."""
     files, lines = script.files(), script.lines()
@@ -83,6 +119,14 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def changed(kept: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
+    """The options of a service that exists, changed by flags. Asking for keys ends tokens, and the other way round."""
+    access = {"auth", "token_auth"}
+    if access & limits.keys():
+        kept = {name: value for name, value in kept.items() if name not in access}
+    return merged(kept, limits)
+
+
 def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
     """Wait for Healthy and tell the steps on the way."""
     with output.spinner(name) as tell:
@@ -99,6 +143,7 @@ def show(service: "Service") -> None:
             "state": service["state"],
             "why": cause.get("message"),
             "next step": cause.get("hint"),
+            **_update(service),
             "address": service.get("scoring_uri"),
             "swagger": service.get("swagger_uri"),
             "gRPC": service.get("grpc_address"),
@@ -111,6 +156,20 @@ def show(service: "Service") -> None:
             "created": f"{wording.when(service.get('created_at'))} by {service.get('created_by')}",
         }
     )
+
+
+def _update(service: "Service") -> dict[str, Any]:
+    """An update that is under way, or has failed while the revision before it goes on answering."""
+    update = service.get("update")
+    if update is None:
+        return {}
+    error: dict[str, Any] = dict(update["error"] or {})
+    how = "has failed" if update["state"] == "Failed" else "is under way"
+    return {
+        "update": f"to revision {update['revision']} {how}",
+        "update's problem": error.get("message"),
+        "then": error.get("hint"),
+    }
 
 
 def _progress(service: "Service") -> str:

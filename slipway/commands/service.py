@@ -1,4 +1,4 @@
-"""`slipway service`: deploy, list, show, score, logs, keys, access tokens, stop, start, delete."""
+"""`slipway service`: deploy, update, roll back, list, show, score, logs, keys, access tokens, stop, start, delete."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipway import output, request_body, wording
-from slipway.commands import deploying
+from slipway.commands import deploying, revisions
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.options import Json, ServiceName, Timeout, Wait, Yes, confirm, given, open_client
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from slipway.client import Client
 
 app = typer.Typer(help="Services: deploy models, call them, watch them, stop them.", no_args_is_help=True)
+app.command()(revisions.update)
+app.command()(revisions.rollback)
+app.command("revisions")(revisions.list_)
 FOLLOW_SECONDS = 1.0
 
 
@@ -46,12 +49,9 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     limits: dict[str, Any],
 ) -> None:
     """Deploy model versions as a service."""
-    if extra := _json_object(server, "--server"):
-        limits = deploying.merged({"server": extra}, limits)
-    if deployment_config:
-        limits = deploying.merged(_json_object(f"@{deployment_config}", "--deployment-config"), limits)
+    limits = deploying.options(limits, server, deployment_config)
     facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
-    script = _script(config, entry_script, source_dir, requirements, environment)
+    script = deploying.script_of(config, entry_script, source_dir, requirements, environment)
     with open_client() as client:
         if script:
             config = deploying.make_config(client, name, script)
@@ -196,31 +196,6 @@ def delete(
         if wait:
             client.wait_until_gone(name, timeout)
     output.Output(as_json).done({"deleted": name}, f"Deleted {name}." if wait else f"Deleting {name}.")
-
-
-def _script(
-    config: str | None, entry: str | None, folder: Path | None, requirements: Path | None, environment: str
-) -> deploying.Script | None:
-    if entry is None:
-        if folder or requirements or environment:
-            raise Misuse("--source-dir, --requirements and --environment go with --entry-script.")
-        return None
-    if config or (requirements and environment):
-        raise Misuse("Give one of --config and --entry-script, and one of --requirements and --environment.")
-    return deploying.Script(entry, folder, requirements, environment)
-
-
-def _json_object(text: str, flag: str) -> dict[str, Any]:
-    """The value of a flag that takes a JSON object, or `@` and the name of a file with one; empty for no text."""
-    if not text:
-        return {}
-    try:
-        found = json.loads(request_body.unmarked(request_body.read(text)))
-    except ValueError as reason:
-        raise Misuse(f"{flag} is not JSON: {reason}") from reason
-    if not isinstance(found, dict):
-        raise Misuse(f'{flag} must be a JSON object, as {{"access_log": true}}.')
-    return found
 
 
 def _decoded(text: str) -> Any:

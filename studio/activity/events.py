@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 AZURE = "Microsoft.MachineLearningServices."  # prefix of Azure's names
-_NAME = re.compile(r"[a-z]+\.([a-z]+_)*[a-z]+(ed|t|n)")  # noun.verb_past
+_NAME = re.compile(r"[a-z]+\.([a-z]+_)*[a-z]+(ed|t|n)(_back)?")  # noun.verb_past, also of "to roll back"
 
 
 class NoDetails(TypedDict):

@@ -26,6 +26,7 @@ class FakeStudio:
         self.states = {}  # service name to the states it goes through, one for each look
         self.inspections = ["ready"]
         self.configs = []
+        self.revisions = []
         self.environment_warnings = []
         self.version_warnings = []
         self.log = {"service": "", "build": ""}
@@ -185,8 +186,8 @@ class FakeStudio:
         service = self.services.get(name)
         if service is None:
             return error(404, "not_found", f"There is no service '{name}'.")
-        if verb in {"score", "keys", "logs"}:
-            return getattr(self, f"answer_{verb}")(request)
+        if verb in {"score", "keys", "logs", "revisions", "rollback"}:
+            return getattr(self, f"answer_{verb}")(service, request)
         if verb in {"token", "token/regenerate"}:
             return self.answer_token(service, verb)
         if verb in {"stop", "start"}:
@@ -196,14 +197,28 @@ class FakeStudio:
             del self.services[name]
             return httpx.Response(204)
         elif not verb and self.states.get(name):
-            service["state"] = self.states[name].pop(0)
+            service |= self.looks(self.states[name].pop(0))
         return httpx.Response(200, json=service)
 
-    def answer_score(self, request):
+    def answer_revisions(self, _, request):
+        return page(request, self.revisions)
+
+    @staticmethod
+    def answer_rollback(service, request):
+        revision = json.loads(request.content)["revision"]
+        service |= {"revision": revision or service["revision"] - 1, "state": "Transitioning"}
+        return httpx.Response(200, json=service)
+
+    @staticmethod
+    def looks(state):
+        """What changes of a service when it gets into a state: a word, or more than that."""
+        return {"state": state} if isinstance(state, str) else state
+
+    def answer_score(self, _, request):
         self.scored, self.scored_at = request.content, request.url.params.get("path")
         return self.score
 
-    def answer_keys(self, request):
+    def answer_keys(self, _, request):
         return httpx.Response(200, json={"primary": "p" * 8, "secondary": "s" * 8})
 
     def answer_token(self, service, verb):
@@ -215,7 +230,7 @@ class FakeStudio:
         times = {"refresh_after": "2026-11-21T04:45:00Z", "expiry_on": "2026-11-21T05:00:00Z"}
         return httpx.Response(200, json={"access_token": f"a.b.{self.secrets}", "token_type": "Bearer", **times})
 
-    def answer_logs(self, request):
+    def answer_logs(self, _, request):
         text, offset = self.log[request.url.params["source"]], int(request.url.params["offset"])
         return httpx.Response(200, json={"text": text[offset : offset + 5], "offset": min(offset + 5, len(text))})
 
@@ -225,13 +240,17 @@ class FakeStudio:
     def deploy(self, given):
         if given["name"] in self.services and not given.get("overwrite"):
             return error(409, "service_exists", f"There is a service {given['name']} already.", hint="Use overwrite.")
+        before = self.services.get(given["name"], {"revision": 0})
         self.services[given["name"]] = {
             "name": given["name"],
             "state": "Transitioning",
             "cause": None,
             "models": given["models"],
             "scoring_uri": "http://127.0.0.1:20000/score",
-            "revision": 1,
+            "revision": before["revision"] + 1,
+            "config": given.get("config") or "no-code:1",
+            "deployment_config": given.get("deployment_config") or {},
+            "update": None,
             "steps": [{"name": "rollout", "state": "busy", "seconds": 1}],
             "created_by": "alice",
             "created_at": "2026-11-21T04:00:00Z",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.models import Build, Desired, Phase, Service
+from deployments.models import Build, BuiltBundle, Desired, Phase, Service
 from deployments.recipe.build_paths import build_log_path
 from deployments.services import scoring_client
 from deployments.targets import log_files
@@ -93,6 +93,60 @@ class TestDeploying:
     def test_finds_no_version_of_another_workspace(self, api, bob, elsewhere):
         make_version(elsewhere, "secret")
         assert api(bob).post(SERVICES, {"name": "iris", "models": ["secret:1"]}).status_code == 404
+
+
+class TestRevisions:
+    @pytest.fixture
+    def updated(self, workspace, bob, iris, fake, service):
+        """Revision 2 answers; revision 1 still has its bundle."""
+        second = make_version(workspace, "iris")
+        updated = fake.visit(deploy(workspace, bob, second, target=fake.target, overwrite=True), 10)
+        first = updated.revisions.get(number=1)
+        BuiltBundle.objects.create(place="one", content_hash=first.content_hash)
+        return updated
+
+    def test_are_listed_newest_first_with_what_can_be_rolled_back_to(self, api, carol, updated):
+        answer = api(carol).get(f"{SERVICES}/iris/revisions")
+        assert answer.status_code == 200
+        keys = ("number", "models", "config", "state", "share", "can_roll_back")
+        assert [tuple(row[key] for key in keys) for row in answer.json()["results"]] == [
+            (2, ["iris:2"], "no-code:1", "Healthy", 100, False),
+            (1, ["iris:1"], "no-code:1", "Stopped", 0, True),
+        ]
+
+    def test_a_rollback_has_the_revision_answer_again(self, api, bob, fake, updated):
+        answer = api(bob).post(f"{SERVICES}/iris/rollback", {"revision": 1}, format="json")
+        assert (answer.status_code, answer.json()["revision"], answer.json()["update"]["state"]) == (
+            200,
+            1,
+            "Transitioning",
+        )
+        fake.visit(updated, 10)
+        shown = api(bob).get(f"{SERVICES}/iris").json()
+        assert (shown["state"], shown["models"], shown["observed_revision"]) == ("Healthy", ["iris:1"], 1)
+
+    def test_a_rollback_that_names_none_goes_to_the_one_before(self, api, bob, updated):
+        assert api(bob).post(f"{SERVICES}/iris/rollback").json()["revision"] == 1
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            ({"revision": 9}, 404, "not_found"),
+            ({"revision": 0}, 400, "min_value"),
+            ({"revision": "one"}, 400, "invalid"),
+            ({"revision": 2**70}, 400, "max_value"),
+        ],
+    )
+    def test_a_rollback_to_nothing_is_refused(self, api, bob, updated, body, status, code):
+        answer = api(bob).post(f"{SERVICES}/iris/rollback", body, format="json")
+        assert (answer.status_code, codes(answer)) == (status, [code])
+
+    def test_a_revision_without_its_bundle_is_a_conflict(self, api, bob, updated):
+        BuiltBundle.objects.all().delete()
+        answer = api(bob).post(f"{SERVICES}/iris/rollback", {"revision": 1}, format="json")
+        assert (answer.status_code, codes(answer)) == (409, ["revision_not_built"])
+        listed = api(bob).get(f"{SERVICES}/iris/revisions").json()["results"]
+        assert [row["can_roll_back"] for row in listed] == [False, False]
 
 
 class TestRoles:

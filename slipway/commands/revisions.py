@@ -1,0 +1,106 @@
+"""`slipway service update`, `rollback`, `revisions`: which revision of a service answers."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from slipway import output, wording
+from slipway.commands import deploying
+from slipway.commands.deployment_flags import FLAGS
+from slipway.commands.flags import with_flags
+from slipway.commands.options import Json, ServiceName, Timeout, Wait, given, open_client
+
+
+@with_flags(FLAGS, into="limits")
+def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
+    name: ServiceName,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="NAME:VERSION; may be repeated. Else those it has.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION. Else the one it has.")] = None,
+    entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
+    source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
+    requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
+    environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
+    deployment_config: Annotated[
+        Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json, in place of all options.")
+    ] = None,
+    server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
+    description: Annotated[str, typer.Option("--description", "-d")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
+    wait: Wait = False,
+    timeout: Timeout = 900,
+    as_json: Json = False,
+    *,
+    limits: dict[str, Any],
+) -> None:
+    """Give a service a new revision; what is not named stays as it is.
+
+    The new revision starts beside the one that answers and takes over once it has proved itself. One that fails leaves
+    the old one answering; with --wait the command then ends with 1 and says why.
+    """
+    limits = deploying.options(limits, server, deployment_config)
+    script = deploying.script_of(config, entry_script, source_dir, requirements, environment)
+    with open_client() as client:
+        kept = client.service(name)
+        if script:
+            config = deploying.make_config(client, name, script)
+        if deployment_config is None:
+            limits = deploying.changed(kept.get("deployment_config") or {}, limits)
+        facts = given(description=description, reason=reason)
+        service = client.deploy(
+            name,
+            model or kept["models"],
+            config=config or kept.get("config"),
+            target=kept.get("target"),
+            deployment_config=limits,
+            overwrite=True,
+            **facts,
+        )
+        output.note(f"Updating {name} to revision {service['revision']}.")
+        if wait:
+            service = deploying.wait_healthy(client, name, timeout)
+    output.Output(as_json).result(service, lambda: deploying.show(service))
+
+
+def rollback(
+    name: ServiceName,
+    to: Annotated[
+        int | None, typer.Option(help="Number of the revision; see slipway service revisions.", min=1)
+    ] = None,
+    wait: Wait = False,
+    timeout: Timeout = 900,
+    as_json: Json = False,
+) -> None:
+    """Have an earlier revision of a service answer again, or end an update.
+
+    Without --to: while an update is under way or has failed, the revision that answers; else the one that answered
+    before it. `slipway service revisions NAME` shows which can be rolled back to.
+    """
+    with open_client() as client:
+        service = client.rollback(name, to)
+        number = service["revision"]
+        if wait:
+            service = deploying.wait_healthy(client, name, timeout)
+    told = f"{name} answers with revision {number}." if wait else f"Rolling {name} back to revision {number}."
+    output.Output(as_json).done(service, told)
+
+
+def list_(name: ServiceName, as_json: Json = False) -> None:
+    """List the revisions of a service, newest first."""
+    with open_client() as client:
+        rows = list(client.revisions(name))
+    shown = [
+        (
+            row["number"],
+            ", ".join(row["models"]),
+            row["state"],
+            f"{row['share']} %",
+            wording.value(row["can_roll_back"]),
+            wording.when(row["created_at"]),
+        )
+        for row in rows
+    ]
+    headings = ["revision", "models", "state", "traffic", "can roll back", "created"]
+    output.Output(as_json).result(rows, lambda: output.table(headings, shown))

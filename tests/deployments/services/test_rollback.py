@@ -1,0 +1,155 @@
+"""Going back to a revision that a service had."""
+
+import pytest
+
+from deployments.errors import BeingDeleted, ChangedMeanwhile, NothingToRollBackTo, RevisionNotBuilt
+from deployments.models import BuiltBundle, Desired, Phase, Service
+from deployments.services import lifecycle
+from deployments.services.describe import describe
+from deployments.services.queries import find
+from deployments.services.rollback import rollback
+from studio.core.errors import NotFound
+from tests.deployments.service_factories import actions, deploy, instance_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def update(workspace, bob, iris, fake):
+    """Gives the service another revision, which is built."""
+
+    def make() -> Service:
+        service = deploy(workspace, bob, iris, target=fake.target, overwrite=True)
+        keep_bundle(service)
+        return service
+
+    return make
+
+
+@pytest.fixture
+def service(fake, update):
+    """Revision 2 answers, revision 1 did before."""
+    fake.visit(update(), 2)
+    return settled(fake, update())
+
+
+def keep_bundle(service, place: str = "one") -> None:
+    revision = service.revisions.get(number=service.last_revision)
+    BuiltBundle.objects.get_or_create(place=place, defaults={"content_hash": revision.content_hash})
+
+
+def settled(fake, service) -> Service:
+    return fake.visit(service, 10)
+
+
+def share_of(service) -> dict[int, int]:
+    return dict(service.traffic.values_list("revision__number", "percent"))
+
+
+def how(service) -> tuple[str, int, dict[int, int], object]:
+    found = describe(find(service.workspace, service.name), with_values=False)
+    return found["state"], found["observed_revision"], share_of(service), found["update"]
+
+
+def test_the_revision_that_answered_before_answers_again(bob, fake, service):
+    assert how(service) == ("Healthy", 2, {2: 100}, None)
+    rollback(service, bob)
+    service.refresh_from_db()
+    assert (service.phase, service.wanted_revision, service.last_revision) == (Phase.TRANSITIONING, 1, 2)
+    assert how(settled(fake, service)) == ("Healthy", 1, {1: 100}, None)
+    assert instance_of(service, 2).phase == Phase.STOPPED
+
+
+def test_the_one_before_the_present_one_is_not_the_one_of_the_number_below(bob, fake, service, update):
+    rollback(service, bob)
+    settled(fake, service)
+    service = settled(fake, update())
+    assert service.previous_revision == 1
+    rollback(service, bob)
+    assert how(settled(fake, service))[1] == 1
+
+
+def test_a_rollback_under_way_is_asked_for_once(bob, fake, service):
+    for _ in range(3):
+        rollback(find(service.workspace, "iris"), bob)
+    assert actions(service).count("rolled_back") == 1
+    settled(fake, service)
+    rollback(find(service.workspace, "iris"), bob, 1)
+    assert actions(service).count("rolled_back") == 1
+
+
+def test_an_update_under_way_is_ended_by_going_back_to_what_answers(bob, fake, service, update):
+    fake.world.behaving[3] = "slow"
+    fake.visit(update(), 2)
+    service = find(service.workspace, "iris")
+    assert how(service)[3]["state"] == Phase.TRANSITIONING
+    rollback(service, bob)
+    assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
+    assert instance_of(service, 3).phase == Phase.STOPPED
+
+
+def test_a_failed_update_is_settled_by_going_back_to_what_answers(bob, fake, service, update):
+    fake.world.behaving[3] = "failing"
+    failed = settled(fake, update())
+    assert (how(failed)[0], how(failed)[3]["state"]) == ("Healthy", Phase.FAILED)
+    rollback(find(service.workspace, "iris"), bob)
+    assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
+
+
+def test_a_rollback_that_fails_leaves_what_answers_and_is_settled_by_the_next(bob, fake, service):
+    fake.world.behaving[1] = "failing"
+    rollback(service, bob, 1)
+    failed = settled(fake, service)
+    assert how(failed)[:3] == ("Healthy", 2, {2: 100})
+    rollback(find(service.workspace, "iris"), bob)
+    assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
+
+
+def test_a_stopped_service_is_started_with_the_revision(bob, fake, service):
+    lifecycle.stop(service, bob)
+    settled(fake, service)
+    rollback(service, bob, 1)
+    assert how(settled(fake, service))[:3] == ("Healthy", 1, {1: 100})
+
+
+def test_what_is_wanted_of_a_stopped_service_starts_it(bob, fake, service):
+    lifecycle.stop(service, bob)
+    settled(fake, service)
+    rollback(service, bob, 2)
+    assert how(settled(fake, service))[:3] == ("Healthy", 2, {2: 100})
+
+
+def test_the_audit_trail_tells_from_where_to_where(bob, service):
+    from studio.activity.models import Event
+
+    rollback(service, bob)
+    event = Event.objects.get(action="service.rolled_back")
+    assert (event.actor, event.details) == (bob, {"revision": 1, "before": 2})
+
+
+def test_a_revision_whose_bundle_is_gone_is_refused_with_the_way_on(bob, service):
+    BuiltBundle.objects.all().delete()
+    with pytest.raises(RevisionNotBuilt) as refused:
+        rollback(service, bob)
+    assert "slipway service update iris -m iris:1" in refused.value.hint
+    service.refresh_from_db()
+    assert service.wanted_revision == 2
+
+
+def test_a_number_that_was_never_given_is_not_found(bob, service):
+    with pytest.raises(NotFound, match="no revision 9 of 'iris'"):
+        rollback(service, bob, 9)
+
+
+def test_a_service_of_one_revision_has_nothing_to_go_back_to(bob, fake, update):
+    with pytest.raises(NothingToRollBackTo):
+        rollback(settled(fake, update()), bob)
+
+
+def test_a_service_being_deleted_and_one_that_has_changed_are_left_alone(bob, service):
+    Service.objects.update(generation=service.generation + 1)
+    with pytest.raises(ChangedMeanwhile):
+        rollback(service, bob)
+    Service.objects.update(desired=Desired.DELETED)
+    with pytest.raises(BeingDeleted):
+        rollback(find(service.workspace, "iris"), bob)
