@@ -235,20 +235,58 @@ class Status(msgspec.Struct, omit_defaults=True):
 
 SERVING_FILE = "serving"  # in the run folder
 
-# In `Window.keys`; none: nothing was needed, or nothing right was shown.
+# What a request showed; none: nothing was needed, or nothing right was shown.
 KEYS = ("none", "primary", "secondary", "token")
-PARTS = ("total", "queue", "decode", "infer", "encode")  # in `Window.spent`
+PARTS = ("total", "queue", "decode", "infer", "encode")  # of the time that requests take
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure that a replica counts.
+
+    A counter has a number for each label, a histogram one for each bucket, a gauge one number. `merge` says how windows
+    of one replica make a longer one: counts are added, of gauges the mean over time or the highest is kept; over
+    replicas gauges are added. `labels` are all that a counter may have ("" where it has no label), or `pattern` matches
+    them. Histograms are of microseconds.
+    """
+
+    name: str
+    kind: Literal["counter", "histogram", "gauge"]
+    unit: str
+    help: str
+    merge: Literal["add", "mean", "max"] = "add"
+    labels: tuple[str, ...] = ("",)
+    pattern: str = ""
+
+
+# Cutting windows, /metrics, ingest, roll-ups and series loop over this table.
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(name="codes", kind="counter", unit="requests", pattern="[1-5][0-9][0-9]", help="By HTTP status."),
+        Metric(name="keys", kind="counter", unit="requests", labels=KEYS, help="By the key or token that they showed."),
+        Metric(name="spent", kind="counter", unit="microseconds", labels=PARTS, help="Time of all requests, by part."),
+        Metric(
+            name="rows",
+            kind="counter",
+            unit="requests",
+            pattern="0|[1-9][0-9]{0,3}",
+            help="By the rows of their run (256 stands for more); 1 where runs are not shared.",
+        ),
+        Metric(name="latency", kind="histogram", unit="microseconds", help="From the last byte in to the answer."),
+        Metric(name="queue", kind="histogram", unit="microseconds", help="Waiting for a run to start."),
+        Metric(name="infer", kind="histogram", unit="microseconds", help="The run, of what reached the model."),
+        Metric(name="cpu", kind="gauge", unit="cores", merge="mean", help="Cores used on average."),
+        Metric(name="memory", kind="gauge", unit="bytes", merge="max", help="Resident memory of all processes."),
+    )
+}
 
 
 class Window(msgspec.Struct, omit_defaults=True):
-    """What a replica counted from `start` (epoch seconds) for `seconds`; mergeable by adding.
+    """What a replica counted from `start` (epoch seconds) for `seconds`; `METRICS` says what is in the maps.
 
-    `codes`: HTTP status to count. `keys`: requests by what they showed: the primary or secondary key, a token, or none.
-    `latency`, `queue`, `infer`: sparse histograms, bucket index to count; `infer` has only what reached the model.
-    `spent`: microseconds of all requests together, by part: total, queue, decode, infer, encode.
-    `rows`: how many rows the run of a request had (256 stands for more), to requests; 1 where runs are not shared.
-    `cpu`: cores used on average. `memory`: resident bytes of all processes at the end.
-    (`replica`, `sequence`) is given once, so that a repeated push counts once.
+    `counters`: name to label to count. `histograms`: name to sparse histogram, bucket index to count. `gauges`: name to
+    value. Zeros and what is empty are left out. (`replica`, `sequence`) is given once, so that a repeated push counts
+    once.
     """
 
     revision: int
@@ -256,15 +294,9 @@ class Window(msgspec.Struct, omit_defaults=True):
     sequence: int
     start: float
     seconds: float
-    codes: dict[str, int]
-    latency: dict[str, int]
-    queue: dict[str, int]
-    cpu: float
-    memory: int
-    keys: dict[str, int] = {}
-    infer: dict[str, int] = {}
-    spent: dict[str, int] = {}
-    rows: dict[str, int] = {}
+    counters: dict[str, dict[str, int]] = {}
+    histograms: dict[str, dict[str, int]] = {}
+    gauges: dict[str, int | float] = {}
 
 
 class Push(msgspec.Struct):

@@ -1,3 +1,3 @@
-from monitoring.models.window import COUNTED, MetricWindow, Resolution
+from monitoring.models.window import MetricWindow, Resolution
 
-__all__ = ["COUNTED", "MetricWindow", "Resolution"]
+__all__ = ["MetricWindow", "Resolution"]

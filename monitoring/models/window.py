@@ -1,6 +1,8 @@
 """Telemetry windows: what a replica counted in a few seconds, mergeable with any other window."""
 
 from django.db import models
+from django.db.models.fields.json import KeyTransform
+from django.utils.functional import cached_property
 
 from deployments.models import Service
 from studio.accounts.ownership import OwnedQuerySet
@@ -8,6 +10,10 @@ from studio.accounts.ownership import OwnedQuerySet
 
 class WindowQuerySet(OwnedQuerySet):
     workspace_path = "service__workspace"
+
+    def for_figures(self) -> "WindowQuerySet":
+        """Only what single figures need: of the histograms, which are large, the latency."""
+        return self.defer("histograms", "merged").annotate(latency=KeyTransform("latency", "histograms"))
 
 
 class Resolution(models.IntegerChoices):
@@ -18,18 +24,11 @@ class Resolution(models.IntegerChoices):
     TEN_MINUTES = 600
 
 
-COUNTED = ("codes", "latency", "queue", "infer", "spent", "rows", "keys")  # fields that merge by adding
-
-
 class MetricWindow(models.Model):
     """Counts and histograms of one replica from `start`.
 
-    `codes` maps HTTP status to request count, `keys` the key that was shown (primary, secondary, none);
-    `latency`, `queue` and `infer` are sparse histograms {bucket: count} in the buckets of scoring.contract; `spent`
-    is microseconds of all requests together by part (total, queue, decode, infer, encode); `rows` maps the rows of a
-    run to the requests that shared it. The last four are empty in windows of scoring servers that did not send them.
-    `cpu` is cores used on average over `seconds`, `memory` the highest number of resident bytes of all the
-    replica's processes.
+    `counters` {name: {label: count}}, `histograms` {name: {bucket: count}} and `gauges` {name: value} hold the metrics
+    of `scoring.contract.METRICS`; those that a scoring server did not send, or that are empty, are missing.
 
     A raw row lasts `seconds`, and its `sequence` makes a repeated push harmless. A rolled-up row stands for
     `resolution` seconds of the clock, of which the replica counted during `seconds`; its `sequence` is the
@@ -44,15 +43,9 @@ class MetricWindow(models.Model):
     sequence = models.BigIntegerField()
     start = models.DateTimeField()
     seconds = models.FloatField()
-    codes = models.JSONField(default=dict)
-    latency = models.JSONField(default=dict)
-    queue = models.JSONField(default=dict)
-    infer = models.JSONField(default=dict)
-    spent = models.JSONField(default=dict)
-    rows = models.JSONField(default=dict)
-    keys = models.JSONField(default=dict)
-    cpu = models.FloatField(default=0)
-    memory = models.BigIntegerField(default=0)
+    counters = models.JSONField(default=dict)
+    histograms = models.JSONField(default=dict)
+    gauges = models.JSONField(default=dict)
     merged = models.JSONField(default=list)
 
     objects = WindowQuerySet.as_manager()
@@ -70,3 +63,8 @@ class MetricWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id} {self.start:%H:%M:%S} +{self.resolution or self.seconds:g} s"
+
+    @cached_property
+    def latency(self) -> dict[str, int]:
+        """The histogram of latency; `WindowQuerySet.for_figures` sets it without reading the others."""
+        return self.histograms.get("latency", {})

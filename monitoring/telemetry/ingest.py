@@ -4,7 +4,9 @@ import hashlib
 import hmac
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -12,8 +14,9 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.errors import UnknownToken
-from monitoring.models import COUNTED, MetricWindow
-from scoring.contract import BUCKETS, KEYS, PARTS, Push, Window
+from monitoring.models import MetricWindow
+from monitoring.telemetry import push_format
+from scoring.contract import BUCKETS, METRICS, Metric, Push, Window
 from studio.core.errors import BadInput, Forbidden, TooLarge
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -22,9 +25,6 @@ MAX_COUNT = 2**53  # larger whole numbers do not survive JSON
 FUTURE_SECONDS = 10  # a clock may be this much ahead before its windows are moved back to now
 
 _replica = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
-_code = re.compile(r"[1-5][0-9][0-9]\Z")
-_rows = re.compile(r"(0|[1-9][0-9]{0,3})\Z")
-_decoder = msgspec.json.Decoder(Push)
 
 
 def decode(body: bytes) -> Push:
@@ -32,7 +32,7 @@ def decode(body: bytes) -> Push:
     if len(body) > MAX_BYTES:
         raise TooLarge(f"A telemetry push has at most {MAX_BYTES} bytes.", hint="Send fewer windows at a time.")
     try:
-        return _decoder.decode(body)
+        return push_format.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as reason:
         raise BadInput(f"This is not a telemetry push: {reason}", code="telemetry_malformed") from reason
 
@@ -75,25 +75,31 @@ def _check(window: Window) -> None:
         "revision": 0 <= window.revision < 2**31,
         "start": 0 <= window.start < 2**33,
         "seconds": 0 < window.seconds <= 3600,
-        "codes": all(map(_code.match, window.codes)) and _are_counts(window.codes),
-        "latency": _is_histogram(window.latency),
-        "queue": _is_histogram(window.queue),
-        "infer": _is_histogram(window.infer),
-        "spent": window.spent.keys() <= set(PARTS) and _are_counts(window.spent),
-        "rows": all(map(_rows.match, window.rows)) and _are_counts(window.rows),
-        "keys": window.keys.keys() <= set(KEYS) and _are_counts(window.keys),
-        "cpu": 0 <= window.cpu < 1e6 and math.isfinite(window.cpu),
-        "memory": 0 <= window.memory < MAX_COUNT,
     }
     wrong = [name for name, fits in checks.items() if not fits]
+    wrong += [metric.name for metric in METRICS.values() if not _fits(metric, window)]
     if wrong:
         raise BadInput(
             f"Window {window.sequence} has an impossible value for {', '.join(wrong)}.", code="telemetry_malformed"
         )
 
 
-def _is_histogram(counts: dict[str, int]) -> bool:
-    return all(key.isascii() and key.isdigit() and int(key) < BUCKETS for key in counts) and _are_counts(counts)
+def _fits(metric: Metric, window: Window) -> bool:
+    if metric.kind == "gauge":
+        value = window.gauges.get(metric.name, 0)
+        return 0 <= value < MAX_COUNT and math.isfinite(value)
+    if metric.kind == "histogram":
+        buckets = window.histograms.get(metric.name, {})
+        return all(map(_is_bucket, buckets)) and _are_counts(buckets)
+    counts = window.counters.get(metric.name, {})
+    known = counts.keys() <= set(metric.labels)
+    if metric.pattern:
+        known = all(re.fullmatch(metric.pattern, label) for label in counts)
+    return known and _are_counts(counts)
+
+
+def _is_bucket(key: str) -> bool:
+    return key.isascii() and key.isdigit() and int(key) < BUCKETS
 
 
 def _are_counts(counts: dict[str, int]) -> bool:
@@ -111,7 +117,13 @@ def _row(service: int, window: Window, now: datetime) -> MetricWindow:
         sequence=window.sequence,
         start=start,
         seconds=window.seconds,
-        **{name: getattr(window, name) for name in COUNTED},
-        cpu=window.cpu,
-        memory=window.memory,
+        counters=_known(window.counters, "counter"),
+        histograms=_known(window.histograms, "histogram"),
+        gauges=_known(window.gauges, "gauge"),
     )
+
+
+def _known(figures: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """What the table has of them; a newer scoring server may count more."""
+    names = [name for name, metric in METRICS.items() if metric.kind == kind and name in figures]
+    return {name: figures[name] for name in names if figures[name] != {}}

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.models import MetricWindow
-from monitoring.telemetry.series import UNREAD, Figures, figures_of
+from monitoring.telemetry.series import Figures, figures_of
 from studio.accounts.models import Workspace
 
 HOUR = timedelta(hours=1)
@@ -36,8 +36,10 @@ def overview(workspace: Workspace) -> Overview:
 
 def _read(workspace: Workspace) -> Overview:
     names = dict(Service.objects.in_workspace(workspace).values_list("pk", "name"))
-    asked = MetricWindow.objects.filter(service__in=names, start__gte=timezone.now() - HOUR).exclude(codes={})
-    windows = list(asked.defer(*UNREAD))
+    asked = MetricWindow.objects.filter(service__in=names, start__gte=timezone.now() - HOUR).filter(
+        counters__has_key="codes"
+    )
+    windows = list(asked.for_figures())
     groups: dict[str, list[MetricWindow]] = defaultdict(list)
     for window in windows:
         groups[names[window.service_id]].append(window)

@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from monitoring.models import COUNTED, MetricWindow, Resolution
+from monitoring.models import MetricWindow, Resolution
 from monitoring.telemetry.histograms import add
+from scoring.contract import METRICS, Metric
 from studio.core.states import StateChanged
 
 log = logging.getLogger(__name__)
@@ -102,13 +103,28 @@ def absorb(total: MetricWindow, row: MetricWindow) -> bool:
     if held.intersection(new):
         return False
     total.merged = pack(held.union(new))
-    for counts in COUNTED:
-        add(getattr(total, counts), getattr(row, counts))
-    seconds = total.seconds + row.seconds
-    total.cpu = (total.cpu * total.seconds + row.cpu * row.seconds) / seconds
-    total.seconds = seconds
-    total.memory = max(total.memory, row.memory)
+    for metric in METRICS.values():
+        _merge_metric(metric, total, row)
+    total.seconds += row.seconds
     return True
+
+
+def _merge_metric(metric: Metric, total: MetricWindow, row: MetricWindow) -> None:
+    name = metric.name
+    if metric.kind == "gauge":
+        values = [window.gauges[name] for window in (total, row) if name in window.gauges]
+        if values:
+            total.gauges[name] = max(values) if metric.merge == "max" else _mean(name, total, row)
+        return
+    merged, more = ((window.counters if metric.kind == "counter" else window.histograms) for window in (total, row))
+    if name in more:
+        add(merged.setdefault(name, {}), more[name])
+
+
+def _mean(name: str, *windows: MetricWindow) -> float:
+    """A gauge over the time that was counted; before `total` has the seconds of `row`."""
+    told = [window for window in windows if name in window.gauges]
+    return sum(window.gauges[name] * window.seconds for window in told) / sum(window.seconds for window in told)
 
 
 def pack(sequences: Iterable[int]) -> list[int]:
@@ -124,7 +140,7 @@ def unpack(packed: list[int]) -> list[int]:
 
 def _save(rows: list[MetricWindow]) -> None:
     MetricWindow.objects.bulk_create([row for row in rows if row.pk is None])
-    changed = [*COUNTED, "cpu", "seconds", "memory", "merged"]
+    changed = ["counters", "histograms", "gauges", "seconds", "merged"]
     MetricWindow.objects.bulk_update([row for row in rows if row.pk is not None], changed, batch_size=50)
 
 

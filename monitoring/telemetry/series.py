@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from deployments.models import Revision, Service
 from monitoring.models import MetricWindow
 from monitoring.telemetry.histograms import add, percentile
+from scoring.contract import METRICS
 
 Values = list[float | None]
 LONGEST_WINDOW = 3600.0  # seconds; monitoring.telemetry.ingest refuses longer ones
 PARTS = ("queue", "decode", "infer", "encode")  # of a request's time; what remains is "other"
-UNREAD = ("queue", "infer", "spent", "rows", "keys", "merged")  # fields that single figures do not need
 FRESH_SECONDS = 60
 
 
@@ -44,6 +45,74 @@ class Mark:
     label: str
 
 
+@dataclass
+class _Step:
+    """The windows that fall into one step, each with its share; what they count is merged when it is asked for."""
+
+    windows: list[tuple[MetricWindow, float]] = field(default_factory=list)
+    first: float = float("inf")
+    last: float = 0
+    _merged: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def take(self, window: MetricWindow, begin: float, end: float, share: float) -> None:
+        self.windows.append((window, share))
+        self.first, self.last = min(self.first, begin), max(self.last, end)
+
+    def counts(self, name: str) -> dict[str, float]:
+        """A counter by label, or a histogram by bucket; shares, thus not whole."""
+        found = self._merged.get(name)
+        if found is None:
+            found = self._merged[name] = {}
+            is_counter = METRICS[name].kind == "counter"
+            for window, share in self.windows:
+                add(found, (window.counters if is_counter else window.histograms).get(name, {}), share)
+        return found
+
+    def gauge(self, name: str, span: float) -> float:
+        """Of every replica the mean over the step or the highest, added."""
+        if METRICS[name].merge == "mean":
+            told = ((window.gauges.get(name, 0) * window.seconds, share) for window, share in self.windows)
+            return sum(amount * share for amount, share in told) / span
+        highest: dict[str, float] = {}
+        for window, _ in self.windows:
+            highest[window.replica] = max(highest.get(window.replica, 0), window.gauges.get(name, 0))
+        return sum(highest.values())
+
+    @cached_property
+    def timed(self) -> float:
+        """Requests whose time `spent` holds."""
+        told = [(window.counters, share) for window, share in self.windows if window.counters.get("spent")]
+        return sum(sum(counters.get("codes", {}).values()) * share for counters, share in told)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The metrics of the contract's table over the steps of a series, merged over replicas and revisions."""
+
+    rows: list[_Step | None]  # None: nobody was counting
+    spans: list[float]  # seconds that each of them stands for
+
+    def each(self, read: Callable[[_Step, float], float | None]) -> Values:
+        return [None if row is None else read(row, span) for row, span in zip(self.rows, self.spans, strict=True)]
+
+    def labels(self, name: str) -> list[str]:
+        """The labels of a counter that occurred."""
+        return sorted({label for row in self.rows if row for label in row.counts(name)})
+
+    def rate(self, name: str, label: str | None = None) -> Values:
+        """A counter per second: of one label, or of all together."""
+        if label is None:
+            return self.each(lambda row, span: sum(row.counts(name).values()) / span)
+        return self.each(lambda row, span: row.counts(name).get(label, 0) / span)
+
+    def percentile(self, name: str, share: float) -> Values:
+        """Of a histogram, in milliseconds."""
+        return self.each(lambda row, _: percentile(row.counts(name), share))
+
+    def gauge(self, name: str) -> Values:
+        return self.each(lambda row, span: row.gauge(name, span))
+
+
 @dataclass(frozen=True)
 class Series:
     """One value per step: `times[i]` is the beginning of step i, `step` its length in seconds.
@@ -51,7 +120,7 @@ class Series:
     Rates are per second, durations milliseconds, `cpu` cores, `memory` bytes. `errors` holds one list per status
     from 400 on that occurred. `parts` is the mean time per request by part, in which queue, decode, infer, encode and
     other add up to the mean latency; empty where no window tells. `batch` is the mean number of rows of the run that a
-    request shared; empty where no run was shared.
+    request shared; empty where no run was shared. `metrics` reads any metric of the contract's table.
     """
 
     times: list[datetime]
@@ -68,34 +137,7 @@ class Series:
     batch: Values = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     total: Figures = field(default_factory=Figures)
-
-
-@dataclass
-class _Step:
-    """What falls into one step while the windows are read; counts are shares, thus not whole."""
-
-    codes: dict[str, float] = field(default_factory=dict)
-    latency: dict[str, float] = field(default_factory=dict)
-    queue: dict[str, float] = field(default_factory=dict)
-    spent: dict[str, float] = field(default_factory=dict)
-    timed: float = 0  # requests whose time `spent` holds
-    rows: dict[str, float] = field(default_factory=dict)
-    cpu_seconds: float = 0
-    memory: dict[str, int] = field(default_factory=dict)  # by replica
-    first: float = float("inf")
-    last: float = 0
-
-    def take(self, window: MetricWindow, begin: float, end: float, share: float) -> None:
-        add(self.codes, window.codes, share)
-        add(self.latency, window.latency, share)
-        add(self.queue, window.queue, share)
-        if window.spent:
-            add(self.spent, window.spent, share)
-            self.timed += sum(window.codes.values()) * share
-        add(self.rows, window.rows, share)
-        self.cpu_seconds += window.cpu * window.seconds * share
-        self.memory[window.replica] = max(self.memory.get(window.replica, 0), window.memory)
-        self.first, self.last = min(self.first, begin), max(self.last, end)
+    metrics: Steps = field(default_factory=lambda: Steps([], []))
 
 
 def service_series(service: Service, since: datetime, until: datetime, step: float) -> Series:
@@ -122,34 +164,26 @@ def merge(
     for window in inside:
         _share_out(window, origin, step, count, steps)
     rows = [steps.get(index) for index in range(count)]
-    spans = _spans(rows, step)
-
-    def each(read: Callable[[_Step, float], float | None]) -> Values:
-        return [None if row is None else read(row, span) for row, span in zip(rows, spans, strict=True)]
-
+    read = Steps(rows, _spans(rows, step))
     timed = any(row.timed for row in steps.values())
-    shared = any(row.rows.keys() - {"0", "1"} for row in steps.values())
-    codes = sorted({code for row in steps.values() for code in row.codes if code >= "400"})
+    shared = set(read.labels("rows")) - {"0", "1"}
     return Series(
         times=[since + timedelta(seconds=step * index) for index in range(count)],
         step=step,
-        requests=each(lambda row, span: sum(row.codes.values()) / span),
-        p50=each(lambda row, _: percentile(row.latency, 0.50)),
-        p95=each(lambda row, _: percentile(row.latency, 0.95)),
-        p99=each(lambda row, _: percentile(row.latency, 0.99)),
-        queue_p95=each(lambda row, _: percentile(row.queue, 0.95)),
-        errors={code: each(_rate_of(code)) for code in codes},
-        cpu=each(lambda row, span: row.cpu_seconds / span),
-        memory=each(lambda row, _: sum(row.memory.values())),
-        parts={part: each(_mean_of(part)) for part in (*PARTS, "other")} if timed else {},
-        batch=each(lambda row, _: _mean_rows(row)) if shared else [],
+        requests=read.rate("codes"),
+        p50=read.percentile("latency", 0.50),
+        p95=read.percentile("latency", 0.95),
+        p99=read.percentile("latency", 0.99),
+        queue_p95=read.percentile("queue", 0.95),
+        errors={code: read.rate("codes", code) for code in read.labels("codes") if code >= "400"},
+        cpu=read.gauge("cpu"),
+        memory=read.gauge("memory"),
+        parts={part: read.each(_mean_of(part)) for part in (*PARTS, "other")} if timed else {},
+        batch=read.each(lambda row, _: _mean_rows(row)) if shared else [],
         marks=list(marks),
         total=figures_of(inside),
+        metrics=read,
     )
-
-
-def _rate_of(code: str) -> Callable[[_Step, float], float]:
-    return lambda row, span: row.codes.get(code, 0) / span
 
 
 def _mean_of(part: str) -> Callable[[_Step, float], float | None]:
@@ -158,17 +192,20 @@ def _mean_of(part: str) -> Callable[[_Step, float], float | None]:
     def mean(row: _Step, _: float) -> float | None:
         if not row.timed:
             return None
-        spent = row.spent.get(part, 0)
+        spent = row.counts("spent").get(part, 0)
         if part == "other":
-            spent = max(0, row.spent.get("total", 0) - sum(row.spent.get(name, 0) for name in PARTS))
+            spent = max(
+                0, row.counts("spent").get("total", 0) - sum(row.counts("spent").get(name, 0) for name in PARTS)
+            )
         return spent / row.timed / 1000
 
     return mean
 
 
 def _mean_rows(row: _Step) -> float | None:
-    requests = sum(row.rows.values())
-    return sum(int(rows) * count for rows, count in row.rows.items()) / requests if requests else None
+    runs = row.counts("rows")
+    requests = sum(runs.values())
+    return sum(int(rows) * count for rows, count in runs.items()) / requests if requests else None
 
 
 def _end(window: MetricWindow) -> float:
@@ -206,7 +243,7 @@ def figures_between(services: Iterable[Service], since: datetime, until: datetim
     """Figures of every service over the windows that began between `since` and `until`, in one query."""
     groups: dict[int, list[MetricWindow]] = {service.pk: [] for service in services}
     found = MetricWindow.objects.filter(service__in=groups, start__gte=since, start__lt=until)
-    for window in found.defer(*UNREAD).iterator(chunk_size=2000):
+    for window in found.for_figures().iterator(chunk_size=2000):
         groups[window.service_id].append(window)
     return {key: figures_of(windows) for key, windows in groups.items()}
 
@@ -222,13 +259,13 @@ def figures_of(windows: Iterable[MetricWindow], seconds: float | None = None) ->
     codes: dict[str, float] = {}
     latency: dict[str, float] = {}
     for window in windows:
-        add(codes, window.codes)
-        add(latency, window.latency)
+        add(codes, window.counters.get("codes", {}))
+        add(latency, window.latency or {})
     requests = int(sum(codes.values()))
     errors = int(sum(count for code, count in codes.items() if code >= "400"))
     span = seconds or max(map(_end, windows)) - windows[0].start.timestamp()
     newest = max(window.revision for window in windows)
-    memory = {window.replica: window.memory for window in windows if window.revision == newest}
+    memory = {window.replica: int(window.gauges.get("memory", 0)) for window in windows if window.revision == newest}
     return Figures(
         requests=requests,
         requests_per_second=requests / span,

@@ -63,4 +63,4 @@ def home_metrics(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _ever_asked(service: Service) -> bool:
-    return MetricWindow.objects.filter(service=service).exclude(codes={}).exists()
+    return MetricWindow.objects.filter(service=service, counters__has_key="codes").exists()

@@ -1,9 +1,9 @@
 """The counters of all processes as Prometheus text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from scoring.contract import BUCKETS, KEYS, upper_bound
+from scoring.contract import BUCKETS, KEYS, METRICS, Metric, upper_bound
 from scoring.counters.telemetry import (
     COLLECTED,
     CPU_MILLISECONDS,
@@ -33,10 +33,28 @@ ROWS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 255)
 
 
 def exposition(file: CounterFile) -> bytes:
-    """One scrape, summed over the processes."""
+    """One scrape, summed over the processes: the metrics of the contract's table, and the state of the server."""
     totals = file.totals()
-    lines = [*_requests(totals), *_durations(totals), *_batches(by_rows(totals)), *_state(file, totals)]
+    lines: list[str] = []
+    for metric in METRICS.values():
+        lines += FAMILIES[metric.name](totals) if metric.name in FAMILIES else _plain(metric, file, totals)
+    lines += _state(file, totals)
     return ("\n".join(lines) + "\n").encode()
+
+
+def _plain(metric: Metric, file: CounterFile, totals: list[int]) -> Iterator[str]:
+    """A metric that needs no form of its own."""
+    name = f"slipway_{metric.name}"
+    if metric.kind == "histogram":
+        first = file.places[metric.name, ""]
+        cells, total = totals[first : first + BUCKETS], totals[first + BUCKETS] / 1e6
+        yield from _histogram(f"{name}_duration_seconds", metric.help, cells, total)
+        return
+    name += "_total" if metric.kind == "counter" else ""
+    yield from _head(name, metric.kind, metric.help)
+    for label in metric.labels:
+        selector = f'{{label="{label}"}}' if label else ""
+        yield f"{name}{selector} {totals[file.places[metric.name, label]]}"
 
 
 def _requests(totals: list[int]) -> Iterator[str]:
@@ -46,13 +64,23 @@ def _requests(totals: list[int]) -> Iterator[str]:
             yield f'slipway_requests_total{{code="{code}",key="{name}"}} {count}'
 
 
-def _durations(totals: list[int]) -> Iterator[str]:
-    for name, help_text, first, total in (
-        ("request", "From the last byte in to the answer.", LATENCY, totals[LATENCY_SUM] / 1e6),
-        ("queue", "Waiting for a run to start.", QUEUE, totals[QUEUE_SUM] / 1e6),
-        ("inference", "The model's run, or the entry script's.", INFER, totals[INFER_SUM] / 1e9),
-    ):
-        yield from _histogram(f"slipway_{name}_duration_seconds", help_text, totals[first : first + BUCKETS], total)
+def _latency(totals: list[int]) -> Iterator[str]:
+    cells, total = totals[LATENCY : LATENCY + BUCKETS], totals[LATENCY_SUM] / 1e6
+    return _histogram("slipway_request_duration_seconds", METRICS["latency"].help, cells, total)
+
+
+def _queue(totals: list[int]) -> Iterator[str]:
+    cells, total = totals[QUEUE : QUEUE + BUCKETS], totals[QUEUE_SUM] / 1e6
+    return _histogram("slipway_queue_duration_seconds", METRICS["queue"].help, cells, total)
+
+
+def _inference(totals: list[int]) -> Iterator[str]:
+    cells, total = totals[INFER : INFER + BUCKETS], totals[INFER_SUM] / 1e9
+    return _histogram("slipway_inference_duration_seconds", "The model's run, or the entry script's.", cells, total)
+
+
+def _spent(totals: list[int]) -> Iterator[str]:
+    """The parts of the time that have no histogram."""
     ran = sum(totals[INFER : INFER + BUCKETS])
     for name, help_text, cell in (
         ("decode", "Reading the body of requests that reached the model.", DECODE_SUM),
@@ -63,8 +91,8 @@ def _durations(totals: list[int]) -> Iterator[str]:
         yield f"slipway_{name}_duration_seconds_count {ran}"
 
 
-def _batches(rows: Mapping[int, int]) -> Iterator[str]:
-    name = "slipway_batch_size"
+def _batches(totals: list[int]) -> Iterator[str]:
+    rows, name = by_rows(totals), "slipway_batch_size"
     yield from _head(name, "histogram", "Rows of the run that a request shared, once for each request.")
     for bound in ROWS_BOUNDS:
         yield f'{name}_bucket{{le="{bound}"}} {sum(count for size, count in rows.items() if size <= bound)}'
@@ -106,3 +134,18 @@ def _histogram(name: str, help_text: str, cells: list[int], total: float) -> Ite
     yield f'{name}_bucket{{le="+Inf"}} {running[-1]}'
     yield f"{name}_sum {total:.6f}"
     yield f"{name}_count {running[-1]}"
+
+
+# Metrics that are shown in a form of their own: requests by status and key together, runs as a histogram of their rows.
+# Processor time and memory are shown with the state of the server.
+FAMILIES: dict[str, Callable[[list[int]], Iterator[str]]] = {
+    "codes": _requests,
+    "keys": lambda _: iter(()),
+    "spent": _spent,
+    "rows": _batches,
+    "latency": _latency,
+    "queue": _queue,
+    "infer": _inference,
+    "cpu": lambda _: iter(()),
+    "memory": lambda _: iter(()),
+}

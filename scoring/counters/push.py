@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from scoring.contract import Push, Telemetry
+from scoring.contract import Telemetry
 from scoring.core.log import log
 from scoring.counters.spool import Spool
 
@@ -56,7 +56,8 @@ class Pusher(threading.Thread):
         """Send all there is; False when the studio wants none of it."""
         most = MAX_BATCH_WINDOWS
         while windows := self._spool.oldest(most):
-            status = self._post(msgspec.json.encode(Push(service=self._telemetry.service, windows=windows)))
+            pushed = {"service": self._telemetry.service, "windows": [window.body for window in windows]}
+            status = self._post(msgspec.json.encode(pushed))
             if status in REJECTING_STATUSES:
                 log(f"the studio refuses this service's telemetry ({status}); it is kept, not sent", "W")
                 return False
@@ -64,7 +65,8 @@ class Pusher(threading.Thread):
                 most = len(windows) // 2  # until the one is found, so that the others are not lost with it
                 continue
             if status in UNREADABLE_STATUSES:
-                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {windows[0]}", "E")
+                body = bytes(windows[0].body).decode()
+                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {body}", "E")
             elif not 200 <= status < 300:
                 self._back_off(str(status or "no answer"))
                 return True

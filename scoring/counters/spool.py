@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,13 @@ from scoring.core.log import log
 
 MAX_WINDOWS = 17_280  # a day of windows of five seconds
 MAX_HELD_WINDOWS = 720  # windows in memory, an hour of them, while the disk is full
+
+
+class SpooledWindow(NamedTuple):
+    """A window as it lies in the spool: its JSON, which a server of another version may have written."""
+
+    sequence: int
+    body: msgspec.Raw
 
 
 class Spool:
@@ -33,12 +41,14 @@ class Spool:
             log(f"the studio has been away for long: {len(names) - self._limit} telemetry windows are dropped", "W")
             self.drop([int(name[:16]) for name in names[: len(names) - self._limit]])
 
-    def oldest(self, count: int) -> list[Window]:
+    def oldest(self, count: int) -> list[SpooledWindow]:
         """Up to `count` windows, the oldest first; what cannot be read is thrown away."""
         windows = []
         for name in self._names()[:count]:
             try:
-                windows.append(msgspec.json.decode((self._folder / name).read_bytes(), type=Window))
+                body = (self._folder / name).read_bytes()
+                msgspec.json.decode(body, type=dict)
+                windows.append(SpooledWindow(int(name[:16]), msgspec.Raw(body)))
             except FileNotFoundError:
                 continue  # dropped since, to make room
             except msgspec.DecodeError:

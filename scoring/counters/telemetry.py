@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scoring.contract import BUCKETS, KEYS, bucket_of
+from scoring.contract import BUCKETS, KEYS, METRICS, bucket_of
 from scoring.core.timings import Timings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains
 MAX_ROWS = 256  # runs with more are counted as this
 RUNS = ROWS + MAX_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
 RUN_TIMINGS = RUNS + MAX_ROWS + 1  # three for each number of rows: decode, infer, encode
-REGION = RUN_TIMINGS + 3 * (MAX_ROWS + 1)
+REGION = RUN_TIMINGS + 3 * (MAX_ROWS + 1)  # and from here on the metrics without cells above
 
 # Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
@@ -42,15 +42,31 @@ LAST_RESPONSE = 14  # when a request was last seen to be answered, in epoch mill
 ADDRESS_CONNECTIONS = 15  # open connections at the service's address, where another replica may be given it
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
+# The metrics of the contract's table that have their cells above.
+PLACED = frozenset({"codes", "keys", "spent", "rows", "latency", "queue", "infer", "cpu", "memory"})
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
 
 _SMALL_BUCKETS = [bucket_of(value) for value in range(4096)]  # most requests take less: a look-up instead of arithmetic
 
 
+def layout() -> tuple[dict[tuple[str, str], int], int]:
+    """The first cell of every (metric, label) without a place above, and the size of a region.
+
+    A histogram has `BUCKETS` cells and one for the sum in microseconds.
+    """
+    places: dict[tuple[str, str], int] = {}
+    size = REGION
+    for metric in METRICS.values():
+        for label in () if metric.name in PLACED else metric.labels:
+            places[metric.name, label] = size
+            size += BUCKETS + 1 if metric.kind == "histogram" else 1
+    return places, size
+
+
 def create(path: Path, workers: int) -> "CounterFile":
     """A fresh file with zeroed regions; an older one stays with whoever still maps it."""
     scratch = path.with_suffix(".new")
-    scratch.write_bytes(bytes(8 * REGION * (workers + 1)))
+    scratch.write_bytes(bytes(8 * layout()[1] * (workers + 1)))
     os.replace(scratch, path)
     return CounterFile(path)
 
@@ -104,14 +120,15 @@ class CounterFile:
         with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), 0)
         self.cells = memoryview(self._map).cast("q")
-        self.workers = len(self.cells) // REGION - 1
+        self.places, self.size = layout()
+        self.workers = len(self.cells) // self.size - 1
 
     def region(self, number: int) -> memoryview:
-        return self.cells[number * REGION : (number + 1) * REGION]
+        return self.cells[number * self.size : (number + 1) * self.size]
 
     def connections(self) -> list[int]:
         """Open connections of every worker."""
-        return [self.cells[(slot + 1) * REGION + CONNECTIONS] for slot in range(self.workers)]
+        return [self.cells[(slot + 1) * self.size + CONNECTIONS] for slot in range(self.workers)]
 
     def totals(self) -> list[int]:
         """Every cell summed over the workers."""
@@ -138,6 +155,14 @@ class Counters:
         if self.cells[LATENCY_SUM] != self._last_latency_sum:
             self._last_latency_sum = self.cells[LATENCY_SUM]
             self.cells[LAST_RESPONSE] = int(time.time() * 1000)
+
+    def add(self, metric: str, value: int = 1, label: str = "") -> None:
+        """Count one of the metrics that `record` does not: add to a counter or gauge, or to a histogram a duration."""
+        place = self.file.places[metric, label]
+        if METRICS[metric].kind == "histogram":
+            self.cells[place + bucket_of(value)] += 1
+            place += BUCKETS
+        self.cells[place] += value
 
     def record(self, status: int, latency: int, queued: int, timings: Timings, key: int = 0) -> None:
         """One answered request: HTTP status, microseconds in all and waiting, the timings of the rest, its key."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deployments.models import InferenceConfig, Revision, Service, Target
 from monitoring.models import MetricWindow
-from scoring.contract import bucket_of
+from scoring.contract import METRICS, bucket_of
 
 TOKEN = "telemetry-token-of-iris"
 
@@ -48,7 +48,15 @@ def add_window():
         facts.setdefault("codes", {"200": len(latencies)} if latencies else {})
         facts.setdefault("sequence", int(start.timestamp() * 1000))
         defaults = {"revision": 1, "replica": "1", "seconds": 5.0, "cpu": 0.5, "memory": 100_000_000}
-        return MetricWindow.objects.create(service=service, start=start, latency=histogram, **(defaults | facts))
+        facts = defaults | {"latency": histogram} | facts
+        maps = {"counter": {}, "histogram": {}, "gauge": {}}
+        for name in METRICS.keys() & facts.keys():
+            if (value := facts.pop(name)) != {}:
+                maps[METRICS[name].kind][name] = value
+        counters, histograms, gauges = maps.values()
+        return MetricWindow.objects.create(
+            service=service, start=start, counters=counters, histograms=histograms, gauges=gauges, **facts
+        )
 
     return add
 

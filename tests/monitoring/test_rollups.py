@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring import tasks
-from monitoring.models import COUNTED, MetricWindow, Resolution
+from monitoring.models import MetricWindow, Resolution
 from monitoring.telemetry import rollups
 from monitoring.telemetry.rollups import pack, roll_up, unpack
 from monitoring.telemetry.series import merge
@@ -20,11 +20,11 @@ def totals():
     """Everything that must survive a roll-up: counts by status and bucket, seconds and core-seconds."""
     found = Counter()
     for row in MetricWindow.objects.all():
-        for kind in COUNTED:
-            for key, count in getattr(row, kind).items():
-                found[kind, key] += count
+        for name, counts in (row.counters | row.histograms).items():
+            for key, count in counts.items():
+                found[name, key] += count
         found["seconds"] += row.seconds
-        found["core-seconds"] += round(row.cpu * row.seconds, 6)
+        found["core-seconds"] += round(row.gauges["cpu"] * row.seconds, 6)
     return found
 
 
@@ -58,7 +58,7 @@ def test_windows_of_an_hour_ago_become_minutes_and_lose_nothing():
     assert MetricWindow.objects.count() == 2 * 10
     assert set(MetricWindow.objects.values_list("resolution", flat=True)) == {Resolution.MINUTE}
     row = MetricWindow.objects.filter(replica="1").earliest("start")
-    assert (row.start, row.seconds, row.memory) == (NOW - timedelta(hours=2), 60, 1011)
+    assert (row.start, row.seconds, row.gauges["memory"]) == (NOW - timedelta(hours=2), 60, 1011)
     assert unpack(row.merged) == list(range(12))
 
 
@@ -122,7 +122,7 @@ def test_a_push_repeated_after_the_roll_up_counts_once(service, add_window, late
     add_window(service, **facts)
     roll_up(NOW + later)
     row = MetricWindow.objects.get()
-    assert (row.codes, row.merged) == ({"200": 1}, [5])
+    assert (row.counters["codes"], row.merged) == ({"200": 1}, [5])
 
 
 @pytest.mark.parametrize("later", [timedelta(), timedelta(days=3)])
@@ -132,7 +132,7 @@ def test_a_window_that_comes_late_is_added_to_its_stretch(service, add_window, l
     add_window(service, at=NOW - timedelta(hours=2) + timedelta(seconds=5), sequence=6, latencies=[900])
     roll_up(NOW + later)
     row = MetricWindow.objects.get()
-    assert (row.codes, row.seconds, row.merged) == ({"200": 2}, 10, [5, 1])
+    assert (row.counters["codes"], row.seconds, row.merged) == ({"200": 2}, 10, [5, 1])
 
 
 @pytest.mark.usefixtures("two_hours")

@@ -34,7 +34,7 @@ class Studio:
     def sums(self, name):
         total = Counter()
         for window in self.windows:
-            total.update(window.get(name, {}))
+            total.update((window.get("counters", {}) | window.get("histograms", {})).get(name, {}))
         return dict(total)
 
 

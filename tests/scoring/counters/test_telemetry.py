@@ -38,12 +38,12 @@ def test_windows_add_up_to_what_was_scored(replica, open_studio):
     replica.client.get("/")
     replica.until(lambda: studio.codes() == {"200": 30, "400": 1, "401": 1})
     assert studio.tokens == {"Bearer t"}
-    busy = [window for window in studio.windows if window["codes"]]
-    assert sum(sum(window["latency"].values()) for window in busy) == 32
-    assert sum(sum(window["queue"].values()) for window in busy) == 32
+    busy = [window for window in studio.windows if "counters" in window]
+    assert sum(sum(window["histograms"]["latency"].values()) for window in busy) == 32
+    assert sum(sum(window["histograms"]["queue"].values()) for window in busy) == 32
     assert all(window["revision"] == 3 and window["replica"] == "1" for window in studio.windows)
-    assert all(window["memory"] > 10 * 2**20 for window in studio.windows)
-    assert any(window["cpu"] > 0 for window in studio.windows)
+    assert all(window["gauges"]["memory"] > 10 * 2**20 for window in studio.windows)
+    assert any(window["gauges"]["cpu"] > 0 for window in studio.windows)
     assert sum(window["seconds"] for window in studio.windows) > 0.2
 
 
@@ -52,7 +52,7 @@ def test_requests_before_the_first_sample_are_in_the_first_window(replica):
     settings = load_replica(replica.folder / "run.json")
     file = create(settings.counters, 2)
     Counters(file, 1).record(200, 1000, 0, Timings(), 0)
-    assert WindowCutter(settings, file).cut(0.0, 0).codes == {"200": 1}
+    assert WindowCutter(settings, file).cut(0.0, 0).counters["codes"] == {"200": 1}
 
 
 def test_windows_wait_while_the_studio_is_down_and_arrive_once(replica, open_studio):
