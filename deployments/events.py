@@ -1,4 +1,4 @@
-"""The events of services, their builds and their inference configs, and of collections."""
+"""The events of services, their builds, inference configs and targets, and of collections."""
 
 from typing import TypedDict
 
@@ -34,6 +34,14 @@ class TokenIssued(TypedDict):
     expiry_on: str  # ISO 8601
 
 
+class OfKind(TypedDict):
+    target_kind: str  # of deployments.targets.kinds
+
+
+class Checked(TypedDict):
+    problems: list[str]
+
+
 class Collected(TypedDict):
     count: int
     freed_bytes: int
@@ -67,6 +75,11 @@ STATE_CHANGED = event_type("service.state_changed", "State changed", subject="se
 KEY_REGENERATED = event_type("service.key_regenerated", "Key regenerated", subject="service", details=KeyRegenerated)
 TOKEN_ISSUED = event_type("service.token_issued", "Access token issued", subject="service", details=TokenIssued)
 TOKENS_REVOKED = event_type("service.tokens_revoked", "Access tokens revoked", subject="service")
+
+TARGET_CREATED = event_type("target.created", "Target added", subject="target", details=OfKind)
+TARGET_UPDATED = event_type("target.updated", "Target settings changed", subject="target")
+TARGET_DELETED = event_type("target.deleted", "Target removed", subject="target")
+TARGET_CHECKED = event_type("target.checked", "Target checked", subject="target", details=Checked)
 
 COLLECTION_COMPLETED = event_type(
     "collection.completed", "Unused files removed", subject="collection", details=Collected

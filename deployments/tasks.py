@@ -6,11 +6,13 @@ from deployments.builds import builds
 from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
-from deployments.models import Build, Collection
+from deployments.models import Build, Collection, TargetCheck
+from deployments.services import target_checks
 from studio.core.job_catalogue import register_runner
 
 register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
 register_runner(Collection, collect.run)
+register_runner(TargetCheck, target_checks.run)
 
 
 @shared_task(name="deployments.tasks.reconcile", soft_time_limit=30, time_limit=60)

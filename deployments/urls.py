@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from deployments.views import configs, deploy, service_actions, service_logs, services, version_revisions
+from deployments.views import (
+    configs,
+    deploy,
+    service_actions,
+    service_logs,
+    services,
+    targets,
+    version_revisions,
+)
 
 urlpatterns = [
     path("configs/", configs.config_list, name="config_list"),
@@ -14,6 +22,11 @@ urlpatterns = [
     path("deploy/", deploy.deploy, name="deploy"),
     path("deploy/commands/", deploy.deploy_commands, name="deploy_commands"),
     path("models/<str:name>/<int:number>/deployments/", version_revisions.version_revisions, name="version_revisions"),
+    path("settings/targets/", targets.target_list, name="target_list"),
+    path("settings/targets/new/", targets.target_new, name="target_new"),
+    path("settings/targets/at/<slug:name>/", targets.target_detail, name="target_detail"),
+    path("settings/targets/at/<slug:name>/check/", targets.target_check, name="target_check"),
+    path("settings/targets/at/<slug:name>/remove/", targets.target_remove, name="target_remove"),
     path("services/", services.service_list, name="service_list"),
     path("services/<slug:name>/", services.service_detail, name="service_detail"),
     path("services/<slug:name>/status/", services.service_status, name="service_status"),

@@ -12,7 +12,7 @@ import typer
 
 import slipway
 from slipway import output
-from slipway.commands import admin, login, model, service, workspace
+from slipway.commands import admin, login, model, service, target, workspace
 from slipway.errors import Interrupted, Misuse, SlipwayError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command()(login.login)
 app.add_typer(workspace.app, name="workspace")
 app.add_typer(model.app, name="model")
 app.add_typer(service.app, name="service")
+app.add_typer(target.app, name="target")
 app.add_typer(admin.app, name="admin")
 
 

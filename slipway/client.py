@@ -13,6 +13,7 @@ import httpx
 from slipway import downloads, filters, folders, profiles, waiting
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
+from slipway.targets import Targets
 from slipway.transport import Transport
 from slipway.types import AccessToken, Environment, Keys, Log, Model, Revision, Service, Update, Version
 from slipway.uploads import Progress, Tell, Uploader
@@ -52,6 +53,7 @@ class Client:
         self._transport = Transport(url, token, http=transport)
         self._base = f"workspaces/{quote(workspace)}"
         self._uploader = Uploader(self._transport, self._base, tell)
+        self.targets = Targets(self._call, lambda path: self._pages(f"{self._base}/{path}"))
 
     @property
     def url(self) -> str:

@@ -142,3 +142,42 @@ class Log(TypedDict):
 
     text: str
     offset: int
+
+
+class Setting(TypedDict):
+    """One setting of a kind of target; a secret one is never shown."""
+
+    name: str
+    label: str
+    type: str
+    help: str
+    default: Any
+    secret: bool
+
+
+class TargetKind(TypedDict):
+    kind: str
+    title: str
+    settings: list[Setting]
+
+
+class TargetCheck(TypedDict):
+    """A connection test; `problems` is empty when services can run there."""
+
+    id: int
+    state: str
+    problems: list[str]
+    error: Cause | None
+    created_at: str
+    finished_at: str | None
+
+
+class Target(TypedDict):
+    """A place where services run; of a secret setting only {"set": bool} is told."""
+
+    name: str
+    kind: str
+    kind_title: str
+    settings: dict[str, Any]
+    services: int
+    last_check: TargetCheck | None

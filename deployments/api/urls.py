@@ -5,8 +5,10 @@ from django.urls import path
 from deployments.api.configs import ConfigViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.services import ServiceViewSet
+from deployments.api.targets import TargetKindsView, TargetViewSet
 
 service = "services/<slug:name>"
+target = "targets/<slug:name>"
 
 urlpatterns = [
     path("configs", ConfigViewSet.as_view({"get": "list", "post": "create"})),
@@ -25,4 +27,12 @@ urlpatterns = [
     path(f"{service}/deploymentconfig", ServiceViewSet.as_view({"get": "deploymentconfig"})),
     path(f"{service}/logs", ServiceViewSet.as_view({"get": "logs"})),
     path(f"{service}/score", ServiceViewSet.as_view({"post": "score"}, parser_classes=[RawParser])),
+    path("target-kinds", TargetKindsView.as_view()),
+    path("targets", TargetViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        target,
+        TargetViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="api_target",
+    ),
+    path(f"{target}/check", TargetViewSet.as_view({"post": "check"})),
 ]

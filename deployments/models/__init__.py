@@ -6,6 +6,7 @@ from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
 from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
+from deployments.models.target_check import TargetCheck
 
 __all__ = [
     "Build",
@@ -23,5 +24,6 @@ __all__ = [
     "RevisionModel",
     "Service",
     "Target",
+    "TargetCheck",
     "Traffic",
 ]

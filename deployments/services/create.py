@@ -11,6 +11,7 @@ from deployments.services.ports import claim, free_port
 from deployments.targets.kinds import kind_of
 from studio.accounts.models import User, Workspace
 
+LOCAL = "local"  # the target that is this machine
 PORT_TRIES = 20
 
 
@@ -29,7 +30,7 @@ def create_service(workspace: Workspace, actor: User, name: str, target: Target 
 
 def local_target(workspace: Workspace) -> Target:
     """This machine, as a target of the workspace; created when it is first needed."""
-    return Target.objects.get_or_create(workspace=workspace, name="local", defaults={"kind": "local"})[0]
+    return Target.objects.get_or_create(workspace=workspace, name=LOCAL, defaults={"kind": "local"})[0]
 
 
 def give_grpc_port(service: Service) -> None:

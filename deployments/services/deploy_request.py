@@ -12,13 +12,12 @@ from deployments.errors import BadDeploymentConfig, VersionNotReady
 from deployments.models import InferenceConfig, Target
 from deployments.models.config import ConfigKind
 from deployments.services import default_config, names
+from deployments.services.create import LOCAL
 from registry.models import ModelVersion, VersionState
 from registry.versions.registration import find_version
 from studio.accounts.models import User, Workspace, slug_rule
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
-
-LOCAL = "local"
 
 
 @dataclass(frozen=True, kw_only=True)

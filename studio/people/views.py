@@ -1,7 +1,5 @@
 """Account, workspaces, members and tokens, as pages."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -17,6 +15,7 @@ from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.people import members, tokens
 from studio.people.forms import MemberForm, TokenForm, WorkspaceForm
+from studio.people.settings_tabs import settings_tabs
 
 
 def account(request: SignedInRequest) -> HttpResponse:
@@ -43,7 +42,7 @@ def workspace_new(request: SignedInRequest) -> HttpResponse:
 
 @workspace_page
 def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
-    return render(request, "people/settings.html", _frame(request, "General"))
+    return render(request, "people/settings.html", settings_tabs(request, "General"))
 
 
 @workspace_page(write_role=Role.VIEWER)
@@ -59,7 +58,7 @@ def token_list(request: WorkspaceRequest) -> HttpResponse:
     live = ApiToken.objects.live().filter(workspace=request.workspace).select_related("user")
     if request.role != Role.ADMIN:
         live = live.filter(user=request.user)
-    context = _frame(request, "Tokens") | {"form": form, "secret": secret, "tokens": live}
+    context = settings_tabs(request, "Tokens") | {"form": form, "secret": secret, "tokens": live}
     return render(request, "people/tokens.html", context, status=_status(form))
 
 
@@ -81,7 +80,7 @@ def member_list(request: WorkspaceRequest) -> HttpResponse:
         except SlipwayError as error:
             show(form, error)
     everybody = request.workspace.memberships.select_related("user").order_by("user__username")
-    context = _frame(request, "Members") | {"form": form, "memberships": everybody, "roles": Role.choices}
+    context = settings_tabs(request, "Members") | {"form": form, "memberships": everybody, "roles": Role.choices}
     return render(request, "people/members.html", context, status=_status(form))
 
 
@@ -102,11 +101,3 @@ def member_change(request: WorkspaceRequest, username: str) -> HttpResponse:
 
 def _status(form: BaseForm) -> int:
     return 422 if form.is_bound and form.errors else 200
-
-
-def _frame(request: WorkspaceRequest, current: str) -> dict[str, Any]:
-    """The tabs that the settings pages share."""
-    slug = request.workspace.slug
-    base = f"/w/{slug}/settings/"
-    items = [("General", base), ("Members", f"{base}members/"), ("Tokens", f"{base}tokens/")]
-    return {"tabs": [{"label": label, "url": url, "current": label == current} for label, url in items]}

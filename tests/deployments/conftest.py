@@ -1,9 +1,10 @@
 import pytest
 
-from deployments.targets import forget_drivers
+from deployments.targets import forget_drivers, kinds
 from tests.deployments.service_factories import SCRIPT_OF_DEMO, deploy, make_config, make_fake_target
 from tests.registry.factories import make_version
 from tests.registry.wheels import make_wheel, serve_wheels
+from tests.targets import docker_like
 from tests.targets.fake.driver import unregister_fake
 
 
@@ -62,3 +63,11 @@ def scripted(workspace, bob, fake, script_config, pickled):
     """A deployed service with an entry script, not yet built."""
     config = script_config("demo")
     return deploy(workspace, bob, pickled, name="scripted", built=False, config=config, target=fake.target)
+
+
+@pytest.fixture
+def containers():
+    """The kind of target `docker-like`, which only tests have."""
+    kinds.register(docker_like.KIND)
+    yield docker_like.KIND
+    kinds.unregister(docker_like.KIND.name)

@@ -1,0 +1,69 @@
+"""Pages of targets."""
+
+import pytest
+
+from deployments.models import Target
+from studio.core.job_runner import run_job
+
+pytestmark = pytest.mark.django_db
+HERE = "/w/vision/settings/targets/"
+FORM = {
+    "name": "cluster",
+    "setting-engine": "tcp://10.0.0.1:2375",
+    "setting-network": "prod",
+    "setting-token": "s3cret",
+}
+
+
+@pytest.fixture
+def added(sign_in, alice, containers):
+    """The client of an administrator who has added the target `cluster`."""
+    client = sign_in(alice)
+    assert client.post(f"{HERE}new/?kind=docker-like", FORM).status_code == 302
+    return client
+
+
+def text_of(client, address):
+    return client.get(address).content.decode()
+
+
+def test_form_asks_for_the_settings_of_the_chosen_kind(sign_in, alice, containers):
+    page = text_of(sign_in(alice), f"{HERE}new/?kind=docker-like")
+    assert 'value="unix:///run/engine.sock"' in page
+    assert 'name="setting-token"' in page
+    assert 'type="password"' in page
+
+
+def test_added_target_is_listed_and_its_page_shows_no_secret(added):
+    assert "cluster" in text_of(added, HERE)
+    page = text_of(added, f"{HERE}at/cluster/")
+    assert 'value="prod"' in page
+    assert "s3cret" not in page
+    assert "Leave it empty to keep the present one." in page
+
+
+def test_page_is_polled_until_the_check_has_ended(added):
+    assert 'hx-trigger="every 1s"' in text_of(added, f"{HERE}at/cluster/")
+    run_job("target_check", Target.objects.get(name="cluster").checks.get().pk)
+    page = text_of(added, f"{HERE}at/cluster/")
+    assert 'hx-trigger="every 1s"' not in page
+    assert "Services can run here." in page
+
+
+def test_changed_settings_keep_a_secret_that_is_left_empty(added):
+    answer = added.post(f"{HERE}at/cluster/", {"setting-network": "test", "setting-engine": "", "setting-token": ""})
+    assert answer.status_code == 302
+    assert Target.objects.get(name="cluster").all_settings["token"] == "s3cret"
+    assert Target.objects.get(name="cluster").settings["network"] == "test"
+
+
+def test_refusal_stands_beside_its_field(added):
+    answer = added.post(f"{HERE}new/?kind=docker-like", FORM)
+    assert answer.status_code == 422
+    assert "already" in answer.content.decode()
+
+
+def test_remove_forgets_the_target_and_this_machine_has_no_such_button(added):
+    assert f"{HERE}at/local/remove/" not in text_of(added, f"{HERE}at/local/")
+    assert added.post(f"{HERE}at/cluster/remove/").status_code == 302
+    assert not Target.objects.filter(name="cluster").exists()
