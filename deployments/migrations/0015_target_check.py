@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deployments", "0013_version_uses"),
+        ("deployments", "0014_previous_revision"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
