@@ -25,7 +25,7 @@ class UpdateSerializer(serializers.Serializer):
     """An update whose revision does not answer yet, while the one before it goes on."""
 
     revision = serializers.IntegerField()
-    state = serializers.ChoiceField(choices=[Phase.TRANSITIONING.value, Phase.FAILED.value])
+    state = serializers.CharField(help_text="Transitioning or Failed")
     error = CauseSerializer(allow_null=True)
 
 
