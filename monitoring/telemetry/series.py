@@ -259,13 +259,13 @@ def figures_of(windows: Iterable[MetricWindow], seconds: float | None = None) ->
     codes: dict[str, float] = {}
     latency: dict[str, float] = {}
     for window in windows:
-        add(codes, window.counters.get("codes", {}))
+        add(codes, window.codes or {})
         add(latency, window.latency or {})
     requests = int(sum(codes.values()))
     errors = int(sum(count for code, count in codes.items() if code >= "400"))
     span = seconds or max(map(_end, windows)) - windows[0].start.timestamp()
     newest = max(window.revision for window in windows)
-    memory = {window.replica: int(window.gauges.get("memory", 0)) for window in windows if window.revision == newest}
+    memory = {window.replica: int(window.memory or 0) for window in windows if window.revision == newest}
     return Figures(
         requests=requests,
         requests_per_second=requests / span,
