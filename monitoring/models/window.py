@@ -1,5 +1,7 @@
 """Telemetry windows: what a replica counted in a few seconds, mergeable with any other window."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models.fields.json import KeyTransform
 
@@ -12,7 +14,7 @@ FIGURE_FIELDS = ("service_id", "revision", "replica", "resolution", "start", "se
 class WindowQuerySet(OwnedQuerySet):
     workspace_path = "service__workspace"
 
-    def for_figures(self) -> "WindowQuerySet":
+    def for_figures(self) -> models.QuerySet[Any]:
         """Named tuples of only what single figures need: histograms are large, and an hour of a workspace has many."""
         return self.annotate(
             codes=KeyTransform("codes", "counters"),

@@ -44,6 +44,13 @@ def test_window_deleted_while_reading_is_skipped(tmp_path, monkeypatch):
     assert [each.sequence for each in spool.oldest(10)] == [1]
 
 
+def test_window_that_an_older_server_spooled_keeps_its_figures(tmp_path):
+    old = b'{"revision":1,"replica":"1","sequence":5,"start":1.0,"seconds":5.0,"codes":{"200":3}}'
+    spool = Spool(tmp_path)
+    (tmp_path / f"{5:016d}.json").write_bytes(old)
+    assert [(window.sequence, bytes(window.body)) for window in spool.oldest(10)] == [(5, old)]
+
+
 def test_unreadable_window_is_dropped_alone(replica, open_studio):
     port = free_port()
     start(replica, port)
