@@ -13,6 +13,16 @@ from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
 
+OTHER_PAGES = (
+    "activity/",
+    "settings/tokens/",
+    "settings/members/",
+    "settings/targets/",
+    "settings/targets/new/",
+    "settings/targets/at/local/",
+    "configs/new/",
+    "environments/new/",
+)
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "service.png"
 DEPLOY_MS = 60_000  # from pressing Deploy to Healthy; the promise people are given is a minute
@@ -141,7 +151,7 @@ def test_from_a_model_file_to_a_watched_service_and_back(page: Page, stack: Stac
     look(page, "services")
     page.get_by_role("link", name="flowers", exact=True).first.click()
     stop_and_delete_it(page)
-    for address in ("activity/", "settings/tokens/", "settings/members/", "configs/new/", "environments/new/"):
+    for address in OTHER_PAGES:
         page.goto(stack.url(f"/w/default/{address}"))
         look(page, address.strip("/").replace("/", "-"))
     axe(page)
