@@ -217,6 +217,13 @@ class TestAProcess:
         assert driver.observe(spec.ref).state == "starting"
         until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
 
+    def test_that_was_stopped_does_not_serve_unasked_although_nobody_cleared_up_after_it(self, driver, spec, route):
+        served(driver, spec, route)
+        driver.stop(spec.ref)
+        until(driver, spec.ref, "absent")
+        assert not until(driver, spec.ref, "ready", lambda: driver.apply(spec)).serving
+        assert not folder_of(driver, spec).serving.exists()
+
     def test_whose_children_outlive_it_is_replaced_with_them(self, driver, spec):
         spec = behaving(spec, "child")
         driver.apply(spec)

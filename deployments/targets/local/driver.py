@@ -94,6 +94,9 @@ class LocalDriver:
             self._have_it_look(folder)
 
     def stop(self, ref: InstanceRef) -> None:
+        """The file `serving` goes first: started again, the instance serves only when it is routed to again, even if
+        nobody gets round to clearing up after this run."""
+        self._folder(ref).serving.unlink(missing_ok=True)
         self._end_or(_forget, ref)
 
     def remove(self, ref: InstanceRef) -> None:
@@ -249,7 +252,7 @@ class LocalDriver:
 
 def _forget(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
-    for path in (folder.launch, folder.serving, *folder.of_one_run):
+    for path in (folder.launch, *folder.of_one_run):
         path.unlink(missing_ok=True)
 
 
