@@ -1,4 +1,4 @@
-"""What the buttons of a service's page do: stop, start, delete, keys, tokens, a test request."""
+"""What the buttons of a service's page do: stop, start, roll back, delete, keys, tokens, a test request."""
 
 import json
 
@@ -12,10 +12,11 @@ from deployments.config.json_text import readable
 from deployments.models import Service
 from deployments.services import keys, lifecycle, scoring_client, tokens
 from deployments.services.queries import find
+from deployments.services.rollback import rollback
 from deployments.views.services import show, test_panel
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
-from studio.core.errors import SlipwayError
+from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 
 SHOWN_BYTES = 200_000  # of an answer on the page
@@ -37,6 +38,22 @@ def service_start(request: WorkspaceRequest, name: str) -> HttpResponse:
     lifecycle.start(service, request.user)
     messages.success(request, f"{name} is being started.")
     return _back(request, service)
+
+
+@require_POST
+@workspace_page
+def service_rollback(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """Have the revision of the posted number answer again."""
+    service, number = find(request.workspace, name), request.POST.get("revision", "")
+    rollback(service, request.user, _number(number))
+    messages.success(request, f"{name} is being rolled back to revision {number}.")
+    return _back(request, service)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:10]) < 2**31):
+        raise BadInput("That is no number of a revision.", hint="Choose one on the tab Revisions.", field="revision")
+    return int(text)
 
 
 @workspace_page(role=Role.CONTRIBUTOR)

@@ -14,10 +14,11 @@ from deployments.control.differences import compare
 from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
-from deployments.models import Desired, Phase, Revision, Service
+from deployments.models import Desired, Phase, Service
 from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config
 from deployments.services.keys import SLOTS
 from deployments.services.queries import find, with_details
+from deployments.services.revisions import describe_revisions, revisions_of
 from deployments.views import equivalent_commands, form_defaults
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
@@ -25,6 +26,7 @@ from studio.core.errors import NotFound
 from studio.core.pages import render
 
 PAGE = 25
+SHOWN_REVISIONS = 100
 MOVING = (Phase.TRANSITIONING, Phase.UNHEALTHY, Phase.UNSCHEDULABLE)
 TABS = {
     "overview": "Overview",
@@ -106,14 +108,14 @@ def live(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
         "steps": [step.as_dict() for step in steps_of(facts, now)],
         "comparison": compare(service, wanted, facts),
         "revision": wanted,
-        "update": update and update | {"title": _title_of(update, facts.traffic)},
+        "update": update and update | {"title": _title_of(update, facts.traffic), "answering": facts.traffic},
         "runs": shown.observation if shown else None,
         "observed_at": max((one.observed_at for one in instances_of(service) if one.observed_at), default=None),
     }
 
 
 def _title_of(update: dict[str, Any], answering: int | None) -> str:
-    how = "has failed" if update["state"] == Phase.FAILED else "is under way"
+    how = "failed" if update["state"] == Phase.FAILED else "is under way"
     return f"The update to revision {update['revision']} {how}; revision {answering} goes on answering"
 
 
@@ -167,11 +169,11 @@ def test_panel(service: Service, body: str) -> dict[str, Any]:
     return {"body": body, "snippets": snippets, "credential": credential, "sent_with": sent_with, "path": path}
 
 
-def _revisions(service: Service) -> QuerySet[Revision]:
-    rows = service.revisions.select_related("config", "created_by").prefetch_related(
-        "models__version__model", "traffic"
-    )
-    return rows.order_by("-number")[:100]
+def _revisions(service: Service) -> list[dict[str, Any]]:
+    """The newest ones: what REST says of each, with its tone and the row itself."""
+    rows = list(revisions_of(service)[:SHOWN_REVISIONS])
+    described = zip(describe_revisions(service, rows), rows, strict=True)
+    return [facts | {"tone": Phase(facts["state"]).tone, "row": row} for facts, row in described]
 
 
 def _url(request: WorkspaceRequest, service: Service) -> str:

@@ -37,6 +37,10 @@ export function start(element) {
     event.stopImmediatePropagation(); // htmx listens on the same form and must wait as well
     if (await ask(element.dataset.confirm, element.dataset.action ?? "Go on")) {
       agreed = true;
+      if (!element.isConnected) {
+        element.hidden = true; // the part of the page around it was exchanged while the question stood
+        document.body.append(element);
+      }
       element.requestSubmit(event.submitter);
     }
   }, { capture: true });

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.models import Desired, Phase, Service
+from deployments.models import BuiltBundle, Desired, Phase, Service
 from deployments.services import lifecycle
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
@@ -95,6 +95,7 @@ class TestThePage:
         for address in (
             "service_stop",
             "service_start",
+            "service_rollback",
             "service_delete",
             "service_keys",
             "service_test",
@@ -164,6 +165,7 @@ class TestTheButtons:
         [
             ("post", "service_stop"),
             ("post", "service_start"),
+            ("post", "service_rollback"),
             ("get", "service_delete"),
             ("post", "service_delete"),
             ("get", "service_keys"),
@@ -176,9 +178,68 @@ class TestTheButtons:
         assert answer.status_code == 403
         assert Service.objects.get().desired == Desired.RUNNING
 
-    @pytest.mark.parametrize("page", ["service_stop", "service_start", "service_regenerate_key", "service_test"])
+    @pytest.mark.parametrize(
+        "page", ["service_stop", "service_start", "service_rollback", "service_regenerate_key", "service_test"]
+    )
     def test_do_nothing_when_they_are_only_looked_at(self, sign_in, bob, service, page):
         assert sign_in(bob).get(url(page, name="iris")).status_code == 405
+
+
+class TestRollback:
+    @pytest.fixture
+    def updated(self, workspace, bob, iris, fake, service):
+        """Revision 2 answers; what was built for both is there."""
+        BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
+        return fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 10)
+
+    def revisions(self, client) -> list[tuple]:
+        rows = client.get(url("service_detail", name="iris"), {"tab": "revisions"}).context["revisions"]
+        return [(row["number"], row["state"], row["share"], row["can_roll_back"]) for row in rows]
+
+    def test_the_table_offers_every_other_revision_that_is_built(self, sign_in, bob, updated):
+        client = sign_in(bob)
+        assert self.revisions(client) == [(2, Phase.HEALTHY, 100, False), (1, Phase.STOPPED, 0, True)]
+        page = text_of(client.get(url("service_detail", name="iris"), {"tab": "revisions"}))
+        assert page.count(url("service_rollback", name="iris")) == 1
+        assert "Roll iris back to revision 1?" in page
+        BuiltBundle.objects.all().delete()
+        page = text_of(client.get(url("service_detail", name="iris"), {"tab": "revisions"}))
+        assert url("service_rollback", name="iris") not in page
+
+    def test_one_click_has_the_revision_answer_again(self, sign_in, bob, fake, updated):
+        client = sign_in(bob)
+        answer = client.post(url("service_rollback", name="iris"), {"revision": "1"})
+        assert answer["Location"] == url("service_detail", name="iris")
+        fake.visit(updated, 10)
+        assert self.revisions(client) == [(2, Phase.STOPPED, 0, True), (1, Phase.HEALTHY, 100, False)]
+
+    @pytest.mark.parametrize(("number", "status"), [("", 400), ("one", 400), ("²", 400), ("9" * 5000, 400), ("9", 404)])
+    def test_what_is_no_revision_is_refused(self, sign_in, bob, updated, number, status):
+        answer = sign_in(bob).post(url("service_rollback", name="iris"), {"revision": number})
+        assert answer.status_code == status
+
+    def test_an_update_under_way_can_be_ended(self, sign_in, bob, workspace, iris, fake, updated):
+        deploy(workspace, bob, iris, target=fake.target, overwrite=True)
+        page = text_of(sign_in(bob).get(url("service_status", name="iris")))
+        assert "The update to revision 3 is under way; revision 2 goes on answering" in page
+        assert "Roll back to revision 2" in page
+        assert "Fix and update" not in page
+
+    def test_a_failed_update_shows_its_cause_and_both_ways_on(
+        self, sign_in, bob, carol, workspace, iris, fake, updated
+    ):
+        fake.world.behaving[3] = "failing"
+        fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 10)
+        page = text_of(sign_in(bob).get(url("service_status", name="iris")))
+        assert "Healthy" in page
+        assert "The update to revision 3 failed; revision 2 goes on answering" in page
+        assert "init() raised KeyError" in page
+        assert "Fix and update" in page
+        assert "Roll back to revision 2" in page
+        assert "every 2s" not in page
+        looking = text_of(sign_in(carol).get(url("service_status", name="iris")))
+        assert "init() raised KeyError" in looking
+        assert url("service_rollback", name="iris") not in looking
 
 
 def test_a_viewer_sees_a_stopped_service_as_stopped(sign_in, carol, bob, fake, service):

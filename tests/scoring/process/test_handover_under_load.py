@@ -1,11 +1,8 @@
 """The address of a service moves from replica to replica while clients keep asking: none of their requests is lost."""
 
 import json
-import re
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -18,35 +15,14 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from tests.scoring.conftest import KEY, Replica, double_model, free_port, read_answers, request_bytes
 from tests.scoring.process.shared_address import SharedAddress, leave, private, serve
 from tests.scoring.rpc_client import AUTH, tensor
+from tests.wrk import CONNECTIONS, Wrk
 
 ROW = json.dumps({"data": [[1, 2, 3, 4]]})
-CONNECTIONS = 16
 TIMES = 5  # back and forth
-WRK_SCRIPT = f"""
-wrk.method = "POST"
-wrk.body = '{ROW}'
-wrk.headers["Authorization"] = "Bearer {KEY}"
-wrk.headers["Content-Type"] = "application/json"
-"""
 
 
-class Wrk:
-    """The load generator of that name, until it is asked how many requests were answered, and how many lost."""
-
-    def __init__(self, address: SharedAddress) -> None:
-        script = address.folder / "wrk.lua"
-        script.write_text(WRK_SCRIPT)
-        url = f"http://127.0.0.1:{address.port}/score"
-        options = ["-t1", f"-c{CONNECTIONS}", "-d600s", "--timeout", "20s", "-s", script]
-        self._process = subprocess.Popen(["wrk", *options, url], stdout=subprocess.PIPE, text=True)
-
-    def finish(self) -> tuple[int, int]:
-        self._process.send_signal(signal.SIGINT)
-        told, _ = self._process.communicate(timeout=30)
-        errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", told)
-        refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-        lost = sum(map(int, errors.groups())) if errors else 0
-        return int(re.search(r"(\d+) requests in", told)[1]), lost + (int(refused[1]) if refused else 0)
+def wrk(address: SharedAddress) -> Wrk:
+    return Wrk(address.folder, f"http://127.0.0.1:{address.port}/score", json.loads(ROW), KEY)
 
 
 class Clients:
@@ -122,7 +98,7 @@ def tell(answered: int, lost: int) -> None:
 
 @pytest.mark.parametrize(
     "load",
-    [pytest.param(Wrk, marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")), Clients],
+    [pytest.param(wrk, marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")), Clients],
 )
 def test_no_request_is_lost_while_the_address_moves(address, load):
     first = address.replica().with_models(double=double_model).start()
