@@ -2,11 +2,12 @@
 
 import signal
 import socket
+from contextlib import closing
 
 import pytest
 
 from tests.scoring.conftest import read_answers, request_bytes
-from tests.scoring.process.shared_address import ask, leave, private, serve
+from tests.scoring.process.shared_address import SharedAddress, ask, leave, private, serve
 
 
 def test_replica_answers_privately_but_not_at_the_address_until_it_is_told_to_serve(address):
@@ -38,6 +39,19 @@ def test_next_replica_takes_the_address_and_kept_connections_are_told_to_close(a
     assert kept.recv(1) == b""
     first.until(lambda: not first.status().get("connections"))
     assert private(first).json() == "first"
+
+
+def test_address_moves_although_the_path_exceeds_the_length_limit_of_unix_sockets(tmp_path):
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    with closing(SharedAddress(folder)) as address:
+        first, second = address.saying("first").start(), address.saying("second").start()
+        serve(first)
+        assert ask(address) == "first"
+        serve(second)
+        leave(first)
+        assert first.stop() == 0
+        assert ask(address) == "second"
 
 
 def test_requests_in_flight_finish_after_the_address_has_moved(address):
