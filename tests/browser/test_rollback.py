@@ -1,0 +1,46 @@
+"""An update that is under way or has failed, and the way back from it, in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from deployments.causes import cause_of
+from deployments.control.advance import advance
+from deployments.models import Build, BuiltBundle, Service
+from tests.browser.conftest import look
+from tests.deployments.service_factories import build_of, deploy
+from tests.registry.factories import make_version
+
+PAGE = "/w/vision/services/iris/?tab=revisions"
+
+
+@pytest.fixture
+def service(workspace, bob):
+    """Revision 1 has the traffic; revision 2 is being built."""
+    version = make_version(workspace, "iris")
+    first = deploy(workspace, bob, version)
+    BuiltBundle.objects.create(place="one", content_hash=first.revisions.get().content_hash)
+    second = make_version(workspace, "iris")
+    return deploy(workspace, bob, second, overwrite=True, built=False)
+
+
+def test_an_update_is_ended_although_the_page_changes_while_the_question_stands(open_as, bob, service):
+    page = open_as(bob, PAGE)
+    expect(page.get_by_text("The update to revision 2 is under way; revision 1 goes on answering")).to_be_visible()
+    look(page, "service-update")
+    form = page.locator("#service-status form").element_handle()
+    page.get_by_role("button", name="Roll back to revision 1").first.click()
+    page.wait_for_function("form => !form.isConnected", arg=form)
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("iris is being rolled back to revision 1.")).to_be_visible()
+    assert Service.objects.get().wanted_revision == 1
+
+
+def test_a_failed_update_shows_why_and_what_next(open_as, bob, service):
+    Build.objects.filter(pk=build_of(service).pk).update(state="failed", error=cause_of("disk_full"))
+    advance(service.pk)
+    page = open_as(bob, PAGE)
+    expect(page.get_by_text("The update to revision 2 failed; revision 1 goes on answering")).to_be_visible()
+    expect(page.get_by_text("The studio's disk is full.")).to_be_visible()
+    expect(page.get_by_role("link", name="Fix and update")).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back to revision 1").first).to_be_visible()
+    look(page, "service-update-failed")
