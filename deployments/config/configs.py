@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 
 from deployments.config.checks import check
 from deployments.config.findings import Finding
@@ -15,14 +14,14 @@ from deployments.models.config import ConfigKind
 from registry.models import Artifact, Environment, ModelVersion, Upload
 from registry.store import artifacts
 from studio.accounts.models import User, Workspace
+from studio.accounts.numbering import next_number
 from studio.activity.recording import record
-from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.core.numbered_names import check_name, split_reference
 
 __all__ = ["check", "create", "default_for", "find", "gather"]
 
 NO_CODE_NAME = "no-code"
-TRIES = 5
 FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}
 
 
@@ -50,12 +49,7 @@ def create(  # noqa: PLR0913 - one keyword for each thing that people may say ab
         "environment": environment if kind == ConfigKind.ENTRY_SCRIPT else None,
         "created_by": actor,
     }
-    for _ in range(TRIES):
-        try:
-            return _add(workspace, actor, name, facts, kept, gathered)
-        except IntegrityError:  # somebody else took the number
-            continue
-    raise Conflict(f"Others are making versions of '{name}' at this moment.", hint="Try again.")
+    return _add(workspace, actor, name, facts, kept, gathered)
 
 
 def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
@@ -117,8 +111,7 @@ def _add(
     gathered: Mapping[str, Content],
 ) -> InferenceConfig:
     with transaction.atomic():
-        same_name = InferenceConfig.objects.in_workspace(workspace).filter(name=name)
-        number = (same_name.aggregate(newest=Max("number"))["newest"] or 0) + 1
+        number = next_number(workspace, name, InferenceConfig.objects.all())
         config = InferenceConfig.objects.create(workspace=workspace, name=name, number=number, **facts)
         ConfigFile.objects.bulk_create(
             ConfigFile(config=config, path=path, artifact=artifact) for path, artifact in kept.items()

@@ -11,8 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db import transaction
 from packaging.utils import canonicalize_name
 
 from registry.environments import built, definitions, provided_modules, requirement_files
@@ -24,14 +23,14 @@ from registry.environments.uv_failures import failure_of
 from registry.events import ENVIRONMENT_CREATED
 from registry.models import Environment
 from studio.accounts.models import User, Workspace
+from studio.accounts.numbering import next_number
 from studio.activity.recording import record
 from studio.core.atomic_folders import exclusive, make_folder_once
-from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
+from studio.core.errors import BadInput, NotFound, SlipwayError
 from studio.core.numbered_names import check_name, split_reference
 from studio.core.tee import Log, also_to_file
 
 RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
-TRIES = 5
 Cancelled = Callable[[], bool]
 
 
@@ -54,12 +53,7 @@ def define(
     newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
     if newest is not None and _is_defined_as(newest, definition):
         return newest
-    for _ in range(TRIES):
-        try:
-            return _add(workspace, actor, name, definition)
-        except IntegrityError:  # somebody else took the number
-            continue
-    raise Conflict(f"Others are making versions of '{name}' at this moment.", hint="Try again.")
+    return _add(workspace, actor, name, definition)
 
 
 def _is_defined_as(environment: Environment, definition: definitions.Definition) -> bool:
@@ -69,13 +63,18 @@ def _is_defined_as(environment: Environment, definition: definitions.Definition)
 
 
 def _add(workspace: Workspace, actor: User | None, name: str, definition: definitions.Definition) -> Environment:
+    """The next version, unless somebody else has just made an equal one: then that."""
     digest = hash_of(definition)
     with transaction.atomic():
-        same_name = Environment.objects.in_workspace(workspace).filter(name=name)
+        number = next_number(workspace, name, Environment.objects.all())
+        newest = Environment.objects.in_workspace(workspace).filter(name=name).first()
+        if newest is not None and _is_defined_as(newest, definition):
+            transaction.set_rollback(True)  # the number was not used
+            return newest
         environment = Environment.objects.create(
             workspace=workspace,
             name=name,
-            number=(same_name.aggregate(newest=Max("number"))["newest"] or 0) + 1,
+            number=number,
             python_version=definition.python_version,
             requirements=list(definition.requirements),
             definition_hash=digest,

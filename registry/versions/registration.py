@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F, ProtectedError
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from registry import events
@@ -23,6 +23,7 @@ from studio.activity.recording import record
 from studio.core.enqueue import create_job
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.numbered_names import split_reference
+from studio.core.numbering import take_number
 from studio.core.states import move
 
 MAX_FILES = 10_000
@@ -192,11 +193,9 @@ def must_not_clash(paths: list[str]) -> None:
 def _next_version(workspace: Workspace, actor: User, name: str, facts: dict[str, Any]) -> ModelVersion:
     """A row with the next number. The UPDATE holds the model's row until the commit, so numbers are given once."""
     model, _ = Model.objects.get_or_create(workspace=workspace, name=name, defaults={"created_by": actor})
-    Model.objects.filter(pk=model.pk).update(last_number=F("last_number") + 1, updated_at=timezone.now())
+    number = take_number(Model.objects.filter(pk=model.pk), updated_at=timezone.now())
     model.refresh_from_db(fields=["last_number", "updated_at"])
-    return ModelVersion.objects.create(
-        workspace=workspace, model=model, number=model.last_number, created_by=actor, **facts
-    )
+    return ModelVersion.objects.create(workspace=workspace, model=model, number=number, created_by=actor, **facts)
 
 
 def _use_up(files: list[Upload], paths: list[str], version: ModelVersion) -> None:

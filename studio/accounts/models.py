@@ -76,6 +76,21 @@ class Membership(models.Model):
         return f"{self.user} in {self.workspace}: {self.role}"
 
 
+class NameCounter(models.Model):
+    """The number that was given last to what is called `name`, for each kind of numbered thing."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="name_counters")
+    kind = models.CharField(max_length=32)
+    name = models.CharField(max_length=120)
+    last_number = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "kind", "name"], name="one_counter_a_name")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.last_number}"
+
+
 class Access(models.TextChoices):
     READ = "read"
     WRITE = "write"
