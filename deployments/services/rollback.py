@@ -12,6 +12,7 @@ from deployments.errors import BeingDeleted, NothingToRollBackTo, RevisionNotBui
 from deployments.events import SERVICE_ROLLED_BACK
 from deployments.models import BuiltBundle, Desired, Phase, Revision, Service
 from deployments.services.describe import models_of
+from deployments.version_uses import record_uses
 from studio.accounts.models import User
 from studio.core.errors import NotFound
 
@@ -33,6 +34,7 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
     columns = transition_columns() | {"desired": Desired.RUNNING, "wanted_revision": number}
     with transaction.atomic():
         change(service, **columns)
+        record_uses(service)
         builds.build_for(revision)  # succeeds at once: the bundle is there
         record_event(SERVICE_ROLLED_BACK, service, actor, revision=number, before=before)
         wake(service)

@@ -8,8 +8,10 @@ from deployments.services import lifecycle
 from deployments.services.describe import describe
 from deployments.services.queries import find
 from deployments.services.rollback import rollback
+from registry.models import VersionUse
 from studio.core.errors import NotFound
 from tests.deployments.service_factories import actions, deploy, instance_of
+from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -153,3 +155,13 @@ def test_a_service_being_deleted_and_one_that_has_changed_are_left_alone(bob, se
     Service.objects.update(desired=Desired.DELETED)
     with pytest.raises(BeingDeleted):
         rollback(find(service.workspace, "iris"), bob)
+
+
+def test_versions_of_the_revision_that_is_wanted_again_count_as_serving(workspace, bob, iris, fake):
+    service = deploy(workspace, bob, iris, target=fake.target)
+    keep_bundle(service)
+    newer = make_version(workspace)
+    service = deploy(workspace, bob, newer, target=fake.target, overwrite=True)
+    assert dict(VersionUse.objects.values_list("version", "serving")) == {iris.pk: False, newer.pk: True}
+    rollback(find(workspace, service.name), bob, 1)
+    assert dict(VersionUse.objects.values_list("version", "serving")) == {iris.pk: True, newer.pk: False}
