@@ -60,9 +60,15 @@ def listens_on(process: psutil.Process, port: int) -> bool:
     return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in process.net_connections())
 
 
-def deploy_with_new_build(rest: Rest, name: str, model: str) -> dict:
-    """Deploy under a recipe of its own, so that there is something to build."""
-    return rest.deploy(name, model, deployment_config={"environment_variables": {"NAME": name}})
+def new_model(rest: Rest, name: str) -> str:
+    """A version that no service has, ready: services with the same content share a bundle, and build nothing."""
+    version = rest.register(name, IRIS / "model.onnx")
+    rest.until_ready(version)
+    return version
+
+
+def deploy_with_new_build(rest: Rest, name: str) -> dict:
+    return rest.deploy(name, new_model(rest, name))
 
 
 def call(service: dict, key: str) -> int:

@@ -24,6 +24,7 @@ from tests.breaking import (
     inspectors,
     is_of_a_service,
     masters_on,
+    new_model,
     padded_model,
     run_of,
     slow_to_inspect,
@@ -199,9 +200,9 @@ def test_a_kill_of_the_workers_during_an_inspection_and_a_build(
 
 
 @pytest.mark.parametrize("program", ["quick", "clock", "web"])
-def test_a_deployment_under_way_outlives(studio, rest, iris, program, report):
+def test_a_deployment_under_way_outlives(studio, rest, program, report):
     name = f"during-{program}"
-    deploy_with_new_build(rest, name, iris)
+    deploy_with_new_build(rest, name)
     studio.kill(program)
     began = time.monotonic()
     rest.until_healthy(name)
@@ -215,9 +216,9 @@ def test_a_deployment_under_way_outlives(studio, rest, iris, program, report):
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_message_lost_with_the_broker_is_sent_again(studio, rest, iris, report):
+def test_message_lost_with_the_broker_is_sent_again(studio, rest, report):
     with frozen(studio.pids["builds"]):
-        deploy_with_new_build(rest, "message-lost", iris)
+        deploy_with_new_build(rest, "message-lost")
         studio.kill("broker")
     began = time.monotonic()
     rest.until_healthy("message-lost")
@@ -225,11 +226,12 @@ def test_message_lost_with_the_broker_is_sent_again(studio, rest, iris, report):
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, iris, report):
+def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, report):
+    version = new_model(rest, "without-broker")
     with frozen(studio.pids["up"]):  # so that nobody starts it again
         studio.kill("broker")
         began = time.monotonic()
-        deploy_with_new_build(rest, "without-broker", iris)
+        rest.deploy("without-broker", version)
         report("deploy answered 201 without a broker", time.monotonic() - began)
         time.sleep(1)
         assert rest.get("services/without-broker")["state"] == "Transitioning"
@@ -239,12 +241,12 @@ def test_a_deployment_is_accepted_while_the_broker_is_down(studio, rest, iris, r
 
 
 @pytest.mark.skipif(not EMBEDDED, reason="the broker is not ours to kill")
-def test_worker_that_stopped_consuming_is_restarted(studio, rest, iris, report):
+def test_worker_that_stopped_consuming_is_restarted(studio, rest, report):
     for attempt in range(5):  # on a busy machine no tick may be under way, or it ends when the broker is back
         worker = studio.pids["quick"]
         lose_the_broker_during_a_tick(studio)
         began = time.monotonic()
-        deploy_with_new_build(rest, f"deaf-worker-{attempt}", iris)
+        deploy_with_new_build(rest, f"deaf-worker-{attempt}")
         rest.until_healthy(f"deaf-worker-{attempt}")
         seconds = time.monotonic() - began
         if studio.pids["quick"] != worker:

@@ -8,7 +8,7 @@ import redis
 
 from studio.core.queues import BUILDS, HEAVY
 from studio.stack.broker import socket_path
-from tests.breaking import IRIS, deploy_with_new_build, frozen, inspectors, slow_to_inspect
+from tests.breaking import IRIS, frozen, inspectors, new_model, slow_to_inspect
 from tests.rest import Rest
 from tests.stack import Stack, wait_for
 
@@ -54,19 +54,20 @@ def test_waiting_work_is_one_message_each_however_long_it_waits(stack, rest, bro
 def test_work_whose_messages_the_broker_lost_is_done_within_seconds(stack, rest, broker, iris):
     with frozen(stack.pids[HEAVY]), frozen(stack.pids[BUILDS]):
         versions = [rest.register("lost", IRIS / "model.onnx") for _ in range(12)]
-        deploy_with_new_build(rest, "lost", iris)
+        rest.deploy("lost", iris)
         broker.flushdb()
     for version in versions:
         rest.until_ready(version, 40)
     rest.until_healthy("lost")
 
 
-def test_a_build_does_not_wait_for_inspections(stack, rest, iris, tmp_path):
+def test_a_build_does_not_wait_for_inspections(stack, rest, tmp_path):
+    model = new_model(rest, "beside")
     version = rest.register("slow", slow_to_inspect(tmp_path))
     [running] = wait_for(lambda: inspectors(stack), 20, "an inspection under way")
     running.suspend()
     try:
-        deploy_with_new_build(rest, "beside", iris)
+        rest.deploy("beside", model)
         rest.until_healthy("beside")
         assert rest.get(f"versions/{version}")["state"] == "uploaded"
     finally:
