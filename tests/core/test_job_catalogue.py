@@ -73,7 +73,13 @@ def test_giving_up_and_what_follows_from_it_is_one_transaction(run_with, row):
 
 def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():
     queues = {kind.name: kind.queue for kind in kinds()}
-    assert queues == {"inspection": "heavy", "build": "builds", "collection": "heavy", "event_delivery": "quick"}
+    assert queues == {
+        "inspection": "heavy",
+        "build": "builds",
+        "collection": "heavy",
+        "event_delivery": "quick",
+        "target_check": "heavy",
+    }
     assert all(job_catalogue.runner_of(kind.name) for kind in kinds())
 
 
