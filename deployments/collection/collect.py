@@ -126,10 +126,10 @@ def _succeed(collection: Collection, removed: Measured, problems: list[str]) -> 
             return
         Collection.objects.filter(finished_at__lt=timezone.now() - KEPT_FOR).delete()
         if removed and not collection.dry_run:
-            _tell(collection)
+            _record_completion(collection)
 
 
-def _tell(collection: Collection) -> None:
+def _record_completion(collection: Collection) -> None:
     """In every workspace: what is stored belongs to all of them."""
     for workspace in Workspace.objects.all():
         record(
