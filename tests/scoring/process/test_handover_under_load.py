@@ -12,6 +12,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from tests.conftest import require
 from tests.scoring.conftest import KEY, Replica, double_model, free_port, read_answers, request_bytes
 from tests.scoring.process.shared_address import SharedAddress, leave, private, serve
 from tests.scoring.rpc_client import AUTH, tensor
@@ -22,6 +23,8 @@ TIMES = 5  # back and forth
 
 
 def wrk(address: SharedAddress) -> Wrk:
+    if shutil.which("wrk") is None:
+        require("wrk", "it is not installed")
     return Wrk(address.folder, f"http://127.0.0.1:{address.port}/score", json.loads(ROW), KEY)
 
 
@@ -98,7 +101,7 @@ def tell(answered: int, lost: int) -> None:
 
 @pytest.mark.parametrize(
     "load",
-    [pytest.param(wrk, marks=pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")), Clients],
+    [wrk, Clients],
 )
 def test_no_request_is_lost_while_the_address_moves(address, load):
     first = address.replica().with_models(double=double_model).start()
