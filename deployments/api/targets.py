@@ -65,7 +65,7 @@ class ChangeTargetSerializer(serializers.Serializer):
 
 
 def describe_target(target: Target) -> dict[str, Any]:
-    """A target as REST shows it."""
+    """A target that `services.targets` has found, as REST shows it."""
     check = targets.last_check(target)
     return {
         "name": target.name,
@@ -75,7 +75,7 @@ def describe_target(target: Target) -> dict[str, Any]:
             setting.name: {"set": value} if setting.secret else value
             for setting, value in targets.shown_settings(target)
         },
-        "services": target.services.count(),
+        "services": targets.service_count(target),
         "last_check": describe_check(check) if check else None,
     }
 
@@ -105,7 +105,8 @@ class TargetViewSet(InWorkspace, GenericViewSet):
         form = AddTargetSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         made = targets.add_target(self.workspace, self.person, **form.validated_data)
-        return Response(TargetSerializer(describe_target(made)).data, status=201)
+        shown = targets.find_target(self.workspace, made.name)
+        return Response(TargetSerializer(describe_target(shown)).data, status=201)
 
     def retrieve(self, request: Request, name: str, **_: Any) -> Response:
         return Response(TargetSerializer(describe_target(targets.find_target(self.workspace, name))).data)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, ProtectedError, QuerySet
+from django.db.models import Count, Prefetch, ProtectedError, QuerySet
 
 from deployments.events import TARGET_CREATED, TARGET_DELETED, TARGET_UPDATED
 from deployments.models import Service, Target, TargetCheck
@@ -134,12 +134,18 @@ def _named(target: Target) -> str:
 
 
 def _with_checks(rows: QuerySet[Target]) -> QuerySet[Target]:
-    """With `all_checks`, of which `last_check` takes the newest, and the target's workspace."""
+    """With `all_checks`, of which `last_check` takes the newest, `service_count`, and the target's workspace."""
     newest = TargetCheck.objects.order_by("target_id", "-pk").select_related("requested_by")
-    return rows.select_related("workspace").prefetch_related(Prefetch("checks", newest, to_attr="all_checks"))
+    counted = rows.select_related("workspace").annotate(service_count=Count("services"))
+    return counted.prefetch_related(Prefetch("checks", newest, to_attr="all_checks"))
 
 
 def last_check(target: Target) -> TargetCheck | None:
     """The newest check of a target that was found here."""
     checks: list[TargetCheck] = getattr(target, "all_checks", None) or list(target.checks.all()[:1])
     return max(checks, key=lambda check: check.pk, default=None)
+
+
+def service_count(target: Target) -> int:
+    """How many services are deployed on a target that was found here."""
+    return int(getattr(target, "service_count"))  # noqa: B009 - an annotation, which the model's type does not know

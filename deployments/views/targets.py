@@ -21,7 +21,7 @@ from studio.people.settings_tabs import settings_tabs
 @workspace_page
 def target_list(request: WorkspaceRequest) -> HttpResponse:
     rows = [
-        (target, targets.kind_title(target.kind), target.services.count(), targets.last_check(target))
+        (target, targets.kind_title(target.kind), targets.service_count(target), targets.last_check(target))
         for target in targets.list_targets(request.workspace)
     ]
     return render(request, "deployments/target_list.html", settings_tabs(request, "Targets") | {"rows": rows})

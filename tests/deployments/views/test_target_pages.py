@@ -1,8 +1,11 @@
 """Pages of targets."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from deployments.models import Target
+from deployments.services import targets
 from studio.core.job_runner import run_job
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +70,16 @@ def test_remove_forgets_the_target_and_this_machine_has_no_such_button(added):
     assert f"{HERE}at/local/remove/" not in text_of(added, f"{HERE}at/local/")
     assert added.post(f"{HERE}at/cluster/remove/").status_code == 302
     assert not Target.objects.filter(name="cluster").exists()
+
+
+def test_list_asks_as_many_queries_for_three_targets_as_for_one(added, workspace, alice):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            added.get(HERE)
+        return len(captured)
+
+    queries()  # makes the row of this machine
+    before = queries()
+    for name in ("second", "third"):
+        targets.add_target(workspace, alice, name, "docker-like", {})
+    assert queries() == before
