@@ -19,6 +19,7 @@ application = Gate(
     is_authenticated,
     pools=Pools(settings.WEB_POOLS),
     limits=settings.WEB_LIMITS,
+    memory=settings.WEB_MEMORY,
     folder=settings.DATA_DIR / "bodies",
     reader_seconds=settings.WEB_READER_SECONDS,
 )

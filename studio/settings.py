@@ -15,6 +15,7 @@ from studio.core.secrets import read_or_create_secret
 from studio.stack import addresses
 from studio.stack.broker import socket_path
 from studio.web.bodies import Limits
+from studio.web.body_content import Memory
 from studio.web.pools import Rule
 
 opt_out(os.environ)  # for every process of the studio and what it starts
@@ -99,6 +100,7 @@ WEB_LIMITS = Limits(
     drain_bytes=64 * 1024**2,
     drain_seconds=2.0,
 )
+WEB_MEMORY = Memory(env.int("SLIPWAY_BODY_MEMORY_BYTES", default=64 * 1024**2), most=16 * 1024**2)
 WEB_READER_SECONDS = env.float("SLIPWAY_READER_SECONDS", default=60.0)
 _CHANGES = "(POST|PUT|PATCH|DELETE)"
 WEB_POOLS = [

@@ -5,16 +5,14 @@ once; an authenticated one may send much more, at a pace that a slow client does
 """
 
 import asyncio
-import io
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
+from studio.web.body_content import Content
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-IN_MEMORY = 256 * 1024  # bytes of a body that are held before they go to a file
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,23 @@ class ClientGone(Exception):
 
 
 class Body:
-    """One body on its way in. `file` is what arrived, ready to be read once `read()` returned."""
+    """One body on its way in; `content` keeps what has arrived."""
 
-    def __init__(self, receive: Receive, limits: Limits, folder: Path) -> None:
-        self.file: IO[bytes] = io.BytesIO()
-        self.size = 0
+    def __init__(self, receive: Receive, limits: Limits, content: Content) -> None:
         self.complete = False
-        self._receive, self._limits, self._folder = receive, limits, folder
+        self._receive, self._limits, self._content = receive, limits, content
         self._pending: asyncio.Future[dict[str, Any]] | None = None
         self._began = time.monotonic()
         self._authenticated = False
+
+    @property
+    def file(self) -> IO[bytes]:
+        """What arrived, ready to be read once `read()` returned."""
+        return self._content.file
+
+    @property
+    def size(self) -> int:
+        return self._content.size
 
     async def read(self, announced: int, is_authenticated: Callable[[], Awaitable[bool]]) -> None:
         """Take in the whole body. `announced` is its Content-Length, 0 if there is none.
@@ -61,9 +66,9 @@ class Body:
         """
         await self._check(announced, is_authenticated)
         while not self.complete:
-            await self._take_piece()
+            await self._take_piece(announced)
             await self._check(announced, is_authenticated)
-        self.file.seek(0)
+        await self._content.finish()
 
     async def drain(self) -> None:
         """Read on for a moment without keeping anything: whoever writes first can then read the refusal."""
@@ -86,7 +91,7 @@ class Body:
         """Stop reading and let go of what arrived."""
         if self._pending is not None:
             self._pending.cancel()
-        self.file.close()
+        self._content.close()
 
     async def _check(self, announced: int, is_authenticated: Callable[[], Awaitable[bool]]) -> None:
         fault = self._fault(announced)
@@ -109,13 +114,13 @@ class Body:
             return self._began + limits.unauthenticated_seconds
         return self._began + limits.grace + self.size / limits.pace
 
-    async def _take_piece(self) -> None:
+    async def _take_piece(self, announced: int) -> None:
         message = await self._next(self._deadline() - time.monotonic())
         if message is None:
             return
         if message["type"] != "http.request":
             raise ClientGone
-        await self._keep(message.get("body", b""))
+        await self._content.add(message.get("body", b""), announced)
         self.complete = not message.get("more_body", False)
 
     async def _next(self, seconds: float | None) -> dict[str, Any] | None:
@@ -127,18 +132,3 @@ class Body:
             return None
         message, self._pending = self._pending.result(), None
         return message
-
-    async def _keep(self, piece: bytes) -> None:
-        self.size += len(piece)
-        if isinstance(self.file, io.BytesIO) and self.size > IN_MEMORY:
-            await asyncio.to_thread(self._move_to_disk)
-        if isinstance(self.file, io.BytesIO):
-            self.file.write(piece)
-        else:
-            await asyncio.to_thread(self.file.write, piece)
-
-    def _move_to_disk(self) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        on_disk = tempfile.TemporaryFile(dir=self._folder, buffering=IN_MEMORY)  # noqa: SIM115 - closed by close()
-        on_disk.write(self.file.getvalue())  # type: ignore[attr-defined]
-        self.file = on_disk

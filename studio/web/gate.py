@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.web.bodies import Body, ClientGone, Limits, Receive, Refused
+from studio.web.body_content import Content, Memory
 from studio.web.pools import Pool, Pools
 from studio.web.wsgi_call import Answer, environ_of
 
@@ -47,15 +48,17 @@ class Gate:
         *,
         pools: Pools,
         limits: Limits,
+        memory: Memory,
         folder: Path,
         reader_seconds: float,
     ) -> None:
         self._application, self._is_authenticated = application, is_authenticated
-        self._pools, self._limits, self._folder = pools, limits, folder
+        self._pools, self._limits = pools, limits
+        self._memory, self._folder = memory, folder
         self._reader_seconds = reader_seconds
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        body = Body(receive, self._limits, self._folder)
+        body = Body(receive, self._limits, Content(self._memory, self._folder))
         try:
             await self._serve(scope, body, send)
         except ClientGone:

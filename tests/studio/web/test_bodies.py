@@ -5,7 +5,8 @@ import dataclasses
 
 import pytest
 
-from studio.web.bodies import IN_MEMORY, Body, ClientGone, Limits, Refused
+from studio.web.bodies import Body, ClientGone, Limits, Refused
+from studio.web.body_content import IN_MEMORY, Content, Memory
 
 LIMITS = Limits(
     unauthenticated_bytes=1000,
@@ -45,7 +46,7 @@ def read(client, tmp_path, *, announced=0, authenticated=False, limits=LIMITS):
         return authenticated
 
     async def go():
-        body = Body(client.receive, limits, tmp_path / "bodies")
+        body = Body(client.receive, limits, Content(Memory(0, most=0), tmp_path / "bodies"))
         try:
             await body.read(announced, is_authenticated)
             return body.file.read(), len(asked)

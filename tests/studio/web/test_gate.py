@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from studio.web.bodies import Limits
+from studio.web.body_content import Memory
 from studio.web.gate import Gate
 from studio.web.pools import Pools, Rule
 
@@ -64,6 +65,7 @@ def test_answer_that_breaks_off_is_closed_once(tmp_path, pieces):
         lambda environ: True,
         pools=Pools([Rule("all", "", threads=1, waiting=1)]),
         limits=LIMITS,
+        memory=Memory(0, most=0),
         folder=tmp_path,
         reader_seconds=60,
     )
