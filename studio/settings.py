@@ -146,8 +146,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("SLIPWAY_CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# SQLite too: closing the last connection writes the whole write-ahead log back.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("SLIPWAY_CONN_MAX_AGE", default=60)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _S3_BUCKET = env("SLIPWAY_S3_BUCKET", default="")
