@@ -13,6 +13,7 @@ from pathlib import Path
 
 PIECE = 1024 * 1024  # bytes hashed at a time
 IDLE_SECONDS = 600  # without a new chunk, after which an upload's state is dropped; longer than a slow chunk takes
+CACHED = 128 * 1024 * 1024  # bytes of a file left in the page cache; the rest would push out what services use
 MAX_FILES = 32  # followed at a time: each costs a thread and an open file. Others are hashed once they are complete
 _following: dict[uuid.UUID, "_TrailingHash"] = {}
 _lock = threading.Lock()
@@ -97,6 +98,8 @@ class _TrailingHash:
         if not piece:
             raise OSError("the file is shorter than its upload")
         self._hash.update(piece)
+        if self._offset >= CACHED and hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self._file, self._offset, len(piece), os.POSIX_FADV_DONTNEED)
         with self._changed:
             self._offset += len(piece)
             self._changed.notify_all()
