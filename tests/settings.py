@@ -19,6 +19,9 @@ ALLOWED_HOSTS = ["*"]
 AXES_ENABLED = False
 CELERY_TASK_ALWAYS_EAGER = False
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405 - whitenoise warns when it is missing
+# Each start of a studio has a data folder of its own: nothing is collected there.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+WHITENOISE_USE_FINDERS = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, as in real life: SQLite in memory has no write-ahead log and refuses threads that write at once.
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}  # noqa: F405

@@ -1,18 +1,19 @@
 // Starts the behaviour that an element names: <button data-behaviour="copy"> runs start(button) of behaviours/copy.js,
 // on this page and in everything that arrives later. An element works alone: a behaviour that fails leaves the others be.
+import { behaviours } from "./behaviours.js";
 import { start as startShortcuts } from "./behaviours/shortcuts.js";
 import { csrfToken } from "./csrf.js";
 
 const started = new WeakSet();
 
-async function start(element) {
+async function startOne(name, element) {
+  behaviours.get(name)(element);
+}
+
+function start(element) {
   if (started.has(element)) return;
   started.add(element);
-  for (const name of element.dataset.behaviour.split(" ")) {
-    if (!/^[a-z_]+$/.test(name)) continue;
-    const behaviour = await import(`./behaviours/${name}.js`);
-    behaviour.start(element);
-  }
+  for (const name of element.dataset.behaviour.split(" ")) startOne(name, element);
 }
 
 function startIn(root) {

@@ -4,7 +4,7 @@ let loading;
 export function loadPlotly() {
   loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("../../vendor/plotly/plotly-cartesian.min.js", import.meta.url);
+    script.src = document.querySelector("meta[name=plotly-url]").content;
     script.onload = () => resolve(window.Plotly);
     script.onerror = reject;
     document.head.append(script);

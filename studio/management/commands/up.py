@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connections
 
+from studio.assets.collect import collect_if_changed
 from studio.core.errors import SlipwayError
 from studio.core.statistics import keep_statistics
 from studio.stack import first_start, guards, worker
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         except SlipwayError as error:
             raise CommandError(f"{error.message}\n{error.hint}") from error
         with held:
+            if not settings.WHITENOISE_USE_FINDERS and collect_if_changed():
+                echo("the style sheets and scripts are up to date")
             try:
                 supervise(plan)
             except Error as error:
@@ -56,7 +59,6 @@ def supervise(plan: Plan) -> None:
 
 def prepare() -> str | None:
     """Tables, first administrator, folders. Returns the password to show, at the first start only."""
-    settings.STATIC_ROOT.mkdir(exist_ok=True)
     if first_start.migrate_if_needed():
         echo("the database is up to date")
     keep_statistics()

@@ -1,0 +1,22 @@
+// The behaviours that elements may name, each from its file in behaviours/.
+import { start as startAgo } from "./behaviours/ago.js";
+import { start as startChart } from "./behaviours/chart.js";
+import { start as startCodeTabs } from "./behaviours/code_tabs.js";
+import { start as startConfirm } from "./behaviours/confirm.js";
+import { start as startCopy } from "./behaviours/copy.js";
+import { start as startJsonEditor } from "./behaviours/json_editor.js";
+import { start as startLogs } from "./behaviours/logs.js";
+import { start as startTheme } from "./behaviours/theme.js";
+import { start as startUpload } from "./behaviours/upload.js";
+
+export const behaviours = new Map([
+  ["ago", startAgo],
+  ["chart", startChart],
+  ["code_tabs", startCodeTabs],
+  ["confirm", startConfirm],
+  ["copy", startCopy],
+  ["json_editor", startJsonEditor],
+  ["logs", startLogs],
+  ["theme", startTheme],
+  ["upload", startUpload],
+]);
