@@ -50,6 +50,7 @@ class Collected(TypedDict):
 StateChanged = TypedDict("StateChanged", {"from": str, "to": str, "cause": str | None})
 
 CONFIG_CREATED = event_type("config.created", "Inference config created", subject="inference config")
+CONFIG_DELETED = event_type("config.deleted", "Inference config deleted", subject="inference config")
 
 SERVICE_DEPLOYED = event_type("service.deployed", "Service deployed", subject="service", details=Deployed)
 SERVICE_UPDATED = event_type("service.updated", "Service updated", subject="service", details=Deployed)

@@ -31,3 +31,4 @@ VERSION_REINSPECTION_REQUESTED = event_type(
 )
 VERSION_DELETED = event_type("version.deleted", "Version deleted", subject="version")
 ENVIRONMENT_CREATED = event_type("environment.created", "Environment created", subject="environment")
+ENVIRONMENT_DELETED = event_type("environment.deleted", "Environment deleted", subject="environment")

@@ -12,7 +12,8 @@ target = "targets/<slug:name>"
 
 urlpatterns = [
     path("configs", ConfigViewSet.as_view({"get": "list", "post": "create"})),
-    path("configs/<str:reference>", ConfigViewSet.as_view({"get": "retrieve"})),
+    path("configs/<str:reference>", ConfigViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("configs/<str:reference>/files/<path:path>", ConfigViewSet.as_view({"get": "file"})),
     path("configs/<str:reference>/inferenceconfig", ConfigViewSet.as_view({"get": "inferenceconfig"})),
     path("services", ServiceViewSet.as_view({"get": "list", "post": "create"}), name="api_services"),
     path(service, ServiceViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="api_service"),

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from deployments.config.checks import check
 from deployments.config.findings import Finding
 from deployments.config.sources import Content, Files, gather, stored
-from deployments.events import CONFIG_CREATED
+from deployments.events import CONFIG_CREATED, CONFIG_DELETED
 from deployments.models import ConfigFile, InferenceConfig
 from deployments.models.config import ConfigKind
+from registry.errors import InUse
 from registry.models import Artifact, Environment, ModelVersion, Upload
 from registry.store import artifacts
 from studio.accounts.models import User, Workspace
@@ -19,7 +21,7 @@ from studio.activity.recording import record
 from studio.core.errors import BadInput, NotFound
 from studio.core.numbered_names import check_name, split_reference
 
-__all__ = ["check", "create", "default_for", "find", "gather"]
+__all__ = ["check", "create", "default_for", "delete", "find", "gather"]
 
 NO_CODE_NAME = "no-code"
 FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}
@@ -85,6 +87,30 @@ def find(workspace: Workspace, reference: str) -> InferenceConfig:
     if config is None:
         raise NotFound(f"There is no inference config '{reference[:150]}' in this workspace.", field="config")
     return config
+
+
+def find_file(config: InferenceConfig, path: str) -> ConfigFile:
+    """The file at exactly `path`. Raises `NotFound`."""
+    found = config.files.select_related("artifact").filter(path=path).first()
+    if found is None:
+        raise NotFound(f"{config} has no file '{path[:200]}'.")
+    return found
+
+
+def delete(config: InferenceConfig, actor: User) -> None:
+    """Delete a version; its number is never given again. Raises `Conflict`, naming the services that need it."""
+    try:
+        with transaction.atomic():
+            record(CONFIG_DELETED, config, workspace=config.workspace, actor=actor)
+            config.delete()
+    except ProtectedError:
+        names = list(config.revisions.order_by("service__name").values_list("service__name", flat=True).distinct())
+        raise InUse(
+            f"{config} is in use by {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}.",
+            hint="Services need the configs of all their revisions; delete these services first.",
+        ) from None
+    except IntegrityError as used:  # a revision took it up in this moment
+        raise InUse(f"{config} has just been taken into use.", hint="Try again.") from used
 
 
 def _refuse_errors(findings: list[Finding]) -> None:

@@ -57,7 +57,13 @@ def export(config: InferenceConfig) -> dict[str, Any]:
 
 def read(text: str) -> Imported:
     """Raises `BadInput` with the line of a mistake in the JSON, or the key that is not supported."""
-    document = _load(text)
+    return read_document(_load(text))
+
+
+def read_document(document: Any) -> Imported:
+    """The same for what the file holds."""
+    if not isinstance(document, dict):
+        raise _bad("An inferenceconfig.json holds one JSON object.")
     used = [key for key in REFUSED if document.get(key)]
     if used:
         raise _bad(
@@ -87,17 +93,14 @@ def environment_of(given: Imported, workspace: Workspace, actor: User) -> str:
     return str(environments.find(workspace, f"{given.environment_name}:{given.environment_version}"))
 
 
-def _load(text: str) -> dict[str, Any]:
+def _load(text: str) -> Any:
     try:
-        document = json.loads(text.removeprefix("\ufeff"))
+        return json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as reason:
         where = f" in line {reason.lineno}: {reason.msg}" if isinstance(reason, json.JSONDecodeError) else ""
         raise _bad(
             f"This is no valid JSON{where}.", "Correct the line, for example a missing comma before it."
         ) from reason
-    if not isinstance(document, dict):
-        raise _bad("An inferenceconfig.json holds one JSON object.")
-    return document
 
 
 def _environment(given: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The source files of an inference config on their way in: bytes that somebody typed, or uploads."""
+"""The source files of an inference config on their way in: bytes that somebody typed, uploads, files of another one."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -12,7 +12,7 @@ from studio.core.errors import BadInput, NotFound
 MAX_FILES = 1000
 MAX_SCRIPT_BYTES = 1024 * 1024  # of a Python file; larger ones are data under a wrong name
 MAX_SOURCE_BYTES = 2 * 1024**3  # all files of a config together
-Content = bytes | Upload
+Content = bytes | Upload | Artifact
 Files = Sequence[Upload] | Mapping[str, Content]
 
 
@@ -53,13 +53,15 @@ def bytes_of(content: Content) -> bytes:
     """The text of a source file; its size was checked."""
     if isinstance(content, bytes):
         return content
-    with artifacts.open_artifact(_artifact_of(content)) as opened:
+    with artifacts.open_artifact(stored(content)) as opened:
         return opened.read(MAX_SCRIPT_BYTES)
 
 
 def stored(content: Content) -> Artifact:
     """The content as an artifact, kept by its digest."""
-    return artifacts.store(BytesIO(content)) if isinstance(content, bytes) else _artifact_of(content)
+    if isinstance(content, bytes):
+        return artifacts.store(BytesIO(content))
+    return _artifact_of(content) if isinstance(content, Upload) else content
 
 
 def _artifact_of(upload: Upload) -> Artifact:

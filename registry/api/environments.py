@@ -1,4 +1,4 @@
-"""`/environments`: list, define, show."""
+"""`/environments`: list, define, show, delete, build log."""
 
 from typing import Any
 
@@ -11,6 +11,8 @@ from rest_framework.viewsets import GenericViewSet
 from registry.api.serializers import author
 from registry.environments import built, definitions, environments
 from registry.environments.interpreters import own
+from registry.environments.lock_files import read_tail
+from registry.environments.paths import environment_log_path
 from registry.models import Environment
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
@@ -74,6 +76,10 @@ class DefineSerializer(serializers.Serializer):
         return {"name": given["name"], "python_version": version, "requirements": lines}
 
 
+class BuildLogSerializer(serializers.Serializer):
+    text = serializers.CharField(help_text="the end of what the newest attempt has written; empty where there was none")
+
+
 @extend_schema(tags=["environments"], parameters=[WORKSPACE])
 class EnvironmentViewSet(InWorkspace, GenericViewSet):
     queryset = Environment.objects.none()
@@ -98,3 +104,15 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
     @extend_schema(parameters=[REFERENCE])
     def retrieve(self, request: Request, reference: str, **_: Any) -> Response:
         return Response(EnvironmentSerializer(environments.find(self.workspace, reference)).data)
+
+    @extend_schema(parameters=[REFERENCE], responses={204: None})
+    def destroy(self, request: Request, reference: str, **_: Any) -> Response:
+        """Delete a version; 409 while an inference config uses it."""
+        environments.delete(environments.find(self.workspace, reference), self.person)
+        return Response(status=204)
+
+    @extend_schema(parameters=[REFERENCE], responses=BuildLogSerializer)
+    def log(self, request: Request, reference: str, **_: Any) -> Response:
+        """The log of the newest attempt to build it, at most 100 kB."""
+        environment = environments.find(self.workspace, reference)
+        return Response({"text": read_tail(environment_log_path(environment.definition_hash))})

@@ -169,3 +169,10 @@ class UploadSerializer(serializers.ModelSerializer):
 
     def get_chunk_bytes(self, upload: Upload) -> int:
         return settings.SLIPWAY["CHUNK_BYTES"]
+
+
+class ListedUploadSerializer(UploadSerializer):
+    class Meta:
+        model = Upload
+        fields = (*UploadSerializer.Meta.fields, "created_at", "touched_at")
+        read_only_fields = fields

@@ -1,4 +1,4 @@
-"""`/uploads`: announce a file, send its chunks, complete it."""
+"""`/uploads`: list, announce a file, send its chunks, complete it."""
 
 from contextlib import suppress
 from typing import Any
@@ -8,9 +8,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import GenericViewSet
 
-from registry.api.serializers import BeginUploadSerializer, CompleteUploadSerializer, UploadSerializer
+from registry.api.serializers import (
+    BeginUploadSerializer,
+    CompleteUploadSerializer,
+    ListedUploadSerializer,
+    UploadSerializer,
+)
 from registry.errors import WrongOffset
 from registry.models import Upload
 from registry.store import uploads
@@ -21,10 +26,19 @@ from studio.core.errors import BadInput
 
 
 @extend_schema(tags=["uploads"], parameters=[WORKSPACE])
-class UploadViewSet(InWorkspace, ViewSet):
+class UploadViewSet(InWorkspace, GenericViewSet):
     """Only contributors upload, and each sees only their own."""
 
     read_role = "contributor"
+    queryset = Upload.objects.none()
+    serializer_class = ListedUploadSerializer
+    filter_backends = []
+
+    def list(self, request: Request, **_: Any) -> Response:
+        """One's own uploads that are part of nothing yet, the one that moved last first."""
+        rows = Upload.objects.in_workspace(self.workspace).filter(user=self.person).order_by("-touched_at")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(ListedUploadSerializer(page, many=True).data)
 
     @extend_schema(request=BeginUploadSerializer, responses={201: UploadSerializer})
     def create(self, request: Request, **_: Any) -> Response:

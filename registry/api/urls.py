@@ -10,7 +10,7 @@ from registry.api.versions import VersionViewSet
 version = "versions/<str:reference>"
 
 urlpatterns = [
-    path("uploads", UploadViewSet.as_view({"post": "create"}), name="api_uploads"),
+    path("uploads", UploadViewSet.as_view({"get": "list", "post": "create"}), name="api_uploads"),
     path(
         "uploads/<uuid:pk>",
         UploadViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
@@ -26,5 +26,6 @@ urlpatterns = [
     path(f"{version}/files/<path:path>", VersionViewSet.as_view({"get": "file"})),
     path(f"{version}/archive", VersionViewSet.as_view({"get": "archive"})),
     path("environments", EnvironmentViewSet.as_view({"get": "list", "post": "create"})),
-    path("environments/<str:reference>", EnvironmentViewSet.as_view({"get": "retrieve"})),
+    path("environments/<str:reference>", EnvironmentViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path("environments/<str:reference>/log", EnvironmentViewSet.as_view({"get": "log"})),
 ]

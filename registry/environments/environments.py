@@ -11,7 +11,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from packaging.utils import canonicalize_name
 
 from registry.environments import built, definitions, provided_modules, requirement_files
@@ -20,13 +21,14 @@ from registry.environments.interpreters import interpreter_for, own
 from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
 from registry.environments.uv import Limits, Outcome, Sources
 from registry.environments.uv_failures import failure_of
-from registry.events import ENVIRONMENT_CREATED
+from registry.errors import InUse
+from registry.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED
 from registry.models import Environment
 from studio.accounts.models import User, Workspace
 from studio.accounts.numbering import next_number
 from studio.activity.recording import record
 from studio.core.atomic_folders import exclusive, make_folder_once
-from studio.core.errors import BadInput, NotFound, SlipwayError
+from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
 from studio.core.numbered_names import check_name, split_reference
 from studio.core.tee import Log, also_to_file
 
@@ -83,6 +85,27 @@ def _add(workspace: Workspace, actor: User | None, name: str, definition: defini
         )
         record(ENVIRONMENT_CREATED, environment, workspace=workspace, actor=actor)
     return environment
+
+
+def delete(environment: Environment, actor: User) -> None:
+    """Delete a version; its number is never given again. Raises `Conflict`, naming what uses it.
+
+    What is built of it stays until nothing of the same definition has been used for a while.
+    """
+    if environment.definition_hash == CURATED_HASH:
+        raise Conflict(f"{environment} belongs to the studio, which runs scripts in it.")
+    try:
+        with transaction.atomic():
+            record(ENVIRONMENT_DELETED, environment, workspace=environment.workspace, actor=actor)
+            environment.delete()
+    except ProtectedError as used:
+        names = sorted(str(row) for row in used.protected_objects)
+        raise InUse(
+            f"{environment} is in use by {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}.",
+            hint="Delete these inference configs first.",
+        ) from used
+    except IntegrityError as used:  # a config took it up in this moment
+        raise InUse(f"{environment} has just been taken into use.", hint="Try again.") from used
 
 
 def hash_of(definition: definitions.Definition) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from typing import Protocol
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
@@ -24,7 +25,14 @@ def find_file(version: ModelVersion, path: str) -> VersionFile:
     return found
 
 
-def file_response(request: HttpRequest, file: VersionFile) -> HttpResponseBase:
+class StoredFile(Protocol):
+    """A file of something that has files: its path there, and what it holds."""
+
+    path: str
+    artifact: Artifact
+
+
+def file_response(request: HttpRequest, file: StoredFile) -> HttpResponseBase:
     """The file as a download; a `Range` of bytes is answered with 206, so that broken downloads go on."""
     artifact, tag = file.artifact, f'"{file.artifact.digest}"'
     whole = request.headers.get("If-Range", tag) != tag

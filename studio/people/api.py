@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.accounts.rest import InWorkspace, person_of
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 from studio.people import members, tokens
 
 
@@ -56,6 +56,18 @@ class SignIn(APIView):
         )
         answer = {"token": secret, "workspace": workspace.slug, "expires_at": token.expires_at}
         return Response(SignInOutput(answer).data, status=201)
+
+
+class SignOut(APIView):
+    """Ends the token that the call is made with; a reading one, too."""
+
+    @extend_schema(request=None, responses={204: OpenApiResponse(description="revoked")}, operation_id="sign_out")
+    def post(self, request: Request) -> Response:
+        person, token = person_of(request), request.auth
+        if not isinstance(token, ApiToken):
+            raise BadInput("There is no token to revoke.", hint="In a browser, sign out on the page.")
+        tokens.revoke_token(token.pk, workspace=token.workspace, actor=person)
+        return Response(status=204)
 
 
 def _workspace_for(person: User, slug: str | None) -> Workspace:

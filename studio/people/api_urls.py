@@ -9,6 +9,7 @@ _one = "workspaces/<slug:workspace>/"
 
 urlpatterns = [
     path("sign-in", api.SignIn.as_view(), name="api_sign_in"),
+    path("sign-out", api.SignOut.as_view(), name="api_sign_out"),
     path("me", api.Me.as_view(), name="api_me"),
     path("workspaces", api.WorkspaceViewSet.as_view(_list), name="api_workspaces"),
     path(f"{_one}members", api.MemberViewSet.as_view(_list), name="api_members"),

@@ -111,3 +111,16 @@ def test_programs_sign_in_with_a_password(client, bob):
 def test_a_wrong_password_is_refused(client, bob):
     answer = client.post("/api/v1/sign-in", {"username": "bob", "password": "guess"}, content_type="application/json")
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+def test_signing_out_revokes_the_token_of_the_call(client, bob, workspace, access):
+    _, secret = create_token(bob, workspace, name="command line", access=access)
+    _, other = create_token(bob, workspace, name="nightly")
+    assert client.post("/api/v1/sign-out", **bearer(secret)).status_code == 204
+    assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
+    assert client.get("/api/v1/me", **bearer(other)).status_code == 200
+
+
+def test_signing_out_by_rest_needs_a_token(sign_in, bob):
+    assert sign_in(bob).post("/api/v1/sign-out").status_code == 400

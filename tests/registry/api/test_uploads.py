@@ -99,3 +99,12 @@ def test_uploads_are_seen_by_nobody_else(rest, api, alice, workspace, bob):
     upload = make_upload(workspace, bob)
     assert rest.get(f"{BASE}/uploads/{upload.pk}").status_code == 200
     assert api(alice).get(f"{BASE}/uploads/{upload.pk}").status_code == 404
+
+
+def test_list_holds_one_s_own_unfinished_uploads_that_moved_last_first(rest, workspace, alice):
+    make_upload(workspace, alice, "hers.bin", b"x")
+    first, second = (rest.post(f"{BASE}/uploads", {"path": path, "size": 10}).json()["id"] for path in ("a", "b"))
+    rest.put(f"{BASE}/uploads/{first}?offset=0", b"01234", content_type=BYTES)
+    rows = rest.get(f"{BASE}/uploads").json()["results"]
+    assert [(row["id"], row["received"]) for row in rows] == [(first, 5), (second, 0)]
+    assert rows[0]["touched_at"] > rows[1]["touched_at"]

@@ -1,0 +1,48 @@
+"""Environments over REST: deleted while nothing uses them, and their build logs."""
+
+import pytest
+
+from deployments.models import InferenceConfig
+from registry.environments import environments
+from registry.environments.paths import environment_log_path
+from registry.models import Environment
+from studio.activity.models import Event
+from tests.registry.rest_answers import BASE, first_error
+
+pytestmark = pytest.mark.django_db
+HERE = f"{BASE}/environments"
+
+
+def test_environment_is_deleted_and_its_number_never_given_again(rest, define):
+    define("demo")
+    define("demo-two")
+    assert rest.delete(f"{HERE}/demo:2").status_code == 204
+    assert [row["id"] for row in rest.get(HERE).json()["results"]] == ["demo:1", "slipway-runtime:1"]
+    assert Event.objects.get(action="environment.deleted").subject_label == "demo:2"
+    assert str(define("demo-two")) == "demo:3"
+
+
+def test_environment_that_a_config_uses_is_not_deleted(rest, define, workspace):
+    InferenceConfig.objects.create(workspace=workspace, name="wine", number=1, environment=define("demo"))
+    answer = rest.delete(f"{HERE}/demo:1")
+    assert (answer.status_code, first_error(answer)["code"]) == (409, "in_use")
+    assert first_error(answer)["detail"] == "demo:1 is in use by wine:1."
+    assert Environment.objects.filter(name="demo").exists()
+    assert not Event.objects.filter(action="environment.deleted").exists()
+
+
+def test_environment_of_the_studio_is_not_deleted(rest, workspace):
+    environments.curated(workspace)
+    assert rest.delete(f"{HERE}/slipway-runtime:1").status_code == 409
+
+
+def test_build_log_of_an_environment_is_empty_before_the_first_build(rest, define):
+    assert rest.get(f"{HERE}/{define('demo')}/log").json() == {"text": ""}
+
+
+def test_build_log_of_an_environment_is_its_newest(rest, define, tmp_path, monkeypatch):
+    environment = define("demo")
+    place = environment_log_path(environment.definition_hash)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("Resolved 1 package\n")
+    assert rest.get(f"{HERE}/demo:latest/log").json() == {"text": "Resolved 1 package\n"}
