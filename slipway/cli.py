@@ -12,7 +12,22 @@ import typer
 
 import slipway
 from slipway import output
-from slipway.commands import admin, login, model, service, target, workspace
+from slipway.commands import (
+    activity,
+    admin,
+    completion,
+    config,
+    environment,
+    login,
+    member,
+    model,
+    service,
+    target,
+    token,
+    upload,
+    workspace,
+)
+from slipway.commands.nouns import add_verb
 from slipway.errors import Interrupted, Misuse, SlipwayError
 
 app = typer.Typer(
@@ -23,11 +38,28 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: drawing boxes would take longer than all the rest
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(login.login)
+add_verb(
+    app,
+    "slipway login http://127.0.0.1:8000",
+    'slipway login http://127.0.0.1:8000 --token "$TOKEN"',
+    "slipway login http://127.0.0.1:8000 -u admin --password-stdin < password.txt",
+)(login.login)
+add_verb(app, "slipway logout")(login.logout)
 app.add_typer(workspace.app, name="workspace")
 app.add_typer(model.app, name="model")
+app.add_typer(upload.app, name="upload")
+app.add_typer(environment.app, name="environment")
+app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
 app.add_typer(target.app, name="target")
+add_verb(
+    app,
+    "slipway activity --limit 10",
+    "slipway activity --object iris --action service",
+    "slipway activity --person bob -o json",
+)(activity.activity)
+app.add_typer(member.app, name="member")
+app.add_typer(token.app, name="token")
 app.add_typer(admin.app, name="admin")
 
 
@@ -47,8 +79,9 @@ def root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     output.tolerate()
+    output.choose()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with output.readers_may_leave():
+    with output.readers_may_leave(), completion.bash_colons():
         sys.exit(_code_of(given))
 
 
@@ -58,15 +91,15 @@ def _code_of(given: list[str]) -> str | int | None:
         return _run(given)
     except SlipwayError as error:
         output.failure(error)
-        if "--json" in given:
-            output.print_json({"error": error.as_dict()})
+        if output.is_document():
+            output.print_document({"error": error.as_dict()})
         return error.exit_code
 
 
 def _run(given: list[str]) -> str | int | None:
     """Run the command; the code it ends with. Raises `SlipwayError`."""
     try:
-        app(given)
+        app(given, prog_name="slipway")  # completion scripts look for this name
     except SystemExit as end:
         if end.code == Interrupted.exit_code:
             raise Interrupted("Interrupted.") from None

@@ -11,14 +11,17 @@ from urllib.parse import quote
 import httpx
 
 from slipway import downloads, filters, folders, profiles, waiting
+from slipway.calls import Calls
+from slipway.configs import Configs
+from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
+from slipway.people import Members, Tokens
 from slipway.targets import Targets
-from slipway.transport import Transport
-from slipway.types import AccessToken, Environment, Keys, Log, Model, Revision, Service, Update, Version
-from slipway.uploads import Progress, Tell, Uploader
+from slipway.transport import RETRIES, Transport
+from slipway.types import AccessToken, Event, Keys, Log, Model, Revision, Service, Update, Upload, Version
+from slipway.uploads import Progress, Report, Uploader
 
-RUNTIME = "slipway-runtime:latest"
 NEVER_READY = frozenset({"Failed"})  # every other state moves on by itself or fails in time
 TIMING = "X-Slipway-Milliseconds"  # on answers that are the service's own
 
@@ -36,8 +39,9 @@ class Score:
 class Client:
     """A studio as one token of one workspace sees it.
 
-    Raises `SlipwayApiError` where the studio says no, `Unreachable` where nobody answers. `tell` hears of what people
-    should know meanwhile: a connection that broke, an upload that goes on.
+    Raises `SlipwayApiError` where the studio says no, `Unreachable` where nobody answers. `report` is called with what
+    people should know meanwhile: a connection that broke, an upload that goes on. `timeout` is in seconds, of each
+    request; `retries` those of requests that may be repeated.
     """
 
     def __init__(
@@ -47,13 +51,20 @@ class Client:
         workspace: str = "",
         *,
         transport: httpx.BaseTransport | None = None,
-        tell: Tell = lambda text: None,
+        report: Report = lambda text: None,
+        timeout: float = 60,
+        retries: int = RETRIES,
     ) -> None:
         self.workspace = workspace
-        self._transport = Transport(url, token, http=transport)
-        self._base = f"workspaces/{quote(workspace)}"
-        self._uploader = Uploader(self._transport, self._base, tell)
-        self.targets = Targets(self._call, lambda path: self._pages(f"{self._base}/{path}"))
+        self._transport = Transport(url, token, http=transport, timeout=timeout, retries=retries)
+        self._calls = Calls(self._transport, workspace)
+        self._call = self._calls.call
+        self._uploader = Uploader(self._transport, self._calls.base, report)
+        self.environments = Environments(self._calls)
+        self.configs = Configs(self._calls, self._uploader)
+        self.targets = Targets(self._calls)
+        self.members = Members(self._calls)
+        self.tokens = Tokens(self._calls)
 
     @property
     def url(self) -> str:
@@ -77,6 +88,15 @@ class Client:
     def me(self) -> dict[str, Any]:
         """Whose token this is: {"username", "workspaces": [the one it is valid in], …}."""
         return cast(dict[str, Any], self._transport.json("GET", "me"))
+
+    def sign_out(self) -> None:
+        """Revoke the token of this client; nothing can be asked with it any more."""
+        self._transport.call("POST", "sign-out")
+
+    def activity(self, *, subject: str = "", person: str = "", action: str = "") -> Iterator[Event]:
+        """The audit trail, newest first: of things whose name has `subject` in it, of a person, of a kind of action."""
+        asked = {"subject": subject, "person": person, "action": action}
+        return cast(Iterator[Event], self._calls.rows("events", asked))
 
     # --- models ---
 
@@ -106,23 +126,24 @@ class Client:
                 journal.forget()
         return version
 
-    def models(self, filter: str = "", sort: str = "", *, tags: Mapping[str, str] | None = None) -> Iterator[Model]:
+    def models(
+        self, filter: str = "", sort: str = "", *, tags: Mapping[str, str] | None = None, **facts: str
+    ) -> Iterator[Model]:
         """Models with a version that matches the filter, such as `area=vision,stage!=draft`, and has all `tags`.
 
-        Values of `tags` are taken literally, whatever is in them.
+        `facts`: name, state, framework. Values of `tags` and `facts` are taken literally, whatever is in them.
         """
-        asked = {"filter": filters.narrowed(filter, tags or {}), "sort": sort}
-        return cast(Iterator[Model], self._pages(f"{self._base}/models", {k: v for k, v in asked.items() if v}))
+        asked = {"filter": filters.narrowed(filter, tags or {}, facts), "sort": sort}
+        return cast(Iterator[Model], self._calls.rows("models", asked))
 
-    def versions(self, filter: str = "", *, tags: Mapping[str, str] | None = None) -> Iterator[Version]:
-        """Versions that match the filter and have all `tags`, newest first."""
-        wanted = filters.narrowed(filter, tags or {})
-        found = self._pages(f"{self._base}/versions", {"filter": wanted} if wanted else {})
-        return cast(Iterator[Version], found)
+    def versions(self, filter: str = "", *, tags: Mapping[str, str] | None = None, **facts: str) -> Iterator[Version]:
+        """Versions that match the filter, have all `tags` and `facts` as `models` takes them; newest first."""
+        asked = {"filter": filters.narrowed(filter, tags or {}, facts)}
+        return cast(Iterator[Version], self._calls.rows("versions", asked))
 
     def model_versions(self, name: str) -> Iterator[Version]:
         """All versions of one model, newest first."""
-        return cast(Iterator[Version], self._pages(f"{self._base}/models/{quote(name)}/versions"))
+        return cast(Iterator[Version], self._calls.rows(f"models/{quote(name)}/versions"))
 
     def version(self, reference: str) -> Version:
         """`name:number`, `name:latest` or `name`, which means the latest."""
@@ -145,9 +166,33 @@ class Client:
     ) -> list[Path]:
         """Write the files of a version below `target`; their paths."""
         version = self.version(reference)
-        return downloads.download(
-            self._transport, self._base, version, Path(target), overwrite=overwrite, progress=progress
+        source = downloads.Source(
+            version["id"], f"{self._calls.base}/versions/{quote(version['id'])}", version["files"]
         )
+        return downloads.download(self._transport, source, Path(target), overwrite=overwrite, progress=progress)
+
+    def update_version(
+        self,
+        reference: str,
+        *,
+        add_tags: Mapping[str, str] | None = None,
+        remove_tags: Collection[str] = (),
+        add_properties: Mapping[str, Any] | None = None,
+        description: str | None = None,
+    ) -> Version:
+        """Change tags and description of a version, and add properties, which stay for good: all of it or nothing."""
+        changes = {"add_tags": add_tags, "remove_tags": list(remove_tags), "add_properties": add_properties}
+        body: dict[str, Any] = {name: value for name, value in changes.items() if value}
+        body |= {} if description is None else {"description": description}
+        return cast(Version, self._call("PATCH", f"versions/{quote(reference)}", body))
+
+    def uploads(self) -> Iterator[Upload]:
+        """One's own uploads that are part of no version yet, newest first."""
+        return cast(Iterator[Upload], self._calls.rows("uploads"))
+
+    def abandon_upload(self, id: str) -> None:
+        """Give an upload up; what arrived of it is forgotten."""
+        self._call("DELETE", f"uploads/{quote(id)}")
 
     def delete_version(self, reference: str) -> None:
         """Refused with 409 while a service uses it."""
@@ -173,30 +218,6 @@ class Client:
 
     # --- services ---
 
-    def create_environment(self, name: str, requirements: list[str], python_version: str = "") -> str:
-        """The next version of an environment, or the newest if it is the same; "name:number"."""
-        return self.define_environment(name, requirements, python_version)["id"]
-
-    def define_environment(self, name: str, requirements: list[str], python_version: str = "") -> Environment:
-        """As `create_environment`; gives the whole answer. `requirements` are the lines of a requirements file."""
-        body: dict[str, Any] = {"name": name, "requirements": requirements}
-        body |= {"python_version": python_version} if python_version else {}
-        return cast(Environment, self._call("POST", "environments", body))
-
-    def create_config(self, name: str, entry_script: str, files: Mapping[str, Path], environment: str = RUNTIME) -> str:
-        """The next version of an inference config with an entry script; "name:number".
-
-        The default environment is the studio's own, which has NumPy and ONNX Runtime and needs no build.
-        """
-        body = {
-            "name": name,
-            "kind": "entry_script",
-            "entry_script": entry_script,
-            "files": self._uploader.send_all(dict(files)),
-            "environment": environment,
-        }
-        return str(self._call("POST", "configs", body)["id"])
-
     def deploy(self, name: str, models: list[str], *, config: str | None = None, **facts: Any) -> Service:
         """Deploy model versions as a service.
 
@@ -205,8 +226,9 @@ class Client:
         body = {"name": name, "models": models, "config": config} | facts
         return cast(Service, self._call("POST", "services", body))
 
-    def services(self) -> Iterator[Service]:
-        return cast(Iterator[Service], self._pages(f"{self._base}/services"))
+    def services(self, *, model: str = "", state: str = "") -> Iterator[Service]:
+        """Services by name: those that run a model ("iris") or version ("iris:1"), those in a state."""
+        return cast(Iterator[Service], self._calls.rows("services", {"model": model, "state": state}))
 
     def service(self, name: str) -> Service:
         return cast(Service, self._call("GET", f"services/{quote(name)}"))
@@ -262,7 +284,7 @@ class Client:
 
     def revisions(self, name: str) -> Iterator[Revision]:
         """What the service has been made of, newest first."""
-        return cast(Iterator[Revision], self._pages(f"{self._base}/services/{quote(name)}/revisions"))
+        return cast(Iterator[Revision], self._calls.rows(f"services/{quote(name)}/revisions"))
 
     def rollback(self, name: str, revision: int | None = None) -> Service:
         """Have a revision answer again; None: the one that answers, where that ends an update, else the one before it.
@@ -298,36 +320,21 @@ class Client:
     def logs(self, name: str, offset: int = 0, source: str = "service") -> Log:
         """A piece of the service's log, or of its build's (`source="build"`), from `offset` on."""
         asked: dict[str, str | int] = {"offset": offset, "source": source}
-        return cast(Log, self._transport.json("GET", f"{self._base}/services/{quote(name)}/logs", params=asked))
+        return cast(Log, self._call("GET", f"services/{quote(name)}/logs", params=asked))
 
     def metrics(self, name: str, range: str = "15m") -> dict[str, Any]:
         """The service's time series over 15m, 1h, 6h, 24h or 7d."""
-        path = f"{self._base}/services/{quote(name)}/metrics"
-        return cast(dict[str, Any], self._transport.json("GET", path, params={"range": range}))
+        path = f"services/{quote(name)}/metrics"
+        return cast(dict[str, Any], self._call("GET", path, params={"range": range}))
 
     def score(self, name: str, body: bytes, content_type: str = "application/json", *, path: str = "/score") -> Score:
         """Send `body` to the service's `path` by way of the studio; the service's own answer, whatever its status."""
-        address, headers = f"{self._base}/services/{quote(name)}/score", {"Content-Type": content_type}
+        address, headers = f"{self._calls.base}/services/{quote(name)}/score", {"Content-Type": content_type}
         response = self._transport.exchange("POST", address, params={"path": path}, content=body, headers=headers)
         if TIMING not in response.headers:
             self._transport.checked(response)
         took = float(response.headers.get(TIMING, 0))
         return Score(response.status_code, response.text, response.headers.get("Content-Type", ""), took)
-
-    # --- inside ---
-
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
-        return self._transport.json(method, f"{self._base}/{path}", body=body)
-
-    def _pages(self, path: str, params: Mapping[str, str | int] | None = None) -> Iterator[Any]:
-        """Rows of a list, page by page as they are needed."""
-        number = 1
-        while True:
-            answer = self._transport.json("GET", path, params={**(params or {}), "page": number, "page_size": 200})
-            yield from answer["results"]
-            if not answer.get("next"):
-                return
-            number += 1
 
 
 def _update_of(service: Service) -> Update | None:

@@ -1,45 +1,53 @@
-"""Files of a version to a folder: checked by SHA-256, put in place only when whole."""
+"""Files of the studio to a folder: checked by SHA-256, put in place only when whole."""
 
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 
-from slipway.errors import AlreadyThere, Misuse, SlipwayError, Unreachable
+from slipway.errors import Misuse, SlipwayError, Unreachable
 from slipway.places import fault_of, inside
+from slipway.saving import refuse_existing
 from slipway.transport import Transport
-from slipway.types import FileFacts, Version
+from slipway.types import FileFacts
 
 Progress = Callable[[int], None]
 _OF_THE_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})  # other names may still be written
 
 
+@dataclass(frozen=True)
+class Source:
+    """What has files: its "name:number", its address below /api/v1/, and the files."""
+
+    id: str
+    address: str
+    files: Sequence[FileFacts]
+
+
 def download(
     transport: Transport,
-    base: str,
-    version: Version,
+    source: Source,
     target: Path,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write all files of `version` below `target`; their paths.
+    """Write all files of `source` below `target`; their paths.
 
     Raises `AlreadyThere` before anything is written when a file is in the way and `overwrite` is off, and
     `SlipwayError` after all others are written for files that this machine cannot keep, naming each.
     """
-    places = {file["path"]: inside(target, file["path"]) for file in version["files"]}
+    places = {file["path"]: inside(target, file["path"]) for file in source.files}
     refused = {path: fault for path in places if (fault := fault_of(path))}
-    wanted = [file for file in version["files"] if file["path"] not in refused]
-    taken = [places[file["path"]] for file in wanted if os.path.lexists(places[file["path"]])]
-    if taken and not overwrite:
-        raise AlreadyThere(f"{taken[0]} exists already.", hint="Add --overwrite, or choose another folder.")
+    wanted = [file for file in source.files if file["path"] not in refused]
+    refuse_existing([places[file["path"]] for file in wanted], overwrite=overwrite)
     for file in wanted:
-        url = f"{base}/versions/{quote(version['id'])}/files/{quote(file['path'])}"
+        url = f"{source.address}/files/{quote(file['path'])}"
         try:
             _fetch(transport, url, file, places[file["path"]], progress or (lambda count: None))
         except OSError as reason:
@@ -47,15 +55,15 @@ def download(
                 raise Misuse(f"{reason.filename or target} cannot be written: {reason.strerror or reason}") from reason
             refused[file["path"]] = reason.strerror or str(reason)
     if refused:
-        raise _incomplete(version, refused)
+        raise _incomplete(source, refused)
     return list(places.values())
 
 
-def _incomplete(version: Version, refused: dict[str, str]) -> SlipwayError:
-    told = "; ".join(f"{path!r}: {fault}" for path, fault in refused.items())
-    count = len(version["files"])
+def _incomplete(source: Source, refused: dict[str, str]) -> SlipwayError:
+    reasons = "; ".join(f"{path!r}: {fault}" for path, fault in refused.items())
+    count = len(source.files)
     return SlipwayError(
-        f"{len(refused)} of {count} files of {version['id']} cannot be written on this machine: {told}.",
+        f"{len(refused)} of {count} files of {source.id} cannot be written on this machine: {reasons}.",
         hint="The others are there. Download these on another system, or as a zip from the version's page.",
     )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 USAGE, UNAUTHORISED, NOT_FOUND, CONFLICT, TIMEOUT, UNREACHABLE = 2, 3, 4, 5, 6, 7
-_BY_STATUS = {401: UNAUTHORISED, 403: UNAUTHORISED, 404: NOT_FOUND, 409: CONFLICT}
+_BY_STATUS = {400: USAGE, 401: UNAUTHORISED, 403: UNAUTHORISED, 404: NOT_FOUND, 409: CONFLICT}
 
 
 class SlipwayError(Exception):
@@ -19,7 +19,7 @@ class SlipwayError(Exception):
         self.evidence = evidence
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """What `-o json` prints."""
         facts = {"code": self.code, "message": self.message, "hint": self.hint}
         return facts | ({"evidence": self.evidence} if self.evidence else {})
 

@@ -8,9 +8,10 @@ RESERVED = frozenset({"name", "framework", "state", "version", "created_by", "is
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-/")
 
 
-def narrowed(filter: str, tags: Mapping[str, str]) -> str:
-    """`filter`, and every one of `tags`."""
+def narrowed(filter: str, tags: Mapping[str, str], facts: Mapping[str, str] | None = None) -> str:
+    """`filter`, every one of `tags`, and those of `facts` that have a value: name, state, framework."""
     conditions = [tag(key, value) for key, value in tags.items()]
+    conditions += [f"{word}={_literal(value)}" for word, value in (facts or {}).items() if value]
     if filter.strip():
         conditions.append(f"({filter})" if conditions else filter)
     return ",".join(conditions)
@@ -19,7 +20,11 @@ def narrowed(filter: str, tags: Mapping[str, str]) -> str:
 def tag(key: str, value: str) -> str:
     """The condition that a version has this tag with exactly this value: area=vision, "a:b"="x, y*"."""
     plain_key = _is_plain(key) and key.lower() not in RESERVED
-    return f"{key if plain_key else quoted(key)}={value if _is_plain(value) else quoted(value)}"
+    return f"{key if plain_key else quoted(key)}={_literal(value)}"
+
+
+def _literal(value: str) -> str:
+    return value if _is_plain(value) else quoted(value)
 
 
 def quoted(text: str) -> str:

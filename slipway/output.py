@@ -1,26 +1,48 @@
 """What the command line prints: results to standard output, everything else to standard error.
 
-On a terminal tables are aligned and bars are drawn; elsewhere, columns are separated by tabs. With `--json` the one
-document on standard output is all there is.
+`choose` says how, once for each command: a format of `-o`, and a query that selects from the result. Without a format,
+people get tables, names with values, and sentences; where there is no terminal, columns are separated by tabs.
 """
 
-import codecs
-import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from slipway import tables
+from slipway import formats, progress, tables
+from slipway.columns import Column
 
 if TYPE_CHECKING:
     from slipway.errors import SlipwayError
 
 EVIDENCE_LINES = 20
-WIDE = 72  # columns that a bar with sizes, speed and time takes
-_moving: list[Any] = []  # rich's consoles on which a bar or a line moves at the moment
+UNLIMITED = 1_000_000  # columns of an output that is no terminal
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A format of `-o`, or none; and what is selected from the result, if anything is."""
+
+    format: str = ""
+    select: formats.Select | None = None
+
+
+_choice: ContextVar[Choice] = ContextVar("choice", default=Choice())  # noqa: B039 - it is frozen
+
+
+def choose(format: str = "", query: str = "") -> None:
+    """How results are printed from now on. A query without a format gives JSON. Raises `Misuse` for a wrong query."""
+    select = formats.compile_query(query) if query else None
+    _choice.set(Choice(format or ("json" if query else ""), select))
+
+
+def is_document() -> bool:
+    """Whether standard output is to hold one JSON or YAML document and nothing else."""
+    return _choice.get().format in formats.DOCUMENTS
 
 
 def tolerate() -> None:
@@ -44,43 +66,44 @@ def readers_may_leave() -> Iterator[None]:
         sys.exit(1)
 
 
-def print_json(document: Any) -> None:
-    """One JSON document; letters that the output cannot carry are escaped."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    print(text if _carries(sys.stdout, text) else json.dumps(document, indent=2))
+# --- results ---
 
 
-class Output:
-    """Prints for one command; `as_json` decides how."""
-
-    def __init__(self, as_json: bool) -> None:
-        self.as_json = as_json
-
-    def result(self, document: Any, show: Callable[[], None]) -> None:
-        """The command's result: `document` with --json, else whatever `show` prints."""
-        if self.as_json:
-            print_json(document)
-        else:
-            show()
-
-    def done(self, document: Any, sentence: str) -> None:
-        """The result of a command that changes something."""
-        self.result(document, lambda: print(sentence))
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, may_be_cut: Collection[str] = ()) -> None:
-    """Rows under headings. On a terminal columns in `may_be_cut` lose what does not fit; no other value ever does."""
-    texts = [[tables.one_line(cell) for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns
-        lines = tables.drawn(headings, texts, width, may_be_cut=may_be_cut)
+def result(document: Any, show: Callable[[], None]) -> None:
+    """The command's result, of which people see what `show` prints."""
+    choice = _choice.get()
+    if choice.select or choice.format in {"json", "yaml", "tsv"}:
+        _print_selected(document, choice)
     else:
-        lines = tables.tabbed(headings, texts)
-    for line in lines:
-        print(line)
+        show()
 
 
-def facts(pairs: dict[str, Any]) -> None:
+def done(document: Any, sentence: str) -> None:
+    """The result of a command that changes something."""
+    result(document, lambda: print(sentence))
+
+
+def rows(documents: Sequence[Any], columns: Sequence[Column], *, cut: Sequence[str] = (), empty: str = "") -> None:
+    """The result of a command that lists. `cut` names columns that may lose their ends, the least important first.
+
+    `empty` is what people read who get no rows: on a terminal and on standard error.
+    """
+    choice = _choice.get()
+    if choice.select or choice.format in formats.DOCUMENTS:
+        _print_selected(documents, choice)
+    elif choice.format == "tsv":
+        _print_lines(tables.tabbed([[column.exact(row) for column in columns] for row in documents]))
+    elif choice.format == "table" or sys.stdout.isatty():
+        if empty and not documents:
+            note(empty)
+        headings = [column.heading for column in columns]
+        _draw(headings, [[column.readable(row) for column in columns] for row in documents], cut)
+    else:
+        headings = [column.heading.upper() for column in columns]
+        _print_lines(tables.tabbed([headings, *([column.exact(row) for column in columns] for row in documents)]))
+
+
+def facts(pairs: Mapping[str, Any]) -> None:
     """Names and values, one a line; empty values are left out."""
     filled = {name: value for name, value in pairs.items() if value not in (None, "", [], {})}
     width = max((len(name) for name in filled), default=0)
@@ -88,12 +111,19 @@ def facts(pairs: dict[str, Any]) -> None:
         print(f"{name:<{width}}  {value}")
 
 
+def print_document(document: Any) -> None:
+    """One document in the format that was chosen; letters that the output cannot carry are escaped."""
+    write = formats.as_yaml if _choice.get().format == "yaml" else formats.as_json
+    text = write(document)
+    print(text if _carries(sys.stdout, text) else write(document, ascii_only=True))
+
+
+# --- everything else ---
+
+
 def note(text: str) -> None:
     """Something by the way, to standard error; above a bar that moves."""
-    if _moving:
-        _moving[-1].print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)
-    else:
-        print(text, file=sys.stderr)
+    progress.print_above(text)
 
 
 def failure(error: "SlipwayError") -> None:
@@ -107,79 +137,42 @@ def failure(error: "SlipwayError") -> None:
         print("\n".join(["---", *lines[-EVIDENCE_LINES:]]), file=sys.stderr)
 
 
-@contextmanager
-def bar(label: str, total: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar over `total` bytes, on a terminal only; gives the function that moves it.
-
-    `label` is a word and no name: on a narrow terminal names would be broken or cut.
-    """
-    if not sys.stderr.isatty() or total == 0:
-        yield None
-        return
-    from rich import console, progress  # slow to load
-
-    columns: list[progress.ProgressColumn] = [progress.TextColumn(label, markup=False), progress.BarColumn()]
-    if shutil.get_terminal_size().columns >= WIDE:
-        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn()]
+def _print_selected(document: Any, choice: Choice) -> None:
+    selected = choice.select(document) if choice.select else document
+    if choice.format in formats.DOCUMENTS:
+        print_document(selected)
+    elif choice.format == "tsv":
+        _print_lines(tables.tabbed(formats.rows_of(selected)))
     else:
-        columns.append(progress.TaskProgressColumn())
-    with (
-        _moves(console.Console(stderr=True)) as shown,
-        progress.Progress(*columns, console=shown, transient=True) as drawn,
-    ):
-        task = drawn.add_task(label, total=total)
-        yield lambda count: drawn.advance(task, count)
+        _draw_document(selected)
 
 
-@contextmanager
-def spinner(label: str) -> Iterator[Callable[[str], None]]:
-    """Tells what is going on: a moving line on a terminal, else one line for each change."""
-    if sys.stderr.isatty():
-        from rich import console  # slow to load
-        from rich.text import Text
-
-        def line(text: str) -> Text:
-            """On one line, and plain: names may hold what rich takes for markup."""
-            return Text(tables.beginning(text, shutil.get_terminal_size().columns - 3))  # for the sign that moves
-
-        signs = "dots" if _is_utf8(sys.stderr) else "line"
-        with (
-            _moves(console.Console(stderr=True)) as shown,
-            shown.status(line(label), spinner=signs) as status,
-        ):
-            yield lambda text: status.update(line(f"{label}: {text}"))
+def _draw_document(document: Any) -> None:
+    """A table of whatever a query has selected."""
+    if isinstance(document, Mapping):
+        facts({name: formats.scalar(value) for name, value in document.items()})
         return
-    told = ""
-
-    def tell(text: str) -> None:
-        nonlocal told
-        if text != told:
-            told = text
-            note(f"{label}: {text}")
-
-    yield tell
+    headings = formats.headings_of(document)
+    if headings:
+        _draw(headings, [[tables.one_line(formats.scalar(item.get(key))) for key in headings] for item in document], ())
+    else:
+        _print_lines(tables.drawn([], formats.rows_of(document), UNLIMITED))
 
 
-@contextmanager
-def _moves(shown: Any) -> Iterator[Any]:
-    _moving.append(shown)
-    try:
-        yield shown
-    finally:
-        _moving.pop()
+def _draw(headings: Sequence[str], cells: Sequence[Sequence[str]], cut: Sequence[str]) -> None:
+    width = shutil.get_terminal_size((UNLIMITED, 24)).columns
+    _print_lines(tables.drawn(headings, cells, width, cut=cut))
 
 
-def _is_utf8(stream: TextIO) -> bool:
-    try:
-        return codecs.lookup(stream.encoding or "").name in {"utf-8", "utf-8-sig"}
-    except LookupError:
-        return False
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _carries(stream: TextIO, text: str) -> bool:
-    """JSON travels as UTF-8; elsewhere, and for halves of surrogate pairs, only escapes are safe."""
+    """Documents travel as UTF-8; elsewhere, and for halves of surrogate pairs, only escapes are safe."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    return _is_utf8(stream) or text.isascii()
+    return progress.is_utf8(stream) or text.isascii()

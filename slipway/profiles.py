@@ -20,6 +20,7 @@ class Studio:
 
     workspace: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    made_here: list[str] = field(default_factory=list)  # workspaces whose token `slipway login` made with a password
 
 
 @dataclass
@@ -73,14 +74,33 @@ def write(profiles: Profiles) -> None:
         draft.unlink(missing_ok=True)
 
 
-def remember(login: Login) -> None:
-    """Keep a token and make its studio and workspace the ones in use."""
+def remember(login: Login, *, made_here: bool = False) -> None:
+    """Keep a token and make its studio and workspace the ones in use.
+
+    `made_here`: the token was made for this command line alone, so that signing out revokes it.
+    """
     profiles = read()
     studio = profiles.studios.setdefault(login.url, Studio())
     studio.tokens[login.workspace] = login.token
     studio.workspace = login.workspace
+    studio.made_here = [name for name in studio.made_here if name != login.workspace]
+    studio.made_here += [login.workspace] if made_here else []
     profiles.current = login.url
     write(profiles)
+
+
+def forget(url: str) -> None:
+    """Remove a studio and its tokens. Where it was the one in use, none is afterwards."""
+    profiles = read()
+    profiles.studios.pop(url, None)
+    profiles.current = "" if profiles.current == url else profiles.current
+    write(profiles)
+
+
+def made_here(url: str) -> list[Login]:
+    """The logins of a studio whose tokens were made for this command line alone."""
+    studio = read().studios.get(url, Studio())
+    return [Login(url, token, name) for name, token in studio.tokens.items() if name in studio.made_here]
 
 
 def use_workspace(name: str) -> bool:
@@ -122,6 +142,7 @@ def _as_toml(profiles: Profiles) -> str:
     lines = [f"current = {_quoted(profiles.current)}"]
     for url, studio in profiles.studios.items():
         lines += ["", f"[studios.{_quoted(url)}]", f"workspace = {_quoted(studio.workspace)}"]
+        lines += [f"made_here = {json.dumps(studio.made_here, ensure_ascii=False)}"] if studio.made_here else []
         lines += [f"tokens.{_quoted(workspace)} = {_quoted(token)}" for workspace, token in studio.tokens.items()]
     return "\n".join(lines) + "\n"
 

@@ -4,24 +4,28 @@ Nothing is ever broken over lines, so that addresses and names can be copied who
 """
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 GAP = "  "
-LEAST = 12  # columns that are left of a column that may be cut
+LEAST = 4  # columns that are left of a column that may be cut
 Row = Sequence[str]
 
 
-def drawn(headings: Row, rows: Sequence[Row], width: int, *, may_be_cut: Collection[str] = ()) -> list[str]:
-    """Lines of at most `width` columns, if the longest single value allows. Only `may_be_cut` lose their ends."""
-    narrow = _narrowed(headings, rows, width, may_be_cut)
+def drawn(headings: Row, rows: Sequence[Row], width: int, *, cut: Sequence[str] = ()) -> list[str]:
+    """Lines of at most `width` columns, if the longest single value allows.
+
+    Columns in `cut` lose their ends if needed, the first of them first; no other value ever does. Without `headings`
+    the rows stand alone.
+    """
+    narrow = _narrowed(headings, rows, width, cut)
     if _total(_widths(headings, narrow)) <= width:
         return _columns(headings, narrow)
     return _blocks(headings, rows)
 
 
-def tabbed(headings: Row, rows: Sequence[Row]) -> list[str]:
+def tabbed(rows: Sequence[Row]) -> list[str]:
     """A line for each row, columns separated by tabs: what other programs read."""
-    return ["\t".join(row) for row in [[heading.upper() for heading in headings], *rows]]
+    return ["\t".join(row) for row in rows]
 
 
 def one_line(cell: object) -> str:
@@ -45,20 +49,22 @@ def beginning(text: str, room: int) -> str:
 
 
 def _widths(headings: Row, rows: Sequence[Row]) -> list[int]:
-    return [max(columns(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
+    lines = [headings, *rows] if headings else rows
+    return [max(columns(cell) for cell in column) for column in zip(*lines, strict=True)]
 
 
 def _total(widths: Sequence[int]) -> int:
     return sum(widths) + len(GAP) * (len(widths) - 1)
 
 
-def _narrowed(headings: Row, rows: Sequence[Row], width: int, may_be_cut: Collection[str]) -> Sequence[Row]:
+def _narrowed(headings: Row, rows: Sequence[Row], width: int, cut: Sequence[str]) -> Sequence[Row]:
     """The rows with the ends of some cells cut, as far as the width asks for it."""
     widths = _widths(headings, rows)
     most = list(widths)
-    for index, heading in enumerate(headings):
-        if heading in may_be_cut and (excess := _total(most) - width) > 0:
-            most[index] = min(widths[index], max(LEAST, widths[index] - excess))
+    for index in (headings.index(heading) for heading in cut):
+        if (excess := _total(most) - width) > 0:
+            least = max(LEAST, columns(headings[index]))
+            most[index] = min(widths[index], max(least, widths[index] - excess))
     return [[_cut(cell, room) for cell, room in zip(row, most, strict=True)] for row in rows]
 
 
@@ -70,7 +76,7 @@ def _columns(headings: Row, rows: Sequence[Row]) -> list[str]:
     widths = _widths(headings, rows)
     ruler = ["-" * width for width in widths]
     lines = []
-    for row in [headings, ruler, *rows]:
+    for row in [headings, ruler, *rows] if headings else rows:
         padded = (cell + " " * (room - columns(cell)) for cell, room in zip(row, widths, strict=True))
         lines.append(GAP.join(padded).rstrip())
     return lines

@@ -5,23 +5,22 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from slipway import waiting
+from slipway.calls import Calls
 from slipway.errors import Failed, Misuse
 from slipway.types import Target, TargetCheck, TargetKind
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
-Call = Callable[..., Any]
-
 
 class Targets:
     """The places where services of a workspace can run. Raises `SlipwayApiError` where the studio says no."""
 
-    def __init__(self, call: Call, pages: Callable[[str], Iterator[Any]]) -> None:
-        self._call, self._pages = call, pages
+    def __init__(self, calls: Calls) -> None:
+        self._calls, self._call = calls, calls.call
 
     def all(self) -> Iterator[Target]:
-        return cast(Iterator[Target], self._pages("targets"))
+        return cast(Iterator[Target], self._calls.rows("targets"))
 
     def kinds(self) -> list[TargetKind]:
         """The kinds that can be added, each with its settings."""

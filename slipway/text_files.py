@@ -3,6 +3,9 @@
 import codecs
 import io
 import re
+from pathlib import Path
+
+from slipway.errors import Misuse
 
 MARKS = (  # longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -12,6 +15,14 @@ MARKS = (  # longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(rb"\A(?:[^\n]*\n)?#[^\n]*?coding[:=]\s*([-\w.]+)")
+
+
+def read(file: Path) -> str:
+    """The text of a file. Raises `Misuse` for a file that cannot be read, or is no text."""
+    try:
+        return decode(file.read_bytes())
+    except (OSError, ValueError) as reason:
+        raise Misuse(f"{file} cannot be read: {getattr(reason, 'strerror', None) or reason}") from reason
 
 
 def decode(content: bytes) -> str:

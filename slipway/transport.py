@@ -26,13 +26,15 @@ class Transport:
         token: str = "",
         *,
         timeout: float = 60,
+        retries: int = RETRIES,
         http: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = normal_url(url)
         self.sleep = sleep
+        self._retries = retries
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        limits = httpx.Timeout(timeout, connect=10)
+        limits = httpx.Timeout(timeout, connect=min(timeout, 10))
         self._http = httpx.Client(base_url=f"{self.url}/api/v1/", headers=headers, timeout=limits, transport=http)
 
     def close(self) -> None:
@@ -55,7 +57,7 @@ class Transport:
         return self._checked(self.exchange(method, path, **request))
 
     def exchange(
-        self, method: str, path: str, *, retries: int = RETRIES, repeatable: bool = False, **request: Any
+        self, method: str, path: str, *, retries: int | None = None, repeatable: bool = False, **request: Any
     ) -> httpx.Response:
         """One request, whatever its answer; `request` is what httpx takes.
 
@@ -63,6 +65,7 @@ class Transport:
         caller calls `repeatable`.
         """
         repeatable = repeatable or method in SAFE
+        retries = self._retries if retries is None else retries
         for attempt in range(retries + 1):
             last = attempt == retries
             try:

@@ -13,7 +13,7 @@ class Cause(TypedDict, total=False):
 
 
 class Environment(TypedDict, total=False):
-    """`id` is "name:number"; `warnings` tell what is not installed as it was asked for."""
+    """`id` is "name:number"; `warnings` name what is not installed as requested."""
 
     id: str
     name: str
@@ -21,12 +21,73 @@ class Environment(TypedDict, total=False):
     python_version: str
     requirements: list[str]
     warnings: list[str]
+    state: str  # ready, being made, last try failed, locked, or not made yet
+    lock: str  # exact versions with hashes; empty until it is resolved
+    created_by: str | None
+    created_at: str
 
 
 class FileFacts(TypedDict):
     path: str
     size: int
     sha256: str
+
+
+class Config(TypedDict, total=False):
+    """An inference config; `id` is "name:number". Without code, `environment` is None."""
+
+    id: str
+    name: str
+    version: int
+    kind: str
+    description: str
+    entry_script: str
+    files: list[FileFacts]
+    environment: str | None
+    created_by: str | None
+    created_at: str
+
+
+class Member(TypedDict):
+    """`role` is viewer, contributor or admin."""
+
+    username: str
+    role: str
+
+
+class Token(TypedDict):
+    """An API token; `hint` is the beginning of its secret, `expires_at` None for one that never expires."""
+
+    id: int
+    name: str
+    access: str
+    hint: str
+    user: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class NewToken(Token):
+    """A token with its secret, which nothing shows again."""
+
+    token: str
+
+
+class Event(TypedDict, total=False):
+    """An entry of the audit trail: who did what to what, why and when."""
+
+    id: int
+    at: str
+    actor_name: str
+    action: str
+    title: str
+    sentence: str  # where the studio writes one
+    subject_type: str
+    subject_id: str
+    subject_label: str
+    reason: str
+    details: dict[str, Any]
 
 
 class Upload(TypedDict):
@@ -173,7 +234,7 @@ class TargetCheck(TypedDict):
 
 
 class Target(TypedDict):
-    """A place where services run; of a secret setting only {"set": bool} is told."""
+    """A place where services run; a secret setting is only {"set": bool}."""
 
     name: str
     kind: str

@@ -12,14 +12,14 @@ from slipway.errors import Misuse, SlipwayApiError, SlipwayError, Unreachable
 from slipway.journal import Journal, Sent
 from slipway.transport import Transport, pause
 from slipway.types import Upload
-from slipway.wording import size as in_bytes
+from slipway.wording import part_of
 
 TRIES = 12  # of one chunk: about three quarters of a minute with its pauses
 PIECE = 1024 * 1024  # bytes read at a time of what has arrived before
 # Refusals that say nothing about the files: sign in again, or try later.
 PASSING = frozenset({401, 403, 408, 409, 429})
 Progress = Callable[[int], None]
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class _Differs(Exception):
@@ -27,12 +27,15 @@ class _Differs(Exception):
 
 
 class Uploader:
-    """Uploads of one workspace. `base` is its address below /api/v1/; `tell` hears of what people should know."""
+    """Uploads of one workspace, whose address below /api/v1/ is `base`.
 
-    def __init__(self, transport: Transport, base: str, tell: Tell = lambda text: None) -> None:
+    `report` is called with what people should know.
+    """
+
+    def __init__(self, transport: Transport, base: str, report: Report = lambda text: None) -> None:
         self._transport = transport
         self._base = base
-        self._tell = tell
+        self._report = report
 
     def send_all(
         self, files: Mapping[str, Path], progress: Progress | None = None, journal: Journal | None = None
@@ -70,7 +73,7 @@ class Uploader:
             try:
                 return self._send_rest(file, known, keep=True)
             except _Differs:
-                self._tell(f"{file.name} has changed since it was sent in part: sending it from the beginning.")
+                self._report(f"{file.name} has changed since it was sent in part: sending it from the beginning.")
                 self._abandon(known["id"])
                 file.restart()
         return self._send_rest(file, self._begin(file, journal), keep=journal is not None)
@@ -81,7 +84,7 @@ class Uploader:
         if sent is None:
             return None
         if (sent.size, sent.changed) != (file.size, file.changed):
-            self._tell(f"{file.name} has changed since it was sent in part: sending it from the beginning.")
+            self._report(f"{file.name} has changed since it was sent in part: sending it from the beginning.")
             self._abandon(sent.upload)
             return None
         try:
@@ -91,7 +94,7 @@ class Uploader:
                 raise
             return None
         if found["received"]:
-            self._tell(f"Going on with {file.name}: {in_bytes(found['received'])} of {in_bytes(file.size)} are there.")
+            self._report(f"Going on with {file.name}: {part_of(found['received'], file.size)} are there.")
         return found
 
     def _begin(self, file: "_Sending", journal: Journal | None) -> Upload:
@@ -142,7 +145,7 @@ class Uploader:
                 if attempt == TRIES - 1 or not _passes(error):
                     raise
                 if attempt == 1:  # a first failure often passes at once
-                    self._tell(f"{error.message.rstrip('.')}. Trying again.")
+                    self._report(f"{error.message.rstrip('.')}. Trying again.")
             self._transport.sleep(pause(attempt))
             received = self._received(upload)
             arrived = offset + arrived if received is None else received
@@ -212,7 +215,7 @@ class _Sending:
 
 
 def _passes(error: SlipwayError) -> bool:
-    """May trying again help? 409 means: another offset, which the studio will tell."""
+    """May trying again help? 409 means: another offset, which the answer names."""
     return not isinstance(error, SlipwayApiError) or error.status == 409 or error.status >= 500
 
 

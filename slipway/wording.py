@@ -6,21 +6,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"))
+_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def when(moment: str | None, now: datetime | None = None) -> str:
     """An ISO 8601 time as local time and distance: 2026-11-28 16:18:26 (12 min ago)."""
+    then = _read(moment)
+    return f"{then.astimezone():%Y-%m-%d %H:%M:%S} ({_distance(then, now)})" if then else moment or ""
+
+
+def ago(moment: str | None, now: datetime | None = None) -> str:
+    """An ISO 8601 time as its distance: 12 min ago."""
+    then = _read(moment)
+    return _distance(then, now) if then else moment or ""
+
+
+def _read(moment: str | None) -> datetime | None:
     try:
         then = datetime.fromisoformat(moment or "")
     except ValueError:
-        return moment or ""
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
+        return None
+    return then.replace(tzinfo=UTC) if then.tzinfo is None else then
+
+
+def _distance(then: datetime, now: datetime | None) -> str:
     seconds = ((now or datetime.now(UTC)) - then).total_seconds()
-    return f"{then.astimezone():%Y-%m-%d %H:%M:%S} ({_distance(seconds)})"
-
-
-def _distance(seconds: float) -> str:
     length = abs(seconds)
     if length < 1:
         return "now"
@@ -32,11 +42,23 @@ def _distance(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Bytes: 1 kB is 1,000 bytes."""
-    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while amount >= 999.95 and len(units) > 1:  # what would be rounded to 1000.0
+    amount, unit = float(count), 0
+    while amount >= 999.95 and unit + 1 < len(_UNITS):  # what would be rounded to 1000.0
         amount /= 1000
-        units.pop(0)
-    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+        unit += 1
+    return f"{amount:.{1 if unit else 0}f} {_UNITS[unit]}"
+
+
+def part_of(count: int, total: int) -> str:
+    """How many bytes of a total, in its unit: 210 of 500 MB."""
+    whole, _, unit = size(total).partition(" ")
+    part = count / 1000 ** _UNITS.index(unit)
+    digits = 0 if unit == "B" else 1
+    return f"{_short(f'{part:.{digits}f}')} of {_short(whole)} {unit}"
+
+
+def _short(number: str) -> str:
+    return number.removesuffix(".0")
 
 
 def pairs(values: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def work(client: Client) -> None:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "score.py"
         script.write_text(SCRIPT)
-        config = client.create_config("own", "score.py", {"score.py": script})
+        config = client.configs.create("own", "score.py", {"score.py": script})["id"]
     client.deploy("scripted", ["iris:1"], config=config)
     for name in ("plain", "scripted"):
         client.wait_for(name, {"Healthy"})

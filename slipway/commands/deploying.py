@@ -1,11 +1,11 @@
 """`slipway service deploy` and `update`: from model versions, and a script if there is one, to a service."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import folders, output, request_body, text_files, wording
+from slipway import folders, output, progress, text_files, wording
+from slipway.commands.options import json_object
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -51,13 +51,8 @@ class Script:
         return path.as_posix() if self.source_dir else path.name
 
     def lines(self) -> list[str]:
-        """The lines of the requirements file, as they are: the studio reads them, and tells them by their numbers."""
-        if self.requirements is None:
-            return []
-        try:
-            return text_files.decode(self.requirements.read_bytes()).split("\n")
-        except (OSError, ValueError) as reason:
-            raise Misuse(f"{self.requirements} cannot be read: {reason}") from reason
+        """The lines of the requirements file, as they are: the studio reads them, and names them by their numbers."""
+        return text_files.read(self.requirements).split("\n") if self.requirements else []
 
 
 def script_of(
@@ -75,24 +70,11 @@ def script_of(
 
 def options(limits: dict[str, Any], server: str, file: Path | None) -> dict[str, Any]:
     """What the flags `limits`, --server and --deployment-config say together. Raises `Misuse`."""
-    if extra := _json_object(server, "--server"):
+    if extra := json_object(server, "--server"):
         limits = merged({"server": extra}, limits)
     if file:
-        limits = merged(_json_object(f"@{file}", "--deployment-config"), limits)
+        limits = merged(json_object(f"@{file}", "--deployment-config"), limits)
     return limits
-
-
-def _json_object(text: str, flag: str) -> dict[str, Any]:
-    """The value of a flag that takes a JSON object, or `@` and the name of a file with one; empty for no text."""
-    if not text:
-        return {}
-    try:
-        found = json.loads(request_body.unmarked(request_body.read(text)))
-    except ValueError as reason:
-        raise Misuse(f"{flag} is not JSON: {reason}") from reason
-    if not isinstance(found, dict):
-        raise Misuse(f'{flag} must be a JSON object, as {{"access_log": true}}.')
-    return found
 
 
 def make_config(client: "Client", name: str, script: Script) -> str:
@@ -100,14 +82,14 @@ def make_config(client: "Client", name: str, script: Script) -> str:
     files, lines = script.files(), script.lines()
     environment = {"environment": script.environment} if script.environment else {}
     if script.requirements is not None:
-        defined = client.define_environment(name, lines)
+        defined = client.environments.create(name, lines)
         environment["environment"] = defined["id"]
         output.note(f"Environment {defined['id']}.")
         for warning in defined.get("warnings", []):
             output.note(warning)
-    config = client.create_config(name, script.entry, files, **environment)
-    output.note(f"Inference config {config}.")
-    return config
+    config = client.configs.create(name, script.entry, files, **environment)
+    output.note(f"Inference config {config['id']}.")
+    return config["id"]
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -128,9 +110,9 @@ def changed(kept: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
 
 
 def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
-    """Wait for Healthy and tell the steps on the way."""
-    with output.spinner(name) as tell:
-        return client.wait_for(name, {"Healthy"}, timeout, on_look=lambda service: tell(_progress(service)))
+    """Wait for Healthy and report the steps on the way."""
+    with progress.spinner(name) as report:
+        return client.wait_for(name, {"Healthy"}, timeout, on_look=lambda service: report(_progress(service)))
 
 
 def show(service: "Service") -> None:

@@ -1,4 +1,4 @@
-"""`slipway login`: get a token and remember it."""
+"""`slipway login` and `logout`: get a token and remember it, forget it again."""
 
 import sys
 from getpass import getpass
@@ -7,17 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from slipway import output, profiles
-from slipway.commands.options import Json
-from slipway.errors import Interrupted, Misuse
+from slipway.errors import Interrupted, Misuse, NotSignedIn, SlipwayApiError, Unreachable
 
 
 def login(
-    url: Annotated[str, typer.Argument(help="Address of the studio, as the browser shows it.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the studio, as the browser shows it.")],
     token: Annotated[str | None, typer.Option(help="A token made under Settings → Tokens.")] = None,
     username: Annotated[str | None, typer.Option("--username", "-u", help="Sign in by name and password.")] = None,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     workspace: Annotated[str, typer.Option("--workspace", "-w", help="Workspace, if you have several.")] = "",
-    as_json: Json = False,
 ) -> None:
     """Sign in to a studio and remember it.
 
@@ -27,10 +25,46 @@ def login(
 
     url = normal_url(url)
     who = _with_token(url, token, workspace) if token else _with_password(url, username, password_stdin, workspace)
-    profiles.remember(profiles.Login(url, who["token"], who["workspace"]))
+    profiles.remember(profiles.Login(url, who["token"], who["workspace"]), made_here=token is None)
     document = {"url": url} | {key: value for key, value in who.items() if key != "token"}
     sentence = f"Signed in to {url} as {who['username']}, workspace {who['workspace']}."
-    output.Output(as_json).done(document, sentence)
+    output.done(document, sentence)
+
+
+def logout(
+    url: Annotated[
+        str | None, typer.Argument(metavar="URL", help="The studio to sign out of; by default the one in use.")
+    ] = None,
+) -> None:
+    """Sign out of a studio and forget its tokens.
+
+    Those that `slipway login` made with a password are revoked; others stay valid, something else may use them.
+    """
+    from slipway.transport import normal_url  # loads the HTTP library
+
+    known = profiles.read()
+    studio = normal_url(url) if url else known.current
+    if studio not in known.studios:
+        raise NotSignedIn(f"You are not signed in to {studio or 'a studio'}.")
+    for login in profiles.made_here(studio):
+        _revoke(login)
+    profiles.forget(studio)
+    output.done({"url": studio}, f"Signed out of {studio}.")
+
+
+def _revoke(login: profiles.Login) -> None:
+    from slipway.client import Client  # loads the HTTP library
+
+    try:
+        with Client(login.url, login.token, login.workspace, timeout=10, retries=0) as client:
+            client.sign_out()
+    except SlipwayApiError as error:
+        if error.status != 401:  # it has expired, or is revoked already
+            output.note(f"The token of {login.workspace} was not revoked: {error.message}")
+    except Unreachable as error:
+        output.note(
+            f"The token of {login.workspace} was not revoked, and stays valid until it expires: {error.message}"
+        )
 
 
 def _with_token(url: str, token: str, workspace: str) -> dict[str, Any]:

@@ -1,40 +1,74 @@
-"""`slipway model`: register, list, show, download, delete."""
+"""`slipway model`: register, list, show, update, download, delete."""
 
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from slipway import folders, output, wording
-from slipway.commands.options import Json, Reference, Timeout, Wait, Yes, confirm, given, key_values, open_client
+from slipway import folders, output, progress, wording
+from slipway.columns import Column
+from slipway.commands import completion
+from slipway.commands.nouns import Noun
+from slipway.commands.options import (
+    Limit,
+    Overwrite,
+    Reference,
+    Timeout,
+    Wait,
+    Yes,
+    confirm,
+    first,
+    given,
+    key_values,
+    open_client,
+)
 from slipway.errors import Interrupted, Misuse, Unreachable
 
 if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.types import Version
 
-app = typer.Typer(help="Models: register versions, find them, fetch them.", no_args_is_help=True)
-GO_ON = "Run the same command again: what has arrived is not sent again."
+app = Noun(help="Models: register versions, find them, fetch them.")
+CONTINUE = "Run it again to go on."
 PATH_HELP = (
     "A file or folder; may be repeated. A folder keeps its name: a script finds its files under AZUREML_MODEL_DIR both "
     "as FOLDER/FILE and as FILE. Of several paths each folder's files are FOLDER/FILE only."
 )
+COLUMNS = (
+    Column("name", "name"),
+    Column("version", lambda row: _match(row).get("version")),
+    Column("framework", lambda row: _match(row).get("framework")),
+    Column("state", lambda row: _match(row).get("state")),
+    Column("tags", lambda row: wording.pairs(_match(row).get("tags", {}))),
+    Column("services", lambda row: _match(row).get("services")),
+)
 
 
-@app.command()
+@app.verb(
+    "slipway model register -n iris -p samples/iris/model.onnx --tag area=demo --wait",
+    "slipway model register -n wine -p model/ -p README.md --property accuracy=0.97",
+)
 def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
-    name: Annotated[str, typer.Option("--name", "-n", help="Name of the model; the version is given by the studio.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name",
+            "-n",
+            help="Name of the model; the version is given by the studio.",
+            autocompletion=completion.models,
+        ),
+    ],
     path: Annotated[list[Path], typer.Option("--path", "-p", help=PATH_HELP)],
-    tag: Annotated[list[str] | None, typer.Option("--tag", help="key=value; may be repeated.")] = None,
-    property: Annotated[list[str] | None, typer.Option("--property", help="key=value; never changes.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; may be repeated.")] = None,
+    property: Annotated[
+        list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="A property; it never changes.")
+    ] = None,
     description: Annotated[str, typer.Option("--description", "-d", help="Markdown.")] = "",
     framework: Annotated[str, typer.Option(help="onnx, scikit-learn, … (default: found by looking inside).")] = "",
     framework_version: Annotated[str, typer.Option(help="Such as 1.9.1.")] = "",
     unpack: Annotated[bool, typer.Option("--unpack", help="Unpack the zip and tar archives given.")] = False,
     wait: Wait = False,
     timeout: Timeout = 300,
-    as_json: Json = False,
 ) -> None:
     """Register files as the next version of a model."""
     facts = given(
@@ -49,76 +83,125 @@ def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
         version = _upload(client, name, path, facts)
         output.note(f"Registered {version['id']}.")
         if wait:
-            with output.spinner(f"Inspecting {version['id']}") as tell:
-                tell("…")
+            with progress.spinner(f"Inspecting {version['id']}") as report:
+                report("…")
                 version = client.wait_for_version(version["id"], timeout)
-    output.Output(as_json).result(version, lambda: _show(version))
+    output.result(version, lambda: _show(version))
 
 
-@app.command("list")
+@app.verb(
+    "slipway model list --filter 'area=vision,stage!=draft'",
+    "slipway model list --tag area=demo --state ready",
+    "slipway model list --query '[].name' -o tsv",
+    name="list",
+)
 def list_(
     filter: Annotated[str, typer.Option("--filter", help="Such as area=vision,stage!=draft or free words.")] = "",
-    tag: Annotated[list[str] | None, typer.Option("--tag", help="key=value; may be repeated, all must match.")] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="KEY=VALUE", help="A tag; may be repeated, all must match."),
+    ] = None,
+    model_name: Annotated[
+        str,
+        typer.Option("--model-name", "-n", help="The model of this name.", autocompletion=completion.models),
+    ] = "",
+    state: Annotated[
+        Literal["uploaded", "ready", "rejected"] | None, typer.Option("--state", help="Those in this state.")
+    ] = None,
+    framework: Annotated[str, typer.Option("--framework", help="Those of this framework, such as onnx.")] = "",
     sort: Annotated[str, typer.Option(help="name, updated or created; with '-' the other way round.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Models to list at most.")] = 100,
-    as_json: Json = False,
+    limit: Limit = 100,
 ) -> None:
     """List models, the newest first, each with its newest version that the filter finds."""
     tags = key_values(tag, "Tag")
+    facts = {"name": model_name, "state": state or "", "framework": framework}
     with open_client() as client:
-        found = list(islice(client.models(filter, sort, tags=tags), limit + 1))
-    if len(found) > limit:
-        output.note(f"Only the first {limit} are listed; ask for more with --limit.")
-    rows = found[:limit]
-    output.Output(as_json).result(
-        rows,
-        lambda: output.table(
-            ["name", "version", "framework", "state", "tags", "services"],
-            [_row(row["name"], row["match"]) for row in rows],
-            may_be_cut={"tags"},
-        ),
-    )
+        rows = first(client.models(filter, sort, tags=tags, **facts), limit)
+    output.rows(rows, COLUMNS, cut=("tags", "services", "framework"), empty="There are no such models.")
 
 
-@app.command()
-def show(reference: Reference, as_json: Json = False) -> None:
+@app.verb("slipway model show iris", "slipway model show iris:1 -o yaml")
+def show(reference: Reference) -> None:
     """Show a version: its files, tags, signature and services."""
     with open_client() as client:
         version = client.version(reference)
-    output.Output(as_json).result(version, lambda: _show(version))
+    output.result(version, lambda: _show(version))
 
 
-@app.command()
+@app.verb(
+    "slipway model update iris:1 --tag stage=production --remove-tag draft",
+    "slipway model update iris:1 --description 'Trained on the whole of 2026.'",
+    "slipway model update iris:latest --property accuracy=0.97",
+)
+def update(
+    reference: Reference,
+    add_tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", "--add-tag", metavar="KEY=VALUE", help="Add a tag or change it; may be repeated."),
+    ] = None,
+    remove_tag: Annotated[
+        list[str] | None, typer.Option("--remove-tag", metavar="KEY", help="Remove a tag; may be repeated.")
+    ] = None,
+    add_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property", "--add-property", metavar="KEY=VALUE", help="Add a property; it cannot be changed later."
+        ),
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", "-d", help="Replace the description; Markdown.")
+    ] = None,
+) -> None:
+    """Change tags and description of a version, and add properties."""
+    _must_name_version(reference)
+    add, properties = key_values(add_tag, "Tag"), key_values(add_property, "Property")
+    if not (add or remove_tag or properties or description is not None):
+        raise Misuse("There is nothing to change.", hint="Add --tag, --remove-tag, --property or --description.")
+    with open_client() as client:
+        version = client.update_version(
+            reference,
+            add_tags=add,
+            remove_tags=remove_tag or (),
+            add_properties=properties,
+            description=description,
+        )
+    output.result(version, lambda: _show(version))
+
+
+@app.verb("slipway model download iris:1 -t models/iris", "slipway model download iris:latest -t . --overwrite")
 def download(
     reference: Reference,
     target_dir: Annotated[Path, typer.Option("--target-dir", "-t", help="Folder to write to; made if needed.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
-    as_json: Json = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Download all files of a version, checked by SHA-256."""
     with open_client() as client:
         version = client.version(reference)
-        with output.bar("Downloading", version["size"]) as moved:
+        with progress.bar("Downloading", version["size"]) as moved:
             files = client.download(version["id"], target_dir, overwrite=overwrite, progress=moved)
     names = [str(file) for file in files]
-    output.Output(as_json).done({"id": version["id"], "files": names}, "\n".join(names))
+    output.done({"id": version["id"], "files": names}, "\n".join(names))
 
 
-@app.command()
-def delete(reference: Reference, yes: Yes = False, as_json: Json = False) -> None:
+@app.verb("slipway model delete iris:1", "slipway model delete iris:1 --yes")
+def delete(reference: Reference, yes: Yes = False) -> None:
     """Delete a version; refused while a service uses it."""
-    if ":" not in reference:
-        raise Misuse(f"'{reference}' names no version.", hint=f"Write {reference}:1, or {reference}:latest.")
+    _must_name_version(reference)
     confirm(f"Delete {reference} and its files?", yes)
     with open_client() as client:
         client.delete_version(reference)
-    output.Output(as_json).done({"deleted": reference}, f"Deleted {reference}.")
+    output.done({"deleted": reference}, f"Deleted {reference}.")
+
+
+def _must_name_version(reference: str) -> None:
+    if ":" not in reference:
+        raise Misuse(f"'{reference}' names no version.", hint=f"Write {reference}:1, or {reference}:latest.")
 
 
 def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any]) -> "Version":
     """Send and register, with a bar; says how to go on where that is interrupted."""
     total, sent = folders.select(paths).size, 0
-    with output.bar("Uploading", total) as bar:
+    with progress.bar("Uploading", total) as bar:
 
         def move(count: int) -> None:
             nonlocal sent
@@ -129,20 +212,15 @@ def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any
         try:
             return client.register_model(name, list(paths), progress=move, resume=True, **facts)
         except KeyboardInterrupt:
-            raise Interrupted(f"Interrupted at {_of(sent, total)}.", hint=GO_ON) from None
+            raise Interrupted(f"Interrupted at {wording.part_of(sent, total)}. {CONTINUE}") from None
         except Unreachable as reason:
-            raise Unreachable(f"{reason.message.rstrip('.')}; {_of(sent, total)} have arrived.", hint=GO_ON) from reason
+            where = f"{wording.part_of(sent, total)} have arrived"
+            raise Unreachable(f"{reason.message.rstrip('.')}; {where}.", hint=CONTINUE) from reason
 
 
-def _of(sent: int, total: int) -> str:
-    return f"{wording.size(sent)} of {wording.size(total)}"
-
-
-def _row(name: str, found: "Version | None") -> list[Any]:
-    if found is None:
-        return [name, "", "", "", "", ""]
-    services = ", ".join(found.get("services", []))
-    return [name, found["version"], found["framework"], found["state"], wording.pairs(found["tags"]), services]
+def _match(row: Any) -> dict[str, Any]:
+    """The version of a listed model that the filter has found."""
+    return row["match"] or {}
 
 
 def _show(version: "Version") -> None:

@@ -5,18 +5,34 @@ from typing import Annotated, Any
 
 import typer
 
-from slipway import output, wording
-from slipway.commands import deploying
+from slipway import output
+from slipway.columns import Column, time_column
+from slipway.commands import completion, deploying
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
-from slipway.commands.options import Json, ServiceName, Timeout, Wait, given, open_client
+from slipway.commands.options import ServiceName, Timeout, Wait, given, open_client
+
+COLUMNS = (
+    Column("revision", "number"),
+    Column("models", "models"),
+    Column("state", "state"),
+    Column("traffic", lambda row: f"{row['share']} %"),
+    Column("can roll back", "can_roll_back"),
+    time_column("created", "created_at"),
+)
 
 
 @with_flags(FLAGS, into="limits")
 def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: ServiceName,
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="NAME:VERSION; may be repeated. Else those it has.")
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="NAME:VERSION; may be repeated. Else those it has.",
+            autocompletion=completion.versions,
+        ),
     ] = None,
     config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION. Else the one it has.")] = None,
     entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
@@ -27,11 +43,10 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
         Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json, in place of all options.")
     ] = None,
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
-    description: Annotated[str, typer.Option("--description", "-d")] = "",
+    description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     wait: Wait = False,
     timeout: Timeout = 900,
-    as_json: Json = False,
     *,
     limits: dict[str, Any],
 ) -> None:
@@ -61,7 +76,7 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
         output.note(f"Updating {name} to revision {service['revision']}.")
         if wait:
             service = deploying.wait_healthy(client, name, timeout)
-    output.Output(as_json).result(service, lambda: deploying.show(service))
+    output.result(service, lambda: deploying.show(service))
 
 
 def rollback(
@@ -71,7 +86,6 @@ def rollback(
     ] = None,
     wait: Wait = False,
     timeout: Timeout = 900,
-    as_json: Json = False,
 ) -> None:
     """Have an earlier revision of a service answer again, or end an update.
 
@@ -83,24 +97,12 @@ def rollback(
         number = service["revision"]
         if wait:
             service = deploying.wait_healthy(client, name, timeout)
-    told = f"{name} answers with revision {number}." if wait else f"Rolling {name} back to revision {number}."
-    output.Output(as_json).done(service, told)
+    sentence = f"{name} answers with revision {number}." if wait else f"Rolling {name} back to revision {number}."
+    output.done(service, sentence)
 
 
-def list_(name: ServiceName, as_json: Json = False) -> None:
+def list_(name: ServiceName) -> None:
     """List the revisions of a service, newest first."""
     with open_client() as client:
         rows = list(client.revisions(name))
-    shown = [
-        (
-            row["number"],
-            ", ".join(row["models"]),
-            row["state"],
-            f"{row['share']} %",
-            wording.value(row["can_roll_back"]),
-            wording.when(row["created_at"]),
-        )
-        for row in rows
-    ]
-    headings = ["revision", "models", "state", "traffic", "can roll back", "created"]
-    output.Output(as_json).result(rows, lambda: output.table(headings, shown))
+    output.rows(rows, COLUMNS, cut=("models",))

@@ -1,35 +1,49 @@
-"""`slipway service`: deploy, update, roll back, list, show, score, logs, keys, access tokens, stop, start, delete."""
+"""`slipway service`: deploy, update, roll back, list, show, score, logs, metrics, keys, stop, start, delete."""
 
 import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from slipway import output, request_body, wording
-from slipway.commands import deploying, revisions
+from slipway import output, progress, request_body
+from slipway.columns import Column, time_column
+from slipway.commands import access, completion, deploying, metrics, revisions
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
-from slipway.commands.options import Json, ServiceName, Timeout, Wait, Yes, confirm, given, open_client
+from slipway.commands.nouns import Noun
+from slipway.commands.options import ServiceName, Timeout, Wait, Yes, confirm, given, open_client
 from slipway.errors import Failed, Misuse
 
 if TYPE_CHECKING:
     from slipway.client import Client
 
-app = typer.Typer(help="Services: deploy models, call them, watch them, stop them.", no_args_is_help=True)
-app.command()(revisions.update)
-app.command()(revisions.rollback)
-app.command("revisions")(revisions.list_)
+app = Noun(help="Services: deploy models, call them, watch them, stop them.")
 FOLLOW_SECONDS = 1.0
+State = Literal["Transitioning", "Healthy", "Unhealthy", "Unschedulable", "Failed", "Stopped"]
+COLUMNS = (
+    Column("name", "name"),
+    Column("state", "state"),
+    Column("models", "models"),
+    Column("address", "scoring_uri"),
+    time_column("changed", "updated_at"),
+)
 
 
-@app.command()
+@app.verb(
+    "slipway service deploy -n iris -m iris:1 --wait",
+    "slipway service deploy -n iris -m iris:latest --cpu 2 --overwrite --wait",
+    "slipway service deploy -n wine -m wine:1 --entry-script score.py --requirements requirements.txt --wait",
+)
 @with_flags(FLAGS, into="limits")
 def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the service.")],
-    model: Annotated[list[str], typer.Option("--model", "-m", help="NAME:VERSION; may be repeated.")],
+    model: Annotated[
+        list[str],
+        typer.Option("--model", "-m", help="NAME:VERSION; may be repeated.", autocompletion=completion.versions),
+    ],
     config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION (not needed for ONNX).")] = None,
     entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
     source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
@@ -39,12 +53,11 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json; flags count more.")
     ] = None,
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
-    description: Annotated[str, typer.Option("--description", "-d")] = "",
+    description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
     wait: Wait = False,
     timeout: Timeout = 900,
-    as_json: Json = False,
     *,
     limits: dict[str, Any],
 ) -> None:
@@ -59,37 +72,59 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         output.note(f"Deploying {name}.")
         if wait:
             service = deploying.wait_healthy(client, name, timeout)
-    output.Output(as_json).result(service, lambda: deploying.show(service))
+    output.result(service, lambda: deploying.show(service))
 
 
-@app.command("list")
-def list_(as_json: Json = False) -> None:
+app.verb("slipway service update iris -m iris:2 --wait", "slipway service update iris --scoring-timeout 30")(
+    revisions.update
+)
+app.verb("slipway service rollback iris --wait", "slipway service rollback iris --to 1")(revisions.rollback)
+app.verb("slipway service revisions iris", name="revisions")(revisions.list_)
+
+
+@app.verb(
+    "slipway service list",
+    "slipway service list --state Healthy --query '[].scoring_uri' -o tsv",
+    "slipway service list --model-name iris",
+    name="list",
+)
+def list_(
+    model_name: Annotated[
+        str,
+        typer.Option("--model-name", help="Those that run this model.", autocompletion=completion.models),
+    ] = "",
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="Those that run this NAME:VERSION.", autocompletion=completion.versions),
+    ] = "",
+    state: Annotated[State | None, typer.Option("--state", case_sensitive=False, help="Those in this state.")] = None,
+) -> None:
     """List services."""
+    if model and model_name:
+        raise Misuse("Give one of --model and --model-name.")
     with open_client() as client:
-        rows = list(client.services())
-    shown = [
-        (row["name"], row["state"], ", ".join(row["models"]), row.get("scoring_uri"), wording.when(row["updated_at"]))
-        for row in rows
-    ]
-    headings = ["name", "state", "models", "address", "changed"]
-    output.Output(as_json).result(rows, lambda: output.table(headings, shown))
+        rows = list(client.services(model=model or model_name, state=state or ""))
+    output.rows(rows, COLUMNS, cut=("models", "changed"), empty="There are no such services.")
 
 
-@app.command()
-def show(name: ServiceName, as_json: Json = False) -> None:
+@app.verb("slipway service show iris")
+def show(name: ServiceName) -> None:
     """Show a service: its state, why, its address and models."""
     with open_client() as client:
         service = client.service(name)
-    output.Output(as_json).result(service, lambda: deploying.show(service))
+    output.result(service, lambda: deploying.show(service))
 
 
-@app.command()
+@app.verb(
+    """slipway service score iris -d '{"data": [[5.1, 3.5, 1.4, 0.2]]}'""",
+    "slipway service score iris -d @samples/iris/sample-data.json",
+    "slipway service score iris -d - --query body < request.json",
+)
 def score(
     name: ServiceName,
     data: Annotated[str, typer.Option("--data", "-d", help="The request: JSON, @file, or - for standard input.")],
     content_type: Annotated[str, typer.Option(help="Of the request.")] = "application/json",
     path: Annotated[str, typer.Option(help="Where it goes, as /v2/models/NAME/infer.")] = "/score",
-    as_json: Json = False,
 ) -> None:
     """Send a request to a service and print its answer."""
     body = request_body.read(data)
@@ -102,28 +137,29 @@ def score(
         "milliseconds": round(answer.milliseconds, 1),
         "body": _decoded(answer.text),
     }
-    output.Output(as_json).result(document, lambda: print(answer.text))
+    output.result(document, lambda: print(answer.text))
     if answer.status >= 400:
         output.note(f"{name} answered {answer.status}.")
         raise typer.Exit(Failed.exit_code)
 
 
-@app.command()
+@app.verb("slipway service logs iris", "slipway service logs iris --follow", "slipway service logs iris --source build")
 def logs(
     name: ServiceName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    source: Annotated[str, typer.Option(help="service or build.")] = "service",
-    as_json: Json = False,
+    source: Annotated[
+        Literal["service", "build"], typer.Option(help="What has written it: the service itself, or its build.")
+    ] = "service",
 ) -> None:
     """Print what a service, or its build, has written."""
-    if follow and as_json:
-        raise Misuse("--follow never ends, so that there is no one JSON document.", hint="Leave one of them out.")
+    if follow and output.is_document():
+        raise Misuse("--follow never ends, so that there is no one document.", hint="Leave it or the format out.")
     with open_client() as client:
         if not follow:
             pieces: list[str] = []
             offset = _read_log(client, name, source, 0, pieces.append)
             text = "".join(pieces)
-            output.Output(as_json).done({"text": text, "offset": offset}, text.removesuffix("\n"))
+            output.done({"text": text, "offset": offset}, text.removesuffix("\n"))
             return
         offset = _read_log(client, name, source, 0, _print_now)
         while True:
@@ -131,71 +167,52 @@ def logs(
             offset = _read_log(client, name, source, offset, _print_now)
 
 
-@app.command()
-def keys(
-    name: ServiceName,
-    regenerate: Annotated[str | None, typer.Option(help="primary or secondary: make a new one.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Print the keys that callers of a service need."""
-    with open_client() as client:
-        found = client.regenerate_key(name, regenerate) if regenerate else client.keys(name)
-    output.Output(as_json).result(found, lambda: output.facts(dict(found)))
+app.verb("slipway service keys iris", "slipway service keys iris --query primary -o tsv")(access.keys)
+app.verb(
+    "slipway service regen-key iris --key secondary",
+    "export SERVICE_KEY=$(slipway service regen-key iris -k primary)",
+    name="regen-key",
+)(access.regenerate_key)
+app.verb(
+    "slipway service get-access-token iris",
+    "export SERVICE_TOKEN=$(slipway service get-access-token iris)",
+    name="get-access-token",
+)(access.get_access_token)
+app.verb("slipway service metrics iris", "slipway service metrics iris --range 24h -o json", name="metrics")(
+    metrics.show
+)
 
 
-@app.command("get-access-token")
-def get_access_token(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A service.")] = None,
-    named: Annotated[str | None, typer.Option("--name", "-n", help="The same.")] = None,
-    regenerate: Annotated[bool, typer.Option("--regenerate", help="Revoke all existing tokens first.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Print a token for calls of a service that takes tokens instead of keys."""
-    service = name or named
-    if service is None or (name and named):
-        raise Misuse("Name one service.", hint="slipway service get-access-token NAME")
-    with open_client() as client:
-        if regenerate:
-            client.end_tokens(service)
-        found = client.access_token(service)
-    # The token alone on standard output: TOKEN=$(slipway service get-access-token NAME)
-    output.Output(as_json).done(found, found["access_token"])
-    refresh, expiry = wording.when(found["refresh_after"]), wording.when(found["expiry_on"])
-    output.note(f"Get a new one after {refresh}; this one expires at {expiry}.")
-
-
-@app.command()
-def stop(name: ServiceName, wait: Wait = False, timeout: Timeout = 120, as_json: Json = False) -> None:
+@app.verb("slipway service stop iris --wait")
+def stop(name: ServiceName, wait: Wait = False, timeout: Timeout = 120) -> None:
     """Stop a service; address and keys stay."""
     with open_client() as client:
         service = client.stop(name)
         if wait:
-            with output.spinner(name) as tell:
-                service = client.wait_for(name, {"Stopped"}, timeout, on_look=lambda found: tell(found["state"]))
-    output.Output(as_json).done(service, f"{name} is {service['state']}." if wait else f"Stopping {name}.")
+            with progress.spinner(name) as report:
+                service = client.wait_for(name, {"Stopped"}, timeout, on_look=lambda found: report(found["state"]))
+    output.done(service, f"{name} is {service['state']}." if wait else f"Stopping {name}.")
 
 
-@app.command()
-def start(name: ServiceName, wait: Wait = False, timeout: Timeout = 900, as_json: Json = False) -> None:
+@app.verb("slipway service start iris --wait")
+def start(name: ServiceName, wait: Wait = False, timeout: Timeout = 900) -> None:
     """Start a stopped service."""
     with open_client() as client:
         service = client.start(name)
         if wait:
             service = deploying.wait_healthy(client, name, timeout)
-    output.Output(as_json).done(service, f"{name} is {service['state']}." if wait else f"Starting {name}.")
+    output.done(service, f"{name} is {service['state']}." if wait else f"Starting {name}.")
 
 
-@app.command()
-def delete(
-    name: ServiceName, yes: Yes = False, wait: Wait = False, timeout: Timeout = 120, as_json: Json = False
-) -> None:
+@app.verb("slipway service delete iris", "slipway service delete iris --yes --wait")
+def delete(name: ServiceName, yes: Yes = False, wait: Wait = False, timeout: Timeout = 120) -> None:
     """Delete a service with its revisions, keys and figures."""
     confirm(f"Delete the service {name}? Its callers will get no answer any more.", yes)
     with open_client() as client:
         client.delete_service(name)
         if wait:
             client.wait_until_gone(name, timeout)
-    output.Output(as_json).done({"deleted": name}, f"Deleted {name}." if wait else f"Deleting {name}.")
+    output.done({"deleted": name}, f"Deleted {name}." if wait else f"Deleting {name}.")
 
 
 def _decoded(text: str) -> Any:

@@ -5,80 +5,89 @@ from typing import Annotated, Any
 import typer
 
 from slipway import output
-from slipway.commands.options import Json, Timeout, Yes, confirm, key_values, open_client
+from slipway.columns import Column
+from slipway.commands import completion
+from slipway.commands.nouns import Noun
+from slipway.commands.options import Timeout, Yes, confirm, key_values, open_client
 from slipway.types import Target, TargetCheck
 
-app = typer.Typer(help="Targets: the places where services run.", no_args_is_help=True)
+app = Noun(help="Targets: the places where services run.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A target.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A target.", autocompletion=completion.targets)]
+COLUMNS = (
+    Column("name", "name"),
+    Column("kind", "kind"),
+    Column("services", "services"),
+    Column("last check", lambda row: _verdict(row["last_check"])),
+)
+KIND_COLUMNS = (
+    Column("kind", "kind"),
+    Column("title", "title"),
+    Column("settings", lambda row: ", ".join(setting["name"] for setting in row["settings"]) or "none"),
+)
 
 
-@app.callback()
-def group() -> None:
-    """Targets: the places where services run."""
-
-
-@app.command("list")
-def list_(as_json: Json = False) -> None:
+@app.verb("slipway target list", name="list")
+def list_() -> None:
     """List the targets of the workspace."""
     with open_client() as client:
         rows = list(client.targets.all())
-    shown = [(row["name"], row["kind"], row["services"], _verdict(row["last_check"])) for row in rows]
-    output.Output(as_json).result(rows, lambda: output.table(["name", "kind", "services", "last check"], shown))
+    output.rows(rows, COLUMNS)
 
 
-@app.command()
-def show(name: Name, as_json: Json = False) -> None:
+@app.verb("slipway target show local")
+def show(name: Name) -> None:
     """Show a target: its settings, and what its last check found."""
     with open_client() as client:
         found = client.targets.show(name)
-    output.Output(as_json).result(found, lambda: _show(found))
+    output.result(found, lambda: _show(found))
 
 
-@app.command()
+@app.verb("slipway target add second --kind local", "slipway target add edge --kind KIND --set host=edge-1")
 def add(
     name: Name,
-    kind: Annotated[str, typer.Option("--kind", help="What it is; 'slipway target kinds' lists them.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", help="What it is; 'slipway target kinds' lists them.", autocompletion=completion.target_kinds
+        ),
+    ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of its kind; repeat it.")
     ] = None,
     timeout: Timeout = 120,
-    as_json: Json = False,
 ) -> None:
     """Add a target and test its connection; exits with 1 when something is wrong with it."""
     with open_client() as client:
         given = client.targets.typed(kind, key_values(settings, "Setting")) if settings else {}
         client.targets.add(name, kind, given)
         found = client.targets.check(name, timeout)
-    _report(name, found, as_json, f"Added {name}.")
+    _report(name, found, f"Added {name}.")
 
 
-@app.command()
-def check(name: Name, timeout: Timeout = 120, as_json: Json = False) -> None:
+@app.verb("slipway target check local")
+def check(name: Name, timeout: Timeout = 120) -> None:
     """Test the connection; exits with 1 when something is wrong."""
     with open_client() as client:
         found = client.targets.check(name, timeout)
-    _report(name, found, as_json)
+    _report(name, found)
 
 
-@app.command()
-def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:
+@app.verb("slipway target remove second", "slipway target remove second --yes")
+def remove(name: Name, yes: Yes = False) -> None:
     """Remove a target that no service uses."""
     confirm(f"Remove the target {name}?", yes)
     with open_client() as client:
         client.targets.remove(name)
-    output.Output(as_json).done({"removed": name}, f"Removed {name}.")
+    output.done({"removed": name}, f"Removed {name}.")
 
 
-@app.command()
-def kinds(as_json: Json = False) -> None:
+@app.verb("slipway target kinds")
+def kinds() -> None:
     """List the kinds of targets and their settings."""
     with open_client() as client:
         rows = client.targets.kinds()
-    shown = [
-        (row["kind"], row["title"], ", ".join(setting["name"] for setting in row["settings"]) or "none") for row in rows
-    ]
-    output.Output(as_json).result(rows, lambda: output.table(["kind", "title", "settings"], shown))
+    output.rows(rows, KIND_COLUMNS, cut=("settings",))
 
 
 def _verdict(check: TargetCheck | None) -> str:
@@ -104,9 +113,9 @@ def _shown(value: Any) -> Any:
     return ("set" if value["set"] else "not set") if isinstance(value, dict) else value
 
 
-def _report(name: str, found: TargetCheck, as_json: bool, before: str = "") -> None:
+def _report(name: str, found: TargetCheck, before: str = "") -> None:
     verdict = "has problems:" if found["problems"] else "is ready: services can run there."
-    output.Output(as_json).result(found, lambda: print(f"{before} {name} {verdict}".strip()))
+    output.result(found, lambda: print(f"{before} {name} {verdict}".strip()))
     for problem in found["problems"]:
         output.note(problem)
     if found["problems"]:

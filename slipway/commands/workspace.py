@@ -5,26 +5,32 @@ from typing import Annotated, Any, cast
 import typer
 
 from slipway import output, profiles
-from slipway.commands.options import Json
+from slipway.columns import Column
+from slipway.commands import completion
+from slipway.commands.nouns import Noun
 from slipway.errors import NotSignedIn, SlipwayApiError
 
-app = typer.Typer(help="Workspaces: list them, choose one.", no_args_is_help=True)
+app = Noun(help="Workspaces: list them, choose one.")
+COLUMNS = (
+    Column("", lambda row: "*" if row["current"] else ""),
+    Column("workspace", "slug"),
+    Column("name", "name"),
+    Column("role", "role"),
+)
 
 
-@app.command("list")
-def list_(as_json: Json = False) -> None:
+@app.verb("slipway workspace list", name="list")
+def list_() -> None:
     """List the workspaces you are signed in to; the one in use is marked."""
     used = profiles.current().workspace
     found = {row["slug"]: row for login in profiles.logins() for row in _behind(login)}
     rows = [row | {"current": slug == used} for slug, row in sorted(found.items())]
-    shown = [("*" if row["current"] else "", row["slug"], row.get("name", ""), row.get("role", "")) for row in rows]
-    output.Output(as_json).result(rows, lambda: output.table(["", "workspace", "name", "role"], shown))
+    output.rows(rows, COLUMNS, cut=("name",))
 
 
-@app.command()
+@app.verb("slipway workspace use vision")
 def use(
-    name: Annotated[str, typer.Argument(metavar="WORKSPACE")],
-    as_json: Json = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A workspace.", autocompletion=completion.workspaces)],
 ) -> None:
     """Use another workspace from now on."""
     if not profiles.use_workspace(name):
@@ -32,7 +38,7 @@ def use(
             f"A token is valid in one workspace, and you have none for {name}.",
             hint=f"Run 'slipway login {profiles.current().url} --workspace {name}'.",
         )
-    output.Output(as_json).done(profiles.as_dict(profiles.current()), f"Using workspace {name}.")
+    output.done(profiles.as_dict(profiles.current()), f"Using workspace {name}.")
 
 
 def _behind(login: profiles.Login) -> list[dict[str, Any]]:

@@ -26,6 +26,11 @@ class FakeStudio:
         self.states = {}  # service name to the states it goes through, one for each look
         self.inspections = ["ready"]
         self.configs = []
+        self.environments = {}
+        self.members = {"alice": "admin"}
+        self.tokens = {}
+        self.events = []
+        self.signed_out = []
         self.revisions = []
         self.environment_warnings = []
         self.version_warnings = []
@@ -43,6 +48,9 @@ class FakeStudio:
             return self.sign_in(json.loads(request.content))
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return error(401, "token_unknown", "This token is not known here.")
+        if path == "sign-out":
+            self.signed_out.append(request.headers["Authorization"])
+            return httpx.Response(204)
         if path == "me":
             return httpx.Response(200, json={"username": "alice", "workspaces": [{"slug": "vision", "name": "Vision"}]})
         _, workspace, kind, *rest = path.split("/", 3)
@@ -67,6 +75,9 @@ class FakeStudio:
         )
 
     def on_uploads(self, request, rest):
+        if request.method == "GET" and not rest:
+            moved = {"created_at": "2026-11-21T04:00:00Z", "touched_at": "2026-11-21T04:00:00Z"}
+            return page(request, [self.shown(upload) | moved for upload in self.uploads.values()])
         if request.method == "POST" and not rest:
             given = json.loads(request.content)
             upload = {"id": f"u{len(self.uploads) + 1}", **given, "data": b"", "complete": False}
@@ -113,10 +124,18 @@ class FakeStudio:
         if file:
             return httpx.Response(200, content=version["data"][file])
         if request.method == "DELETE":
-            if version["services"]:
-                return error(409, "in_use", f"{key} is in use by {version['services'][0]}.")
-            del self.versions[key]
-            return httpx.Response(204)
+            return self.delete_version(version)
+        if request.method == "PATCH":
+            self.edit(version, json.loads(request.content))
+        return self.inspected(version)
+
+    def delete_version(self, version):
+        if version["services"]:
+            return error(409, "in_use", f"{version['id']} is in use by {version['services'][0]}.")
+        del self.versions[version["id"]]
+        return httpx.Response(204)
+
+    def inspected(self, version):
         version["state"] = self.inspections.pop(0) if len(self.inspections) > 1 else self.inspections[0]
         if version["state"] == "rejected":
             version["rejection"] = {
@@ -125,6 +144,14 @@ class FakeStudio:
                 "hint": "Export it again.",
             }
         return httpx.Response(200, json={k: v for k, v in version.items() if k != "data"})
+
+    @staticmethod
+    def edit(version, changes):
+        version["tags"] |= changes.get("add_tags", {})
+        for key in changes.get("remove_tags", []):
+            version["tags"].pop(key, None)
+        version["properties"] |= changes.get("add_properties", {})
+        version["description"] = changes.get("description", version["description"])
 
     def register(self, given):
         number = 1 + sum(version["name"] == given["name"] for version in self.versions.values())
@@ -171,13 +198,81 @@ class FakeStudio:
         return page(request, rows)
 
     def on_environments(self, request, rest):
-        self.environment = json.loads(request.content)
-        shown = {"id": f"{self.environment['name']}:1", "warnings": self.environment_warnings}
-        return httpx.Response(201, json=shown)
+        if request.method == "POST":
+            self.environment = json.loads(request.content)
+            made = environment(self.environment, self.environment_warnings)
+            self.environments[made["id"]] = made
+            return httpx.Response(201, json=made)
+        reference, _, verb = rest.partition("/")
+        if not reference:
+            return page(request, list(self.environments.values()))
+        if verb == "log":
+            return httpx.Response(200, json={"text": self.log["build"]})
+        return self.found_or_deleted(self.environments, request, reference)
 
     def on_configs(self, request, rest):
-        self.configs.append(json.loads(request.content))
-        return httpx.Response(201, json={"id": f"{self.configs[-1]['name']}:{len(self.configs)}"})
+        if request.method == "POST":
+            self.configs.append(json.loads(request.content))
+            return httpx.Response(201, json=self.config(len(self.configs)))
+        reference, _, verb = rest.partition("/")
+        known = {made["id"]: made for made in map(self.config, range(1, len(self.configs) + 1))}
+        if not reference:
+            return page(request, list(known.values()))
+        if verb == "inferenceconfig":
+            return httpx.Response(200, json={"entryScript": known[reference]["entry_script"]})
+        if verb:
+            return httpx.Response(200, content=self.uploads_by_path()[verb.removeprefix("files/")])
+        return self.found_or_deleted(known, request, reference)
+
+    def config(self, number):
+        """The config that request number `number` has made."""
+        given = self.configs[number - 1]
+        contents = self.uploads_by_path()
+        files = [
+            {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for path, data in contents.items()
+        ]
+        facts = {"kind": "entry_script", "description": "", "entry_script": "", "environment": "slipway-runtime:1"}
+        made = {"created_by": "alice", "created_at": "2026-11-21T04:00:00Z", "files": files}
+        return facts | given | made | {"id": f"{given['name']}:{number}", "version": number}
+
+    def uploads_by_path(self):
+        return {upload["path"]: upload["data"] for upload in self.uploads.values()}
+
+    def found_or_deleted(self, rows, request, reference):
+        if reference not in rows:
+            return error(404, "not_found", f"There is no '{reference}'.")
+        if request.method == "DELETE":
+            self.deleted = reference
+            return httpx.Response(204)
+        return httpx.Response(200, json=rows[reference])
+
+    def on_members(self, request, name):
+        if request.method == "DELETE":
+            del self.members[name]
+            return httpx.Response(204)
+        if request.method != "GET":
+            given = json.loads(request.content)
+            name = name or given["username"]
+            self.members[name] = given["role"]
+            return httpx.Response(200, json={"username": name, "role": given["role"]})
+        return page(request, [{"username": name, "role": role} for name, role in self.members.items()])
+
+    def on_tokens(self, request, rest):
+        if request.method == "POST":
+            number = len(self.tokens) + 1
+            times = {"created_at": "2026-11-21T04:00:00Z", "expires_at": None, "last_used_at": None}
+            self.tokens[number] = {"id": number, **json.loads(request.content), "hint": "slw_new", "user": "alice"}
+            self.tokens[number] |= times
+            return httpx.Response(201, json=self.tokens[number] | {"token": "slw_new_secret"})
+        if request.method == "DELETE":
+            del self.tokens[int(rest)]
+            return httpx.Response(204)
+        return page(request, list(self.tokens.values()))
+
+    def on_events(self, request, rest):
+        self.asked = dict(request.url.params)
+        return page(request, self.events)
 
     def on_services(self, request, rest):
         if not rest:
@@ -186,8 +281,8 @@ class FakeStudio:
         service = self.services.get(name)
         if service is None:
             return error(404, "not_found", f"There is no service '{name}'.")
-        if verb in {"score", "keys", "logs", "revisions", "rollback"}:
-            return getattr(self, f"answer_{verb}")(service, request)
+        if answer := getattr(self, f"answer_{verb.partition('/')[0]}", None) if "token" not in verb else None:
+            return answer(service, request)
         if verb in {"token", "token/regenerate"}:
             return self.answer_token(service, verb)
         if verb in {"stop", "start"}:
@@ -219,7 +314,15 @@ class FakeStudio:
         return self.score
 
     def answer_keys(self, _, request):
-        return httpx.Response(200, json={"primary": "p" * 8, "secondary": "s" * 8})
+        keys = {"primary": "p" * 8, "secondary": "s" * 8}
+        if request.method == "POST":
+            keys[request.url.path.split("/")[-2]] = "new-key"
+        return httpx.Response(200, json=keys)
+
+    def answer_metrics(self, service, request):
+        total = {"requests": 12, "requests_per_second": 0.2, "p50_ms": 0.41, "p95_ms": 0.8, "p99_ms": 12.3}
+        total |= {"errors": 3, "error_rate": 0.25, "memory_bytes": 81_000_000}
+        return httpx.Response(200, json={"service": service["name"], **request.url.params, "total": total})
 
     def answer_token(self, service, verb):
         if not (service["asked"].get("deployment_config") or {}).get("token_auth"):
@@ -235,6 +338,7 @@ class FakeStudio:
         return httpx.Response(200, json={"text": text[offset : offset + 5], "offset": min(offset + 5, len(text))})
 
     def listed(self, request):
+        self.asked = dict(request.url.params)
         return page(request, list(self.services.values()))
 
     def deploy(self, given):
@@ -258,6 +362,22 @@ class FakeStudio:
             "asked": given,
         }
         return httpx.Response(201, json=self.services[given["name"]])
+
+
+def environment(given, warnings=()):
+    """An environment as the studio shows it."""
+    return {
+        "id": f"{given['name']}:1",
+        "name": given["name"],
+        "version": 1,
+        "python_version": given.get("python_version", "3.11"),
+        "requirements": [line for line in given.get("requirements", []) if line],
+        "state": "locked",
+        "lock": "numpy==2.4.0 --hash=sha256:00\n",
+        "warnings": list(warnings),
+        "created_by": "alice",
+        "created_at": "2026-11-21T04:00:00Z",
+    }
 
 
 def answer(body, status=200):

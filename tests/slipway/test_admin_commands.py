@@ -41,37 +41,37 @@ def collecting(signed_in):
     return ends
 
 
-def test_a_preview_is_a_table_with_the_sum_at_its_end(slipway, collecting):
+def test_preview_of_collection_is_a_table_with_a_total(slipway, collecting):
     collecting()
     answer = slipway("admin", "collect", "--dry-run")
     assert answer.code == 0
     assert answer.out.splitlines()[1:] == [
-        "bundle\t0123456789ab\t2026-10-01\t1.5 MB\tno service has it among its newest revisions",
+        "bundle\t0123456789ab\t2026-10-01T12:00:00Z\t1500000\tno service has it among its newest revisions",
         "... and 1 more",
         "2 unused items would be removed, which would free 2.0 MB.",
     ]
     assert "Not removed: environment abc: not yours" in answer.err
 
 
-def test_nothing_is_removed_without_a_yes(slipway, collecting):
+def test_collection_without_confirmation_removes_nothing(slipway, collecting):
     studio = collecting(dry_run=False)
     assert slipway("admin", "collect").code == 2
     assert studio.requests == []
     assert "2 unused items removed, which freed 2.0 MB." in slipway("admin", "collect", "--yes").out
 
 
-def test_json_is_the_whole_answer(slipway, collecting):
+def test_collection_as_json_is_the_whole_answer(slipway, collecting):
     collecting()
     assert json.loads(slipway("admin", "collect", "--dry-run", "--json").out) == DONE
 
 
-def test_a_collection_that_failed_is_told_with_its_cause(slipway, collecting):
+def test_failed_collection_is_reported_with_its_cause(slipway, collecting):
     collecting(state="failed", error={"code": "disk_full", "message": "The disk is full.", "hint": "Free space."})
     answer = slipway("admin", "collect", "--dry-run")
     assert answer.code == 1
     assert "The disk is full." in answer.err
 
 
-def test_somebody_who_is_no_administrator_is_refused(slipway, signed_in):
+def test_collection_by_non_administrator_ends_with_3(slipway, signed_in):
     signed_in.faults = [("POST", "admin/collection", error(403, "forbidden", "This is for administrators."))]
     assert slipway("admin", "collect", "--dry-run").code == 3

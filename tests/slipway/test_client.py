@@ -43,7 +43,7 @@ def test_an_empty_file_is_sent_without_a_chunk(client, studio, tmp_path):
 
 
 @pytest.mark.parametrize("fault", [DROPPED, GONE, httpx.Response(503), httpx.ReadTimeout("slow")])
-def test_an_upload_goes_on_after_a_dropped_connection(client, studio, model, fault):
+def test_upload_continues_after_a_dropped_connection(client, studio, model, fault):
     studio.faults = [("PUT", "/u1", fault)] * 3
     client.register_model("iris", [model])
     assert studio.versions["iris:1"]["data"] == {"model.onnx": b"0123456789"}
@@ -82,7 +82,7 @@ def test_a_chunk_of_which_half_has_arrived_is_finished(client, studio, model):
     assert studio.versions["iris:1"]["data"] == {"model.onnx": b"0123456789"}
 
 
-def test_a_wrong_offset_is_put_right(client, studio, model):
+def test_upload_continues_at_the_offset_that_the_studio_names(client, studio, model):
     studio.faults = [("PUT", "/u1", error(409, "wrong_offset", "Go on from 0."))]
     client.register_model("iris", [model])
     assert studio.versions["iris:1"]["data"] == {"model.onnx": b"0123456789"}
@@ -123,14 +123,14 @@ def test_files_that_cannot_be_registered_are_named_before_anything_is_sent(clien
 # --- downloads ---
 
 
-def test_a_version_comes_back_as_it_went(client, model, tmp_path):
+def test_downloaded_version_equals_what_was_registered(client, model, tmp_path):
     client.register_model("iris", [model])
     files = client.download("iris:1", tmp_path / "target")
     assert files == [tmp_path / "target" / "model.onnx"]
     assert files[0].read_bytes() == b"0123456789"
 
 
-def test_a_file_in_the_way_is_kept_unless_told_otherwise(client, model, tmp_path):
+def test_download_replaces_existing_file_only_with_overwrite(client, model, tmp_path):
     client.register_model("iris", [model])
     (tmp_path / "target").mkdir()
     (tmp_path / "target" / "model.onnx").write_bytes(b"mine")
@@ -141,7 +141,7 @@ def test_a_file_in_the_way_is_kept_unless_told_otherwise(client, model, tmp_path
     assert (tmp_path / "target" / "model.onnx").read_bytes() == b"0123456789"
 
 
-def test_a_damaged_download_is_thrown_away(client, studio, model, tmp_path):
+def test_damaged_download_is_discarded(client, studio, model, tmp_path):
     client.register_model("iris", [model])
     studio.versions["iris:1"]["data"]["model.onnx"] = b"damaged"
     with pytest.raises(SlipwayError, match="SHA-256"):
@@ -150,7 +150,7 @@ def test_a_damaged_download_is_thrown_away(client, studio, model, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil", "..\\evil", ""])
-def test_no_server_writes_outside_of_the_folder(client, studio, model, tmp_path, path):
+def test_download_refuses_paths_outside_of_the_target_folder(client, studio, model, tmp_path, path):
     client.register_model("iris", [model])
     studio.versions["iris:1"]["files"][0]["path"] = path
     with pytest.raises(SlipwayError, match="leave the folder"):
@@ -161,7 +161,7 @@ TAKEN = ["model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "per%20cent #1?.txt", "[x]'
 
 
 @pytest.mark.parametrize("name", TAKEN)
-def test_every_name_that_the_studio_takes_comes_back(client, tmp_path, name):
+def test_download_writes_files_of_every_accepted_name(client, tmp_path, name):
     file = tmp_path / "in" / name
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x")
@@ -171,7 +171,7 @@ def test_every_name_that_the_studio_takes_comes_back(client, tmp_path, name):
     assert (tmp_path / "out" / name).read_bytes() == b"x"
 
 
-def test_windows_refuses_by_file_and_gets_the_rest(client, studio, model, tmp_path, monkeypatch):
+def test_download_on_windows_skips_and_names_impossible_file_names(client, studio, model, tmp_path, monkeypatch):
     monkeypatch.setattr(places, "WINDOWS", True)
     client.register_model("iris", [model])
     facts = studio.versions["iris:1"]
@@ -200,7 +200,7 @@ def test_an_error_keeps_code_detail_and_hint(client):
 @pytest.mark.parametrize(
     "answer", [httpx.Response(404, text="<html>"), httpx.Response(302), httpx.Response(200, text="x")]
 )
-def test_something_else_at_the_address_is_said_to_be_no_studio(client, studio, answer):
+def test_answer_of_another_server_is_reported_as_not_a_studio(client, studio, answer):
     studio.faults = [("GET", "me", answer)]
     with pytest.raises(SlipwayApiError) as raised:
         client.me()
@@ -208,7 +208,7 @@ def test_something_else_at_the_address_is_said_to_be_no_studio(client, studio, a
     assert "address" in raised.value.hint
 
 
-def test_reading_is_tried_again_and_writing_is_not(client, studio):
+def test_get_is_retried_and_post_is_not(client, studio):
     studio.faults = [("GET", "me", DROPPED), ("GET", "me", httpx.Response(502)), ("POST", "/services", DROPPED)]
     assert client.me()["username"] == "alice"
     with pytest.raises(Unreachable):
@@ -228,7 +228,7 @@ def test_lists_are_read_page_by_page(client, studio, model):
     assert len([path for path in sent(studio, "GET") if path.endswith("models")]) == 2
 
 
-def test_waiting_ends_at_the_state_and_tells_every_look(client, studio):
+def test_wait_ends_at_the_state_and_reports_every_poll(client, studio):
     client.deploy("iris", ["iris:1"])
     studio.states["iris"] = ["Transitioning", "Transitioning", "Healthy"]
     looks = []
@@ -266,7 +266,7 @@ def test_waiting_for_a_studio_that_stays_away_ends(client, studio, monkeypatch):
         client.wait_for("iris", {"Healthy"})
 
 
-def test_waiting_ends_in_time(client):
+def test_wait_for_service_raises_timeout(client):
     client.deploy("iris", ["iris:1"])
     with pytest.raises(TimedOut) as raised:
         client.wait_for("iris", {"Healthy"}, timeout=0.01)
@@ -296,11 +296,11 @@ def test_a_services_own_error_is_an_answer_and_not_an_exception(client, studio):
         client.score("iris", b"[]")
 
 
-def test_addresses_are_made_whole():
+def test_address_without_scheme_gets_http():
     assert normal_url("127.0.0.1:8000/") == "http://127.0.0.1:8000"
     assert normal_url(" https://studio.example ") == "https://studio.example"
 
 
-def test_pauses_grow_and_end(monkeypatch):
+def test_retry_pauses_grow_to_a_maximum(monkeypatch):
     monkeypatch.setattr(transport, "FIRST_PAUSE", 0.3)
     assert [transport.pause(attempt) for attempt in range(6)] == pytest.approx([0.3, 0.6, 1.2, 2.4, 4.8, 5])

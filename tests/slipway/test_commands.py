@@ -4,17 +4,6 @@ import subprocess
 import sys
 
 
-def test_every_command_takes_json():
-    from typer.main import get_command
-
-    from slipway.cli import app
-
-    root = get_command(app)
-    for name, group in root.commands.items():
-        for verb, command in getattr(group, "commands", {name: group}).items():
-            assert "--json" in [option for param in command.params for option in param.opts], f"{name} {verb}"
-
-
 def test_not_signed_in_ends_with_3(slipway):
     for command in (["model", "list"], ["service", "list"], ["workspace", "list"]):
         assert slipway(*command).code == 3

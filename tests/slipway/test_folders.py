@@ -21,7 +21,7 @@ def top(tmp_path):
     return tmp_path / "model"
 
 
-def test_linked_files_and_folders_come_along(top):
+def test_linked_files_and_folders_are_included(top):
     (top / "file.txt").symlink_to("../elsewhere/vocab.txt")
     (top / "tokenizer").symlink_to(top.parent / "elsewhere")
     (top / "twice").symlink_to(top.parent / "elsewhere")
@@ -32,14 +32,14 @@ def test_linked_files_and_folders_come_along(top):
 @pytest.mark.parametrize(
     ("link", "target"), [("gone.bin", "nowhere"), ("itself", "itself"), ("up", ".."), ("here", "."), ("round", "../a")]
 )
-def test_a_link_that_leads_nowhere_or_round_is_named(top, link, target):
+def test_broken_or_circular_link_is_refused_by_name(top, link, target):
     (top.parent / "a").symlink_to("model")
     (top / link).symlink_to(target)
     with pytest.raises(Misuse, match=f"The link .*{link} leads"):
         select([top])
 
 
-def test_what_is_no_file_is_named(top):
+def test_special_file_is_refused_by_name(top):
     os.mkfifo(top / "pipe")
     with pytest.raises(Misuse, match="pipe is a pipe"):
         select([top])
@@ -52,13 +52,13 @@ def test_what_is_no_file_is_named(top):
             select([top])
 
 
-def test_what_may_not_be_read_is_named(top, monkeypatch):
+def test_unreadable_file_is_refused_by_name(top, monkeypatch):
     monkeypatch.setattr(folders.os, "access", lambda path, mode: False)  # root may read everything
     with pytest.raises(Misuse, match=r"config\.json cannot be read: Permission denied"):
         select([top])
 
 
-def test_a_folder_that_may_not_be_read_is_named(top, monkeypatch):
+def test_unreadable_folder_is_refused_by_name(top, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
@@ -67,13 +67,13 @@ def test_a_folder_that_may_not_be_read_is_named(top, monkeypatch):
         select([top])
 
 
-def test_a_name_that_is_no_text_is_named(top):
+def test_file_name_that_is_not_utf_8_is_refused(top):
     os.close(os.open(os.fsencode(top) + b"/\xff.bin", os.O_CREAT))
     with pytest.raises(Misuse, match="is not UTF-8"):
         select([top])
 
 
-def test_files_without_end_are_refused(top, monkeypatch):
+def test_folder_with_too_many_files_is_refused(top, monkeypatch):
     monkeypatch.setattr(folders, "MOST_FILES", 1)
     (top / "tokenizer").symlink_to(top.parent / "elsewhere")
     with pytest.raises(Misuse, match="more than 1 files"):
@@ -84,7 +84,7 @@ def test_files_without_end_are_refused(top, monkeypatch):
     ("given", "folder"),
     [("model", "model"), ("model/", "model"), ("./model/.", "model"), (".", "work"), ("..", "up"), ("link", "link")],
 )
-def test_a_folder_alone_keeps_its_name_beside_its_files(tmp_path, monkeypatch, given, folder):
+def test_single_folder_keeps_its_name_apart_from_its_paths(tmp_path, monkeypatch, given, folder):
     work = tmp_path / "up" / "work"
     (work / "model").mkdir(parents=True)
     (work / "model" / "f.pkl").write_text("x")
@@ -96,7 +96,7 @@ def test_a_folder_alone_keeps_its_name_beside_its_files(tmp_path, monkeypatch, g
     assert not next(iter(found.files)).startswith(f"{folder}/")
 
 
-def test_of_several_paths_each_folders_name_begins_its_files(top):
+def test_folder_name_prefixes_its_files_among_several_paths(top):
     readme = top.parent / "readme.md"
     readme.write_text("x")
     paths = {

@@ -21,13 +21,13 @@ WHOLE = b"0123456789"
 
 
 @pytest.fixture
-def told():
+def reported():
     return []
 
 
 @pytest.fixture
-def client(studio, told):
-    with Client(URL, TOKEN, "vision", tell=told.append) as found:
+def client(studio, reported):
+    with Client(URL, TOKEN, "vision", report=reported.append) as found:
         yield found
 
 
@@ -55,21 +55,21 @@ def journals():
     return list((profiles.config_file().parent / "uploads").iterdir())
 
 
-def test_the_same_command_sends_only_what_has_not_arrived(interrupted, studio, model, told):
+def test_repeated_upload_sends_only_missing_bytes(interrupted, studio, model, reported):
     moved = []
     interrupted.register_model("iris", [model], progress=moved.append, resume=True)
     assert studio.versions["iris:1"]["data"] == {"model.onnx": WHOLE}
     assert (puts(studio), moved) == (["workspaces/vision/uploads/u1"], [8, 2])
-    assert told == ["Going on with model.onnx: 8 B of 10 B are there."]
+    assert reported == ["Going on with model.onnx: 8 of 10 B are there."]
     assert journals() == []
 
 
-def test_without_being_asked_nothing_is_taken_up(interrupted, studio, model):
+def test_upload_without_resume_starts_from_the_beginning(interrupted, studio, model):
     interrupted.register_model("iris", [model])
     assert len(puts(studio)) == 3
 
 
-def test_files_that_had_arrived_whole_are_not_sent_again(client, studio, model, told):
+def test_resumed_upload_skips_complete_files(client, studio, model, reported):
     other = model.with_name("other.bin")
     other.write_bytes(b"abcdefgh")
     studio.faults = [("PUT", "/u2", DROPPED)] * 100
@@ -83,30 +83,30 @@ def test_files_that_had_arrived_whole_are_not_sent_again(client, studio, model, 
 
 
 @pytest.mark.parametrize("content", [b"9876543210", b"another length"])
-def test_a_file_that_changed_meanwhile_is_sent_from_the_beginning(interrupted, studio, model, told, content):
+def test_resume_of_changed_file_starts_from_the_beginning(interrupted, studio, model, reported, content):
     model.write_bytes(content)
     interrupted.register_model("iris", [model], resume=True)
     assert studio.versions["iris:1"]["data"] == {"model.onnx": content}
-    assert told == ["model.onnx has changed since it was sent in part: sending it from the beginning."]
+    assert reported == ["model.onnx has changed since it was sent in part: sending it from the beginning."]
     assert len(studio.uploads) == 1, "the old one is given up"
 
 
-def test_a_change_that_size_and_time_hide_is_found_by_the_digest(interrupted, studio, model, told):
+def test_resume_detects_changed_file_by_its_digest(interrupted, studio, model, reported):
     times = model.stat()
     model.write_bytes(b"9876543210")
     os.utime(model, ns=(times.st_atime_ns, times.st_mtime_ns))
     interrupted.register_model("iris", [model], resume=True)
     assert studio.versions["iris:1"]["data"] == {"model.onnx": b"9876543210"}
-    assert "has changed" in told[-1]
+    assert "has changed" in reported[-1]
 
 
-def test_an_upload_that_the_studio_has_forgotten_begins_anew(interrupted, studio, model):
+def test_resume_of_expired_upload_starts_from_the_beginning(interrupted, studio, model):
     studio.uploads.clear()
     interrupted.register_model("iris", [model], resume=True)
     assert studio.versions["iris:1"]["data"] == {"model.onnx": WHOLE}
 
 
-def test_a_file_that_is_refused_for_good_is_forgotten(client, studio, model):
+def test_journal_is_removed_when_the_studio_refuses_a_file(client, studio, model):
     studio.faults = [("PUT", "/u1", error(413, "too_large", "Too large."))]
     with pytest.raises(Exception, match="Too large"):
         client.register_model("iris", [model], resume=True)
@@ -119,14 +119,14 @@ def test_two_commands_at_once_do_not_share_an_upload(tmp_path, model):
         assert (first is None, other is None) == (False, True)
 
 
-def test_a_journal_that_broke_off_counts_as_far_as_it_goes(interrupted, studio, model):
+def test_truncated_last_line_of_journal_is_ignored(interrupted, studio, model):
     (journal,) = journals()
     journal.write_text(journal.read_text() + '["model.onnx", "u9", 1')
     interrupted.register_model("iris", [model], resume=True)
     assert puts(studio) == ["workspaces/vision/uploads/u1"]
 
 
-def test_what_is_noted_behind_a_line_that_broke_off_is_read_again(tmp_path, model):
+def test_journal_entry_after_truncated_line_is_read(tmp_path, model):
     here = (tmp_path / "j", URL, "w", [model])
     sent = Sent("u1", 10, 1)
     with open_journal(*here) as journal:
@@ -139,7 +139,7 @@ def test_what_is_noted_behind_a_line_that_broke_off_is_read_again(tmp_path, mode
         assert [journal.known(name) for name in ("a.onnx", "b.onnx")] == [sent, sent]
 
 
-def test_where_nothing_can_be_remembered_everything_works_as_without(client, studio, model, monkeypatch):
+def test_upload_works_without_a_writable_journal(client, studio, model, monkeypatch):
     place = profiles.config_file().parent
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("a file where the folder would be")
@@ -148,13 +148,13 @@ def test_where_nothing_can_be_remembered_everything_works_as_without(client, stu
 
 
 @pytest.mark.parametrize("ending", ["/uploads", "/complete"])
-def test_announcing_and_completing_are_tried_again(client, studio, model, ending):
+def test_begin_and_complete_of_upload_are_retried(client, studio, model, ending):
     studio.faults = [("POST", ending, DROPPED), ("POST", ending, httpx.Response(503))]
     client.register_model("iris", [model])
     assert studio.versions["iris:1"]["data"] == {"model.onnx": WHOLE}
 
 
-def test_ctrl_c_says_how_to_go_on(slipway, signed_in, model, monkeypatch):
+def test_interrupted_upload_says_how_to_go_on_and_goes_on(slipway, signed_in, model, monkeypatch):
     original = signed_in.append
 
     def stop(upload, offset, data):
@@ -166,12 +166,11 @@ def test_ctrl_c_says_how_to_go_on(slipway, signed_in, model, monkeypatch):
     answer = slipway("model", "register", "-n", "iris", "-p", model)
     assert answer.code == 130
     assert answer.err.splitlines() == [
-        "Interrupted at 4 B of 10 B.",
-        "Hint: Run the same command again: what has arrived is not sent again.",
+        "Interrupted at 4 of 10 B. Run it again to go on.",
     ]
     monkeypatch.setattr(signed_in, "append", original)
     answer = slipway("model", "register", "-n", "iris", "-p", model)
-    assert answer.err.splitlines() == ["Going on with model.onnx: 4 B of 10 B are there.", "Registered iris:1."]
+    assert answer.err.splitlines() == ["Going on with model.onnx: 4 of 10 B are there.", "Registered iris:1."]
 
 
 class Door(BaseHTTPRequestHandler):
@@ -210,7 +209,7 @@ def door():
     server.server_close()
 
 
-def test_a_command_that_was_killed_goes_on(door, model, home):
+def test_killed_upload_resumes(door, model, home):
     environ = os.environ | {"SLIPWAY_URL": f"http://127.0.0.1:{door.server_port}", "SLIPWAY_TOKEN": TOKEN}
     environ |= {"SLIPWAY_WORKSPACE": "vision", "XDG_CONFIG_HOME": str(home / "config")}
     command = [sys.executable, "-m", "slipway", "model", "register", "-n", "iris", "-p", str(model)]
@@ -219,6 +218,6 @@ def test_a_command_that_was_killed_goes_on(door, model, home):
         first.kill()
     door.go_on.set()
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
-    assert done.stderr.splitlines() == ["Going on with model.onnx: 4 B of 10 B are there.", "Registered iris:1."]
+    assert done.stderr.splitlines() == ["Going on with model.onnx: 4 of 10 B are there.", "Registered iris:1."]
     assert door.studio.versions["iris:1"]["data"] == {"model.onnx": WHOLE}
     assert len(door.studio.uploads) == 1

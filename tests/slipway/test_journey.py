@@ -132,7 +132,7 @@ def test_an_entry_script_that_raises_fails_with_its_traceback(shell, service, tm
     assert "no such file" in done.stderr
 
 
-def test_strangers_and_wrong_files_are_told_apart_by_the_exit_code(shell, tmp_path):
+def test_exit_codes_tell_rejected_files_from_missing_access(shell, tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("This is no model.")
     rejected = shell.json("model", "register", "-n", "no-model", "-p", text, "--wait", code=1)
@@ -162,7 +162,7 @@ def test_calls_appear_in_the_metrics(shell, service, monkeypatch):
     assert total["p95_ms"] > 0
 
 
-def test_a_service_with_tokens_answers_who_fetches_one(shell, service):
+def test_service_with_token_auth_accepts_fetched_tokens(shell, service):
     shell.run("model", "register", "-n", service, "-p", IRIS / "model.onnx", "--wait")
     deployed = shell.json("service", "deploy", "-n", service, "-m", f"{service}:1", "--token-auth", "--wait")
     body = (IRIS / "sample-data.json").read_bytes()

@@ -2,6 +2,8 @@
 
 import json
 
+import httpx
+
 from slipway import profiles
 from tests.slipway.conftest import URL
 from tests.slipway.fake import TOKEN
@@ -33,7 +35,7 @@ def test_a_wrong_password_or_token_ends_with_3(slipway, studio):
     assert not profiles.config_file().exists()
 
 
-def test_without_a_terminal_nothing_is_asked(slipway, studio):
+def test_login_without_terminal_asks_nothing(slipway, studio):
     answer = slipway("login", URL)
     assert answer.code == 2
     assert "--password-stdin" in answer.err
@@ -63,3 +65,30 @@ def test_another_workspace_needs_a_token_of_its_own(slipway, signed_in):
     profiles.use_workspace("vision")
     assert slipway("workspace", "use", "text").code == 0
     assert profiles.current().workspace == "text"
+
+
+def test_logout_revokes_a_token_that_a_password_made_and_forgets_it(slipway, studio):
+    slipway("login", URL, "-u", "alice", "--password-stdin", stdin=b"correct\n")
+    assert slipway("logout").out == f"Signed out of {URL}.\n"
+    assert studio.signed_out == [f"Bearer {TOKEN}"]
+    assert slipway("service", "list").code == 3
+
+
+def test_logout_forgets_a_token_made_elsewhere_without_revoking_it(slipway, studio):
+    slipway("login", URL, "--token", TOKEN)
+    assert slipway("logout", URL).code == 0
+    assert studio.signed_out == []
+    assert profiles.read() == profiles.Profiles()
+
+
+def test_logout_forgets_the_token_when_the_studio_is_unreachable(slipway, studio):
+    slipway("login", URL, "-u", "alice", "--password-stdin", stdin=b"correct\n")
+    studio.faults = [("POST", "sign-out", httpx.ConnectError("refused"))]
+    answer = slipway("logout")
+    assert (answer.code, "was not revoked" in answer.err) == (0, True)
+    assert profiles.read() == profiles.Profiles()
+
+
+def test_logout_of_an_unknown_studio_ends_with_3(slipway, signed_in):
+    assert slipway("logout", "http://other.test").code == 3
+    assert profiles.current().url == URL

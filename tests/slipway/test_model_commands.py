@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from tests.slipway.fake import error
+
+NARROW = "name=iris,state=ready,framework=scikit-learn"
+
 
 def test_a_model_is_registered_with_all_it_was_given(slipway, signed_in, model):
     answer = slipway(
@@ -35,7 +39,7 @@ def test_a_tag_of_the_wrong_form_ends_with_2_before_anything_is_sent(slipway, si
     assert signed_in.requests == []
 
 
-def test_a_file_that_is_not_there_ends_with_2(slipway, signed_in):
+def test_register_of_missing_file_ends_with_2(slipway, signed_in):
     answer = slipway("model", "register", "-n", "iris", "-p", "nothing.onnx")
     assert answer.code == 2
     assert "nothing.onnx" in answer.err
@@ -56,6 +60,8 @@ def test_models_are_listed_as_columns_where_there_is_no_terminal(slipway, regist
         (["--filter", "area=vision OR area=text"], "area=vision OR area=text"),
         (["--tag", "area=demo", "--tag", "stage=prod"], "area=demo,stage=prod"),
         (["--tag", "area=demo", "--filter", "a=1 OR a=2"], "area=demo,(a=1 OR a=2)"),
+        (["--model-name", "iris", "--state", "ready", "--framework", "scikit-learn"], NARROW),
+        (["-n", 'a "b"', "--filter", "x"], 'name="a \\"b\\"",(x)'),
     ],
 )
 def test_tags_and_filter_become_one_filter(slipway, registered, options, sent):
@@ -63,7 +69,7 @@ def test_tags_and_filter_become_one_filter(slipway, registered, options, sent):
     assert registered.filter == sent
 
 
-def test_a_limit_is_told_on_standard_error(slipway, registered, model):
+def test_list_cut_by_limit_is_reported_on_standard_error(slipway, registered, model):
     slipway("model", "register", "-n", "digits", "-p", model)
     answer = slipway("model", "list", "--limit", "1", "--json")
     assert len(json.loads(answer.out)) == 1
@@ -84,7 +90,7 @@ def test_warnings_about_a_version_are_shown(slipway, signed_in, model):
     assert slipway("model", "show", "iris").err == told
 
 
-def test_a_model_comes_back_from_the_studio(slipway, registered, tmp_path):
+def test_model_is_downloaded(slipway, registered, tmp_path):
     target = tmp_path / "target"
     answer = slipway("model", "download", "iris:1", "-t", target, "--json")
     assert json.loads(answer.out) == {"id": "iris:1", "files": [str(target / "model.onnx")]}
@@ -93,7 +99,7 @@ def test_a_model_comes_back_from_the_studio(slipway, registered, tmp_path):
     assert slipway("model", "download", "iris:1", "-t", target, "--overwrite").code == 0
 
 
-def test_deleting_asks_first_and_needs_a_version(slipway, registered):
+def test_model_delete_asks_first_and_needs_a_version(slipway, registered):
     assert slipway("model", "delete", "iris:1").code == 2
     assert slipway("model", "delete", "iris", "--yes").code == 2
     assert slipway("model", "delete", "iris:1", "--yes").out == "Deleted iris:1.\n"
@@ -104,3 +110,34 @@ def test_a_version_in_use_ends_with_5(slipway, registered):
     registered.versions["iris:1"]["services"] = ["iris"]
     answer = slipway("model", "delete", "iris:1", "--yes")
     assert (answer.code, answer.err) == (5, "Error: iris:1 is in use by iris.\n")
+
+
+def test_model_update_changes_tags_properties_and_description_at_once(slipway, registered):
+    answer = slipway(
+        *("model", "update", "iris:1", "--tag", "stage=production", "--add-tag", "x=", "--remove-tag", "area"),
+        *("--property", "accuracy=0.97", "-d", "Better.", "-o", "json"),
+    )
+    version = json.loads(answer.out)
+    assert version["tags"] == {"stage": "production", "x": ""}
+    assert (version["properties"], version["description"]) == ({"accuracy": "0.97"}, "Better.")
+    assert [verb for verb, _ in registered.requests].count("PATCH") == 1
+
+
+def test_model_update_can_empty_the_description_and_nothing_else(slipway, registered):
+    registered.versions["iris:1"]["description"] = "Old."
+    slipway("model", "update", "iris:1", "--description", "")
+    assert registered.versions["iris:1"]["description"] == ""
+    assert registered.versions["iris:1"]["tags"] == {"area": "demo"}
+
+
+@pytest.mark.parametrize("options", [["iris:1"], ["iris", "--tag", "a=b"], ["iris:1", "--tag", "a"]])
+def test_model_update_without_version_change_or_value_ends_with_2(slipway, registered, options):
+    registered.requests.clear()
+    assert slipway("model", "update", *options).code == 2
+    assert registered.requests == []
+
+
+def test_filter_that_the_studio_refuses_ends_with_2(slipway, signed_in):
+    signed_in.faults = [("GET", "models", error(400, "bad_filter", "A value was expected at position 5."))]
+    answer = slipway("model", "list", "--filter", "area=")
+    assert (answer.code, answer.err) == (2, "Error: A value was expected at position 5.\n")

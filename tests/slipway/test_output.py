@@ -8,16 +8,19 @@ import sys
 
 import pytest
 
-from slipway import output
+from slipway import output, progress
 
 LETTERS = "你好 ü →"
 PRINTS = f"""
 import sys
 from slipway import cli, output
+from slipway.columns import Column
 from slipway.errors import SlipwayError
-def run(given):
+def run(given, **_):
+    output.choose("json" if "--json" in given else "")
     print({LETTERS!r})
-    output.print_json({{"text": {LETTERS!r}}}) if "--json" in given else output.table(["name"], [[{LETTERS!r}]])
+    rows = [{{"text": {LETTERS!r}}}]
+    output.rows(rows, [Column("name", "text")])
     output.note({LETTERS!r})
     raise SlipwayError({LETTERS!r}, hint={LETTERS!r})
 cli.app = run
@@ -40,15 +43,15 @@ def test_letters_that_the_output_cannot_show_become_question_marks(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_json_is_escaped_and_therefore_whole_where_the_output_is_not_utf_8(encoding):
+def test_json_is_escaped_where_output_is_not_utf_8(encoding):
     written = run(PRINTS, "--json", encoding=encoding).stdout.split(b"\n", 1)[1].decode("ascii")
     first, end = json.JSONDecoder().raw_decode(written)
-    assert first == {"text": LETTERS}
+    assert first == [{"text": LETTERS}]
     assert json.loads(written[end:])["error"]["message"] == LETTERS
 
 
 def test_json_with_half_a_surrogate_pair_is_escaped(capsys):
-    output.print_json({"text": "\ud800 ü"})
+    output.print_document({"text": "\ud800 ü"})
     assert json.loads(capsys.readouterr().out) == {"text": "\ud800 ü"}
 
 
@@ -62,8 +65,8 @@ def test_help_and_wrong_use_need_no_utf_8(encoding, arguments):
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_reader_that_goes_away_is_no_error(lines):
-    code = f"from slipway import cli\ncli.app = lambda given: [print('row') for _ in range({lines})]\ncli.main([])"
+def test_closed_pipe_is_no_error(lines):
+    code = f"from slipway import cli\ncli.app = lambda given, **_: [print('row') for _ in range({lines})]\ncli.main([])"
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:
@@ -81,7 +84,7 @@ def test_ctrl_c_ends_with_130_and_a_line(slipway, signed_in, monkeypatch):
     assert json.loads(answer.out)["error"]["code"] == "interrupted"
 
 
-def test_what_looks_like_markup_is_printed_as_it_is(slipway, registered, model):
+def test_markup_in_values_is_printed_literally(slipway, registered, model):
     slipway("model", "register", "-n", "marked", "-p", model, "--tag", "a=[bold]", "--description", "[x] :smile:")
     shown = slipway("model", "show", "marked").out
     assert "a=[bold]" in shown
@@ -110,20 +113,20 @@ def narrow(monkeypatch):
     return make
 
 
-def test_a_moving_line_stays_one_line_and_takes_nothing_for_markup(narrow):
+def test_spinner_stays_on_one_line_and_prints_markup_literally(narrow):
     terminal = narrow()
-    with output.spinner("[/x] :smile: a-name-that-is-long") as tell:
-        tell("Transitioning")
+    with progress.spinner("[/x] :smile: a-name-that-is-long") as report:
+        report("Transitioning")
     shown = terminal.getvalue()
     assert "[/x] :smile: a-name-that-" in shown
     assert "…" not in shown
     assert shown.count("\n") <= 1
 
 
-def test_a_note_is_written_whole_above_a_bar(narrow):
+def test_note_above_progress_bar_is_not_cut(narrow):
     text = "Going on with [/x]/a-name-of-a-file-that-is-longer-than-the-terminal.onnx"
     terminal = narrow()
-    with output.bar("Uploading", 10) as move:
+    with progress.bar("Uploading", 10) as move:
         move(5)
         output.note(text)
     assert text in terminal.getvalue()

@@ -16,7 +16,7 @@ def test_a_login_is_remembered_and_only_its_owner_can_read_it():
     assert [file.name for file in profiles.config_file().parent.iterdir()] == ["config.toml"]
 
 
-def test_the_file_lies_below_xdg_config_home(home):
+def test_profile_file_lies_below_xdg_config_home(home):
     assert profiles.config_file() == home / "config" / "slipway" / "config.toml"
 
 
@@ -28,7 +28,7 @@ def test_the_latest_login_is_the_one_in_use_and_the_others_stay():
     assert profiles.read().studios["http://here:8000"].tokens == {"vision": "slw_here"}
 
 
-def test_the_environment_goes_before_the_file(monkeypatch):
+def test_environment_variables_override_the_profile_file(monkeypatch):
     profiles.remember(HERE)
     monkeypatch.setenv("SLIPWAY_TOKEN", "slw_other")
     assert profiles.current() == Login("http://here:8000", "slw_other", "vision")
@@ -37,14 +37,14 @@ def test_the_environment_goes_before_the_file(monkeypatch):
     assert profiles.current() == Login("http://there", "slw_other", "text")
 
 
-def test_the_environment_alone_is_enough(monkeypatch):
+def test_environment_variables_suffice_without_a_profile_file(monkeypatch):
     for name, value in {"URL": "http://x", "TOKEN": "t", "WORKSPACE": "w"}.items():
         monkeypatch.setenv(f"SLIPWAY_{name}", value)
     assert profiles.current() == Login("http://x", "t", "w")
     assert not profiles.config_file().exists()
 
 
-def test_without_a_login_the_next_step_is_named():
+def test_error_without_login_names_the_next_step():
     with pytest.raises(NotSignedIn) as raised:
         profiles.current()
     assert "slipway login" in raised.value.hint
@@ -60,7 +60,7 @@ def test_a_workspace_is_used_only_with_a_token_for_it():
 
 
 @pytest.mark.parametrize("text", ["current = ", "studios = 3", '[studios.x]\nstrange = "1"', "\x00"])
-def test_a_file_that_is_not_ours_is_named(text):
+def test_invalid_profile_file_is_refused_by_name(text):
     profiles.config_file().parent.mkdir(parents=True)
     profiles.config_file().write_text(text)
     with pytest.raises(Misuse, match=r"config\.toml cannot be read"):

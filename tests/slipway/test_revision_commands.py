@@ -49,7 +49,7 @@ def test_a_deployment_config_file_takes_the_place_of_all_options(slipway, studio
     assert asked(studio_with_options)["deployment_config"] == {"computeType": "LOCAL"}
 
 
-def test_nothing_is_updated_that_is_not_there(slipway, registered):
+def test_update_of_missing_service_ends_with_4(slipway, registered):
     assert slipway("service", "update", "rose", "-m", "iris:1").code == 4
     assert "rose" not in registered.services
 
@@ -71,7 +71,7 @@ def test_an_update_that_fails_ends_with_1_and_its_cause_although_the_old_revisio
     assert "update of iris to revision 2 failed" in error["message"]
 
 
-def test_show_tells_of_an_update_that_has_failed(slipway, deployed):
+def test_show_reports_failed_update(slipway, deployed):
     deployed.services["iris"] |= FAILED
     told = slipway("service", "show", "iris").out
     assert "to revision 2 has failed" in told

@@ -98,7 +98,7 @@ def test_warnings_about_an_environment_are_shown(slipway, registered, tmp_path):
     assert "azureml-defaults is not installed: so be it." in answer.err
 
 
-def test_a_script_alone_is_enough(slipway, registered, tmp_path):
+def test_script_without_requirements_runs_in_the_studio_s_environment(slipway, registered, tmp_path):
     (tmp_path / "score.py").write_text("def init(): ...")
     assert slipway("service", "deploy", "-n", "i", "-m", "iris:1", "--entry-script", tmp_path / "score.py").code == 0
     assert registered.configs[0]["entry_script"] == "score.py"
@@ -118,12 +118,12 @@ def test_a_script_alone_is_enough(slipway, registered, tmp_path):
         ["--env", "novalue"],
     ],
 )
-def test_options_that_do_not_fit_end_with_2(slipway, registered, options):
+def test_contradicting_deploy_options_end_with_2(slipway, registered, options):
     assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", *options).code == 2
     assert not registered.services
 
 
-def test_a_service_of_that_name_ends_with_5_unless_overwritten(slipway, deployed):
+def test_deploying_existing_service_ends_with_5_without_overwrite(slipway, deployed):
     assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1").code == 5
     assert slipway("service", "deploy", "-n", "iris", "-m", "iris:1", "--overwrite").code == 0
 
@@ -154,7 +154,7 @@ def test_a_deployment_that_takes_too_long_ends_with_6(slipway, registered, monke
     assert answer.code == 6
 
 
-def test_a_studio_that_is_away_ends_with_7(slipway, signed_in):
+def test_unreachable_studio_ends_with_7(slipway, signed_in):
     signed_in.faults = [("GET", "/services", GONE)] * 100
     answer = slipway("service", "list", "--json")
     assert answer.code == 7
@@ -181,7 +181,7 @@ def test_a_request_comes_from_the_line_a_file_or_standard_input(slipway, deploye
 @pytest.mark.parametrize(
     ("options", "path"), [([], "/score"), (["--path", "/v2/models/a/infer"], "/v2/models/a/infer")]
 )
-def test_a_request_goes_where_it_is_told(slipway, deployed, options, path):
+def test_score_path_is_passed_on(slipway, deployed, options, path):
     assert slipway("service", "score", "iris", "-d", "[1]", *options).code == 0
     assert deployed.scored_at == path
 
@@ -278,12 +278,12 @@ def test_a_token_is_printed_with_its_times_as_json(slipway, token_service):
     assert set(found) == {"access_token", "token_type", "refresh_after", "expiry_on"}
 
 
-def test_all_tokens_can_be_ended_first(slipway, token_service):
+def test_regenerate_revokes_all_tokens_before_a_new_one(slipway, token_service):
     assert slipway("service", "get-access-token", "iris", "--regenerate").out == "a.b.2\n"
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 2), (["iris", "-n", "iris"], 2), (["nothing"], 4)])
-def test_a_token_is_of_one_service_that_exists(slipway, token_service, options, code):
+def test_access_token_needs_one_existing_service(slipway, token_service, options, code):
     assert slipway("service", "get-access-token", *options).code == code
 
 
@@ -304,10 +304,37 @@ def test_json_with_a_byte_order_mark_is_sent_as_plain_utf_8(slipway, deployed, t
     assert deployed.scored == body.encode()
 
 
-def test_what_is_no_json_is_sent_byte_for_byte(slipway, deployed, tmp_path):
+def test_body_of_other_content_type_is_sent_unchanged(slipway, deployed, tmp_path):
     body = b"\xff\xfe\x00\xd8rest"
     (tmp_path / "body.bin").write_bytes(body)
     slipway("service", "score", "iris", "-d", f"@{tmp_path / 'body.bin'}", "--content-type", "image/png")
     assert deployed.scored == body
     answer = slipway("service", "score", "iris", "-d", f"@{tmp_path / 'body.bin'}")
     assert (answer.code, "begins as utf-16" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize("key", ["primary", "Secondary"])
+def test_regenerated_key_stands_alone_on_standard_output(slipway, deployed, key):
+    answer = slipway("service", "regen-key", "iris", "-k", key)
+    assert answer.out == "new-key\n"
+    assert deployed.requests[-1][1].endswith(f"keys/{key.lower()}/regenerate")
+
+
+def test_figures_of_a_service_are_printed_with_their_units(slipway, deployed):
+    lines = dict(line.split(maxsplit=1) for line in slipway("service", "metrics", "iris").out.splitlines())
+    assert (lines["requests"], lines["errors"]) == ("12", "3 (25.00%)")
+    assert (lines["rate"], lines["p50"], lines["memory"]) == ("0.2 requests/s", "0.41 ms", "81.0 MB")
+
+
+def test_range_of_metrics_is_passed_on(slipway, deployed):
+    answer = slipway("service", "metrics", "iris", "--range", "24h", "--query", "[range, total.p99_ms]", "-o", "tsv")
+    assert answer.out.split() == ["24h", "12.3"]
+    assert slipway("service", "metrics", "iris", "--range", "3h").code == 2
+
+
+def test_services_are_filtered_by_model_and_state(slipway, deployed):
+    slipway("service", "list", "--model-name", "iris", "--state", "healthy")
+    assert {key: deployed.asked[key] for key in ("model", "state")} == {"model": "iris", "state": "Healthy"}
+    slipway("service", "list", "-m", "iris:1")
+    assert deployed.asked["model"] == "iris:1"
+    assert slipway("service", "list", "--state", "Well").code == 2

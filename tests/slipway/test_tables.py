@@ -13,7 +13,7 @@ ROWS = [
 
 @pytest.mark.parametrize("width", [1, 20, 40, 80, 100, 200])
 def test_no_name_and_no_address_is_broken_or_cut_at_any_width(width):
-    lines = tables.drawn(HEADINGS, ROWS, width, may_be_cut={"tags"})
+    lines = tables.drawn(HEADINGS, ROWS, width, cut=["tags"])
     for whole in [*ROWS[0][:3], ROWS[1][0]]:
         assert sum(whole in line for line in lines) == 1
 
@@ -25,10 +25,16 @@ def test_columns_stand_below_their_headings_also_with_wide_letters():
     assert tables.columns(second[: second.index("Failed")]) == at
 
 
-def test_what_may_be_cut_is_cut_before_columns_are_given_up():
-    lines = tables.drawn(HEADINGS, ROWS, 90, may_be_cut={"tags"})
+def test_columns_are_cut_before_rows_become_blocks():
+    lines = tables.drawn(HEADINGS, ROWS, 90, cut=["tags"])
     assert max(map(tables.columns, lines)) <= 90
     assert lines[2].endswith("…")
+
+
+def test_least_important_column_is_cut_first():
+    row = ["iris", "Transitioning", "area=vision, stage=production", "12 min ago"]
+    lines = tables.drawn(["name", "state", "tags", "changed"], [row], 40, cut=["tags", "changed"])
+    assert lines[2] == "iris  Transitioning  area=v…  12 min ago"
 
 
 def test_a_row_that_does_not_fit_becomes_a_block():
@@ -40,5 +46,5 @@ def test_a_row_that_does_not_fit_becomes_a_block():
     ]
 
 
-def test_line_breaks_in_a_value_break_no_row():
+def test_control_characters_in_values_become_spaces():
     assert tables.one_line("a\tb\nc\u2028d") == "a b c d"

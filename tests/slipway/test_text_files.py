@@ -31,12 +31,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("content", GOOD.values(), ids=GOOD.keys())
-def test_text_is_what_the_studio_reads(content):
+def test_decoded_text_equals_what_the_studio_reads(content):
     assert text_files.decode(content) == requirement_files.decode(content)
 
 
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD.keys())
-def test_what_the_studio_cannot_read_is_refused_here(content):
+def test_text_that_the_studio_cannot_decode_is_refused(content):
     with pytest.raises(BadInput):
         requirement_files.decode(content)
     with pytest.raises(ValueError):

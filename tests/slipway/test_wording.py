@@ -37,12 +37,32 @@ def test_a_time_is_local_and_says_how_long_ago(in_berlin, moment, read):
     assert wording.when(moment, NOW) == read
 
 
+def test_distance_of_a_time_stands_alone():
+    assert wording.ago("2026-11-28T16:18:26.403747Z", NOW) == "12 min ago"
+    assert wording.ago(None, NOW) == ""
+
+
 @pytest.mark.parametrize(
     ("count", "read"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_990, "1.0 MB"), (5e15, "5000.0 TB")],
 )
 def test_a_size_has_at_most_three_digits_before_the_point(count, read):
     assert wording.size(count) == read
+
+
+@pytest.mark.parametrize(
+    ("part", "total", "read"),
+    [
+        (210_000_000, 500_000_000, "210 of 500 MB"),
+        (1_250_000, 2_000_000_000, "0 of 2 GB"),
+        (4, 10, "4 of 10 B"),
+        (999_990, 999_990, "1 of 1 MB"),
+        (192_900_000, 524_288_000, "192.9 of 524.3 MB"),
+        (0, 0, "0 of 0 B"),
+    ],
+)
+def test_part_of_a_size_is_in_the_unit_of_the_whole(part, total, read):
+    assert wording.part_of(part, total) == read
 
 
 def test_values_of_json_read_as_people_write_them():

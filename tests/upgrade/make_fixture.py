@@ -157,13 +157,13 @@ class Maker:
         until(lambda: self.get("versions/broken:1")["state"] == "rejected", "the broken file is rejected")
 
     def services(self) -> None:
-        environment = self.client.create_environment("tools", ["packaging==24.2"])
+        environment = self.client.environments.create("tools", ["packaging==24.2"])["id"]
         script, broken = self.folder / "score.py", self.folder / "broken.py"
         script.write_text(SCRIPT)
         broken.write_text(BROKEN)
-        own = self.client.create_config("greeting", "score.py", {"score.py": script}, environment)
-        curated = self.client.create_config("summing", "score.py", {"score.py": script})
-        never = self.client.create_config("never", "broken.py", {"broken.py": broken})
+        own = self.client.configs.create("greeting", "score.py", {"score.py": script}, environment)["id"]
+        curated = self.client.configs.create("summing", "score.py", {"score.py": script})["id"]
+        never = self.client.configs.create("never", "broken.py", {"broken.py": broken})["id"]
         self.client.deploy("scale", ["scale:1"], description="Doubles, then triples.")
         self.client.deploy("greeter", ["scale:1"], config=own, deployment_config={"token_auth": True})
         collect = {"server": {"collect": {"seconds": 1}}}

@@ -1,0 +1,125 @@
+"""`slipway environment`: list, show, create, logs, download, delete."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from slipway import output, text_files, wording
+from slipway.columns import Column, time_column
+from slipway.commands import completion
+from slipway.commands.nouns import Noun
+from slipway.commands.options import Limit, Overwrite, Yes, confirm, first, open_client
+from slipway.errors import Misuse
+
+if TYPE_CHECKING:
+    from slipway.types import Environment
+
+app = Noun(help="Environments: what entry scripts run in.")
+
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME:VERSION",
+        help="An environment, such as wine:1 or wine:latest.",
+        autocompletion=completion.environments,
+    ),
+]
+COLUMNS = (
+    Column("environment", "id"),
+    Column("python", "python_version"),
+    Column("state", "state"),
+    Column("requirements", "requirements"),
+    time_column("created", "created_at"),
+)
+
+
+@app.verb("slipway environment list", "slipway environment list --query '[].id' -o tsv", name="list")
+def list_(limit: Limit = 100) -> None:
+    """List the environments of the workspace, every version of each."""
+    with open_client() as client:
+        rows = first(client.environments.all(), limit)
+    output.rows(rows, COLUMNS, cut=("requirements",), empty="There are no environments.")
+
+
+@app.verb("slipway environment show wine:1", "slipway environment show wine --query lock -o tsv")
+def show(reference: Reference) -> None:
+    """Show an environment: its Python, what it asks for, and whether it is built."""
+    with open_client() as client:
+        found = client.environments.show(reference)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb(
+    "slipway environment create -n wine --requirements requirements.txt",
+    "slipway environment create -n wine --conda conda.yml",
+)
+def create(
+    name: Annotated[str, typer.Option("--name", "-n", help="Its name; the version is given by the studio.")],
+    requirements: Annotated[Path | None, typer.Option("--requirements", "-r", help="A requirements file.")] = None,
+    conda: Annotated[Path | None, typer.Option("--conda", help="A conda file with a pip section.")] = None,
+    python_version: Annotated[
+        str, typer.Option("--python", metavar="VERSION", help="Such as 3.12. By default that of the studio.")
+    ] = "",
+) -> None:
+    """Create the next version of an environment; the first deployment that needs it builds it.
+
+    Where the newest version is the same already, that is the result.
+    """
+    if (requirements is None) == (conda is None):
+        raise Misuse("Give one of --requirements and --conda.")
+    lines = text_files.read(requirements).split("\n") if requirements else None
+    text = text_files.read(conda) if conda else ""
+    with open_client() as client:
+        found = client.environments.create(name, lines, conda=text, python_version=python_version)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway environment logs wine:1")
+def logs(reference: Reference) -> None:
+    """Print the end of the log of the newest attempt to build an environment."""
+    with open_client() as client:
+        text = client.environments.log(reference)
+    output.done({"text": text}, text.removesuffix("\n"))
+    if not text:
+        output.note(f"{reference} has not been built; the first deployment that needs it does that.")
+
+
+@app.verb(
+    "slipway environment download wine:1 -t wine",
+    "slipway environment download wine:1 -t . --overwrite",
+)
+def download(
+    reference: Reference,
+    target_dir: Annotated[Path, typer.Option("--target-dir", "-t", help="Folder to write to; made if needed.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write requirements.txt, conda.yml and, once it is resolved, requirements.lock with exact versions and hashes."""
+    with open_client() as client:
+        names = [str(file) for file in client.environments.download(reference, target_dir, overwrite=overwrite)]
+    output.done({"id": reference, "files": names}, "\n".join(names))
+
+
+@app.verb("slipway environment delete wine:1", "slipway environment delete wine:1 --yes")
+def delete(reference: Reference, yes: Yes = False) -> None:
+    """Delete a version of an environment; refused while an inference config uses it."""
+    if ":" not in reference:
+        raise Misuse(f"'{reference}' names no version.", hint=f"Write {reference}:1, or {reference}:latest.")
+    confirm(f"Delete the environment {reference}?", yes)
+    with open_client() as client:
+        client.environments.delete(reference)
+    output.done({"deleted": reference}, f"Deleted {reference}.")
+
+
+def _show(found: "Environment") -> None:
+    facts: dict[str, Any] = {
+        "environment": found["id"],
+        "python": found["python_version"],
+        "state": found["state"],
+        "created": f"{wording.when(found['created_at'])} by {found['created_by'] or 'Slipway'}",
+    }
+    output.facts(facts)
+    for requirement in found["requirements"]:
+        print(f"  {requirement}")
+    for warning in found["warnings"]:
+        output.note(f"Warning: {warning}")

@@ -1,0 +1,72 @@
+"""The environments of a workspace from Python: `client.environments`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from slipway.calls import Calls
+from slipway.saving import save_texts
+from slipway.types import Environment
+
+
+class Environments:
+    """What entry scripts run in: a Python version and pip requirements. Versions never change.
+
+    A reference is "name:number", "name:latest" or "name", which means the newest.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def all(self) -> Iterator[Environment]:
+        """All versions of all environments, by name."""
+        return cast(Iterator[Environment], self._calls.rows("environments"))
+
+    def show(self, reference: str) -> Environment:
+        return cast(Environment, self._calls.call("GET", _at(reference)))
+
+    def create(
+        self, name: str, requirements: list[str] | None = None, *, conda: str = "", python_version: str = ""
+    ) -> Environment:
+        """The next version of an environment, or the newest where that is defined the same already.
+
+        `requirements` are the lines of a requirements file; `conda` is the text of a conda file with a pip section.
+        """
+        body: dict[str, Any] = {"name": name} | ({"conda": conda} if conda else {"requirements": requirements or []})
+        body |= {"python_version": python_version} if python_version else {}
+        return cast(Environment, self._calls.call("POST", "environments", body))
+
+    def delete(self, reference: str) -> None:
+        """Refused with 409 while an inference config uses it."""
+        self._calls.call("DELETE", _at(reference))
+
+    def log(self, reference: str) -> str:
+        """The end of the log of the newest attempt to build it; empty where there was none."""
+        return str(self._calls.call("GET", f"{_at(reference)}/log")["text"])
+
+    def download(self, reference: str, target: str | Path, *, overwrite: bool = False) -> list[Path]:
+        """Write its definition and, once it is resolved, its lock to a folder; their paths.
+
+        `requirements.txt` is the definition, `conda.yml` the same as a conda file, `requirements.lock` the exact
+        versions with their hashes. Raises `AlreadyThere` before anything is written.
+        """
+        return save_texts(Path(target), files_of(self.show(reference)), overwrite=overwrite)
+
+
+def files_of(environment: Environment) -> dict[str, str]:
+    """The texts that define an environment, by file name."""
+    import yaml  # loaded by those who ask for it
+
+    pip = environment["requirements"]
+    dependencies = [f"python={environment['python_version']}", "pip", {"pip": pip}]
+    conda = {"name": environment["name"], "channels": ["conda-forge"], "dependencies": dependencies}
+    files = {
+        "requirements.txt": "".join(f"{line}\n" for line in pip),
+        "conda.yml": yaml.safe_dump(conda, sort_keys=False),
+    }
+    return files | ({"requirements.lock": environment["lock"]} if environment["lock"] else {})
+
+
+def _at(reference: str) -> str:
+    return f"environments/{quote(reference)}"
