@@ -60,6 +60,24 @@ def test_static_files_are_served(stack):
     assert all(httpx.get(stack.url(sheet)).status_code == 200 for sheet in sheets)
 
 
+PAGES = ["", "models/", "models/register/", "environments/", "configs/", "services/", "activity/", "settings/"]
+
+
+def test_pages_with_all_they_load_stay_small(stack):
+    _, client = sign_in(stack)
+
+    sizes = {}
+    for path in PAGES:
+        page = client.get(f"/w/default/{path}", headers={"accept-encoding": "gzip"})
+        assert page.status_code == 200, path
+        parts = {part.partition("#")[0] for part in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)}
+        loaded = [client.get(part, headers={"accept-encoding": "gzip"}) for part in parts]
+        assert all("immutable" in part.headers["cache-control"] for part in loaded), path
+        sizes[path] = sum(answer.num_bytes_downloaded for answer in [page, *loaded])
+
+    assert {path: size for path, size in sizes.items() if size > 60_000} == {}
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_killed_program_comes_back(stack, name):
     stack.kill_and_recover(name)
