@@ -1,4 +1,4 @@
-"""A service of Vision's, and windows of it."""
+"""A service of the workspace `vision`, and its windows."""
 
 import hashlib
 from datetime import timedelta
@@ -37,7 +37,7 @@ def service(workspace, make_service):
 
 @pytest.fixture
 def add_window():
-    """`add_window(service, ago=30, codes={"200": 5}, latencies=[1200])` keeps a window that began `ago` seconds ago."""
+    """`add_window(service, ago=30, codes={"200": 5}, latencies=[1200])` stores a window, begun `ago` s ago."""
 
     def add(service, *, ago=None, at=None, latencies=(), **facts):
         start = at or timezone.now() - timedelta(seconds=ago)

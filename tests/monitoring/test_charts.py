@@ -33,7 +33,7 @@ def draw(chart, data):
     return charts.CHARTS[chart].draw(data)
 
 
-def test_a_chart_costs_one_entry(service, add_window, carol, sign_in, api, monkeypatch):
+def test_chart_is_one_entry_in_the_table(service, add_window, carol, sign_in, api, monkeypatch):
     add_window(service, ago=30, latencies=[1500] * 4)
     columns = lambda data: [charts.Column("p50", "median ms", data.p50, charts.BLUE)]  # noqa: E731
     monkeypatch.setitem(charts.CHARTS, "median", charts.Chart("median", "Median", "ms", columns))
@@ -46,7 +46,7 @@ def test_a_chart_costs_one_entry(service, add_window, carol, sign_in, api, monke
     assert numbers["median"]["p50"] == numbers["latency_ms"]["p50"]
 
 
-def test_every_figure_is_plain_json_and_small():
+def test_figures_are_small_plain_json():
     figures = charts.all_figures(series())
     assert set(figures) == {"throughput", "latency", "time", "batch", "errors", "cpu", "memory"}
     assert json.loads(json.dumps(figures, allow_nan=False)) == figures
@@ -65,7 +65,7 @@ def test_every_figure_is_plain_json_and_small():
         ("memory", "Memory, MB", "MB"),
     ],
 )
-def test_titles_and_axes_say_the_unit(chart, title, unit):
+def test_titles_and_axes_name_the_unit(chart, title, unit):
     layout = draw(chart, series())["layout"]
     assert layout["title"]["text"] == title
     assert layout["yaxis"]["title"]["text"] == unit
@@ -73,7 +73,7 @@ def test_titles_and_axes_say_the_unit(chart, title, unit):
     assert layout["xaxis"]["range"] == ["2026-11-20T12:00:00Z", "2026-11-20T12:00:40Z"]
 
 
-def test_gaps_stay_gaps():
+def test_gaps_are_not_connected():
     (trace,) = draw("throughput", series())["data"]
     assert trace["x"][1] == "2026-11-20T12:00:10Z"
     assert trace["y"] == [1, None, 2.3457, 0]
@@ -87,7 +87,7 @@ def test_a_value_between_two_gaps_is_drawn_as_a_point():
     assert draw("cpu", series(times=times, cpu=[1.0] * 100, marks=[]))["data"][0]["mode"] == "lines"
 
 
-def test_latency_shows_three_percentiles_and_the_queue_in_their_own_colours():
+def test_latency_shows_three_percentiles_and_the_queue_time_in_fixed_colours():
     figure = draw("latency", series())
     assert [trace["name"] for trace in figure["data"]] == ["p50", "p95", "p99", "queue p95"]
     colours = [trace["line"]["color"] for trace in figure["data"]]
@@ -96,7 +96,7 @@ def test_latency_shows_three_percentiles_and_the_queue_in_their_own_colours():
     assert figure["layout"]["showlegend"] is True
 
 
-def test_a_status_has_the_same_colour_whatever_else_occurred():
+def test_colour_of_a_status_does_not_depend_on_other_statuses():
     def colour(**codes):
         figure = draw("errors", series(errors={code[1:]: [1, 1, 1, 1] for code in codes}))
         return {trace["name"]: trace["marker"]["color"] for trace in figure["data"]}
@@ -105,7 +105,7 @@ def test_a_status_has_the_same_colour_whatever_else_occurred():
     assert colour(c418=1)["418"] != colour(c599=1)["599"]
 
 
-def test_errors_are_stacked_bars_and_none_is_said_in_words():
+def test_errors_are_stacked_bars_or_a_note_without_errors():
     figure = draw("errors", series())
     assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [("bar", "400"), ("bar", "503")]
     assert figure["layout"]["barmode"] == "stack"
@@ -115,7 +115,7 @@ def test_errors_are_stacked_bars_and_none_is_said_in_words():
     assert [note["text"] for note in empty["layout"]["annotations"]] == ["No errors in this time"]
 
 
-def test_the_parts_of_the_time_are_stacked_in_their_own_colours():
+def test_parts_of_the_latency_are_stacked_in_fixed_colours():
     figure = draw("time", series())
     assert [(trace["type"], trace["name"]) for trace in figure["data"]] == [
         ("bar", "queue"), ("bar", "infer"), ("bar", "other"),
@@ -125,12 +125,12 @@ def test_the_parts_of_the_time_are_stacked_in_their_own_colours():
     assert figure["data"][0]["y"] == [1, None, 2, None], "a gap is no bar of no height"
 
 
-def test_a_time_that_nobody_measured_is_said_in_words():
+def test_chart_without_measured_times_has_a_note():
     figure = draw("time", series(parts={}, marks=[]))
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["Not measured in this time"]
 
 
-def test_a_batch_size_is_drawn_only_where_runs_are_shared():
+def test_batch_size_is_drawn_only_for_batched_requests():
     assert "batch" not in charts.all_figures(series(batch=[]))
 
 
@@ -151,7 +151,7 @@ def test_deployments_are_vertical_lines_with_their_revision():
     assert layout["annotations"][0]["text"] == "r2"
 
 
-def test_text_and_grid_are_left_to_the_page():
+def test_fonts_and_grid_colours_are_left_to_the_page():
     figures = charts.all_figures(series())
     text = json.dumps(figures)
     assert "gridcolor" not in text

@@ -25,12 +25,12 @@ def histogram_of(values):
 
 
 @given(histograms, histograms)
-def test_merging_does_not_depend_on_the_order(first, second):
+def test_merging_is_commutative(first, second):
     assert merged(first, second) == merged(second, first)
 
 
 @given(histograms, histograms, histograms)
-def test_merging_does_not_depend_on_the_grouping(first, second, third):
+def test_merging_is_associative(first, second, third):
     assert merged(merged(first, second), third) == merged(first, merged(second, third))
 
 
@@ -40,16 +40,16 @@ def test_the_merged_histogram_is_that_of_all_values(first, second):
 
 
 @given(durations, st.sampled_from([0.5, 0.9, 0.95, 0.99, 1.0]))
-def test_a_percentile_is_numpys_within_the_bucket_error(values, share):
+def test_percentile_agrees_with_numpy_within_the_bucket_error(values, share):
     exact = float(np.percentile(values, share * 100, method="inverted_cdf"))
     read = percentile(histogram_of(values), share) * 1000
     assert exact * (1 - ROUNDING) <= read <= exact * 16 / 15 * (1 + ROUNDING)
 
 
-def test_a_percentile_of_nothing_is_unknown():
+def test_percentile_of_an_empty_histogram_is_unknown():
     assert percentile({}, 0.95) is None
     assert percentile({"3": 0}, 0.95) is None
 
 
-def test_adding_with_a_weight_shares_out():
+def test_histograms_are_added_with_a_weight():
     assert add({"1": 1}, {"1": 4, "2": 2}, 0.5) == {"1": 3, "2": 1}

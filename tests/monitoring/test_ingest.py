@@ -39,7 +39,7 @@ OLD_FIGURES = {
 
 
 def old_window(**changes):
-    """As a scoring server of version 0.1.0 pushes it."""
+    """A window as a scoring server of version 0.1.0 pushes it."""
     facts = {"revision": 1, "replica": "1", "sequence": 7, "start": time.time() - 5, "seconds": 5.0}
     return facts | OLD_FIGURES | changes
 
@@ -51,7 +51,7 @@ def push(service, *windows, token=TOKEN, client=None):
     return client.post(URL, body, content_type="application/json", headers=headers)
 
 
-def test_a_window_is_kept_as_it_was_sent(service):
+def test_window_is_stored_as_sent(service):
     answer = push(service, window())
     assert (answer.status_code, answer.json()) == (202, {"accepted": 1})
     kept = MetricWindow.objects.get()
@@ -71,7 +71,7 @@ def test_a_window_of_an_older_scoring_server_loses_nothing(service):
     assert (set(kept.counters), set(kept.gauges)) == ({"codes", "keys", "spent", "rows"}, {"cpu", "memory"})
 
 
-def test_figures_that_the_studio_does_not_know_are_left_out(service):
+def test_unknown_metrics_are_ignored(service):
     assert push(service, window(counters={"codes": {"200": 1}, "tokens": {"": 7}})).status_code == 202
     assert MetricWindow.objects.get().counters == {"codes": {"200": 1}}
 
@@ -84,7 +84,7 @@ def test_a_repeated_push_counts_once(service):
     assert sorted(MetricWindow.objects.values_list("sequence", flat=True)) == [7, 8]
 
 
-def test_one_query_checks_the_token_and_one_keeps_the_windows(service, django_assert_num_queries):
+def test_push_takes_one_query_for_the_token_and_one_for_the_windows(service, django_assert_num_queries):
     body = ingest.decode(json.dumps({"service": service.pk, "windows": [window(), window(sequence=8)]}).encode())
     with django_assert_num_queries(2):
         assert ingest.accept(TOKEN, body) == 2
@@ -112,14 +112,14 @@ def test_the_token_of_another_service_is_refused_with_403(service, workspace, ma
     assert not MetricWindow.objects.exists()
 
 
-def test_signing_in_is_no_way_to_push(service, alice, sign_in):
+def test_session_cookie_is_not_accepted_for_a_push(service, alice, sign_in):
     assert push(service, window(), token="", client=sign_in(alice)).status_code == 401
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"service": "x", "windows": []}', b'{"service": 1, "windows": [{}]}', b"\xff"]
 )
-def test_a_malformed_push_is_refused_with_its_reason(service, body):
+def test_malformed_push_is_rejected_with_its_reason(service, body):
     answer = Client().post(URL, body, content_type="application/json", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 400
     assert "not a telemetry push" in answer.json()["errors"][0]["detail"]
@@ -152,7 +152,7 @@ def test_a_malformed_push_is_refused_with_its_reason(service, body):
         ("memory", -5),
     ],
 )
-def test_impossible_values_are_refused_and_named(service, field, value):
+def test_invalid_values_are_rejected_and_named(service, field, value):
     answer = push(service, old_window(**{field: value}))
     assert answer.status_code == 400
     assert field in answer.json()["errors"][0]["detail"]
@@ -167,7 +167,7 @@ def test_a_push_that_is_too_large_is_refused(service, monkeypatch):
     assert push(service, window(), window(sequence=8)).status_code == 400
 
 
-def test_windows_older_than_the_retention_are_left_out(service, settings):
+def test_windows_older_than_the_retention_are_ignored(service, settings):
     answer = push(
         service, window(), window(sequence=6, start=time.time() - settings.SLIPWAY["METRICS_KEEP_SECONDS"] - 60)
     )

@@ -1,4 +1,4 @@
-"""A metric that is added to the table of the contract arrives everywhere without another change."""
+"""A metric added to the contract's table appears everywhere without another change."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ def file(monkeypatch, tmp_path):
     return file
 
 
-def test_metrics_show_it(file):
+def test_new_metric_is_in_the_prometheus_metrics(file):
     lines = exposition(file).decode().splitlines()
     assert {
         'slipway_cache_total{label="hit"} 6',
@@ -51,7 +51,7 @@ def test_metrics_show_it(file):
     } <= set(lines)
 
 
-def test_it_travels_in_windows_into_roll_ups_and_series(file, service, tmp_path):
+def test_new_metric_is_in_windows_roll_ups_and_series(file, service, tmp_path):
     run = RunSettings(service="iris", workspace="vision", revision=1, recipe="", bundle="")
     cutter, now = WindowCutter(Replica(run=run, bundle=Bundle("no_code", []), folder=tmp_path), file), timezone.now()
     windows = [cutter.cut(0.0, 0), cutter.cut(0.0, 0)]

@@ -20,12 +20,12 @@ def asked(service, add_window, add_revision):
 
 
 @pytest.mark.parametrize("view", PAGES)
-def test_a_viewer_may_look(asked, carol, sign_in, view):
+def test_viewer_can_see_metrics(asked, carol, sign_in, view):
     assert sign_in(carol).get(address(asked, view)).status_code == 200
 
 
 @pytest.mark.parametrize("view", PAGES)
-def test_a_stranger_learns_nothing(asked, mallory, sign_in, view):
+def test_metrics_are_not_found_for_non_members(asked, mallory, sign_in, view):
     assert sign_in(mallory).get(address(asked, view)).status_code == 404
 
 
@@ -36,7 +36,7 @@ def test_a_service_of_another_workspace_is_not_found(asked, elsewhere, mallory, 
 
 
 @pytest.mark.parametrize("view", PAGES)
-def test_signing_in_comes_first(asked, client, view):
+def test_anonymous_visitor_is_sent_to_sign_in(asked, client, view):
     answer = client.get(address(asked, view))
     assert answer.status_code == 302
     assert "sign-in" in answer.url
@@ -65,7 +65,7 @@ def test_the_panel_has_four_tiles_and_six_charts(asked, carol, sign_in):
     assert error_rate[1] == "25", "a quarter of the answers were 503"
 
 
-def test_the_batch_size_is_shown_where_runs_are_shared(asked, add_window, carol, sign_in):
+def test_batch_size_is_shown_for_batched_requests(asked, add_window, carol, sign_in):
     add_window(asked, ago=3, latencies=[1500] * 8, rows={"1": 2, "4": 6})
     assert 'data-figure="batch"' in panel(sign_in(carol), asked)
     answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
@@ -79,14 +79,14 @@ def test_only_the_tiles_are_polled(asked, carol, sign_in):
     assert "part=tiles&amp;range=1h" in html
 
 
-def test_without_script_the_panel_is_a_page_with_a_table(asked, carol, sign_in):
+def test_panel_without_javascript_is_a_page_with_a_table(asked, carol, sign_in):
     html = sign_in(carol).get(address(asked, "metrics/"), {"view": "table"}).content.decode()
     assert "<html" in html
     assert html.count("<tr>") > 80
     assert "503 errors/s" in html
 
 
-def test_before_the_first_request_the_panel_says_how_to_send_one(service, add_window, carol, sign_in):
+def test_panel_of_an_uncalled_service_shows_how_to_send_a_request(service, add_window, carol, sign_in):
     add_window(service, ago=20)
     html = panel(sign_in(carol), service)
     assert "No requests yet" in html
@@ -96,7 +96,7 @@ def test_before_the_first_request_the_panel_says_how_to_send_one(service, add_wi
     assert "data-figure" not in html
 
 
-def test_the_first_request_is_the_one_that_the_service_warms_up_with(service, add_revision, add_window, carol, sign_in):
+def test_example_request_is_the_warm_up_request(service, add_revision, add_window, carol, sign_in):
     revision = add_revision(service, 1, timezone.now())
     revision.deployment_config |= {"server": {"warm_up": {"body": {"inputs": []}, "path": "/v2/models/iris/infer"}}}
     revision.save()
@@ -108,19 +108,19 @@ def test_the_first_request_is_the_one_that_the_service_warms_up_with(service, ad
     assert f"slipway service score {service.name} --path /v2/models/iris/infer -d" in html
 
 
-def test_a_service_that_was_asked_long_ago_keeps_its_charts(service, add_window, carol, sign_in):
+def test_service_without_recent_requests_keeps_its_charts(service, add_window, carol, sign_in):
     add_window(service, ago=86400, latencies=[1000])
     assert "data-figure" in panel(sign_in(carol), service)
 
 
-def test_the_data_are_all_figures_at_once(asked, carol, sign_in):
+def test_data_endpoint_returns_all_figures(asked, carol, sign_in):
     answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
     assert set(answer) == {"figures", "as_of"}
     assert set(answer["figures"]) == {"throughput", "latency", "time", "errors", "cpu", "memory"}
     assert max(filter(None, answer["figures"]["throughput"]["data"][0]["y"])) == pytest.approx(0.8, rel=0.05)
 
 
-def test_the_file_has_the_same_numbers_with_their_units(asked, carol, sign_in):
+def test_csv_has_the_numbers_of_the_charts_with_units(asked, carol, sign_in):
     answer = sign_in(carol).get(address(asked, "metrics/csv/"), {"range": "1h"})
     assert answer["Content-Disposition"] == 'attachment; filename="iris-1h.csv"'
     head, *rows = csv.reader(io.StringIO(answer.content.decode()))
@@ -131,7 +131,7 @@ def test_the_file_has_the_same_numbers_with_their_units(asked, carol, sign_in):
     assert any(row[1] and float(row[1]) > 0 for row in rows)
 
 
-def test_the_file_of_one_chart_has_only_its_numbers(asked, carol, sign_in):
+def test_csv_of_one_chart_has_only_its_numbers(asked, carol, sign_in):
     answer = sign_in(carol).get(address(asked, "metrics/csv/"), {"chart": "latency"})
     assert answer.content.decode().splitlines()[0] == "time (UTC),p50 ms,p95 ms,p99 ms,queue p95 ms"
 
@@ -165,7 +165,7 @@ def test_rest_gives_the_series_as_numbers(asked, carol, api):
     assert (body["time_ms"], body["rows_per_run"]) == ({}, []), "these windows do not tell"
 
 
-def test_rest_refuses_strangers_and_unknown_services(asked, carol, mallory, api):
+def test_rest_rejects_non_members_and_unknown_services(asked, carol, mallory, api):
     assert api(mallory).get(*rest(asked)).status_code == 404
     assert api(carol).get("/api/v1/workspaces/vision/services/nothing/metrics").status_code == 404
     assert api(carol).get(*rest(asked, range="1y")).status_code == 400

@@ -30,7 +30,7 @@ def totals():
 
 @pytest.fixture
 def two_hours(service, add_window):
-    """Windows of two replicas, each five seconds long, from two hours before NOW on, for ten minutes."""
+    """Windows of two replicas: ten minutes of five-second windows, beginning two hours before NOW."""
     for index in range(120):
         for replica in ("1", "2"):
             add_window(
@@ -51,7 +51,7 @@ def two_hours(service, add_window):
 
 
 @pytest.mark.usefixtures("two_hours")
-def test_windows_of_an_hour_ago_become_minutes_and_lose_nothing():
+def test_windows_of_an_hour_ago_are_merged_into_minutes_without_loss():
     before = totals()
     assert roll_up(NOW) == 240
     assert totals() == pytest.approx(before)
@@ -63,7 +63,7 @@ def test_windows_of_an_hour_ago_become_minutes_and_lose_nothing():
 
 
 @pytest.mark.usefixtures("two_hours")
-def test_minutes_of_a_day_ago_become_ten_minutes():
+def test_minutes_of_a_day_ago_are_merged_into_ten_minutes():
     before = totals()
     roll_up(NOW)
     roll_up(NOW + timedelta(days=1))
@@ -74,7 +74,7 @@ def test_minutes_of_a_day_ago_become_ten_minutes():
 
 
 @pytest.mark.usefixtures("two_hours")
-def test_rolling_up_twice_changes_nothing_more():
+def test_roll_up_is_idempotent():
     roll_up(NOW)
     before = list(MetricWindow.objects.order_by("pk").values())
     assert roll_up(NOW) == 0
@@ -92,7 +92,7 @@ def test_percentiles_are_the_same_after_a_roll_up(service):
     assert after.cpu == pytest.approx(before.cpu)
 
 
-def test_batches_that_split_a_minute_lose_nothing(two_hours, monkeypatch):
+def test_minute_split_over_two_batches_is_merged_without_loss(two_hours, monkeypatch):
     monkeypatch.setattr(rollups, "BATCH", 7)
     before = totals()
     roll_up(NOW)
@@ -100,13 +100,13 @@ def test_batches_that_split_a_minute_lose_nothing(two_hours, monkeypatch):
     assert MetricWindow.objects.count() == 20
 
 
-def test_young_windows_stay_as_they_are(service, add_window):
+def test_recent_windows_are_not_rolled_up(service, add_window):
     add_window(service, at=NOW - timedelta(minutes=59))
     assert roll_up(NOW) == 0
     assert MetricWindow.objects.get().resolution == Resolution.RAW
 
 
-def test_revisions_stay_apart(service, add_window):
+def test_windows_of_different_revisions_are_not_merged(service, add_window):
     for revision in (1, 2):
         add_window(service, at=NOW - timedelta(hours=2), revision=revision, sequence=revision)
     roll_up(NOW)
@@ -114,7 +114,7 @@ def test_revisions_stay_apart(service, add_window):
 
 
 @pytest.mark.parametrize("later", [timedelta(), timedelta(days=1), timedelta(days=3)])
-def test_a_push_repeated_after_the_roll_up_counts_once(service, add_window, later):
+def test_push_repeated_after_the_roll_up_counts_once(service, add_window, later):
     facts = {"at": NOW - timedelta(hours=2), "sequence": 5, "latencies": [900]}
     add_window(service, **facts)
     roll_up(NOW)
@@ -126,7 +126,7 @@ def test_a_push_repeated_after_the_roll_up_counts_once(service, add_window, late
 
 
 @pytest.mark.parametrize("later", [timedelta(), timedelta(days=3)])
-def test_a_window_that_comes_late_is_added_to_its_stretch(service, add_window, later):
+def test_late_window_is_added_to_its_roll_up(service, add_window, later):
     add_window(service, at=NOW - timedelta(hours=2), sequence=5, latencies=[900])
     roll_up(NOW + later)
     add_window(service, at=NOW - timedelta(hours=2) + timedelta(seconds=5), sequence=6, latencies=[900])
@@ -136,7 +136,7 @@ def test_a_window_that_comes_late_is_added_to_its_stretch(service, add_window, l
 
 
 @pytest.mark.usefixtures("two_hours")
-def test_a_crash_in_the_middle_leaves_everything_as_it_was(monkeypatch):
+def test_crash_during_a_roll_up_changes_nothing(monkeypatch):
     before = totals()
 
     def crash(rows):
@@ -149,15 +149,15 @@ def test_a_crash_in_the_middle_leaves_everything_as_it_was(monkeypatch):
     assert totals() == before
 
 
-def test_windows_that_another_worker_merged_are_left_to_it(two_hours, monkeypatch):
+def test_windows_merged_by_another_worker_are_skipped(two_hours, monkeypatch):
     original = rollups.MetricWindow.objects.filter
 
-    def somebody_was_faster(**conditions):
+    def merged_by_another_worker(**conditions):
         if "pk__in" in conditions:
             original(pk=conditions["pk__in"][0]).delete()
         return original(**conditions)
 
-    monkeypatch.setattr(rollups.MetricWindow.objects, "filter", somebody_was_faster)
+    monkeypatch.setattr(rollups.MetricWindow.objects, "filter", merged_by_another_worker)
     assert roll_up(NOW) == 0
     assert MetricWindow.objects.filter(resolution=Resolution.MINUTE).count() == 0
 
@@ -169,20 +169,20 @@ def test_windows_are_deleted_after_the_retention(service, add_window):
     assert MetricWindow.objects.get().start > NOW - timedelta(days=30)
 
 
-def test_the_task_rolls_up_what_is_old(service, add_window):
+def test_task_rolls_up_old_windows(service, add_window):
     add_window(service, ago=7200)
     tasks.roll_up()
     assert MetricWindow.objects.get().resolution == Resolution.MINUTE
 
 
 @given(st.sets(st.integers(0, 2**53)))
-def test_packed_numbers_come_back_whole(numbers):
+def test_packed_sequence_numbers_round_trip(numbers):
     assert unpack(pack(numbers)) == sorted(numbers)
     assert all(step > 0 for step in pack(numbers)[1:])
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_lose_nothing(two_hours, monkeypatch):
+def test_concurrent_roll_ups_lose_nothing(two_hours, monkeypatch):
     monkeypatch.setattr(rollups, "BATCH", 40)
     before = totals()
 

@@ -22,14 +22,14 @@ def test_requests_per_second_are_counts_over_time(service, add_window):
     assert series.requests == pytest.approx([2, 2, 2])
 
 
-def test_windows_that_do_not_line_up_with_the_steps_are_shared_out(service, add_window):
+def test_windows_across_two_steps_are_split_proportionally(service, add_window):
     for index in range(12):
         add_window(service, at=at(5.03 * index + 1.7), latencies=[1000] * 10)
     series = service_series(service, NOON, at(60), 10)
     assert series.requests == pytest.approx([2] * 6, rel=0.02)
 
 
-def test_a_gap_is_a_gap_and_not_zero(service, add_window):
+def test_gap_is_none_and_not_zero(service, add_window):
     add_window(service, at=at(0), latencies=[1000])
     add_window(service, at=at(5), latencies=[1000])
     add_window(service, at=at(40))
@@ -41,13 +41,13 @@ def test_a_gap_is_a_gap_and_not_zero(service, add_window):
     assert series.cpu[4] == pytest.approx(0.5)
 
 
-def test_the_step_that_is_not_over_yet_is_no_drop(service, add_window):
+def test_unfinished_step_is_not_shown_as_a_drop(service, add_window):
     for index in range(5):
         add_window(service, at=at(5 * index), latencies=[1000] * 5)
     assert service_series(service, NOON, at(26), 20).requests == pytest.approx([1, 1])
 
 
-def test_a_service_that_dies_within_a_step_leaves_a_gap_and_no_slope(service, add_window):
+def test_service_that_ends_within_a_step_leaves_a_gap(service, add_window):
     for begin in (0, 5, 10, 30, 35):
         add_window(service, at=at(begin), latencies=[1000] * 10)
     series = service_series(service, NOON, at(40), 10)
@@ -55,7 +55,7 @@ def test_a_service_that_dies_within_a_step_leaves_a_gap_and_no_slope(service, ad
     assert series.cpu == pytest.approx([0.5, 0.5, None, 0.5])
 
 
-def test_replicas_are_added(service, add_window):
+def test_requests_of_replicas_are_added(service, add_window):
     for replica in ("1", "2"):
         add_window(service, at=at(0), seconds=10, replica=replica, latencies=[1000] * 10, sequence=1)
     series = service_series(service, NOON, at(10), 10)
@@ -79,7 +79,7 @@ def test_errors_are_listed_by_status(service, add_window):
     assert series.total.error_rate == pytest.approx(25 / 45)
 
 
-def test_queue_time_is_read_apart_from_latency(service, add_window):
+def test_queue_time_is_separate_from_latency(service, add_window):
     add_window(service, at=at(0), latencies=[9000], queue={"5": 1})
     assert service_series(service, NOON, at(10), 10).queue_p95 == [0.005]
 
@@ -87,7 +87,7 @@ def test_queue_time_is_read_apart_from_latency(service, add_window):
 SPENT = {"total": 40_000, "queue": 4000, "decode": 2000, "infer": 20_000, "encode": 6000}
 
 
-def test_the_mean_time_of_a_request_is_told_by_parts_that_add_up_to_it(service, add_window):
+def test_parts_of_the_latency_add_up_to_its_mean(service, add_window):
     add_window(service, at=at(0), codes={"200": 3, "400": 1}, spent=SPENT)
     add_window(service, at=at(5), codes={"200": 4}, spent=SPENT)
     parts = service_series(service, NOON, at(20), 10).parts
@@ -95,13 +95,13 @@ def test_the_mean_time_of_a_request_is_told_by_parts_that_add_up_to_it(service, 
                      "other": [2, None]}  # fmt: skip
 
 
-def test_windows_that_tell_no_parts_are_left_out_of_the_mean(service, add_window):
+def test_windows_without_parts_are_left_out_of_the_mean(service, add_window):
     add_window(service, at=at(0), codes={"200": 100}, latencies=[90_000])
     add_window(service, at=at(5), codes={"200": 4}, spent=SPENT)
     assert service_series(service, NOON, at(10), 10).parts["infer"] == [5]
 
 
-def test_without_parts_there_is_no_mean(service, add_window):
+def test_no_parts_of_the_latency_without_measurements(service, add_window):
     add_window(service, at=at(0), latencies=[1000])
     series = service_series(service, NOON, at(10), 10)
     assert (series.parts, series.batch) == ({}, [])
@@ -113,7 +113,7 @@ def test_the_batch_size_is_a_mean_over_requests(service, add_window):
     assert service_series(service, NOON, at(30), 10).batch == [4.5, 1, None]
 
 
-def test_runs_that_nobody_shares_have_no_batch_size(service, add_window):
+def test_unbatched_requests_have_no_batch_size(service, add_window):
     add_window(service, at=at(0), latencies=[1000] * 4, rows={"1": 4})
     add_window(service, at=at(5), latencies=[1000], rows={"0": 1})
     assert service_series(service, NOON, at(10), 10).batch == []
@@ -126,17 +126,17 @@ def test_deployments_are_marked(service, add_revision):
     assert [(mark.label, mark.at) for mark in marks] == [("r2", at(30))]
 
 
-def test_another_services_windows_are_not_counted(service, workspace, make_service, add_window):
+def test_windows_of_other_services_are_not_counted(service, workspace, make_service, add_window):
     add_window(make_service(workspace, "digits", token="other"), at=at(0), latencies=[1000])
     assert service_series(service, NOON, at(10), 10).requests == [None]
 
 
 @pytest.mark.parametrize("key", RANGES)
-def test_every_range_has_about_two_hundred_points_or_fewer(service, key):
+def test_ranges_have_at_most_about_two_hundred_points(service, key):
     assert 50 < len(series_for(service, choose(key)).times) <= 201
 
 
-def test_steps_keep_their_place_between_refreshes():
+def test_steps_are_aligned_to_the_clock():
     assert aligned(at(19.9), 20) == aligned(at(0), 20) == NOON
     assert aligned(at(20), 20) == at(20)
 
@@ -164,7 +164,7 @@ def test_figures_of_the_last_minute_take_one_query(
     assert found[silent.pk] == Figures()
 
 
-def test_memory_is_that_of_the_newest_revisions_replicas(service, add_window):
+def test_memory_is_of_the_newest_revisions_replicas(service, add_window):
     add_window(service, ago=50, revision=1, memory=900)
     add_window(service, ago=30, revision=2, memory=300)
     add_window(service, ago=25, revision=2, memory=400)
@@ -172,7 +172,7 @@ def test_memory_is_that_of_the_newest_revisions_replicas(service, add_window):
     assert latest_figures([service])[service.pk].memory_bytes == 450
 
 
-def test_now_is_the_end_of_every_range(service, add_window):
+def test_every_range_ends_now(service, add_window):
     add_window(service, ago=8, latencies=[1000])
     series = series_for(service, choose("15m"))
     assert any(value for value in series.requests[-3:])

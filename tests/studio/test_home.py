@@ -1,4 +1,4 @@
-"""The start page and the global search: what they find, in which order, and what they keep to the workspace."""
+"""The start page and the global search: results, their order, and isolation of workspaces."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def test_home_sends_people_to_the_workspace_they_used_last(sign_in, admin_user, 
     assert client.get("/").url == "/w/vision/"
 
 
-def test_a_person_without_a_workspace_learns_what_to_do(sign_in, django_user_model):
+def test_user_without_a_workspace_is_told_the_next_step(sign_in, django_user_model):
     answer = sign_in(django_user_model.objects.create_user("newcomer")).get("/")
     assert answer.status_code == 404
     assert "Ask an administrator" in answer.text
 
 
-def test_services_in_trouble_stand_worst_first(browse, workspace):
+def test_failing_services_are_listed_worst_first(browse, workspace):
     deployed(workspace, "slow", Phase.UNHEALTHY)
     deployed(workspace, "broken", Phase.FAILED)
     deployed(workspace, "fine")
@@ -46,7 +46,7 @@ def test_services_in_trouble_stand_worst_first(browse, workspace):
     assert [service.name for service in browse("").context["troubled"]] == ["broken", "slow"]
 
 
-def test_every_phase_is_counted_even_at_none(browse, workspace):
+def test_every_state_is_counted_even_when_zero(browse, workspace):
     deployed(workspace, "fine")
     counts = {phase["name"]: phase["count"] for phase in browse("").context["phases"]}
     assert counts == {phase.value: int(phase == Phase.HEALTHY) for phase in Phase}
@@ -62,14 +62,14 @@ def test_running_builds_are_shown_until_they_end(browse, workspace):
     assert browse("").context["work"] == []
 
 
-def test_the_live_part_comes_alone_to_htmx(sign_in, alice, workspace):
+def test_htmx_request_gets_only_the_live_part(sign_in, alice, workspace):
     deployed(workspace, "fine")
     answer = sign_in(alice).get("/w/vision/", headers={"HX-Request": "true"})
     assert 'id="health"' in answer.text
     assert "<html" not in answer.text
 
 
-def test_the_start_page_asks_as_often_for_ten_services_as_for_two(
+def test_number_of_queries_does_not_grow_with_the_services(
     browse, workspace, django_assert_max_num_queries, django_assert_num_queries
 ):
     for number in range(2):
@@ -85,7 +85,7 @@ def test_the_start_page_asks_as_often_for_ten_services_as_for_two(
         browse("")
 
 
-def test_a_name_finds_models_versions_and_services(browse, workspace):
+def test_search_by_name_finds_models_versions_and_services(browse, workspace):
     registered(workspace, "iris")
     deployed(workspace, "iris-eu")
     found = browse("search/?q=iris").context
@@ -94,30 +94,30 @@ def test_a_name_finds_models_versions_and_services(browse, workspace):
     assert [service.name for service in found["services"]] == ["iris-eu"]
 
 
-def test_name_and_number_find_one_version(browse, workspace):
+def test_search_by_name_and_number_finds_one_version(browse, workspace):
     registered(workspace, "iris", 1)
     registered(workspace, "iris", 2)
     assert [str(version) for version in browse("search/?q=iris:2").context["versions"]] == ["iris:2"]
 
 
-def test_a_tag_finds_versions(browse, workspace):
+def test_search_by_tag_finds_versions(browse, workspace):
     registered(workspace, "iris", area="tabular")
     registered(workspace, "digits", area="vision")
     assert [str(version) for version in browse("search/?q=area=vision").context["versions"]] == ["digits:1"]
 
 
-def test_another_workspace_stays_out_of_the_search(browse, elsewhere):
+def test_search_finds_nothing_of_other_workspaces(browse, elsewhere):
     registered(elsewhere, "iris")
     deployed(elsewhere, "iris")
     assert "Nothing found" in browse("search/?q=iris").text
 
 
-def test_a_filter_that_cannot_be_read_is_explained(browse):
+def test_invalid_filter_is_explained(browse):
     answer = browse("search/?q=area=(")
     assert answer.status_code == 200
     assert answer.context["error"].hint
 
 
-def test_patterns_exist_for_superusers_only(sign_in, alice, admin_user):
+def test_pattern_page_is_found_by_superusers_only(sign_in, alice, admin_user):
     assert sign_in(alice).get("/patterns/").status_code == 404
     assert sign_in(admin_user).get("/patterns/").status_code == 200

@@ -1,4 +1,4 @@
-"""Windows with a column for each figure are folded into maps; nothing is lost."""
+"""The columns of windows become maps without loss."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ MAPS = (
 
 
 @pytest.mark.django_db
-def test_every_figure_finds_its_map(monkeypatch):
+def test_every_column_is_moved_to_its_map(monkeypatch):
     monkeypatch.setattr(migration, "BATCH", 2)
     json_type, number_type = ("jsonb", "double precision") if connection.vendor == "postgresql" else ("text", "real")
     full = ({"200": 3}, {"12": 3}, {"1": 3}, {"9": 3}, {"total": 70}, {"8": 3}, {"token": 3})

@@ -1,4 +1,4 @@
-"""Bodies that are large, slow or broken off, as the event loop reads them."""
+"""Reading request bodies in the event loop: large, slow and interrupted ones."""
 
 import asyncio
 import dataclasses
@@ -21,7 +21,7 @@ HURRIED = dataclasses.replace(LIMITS, unauthenticated_seconds=0.05, grace=0.05, 
 
 
 class Client:
-    """Sends these pieces; `ending` is what follows the last: 'end', 'gone' or 'silent'."""
+    """Sends these pieces; `ending` says what follows the last: 'end', 'gone' (disconnects) or 'silent' (stalls)."""
 
     def __init__(self, *pieces, ending="end"):
         self.messages = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
@@ -38,7 +38,7 @@ class Client:
 
 
 def read(client, tmp_path, *, announced=0, authenticated=False, limits=LIMITS):
-    """The bytes that a body of this client ends up with; and how often its sender was looked up."""
+    """The bytes read from this client, and the number of look-ups of its user."""
     asked = []
 
     async def is_authenticated():
@@ -68,14 +68,14 @@ def test_large_body_of_an_unauthenticated_client_is_refused(tmp_path, announced)
     assert refused.value.status == 413
 
 
-def test_large_body_of_an_authenticated_client_comes_back_whole_after_one_lookup(tmp_path):
+def test_large_body_of_an_authenticated_client_is_read_with_one_lookup(tmp_path):
     pieces = [bytes([number]) * (IN_MEMORY // 2) for number in range(6)]
 
     assert read(Client(*pieces), tmp_path, authenticated=True) == (b"".join(pieces), 1)
     assert list((tmp_path / "bodies").iterdir()) == []
 
 
-def test_body_larger_than_any_upload_is_refused_to_everybody(tmp_path):
+def test_body_larger_than_any_upload_is_rejected_for_every_client(tmp_path):
     with pytest.raises(Refused) as refused:
         read(Client(b"a"), tmp_path, announced=10 * IN_MEMORY + 1, authenticated=True)
 
@@ -83,13 +83,13 @@ def test_body_larger_than_any_upload_is_refused_to_everybody(tmp_path):
 
 
 @pytest.mark.parametrize("authenticated", [False, True])
-def test_body_that_stops_coming_is_refused_as_too_slow(tmp_path, authenticated):
+def test_stalled_body_is_rejected_as_too_slow(tmp_path, authenticated):
     with pytest.raises(Refused) as refused:
         read(Client(b"a", ending="silent"), tmp_path, announced=100, authenticated=authenticated, limits=HURRIED)
 
     assert refused.value.status == 408
 
 
-def test_body_that_breaks_off_is_answered_to_nobody(tmp_path):
+def test_interrupted_body_raises_client_gone(tmp_path):
     with pytest.raises(ClientGone):
         read(Client(b"a", ending="gone"), tmp_path, announced=100)

@@ -1,4 +1,4 @@
-"""The gate's part in an answer that breaks off."""
+"""Responses that fail while the gate writes them."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ PIECE = b"x" * 2**20
 
 
 class Result:
-    """An answer of these pieces, then an error; `closed` counts how often it was closed."""
+    """A response of these pieces, then an error; `closed` counts its closes."""
 
     def __init__(self, pieces):
         self.pieces, self.closed = pieces, 0
@@ -47,7 +47,7 @@ class Result:
 
 
 @pytest.mark.parametrize("pieces", [[], [b"x"], [PIECE], [PIECE, PIECE]], ids=["at once", "early", "late", "later"])
-def test_answer_that_breaks_off_is_closed_once(tmp_path, pieces):
+def test_failed_response_is_closed_once(tmp_path, pieces):
     result = Result(pieces)
 
     def application(environ, start):

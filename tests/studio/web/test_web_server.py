@@ -1,4 +1,4 @@
-"""The web server in front of the studio, met over sockets: slow, silent, vanishing and impatient clients."""
+"""The web server over raw sockets: slow, silent, disconnecting and pipelining clients."""
 
 import contextlib
 import hashlib
@@ -58,7 +58,7 @@ def token(stack):
         pytest.param(b"POST /api/v1/sign-in HTTP/1.1\r\nHost: loc", id="slow headers"),
     ],
 )
-def test_pages_are_answered_beside_many_slow_clients(stack, sent):
+def test_pages_are_served_beside_many_slow_clients(stack, sent):
     with many(stack, sent) as slow_clients:
         for _ in range(3):
             assert httpx.get(stack.url("/healthz"), timeout=60).status_code == 200
@@ -84,14 +84,14 @@ def test_large_body_of_an_unauthenticated_client_is_refused_unread(stack, header
     assert answer.status_code == status
 
 
-def test_unauthenticated_client_that_asks_before_sending_too_much_is_refused(stack):
+def test_unauthenticated_client_gets_413_instead_of_100_continue(stack):
     with contextlib.closing(connect(stack, SIGN_IN, b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")) as asks:
         answer = answer_of(asks)
 
     assert b" 413 " in answer
 
 
-def test_whoever_may_upload_is_asked_to_continue_and_resumes_after_a_break(stack, token):
+def test_uploading_client_gets_100_continue_and_resumes_after_an_interruption(stack, token):
     data = bytes(range(256)) * 4096 * 3
     with httpx.Client(
         base_url=stack.url("/api/v1/workspaces/default/"), headers={"Authorization": f"Bearer {token}"}, timeout=60
@@ -118,7 +118,7 @@ def test_whoever_may_upload_is_asked_to_continue_and_resumes_after_a_break(stack
         assert done.status_code == 200
 
 
-def test_slow_readers_of_downloads_leave_others_served_and_get_all_of_it(stack, token):
+def test_slow_downloads_complete_and_do_not_block_other_clients(stack, token):
     data = bytes(range(256)) * 65536  # more than sockets hold
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=stack.url("/api/v1/workspaces/default/"), headers=headers, timeout=60) as client:
@@ -156,7 +156,7 @@ def test_slow_readers_of_downloads_leave_others_served_and_get_all_of_it(stack, 
     assert rest.partition(b"\r\n\r\n")[2] == data
 
 
-def test_a_connection_goes_on_after_a_refused_body(stack):
+def test_connection_stays_open_after_a_rejected_body(stack):
     with httpx.Client(base_url=stack.url(""), timeout=60) as client:
         for _ in range(20):
             assert client.put("/api/v1/workspaces/default/uploads/x", content=b" " * 2000).status_code in {401, 404}
