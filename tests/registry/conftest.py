@@ -1,4 +1,4 @@
-"""What several files about the registry share: versions to look at, REST, environments out of tiny wheels."""
+"""Fixtures of the registry's tests: registered and inspected versions, a REST client, environments from tiny wheels."""
 
 import pytest
 from django.core.cache import cache
@@ -13,13 +13,13 @@ from tests.registry.wheels import make_wheel, serve_wheels
 
 @pytest.fixture(autouse=True)
 def fresh_cache():
-    """Facets are kept for a while; every test starts without."""
+    """Facets are cached; every test starts with an empty cache."""
     cache.clear()
 
 
 @pytest.fixture
 def registered(workspace, bob):
-    """`registered({"model.onnx": b"…"})` registers these files; nobody has looked inside yet."""
+    """`registered({"model.onnx": b"…"})` registers these files; they are not inspected yet."""
 
     def make(files, **facts):
         sent = [make_upload(workspace, bob, path, content) for path, content in files.items()]
@@ -30,7 +30,7 @@ def registered(workspace, bob):
 
 @pytest.fixture
 def inspected(registered):
-    """`inspected({...})` registers and has the program look."""
+    """`inspected({...})` registers these files and inspects them in the sandboxed process."""
 
     def make(files, **facts):
         version = registered(files, **facts)
@@ -43,7 +43,7 @@ def inspected(registered):
 
 @pytest.fixture
 def look(tmp_path):
-    """`look({...})` asks the readers without the process around them, for speed."""
+    """`look({...})` reads the formats in this process, for speed."""
 
     def make(files, declared=""):
         for path, content in files.items():

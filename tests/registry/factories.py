@@ -18,7 +18,7 @@ FLOAT_IN: TENSOR = ("x", TensorProto.FLOAT, ["batch", 4])
 
 
 def onnx_bytes(inputs: Sequence[TENSOR] = (FLOAT_IN,), *, opset: int = 17, ir_version: int = 8) -> bytes:
-    """A model that gives back input `x` as `x_out`: `onnx_bytes([("x", TensorProto.FLOAT, [None, 4])])`."""
+    """A model that returns input `x` as `x_out`: `onnx_bytes([("x", TensorProto.FLOAT, [None, 4])])`."""
     nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name, _, _ in inputs]
     graph = helper.make_graph(
         nodes,
@@ -33,7 +33,7 @@ def onnx_bytes(inputs: Sequence[TENSOR] = (FLOAT_IN,), *, opset: int = 17, ir_ve
 
 
 def graph_bytes(inputs, outputs, nodes, *, initializer=(), opsets=(("", 17),), **facts) -> bytes:
-    """A model of these nodes, unchecked: it may be wrong on purpose."""
+    """A model of these nodes, unchecked: it may be invalid on purpose."""
     graph = helper.make_graph(nodes, "g", inputs, outputs, initializer=initializer)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*opset) for opset in opsets], **facts)
     model.ir_version = 8
@@ -60,7 +60,7 @@ def make_upload(workspace, user, path: str = "model.onnx", content: bytes = b"co
 
 
 def content_of(upload: Upload) -> bytes:
-    """What a complete upload holds."""
+    """The content of a complete upload."""
     with artifacts.open_artifact(upload.artifact) as file:
         return file.read()
 

@@ -1,4 +1,4 @@
-"""Archives for tests: zip and tar as bytes, sound or wicked."""
+"""Archives for tests: zip and tar as bytes, valid or malicious."""
 
 import io
 import tarfile

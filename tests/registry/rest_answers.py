@@ -1,4 +1,4 @@
-"""Where REST tests of the registry ask, and how they read a refusal."""
+"""The base address of the registry's REST tests, and how they read an error."""
 
 BASE = "/api/v1/workspaces/vision"
 BYTES = "application/octet-stream"

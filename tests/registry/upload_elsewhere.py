@@ -1,4 +1,4 @@
-"""An upload's part, run as a process of its own: `python -m tests.registry.upload_elsewhere VERB`.
+"""Steps of an upload, run as a process of its own: `python -m tests.registry.upload_elsewhere VERB`.
 
 The file and the database lie under SLIPWAY_DATA. `begin` announces the file, `go_on` sends what is missing, and
 `break:FUNCTION:CALL` does so until SIGKILL ends it after that call of a function of `uploads` or `artifacts`.
@@ -40,7 +40,7 @@ def begin() -> None:
 
 
 def send(upload) -> None:
-    """All that the studio does not have yet, as a client that asks it where to go on; prints the digest."""
+    """Send the bytes after the offset that the studio reports; prints the digest."""
     from registry.store import uploads
 
     sys.stdout.write(f"received {upload.received}\n")

@@ -1,4 +1,4 @@
-"""Tiny wheels, so that environments can be made without a package index."""
+"""Tiny wheels, so that environments can be installed without a package index."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[st
 
 
 def serve_wheels(tmp_path: Path, settings, monkeypatch, *, runtime: str = "") -> Path:
-    """The folder of wheels that stands in for the index; `runtime` is what the scoring server needs."""
+    """A folder of wheels in place of the index; `runtime` is the scoring server's requirement."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     (folder / "runtime.txt").write_text(runtime)

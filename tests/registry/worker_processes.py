@@ -42,14 +42,14 @@ def workers(module: str, data: Path, wheels: Path) -> Iterator[Callable[[str], W
 
 
 def ended(worker: Worker) -> str:
-    """What the worker printed; it must have ended well."""
+    """The output of the worker, which must have exited with 0."""
     output, _ = worker.communicate(timeout=SECONDS)
     assert worker.returncode == 0, output
     return output
 
 
 def hang_halfway() -> None:
-    """In the worker's own process: its installer says that it is half done, and stops there."""
+    """In the worker's own process: its installer reports that it is half done, and hangs."""
     from registry.environments import uv  # late: only where Django is set up
 
     program = f"import time; print({HALFWAY!r}, flush=True); time.sleep(60)"
@@ -58,7 +58,7 @@ def hang_halfway() -> None:
 
 @contextlib.contextmanager
 def killed_halfway(worker: Worker) -> Iterator[None]:
-    """A worker that hangs halfway is killed; what it had started runs on until the block ends."""
+    """Kill a worker that hangs halfway; its child processes run on until the block ends."""
     assert any(HALFWAY in line for line in worker.stdout), "it ended before it was half done"
     orphans = psutil.Process(worker.pid).children(recursive=True)
     worker.kill()

@@ -23,7 +23,7 @@ def body(response):
     return b"".join(response.streaming_content)
 
 
-def test_a_file_is_downloaded_and_never_shown(rest, iris):
+def test_file_is_sent_as_an_attachment(rest, iris):
     response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx")
     assert body(response) == b"0123456789"
     assert response.headers["Content-Length"] == "10"
@@ -35,7 +35,7 @@ def test_a_file_is_downloaded_and_never_shown(rest, iris):
 
 
 @pytest.mark.parametrize("name", ["model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "per%20cent #1?.txt", "[x]'\"&=.txt"])
-def test_every_name_that_is_taken_comes_back_alone_and_in_the_archive(rest, workspace, name):
+def test_accepted_file_names_round_trip_as_file_and_in_the_archive(rest, workspace, name):
     make_version(workspace, files={name: b"content"})
     assert body(rest.get(f"{BASE}/versions/iris:1/files/{quote(name)}")) == b"content"
     with zipfile.ZipFile(io.BytesIO(body(rest.get(f"{BASE}/versions/iris:1/archive")))) as archive:
@@ -53,7 +53,7 @@ def test_every_name_that_is_taken_comes_back_alone_and_in_the_archive(rest, work
         ("lines=1-2", 200, b"0123456789", None),
     ],
 )
-def test_a_broken_download_goes_on_where_it_stopped(rest, iris, header, status, content, span):
+def test_interrupted_download_resumes_with_a_range(rest, iris, header, status, content, span):
     response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers={"Range": header})
     assert (response.status_code, body(response)) == (status, content)
     assert response.headers.get("Content-Range") == span
@@ -61,18 +61,18 @@ def test_a_broken_download_goes_on_where_it_stopped(rest, iris, header, status, 
 
 
 @pytest.mark.parametrize("header", ["bytes=10-", "bytes=5-3", "bytes=-0"])
-def test_a_range_beyond_the_end_is_refused(rest, iris, header):
+def test_range_beyond_the_end_is_rejected(rest, iris, header):
     response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers={"Range": header})
     assert (response.status_code, response.headers["Content-Range"]) == (416, "bytes */10")
 
 
-def test_a_range_of_another_file_than_before_gives_the_whole(rest, iris):
+def test_range_with_an_outdated_etag_returns_the_whole_file(rest, iris):
     headers = {"Range": "bytes=2-4", "If-Range": '"another"'}
     response = rest.get(f"{BASE}/versions/iris:1/files/net/mödel.onnx", headers=headers)
     assert (response.status_code, body(response)) == (200, b"0123456789")
 
 
-def test_everything_is_downloaded_as_one_archive(rest, iris):
+def test_all_files_are_downloaded_as_one_archive(rest, iris):
     response = rest.get(f"{BASE}/versions/iris:1/archive")
     assert response.headers["Content-Type"] == "application/zip"
     assert response.headers["Content-Disposition"] == 'attachment; filename="iris-1.zip"'

@@ -24,7 +24,7 @@ def test_models_are_listed_with_their_newest_version(rest, workspace, bob):
     assert [row["id"] for row in rest.get(f"{BASE}/models/iris/versions").json()["results"]] == ["iris:2", "iris:1"]
 
 
-def test_a_filtered_model_names_its_newest_version_that_matches(rest, workspace, bob):
+def test_filtered_model_shows_its_newest_matching_version(rest, workspace, bob):
     for stage in ("live", "live", "draft"):
         make_version(workspace, "iris", user=bob, tags={"stage": stage})
     (row,) = rest.get(f"{BASE}/models", {"filter": "stage=live"}).json()["results"]
@@ -41,19 +41,19 @@ def test_versions_are_listed_by_filter(rest, workspace, bob):
     assert [row["id"] for row in found] == ["iris:2"]
 
 
-def test_a_filter_that_cannot_be_read_is_bad_input(rest):
+def test_unparsable_filter_is_bad_input(rest):
     for url in ("models", "versions"):
         assert rest.get(f"{BASE}/{url}", {"filter": "(area=vision"}).status_code == 400
     assert rest.get(f"{BASE}/models", {"sort": "colour"}).status_code == 400
 
 
-def test_a_model_that_is_not_there_is_not_found(rest):
+def test_unknown_model_is_not_found(rest):
     assert rest.get(f"{BASE}/models/iris").status_code == 404
     assert rest.get(f"{BASE}/models/iris/versions").status_code == 404
 
 
 @pytest.mark.parametrize(("url", "queries"), [("models", 11), ("versions", 9), ("models/iris0/versions", 10)])
-def test_lists_ask_the_same_few_questions_however_long(rest, workspace, bob, url, queries, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_list(rest, workspace, bob, url, queries, django_assert_num_queries):
     def add(number):
         for name in ("iris0", f"iris{number}"):
             version = make_version(workspace, name, user=bob, tags={"a": "1", "b": "2"})

@@ -1,4 +1,4 @@
-"""Who may do what over REST."""
+"""Roles and tokens over REST."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.registry.rest_answers import BASE, first_error
 pytestmark = pytest.mark.django_db
 
 
-def test_a_viewer_may_look_and_not_touch(api, carol, workspace, bob):
+def test_viewer_can_read_and_cannot_write(api, carol, workspace, bob):
     make_version(workspace, user=bob)
     rest = api(carol)
     for url in ("models", "models/iris", "models/iris/versions", "versions", "versions/iris:1"):
@@ -25,12 +25,12 @@ def test_a_viewer_may_look_and_not_touch(api, carol, workspace, bob):
     assert ModelVersion.objects.count() == 1
 
 
-def test_a_reading_token_does_not_write(api, bob):
+def test_read_only_token_cannot_write(api, bob):
     response = api(bob, access="read").post(f"{BASE}/uploads", {"path": "m.onnx", "size": 5})
     assert response.status_code == 403
 
 
-def test_an_expired_token_is_refused(api, bob):
+def test_expired_token_is_rejected(api, bob):
     rest = api(bob)
     ApiToken.objects.update(expires_at=timezone.now() - timedelta(days=1))
     response = rest.get(f"{BASE}/models")
@@ -38,7 +38,7 @@ def test_an_expired_token_is_refused(api, bob):
     assert "expired" in first_error(response)["detail"]
 
 
-def test_a_stranger_learns_nothing(api, mallory, workspace):
+def test_workspace_is_not_found_for_non_members(api, mallory, workspace):
     make_version(workspace)
     for url in ("models", "versions/iris:1", "versions/iris:1/archive", "versions/iris:1/files/model.onnx"):
         assert api(mallory).get(f"{BASE}/{url}").status_code == 404

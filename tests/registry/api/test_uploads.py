@@ -1,4 +1,4 @@
-"""Uploads over REST, the way a program sends files."""
+"""Uploads over REST."""
 
 import hashlib
 
@@ -12,7 +12,7 @@ from tests.registry.rest_answers import BASE, BYTES, first_error
 pytestmark = pytest.mark.django_db
 
 
-def test_a_file_is_announced_sent_in_chunks_and_completed(rest):
+def test_file_is_declared_sent_in_chunks_and_completed(rest):
     begun = rest.post(f"{BASE}/uploads", {"path": "folder/model.onnx", "size": 10})
     assert begun.status_code == 201
     known = begun.json()
@@ -35,7 +35,7 @@ def test_a_file_is_announced_sent_in_chunks_and_completed(rest):
     assert complete.json() == known | {"received": 10, "complete": True, "sha256": digest}
 
 
-def test_a_wrong_offset_is_answered_with_409_and_the_right_one(rest):
+def test_wrong_offset_is_a_conflict_that_names_the_right_one(rest):
     url = f"{BASE}/uploads/{rest.post(f'{BASE}/uploads', {'path': 'm.bin', 'size': 10}).json()['id']}"
     rest.put(f"{url}?offset=0", b"01234", content_type=BYTES)
     response = rest.put(f"{url}?offset=3", b"34567", content_type=BYTES)
@@ -51,13 +51,13 @@ def test_a_wrong_offset_is_answered_with_409_and_the_right_one(rest):
 
 
 @pytest.mark.parametrize("query", ["", "?offset=", "?offset=-1", "?offset=x", "?offset=1e3"])
-def test_a_chunk_without_a_proper_offset_is_refused(rest, query):
+def test_chunk_without_a_valid_offset_is_rejected(rest, query):
     url = f"{BASE}/uploads/{rest.post(f'{BASE}/uploads', {'path': 'm.bin', 'size': 10}).json()['id']}"
     response = rest.put(f"{url}{query}", b"01234", content_type=BYTES)
     assert (response.status_code, first_error(response)["attr"]) == (400, "offset")
 
 
-def test_three_gigabytes_announced_and_one_megabyte_sent_is_refused(rest, monkeypatch):
+def test_upload_shorter_than_declared_is_rejected_on_completion(rest, monkeypatch):
     monkeypatch.setattr("registry.store.uploads.shutil.disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     url = f"{BASE}/uploads/{rest.post(f'{BASE}/uploads', {'path': 'm.bin', 'size': 3 * 1000**3}).json()['id']}"
     rest.put(f"{url}?offset=0", bytes(1_000_000), content_type=BYTES)
@@ -83,19 +83,19 @@ def test_three_gigabytes_announced_and_one_megabyte_sent_is_refused(rest, monkey
         ({"path": "m.onnx", "size": 2**50}, 413, None),
     ],
 )
-def test_a_file_that_cannot_be_is_refused_when_announced(rest, facts, status, attr):
+def test_invalid_declaration_is_rejected(rest, facts, status, attr):
     response = rest.post(f"{BASE}/uploads", facts)
     assert (response.status_code, first_error(response)["attr"]) == (status, attr)
     assert not Upload.objects.exists()
 
 
-def test_an_upload_is_given_up(rest):
+def test_deleted_upload_is_not_found(rest):
     url = f"{BASE}/uploads/{rest.post(f'{BASE}/uploads', {'path': 'm.bin', 'size': 10}).json()['id']}"
     assert rest.delete(url).status_code == 204
     assert rest.get(url).status_code == 404
 
 
-def test_uploads_are_seen_by_nobody_else(rest, api, alice, workspace, bob):
+def test_uploads_of_other_users_are_not_found(rest, api, alice, workspace, bob):
     upload = make_upload(workspace, bob)
     assert rest.get(f"{BASE}/uploads/{upload.pk}").status_code == 200
     assert api(alice).get(f"{BASE}/uploads/{upload.pk}").status_code == 404

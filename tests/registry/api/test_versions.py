@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def send(rest):
-    """`send(b"…")` takes a file through announcing, sending and completing; gives the upload's id."""
+    """`send(b"…")` declares, sends and completes an upload; returns its id."""
 
     def make(content, path="model.onnx"):
         begun = rest.post(f"{BASE}/uploads", {"path": path, "size": len(content)})
@@ -25,7 +25,7 @@ def send(rest):
     return make
 
 
-def test_a_version_is_registered_and_shown_whole(rest, send):
+def test_registered_version_is_returned_with_all_fields(rest, send):
     content = onnx_bytes()
     response = rest.post(
         f"{BASE}/versions",
@@ -68,7 +68,7 @@ def test_a_version_is_registered_and_shown_whole(rest, send):
     assert rest.get(f"{BASE}/versions/iris:latest").json() == shown
 
 
-def test_tags_may_be_sent_as_they_are_typed(rest, send):
+def test_tags_are_accepted_as_key_value_strings(rest, send):
     response = rest.post(f"{BASE}/versions", {"name": "iris", "files": [send(b"x")], "tags": ["area=vision", "b=1"]})
     assert response.json()["tags"] == {"area": "vision", "b": "1"}
 
@@ -88,7 +88,7 @@ def test_tags_may_be_sent_as_they_are_typed(rest, send):
         ({"properties": {"a": {"b": 1}}}, "properties", None),
     ],
 )
-def test_bad_input_is_named_and_registers_nothing(rest, send, facts, attr, detail):
+def test_invalid_input_names_its_field_and_registers_nothing(rest, send, facts, attr, detail):
     response = rest.post(f"{BASE}/versions", {"name": "iris", "files": [send(b"x")]} | facts)
     assert response.status_code == 400
     assert first_error(response)["attr"] == attr
@@ -96,7 +96,7 @@ def test_bad_input_is_named_and_registers_nothing(rest, send, facts, attr, detai
     assert not ModelVersion.objects.exists()
 
 
-def test_what_is_not_json_is_refused_in_our_shape(rest):
+def test_body_that_is_not_json_is_rejected_in_the_error_format_of_the_api(rest):
     response = rest.post(f"{BASE}/versions", "{not json", content_type="application/json")
     assert response.status_code == 400
     assert first_error(response)["code"] == "parse_error"
@@ -120,7 +120,7 @@ def test_an_archive_with_a_path_that_leaves_its_folder_is_refused(rest, send):
     assert [upload.path for upload in Upload.objects.all()] == ["net.zip"]
 
 
-def test_a_version_is_edited_all_or_nothing(rest, workspace, bob):
+def test_edit_of_a_version_is_atomic(rest, workspace, bob):
     make_version(workspace, user=bob, tags={"stage": "draft", "old": "1"}, properties={"accuracy": 0.9})
     edit = {
         "description": "Better",
@@ -138,7 +138,7 @@ def test_a_version_is_edited_all_or_nothing(rest, workspace, bob):
     assert rest.get(f"{BASE}/versions/iris:1").json()["description"] == "Better"
 
 
-def test_a_version_is_deleted_unless_a_service_uses_it(rest, workspace, bob):
+def test_version_in_use_by_a_service_cannot_be_deleted(rest, workspace, bob):
     make_version(workspace, user=bob)
     serve(workspace, make_version(workspace, user=bob), "shop")
     assert rest.get(f"{BASE}/versions/iris:2").json()["services"] == ["shop"]
@@ -150,7 +150,7 @@ def test_a_version_is_deleted_unless_a_service_uses_it(rest, workspace, bob):
     assert rest.get(f"{BASE}/versions/iris:1").status_code == 404
 
 
-def test_a_rejected_version_is_inspected_again(rest, workspace):
+def test_rejected_version_can_be_reinspected(rest, workspace):
     make_version(workspace, state=VersionState.REJECTED, rejection={"message": "no"})
     assert rest.post(f"{BASE}/versions/iris:1/inspect").json()["state"] == "uploaded"
     assert rest.post(f"{BASE}/versions/iris:1/inspect").status_code == 409

@@ -1,4 +1,4 @@
-"""Rows that say which environments are built."""
+"""Rows that record which environments are built."""
 
 import io
 from datetime import timedelta
@@ -23,7 +23,7 @@ def test_an_installed_environment_has_a_row_with_size_and_digest(wheels, define)
     assert len(row.digest) == 64
 
 
-def test_an_environment_without_a_row_is_adopted_as_it_is(wheels, define):
+def test_installed_environment_without_a_row_is_adopted(wheels, define):
     """The worker died between the folder and the row."""
     environment = define("demo")
     made = environments.install(environment, io.StringIO()).stat().st_mtime_ns
@@ -33,7 +33,7 @@ def test_an_environment_without_a_row_is_adopted_as_it_is(wheels, define):
     assert built.is_built(environment.definition_hash)
 
 
-def test_one_that_is_being_removed_counts_as_not_built(wheels, define):
+def test_environment_being_removed_counts_as_not_built(wheels, define):
     environment = define("demo")
     environments.install(environment, io.StringIO())
     BuiltEnvironment.objects.update(removing_at=timezone.now())
@@ -41,7 +41,7 @@ def test_one_that_is_being_removed_counts_as_not_built(wheels, define):
     assert built.state_of(define("demo"))[0] == "locked"
 
 
-def test_an_attempt_whose_worker_died_is_not_shown_as_being_made_for_ever(define):
+def test_installation_of_a_dead_worker_is_shown_as_failed_after_its_deadline(define):
     environment = define("demo")
     built.begin(environment.definition_hash)
     assert built.state_of(define("demo"))[0] == "being made"
@@ -50,7 +50,7 @@ def test_an_attempt_whose_worker_died_is_not_shown_as_being_made_for_ever(define
     assert built.state_of(define("demo"))[0] == "last try failed"
 
 
-def test_success_after_a_failure_is_ready(wheels, define, monkeypatch):
+def test_environment_is_ready_after_a_failed_and_a_successful_installation(wheels, define, monkeypatch):
     environment = define("demo")
 
     def fail(*_):
@@ -65,7 +65,7 @@ def test_success_after_a_failure_is_ready(wheels, define, monkeypatch):
     assert built.state_of(define("demo"))[0] == "ready"
 
 
-def test_states_of_a_list_are_read_at_once(define, django_assert_num_queries):
+def test_states_of_many_environments_take_one_query(define, django_assert_num_queries):
     listed = [define(name) for name in ("a", "b", "c")]
     with django_assert_num_queries(1):
         assert [built.state_of(one)[0] for one in built.with_built(listed)] == ["not made yet"] * 3

@@ -74,27 +74,27 @@ def test_a_requirement_has_one_normal_form(line, normal):
         ("n" * 600, "more than 500 characters"),
     ],
 )
-def test_what_must_not_be_installed_is_refused_with_the_reason(line, why):
+def test_forbidden_requirement_is_rejected_with_the_reason(line, why):
     with pytest.raises(BadInput, match=why) as refused:
         read_requirement(line)
     assert refused.value.field == "requirements"
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (["numpy", "", "# a comment", "two words"], "Line 4: 'two words' is no pip requirement"),
         (["numpy \\", "  >=1", "-r other.txt"], "Line 3: Requirements of another file cannot be included"),
         (["idna==3.10 \\", "    --hash=sha256:00 \\", "    --hash=sha256:11"], "Line 1: A hash cannot be given"),
     ],
 )
-def test_a_refused_requirement_is_told_with_its_line(lines, told):
-    with pytest.raises(BadInput, match=told) as refused:
+def test_rejected_requirement_is_reported_with_its_line(lines, message):
+    with pytest.raises(BadInput, match=message) as refused:
         define("3.11", lines)
     assert refused.value.message.startswith("Line ")
 
 
-def test_one_equals_sign_is_told_to_need_another():
+def test_single_equals_sign_is_rejected_with_the_right_spelling():
     with pytest.raises(BadInput) as refused:
         define("3.11", ["numpy=1.26"])
     assert "numpy==1.26" in refused.value.hint
@@ -143,18 +143,18 @@ def test_other_conda_packages_are_refused_by_name():
         ("python", ""),
     ],
 )
-def test_every_way_of_conda_to_name_one_python_is_read(item, version):
+def test_all_conda_spellings_of_a_python_version_are_read(item, version):
     assert read_text(f"dependencies:\n  - {item}\n  - pip=22.3\n") == (version, [])
 
 
 @pytest.mark.parametrize("item", ["python>=3.8", "python=3.8|3.9", "python<4"])
-def test_a_choice_of_pythons_is_asked_to_become_one(item):
+def test_python_version_range_is_rejected_with_a_hint_to_choose_one(item):
     with pytest.raises(BadInput, match="Python is asked for as") as refused:
         read_text(f"dependencies:\n  - {item}\n")
     assert "python=3.11" in refused.value.hint
 
 
-def test_a_refused_item_of_the_pip_section_is_told_by_its_place():
+def test_rejected_item_of_the_pip_section_is_reported_with_its_position():
     with pytest.raises(BadInput, match="Item 2 of the pip section: Requirements of another file"):
         read_text("dependencies:\n  - pip:\n    - numpy\n    - -r requirements.txt\n")
 
@@ -180,12 +180,12 @@ def test_a_broken_conda_file_is_refused(text):
         read_text(text)
 
 
-def test_empty_lines_are_read_once():
+def test_many_empty_lines_are_read():
     text = 100_000 * "\n" + "numpy"
     assert read_text(text) == ("", text.split("\n"))
 
 
-def test_requirements_are_counted_before_they_are_read():
+def test_requirements_are_counted_before_they_are_parsed():
     with pytest.raises(BadInput, match="these are 301"):
         define("3.11", ["no requirement at all"] * 301)
 
@@ -218,11 +218,11 @@ def test_hashes_are_equal_only_for_equal_definitions(first, second):
 @pytest.mark.parametrize(
     "change", [{"python": "3.12"}, {"platform": "macosx-arm64"}, {"runtime": [*RUNTIME, "psutil"]}]
 )
-def test_python_platform_and_the_scoring_server_count_too(change):
+def test_hash_depends_on_python_platform_and_scoring_server(change):
     assert hashed("pandas") != hashed("pandas", **change)
 
 
-def test_a_definition_keeps_the_order_given_and_every_requirement_once():
+def test_definition_keeps_order_and_drops_duplicate_requirements():
     assert define(" 3.11 ", ["b", "a", "B"]) == Definition("3.11", ("b", "a"))
 
 
@@ -238,21 +238,21 @@ def test_a_definition_keeps_the_order_given_and_every_requirement_once():
         "azureml-model-management-sdk==1.0.1b6.post1",
     ],
 )
-def test_what_the_scoring_server_brings_does_not_change_the_hash(line):
+def test_packages_of_the_scoring_server_do_not_change_the_hash(line):
     assert hashed("numpy", line) == hashed("numpy")
     assert define("3.11", [line]).requirements != ()
 
 
-def test_the_pandas_that_came_with_a_replaced_package_is_part_of_the_hash():
+def test_pandas_required_by_a_provided_package_is_part_of_the_hash():
     assert hashed("azureml-ai-monitoring") == hashed("pandas>=1.5.2")
 
 
 @pytest.mark.parametrize("line", ["azureml-inference-server-http", "azureml-mlflow", "inference-schema[numpy-support]"])
-def test_what_scripts_use_beyond_our_modules_is_installed(line):
+def test_packages_beyond_the_provided_modules_change_the_hash(line):
     assert hashed(line) != hashed()
 
 
-def test_requirements_of_the_scoring_server_are_read_like_any_others():
+def test_requirements_of_the_scoring_server_are_normalized():
     assert definitions.definition_hash(define("3.11", []), runtime=["NumPy", "# x"], platform="p") == (
         definitions.definition_hash(define("3.11", []), runtime=["numpy"], platform="p")
     )

@@ -1,4 +1,4 @@
-"""Environments that cannot be made: what is named, what is left behind, what can be done."""
+"""Environments that cannot be locked or installed: the error, its next step, and what is left on disk."""
 
 import io
 import subprocess
@@ -28,14 +28,14 @@ def fails(environment) -> SlipwayError:
     return failed.value
 
 
-def test_requirements_that_collide_are_named(wheels, define):
+def test_conflicting_requirements_are_named(wheels, define):
     error = fails(define("demo", "demo-helper<1"))
     assert (error.code, error.turn) == ("environment_unsolvable", "user")
     assert "demo-helper<1" in error.message
     assert "No solution found" in error.evidence
 
 
-def test_a_package_that_the_wheel_folder_lacks_is_named_without_blaming_the_requirements(wheels, define):
+def test_package_missing_from_the_wheel_folder_is_not_reported_as_a_conflict(wheels, define):
     error = fails(define("demo", "absent-package"))
     assert error.code == "package_unknown"
     assert "absent-package" in error.message
@@ -43,11 +43,11 @@ def test_a_package_that_the_wheel_folder_lacks_is_named_without_blaming_the_requ
     assert str(wheels) in error.hint
 
 
-def test_a_version_that_does_not_exist_is_named(wheels, define):
+def test_nonexistent_package_version_is_named(wheels, define):
     assert "demo==9" in fails(define("demo==9")).message
 
 
-def test_a_python_that_has_gone_since_is_told_with_those_that_are_installed(wheels, define):
+def test_uninstalled_python_is_reported_with_the_installed_ones(wheels, define):
     environment = define("demo")
     environment.python_version = "3.99"
     error = fails(environment)
@@ -55,7 +55,7 @@ def test_a_python_that_has_gone_since_is_told_with_those_that_are_installed(whee
     assert f"these are: {'.'.join(map(str, sys.version_info[:3]))}" in error.message
 
 
-def test_a_file_that_was_replaced_after_locking_is_refused(wheels, define, tmp_path, monkeypatch):
+def test_file_replaced_after_locking_is_rejected_by_its_hash(wheels, define, tmp_path, monkeypatch):
     environment = define("demo")
     environments.lock(environment)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "another-cache"))
@@ -76,7 +76,7 @@ def test_a_source_package_that_cannot_be_built_is_named(wheels, define):
     assert "demo-broken" in error.message
 
 
-def test_an_index_that_cannot_be_reached_is_not_taken_for_a_conflict(wheels, define, settings, monkeypatch):
+def test_unreachable_index_is_not_reported_as_a_conflict(wheels, define, settings, monkeypatch):
     settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": "", "OFFLINE": False}
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
@@ -86,14 +86,14 @@ def test_an_index_that_cannot_be_reached_is_not_taken_for_a_conflict(wheels, def
     assert "127.0.0.1:9" in error.evidence
 
 
-def test_a_missing_wheel_folder_is_told(define, settings, tmp_path):
+def test_missing_wheel_folder_is_reported(define, settings, tmp_path):
     settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(tmp_path / "nowhere")}
     settings.DATA_DIR = tmp_path
     with pytest.raises(SlipwayError, match="does not exist"):
         environments.install(define("demo"), io.StringIO())
 
 
-def test_an_installation_that_takes_too_long_is_ended(wheels, define, settings, monkeypatch):
+def test_installation_is_ended_at_its_deadline(wheels, define, settings, monkeypatch):
     settings.SLIPWAY = settings.SLIPWAY | {"BUILD_SECONDS": 1}
     sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
     monkeypatch.setattr(uv, "compile_arguments", lambda *_, **__: sleep)
@@ -110,7 +110,7 @@ def test_an_installation_that_takes_too_long_is_ended(wheels, define, settings, 
         ("error: something nobody has seen", "environment_failed"),
     ],
 )
-def test_a_failed_run_becomes_an_error_with_the_text_as_evidence(text, code):
+def test_output_of_a_failed_run_is_the_evidence_of_its_error(text, code):
     error = failure_of(Outcome(2, text), ["demo"], Sources())
     assert (error.code, error.evidence) == (code, text)
     assert error.hint

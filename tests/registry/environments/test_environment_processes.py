@@ -1,4 +1,4 @@
-"""The processes that make an environment: what they are told, how they end, several at once."""
+"""The processes that install an environment: their variables, their end, several at once."""
 
 import io
 import subprocess
@@ -16,7 +16,7 @@ from tests.registry.worker_processes import SECONDS, ended, killed_halfway, work
 pytestmark = pytest.mark.django_db
 
 
-def test_a_cancelled_installation_ends_with_everything_it_started(wheels, define, tmp_path, monkeypatch):
+def test_cancelled_installation_ends_with_its_child_processes(wheels, define, tmp_path, monkeypatch):
     program = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{tmp_path}'])"
     )
@@ -65,14 +65,14 @@ def environment_folders(tmp_path) -> list[str]:
     return sorted(name for name in names if not name.endswith(".lock"))
 
 
-def test_two_workers_at_once_make_one_environment(worker, tmp_path):
+def test_two_concurrent_workers_install_one_environment(worker, tmp_path):
     ended(worker("define"))
     outputs = [ended(process) for process in [worker("install"), worker("install")]]
     assert sum("Installing the locked packages" in output for output in outputs) == 1
     assert len(environment_folders(tmp_path)) == 1
 
 
-def test_a_worker_killed_in_the_middle_leaves_nothing_half_made(worker, tmp_path):
+def test_worker_killed_during_installation_leaves_no_partial_environment(worker, tmp_path):
     ended(worker("define"))
     with killed_halfway(worker("hang")):
         assert [name.endswith(".draft") for name in environment_folders(tmp_path)] == [True]

@@ -28,13 +28,13 @@ def test_versions_count_from_one(define):
     assert [str(define("a")), str(define("b")), str(define("a", name="other"))] == ["demo:1", "demo:2", "other:1"]
 
 
-def test_the_same_definition_again_is_no_new_version(define):
+def test_unchanged_definition_creates_no_new_version(define):
     first = define("Demo>=1")
     assert define("demo >= 1", "# a comment") == first
     assert Event.objects.filter(action="environment.created").count() == 1
 
 
-def test_a_definition_keeps_what_is_not_installed_and_shares_what_is(define):
+def test_provided_packages_stay_in_the_definition_and_out_of_its_hash(define):
     plain, listed = define("demo"), define("demo", "azureml-defaults")
     assert (str(plain), str(listed)) == ("demo:1", "demo:2")
     assert listed.requirements == ["demo", "azureml-defaults"]
@@ -42,7 +42,7 @@ def test_a_definition_keeps_what_is_not_installed_and_shares_what_is(define):
     assert define("azureml-defaults", "demo") == listed
 
 
-def test_a_python_that_this_machine_does_not_have_is_refused_at_once(define):
+def test_python_missing_from_this_machine_is_rejected_in_the_definition(define):
     with pytest.raises(BadInput, match=r"Python 3\.6\.2 is not installed on this machine; these are: \d") as refused:
         define("demo", python="3.6.2")
     assert (refused.value.code, refused.value.field) == ("python_missing", "python_version")
@@ -80,7 +80,7 @@ def test_the_curated_environment_needs_no_build(workspace, elsewhere):
 # --- lock and install -----------------------------------------------------------------------------
 
 
-def test_packages_that_our_modules_replace_are_left_out_and_told(wheels, define):
+def test_provided_packages_are_not_installed_and_are_reported(wheels, define):
     environment, log = define("azureml-defaults[x]>=1.0", "demo"), io.StringIO()
     environments.install(environment, log)
     environment.refresh_from_db()
@@ -119,7 +119,7 @@ def test_equal_definitions_share_lock_and_folder_across_names_and_workspaces(whe
     assert define("demo", name="three").lock == second.lock
 
 
-def test_an_environment_whose_python_has_gone_is_made_anew_from_the_same_lock(wheels, define):
+def test_environment_with_an_uninstalled_python_is_reinstalled_from_its_lock(wheels, define):
     environment = define("demo")
     folder = environments.install(environment, io.StringIO())
     make_wheel(wheels, "demo-helper", "3.0")
@@ -129,7 +129,7 @@ def test_an_environment_whose_python_has_gone_is_made_anew_from_the_same_lock(wh
     assert answers(environment, "import demo_helper; print(demo_helper.VERSION)") == "2.0"
 
 
-def test_without_the_index_wheels_and_cache_are_enough(wheels, define, settings, monkeypatch):
+def test_environment_is_installed_offline_from_wheels_and_cache(wheels, define, settings, monkeypatch):
     settings.SLIPWAY = settings.SLIPWAY | {"OFFLINE": False}
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")

@@ -20,11 +20,11 @@ TEXT = "# Abhängigkeiten\r\nidna>=3  # größer\r\n"
         TEXT.encode("latin-1"),
     ],
 )
-def test_text_is_read_by_its_mark_else_as_utf_8_else_as_latin_1(content):
+def test_encoding_is_the_byte_order_mark_else_utf_8_else_latin_1(content):
     assert decode(content) == TEXT
 
 
-def test_a_declared_encoding_is_taken():
+def test_declared_encoding_is_used():
     text = "# coding: shift_jis\nidna  # 表\nsix\n"
     content = text.encode("shift_jis")
     assert b"\\\n" in content  # the last byte of that letter: no end of a line that goes on
@@ -32,7 +32,7 @@ def test_a_declared_encoding_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("idna".encode("utf-16-le"), "zero bytes"),
         (codecs.BOM_UTF16_LE + b"a", "not in utf-16-le"),
@@ -42,20 +42,20 @@ def test_a_declared_encoding_is_taken():
         (b"#" * (MAX_BYTES + 1), "more than 1024 KiB"),
     ],
 )
-def test_what_is_no_text_is_refused(content, told):
-    with pytest.raises(BadInput, match=told) as refused:
+def test_binary_content_is_rejected(content, message):
+    with pytest.raises(BadInput, match=message) as refused:
         decode(content)
     assert refused.value.hint
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_lines_end_as_they_do_on_any_system(end):
+def test_line_endings_of_every_system_are_read(end):
     assert list(whole_lines(f"\ufeffidna{end}{end}six{end}")) == [(1, "idna"), (3, "six")]
     assert lines_of("a # b\x85c\u2028d") == ["a # b\x85c\u2028d"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("idna \\\n  >=3\nsix", [(1, "idna   >=3"), (3, "six")]),
         ("idna\\\n>=3", [(1, "idna>=3")]),
@@ -68,5 +68,5 @@ def test_lines_end_as_they_do_on_any_system(end):
         ("idna#egg", [(1, "idna#egg")]),
     ],
 )
-def test_a_backslash_joins_lines_as_pip_does(text, said):
-    assert list(whole_lines(text)) == said
+def test_a_backslash_joins_lines_as_pip_does(text, expected):
+    assert list(whole_lines(text)) == expected

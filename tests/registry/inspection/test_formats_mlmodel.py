@@ -1,4 +1,4 @@
-"""What MLflow's MLmodel file tells of a folder: framework, signature, the order of columns."""
+"""What is read from MLflow's MLmodel file: framework, signature, the order of columns."""
 
 import json
 import pickle
@@ -46,7 +46,7 @@ def test_framework_and_signature_are_read(look, folder):
     }
 
 
-def test_a_graph_keeps_its_own_inputs_and_gains_the_columns(look):
+def test_onnx_signature_keeps_its_inputs_and_gains_the_columns(look):
     x = ("x", TensorProto.FLOAT, [None, 3])
     report = look({"MLmodel": mlmodel({"onnx": {"onnx_version": "1.23.2"}}), "model.onnx": onnx_bytes([x])})
     assert report.framework == "onnx"
@@ -54,7 +54,7 @@ def test_a_graph_keeps_its_own_inputs_and_gains_the_columns(look):
     assert report.signature["columns"] == ["sepal", "count", "place"]
 
 
-def test_tensors_have_no_columns(look):
+def test_tensor_signature_has_no_columns(look):
     tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 28, 28]}}]
     report = look({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
     assert report.signature["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 28, 28]}]
@@ -62,7 +62,7 @@ def test_tensors_have_no_columns(look):
     assert report.framework == "pytorch"
 
 
-def test_a_size_beyond_all_reason_is_any_size(look):
+def test_absurd_dimension_becomes_dynamic(look):
     tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 10**30]}}]
     report = look({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
     assert report.signature["inputs"][0]["shape"] == [-1, -1]
@@ -80,13 +80,13 @@ def test_a_size_beyond_all_reason_is_any_size(look):
         b"[" * 5000,
     ],
 )
-def test_an_unreadable_file_says_nothing(look, content):
+def test_unreadable_mlmodel_file_is_ignored(look, content):
     report = look({"MLmodel": content, "model.pkl": pickle.dumps({})})
     assert (report.framework, report.signature) == ("custom", None)
 
 
 @pytest.mark.parametrize("inputs", ["no JSON", "[" * 100_000, "[1]", "{}", 7])
-def test_an_unreadable_signature_leaves_the_framework(look, inputs):
+def test_framework_is_read_although_the_signature_is_unreadable(look, inputs):
     told = {"flavors": {"sklearn": {}}, "signature": {"inputs": inputs}}
     report = look({"MLmodel": yaml.safe_dump(told).encode(), "model.pkl": pickle.dumps({})})
     assert (report.framework, report.signature) == ("scikit-learn", None)

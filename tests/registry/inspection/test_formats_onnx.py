@@ -1,4 +1,4 @@
-"""What is read out of an ONNX file, and which ones are refused."""
+"""What is read from an ONNX file, and which files are rejected."""
 
 import numpy as np
 import onnx
@@ -12,7 +12,7 @@ from registry.inspection.formats.report import Refused
 from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
 
 
-def test_dimensions_of_every_kind_are_understood(look):
+def test_dimensions_of_every_kind_are_read(look):
     formula = "floor((height + 2*pad - kernel)/stride) + 1 " * 15
     report = look({"m.onnx": onnx_bytes([("x", TensorProto.INT64, ["N", None, "?", formula, 0, 3])])})
     assert report.signature["inputs"][0] == {"name": "x", "datatype": "INT64", "shape": [-1, -1, -1, -1, 0, 3]}
@@ -31,7 +31,7 @@ def test_dimensions_of_every_kind_are_understood(look):
         (TensorProto.COMPLEX64, "COMPLEX64"),
     ],
 )
-def test_types_are_said_in_the_protocols_words(look, kind, datatype):
+def test_datatypes_are_named_as_in_the_open_inference_protocol(look, kind, datatype):
     assert look({"m.onnx": onnx_bytes([("x", kind, [1])])}).signature["inputs"][0]["datatype"] == datatype
 
 
@@ -51,7 +51,7 @@ def test_a_weight_listed_as_an_input_is_optional_except_in_old_files(look, ir_ve
     assert (report.facts["parameters"], report.facts["parameter_bytes"]) == (12, 48)
 
 
-def test_an_output_that_is_no_tensor_is_warned_of(look):
+def test_output_that_is_no_tensor_is_a_warning(look):
     x = helper.make_tensor_value_info("x", TensorProto.INT64, [1])
     y = helper.make_value_info(
         "y", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.INT64, None))
@@ -61,7 +61,7 @@ def test_an_output_that_is_no_tensor_is_warned_of(look):
     assert report.warnings[0].startswith("The output y is a sequence, not a tensor.")
 
 
-def test_a_list_of_maps_is_answered_as_a_matrix(look):
+def test_sequence_of_maps_has_the_signature_of_a_matrix(look):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])
     numbers = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
     maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, numbers))
@@ -81,7 +81,7 @@ def test_a_list_of_maps_is_answered_as_a_matrix(look):
         (TensorProto.COMPLEX64, "COMPLEX64"),
     ],
 )
-def test_a_tensor_of_a_type_that_cannot_travel_is_called_so(look, kind, name):
+def test_datatype_outside_the_protocol_is_a_warning(look, kind, name):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
     like = helper.make_tensor_value_info("like", kind, ["n"])
     y = helper.make_tensor_value_info("y", kind, ["n"])
@@ -94,7 +94,7 @@ def test_a_tensor_of_a_type_that_cannot_travel_is_called_so(look, kind, name):
     ]
 
 
-def test_operators_of_unknown_domains_are_warned_of(look):
+def test_operators_of_unknown_domains_are_a_warning(look):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     node = helper.make_node("Magic", ["x"], ["y"], domain="org.wizards")
@@ -104,7 +104,7 @@ def test_operators_of_unknown_domains_are_warned_of(look):
     assert report.facts["operators"] == {"org.wizards.Magic": 1}
 
 
-def test_an_unknown_operator_of_the_main_domain_is_refused(look):
+def test_unknown_operator_of_the_main_domain_is_rejected(look):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     with pytest.raises(Refused) as said:
@@ -130,7 +130,7 @@ def test_weights_beside_the_graph_are_found(look):
         ("", {}, "onnx_external_data_outside"),
     ],
 )
-def test_weights_that_are_missing_or_elsewhere_are_refused(look, location, files, code):
+def test_missing_external_weights_are_rejected(look, location, files, code):
     with pytest.raises(Refused) as said:
         look({"net/m.onnx": with_external_data(location), **files})
     assert said.value.code == code
@@ -138,6 +138,6 @@ def test_weights_that_are_missing_or_elsewhere_are_refused(look, location, files
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, len(onnx_bytes()) - 1))
-def test_onnx_cut_anywhere_is_refused(look, length):
+def test_truncated_onnx_is_rejected(look, length):
     with pytest.raises(Refused):
         look({"m.onnx": onnx_bytes()[:length]})

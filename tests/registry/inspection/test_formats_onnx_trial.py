@@ -1,4 +1,4 @@
-"""What loading a graph and running made-up rows tell: models that do not load, shapes that files get wrong."""
+"""Trial of a graph on synthetic rows: models that do not load, and declared shapes that are wrong."""
 
 import copy
 
@@ -38,7 +38,7 @@ def shapes_of(answer):
     return {tensor["name"]: tensor["shape"] for tensor in answer["signature"]["outputs"]}
 
 
-def test_a_sound_model_loads_and_answers(tried):
+def test_valid_model_loads_and_answers(tried):
     answer = tried(onnx_bytes())
     runtime = {"name": "onnxruntime", "version": onnxruntime.__version__, "loads": True, "rows": [2, 3, 1], "note": ""}
     assert answer["facts"]["runtime"] == runtime
@@ -50,19 +50,19 @@ def test_a_sound_model_loads_and_answers(tried):
 
 
 @pytest.mark.parametrize(
-    ("ir_version", "opset", "told"),
+    ("ir_version", "opset", "message"),
     [
         (14, 17, "IR 14; this runtime reads up to 13. In Python, set model.ir_version = 13, save it"),
         (13, 27, "opset 27 of ai.onnx; this runtime reads up to 26. In Python, export it for opset 26, save it"),
         (14, 28, "IR 14; this runtime reads up to 13, and opset 28 of ai.onnx; this runtime reads up to 26. In Python"),
     ],
 )
-def test_a_version_that_the_runtime_does_not_read_is_said(tried, ir_version, opset, told):
+def test_unsupported_onnx_version_is_reported(tried, ir_version, opset, message):
     answer = tried(onnx_bytes(ir_version=ir_version, opset=opset))
     assert answer["framework"] == "onnx"
     assert answer["facts"]["runtime"]["loads"] is False
     (warning,) = answer["facts"]["warnings"]
-    assert warning.startswith(HEAD + told)
+    assert warning.startswith(HEAD + message)
 
 
 def bfloat16():
@@ -112,7 +112,7 @@ def uneven_trees():
     ],
     ids=["bfloat16", "mixed columns", "double trees", "uneven trees"],
 )
-def test_what_the_checker_passes_and_the_runtime_refuses_is_said(tried, content, sentence, step):
+def test_model_that_passes_the_checker_and_does_not_load_is_a_warning(tried, content, sentence, step):
     answer = tried(content)
     assert answer["facts"]["runtime"]["loads"] is False
     warning = answer["facts"]["warnings"][-1]
@@ -123,7 +123,7 @@ def test_what_the_checker_passes_and_the_runtime_refuses_is_said(tried, content,
         assert "/model.onnx" not in text
 
 
-def test_operators_that_the_runtime_lacks_are_said_once(tried):
+def test_unsupported_operators_are_reported_once(tried):
     content = graph_bytes([value("x", FLOAT, [1])], [value("y", FLOAT, [1])],
                           [node("Magic", ["x"], ["y"], domain="org.wizards")],
                           opsets=[("", 17), ("org.wizards", 1)])  # fmt: skip
@@ -141,7 +141,7 @@ def test_weights_beside_the_graph_are_loaded(tried):
 # --- what does not fit into the limits -------------------------------------------------------------
 
 
-def test_a_model_that_does_not_fit_into_memory_is_not_tried_and_not_blamed(tried, monkeypatch):
+def test_model_larger_than_memory_is_not_tried(tried, monkeypatch):
     monkeypatch.setattr(onnx_trial, "free_bytes", lambda: 90 * 1024 * 1024)
     answer = tried(onnx_bytes())
     assert answer["facts"]["runtime"]["loads"] is None
@@ -149,7 +149,7 @@ def test_a_model_that_does_not_fit_into_memory_is_not_tried_and_not_blamed(tried
     assert answer["facts"]["warnings"] == []
 
 
-def test_running_out_of_memory_while_loading_is_no_fault_of_the_model(tried, monkeypatch):
+def test_out_of_memory_while_loading_is_not_reported_as_a_model_error(tried, monkeypatch):
     def refuse(*_, **__):
         raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("Load model from m.onnx failed:std::bad_alloc")
 
@@ -158,14 +158,14 @@ def test_running_out_of_memory_while_loading_is_no_fault_of_the_model(tried, mon
     assert (answer["facts"]["runtime"]["loads"], answer["facts"]["warnings"]) == (None, [])
 
 
-def test_what_is_known_is_kept_before_each_risky_step(tried):
+def test_findings_are_written_before_each_risky_step(tried):
     kept = []
     answer = tried(onnx_bytes(), kept)
     assert [one["facts"]["runtime"]["loads"] for one in kept] == [None, True]
     assert kept[0]["signature"] == answer["signature"]
 
 
-def test_runs_that_take_too_long_are_ended_and_the_signature_stays(tried, monkeypatch):
+def test_slow_trial_is_ended_and_the_signature_stays(tried, monkeypatch):
     monkeypatch.setattr(onnx_trial, "RUN_SECONDS", 0.05)
     body = helper.make_graph(
         [node("Identity", ["go"], ["on"]), node("Neg", ["a"], ["b"])],
@@ -183,7 +183,7 @@ def test_runs_that_take_too_long_are_ended_and_the_signature_stays(tried, monkey
 # --- shapes ---------------------------------------------------------------------------------------
 
 
-def test_shapes_that_the_file_gets_wrong_are_corrected(tried):
+def test_wrong_declared_shapes_are_corrected(tried):
     """A label declared as one value for all rows, and two targets declared as one: what boosters' converters write."""
     nodes = [
         node("ArgMax", ["x"], ["label"], axis=1, keepdims=0),
@@ -197,7 +197,7 @@ def test_shapes_that_the_file_gets_wrong_are_corrected(tried):
     assert answer["facts"]["declared_shapes"] == {"label": [1], "targets": [-1, 1]}
 
 
-def test_sizes_that_are_given_as_values_are_believed(tried):
+def test_declared_shapes_that_depend_on_input_values_are_kept(tried):
     """Made-up values are none that the model was declared for: k is 0 or 1 here, and the axis, too."""
     inputs = [value("x", FLOAT, [3, 4]), value("k", INT64, [1])]
     outputs = [value("top", FLOAT, [3, 3]), value("places", INT64, [3, 3])]
@@ -205,7 +205,7 @@ def test_sizes_that_are_given_as_values_are_believed(tried):
     assert shapes_of(answer) == {"top": [3, 3], "places": [3, 3]}
 
 
-def test_beside_whole_numbers_no_size_is_taken_for_fixed(tried):
+def test_dimensions_stay_dynamic_beside_integer_inputs(tried):
     inputs = [value("x", FLOAT, ["n", 3]), value("place", INT64, ["n"])]
     nodes = [node("Gather", ["x", "place"], ["y"], axis=1), node("Shape", ["y"], ["unused"])]
     answer = tried(graph_bytes(inputs, [value("y", FLOAT, [1])], nodes))
@@ -217,7 +217,7 @@ def test_beside_whole_numbers_no_size_is_taken_for_fixed(tried):
     [
         # another free size may be what the answer's size comes from
         ([("x", FLOAT, ["n", "length"])], [node("Neg", ["x"], ["y"])], ["n", 7], [-1, -1]),
-        # how many there are is said by the values
+        # the values determine the size
         ([("x", FLOAT, ["n"])], [node("NonZero", ["x"], ["y"])], [1, 5], [1, -1]),
         # a dimension of the answer that is free in the file stays free
         ([("x", FLOAT, ["n", 3])], [node("ReduceMean", ["x"], ["y"], axes=[0])], ["k", 3], [-1, 3]),
@@ -225,13 +225,13 @@ def test_beside_whole_numbers_no_size_is_taken_for_fixed(tried):
         ([("x", FLOAT, ["n", 3])], [node("ReduceMean", ["x"], ["y"], axes=[1], keepdims=0)], ["n", 3], [-1]),
     ],
 )
-def test_only_what_runs_contradict_is_corrected(tried, inputs, nodes, declared, right):
+def test_only_dimensions_that_runs_contradict_are_corrected(tried, inputs, nodes, declared, right):
     kind = INT64 if nodes[0].op_type == "NonZero" else FLOAT
     answer = tried(graph_bytes([value(*one) for one in inputs], [value("y", kind, declared)], nodes))
     assert shapes_of(answer) == {"y": right}
 
 
-def test_a_model_that_takes_no_made_up_rows_keeps_its_shapes(tried):
+def test_model_that_rejects_synthetic_rows_keeps_its_shapes(tried):
     nodes = [node("Reshape", ["x", "shape"], ["y"])]
     given = [weights("shape", np.array([1, 3]))]
     answer = tried(graph_bytes([value("x", FLOAT, ["n", 3])], [value("y", FLOAT, [1, 3])], nodes, initializer=given))
@@ -240,7 +240,7 @@ def test_a_model_that_takes_no_made_up_rows_keeps_its_shapes(tried):
     assert answer["facts"]["warnings"] == []
 
 
-def test_texts_flags_and_maps_are_made_up_too(tried):
+def test_strings_booleans_and_maps_are_synthesized(tried):
     maps = helper.make_map_type_proto(INT64, helper.make_tensor_type_proto(FLOAT, None))
     nodes = [
         node("Identity", ["t"], ["u"]),

@@ -1,4 +1,4 @@
-"""Looking inside, from the upload to the verdict: the real program in its real process, over real and broken files."""
+"""Inspection end to end: the real sandboxed process over valid and broken files."""
 
 import pickle
 
@@ -58,7 +58,7 @@ def test_a_model_that_the_runtime_cannot_load_is_ready_with_a_warning(inspected)
         (b"\x08\x08\x12\x04test", "onnx_truncated", "model.onnx begins like ONNX but holds no whole model."),
     ],
 )
-def test_what_is_no_onnx_is_rejected_with_a_reason(inspected, content, code, message):
+def test_invalid_onnx_is_rejected_with_a_reason(inspected, content, code, message):
     version = inspected({"model.onnx": content})
     assert version.state == VersionState.REJECTED
     assert version.rejection["code"] == code
@@ -69,12 +69,12 @@ def test_what_is_no_onnx_is_rejected_with_a_reason(inspected, content, code, mes
     assert event.reason == message
 
 
-def test_an_empty_file_beside_others_is_rejected_when_it_is_the_model(inspected):
+def test_empty_model_file_beside_others_is_rejected(inspected):
     version = inspected({"model.onnx": b"", "README.md": b"words"})
     assert version.rejection["message"] == "model.onnx is empty."
 
 
-def test_too_little_memory_is_said(inspected, settings):
+def test_inspection_that_exceeds_its_memory_is_reported(inspected, settings):
     settings.SLIPWAY = {**settings.SLIPWAY, "INSPECTION_MEMORY_BYTES": 120 * 1024**2}
     version = inspected({"model.bin": pickle.dumps(np.zeros(200_000_000 // 8)), "x.json": b"{}"})
     assert version.state == VersionState.REJECTED
@@ -82,7 +82,7 @@ def test_too_little_memory_is_said(inspected, settings):
     assert "memory" in version.rejection["message"] + version.rejection["hint"]
 
 
-def test_too_much_time_is_said(inspected, settings, monkeypatch, tmp_path):
+def test_inspection_that_exceeds_its_time_is_reported(inspected, settings, monkeypatch, tmp_path):
     program = tmp_path / "sleeps.py"
     program.write_text("import time\ndef preload(): pass\ndef main(*_): time.sleep(60)")
     monkeypatch.setattr(inspections, "INSPECTOR", WarmProgram(program))
@@ -93,7 +93,7 @@ def test_too_much_time_is_said(inspected, settings, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("declared", "state"), [("onnx", "rejected"), ("pytorch", "ready"), ("custom", "ready")])
-def test_what_the_person_said_counts_except_for_onnx_that_is_none(inspected, declared, state):
+def test_declared_framework_wins_except_onnx_for_a_pickle(inspected, declared, state):
     version = inspected({"model.pkl": pickle.dumps({"no": "model"})}, framework=declared)
     assert version.state == state
     if state == "rejected":
@@ -102,20 +102,20 @@ def test_what_the_person_said_counts_except_for_onnx_that_is_none(inspected, dec
         assert version.framework == declared
 
 
-def test_contradictions_are_warned_of(inspected):
+def test_contradiction_of_the_declared_framework_is_a_warning(inspected):
     version = inspected({"model.bin": onnx_bytes()}, framework="pytorch", framework_version="2.13")
     assert (version.framework, version.framework_version) == ("pytorch", "2.13")
     assert version.facts["warnings"] == ["You said pytorch; model.bin looks like onnx."]
     assert version.signature["inputs"][0]["name"] == "x"
 
 
-def test_frameworks_that_share_files_do_not_contradict():
+def test_frameworks_that_share_a_format_do_not_contradict():
     assert settled("keras", Finding("tensorflow")) == ("keras", [])
     assert settled("", Finding("xgboost")) == ("xgboost", [])
     assert settled("pytorch", Finding("safetensors")) == ("pytorch", [])
 
 
-def test_rejected_versions_can_be_inspected_again(inspected, workspace, bob, settings, monkeypatch):
+def test_rejected_version_can_be_reinspected(inspected, workspace, bob, settings, monkeypatch):
     monkeypatch.setattr(inspections, "finding_of", lambda *_, **__: (_ for _ in ()).throw(Rejected("no", code="x")))
     version = inspected({"model.onnx": onnx_bytes()})
     assert version.state == VersionState.REJECTED
@@ -127,12 +127,12 @@ def test_rejected_versions_can_be_inspected_again(inspected, workspace, bob, set
     assert (version.state, version.rejection) == (VersionState.READY, None)
 
 
-def test_a_version_of_many_files_is_laid_out_as_it_was_sent(inspected):
+def test_files_of_a_version_keep_their_paths(inspected):
     version = inspected({"net/m.onnx": with_external_data("w.bin"), "net/w.bin": bytes(48), "README.md": b"hi"})
     assert (version.state, version.facts["main_file"]) == ("ready", "net/m.onnx")
 
 
-def test_the_factory_makes_what_inspection_would(workspace, inspected):
+def test_make_version_matches_an_inspected_version(workspace, inspected):
     made, seen = make_version(workspace, name="digits"), inspected({"model.onnx": onnx_bytes()})
     assert (made.state, made.framework, made.signature) == (seen.state, seen.framework, seen.signature)
     assert onnx.load_from_string(onnx_bytes()).graph.name == seen.facts["graph"]

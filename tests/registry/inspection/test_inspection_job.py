@@ -1,4 +1,4 @@
-"""Looking inside as a job: workers that die, come late or come twice."""
+"""Inspection as a job: dead, late and duplicate workers."""
 
 from datetime import timedelta
 
@@ -19,17 +19,17 @@ from tests.registry.factories import onnx_bytes
 pytestmark = pytest.mark.django_db
 
 
-def test_inspecting_twice_is_harmless(inspected):
+def test_inspection_is_idempotent(inspected):
     version = inspected({"model.onnx": onnx_bytes()})
     run_job("inspection", version.inspections.get().pk)
     assert Event.objects.filter(action="version.accepted").count() == 1
 
 
-def test_an_inspection_of_a_deleted_version_is_let_go():
+def test_inspection_without_a_row_is_ignored():
     run_job("inspection", 4711)
 
 
-def test_a_worker_that_died_is_followed_by_another(registered):
+def test_inspection_of_a_dead_worker_is_taken_over(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
     assert job.claim(60)
     assert not Inspection.objects.due().exists()
@@ -40,7 +40,7 @@ def test_a_worker_that_died_is_followed_by_another(registered):
     assert (job.state, job.attempt, job.version.state) == (JobState.SUCCEEDED, 2, VersionState.READY)
 
 
-def test_an_inspection_whose_worker_is_killed_does_not_wait_for_the_longest_one_possible(registered, monkeypatch):
+def test_lease_of_an_inspection_is_short(registered, monkeypatch):
     version = registered({"model.onnx": onnx_bytes()})
     leases = []
 
@@ -53,7 +53,7 @@ def test_an_inspection_whose_worker_is_killed_does_not_wait_for_the_longest_one_
     assert leases[0] <= timedelta(seconds=30)
 
 
-def test_what_a_killed_attempt_left_behind_goes_with_the_next_one(registered):
+def test_files_of_a_killed_attempt_are_removed_by_the_next(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
     for left in (f"inspect-{job.pk}-1", f"inspect-{job.pk}0-1"):
         (artifacts.incoming() / left / "files").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_what_a_killed_attempt_left_behind_goes_with_the_next_one(registered):
     assert [path.name for path in artifacts.incoming().glob("inspect-*")] == [f"inspect-{job.pk}0-1"]
 
 
-def test_an_inspection_is_written_down_in_two_steps(registered):
+def test_inspection_takes_four_writes(registered):
     job = registered({f"file-{n}.txt": b"words" for n in range(20)} | {"model.onnx": onnx_bytes()}).inspections.get()
     with CaptureQueriesContext(connection) as seen:
         run_job("inspection", job.pk)
@@ -72,7 +72,7 @@ def test_an_inspection_is_written_down_in_two_steps(registered):
     ]
 
 
-def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):
+def test_worker_that_lost_its_lease_writes_nothing(registered, monkeypatch):
     version = registered({"model.onnx": onnx_bytes()})
     job = version.inspections.get()
 
@@ -87,7 +87,7 @@ def test_a_worker_that_lost_its_lease_says_nothing(registered, monkeypatch):
     assert not Event.objects.filter(action="version.accepted").exists()
 
 
-def test_when_workers_die_again_and_again_the_version_is_rejected(registered):
+def test_version_is_rejected_after_the_last_attempt(registered):
     version = registered({"model.onnx": onnx_bytes()})
     Inspection.objects.update(attempt=MAX_ATTEMPTS)
     run_job("inspection", version.inspections.get().pk)

@@ -1,4 +1,4 @@
-"""The process around the program that looks inside: what it cannot see, and what it refuses to do."""
+"""The sandbox of an inspection: what its process cannot see or do."""
 
 import json
 import signal
@@ -48,7 +48,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_program_sees_nothing_of_the_studio(run, tmp_path, monkeypatch):
+def test_process_has_no_secrets_of_the_studio(run, tmp_path, monkeypatch):
     monkeypatch.setenv("SLIPWAY_SECRET_KEY", "secret")
     ended = run("import os, json; print(json.dumps([dict(os.environ), os.getcwd()]))")
     environment, folder = json.loads(ended.output)
@@ -56,14 +56,14 @@ def test_the_program_sees_nothing_of_the_studio(run, tmp_path, monkeypatch):
     assert folder == str(tmp_path)
 
 
-def test_the_program_has_no_network_where_the_system_can_take_it_away(run):
+def test_process_has_no_network_where_namespaces_are_available(run):
     if not bounded_process.without_network():
         pytest.skip("this system lets nobody take the network away")
     ended = run("print(len(open('/proc/net/dev').read().splitlines()))")
     assert ended.output.strip() == b"3"  # two lines of heading, and loopback
 
 
-def test_children_of_the_program_end_with_it(run):
+def test_child_processes_end_with_the_process(run):
     source = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True)"
     pid = int(run(source).output)
     for _ in range(100):
@@ -97,7 +97,7 @@ except PermissionError as refused:
         "import os; os.fork()",
     ],
 )
-def test_the_program_refuses_to_do_harm(run, attempt):
+def test_forbidden_operations_of_the_process_are_rejected(run, attempt):
     root = str(PROGRAM.parents[2])
     ended = run(HOOKED.format(root=root, attempt=attempt))
     assert ended.output.startswith(b"the inspection program does not"), ended.errors
@@ -113,14 +113,14 @@ print([name for name in sys.modules if name.split(".")[0] in ("django", "celery"
 """
 
 
-def test_the_program_knows_no_django(tmp_path):
+def test_process_does_not_import_django(tmp_path):
     (tmp_path / "model.onnx").write_bytes(onnx_bytes())
     script = KNOWS.format(folder=str(tmp_path), root=str(PROGRAM.parents[2]))
     printed = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed == "[]\n"
 
 
-def test_a_crash_of_the_program_is_a_rejection_with_evidence():
+def test_crash_of_the_process_rejects_the_version_with_evidence():
     with pytest.raises(Rejected) as said:
         finding_of(Ended(-signal.SIGSEGV, b"", "Fatal Python error"), seconds=5)
     assert said.value.code == "inspection_crashed"
@@ -134,24 +134,24 @@ HALF = b'{"framework": "onnx", "facts": {"runtime": {"version": "1.2", "loads": 
 
 
 @pytest.mark.parametrize(("loads", "did"), [(b"null", "loading it"), (b"true", "running made-up rows")])
-def test_a_crash_of_the_runtime_keeps_what_was_known_and_is_warned_of(loads, did):
+def test_crash_of_the_runtime_keeps_earlier_findings_and_adds_a_warning(loads, did):
     found = finding_of(Ended(-signal.SIGSEGV, HALF % loads, ""), seconds=5)
     assert (found.framework, found.facts["warnings"][0]) == ("onnx", "w")
     assert found.facts["warnings"][1].startswith(f"ONNX Runtime 1.2 crashed (SIGSEGV) while {did}")
 
 
 @pytest.mark.parametrize("code", [None, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, 1])
-def test_a_trial_that_the_limits_end_keeps_what_was_known(code):
+def test_trial_ended_by_a_limit_keeps_earlier_findings(code):
     found = finding_of(Ended(code, HALF % b"null", ""), seconds=5)
     assert (found.framework, found.facts["warnings"]) == ("onnx", ["w"])
 
 
-def test_what_the_program_found_can_be_stored_on_every_database():
+def test_findings_can_be_stored_on_every_database():
     found = finding_of(Ended(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
     assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}
 
 
-def test_onnxruntime_in_the_program_leaves_no_device_id(run, tmp_path):
+def test_onnxruntime_writes_no_device_id_file(run, tmp_path):
     ended = run("import onnxruntime", seconds=60)
     assert ended.code == 0, ended.errors
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]

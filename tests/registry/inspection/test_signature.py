@@ -1,4 +1,4 @@
-"""Signatures as values, and requests that fit them."""
+"""Signatures as values, and example requests for them."""
 
 import numpy as np
 import onnxruntime
@@ -16,29 +16,29 @@ IRIS = {
 }
 
 
-def test_a_signature_survives_being_stored():
+def test_signature_round_trips_through_json():
     assert stored(read(IRIS)) == IRIS
     assert read(IRIS).inputs == [TensorSpec("x", "FP32", [-1, 4])]
 
 
-def test_the_example_takes_one_of_whatever_is_open():
+def test_example_uses_one_for_dynamic_dimensions():
     assert example(IRIS) == {
         "inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [0.0, 0.0, 0.0, 0.0]}]
     }
 
 
-def test_the_example_leaves_out_what_has_a_default():
+def test_example_omits_optional_inputs():
     signature = Signature([TensorSpec("x", "FP32", [2]), TensorSpec("alpha", "FP32", [], optional=True)])
     assert [tensor["name"] for tensor in example(signature)["inputs"]] == ["x"]
 
 
-def test_texts_and_flags_have_values_of_their_kind():
+def test_example_has_strings_and_booleans():
     signature = Signature([TensorSpec("t", "BYTES", [2]), TensorSpec("f", "BOOL", []), TensorSpec("n", "INT64", [-1])])
     assert [tensor["data"] for tensor in example(signature)["inputs"]] == [["text", "text"], [False], [0]]
     assert [tensor["shape"] for tensor in example(signature)["inputs"]] == [[2], [], [1]]
 
 
-def test_people_read_names_types_and_shapes():
+def test_text_of_a_tensor_shows_name_datatype_and_shape():
     assert describe(IRIS) == {
         "inputs": [{"name": "x", "datatype": "FP32", "shape": "any × 4"}],
         "outputs": [{"name": "label", "datatype": "INT64", "shape": "any"}],
@@ -47,7 +47,7 @@ def test_people_read_names_types_and_shapes():
     assert describe(None) == {"inputs": [], "outputs": []}
 
 
-def test_only_the_protocols_datatypes_travel():
+def test_only_datatypes_of_the_protocol_can_be_sent():
     assert TensorSpec("x", "FP16", [1]).travels
     assert not TensorSpec("x", "SEQUENCE", [-1]).travels
     assert not TensorSpec("x", "BF16", [-1]).travels
@@ -58,7 +58,7 @@ specs = st.builds(TensorSpec, st.text(min_size=1, max_size=8), st.sampled_from(s
 
 
 @given(st.lists(specs, max_size=4))
-def test_an_example_always_has_as_many_values_as_its_shape(inputs):
+def test_example_has_as_many_values_as_its_shape(inputs):
     for tensor in example(Signature(inputs))["inputs"]:
         assert len(tensor["data"]) == int(np.prod(tensor["shape"], dtype=int))
 

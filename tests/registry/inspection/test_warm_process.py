@@ -1,4 +1,4 @@
-"""A program that is forked from a server instead of started: as bounded, nothing kept, and an answer whatever dies."""
+"""Programs forked from the fork server: limits, isolation between runs, and recovery when a process dies."""
 
 import os
 import select
@@ -100,13 +100,13 @@ def test_libraries_are_loaded_once_and_each_run_is_a_fresh_fork(run, loaded):
     assert loaded.read_text() == "loaded\n"
 
 
-def test_nothing_of_a_run_reaches_the_next(run, tmp_path):
+def test_runs_are_isolated_from_each_other(run, tmp_path):
     run("os.environ['LEFT'] = '1'; os.chdir('/'); sys.modules['left'] = sys; signal.alarm(60); os.umask(0)")
     seen = run("print(os.environ.get('LEFT'), os.getcwd(), 'left' in sys.modules, signal.alarm(0), os.umask(0) == 0)")
     assert seen.output.split()[2:] == [b"None", os.fsencode(tmp_path), b"False", b"0", b"False"]
 
 
-def test_a_run_leads_a_session_and_holds_nothing_of_the_server(run):
+def test_run_leads_its_own_session_without_the_servers_descriptors(run):
     seen = run("print(os.getsid(0) == os.getpid(), sorted(map(int, os.listdir('/proc/self/fd')))[:-1])")
     assert seen.output.decode().split("\n")[1] == "True [0, 1, 2]"
 
@@ -115,14 +115,14 @@ def test_a_run_leads_a_session_and_holds_nothing_of_the_server(run):
     ("source", "code"),
     [("sys.exit(7)", 7), ("os.kill(os.getpid(), signal.SIGSEGV)", -signal.SIGSEGV), ("1 / 0", 1), ("os._exit(4)", 4)],
 )
-def test_how_a_run_ended_is_told(run, warm_program, source, code):
+def test_exit_code_or_signal_of_a_run_is_reported(run, warm_program, source, code):
     assert run(source).code == code
     server = warm_program.pid
     assert run().code == 0
     assert warm_program.pid == server
 
 
-def test_what_a_run_prints_about_its_failure_is_kept(run):
+def test_error_output_of_a_run_is_kept(run):
     assert "ZeroDivisionError" in run("1 / 0").errors
 
 
@@ -134,7 +134,7 @@ time.sleep({seconds})
 
 
 @pytest.mark.parametrize(("pause", "code"), [(600, None), (0, 0)])
-def test_all_that_a_run_started_ends_with_it_even_in_sessions_of_its_own(run, pause, code):
+def test_descendants_end_with_the_run_even_in_other_sessions(run, pause, code):
     ended = run(HIDES.format(seconds=pause), seconds=3 if pause else 30)
     assert ended.code == code
     _, own, *children = map(int, ended.output.split())
@@ -142,7 +142,7 @@ def test_all_that_a_run_started_ends_with_it_even_in_sessions_of_its_own(run, pa
     assert not any(map(is_running, [own, *children]))
 
 
-def test_a_run_whose_time_is_up_costs_only_itself(run, warm_program):
+def test_timeout_of_a_run_leaves_the_server_alive(run, warm_program):
     run()
     server = warm_program.pid
     assert run("time.sleep(600)", seconds=0.2).code is None
@@ -150,7 +150,7 @@ def test_a_run_whose_time_is_up_costs_only_itself(run, warm_program):
     assert warm_program.pid == server
 
 
-def test_a_killed_server_is_replaced_and_the_run_made_again(run, warm_program, under_way, loaded, tmp_path):
+def test_killed_server_is_replaced_and_the_run_repeated(run, warm_program, under_way, loaded, tmp_path):
     gate = tmp_path / "gate"
     pid, end = under_way(f"\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)")
     os.kill(warm_program.pid, signal.SIGKILL)
@@ -160,14 +160,14 @@ def test_a_killed_server_is_replaced_and_the_run_made_again(run, warm_program, u
     assert loaded.read_text() == "loaded\n" * 2
 
 
-def test_a_killed_run_is_a_run_that_was_killed(run, under_way):
+def test_killed_run_reports_its_signal(run, under_way):
     pid, end = under_way("time.sleep(600)")
     os.kill(pid, signal.SIGKILL)
     assert end().code == -signal.SIGKILL
     assert run().code == 0
 
 
-def test_a_run_that_was_not_waited_for_leaves_no_answer_to_the_next(run, monkeypatch):
+def test_interrupted_run_does_not_answer_the_next_one(run, monkeypatch):
     run()
     with monkeypatch.context() as patched:
         patched.setattr(warm_process, "_answer", interrupt)
@@ -181,7 +181,7 @@ def interrupt(connection, _):
     raise KeyboardInterrupt
 
 
-def test_a_server_that_always_dies_is_done_without(program, tmp_path):
+def test_program_is_started_directly_when_the_server_keeps_dying(program, tmp_path):
     program.write_text(
         "import os, sys\ndef preload(): os._exit(1)\ndef main(): print('alone')\nif __name__ == '__main__': main()"
     )
@@ -198,14 +198,14 @@ def test_a_program_whose_libraries_start_threads_is_never_forked(program, tmp_pa
     assert WarmProgram(program).run([], folder=tmp_path, seconds=30).output == b"1\n"
 
 
-def test_a_server_that_hangs_is_done_without(run, warm_program, monkeypatch):
+def test_program_is_started_directly_when_the_server_hangs(run, warm_program, monkeypatch):
     run()
     monkeypatch.setattr(warm_process, "SLACK_SECONDS", 0.5)
     os.kill(warm_program.pid, signal.SIGSTOP)
     assert run(seconds=1).code == 0
 
 
-def test_an_idle_server_gives_its_memory_back_and_the_next_run_starts_another(run, loaded, tmp_path, monkeypatch):
+def test_idle_server_exits_and_the_next_run_starts_another(run, loaded, tmp_path, monkeypatch):
     impatient = tmp_path / "impatient.py"
     source = Path(fork_server.__file__).read_text()
     impatient.write_text(source.replace(f"IDLE_SECONDS = {fork_server.IDLE_SECONDS}", "IDLE_SECONDS = 0.1"))
@@ -226,7 +226,7 @@ WarmProgram(Path({program!r})).run([tells_and_sleeps], folder=Path("/"), seconds
 """
 
 
-def test_server_and_run_end_with_the_worker_that_is_killed(program, tmp_path):
+def test_server_and_run_end_with_a_killed_worker(program, tmp_path):
     noted, root = tmp_path / "noted", str(Path(warm_process.__file__).parents[2])
     script = OWNER.format(root=root, program=str(program), noted=str(noted))
     owner = subprocess.Popen([sys.executable, "-c", script])
@@ -241,7 +241,7 @@ def test_server_and_run_end_with_the_worker_that_is_killed(program, tmp_path):
         wait_until_gone(pid)
 
 
-def test_two_workers_have_their_programs_run_at_once(program, tmp_path):
+def test_two_workers_run_programs_concurrently(program, tmp_path):
     meeting = f"""
 mine, other = [os.path.join({str(tmp_path)!r}, name) for name in arguments]
 open(mine, "w").close()
@@ -267,7 +267,7 @@ while not os.path.exists(other):
     assert codes == [0, 0]
 
 
-def test_the_memory_limit_holds_in_the_fork(tmp_path, run):
+def test_memory_limit_applies_in_the_fork(tmp_path, run):
     limited = f"""
 sys.path.insert(0, {str(INSPECTION.parents[2])!r})
 from registry.inspection.inspect_file import limit

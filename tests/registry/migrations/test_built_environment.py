@@ -1,4 +1,4 @@
-"""Environments that were installed before there were rows for them are taken over as they are."""
+"""Environments installed before built environments had rows are adopted."""
 
 import importlib
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 take_over = importlib.import_module("registry.migrations.0006_built_environment").take_over_environments
 
 
-def test_what_is_installed_is_ready_and_what_left_only_a_log_has_failed(define, settings, tmp_path):
+def test_installed_environment_is_ready_and_one_with_only_a_log_has_failed(define, settings, tmp_path):
     settings.DATA_DIR = tmp_path
     ready, failed, new = define("a"), define("b"), define("c")
     python = environment_path(ready.definition_hash) / "bin" / "python"

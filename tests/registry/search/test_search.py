@@ -1,4 +1,4 @@
-"""Searching: which models and versions a filter finds, and what that costs."""
+"""Searching: which models and versions a filter finds, and with how many queries."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def version(workspace):
 
 @pytest.fixture
 def shelf(version, bob, elsewhere):
-    """Five versions of four models, and one of strangers."""
+    """Five versions of four models, and one of another workspace."""
     version("iris", description="Three kinds of iris", area="tabular", stage="prod")
     version("digits", description="Hand written digits", area="vision", stage="draft", framework="custom")
     version("digits", description="Handwritten 50% smaller", area="vision", stage="prod", author=bob)
@@ -94,12 +94,12 @@ FINDS = [
 
 
 @pytest.mark.parametrize(("text", "found"), FINDS)
-def test_a_filter_finds_these_versions(workspace, shelf, text, found):
+def test_filter_finds_the_expected_versions(workspace, shelf, text, found):
     assert {str(version) for version in search_versions(workspace, text)} == found
 
 
 @pytest.mark.parametrize(("text", "found"), FINDS)
-def test_models_are_found_by_any_of_their_versions_and_come_with_the_newest_that_matches(workspace, shelf, text, found):
+def test_model_is_found_by_any_version_and_shows_the_newest_match(workspace, shelf, text, found):
     newest = {}
     for identity in sorted(found):
         newest[identity.split(":")[0]] = identity
@@ -121,17 +121,17 @@ def test_a_model_without_versions_is_not_found(workspace):
         ("created", ["iris", "digits", "reviews", "bare"]),
     ],
 )
-def test_models_come_sorted(workspace, shelf, sort, names):
+def test_models_are_sorted(workspace, shelf, sort, names):
     assert [model.name for model in search_models(workspace, "", sort)] == names
 
 
-def test_an_unknown_sort_is_refused(workspace):
+def test_unknown_sort_order_is_rejected(workspace):
     with pytest.raises(BadInput, match="sorted by 'size'"):
         search_models(workspace, "", "size")
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_list_costs_the_same_queries_however_long_it_is(workspace, version, bob, count, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_list(workspace, version, bob, count, django_assert_num_queries):
     for number in range(count):
         version(f"model-{number}", area="vision", author=bob)
     with django_assert_num_queries(3):  # models, their newest versions, tags
@@ -140,7 +140,7 @@ def test_a_list_costs_the_same_queries_however_long_it_is(workspace, version, bo
             assert model.found[0].created_by.username == "bob"
 
 
-def test_a_filter_is_written_in_its_shortest_form():
+def test_filter_is_formatted_in_its_shortest_form():
     assert str(parse("  area : vision   AND (framework=onnx)")) == "area=vision,framework=onnx"
 
 
@@ -148,7 +148,7 @@ HARD = ["a,b", "x OR other", 'say "hi"', "(v2)", "", "two words", "a*", "*", "O'
 
 
 @pytest.mark.parametrize("value", HARD)
-def test_every_value_of_a_tag_can_be_asked_for_exactly(workspace, version, value):
+def test_every_tag_value_can_be_matched_exactly(workspace, version, value):
     version("wanted", key=value)
     for name, other in {"shorter": value[:1] + "~", "longer": f"{value}~", "word": "a", "none": "x"}.items():
         version(name, key=other)
@@ -156,6 +156,6 @@ def test_every_value_of_a_tag_can_be_asked_for_exactly(workspace, version, value
         assert [model.name for model in search_models(workspace, text)] == ["wanted"]
 
 
-def test_a_tag_is_found_by_the_text_that_it_was_registered_with(workspace, version):
+def test_tag_is_found_by_its_registered_text(workspace, version):
     version("wanted", **labels.read_tags([" key = e\u0301 "]))
     assert [model.name for model in search_models(workspace, filters.tag(" key ", " e\u0301 "))] == ["wanted"]

@@ -1,4 +1,4 @@
-"""The filter language as a language: what reads as what, and what is refused where."""
+"""The filter language: parsing, formatting, and errors with their position."""
 
 import time
 
@@ -75,7 +75,7 @@ vision, text, onnx = Tag("area", "vision"), Tag("area", "text"), Field("framewor
         ("größe=groß", Tag("größe", "groß")),
     ],
 )
-def test_what_is_typed_is_what_is_meant(typed, meant):
+def test_filters_are_parsed(typed, meant):
     assert read(typed) == meant
 
 
@@ -104,7 +104,7 @@ def test_what_is_typed_is_what_is_meant(typed, meant):
         ("a " * (MAX_TERMS + 1), 2 * MAX_TERMS + 1, f"at most {MAX_TERMS} terms"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_position(typed, position, expected):
+def test_syntax_error_is_reported_with_its_position(typed, position, expected):
     with pytest.raises(BadInput) as refused:
         read(typed)
     assert f"position {position}:" in refused.value.message
@@ -113,13 +113,13 @@ def test_what_cannot_be_read_is_refused_with_its_position(typed, position, expec
     assert refused.value.field == "filter"
 
 
-def test_a_filter_of_any_length_is_refused_at_once():
+def test_overlong_filter_is_rejected_unparsed():
     with pytest.raises(BadInput, match="characters"):
         read("a" * (MAX_LENGTH + 1))
 
 
 @given(st.text(alphabet='ab ,()=!:*"\\ORNTAD', max_size=200))
-def test_no_text_takes_long_or_fails_in_another_way(typed):
+def test_arbitrary_text_parses_or_is_a_filter_error(typed):
     started = time.perf_counter()
     try:
         tree = read(typed)
@@ -159,13 +159,13 @@ trees = st.recursive(
 @given(trees)
 @example(Tag("a!", "x"))
 @example(And((Or((Word("or"), Word("a"))), Not(Or((Word("("), Word("b")))))))
-def test_every_tree_is_written_so_that_it_reads_the_same(tree):
+def test_formatted_filter_parses_to_the_same_tree(tree):
     typed = write(tree)
     if len(typed) <= MAX_LENGTH:
         assert read(typed) == tree
 
 
-def test_a_chip_adds_itself_to_the_filter_once():
+def test_tag_is_added_to_the_filter_once():
     assert narrowed(None, vision) == "area=vision"
     assert narrowed(vision, vision) == "area=vision"
     assert narrowed(read("iris"), vision) == "iris,area=vision"
@@ -173,13 +173,13 @@ def test_a_chip_adds_itself_to_the_filter_once():
     assert narrowed(None, Tag("owner", "Ada L")) == 'owner="Ada L"'
 
 
-def test_a_chosen_facet_is_taken_out_again():
+def test_chosen_facet_is_removed_from_the_filter():
     assert widened(read("iris,area=vision"), vision) == "iris"
     assert widened(vision, vision) == ""
     assert widened(None, vision) == ""
     assert widened(read("iris OR area=vision"), vision) == "iris OR area=vision"
 
 
-def test_the_language_knows_the_states_that_versions_have():
+def test_states_of_the_filter_language_are_those_of_versions():
     assert set(STATES) == set(VersionState.values)
     assert "is" in FIELDS

@@ -1,4 +1,4 @@
-"""Content-addressed files: stored once, whole or not at all."""
+"""Content-addressed files: stored once, completely or not at all."""
 
 import errno
 import hashlib
@@ -31,7 +31,7 @@ def drafts():
     return [file.name for file in artifacts.incoming().iterdir() if file.suffix == ".draft"]
 
 
-def test_what_is_stored_can_be_read_again():
+def test_stored_bytes_can_be_read():
     artifact = make_artifact(b"weights")
     with artifacts.open_artifact(artifact) as file:
         assert file.read() == b"weights"
@@ -53,14 +53,14 @@ def test_stored_files_are_read_only():
 
 
 @pytest.mark.parametrize("content", [b"short", b"much too long for that"])
-def test_another_size_than_announced_leaves_nothing(content):
+def test_size_mismatch_stores_nothing(content):
     with pytest.raises(SizeMismatch):
         artifacts.store(io.BytesIO(content), expected_size=10)
     assert not Artifact.objects.filter(digest=hashlib.sha256(content).hexdigest()).exists()
     assert drafts() == []
 
 
-def test_another_digest_than_announced_leaves_nothing():
+def test_digest_mismatch_stores_nothing():
     with pytest.raises(DigestMismatch):
         artifacts.store(io.BytesIO(b"other bytes"), expected_digest="0" * 64)
     digest = hashlib.sha256(b"other bytes").hexdigest()
@@ -69,13 +69,13 @@ def test_another_digest_than_announced_leaves_nothing():
     assert drafts() == []
 
 
-def test_the_announced_digest_may_carry_its_name():
+def test_declared_digest_may_have_an_algorithm_prefix():
     digest = hashlib.sha256(b"named").hexdigest()
     assert artifacts.store(io.BytesIO(b"named"), expected_digest=f"sha256:{digest.upper()}").digest == digest
 
 
-class BreaksOff:
-    """A client that goes away after its first piece."""
+class DisconnectingClient:
+    """A client that disconnects after its first piece."""
 
     def __init__(self):
         self.pieces = [b"first piece"]
@@ -86,13 +86,13 @@ class BreaksOff:
         raise ConnectionResetError("the client went away")
 
 
-def test_a_stream_that_breaks_off_leaves_nothing():
+def test_interrupted_stream_stores_nothing():
     with pytest.raises(ConnectionResetError):
-        artifacts.store(BreaksOff())
+        artifacts.store(DisconnectingClient())
     assert drafts() == []
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(monkeypatch):
+def test_full_disk_is_reported_and_nothing_is_stored(monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -129,13 +129,13 @@ def test_materialise_copies_where_links_are_impossible(tmp_path, monkeypatch):
 
 @pytest.fixture
 def remote_storage():
-    """A storage without paths, as S3 is."""
+    """A storage without local paths, as S3 is."""
     memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     with override_settings(STORAGES={**settings.STORAGES, "artifacts": memory}):
         yield storages["artifacts"]
 
 
-def test_a_storage_without_paths_serves_as_well(remote_storage, tmp_path):
+def test_storage_without_local_paths_works(remote_storage, tmp_path):
     artifact = make_artifact(b"far away")
     assert remote_storage.exists(artifacts.name_of(artifact.digest))
     artifacts.materialise(artifact, tmp_path / "here.bin")
@@ -145,7 +145,7 @@ def test_a_storage_without_paths_serves_as_well(remote_storage, tmp_path):
 
 
 def sweep_artifacts():
-    """Remove what is unused; how many went."""
+    """Remove unused artifacts; returns their number."""
     return sum(sweeping.remove_artifact(artifact.digest) for artifact in sweeping.unused())
 
 
@@ -157,7 +157,7 @@ def long_ago(artifact):
     Artifact.objects.filter(pk=artifact.pk).update(touched_at=timezone.now() - timedelta(days=3))
 
 
-def test_unused_artifacts_go_after_their_grace():
+def test_unused_artifacts_are_removed_after_the_grace_period():
     artifact = make_artifact(b"nobody needs this")
     sweep_artifacts()
     assert Artifact.objects.filter(pk=artifact.pk).exists()
@@ -167,7 +167,7 @@ def test_unused_artifacts_go_after_their_grace():
     assert not artifacts.local_path(artifact.digest).exists()
 
 
-def test_artifacts_in_use_stay_however_old(workspace, bob):
+def test_artifacts_in_use_are_never_removed(workspace, bob):
     version = make_version(workspace, user=bob)
     upload = make_upload(workspace, bob, content=b"on its way")
     for artifact in (version.files.get().artifact, upload.artifact):
@@ -182,7 +182,7 @@ def test_storing_old_bytes_again_saves_them_from_the_sweep():
     assert artifacts.local_path(artifact.digest).exists()
 
 
-def test_a_file_that_was_lost_is_stored_anew():
+def test_lost_file_is_stored_again():
     artifact = make_artifact(b"lost and found")
     artifacts.local_path(artifact.digest).unlink()
     make_artifact(b"lost and found")
@@ -190,7 +190,7 @@ def test_a_file_that_was_lost_is_stored_anew():
         assert file.read() == b"lost and found"
 
 
-def test_files_without_a_row_are_swept_and_others_stay():
+def test_only_files_without_a_row_are_swept():
     kept, orphan = make_artifact(b"has a row"), make_artifact(b"crashed before the commit")
     Artifact.objects.filter(pk=orphan.pk).delete()
     old = time.time() - 3 * 86400
@@ -201,7 +201,7 @@ def test_files_without_a_row_are_swept_and_others_stay():
     assert not artifacts.local_path(orphan.digest).exists()
 
 
-def test_forgotten_drafts_are_swept():
+def test_abandoned_drafts_are_swept():
     draft = artifacts.incoming() / "forgotten.draft"
     draft.write_bytes(b"half")
     sweep_strays()
@@ -211,7 +211,7 @@ def test_forgotten_drafts_are_swept():
     assert not draft.exists()
 
 
-def test_folders_of_inspections_that_died_are_swept():
+def test_folders_of_dead_inspections_are_swept():
     folder = artifacts.incoming() / "inspect-abc"
     artifacts.materialise(make_artifact(b"laid out"), folder / "files" / "model.bin")
     sweep_strays()
@@ -240,7 +240,7 @@ artifacts.store(Slow())
 """
 
 
-def test_kill_9_while_storing_leaves_nothing_visible_and_a_rerun_works():
+def test_process_killed_while_storing_leaves_no_file_and_can_be_repeated():
     process = subprocess.Popen(
         [sys.executable, "-c", STORE_SLOWLY],
         stdout=subprocess.PIPE,
@@ -276,13 +276,13 @@ UNSAFE = [
         ("..", "leave"),
     ],
 )
-def test_a_refused_name_is_told_why(path, why):
+def test_rejected_name_is_reported_with_the_reason(path, why):
     with pytest.raises(UnsafePath, match=why):
         safe_path(path)
 
 
 @pytest.mark.parametrize("path", UNSAFE)
-def test_unsafe_names_are_refused(path):
+def test_unsafe_names_are_rejected(path):
     with pytest.raises(UnsafePath) as refused:
         safe_path(path)
     assert refused.value.status == 400
@@ -295,7 +295,7 @@ def test_unsafe_names_are_refused(path):
         *((name, name) for name in ("model:v1.txt", "a:b.txt", "12:30 Uhr.txt", "a/C:/b", ".C:/b", "CON", "a ")),
     ],
 )
-def test_safe_names_come_back_in_normal_form(path, normal):
+def test_safe_names_are_normalized(path, normal):
     assert safe_path(path) == normal
 
 

@@ -14,7 +14,7 @@ PLACES = [
 ]
 
 
-def test_upload_killed_anywhere_goes_on_where_it_stood_with_the_right_digest(tmp_path):
+def test_upload_killed_anywhere_resumes_and_has_the_right_digest(tmp_path):
     with workers("tests.registry.upload_elsewhere", tmp_path / "shared", tmp_path) as start:
         ended(start("begin"))
         stood_at = []

@@ -45,7 +45,7 @@ def test_refused_chunk_is_not_in_the_digest(upload, no_second_reading):
     assert uploads.complete(send(upload, CHUNKS[2:], first=2)).artifact_id == DIGEST
 
 
-def test_process_without_the_hash_reads_what_arrived_before_while_the_rest_arrives(upload, no_second_reading):
+def test_process_without_hash_state_hashes_earlier_bytes_during_the_upload(upload, no_second_reading):
     send(upload, CHUNKS[:2])
     trailing_hash.forget(upload.pk)  # as after a restart
     assert uploads.complete(send(upload, CHUNKS[2:], first=2)).artifact_id == DIGEST
@@ -60,7 +60,7 @@ def test_bytes_of_a_lost_part_are_not_in_the_digest(upload):
     assert uploads.complete(send(upload, CHUNKS)).artifact_id == DIGEST
 
 
-def test_shortened_part_is_sent_again_from_its_beginning(upload):
+def test_truncated_part_is_sent_again_from_its_beginning(upload):
     send(upload, [b"x" * CHUNK] * 2)
     with uploads.part_of(upload).open("r+b") as part:
         part.truncate(CHUNK)
@@ -70,7 +70,7 @@ def test_shortened_part_is_sent_again_from_its_beginning(upload):
     assert uploads.complete(send(upload, CHUNKS)).artifact_id == DIGEST
 
 
-def test_more_uploads_than_are_followed_are_hashed_when_complete(upload, monkeypatch):
+def test_uploads_beyond_the_limit_are_hashed_on_completion(upload, monkeypatch):
     monkeypatch.setattr(trailing_hash, "MAX_FILES", 0)
     assert uploads.complete(send(upload, CHUNKS)).artifact_id == DIGEST
 

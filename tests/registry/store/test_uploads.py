@@ -1,4 +1,4 @@
-"""Receiving files, chunk by chunk and whole."""
+"""Receiving files, in chunks and in one request."""
 
 import fcntl
 import hashlib
@@ -22,7 +22,7 @@ GB = 1000**3
 
 @pytest.fixture
 def send(workspace, bob):
-    """`send(b"abc", declared=5)` announces five bytes and sends three."""
+    """`send(b"abc", declared=5)` declares five bytes and sends three."""
 
     def make(content, *, declared=None, digest="", path="model.onnx"):
         size = len(content) if declared is None else declared
@@ -53,7 +53,7 @@ def test_chunks_become_an_artifact(workspace, bob):
     assert parts() == []
 
 
-def test_a_wrong_offset_says_where_to_go_on(send):
+def test_wrong_offset_is_rejected_with_the_right_one(send):
     upload = send(b"12345", declared=10)
     for offset in (0, 4, 6):
         with pytest.raises(WrongOffset) as wrong:
@@ -64,7 +64,7 @@ def test_a_wrong_offset_says_where_to_go_on(send):
     assert content_of(uploads.complete(upload)) == b"1234567890"
 
 
-def test_three_gigabytes_announced_and_one_megabyte_sent_leaves_nothing(send, monkeypatch):
+def test_upload_shorter_than_declared_stores_nothing(send, monkeypatch):
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**12}))
     upload = send(b"x" * 1_000_000, declared=3 * GB)
     with pytest.raises(SizeMismatch) as said:
@@ -77,14 +77,14 @@ def test_three_gigabytes_announced_and_one_megabyte_sent_leaves_nothing(send, mo
     assert parts() == []
 
 
-def test_a_file_for_which_there_is_no_room_is_refused_at_once(workspace, bob, monkeypatch):
+def test_file_larger_than_the_free_space_is_rejected_when_declared(workspace, bob, monkeypatch):
     monkeypatch.setattr(uploads.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10**9}))
     with pytest.raises(StorageFull):
         uploads.begin(workspace, bob, "model.onnx", GB)
     assert not Upload.objects.exists()
 
 
-def test_more_than_announced_is_refused_and_what_came_before_stays(send):
+def test_bytes_beyond_the_declared_size_are_rejected_and_earlier_ones_stay(send):
     upload = send(b"123", declared=5)
     with pytest.raises(TooLarge) as said:
         uploads.append(upload, 3, io.BytesIO(b"4567"))
@@ -94,20 +94,20 @@ def test_more_than_announced_is_refused_and_what_came_before_stays(send):
     assert content_of(uploads.complete(upload)) == b"12345"
 
 
-def test_a_chunk_larger_than_allowed_is_refused(send, settings):
+def test_chunk_larger_than_the_limit_is_rejected(send, settings):
     settings.SLIPWAY = {**settings.SLIPWAY, "CHUNK_BYTES": 4}
     with pytest.raises(TooLarge) as said:
         send(b"12345", declared=100)
     assert "at most 4 bytes" in said.value.message
 
 
-def test_a_file_larger_than_the_studio_accepts_is_refused(workspace, bob, settings):
+def test_file_larger_than_the_limit_is_rejected(workspace, bob, settings):
     with pytest.raises(TooLarge):
         uploads.begin(workspace, bob, "model.onnx", settings.SLIPWAY["MAX_UPLOAD_BYTES"] + 1)
 
 
-class BreaksOff(io.BytesIO):
-    """A client that goes away after its first bytes."""
+class DisconnectingClient(io.BytesIO):
+    """A client that disconnects after its first bytes."""
 
     def read(self, size=-1):
         if piece := super().read(size):
@@ -115,18 +115,18 @@ class BreaksOff(io.BytesIO):
         raise ConnectionResetError("the client went away")
 
 
-def test_a_chunk_that_breaks_off_does_not_count(send):
+def test_interrupted_chunk_does_not_count(send):
     upload = send(b"12345", declared=10)
     with pytest.raises(SizeMismatch):
         uploads.append(upload, 5, io.BytesIO(b"67"), length=5)
 
     with pytest.raises(ConnectionResetError):
-        uploads.append(upload, 5, BreaksOff(b"678"))
+        uploads.append(upload, 5, DisconnectingClient(b"678"))
     assert Upload.objects.get(pk=upload.pk).received == 5
     assert uploads.part_of(upload).stat().st_size == 5
 
 
-def test_bytes_of_a_crashed_chunk_are_cut_off_when_going_on(send):
+def test_bytes_of_a_crashed_chunk_are_truncated_on_resume(send):
     upload = send(b"12345", declared=10)
     with uploads.part_of(upload).open("ab") as part:  # a process died after writing, before saying so
         part.write(b"garbage")
@@ -134,7 +134,7 @@ def test_bytes_of_a_crashed_chunk_are_cut_off_when_going_on(send):
     assert content_of(uploads.complete(upload)) == b"1234567890"
 
 
-def test_a_lost_part_is_noticed_and_sent_again(send):
+def test_lost_part_is_detected_and_sent_again(send):
     upload = send(b"12345", declared=5)
     uploads.part_of(upload).unlink()
     with pytest.raises(WrongOffset) as wrong:
@@ -143,7 +143,7 @@ def test_a_lost_part_is_noticed_and_sent_again(send):
     assert Upload.objects.get(pk=upload.pk).received == 0
 
 
-def test_a_crash_between_storing_and_noting_can_be_repeated(send, monkeypatch):
+def test_completion_can_be_repeated_after_a_crash_before_the_row_is_written(send, monkeypatch):
     upload = send(b"12345")
     monkeypatch.setattr(uploads, "_note", lambda *args, **facts: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -152,7 +152,7 @@ def test_a_crash_between_storing_and_noting_can_be_repeated(send, monkeypatch):
     assert content_of(uploads.complete(Upload.objects.get(pk=upload.pk))) == b"12345"
 
 
-def test_completing_twice_is_harmless(send):
+def test_completion_is_idempotent(send):
     upload = send(b"12345")
     again = Upload.objects.get(pk=upload.pk)
     uploads.complete(upload)
@@ -161,14 +161,14 @@ def test_completing_twice_is_harmless(send):
     assert parts() == []
 
 
-def test_nothing_is_added_to_a_complete_upload(send):
+def test_complete_upload_accepts_no_more_bytes(send):
     upload = uploads.complete(send(b"12345"))
     with pytest.raises(Conflict):
         uploads.append(upload, 5, io.BytesIO(b"6"))
 
 
 @pytest.mark.parametrize("when", ["announced", "completed"])
-def test_another_digest_than_announced_leaves_nothing(send, when):
+def test_digest_mismatch_stores_nothing(send, when):
     wrong = hashlib.sha256(b"other").hexdigest()
     upload = send(b"12345", digest=wrong if when == "announced" else "")
     with pytest.raises(DigestMismatch):
@@ -178,18 +178,18 @@ def test_another_digest_than_announced_leaves_nothing(send, when):
     assert parts() == []
 
 
-def test_the_right_digest_is_accepted(send):
+def test_declared_digest_is_accepted(send):
     digest = hashlib.sha256(b"12345").hexdigest()
     assert uploads.complete(send(b"12345", digest=digest), f"sha256:{digest}").artifact_id == digest
 
 
 @pytest.mark.parametrize("digest", ["abc", "z" * 64, "sha512:" + "0" * 64])
-def test_nonsense_is_no_digest(workspace, bob, digest):
+def test_malformed_digest_is_rejected(workspace, bob, digest):
     with pytest.raises(BadInput):
         uploads.begin(workspace, bob, "model.onnx", 5, digest)
 
 
-def test_a_name_that_leaves_its_folder_is_refused(workspace, bob):
+def test_path_traversal_is_rejected(workspace, bob):
     with pytest.raises(UnsafePath):
         uploads.begin(workspace, bob, "../model.onnx", 5)
     with pytest.raises(UnsafePath):
@@ -205,7 +205,7 @@ def test_two_requests_cannot_write_one_upload_at_once(send):
     assert "Another request" in said.value.message
 
 
-def test_an_abandoned_upload_is_gone(send):
+def test_abandoned_upload_accepts_no_more_bytes(send):
     upload = send(b"123", declared=10)
     uploads.abandon(upload)
     assert parts() == []
@@ -214,7 +214,7 @@ def test_an_abandoned_upload_is_gone(send):
     assert parts() == []
 
 
-def test_a_whole_file_is_received_in_one_go(workspace, bob):
+def test_file_is_received_in_one_request(workspace, bob):
     upload = uploads.receive(workspace, bob, "a.txt", io.BytesIO(b"hello"), 5)
     assert upload.is_complete
     assert content_of(upload) == b"hello"
@@ -223,7 +223,7 @@ def test_a_whole_file_is_received_in_one_go(workspace, bob):
     assert Upload.objects.count() == 1
 
 
-def test_only_its_owner_finds_an_upload(workspace, elsewhere, bob, alice, send):
+def test_upload_is_found_only_by_its_owner(workspace, elsewhere, bob, alice, send):
     upload = send(b"1")
     assert uploads.find(workspace, bob, upload.pk) == upload
     for place, person in ((workspace, alice), (elsewhere, bob)):
@@ -235,7 +235,7 @@ def test_only_its_owner_finds_an_upload(workspace, elsewhere, bob, alice, send):
         uploads.find_all(workspace, bob, [upload.pk, upload.pk])
 
 
-def test_uploads_nobody_touches_are_given_up(send):
+def test_idle_uploads_are_abandoned(send):
     stale, fresh = send(b"1", declared=2), send(b"2", declared=3)
     Upload.objects.filter(pk=stale.pk).update(touched_at=timezone.now() - timedelta(days=2))
     lost = artifacts.incoming() / "00000000-0000-0000-0000-000000000000.part"

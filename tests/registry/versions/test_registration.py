@@ -1,4 +1,4 @@
-"""Registering versions, and what people do to them afterwards."""
+"""Registering, editing and deleting versions."""
 
 import functools
 import os
@@ -38,7 +38,7 @@ def test_versions_count_from_one_for_each_name(register):
     assert [str(register()), str(register()), str(register("digits"))] == ["iris:1", "iris:2", "digits:1"]
 
 
-def test_everything_said_is_kept(register, bob):
+def test_all_given_fields_are_stored(register, bob):
     version = register(
         files={"iris/model.onnx": b"graph", "iris/labels.txt": b"a\nb"},
         description="  Flowers.\r\nReal ones. ",
@@ -77,7 +77,7 @@ def test_registering_enqueues_the_inspection_and_records_an_event(
     assert (event.action, event.actor, event.subject_label) == ("version.registered", bob, "iris:1")
 
 
-def test_uploads_are_used_up(register, workspace, bob):
+def test_uploads_are_consumed(register, workspace, bob):
     sent = [make_upload(workspace, bob)]
     registration.register(workspace=workspace, actor=bob, name="iris", files=sent)
     assert not Upload.objects.exists()
@@ -119,7 +119,7 @@ def test_uploads_are_used_up(register, workspace, bob):
         ({"files": {"a": b"1", "A/b": b"2"}}, "files", "a is both a file and the folder of A/b."),
     ],
 )
-def test_bad_input_is_named_and_registers_nothing(register, facts, field, message):
+def test_invalid_input_names_its_field_and_registers_nothing(register, facts, field, message):
     with pytest.raises(BadInput) as said:
         register(**{"name": "iris"} | facts)
     assert (said.value.field, said.value.message) == (field, message)
@@ -127,7 +127,7 @@ def test_bad_input_is_named_and_registers_nothing(register, facts, field, messag
     assert not Model.objects.exists()
 
 
-def test_files_of_others_or_half_sent_cannot_be_registered(workspace, elsewhere, bob, alice):
+def test_uploads_of_others_and_incomplete_ones_cannot_be_registered(workspace, elsewhere, bob, alice):
     theirs = make_upload(workspace, alice)
     elsewhere_too = make_upload(elsewhere, bob)
     half = make_upload(workspace, bob)
@@ -147,7 +147,7 @@ def test_files_of_others_or_half_sent_cannot_be_registered(workspace, elsewhere,
         (["notes.txt"], "custom"),
     ],
 )
-def test_the_framework_is_guessed_from_names_until_somebody_looks(register, paths, framework):
+def test_framework_is_guessed_from_file_names_before_the_inspection(register, paths, framework):
     version = register(files={path: b"content" for path in paths})
     assert (version.framework, version.declared_framework) == (framework, "")
 
@@ -162,7 +162,7 @@ def test_versions_are_found_by_reference(workspace, bob):
 @pytest.mark.parametrize(
     "reference", ["iris:3", "digits", "iris:0", "iris:-1", "iris:1:2", "iris:x", "iris:" + "9" * 50]
 )
-def test_what_is_not_there_is_not_found(workspace, reference):
+def test_unknown_reference_is_not_found(workspace, reference):
     make_version(workspace)
     with pytest.raises(NotFound):
         registration.find_version(workspace, reference)
@@ -216,14 +216,14 @@ def test_a_deleted_version_cannot_be_edited(workspace, bob):
         registration.edit_description(version, bob, "too late")
 
 
-def test_a_deleted_number_is_never_given_again(register, bob):
+def test_deleted_version_number_is_never_reused(register, bob):
     register()
     registration.delete_version(register(), bob)
     assert str(register()) == "iris:3"
     assert Event.objects.filter(action="version.deleted", subject_label="iris:2").exists()
 
 
-def test_deleting_is_refused_while_services_use_the_version(workspace, bob):
+def test_version_in_use_by_a_service_cannot_be_deleted(workspace, bob):
     version = make_version(workspace, tags={"area": "vision"})
     serve(workspace, version, "shop")
     serve(workspace, version, "shop")
@@ -236,7 +236,7 @@ def test_deleting_is_refused_while_services_use_the_version(workspace, bob):
     assert tags_of(version) == {"area": "vision"}
 
 
-def test_a_service_that_takes_the_version_at_the_last_moment_keeps_it(workspace, bob, monkeypatch):
+def test_deletion_is_rejected_when_a_service_starts_to_use_the_version_meanwhile(workspace, bob, monkeypatch):
     version = make_version(workspace)
     services = iter([[], ["shop"]])
     monkeypatch.setattr(registration.usage, "services_using", lambda version: next(services))
@@ -247,7 +247,7 @@ def test_a_service_that_takes_the_version_at_the_last_moment_keeps_it(workspace,
     assert not Event.objects.filter(action="version.deleted").exists()
 
 
-def test_a_rejected_version_is_inspected_again_and_others_are_not(workspace, bob):
+def test_only_a_rejected_version_can_be_reinspected(workspace, bob):
     version = make_version(workspace, state=VersionState.REJECTED, rejection={"message": "no"})
     registration.inspect_again(version, bob)
     assert version.state == VersionState.UPLOADED
@@ -259,7 +259,7 @@ def test_a_rejected_version_is_inspected_again_and_others_are_not(workspace, bob
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_threads_that_register_at_once_get_a_number_each(workspace, bob):
+def test_concurrent_threads_get_different_version_numbers(workspace, bob):
     if connection.vendor != "postgresql":
         pytest.skip("SQLite is tried with processes, below")
     uploads = [make_upload(workspace, bob, content=b"%d" % number) for number in range(12)]
@@ -302,7 +302,7 @@ for number in range(5):
 """
 
 
-def test_processes_that_register_at_once_on_sqlite_get_a_number_each(tmp_path):
+def test_concurrent_processes_on_sqlite_get_different_version_numbers(tmp_path):
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "studio.settings", "SLIPWAY_DATA": str(tmp_path)}
     environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/slipway.sqlite3"
     facts = {"cwd": settings.BASE_DIR, "env": environment, "text": True}
@@ -313,7 +313,7 @@ def test_processes_that_register_at_once_on_sqlite_get_a_number_each(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a", "7", "é", "ab"])
-def test_two_files_of_one_name_are_refused_whatever_its_length(name):
+def test_duplicate_file_names_of_any_length_are_rejected(name):
     with pytest.raises(BadInput) as said:
         registration.must_not_clash([name, str(name.encode(), "utf-8")])
 

@@ -1,4 +1,4 @@
-"""The sample models do what their cards say, and one button registers them as any other model."""
+"""The sample models match their cards, and one button registers them like any other model."""
 
 import json
 import re
@@ -31,14 +31,14 @@ def predictions(name, rows):
 
 
 @pytest.mark.parametrize("name", [name for name in ONNX if name != "diabetes"])
-def test_a_classifier_is_as_accurate_on_held_out_data_as_its_card_says(name):
+def test_accuracy_of_a_classifier_is_that_of_its_card(name):
     _, held_out, _, answers = split(DATA[name]())
     labels, probabilities = predictions(name, held_out)
     assert np.mean(labels == answers) == pytest.approx(ENTRIES[name]["properties"]["accuracy"], abs=0.001)
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_regressor_is_as_close_on_held_out_data_as_its_card_says():
+def test_error_of_the_regressor_is_that_of_its_card():
     _, held_out, _, answers = split(DATA["diabetes"](), by_class=False)
     (predicted,) = predictions("diabetes", held_out)
     error = np.abs(predicted[:, 0] - answers).mean()
@@ -72,26 +72,26 @@ def test_the_sample_requests_fit_the_model_and_hold_the_same_rows(name):
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_card_tells_what_the_manifest_tells_and_where_the_data_comes_from(name):
+def test_card_agrees_with_the_manifest_and_names_the_data_source(name):
     card = (FOLDER / ENTRIES[name]["description"]).read_text()
     figures = {float(figure) for figure in re.findall(r"\| (\d+\.\d+) \|", card)}
     assert figures == set(ENTRIES[name]["properties"].values())
     assert "Data: *" in card
 
 
-def test_all_samples_together_are_small():
+def test_total_size_of_the_samples_is_small():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 3_000_000
 
 
 @pytest.mark.parametrize("name", ONNX)
-def test_an_onnx_file_holds_neither_date_nor_chance(name):
+def test_onnx_files_hold_no_date_or_random_name(name):
     import onnx
 
     model = onnx.load(FOLDER / name / "model.onnx")
     assert (model.graph.name, model.doc_string, model.graph.doc_string) == (name, "", "")
 
 
-def test_the_button_registers_every_sample(sign_in, bob, workspace):
+def test_one_request_registers_every_sample(sign_in, bob, workspace):
     response = sign_in(bob).post(reverse("add_samples", kwargs={"workspace": "vision"}), follow=True)
     assert {version.name for version in ModelVersion.objects.all()} == set(ENTRIES)
     assert "Added " in response.content.decode()
@@ -100,7 +100,7 @@ def test_the_button_registers_every_sample(sign_in, bob, workspace):
     assert (wine.framework, wine.framework_version, wine.created_by) == ("scikit-learn", "1.9.1", bob)
 
 
-def test_samples_that_are_there_already_are_not_registered_again(workspace, bob):
+def test_existing_samples_are_not_registered_again(workspace, bob):
     assert len(samples.add(workspace, bob)) == len(ENTRIES)
     ModelVersion.objects.get(name="iris").delete()
     assert [str(version) for version in samples.add(workspace, bob)] == ["iris:2"]

@@ -19,24 +19,24 @@ def test_the_name_is_kept_beside_the_paths():
     assert kept("sub", PATHS) == ("sub", PATHS)
 
 
-def test_a_folder_with_a_file_of_its_own_name_is_a_part_of_the_paths():
+def test_folder_that_holds_a_file_of_its_own_name_stays_in_the_paths():
     assert kept("model", ["model", "x"]) == ("", ["model/model", "model/x"])
 
 
 @pytest.mark.parametrize("name", ["../model", "a/b", "/model", "C:", "a\\b", "."])
-def test_a_name_that_is_none_of_a_folder_is_refused(name):
+def test_invalid_folder_name_is_rejected(name):
     with pytest.raises(UnsafePath):
         kept(name, PATHS)
 
 
-def test_files_have_a_common_folder_when_all_begin_with_it():
+def test_common_folder_is_the_first_part_of_every_path():
     assert common(["model/a", "model/sub/b"]) == "model"
     assert common(["model/a", "readme.md"]) == ""
     assert common(["model/a", "other/b"]) == ""
     assert common(["a"]) == ""
 
 
-def test_rest_and_page_keep_the_same_of_the_same_folder(workspace, bob, rest, sign_in):
+def test_rest_and_page_store_the_same_paths(workspace, bob, rest, sign_in):
     sent = rest.post(
         f"{BASE}/versions",
         {"name": "m", "folder": "model", "files": [str(make_upload(workspace, bob, path=path).pk) for path in PATHS]},
@@ -50,7 +50,7 @@ def test_rest_and_page_keep_the_same_of_the_same_folder(workspace, bob, rest, si
         assert sorted(version.files.values_list("path", flat=True)) == PATHS
 
 
-def test_what_is_unpacked_keeps_its_paths_and_several_folders_their_names(workspace, bob, sign_in):
+def test_files_without_a_common_folder_keep_their_paths(workspace, bob, sign_in):
     uploads = [str(make_upload(workspace, bob, path=path).pk) for path in ("model/a", "readme.md")]
     sign_in(bob).post(url("model_register"), {"name": "m", "uploads": uploads})
     version = ModelVersion.objects.get()

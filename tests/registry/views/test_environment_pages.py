@@ -45,7 +45,7 @@ def page(client, address, status=200):
 # --- pages ----------------------------------------------------------------------------------------
 
 
-def test_the_list_shows_the_curated_environment_and_teaches_the_first_step(bob, sign_in):
+def test_list_shows_the_curated_environment_and_the_first_step(bob, sign_in):
     text = page(sign_in(bob), HERE)
     assert "slipway-runtime:1" in text
     assert "No environment of your own yet" in text
@@ -58,7 +58,7 @@ def test_the_list_shows_the_newest_version_of_each(workspace, bob, sign_in, envi
     assert "own:1" not in text
 
 
-def test_the_list_asks_as_many_questions_for_many_as_for_few(workspace, bob, sign_in, django_assert_max_num_queries):
+def test_number_of_queries_does_not_grow_with_the_list(workspace, bob, sign_in, django_assert_max_num_queries):
     client = sign_in(bob)
 
     def questions():
@@ -75,7 +75,7 @@ def test_the_list_asks_as_many_questions_for_many_as_for_few(workspace, bob, sig
     assert questions() == few
 
 
-def test_an_environment_is_defined_on_its_page(bob, sign_in):
+def test_environment_is_defined_with_the_form(bob, sign_in):
     form = {"name": "own", "python_version": "3.11", "requirements": "joblib\n# comment\npandas >= 2\n"}
     answer = sign_in(bob).post(f"{HERE}new/", form)
     assert (answer.status_code, answer.url) == (302, f"{HERE}own/1/")
@@ -83,7 +83,7 @@ def test_an_environment_is_defined_on_its_page(bob, sign_in):
     assert (environment.requirements, environment.created_by) == (["joblib", "pandas>=2"], bob)
 
 
-def test_a_conda_file_is_understood_on_the_page(bob, sign_in):
+def test_conda_file_is_accepted_by_the_form(bob, sign_in):
     sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": "3.11", "requirements": CONDA})
     environment = Environment.objects.get(name="own")
     assert (environment.python_version, environment.requirements) == (own().version, ["joblib"])
@@ -91,7 +91,7 @@ def test_a_conda_file_is_understood_on_the_page(bob, sign_in):
 
 @pytest.mark.parametrize("text", ["# größer\r\njoblib \\\r\n  >=1\r\n", CONDA.replace("joblib", "joblib>=1")])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_file_of_any_encoding_is_understood_on_the_page(bob, sign_in, text, encoding):
+def test_file_of_any_encoding_is_accepted_by_the_form(bob, sign_in, text, encoding):
     file = SimpleUploadedFile("requirements.txt", text.encode(encoding))
     answer = sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": "3.11", "file": file})
     assert answer.status_code == 302
@@ -106,28 +106,28 @@ def test_a_file_of_any_encoding_is_understood_on_the_page(bob, sign_in, text, en
         ("3.6.2", "joblib", "python_version"),
     ],
 )
-def test_what_is_wrong_is_told_where_it_was_given(bob, sign_in, python, text, field):
+def test_error_is_shown_beside_its_field(bob, sign_in, python, text, field):
     file = SimpleUploadedFile("requirements.txt", text.encode())
     answer = sign_in(bob).post(f"{HERE}new/", {"name": "own", "python_version": python, "file": file})
     assert answer.status_code == 422
     assert list(answer.context["form"].errors) == [field]
 
 
-def test_text_and_a_file_together_are_refused(bob, sign_in):
+def test_text_together_with_a_file_is_rejected(bob, sign_in):
     given = {"name": "own", "python_version": "3.11", "requirements": "six"}
     answer = sign_in(bob).post(f"{HERE}new/", given | {"file": SimpleUploadedFile("requirements.txt", b"joblib")})
     assert answer.status_code == 422
     assert "as text or as a file, not both" in answer.content.decode()
 
 
-def test_what_is_not_installed_is_told_on_the_page(workspace, bob, sign_in):
+def test_provided_packages_are_listed_on_the_page(workspace, bob, sign_in):
     given = ["azureml-defaults==1.30.0", "joblib"]
     environments.define(workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=given)
     assert "azureml-defaults==1.30.0 is not installed: the scoring server" in page(sign_in(bob), f"{HERE}own/1/")
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"requirements": "joblib\n-r more.txt"}, "Line 2: Requirements of another file cannot be included"),
         ({"python_version": "3.6.2"}, "Python 3.6.2 is not installed on this machine; these are: "),
@@ -137,17 +137,17 @@ def test_what_is_not_installed_is_told_on_the_page(workspace, bob, sign_in):
         ({"name": ""}, "This field is required"),
     ],
 )
-def test_a_refused_definition_is_explained_and_kept_in_the_form(bob, sign_in, changes, told):
+def test_rejected_definition_is_explained_and_kept_in_the_form(bob, sign_in, changes, message):
     form = {"name": "own", "python_version": "3.11", "requirements": "joblib"} | changes
     answer = sign_in(bob).post(f"{HERE}new/", form)
     text = answer.content.decode()
     assert answer.status_code == 422
-    assert told in text
+    assert message in text
     assert form["requirements"].splitlines()[0] in text
     assert not Environment.objects.filter(name="own").exists()
 
 
-def test_the_form_names_the_pythons_of_this_machine_and_starts_from_another_version(bob, sign_in, environment):
+def test_form_offers_the_installed_pythons_and_is_prefilled_from_another_version(bob, sign_in, environment):
     text = page(sign_in(bob), f"{HERE}new/?from=own:1")
     assert "Installed on this machine" in text
     assert "pandas&gt;=2" in text
@@ -175,7 +175,7 @@ def test_a_lock_is_read_with_its_reasons():
     assert packages_of("") == []
 
 
-def test_the_log_is_followed_while_the_environment_is_being_made(bob, sign_in, environment):
+def test_log_is_polled_during_the_installation(bob, sign_in, environment):
     log = environment_log_path(environment.definition_hash)
     log.parent.mkdir(parents=True)
     log.write_text("Resolving <the> requirements.\n")
@@ -197,7 +197,7 @@ def test_the_activity_of_an_environment_is_shown(bob, sign_in, environment):
     assert "Environment created" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
 
 
-def test_viewers_only_look(carol, sign_in, environment):
+def test_viewers_can_only_read(carol, sign_in, environment):
     client = sign_in(carol)
     assert "New environment" not in page(client, HERE)
     assert "New version" not in page(client, f"{HERE}own/1/")
@@ -205,7 +205,7 @@ def test_viewers_only_look(carol, sign_in, environment):
     assert client.post(f"{HERE}new/", {"name": "x", "python_version": "3.11"}).status_code == 403
 
 
-def test_strangers_see_nothing(mallory, sign_in, environment):
+def test_pages_are_not_found_for_non_members(mallory, sign_in, environment):
     page(sign_in(mallory), HERE, status=404)
     page(sign_in(mallory), f"{HERE}own/1/", status=404)
     page(sign_in(mallory), "/w/elsewhere/environments/own/1/", status=404)
@@ -257,13 +257,13 @@ def test_a_conda_file_over_rest(bob, api):
     ("changes", "attr"),
     [({"requirements": ["-e ."]}, "requirements"), ({"name": "a b"}, "name"), ({"name": ""}, "name")],
 )
-def test_a_refused_definition_over_rest_names_the_field_and_the_next_step(bob, api, changes, attr):
+def test_rejected_definition_over_rest_names_the_field_and_the_next_step(bob, api, changes, attr):
     answer = api(bob).post(API, {"name": "own", "python_version": "3.11"} | changes)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["attr"] == attr
 
 
-def test_roles_hold_over_rest(carol, mallory, bob, api, environment):
+def test_roles_apply_over_rest(carol, mallory, bob, api, environment):
     assert api(carol).get(f"{API}/own:1").status_code == 200
     assert api(carol).post(API, {"name": "x"}).status_code == 403
     assert api(bob, access="read").post(API, {"name": "x"}).status_code == 403

@@ -1,4 +1,4 @@
-"""The list of models, its facets and a model's page, as Bob (contributor) and Carol (viewer) meet them."""
+"""The list of models, its facets and a model's page, for Bob (contributor) and Carol (viewer)."""
 
 import pytest
 
@@ -7,21 +7,21 @@ from tests.pages import text_of, url
 from tests.registry.factories import make_version
 
 
-def test_an_empty_workspace_offers_to_register_and_to_add_samples(sign_in, bob):
+def test_empty_workspace_offers_registration_and_samples(sign_in, bob):
     page = text_of(sign_in(bob).get(url("model_list")))
     assert "No models yet" in page
     assert url("add_samples") in page
     assert url("model_register") in page
 
 
-def test_a_viewer_of_an_empty_workspace_is_offered_nothing_that_they_may_not_do(sign_in, carol):
+def test_empty_workspace_offers_a_viewer_no_actions(sign_in, carol):
     page = text_of(sign_in(carol).get(url("model_list")))
     assert "No models yet" in page
     assert url("add_samples") not in page
     assert url("model_register") not in page
 
 
-def test_the_list_shows_models_with_chips_that_add_themselves_to_the_filter(sign_in, carol, iris):
+def test_tags_of_the_list_link_to_the_narrowed_filter(sign_in, carol, iris):
     page = text_of(sign_in(carol).get(url("model_list"), {"filter": "iris"}))
     assert url("model_detail", name="iris") in page
     assert "filter=iris%2Carea%3Dtabular" in page
@@ -34,7 +34,7 @@ def test_a_filter_narrows_the_list(sign_in, carol, workspace, iris):
     assert [row["version"].name for row in response.context["rows"]] == ["digits"]
 
 
-def test_a_filter_that_cannot_be_read_is_kept_and_explained(sign_in, carol, iris):
+def test_invalid_filter_is_kept_and_explained(sign_in, carol, iris):
     response = sign_in(carol).get(url("model_list"), {"filter": 'area="vis'})
     assert response.status_code == 400
     assert "position 10" in text_of(response)
@@ -42,11 +42,11 @@ def test_a_filter_that_cannot_be_read_is_kept_and_explained(sign_in, carol, iris
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99999999999999999999", "7"])
-def test_a_page_number_that_does_not_exist_gives_the_nearest(sign_in, carol, iris, number):
+def test_page_number_out_of_range_shows_the_nearest_page(sign_in, carol, iris, number):
     assert len(sign_in(carol).get(url("model_list"), {"page": number}).context["rows"]) == 1
 
 
-def test_htmx_gets_only_the_results(sign_in, carol, iris):
+def test_htmx_request_gets_only_the_results(sign_in, carol, iris):
     page = text_of(sign_in(carol).get(url("model_list"), headers={"HX-Request": "true"}))
     assert page.strip().startswith('<div id="results"')
     assert "<html" not in page
@@ -64,7 +64,7 @@ def test_long_lists_are_paged_and_counted(sign_in, carol, workspace):
     assert [row["version"].name for row in second.context["rows"]] == ["m25", "m26", "m27", "m28", "m29"]
 
 
-def test_counting_stops_at_the_next_thousand(sign_in, carol, workspace, monkeypatch):
+def test_count_is_exact_up_to_the_next_block(sign_in, carol, workspace, monkeypatch):
     monkeypatch.setattr("registry.search.result_pages.BLOCK", 2)
     monkeypatch.setattr("registry.search.result_pages.PER_PAGE", 1)
     for number in range(5):
@@ -74,7 +74,7 @@ def test_counting_stops_at_the_next_thousand(sign_in, carol, workspace, monkeypa
     assert totals == ["2+", "4+", "4+", "5", "5"]
 
 
-def test_facets_count_frameworks_and_tags_of_what_was_found(sign_in, carol, workspace, iris):
+def test_facets_count_frameworks_and_tags_of_the_results(sign_in, carol, workspace, iris):
     make_version(workspace, "digits", tags={"area": "vision", "stage": "prod"})
     make_version(workspace, "more", tags={"area": "vision"}, files={"model.pkl": b"x"})
     groups = sign_in(carol).get(url("model_facets"), {"filter": "area=vision"}).context["groups"]
@@ -85,7 +85,7 @@ def test_facets_count_frameworks_and_tags_of_what_was_found(sign_in, carol, work
     }
 
 
-def test_facets_say_how_many_models_there_are_when_the_list_stops_counting(sign_in, carol, workspace, monkeypatch):
+def test_facets_show_the_total_when_the_count_is_capped(sign_in, carol, workspace, monkeypatch):
     for number in range(3):
         make_version(workspace, f"m{number}", files={})
     monkeypatch.setattr("registry.search.facets.MOST", 2)
@@ -108,19 +108,19 @@ def test_a_model_without_a_ready_version_offers_no_deployment(sign_in, bob, work
     assert f"{url('deploy')}?" not in text_of(sign_in(bob).get(url("model_detail", name="iris")))
 
 
-def test_a_viewer_of_a_model_is_offered_no_deployment(sign_in, carol, iris):
+def test_viewer_is_offered_no_deployment(sign_in, carol, iris):
     assert f"{url('deploy')}?" not in text_of(sign_in(carol).get(url("model_detail", name="iris")))
 
 
 @pytest.mark.parametrize(("state", "asks"), [(VersionState.UPLOADED, True), (VersionState.READY, False)])
-def test_the_list_asks_again_as_long_as_a_version_is_inspected(sign_in, carol, workspace, state, asks):
+def test_list_is_polled_while_a_version_is_inspected(sign_in, carol, workspace, state, asks):
     make_version(workspace, "iris", state=state)
     assert ("every 2s" in text_of(sign_in(carol).get(url("model_list")))) is asks
 
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize(("where", "place", "queries"), [("model_list", {}, 10), ("model_detail", {"name": "m0"}, 10)])
-def test_a_page_costs_the_same_queries_however_much_it_shows(
+def test_number_of_queries_does_not_grow_with_the_page(
     sign_in, carol, workspace, count, where, place, queries, django_assert_num_queries
 ):
     for number in range(count):

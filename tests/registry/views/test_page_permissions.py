@@ -1,4 +1,4 @@
-"""The registry's pages for Carol (viewer), for Mallory (somebody else's admin) and for nobody."""
+"""The registry's pages for a viewer, an administrator of another workspace, and an anonymous visitor."""
 
 import pytest
 
@@ -25,12 +25,12 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("where", "place"), PAGES)
-def test_a_stranger_finds_nothing(sign_in, mallory, iris, where, place):
+def test_pages_are_not_found_for_non_members(sign_in, mallory, iris, where, place):
     assert sign_in(mallory).get(url(where, **place)).status_code == 404
 
 
 @pytest.mark.parametrize(("where", "place"), PAGES)
-def test_nobody_gets_in_without_signing_in(client, iris, where, place):
+def test_anonymous_visitor_is_sent_to_sign_in(client, iris, where, place):
     assert client.get(url(where, **place)).status_code == 302
 
 
@@ -41,12 +41,12 @@ def test_a_viewer_cannot_change_anything(sign_in, carol, iris, where, place):
     assert iris.tags.count() == 1
 
 
-def test_a_viewer_sees_no_buttons_that_change_things(sign_in, carol, here):
+def test_viewer_sees_no_buttons_that_change_anything(sign_in, carol, here):
     page = text_of(sign_in(carol).get(url("version_detail", **here)))
     for address in (url("version_edit", **here), url("version_delete", **here), "Deploy</a>"):
         assert address not in page
 
 
 @pytest.mark.parametrize("place", [{"name": "none", "number": 1}, {"name": "iris", "number": 9}])
-def test_a_version_that_is_not_there_is_not_found(sign_in, carol, iris, place):
+def test_unknown_version_is_not_found(sign_in, carol, iris, place):
     assert sign_in(carol).get(url("version_detail", **place)).status_code == 404

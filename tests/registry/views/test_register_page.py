@@ -29,20 +29,20 @@ def test_a_version_is_registered_from_a_plain_form(sign_in, bob, workspace):
     assert [file.path for file in version.files.all()] == ["model.onnx"]
 
 
-def test_a_version_is_registered_from_files_that_arrived_before(sign_in, bob, workspace):
+def test_version_is_registered_from_earlier_uploads(sign_in, bob, workspace):
     arrived = [make_upload(workspace, bob, "a.onnx", onnx_bytes()), make_upload(workspace, bob, "b/c.txt")]
     sign_in(bob).post(url("model_register"), typed(uploads=[one.pk for one in arrived]))
     assert [file.path for file in ModelVersion.objects.get().files.all()] == ["a.onnx", "b/c.txt"]
 
 
-def test_an_archive_is_unpacked_when_asked(sign_in, bob, workspace):
+def test_archive_is_unpacked_on_request(sign_in, bob, workspace):
     file = SimpleUploadedFile("bundle.zip", zipped({"inside/model.onnx": onnx_bytes()}))
     sign_in(bob).post(url("model_register"), typed(files=file, unpack="on"))
     assert [file.path for file in ModelVersion.objects.get().files.all()] == ["inside/model.onnx"]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "expected"),
     [
         ({"tags": "draft"}, "has no"),
         ({"tags": "a=1\na=2"}, "given twice"),
@@ -54,25 +54,25 @@ def test_an_archive_is_unpacked_when_asked(sign_in, bob, workspace):
         ({"framework": "abacus"}, "not one of the available choices"),
     ],
 )
-def test_a_refused_form_keeps_what_was_typed_and_what_had_arrived(sign_in, bob, workspace, wrong, said):
+def test_rejected_form_keeps_its_fields_and_uploads(sign_in, bob, workspace, wrong, expected):
     file = SimpleUploadedFile("model.onnx", onnx_bytes())
     response = sign_in(bob).post(url("model_register"), typed(files=file, **wrong))
     page = text_of(response)
     assert response.status_code == 422
-    assert said in page
+    assert expected in page
     assert 'value="1.5"' in page
     assert str(Upload.objects.get().pk) in page
     assert not ModelVersion.objects.exists()
 
 
-def test_a_form_without_files_says_so(sign_in, bob):
+def test_form_without_files_is_rejected(sign_in, bob):
     response = sign_in(bob).post(url("model_register"), typed())
     assert response.status_code == 422
     assert "at least one file" in text_of(response)
 
 
 @pytest.mark.parametrize("upload", ["nonsense", "3f2504e0-4f89-11d3-9a0c-0305e82c3301"])
-def test_an_upload_that_is_not_there_is_refused(sign_in, bob, upload):
+def test_unknown_upload_is_rejected(sign_in, bob, upload):
     assert sign_in(bob).post(url("model_register"), typed(uploads=upload)).status_code == 422
 
 

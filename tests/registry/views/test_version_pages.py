@@ -1,4 +1,4 @@
-"""A version's page: looked at, changed, deleted, its files downloaded."""
+"""A version's page: reading, editing, deleting, and downloading its files."""
 
 import io
 import zipfile
@@ -20,7 +20,7 @@ def test_a_version_shows_its_card_signature_and_tags(sign_in, carol, here):
     assert "tabular" in page
 
 
-def test_what_the_trial_of_a_graph_told_is_shown(sign_in, carol, workspace):
+def test_result_of_the_trial_is_shown(sign_in, carol, workspace):
     inputs = [{"name": "x", "datatype": "FP32", "shape": [0, -1]}]
     inputs.append({"name": "alpha", "datatype": "FP32", "shape": [], "optional": True})
     runtime = {"name": "onnxruntime", "version": "1.31.1", "loads": True, "rows": [2, 3, 1], "note": ""}
@@ -37,12 +37,12 @@ def test_what_the_trial_of_a_graph_told_is_shown(sign_in, carol, workspace):
 
 
 @pytest.mark.parametrize(
-    ("loads", "told"),
+    ("loads", "message"),
     [(False, "onnxruntime 1.31.1, which cannot load it"), (None, "nothing. Too large.")],
 )
-def test_a_trial_that_came_to_nothing_is_shown_as_such(loads, told):
+def test_failed_or_skipped_trial_is_shown(loads, message):
     runtime = {"name": "onnxruntime", "version": "1.31.1", "loads": loads, "rows": [], "note": "Too large."}
-    assert fact_rows({"runtime": runtime}) == [("Tried with", told)]
+    assert fact_rows({"runtime": runtime}) == [("Tried with", message)]
 
 
 def test_the_files_tab_shows_paths_sizes_and_digests(sign_in, carol, workspace):
@@ -54,11 +54,11 @@ def test_the_files_tab_shows_paths_sizes_and_digests(sign_in, carol, workspace):
 
 
 @pytest.mark.parametrize("tab", ["overview", "files", "deployments", "activity", "nonsense"])
-def test_every_tab_answers(sign_in, carol, here, tab):
+def test_every_tab_opens(sign_in, carol, here, tab):
     assert sign_in(carol).get(url("version_detail", **here), {"tab": tab}).status_code == 200
 
 
-def test_the_badge_polls_until_the_inspection_has_ended(sign_in, carol, workspace):
+def test_state_badge_polls_until_the_inspection_has_ended(sign_in, carol, workspace):
     version = make_version(workspace, "fresh", state="uploaded")
     client, address = sign_in(carol), url("version_state", name="fresh", number=1)
     moving = client.get(address)
@@ -70,7 +70,7 @@ def test_the_badge_polls_until_the_inspection_has_ended(sign_in, carol, workspac
     assert settled.headers["HX-Refresh"] == "true"
 
 
-def test_a_rejected_version_says_why_and_what_to_do(sign_in, bob, workspace):
+def test_rejected_version_shows_the_reason_and_the_next_step(sign_in, bob, workspace):
     rejection = {"message": "The file is cut off.", "hint": "Upload it again."}
     make_version(workspace, "broken", state="rejected", rejection=rejection)
     page = text_of(sign_in(bob).get(url("version_detail", name="broken", number=1)))
@@ -80,7 +80,7 @@ def test_a_rejected_version_says_why_and_what_to_do(sign_in, bob, workspace):
     assert f'href="{url("deploy")}?' not in page
 
 
-def test_what_people_type_is_never_run(sign_in, carol, workspace):
+def test_user_input_is_escaped(sign_in, carol, workspace):
     make_version(
         workspace,
         "evil",
@@ -107,7 +107,7 @@ def test_a_tag_is_added_changed_and_removed(sign_in, bob, iris, here):
     assert [str(tag) for tag in iris.tags.all()] == ["stage=prod"]
 
 
-def test_htmx_gets_the_tags_back(sign_in, bob, here):
+def test_htmx_request_gets_the_tags(sign_in, bob, here):
     response = sign_in(bob).post(
         url("version_edit", **here), {"add_tag": "stage=draft"}, headers={"HX-Request": "true"}
     )
@@ -115,7 +115,7 @@ def test_htmx_gets_the_tags_back(sign_in, bob, here):
     assert "stage=draft" in text_of(response)
 
 
-def test_a_tag_without_an_equals_sign_is_refused_and_kept_in_the_field(sign_in, bob, iris, here):
+def test_tag_without_an_equals_sign_is_rejected_and_kept_in_the_field(sign_in, bob, iris, here):
     response = sign_in(bob).post(url("version_edit", **here), {"add_tag": "draft"})
     assert response.status_code == 422
     assert "has no &#x27;=&#x27;" in text_of(response)
@@ -134,7 +134,7 @@ def test_the_description_is_edited_and_properties_are_only_added(sign_in, bob, i
     assert changed.status_code == 409
 
 
-def test_a_version_is_deleted_after_it_was_asked(sign_in, bob, iris, here):
+def test_version_is_deleted_after_confirmation(sign_in, bob, iris, here):
     client, address = sign_in(bob), url("version_delete", **here)
     assert "Delete iris:1?" in text_of(client.get(address))
     assert client.post(address).status_code == 302
@@ -142,7 +142,7 @@ def test_a_version_is_deleted_after_it_was_asked(sign_in, bob, iris, here):
     assert "No versions left" in text_of(client.get(url("model_detail", name="iris")))
 
 
-def test_delete_is_refused_while_a_service_uses_the_version_and_says_which(sign_in, bob, here, monkeypatch):
+def test_version_in_use_cannot_be_deleted_and_the_services_are_named(sign_in, bob, here, monkeypatch):
     monkeypatch.setattr("registry.versions.usage.services_using", lambda version: ["flowers"])
     client, address = sign_in(bob), url("version_delete", **here)
     assert "flowers" in text_of(client.get(address))
@@ -152,7 +152,7 @@ def test_delete_is_refused_while_a_service_uses_the_version_and_says_which(sign_
     assert ModelVersion.objects.count() == 1
 
 
-def test_a_file_is_downloaded_and_never_shown(sign_in, carol, here):
+def test_file_is_sent_as_an_attachment(sign_in, carol, here):
     response = sign_in(carol).get(url("version_file", path="model.onnx", **here))
     assert b"".join(response.streaming_content) == onnx_bytes()
     assert response.headers["Content-Disposition"] == 'attachment; filename="model.onnx"'
@@ -161,7 +161,7 @@ def test_a_file_is_downloaded_and_never_shown(sign_in, carol, here):
 
 
 @pytest.mark.parametrize("path", ["../secret.key", "none.bin"])
-def test_a_file_that_the_version_does_not_have_is_not_found(sign_in, carol, here, path):
+def test_unknown_file_is_not_found(sign_in, carol, here, path):
     assert sign_in(carol).get(f"/w/vision/models/iris/1/files/{path}").status_code == 404
 
 
