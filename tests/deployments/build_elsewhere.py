@@ -1,4 +1,4 @@
-"""A worker's part, run as a process of its own: `python -m tests.deployments.build_elsewhere VERB`.
+"""A build worker, run as a process of its own: `python -m tests.deployments.build_elsewhere VERB`.
 
 deploy: a service with an entry script. build: what is due. hang: the same, stopping in the middle of the
 installation.

@@ -21,7 +21,7 @@ INSTALLER_TEXTS = {
 
 
 @pytest.mark.parametrize("reason", get_args(Reason))
-def test_every_reason_of_the_scoring_server_has_a_next_step(reason):
+def test_reasons_of_the_scoring_server_have_a_next_step(reason):
     cause = cause_of(reason, "", "Traceback …")
     assert cause["code"] == reason
     assert cause["message"].endswith(".")
@@ -37,7 +37,7 @@ def test_every_failure_of_the_installer_is_in_the_catalogue(code, text):
 
 
 @pytest.mark.parametrize(("ended", "code"), [("timeout", "environment_timeout"), ("cancelled", "build_cancelled")])
-def test_what_was_ended_from_here_is_in_the_catalogue(ended, code):
+def test_processes_ended_by_the_driver_have_a_cause_in_the_catalogue(ended, code):
     assert failure_of(Outcome(-9, "", ended), [], Sources()).code == code
     assert code in CATALOGUE
 
@@ -50,30 +50,30 @@ def test_every_entry_is_a_sentence_with_a_next_step(name, entry):
     assert entry.turn in {"user", "us"}
 
 
-def test_a_message_of_the_server_wins_over_the_general_sentence():
+def test_message_of_the_server_takes_precedence_over_the_catalogue():
     cause = cause_of("init_failed", "init() raised FileNotFoundError: model.pkl")
     assert cause["message"] == "init() raised FileNotFoundError: model.pkl"
     assert "AZUREML_MODEL_DIR" in cause["hint"]
     assert (cause["turn"], cause["retryable"]) == ("user", False)
 
 
-def test_a_hint_of_the_server_wins_over_the_general_one():
+def test_hint_of_the_server_takes_precedence_over_the_catalogue():
     assert cause_of("init_failed", "KeyError: 'VAULT'", hint="Set VAULT.")["hint"] == "Set VAULT."
     assert "--env NAME=VALUE" in cause_of("init_failed")["hint"]
 
 
-def test_an_unknown_reason_keeps_its_name_and_gets_a_next_step():
+def test_unknown_reason_keeps_its_code_and_gets_a_next_step():
     cause = cause_of("solar_flare", evidence="bits")
     assert (cause["code"], cause["hint"]) == ("solar_flare", CATALOGUE["internal"].hint)
 
 
-def test_our_own_errors_keep_their_words():
+def test_slipway_errors_keep_their_message():
     cause = cause_of_error(BadInput("Python 3.99 is not installed.", code="python_missing"))
     assert cause["message"] == "Python 3.99 is not installed."
     assert cause["hint"] == CATALOGUE["python_missing"].hint
 
 
-def test_other_errors_are_explained_as_far_as_their_type_goes():
+def test_other_errors_are_explained_by_their_type():
     assert cause_of_error(OSError(errno.ENOSPC, "full"))["code"] == "disk_full"
     cause = cause_of_error(KeyError("x"))
     assert (cause["code"], cause["evidence"]) == ("build_failed", "KeyError: 'x'")

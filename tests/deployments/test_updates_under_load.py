@@ -1,4 +1,4 @@
-"""A service on this machine is updated and rolled back while clients keep asking: none of their requests is lost."""
+"""Updates and rollbacks of a local service under load lose no request."""
 
 import shutil
 import sys

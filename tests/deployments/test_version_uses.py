@@ -1,4 +1,4 @@
-"""What services write of the model versions that they use."""
+"""The uses that services record for model versions."""
 
 import importlib
 
@@ -37,7 +37,7 @@ def test_stopped_service_serves_nothing_and_keeps_its_version_from_being_deleted
         registration.delete_version(iris, bob)
 
 
-def test_use_shows_the_phase_of_the_service_and_ends_with_it(service, bob, fake):
+def test_use_shows_the_phase_of_the_service_and_is_deleted_with_it(service, bob, fake):
     assert fake.visit(service, 5).phase == "Healthy"
     assert uses() == [("iris:1", True, "Healthy")]
 

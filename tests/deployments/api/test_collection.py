@@ -1,4 +1,4 @@
-"""Collections over REST, for administrators of the studio."""
+"""Collection of unused files over REST, for administrators of the studio."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def client(api, root, workspace):
     return api(root, workspace)
 
 
-def test_an_administrator_starts_a_collection_and_reads_its_result(
+def test_administrator_starts_a_collection_and_reads_its_result(
     client, enqueued, django_capture_on_commit_callbacks
 ):
     with django_capture_on_commit_callbacks(execute=True):
@@ -34,11 +34,11 @@ def test_an_administrator_starts_a_collection_and_reads_its_result(
     assert (done["state"], done["count"], done["items"]) == ("succeeded", 0, [])
 
 
-def test_without_a_word_it_is_a_preview(client):
+def test_collection_is_a_preview_by_default(client):
     assert client.post(HERE, {}, format="json").json()["dry_run"] is True
 
 
-def test_a_token_for_reading_looks_and_starts_nothing(root, api, workspace):
+def test_read_only_token_can_read_and_not_start_collections(root, api, workspace):
     made = Collection.objects.create(dry_run=True)
     client = api(root, workspace, access=Access.READ)
     assert client.get(f"{HERE}/{made.pk}").status_code == 200

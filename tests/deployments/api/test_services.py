@@ -23,8 +23,8 @@ def codes(response):
     return [error["code"] for error in response.json()["errors"]]
 
 
-class TestDeploying:
-    def test_makes_a_service(self, api, bob, iris):
+class TestDeploy:
+    def test_deploy_creates_a_service(self, api, bob, iris):
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "description": "Flowers"})
         assert answer.status_code == 201
         shape = answer.json()
@@ -44,23 +44,23 @@ class TestDeploying:
         assert [step["name"] for step in shape["steps"]] == ["queued", "environment", "image", "rollout", "healthy"]
         assert shape["deployment_config"]["memory_gb"] == 1
 
-    def test_takes_latest_for_a_version(self, api, bob, workspace, iris):
+    def test_latest_is_resolved_to_the_newest_version(self, api, bob, workspace, iris):
         make_version(workspace, "iris")
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:latest"]})
         assert answer.json()["models"] == ["iris:2"]
 
-    def test_of_a_taken_name_is_a_conflict_with_the_next_step(self, api, bob, iris, service):
+    def test_taken_name_is_a_conflict_with_the_next_step(self, api, bob, iris, service):
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"]})
         assert (answer.status_code, codes(answer)) == (409, ["service_exists"])
         assert "overwrite" in answer.json()["errors"][0]["hint"]
 
-    def test_keeps_the_sample_to_warm_up_with(self, api, bob, iris):
+    def test_warm_up_request_is_stored(self, api, bob, iris):
         server = {"warm_up": {"body": {"data": [[1, 2.5, None]]}, "path": "/v2/models/iris/infer", "runs": 7}}
         body = {"name": "iris", "models": ["iris:1"], "deployment_config": {"server": server}}
         assert api(bob).post(SERVICES, body, format="json").status_code == 201
         assert api(bob).get(f"{SERVICES}/iris").json()["deployment_config"]["server"] == server
 
-    def test_with_overwrite_gives_a_new_revision(self, api, bob, iris, service):
+    def test_overwrite_creates_a_new_revision(self, api, bob, iris, service):
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "overwrite": True, "reason": "again"})
         assert (answer.status_code, answer.json()["revision"]) == (201, 2)
 
@@ -83,14 +83,14 @@ class TestDeploying:
             ),
         ],
     )
-    def test_refuses_what_makes_no_sense(self, api, bob, iris, body, status, attr):
+    def test_invalid_request_is_rejected_at_its_field(self, api, bob, iris, body, status, attr):
         answer = api(bob).post(SERVICES, body)
         assert answer.status_code == status
         if attr:
             assert attr in {error["attr"] for error in answer.json()["errors"]}
         assert not Service.objects.exists()
 
-    def test_finds_no_version_of_another_workspace(self, api, bob, elsewhere):
+    def test_version_of_another_workspace_is_not_found(self, api, bob, elsewhere):
         make_version(elsewhere, "secret")
         assert api(bob).post(SERVICES, {"name": "iris", "models": ["secret:1"]}).status_code == 404
 
@@ -98,14 +98,14 @@ class TestDeploying:
 class TestRevisions:
     @pytest.fixture
     def updated(self, workspace, bob, iris, fake, service):
-        """Revision 2 answers; revision 1 still has its bundle."""
+        """Revision 2 serves; revision 1 still has its bundle."""
         second = make_version(workspace, "iris")
         updated = fake.visit(deploy(workspace, bob, second, target=fake.target, overwrite=True), 10)
         first = updated.revisions.get(number=1)
         BuiltBundle.objects.create(place="one", content_hash=first.content_hash)
         return updated
 
-    def test_are_listed_newest_first_with_what_can_be_rolled_back_to(self, api, carol, updated):
+    def test_revisions_are_listed_newest_first_with_rollback_candidates(self, api, carol, updated):
         answer = api(carol).get(f"{SERVICES}/iris/revisions")
         assert answer.status_code == 200
         keys = ("number", "models", "config", "state", "share", "can_roll_back")
@@ -114,7 +114,7 @@ class TestRevisions:
             (1, ["iris:1"], "no-code:1", "Stopped", 0, True),
         ]
 
-    def test_a_rollback_has_the_revision_answer_again(self, api, bob, fake, updated):
+    def test_rollback_serves_the_named_revision(self, api, bob, fake, updated):
         answer = api(bob).post(f"{SERVICES}/iris/rollback", {"revision": 1}, format="json")
         assert (answer.status_code, answer.json()["revision"], answer.json()["update"]["state"]) == (
             200,
@@ -125,7 +125,7 @@ class TestRevisions:
         shown = api(bob).get(f"{SERVICES}/iris").json()
         assert (shown["state"], shown["models"], shown["observed_revision"]) == ("Healthy", ["iris:1"], 1)
 
-    def test_a_rollback_that_names_none_goes_to_the_one_before(self, api, bob, updated):
+    def test_rollback_without_a_revision_serves_the_previous_one(self, api, bob, updated):
         assert api(bob).post(f"{SERVICES}/iris/rollback").json()["revision"] == 1
 
     @pytest.mark.parametrize(
@@ -137,11 +137,11 @@ class TestRevisions:
             ({"revision": 2**70}, 400, "max_value"),
         ],
     )
-    def test_a_rollback_to_nothing_is_refused(self, api, bob, updated, body, status, code):
+    def test_rollback_to_an_invalid_revision_is_rejected(self, api, bob, updated, body, status, code):
         answer = api(bob).post(f"{SERVICES}/iris/rollback", body, format="json")
         assert (answer.status_code, codes(answer)) == (status, [code])
 
-    def test_a_revision_without_its_bundle_is_a_conflict(self, api, bob, updated):
+    def test_rollback_to_a_revision_without_its_bundle_is_a_conflict(self, api, bob, updated):
         BuiltBundle.objects.all().delete()
         answer = api(bob).post(f"{SERVICES}/iris/rollback", {"revision": 1}, format="json")
         assert (answer.status_code, codes(answer)) == (409, ["revision_not_built"])
@@ -150,7 +150,7 @@ class TestRevisions:
 
 
 class TestRoles:
-    def test_a_viewer_may_look_and_nothing_else(self, api, carol, service):
+    def test_viewer_can_only_read(self, api, carol, service):
         client = api(carol)
         assert client.get(SERVICES).status_code == 200
         assert client.get(f"{SERVICES}/iris").status_code == 200
@@ -166,20 +166,20 @@ class TestRoles:
         ]
         assert [answer.status_code for answer in refused] == [403] * 7
 
-    def test_a_reading_token_of_a_contributor_shows_no_keys(self, api, bob, service):
+    def test_read_only_token_cannot_read_keys(self, api, bob, service):
         assert api(bob, access="read").get(f"{SERVICES}/iris/keys").status_code == 403
 
-    def test_a_stranger_sees_nothing(self, api, mallory, service):
+    def test_services_are_not_found_for_non_members(self, api, mallory, service):
         client = api(mallory)
         assert [client.get(SERVICES).status_code, client.get(f"{SERVICES}/iris").status_code] == [404, 404]
 
-    def test_a_viewer_sees_names_of_variables_and_not_their_values(self, api, bob, carol, workspace, iris, fake):
+    def test_values_of_variables_are_hidden_from_viewers(self, api, bob, carol, workspace, iris, fake):
         config = {"environment_variables": {"API_KEY": "hush"}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         shown = [api(person).get(f"{SERVICES}/iris").json()["deployment_config"] for person in (bob, carol)]
         assert [one["environment_variables"] for one in shown] == [{"API_KEY": "hush"}, {"API_KEY": "•••"}]
 
-    def test_a_reading_token_of_a_contributor_shows_no_more_than_a_viewer_sees(self, api, bob, workspace, iris, fake):
+    def test_values_of_variables_are_hidden_from_read_only_tokens(self, api, bob, workspace, iris, fake):
         config = {"environment_variables": {"API_KEY": "hush"}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         client = api(bob, access="read")
@@ -187,8 +187,8 @@ class TestRoles:
         assert [one["deployment_config"]["environment_variables"] for one in shown] == [{"API_KEY": "•••"}] * 2
 
 
-class TestLookingAtServices:
-    def test_lists_them_by_name_in_few_queries(self, api, bob, workspace, iris, fake, django_assert_max_num_queries):
+class TestReadingServices:
+    def test_list_is_sorted_by_name_in_few_queries(self, api, bob, workspace, iris, fake, django_assert_max_num_queries):
         for name in ("c", "a", "b"):
             deploy(workspace, bob, iris, target=fake.target, name=name)
         client = api(bob)
@@ -196,7 +196,7 @@ class TestLookingAtServices:
             answer = client.get(SERVICES)
         assert [one["name"] for one in answer.json()["results"]] == ["a", "b", "c"]
 
-    def test_filters_by_state_and_model(self, api, bob, workspace, iris, fake, service):
+    def test_services_are_filtered_by_state_and_model(self, api, bob, workspace, iris, fake, service):
         deploy(workspace, bob, make_version(workspace, "digits"), target=fake.target, name="digits")
         client = api(bob)
 
@@ -208,7 +208,7 @@ class TestLookingAtServices:
         assert names(model="iris:1") == ["iris"]
         assert names(model="iris:2") == names(model="iris:x") == []
 
-    def test_shows_the_cause_of_a_failure(self, api, bob, workspace, iris, fake):
+    def test_cause_of_a_failure_is_shown(self, api, bob, workspace, iris, fake):
         fake.behave("failing")
         fake.visit(deploy(workspace, bob, iris, target=fake.target), 3)
         shape = api(bob).get(f"{SERVICES}/iris").json()
@@ -217,7 +217,7 @@ class TestLookingAtServices:
         assert shape["cause"]["hint"]
         assert shape["cause"]["evidence"] == "Traceback …"
 
-    def test_one_that_does_not_exist_is_not_found(self, api, bob, workspace):
+    def test_unknown_service_is_not_found(self, api, bob, workspace):
         assert api(bob).get(f"{SERVICES}/nothing").status_code == 404
 
 
@@ -227,12 +227,12 @@ class TestVerbs:
         assert client.post(f"{SERVICES}/iris/stop").json()["desired"] == "stopped"
         assert client.post(f"{SERVICES}/iris/start").json()["desired"] == "running"
 
-    def test_delete_is_accepted_and_done_by_the_loop(self, api, bob, fake, service):
+    def test_delete_is_accepted_and_done_by_reconciliation(self, api, bob, fake, service):
         answer = api(bob).delete(f"{SERVICES}/iris")
         assert (answer.status_code, answer.json()["desired"]) == (202, "deleted")
         assert Service.objects.get().desired == Desired.DELETED
 
-    def test_keys_are_shown_and_changed(self, api, bob, service):
+    def test_keys_are_shown_and_regenerated(self, api, bob, service):
         client = api(bob)
         before = client.get(f"{SERVICES}/iris/keys").json()
         after = client.post(f"{SERVICES}/iris/keys/primary/regenerate").json()
@@ -243,26 +243,26 @@ class TestVerbs:
 
 
 class TestLogs:
-    def test_of_the_service_are_read_piece_by_piece(self, api, bob, service):
+    def test_service_log_is_read_in_pieces(self, api, bob, service):
         client = api(bob)
         first = client.get(f"{SERVICES}/iris/logs").json()
         assert first["text"] == "revision 1 starts\n"
         assert client.get(f"{SERVICES}/iris/logs?offset={first['offset']}").json()["text"] == ""
         assert client.get(f"{SERVICES}/iris/logs?offset=-7").json()["text"] == "starts\n"
 
-    def test_of_the_build_are_read_too(self, api, bob, service):
+    def test_build_log_is_read(self, api, bob, service):
         path = build_log_path(Build.objects.get().pk)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("Resolving…\n")
         assert api(bob).get(f"{SERVICES}/iris/logs?source=build").json()["text"] == "Resolving…\n"
 
-    def test_from_a_senseless_offset_are_refused(self, api, bob, service):
+    def test_invalid_log_offset_is_rejected(self, api, bob, service):
         assert api(bob).get(f"{SERVICES}/iris/logs?offset=x").status_code == 400
 
 
 @pytest.fixture
 def answering(monkeypatch):
-    """Services answer with what they were sent; `answering` notes the calls."""
+    """Services answer every call with status 418; `answering` lists the calls."""
     calls = []
 
     def call(url, body, headers, begun):
@@ -274,7 +274,7 @@ def answering(monkeypatch):
 
 
 class TestScoring:
-    def test_hands_the_body_on_with_the_primary_key_and_the_answer_back(self, api, bob, service, answering):
+    def test_score_forwards_body_and_primary_key_and_returns_the_response(self, api, bob, service, answering):
         raw = b'{"data": [[1, 2, 3, 4]]}'
         answer = api(bob).generic("POST", f"{SERVICES}/iris/score", raw, content_type="application/json")
         assert (answer.status_code, answer.content) == (418, b'{"tea": true}')
@@ -283,48 +283,48 @@ class TestScoring:
         assert (url, body) == (f"http://127.0.0.1:{service.port}/score", raw)
         assert headers["Authorization"] == f"Bearer {service.keys.get(slot='primary').value}"
 
-    def test_reaches_the_open_inference_protocol(self, api, bob, service, answering):
+    def test_score_reaches_the_routes_of_the_open_inference_protocol(self, api, bob, service, answering):
         api(bob).post(f"{SERVICES}/iris/score?path=/v2/models/iris/infer", {})
         assert answering[0][0].endswith("/v2/models/iris/infer")
 
     @pytest.mark.parametrize(
         "path", ["/../admin", "@evil.example/score", "/score/../../x", "//evil.example/", "/metrics"]
     )
-    def test_reaches_nothing_else(self, api, bob, service, answering, path):
+    def test_score_rejects_other_paths(self, api, bob, service, answering, path):
         assert api(bob).post(f"{SERVICES}/iris/score?path={path}", {}).status_code == 400
         assert answering == []
 
-    def test_never_leaves_this_machine(self, service, answering):
+    def test_score_connects_to_this_machine_only(self, service, answering):
         for path in ("/score", "/score@evil.example", "/v2/:80@evil.example"):
             scoring_client.score(service, b"{}", path=path)
         assert all(url.startswith(f"http://127.0.0.1:{service.port}/") for url, _, _ in answering)
 
-    def test_of_a_service_that_does_not_run_says_so(self, api, bob, service):
+    def test_score_of_a_stopped_service_is_a_conflict(self, api, bob, service):
         service.desired = Desired.STOPPED
         service.save()
         answer = api(bob).post(f"{SERVICES}/iris/score", {})
         assert (answer.status_code, codes(answer)) == (409, ["service_not_answering"])
 
-    def test_of_a_service_that_does_not_answer_says_so(self, api, bob, service):
+    def test_score_of_an_unreachable_service_is_a_conflict(self, api, bob, service):
         answer = api(bob).post(f"{SERVICES}/iris/score", {})
         assert (answer.status_code, codes(answer)) == (409, ["service_not_answering"])
 
-    def test_of_too_much_is_refused(self, api, bob, service, monkeypatch):
+    def test_score_with_a_body_that_is_too_large_is_rejected(self, api, bob, service, monkeypatch):
         monkeypatch.setattr("deployments.api.parsers.MAX_REQUEST_BYTES", 10)
         assert api(bob).post(f"{SERVICES}/iris/score", {"data": [1, 2, 3, 4, 5]}).status_code == 413
 
-    def test_never_shows_html_of_a_service_as_a_page_of_the_studio(self, api, bob, service, monkeypatch):
+    def test_html_of_a_service_is_never_rendered_by_the_studio(self, api, bob, service, monkeypatch):
         html = scoring_client.ScoreResult(200, {"content-type": "text/html"}, b"<script>", 1.0)
         monkeypatch.setattr(scoring_client, "_call", lambda *_: html)
         answer = api(bob).post(f"{SERVICES}/iris/score", {})
         assert answer.headers["Content-Type"] == "application/octet-stream"
 
-    def test_refuses_a_path_outside_the_service(self, service):
+    def test_score_rejects_a_path_outside_the_service(self, service):
         with pytest.raises(BadInput):
             scoring_client.score(service, b"", path="http://evil.example/")
 
 
-def test_a_service_that_has_no_build_is_described(api, bob, service):
+def test_service_without_a_build_is_described(api, bob, service):
     Build.objects.all().delete()
     assert api(bob).get(f"{SERVICES}/iris").json()["state"] == Phase.HEALTHY
 
@@ -342,7 +342,7 @@ def test_log_pieces_end_between_characters(tmp_path):
         assert text == "aé€😀z" * 50
 
 
-def test_a_log_with_bytes_that_postgres_refuses_is_read_without_them(tmp_path):
+def test_log_with_bytes_that_postgres_rejects_is_read_without_them(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"before\0after")
     assert log_files.tail(path) == "before\N{REPLACEMENT CHARACTER}after"

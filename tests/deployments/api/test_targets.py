@@ -27,7 +27,7 @@ def test_list_holds_this_machine_and_the_added_targets(cluster, api, carol):
     assert [(row["name"], row["services"]) for row in rows] == [("cluster", 0), ("local", 0)]
 
 
-def test_kinds_tell_their_settings(containers, api, carol):
+def test_kinds_are_listed_with_their_settings(containers, api, carol):
     kinds = {kind["kind"]: kind for kind in api(carol).get(f"{HERE}target-kinds").json()}
     assert [setting["name"] for setting in kinds["docker-like"]["settings"]] == [
         "engine",

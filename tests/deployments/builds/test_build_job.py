@@ -1,4 +1,4 @@
-"""A build as a job: cancelled, taken over, gone on with after its worker was killed."""
+"""A build as a job: cancelled, taken over, and resumed after its worker was killed."""
 
 import contextlib
 import sqlite3
@@ -21,7 +21,7 @@ from tests.registry.worker_processes import ended, killed_halfway, workers
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wheels")]
 
 
-def test_a_waiting_build_can_be_cancelled(scripted, bob):
+def test_queued_build_can_be_cancelled(scripted, bob):
     build = build_of(scripted)
     assert builds.cancel(build, bob)
     assert not builds.cancel(build, bob)
@@ -31,7 +31,7 @@ def test_a_waiting_build_can_be_cancelled(scripted, bob):
     assert actions(scripted)[-1] == "build_cancelled"
 
 
-def test_a_build_that_is_cancelled_while_it_runs_lets_go(scripted, bob, monkeypatch, settings):
+def test_cancelled_running_build_stops(scripted, bob, monkeypatch, settings):
     def cancelled_meanwhile(environment, log, cancelled):
         builds.cancel(build_of(scripted), bob)
 
@@ -43,7 +43,7 @@ def test_a_build_that_is_cancelled_while_it_runs_lets_go(scripted, bob, monkeypa
     assert "cancelled or taken over" in builds.log_path(build).read_text()
 
 
-def test_a_worker_that_was_overtaken_changes_nothing(scripted, monkeypatch):
+def test_worker_that_lost_its_lease_writes_nothing(scripted, monkeypatch):
     def overtaken(environment, log, cancelled):
         Build.objects.filter(revision__service=scripted).update(attempt=2)
 
@@ -53,7 +53,7 @@ def test_a_worker_that_was_overtaken_changes_nothing(scripted, monkeypatch):
     assert not scripted.traffic.exists()
 
 
-def test_the_second_attempt_goes_on_after_a_lost_worker(scripted):
+def test_second_attempt_resumes_after_a_lost_worker(scripted):
     build = build_of(scripted)
     build.claim(60)
     builds.log_path(build).parent.mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_the_second_attempt_goes_on_after_a_lost_worker(scripted):
     assert "attempt 2 goes on" in log
 
 
-def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
+def test_build_that_kills_its_workers_fails_with_a_cause(scripted):
     Build.objects.update(attempt=MAX_ATTEMPTS)
     build = run_build(scripted)
     assert (build.state, build.error["code"], build.attempt) == ("failed", "worker_lost", MAX_ATTEMPTS)
@@ -75,7 +75,7 @@ def test_a_build_that_kills_its_workers_fails_in_the_end_and_tells(scripted):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_lease_is_renewed_while_the_work_blocks(scripted, monkeypatch):
+def test_lease_is_renewed_while_the_build_blocks(scripted, monkeypatch):
     monkeypatch.setattr(job_heartbeat, "BEAT_SECONDS", 0.05)
     build = build_of(scripted)
     build.claim(1)
@@ -98,7 +98,7 @@ def worker(tmp_path, wheels):
         yield start
 
 
-def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_path):
+def test_build_of_a_killed_worker_is_finished_by_another(worker, tmp_path):
     ended(worker("deploy"))
     with (
         killed_halfway(worker("hang")),
@@ -115,7 +115,7 @@ def test_a_build_whose_worker_is_killed_is_finished_by_the_next_one(worker, tmp_
     ]
 
 
-def test_a_queued_build_knows_how_many_are_before_it(scripted):
+def test_queued_build_shows_its_position(scripted):
     first = build_of(scripted)
     second, third = (Build.objects.create(revision=first.revision) for _ in range(2))
     assert [facts_of(scripted).build.ahead, third.ahead()] == [2, 2]

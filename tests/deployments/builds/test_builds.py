@@ -1,4 +1,4 @@
-"""Building: what a build makes, what it takes from an earlier one, how it fails."""
+"""Building: what a build makes, what it reuses, how it fails."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_model_without_code_gets_a_bundle_and_no_environment(workspace, bob, i
     assert not (settings.DATA_DIR / "environments").exists()
 
 
-def test_of_several_onnx_files_the_bundle_names_the_one_that_inspection_took(workspace, bob, fake, settings):
+def test_bundle_names_the_main_onnx_file_of_the_inspection(workspace, bob, fake, settings):
     files = {"b.onnx": onnx_bytes(), "a.onnx": onnx_bytes()}
     version = make_version(workspace, "pair", files=files, facts={"main_file": "b.onnx"})
     build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
@@ -56,7 +56,7 @@ def test_of_several_onnx_files_the_bundle_names_the_one_that_inspection_took(wor
     assert json.loads((folder / "bundle.json").read_text())["models"][0]["file"] == "b.onnx"
 
 
-def test_an_entry_script_gets_its_environment_and_source(scripted, settings):
+def test_bundle_of_an_entry_script_has_its_environment_and_source(scripted, settings):
     build = run_build(scripted)
     assert build.state == "succeeded", build.error
     folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
@@ -71,7 +71,7 @@ def test_an_entry_script_gets_its_environment_and_source(scripted, settings):
     assert log.endswith("Built.\n")
 
 
-def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace, bob, fake, script_config, settings):
+def test_script_finds_files_with_and_without_the_registered_folder_name(workspace, bob, fake, script_config, settings):
     files = {"f.pkl": b"f", "sub/x.txt": b"x", "model/y.txt": b"y"}
     version = make_version(workspace, "m", files=files, folder="model")
     service = deploy(workspace, bob, version, built=False, config=script_config("demo"), target=fake.target)
@@ -84,14 +84,14 @@ def test_a_script_finds_a_registered_folder_with_and_without_its_name(workspace,
     assert json.loads((bundle / "bundle.json").read_text())["models"][0]["folder"] == "model"
 
 
-def test_a_model_without_code_is_laid_out_once(workspace, bob, fake, settings):
+def test_files_of_a_no_code_model_are_stored_once_in_its_bundle(workspace, bob, fake, settings):
     version = make_version(workspace, "m", files={"model.onnx": onnx_bytes()}, folder="model")
     build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))
     root = settings.DATA_DIR / "bundles" / build.revision.content_hash / "models/m/1"
     assert [path.name for path in root.rglob("*")] == ["model.onnx"]
 
 
-def test_a_file_system_without_hard_links_gets_links_by_name(tmp_path, monkeypatch):
+def test_bundle_uses_symbolic_links_where_hard_links_are_impossible(tmp_path, monkeypatch):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/x").write_text("x")
     monkeypatch.setattr(bundles.os, "link", lambda *_: os.open("/", os.O_WRONLY))
@@ -99,7 +99,7 @@ def test_a_file_system_without_hard_links_gets_links_by_name(tmp_path, monkeypat
     assert (tmp_path / "model/sub/x").read_text() == "x"
 
 
-def test_the_files_of_a_bundle_cannot_be_written(scripted, settings):
+def test_files_of_a_bundle_are_read_only(scripted, settings):
     build = run_build(scripted)
     folder = settings.DATA_DIR / "bundles" / build.revision.content_hash
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "bundle.json"]
@@ -107,7 +107,7 @@ def test_the_files_of_a_bundle_cannot_be_written(scripted, settings):
     assert not [path for path in files if path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)]
 
 
-def test_a_built_revision_answers(scripted):
+def test_built_revision_becomes_healthy(scripted):
     run_build(scripted)
     scripted.refresh_from_db()
     assert scripted.traffic.get().revision.number == 1
@@ -117,7 +117,7 @@ def test_a_built_revision_answers(scripted):
 # --- reuse ----------------------------------------------------------------------------------------
 
 
-def test_an_equal_content_is_not_built_again(workspace, bob, fake, scripted, pickled):
+def test_equal_content_is_not_built_again(workspace, bob, fake, scripted, pickled):
     run_build(scripted)
     again = deploy(
         workspace, bob, pickled, name="again", built=False, config=scripted.revisions.get().config, target=fake.target
@@ -131,7 +131,7 @@ def test_an_equal_content_is_not_built_again(workspace, bob, fake, scripted, pic
 @pytest.mark.parametrize(
     "options", [{"cpu": 2}, {"environment_variables": {"COLOUR": "red"}}, {"server": {"queue_limit": 9}}]
 )
-def test_an_update_that_changes_only_options_builds_nothing(workspace, bob, fake, scripted, pickled, options):
+def test_update_of_options_builds_nothing(workspace, bob, fake, scripted, pickled, options):
     first, config = run_build(scripted), scripted.revisions.get().config
     updated = deploy(
         workspace, bob, pickled, name="scripted", built=False, config=config, deployment_config=options, overwrite=True
@@ -142,7 +142,7 @@ def test_an_update_that_changes_only_options_builds_nothing(workspace, bob, fake
     assert build.revision.revision_hash != first.revision.revision_hash
 
 
-def test_a_bundle_is_a_row_with_its_size_and_digest(workspace, bob, fake, scripted):
+def test_bundle_has_a_row_with_its_size_and_digest(workspace, bob, fake, scripted):
     build = run_build(scripted)
     row = BuiltBundle.objects.get()
     folder = bundle_path(build.revision.content_hash)
@@ -166,7 +166,7 @@ def test_a_bundle_without_a_row_is_adopted_by_the_next_build(workspace, bob, fak
     assert bundle_path(row.content_hash).stat().st_mtime_ns == made
 
 
-def test_a_bundle_that_is_being_removed_is_built_again(workspace, bob, fake, scripted, pickled):
+def test_bundle_being_removed_is_built_again(workspace, bob, fake, scripted, pickled):
     run_build(scripted)
     BuiltBundle.objects.update(removing_at=timezone.now())
     again = deploy(
@@ -177,7 +177,7 @@ def test_a_bundle_that_is_being_removed_is_built_again(workspace, bob, fake, scr
     assert BuiltBundle.objects.get().removing_at is None
 
 
-def test_what_has_gone_from_the_disk_is_built_again_once(scripted, settings):
+def test_content_missing_from_disk_is_rebuilt_once(scripted, settings):
     first = run_build(scripted)
     for lost in ("bundles", "environments"):
         os.rename(settings.DATA_DIR / lost, settings.DATA_DIR / f"lost-{lost}")
@@ -191,7 +191,7 @@ def test_what_has_gone_from_the_disk_is_built_again_once(scripted, settings):
     assert builds.use_built(first.revision)
 
 
-def test_a_link_to_a_bundle_of_before_that_has_gone_is_replaced(scripted):
+def test_dangling_link_to_a_bundle_of_an_earlier_release_is_replaced(scripted):
     revision = build_of(scripted).revision
     link = bundle_path(revision.content_hash)
     link.parent.mkdir(parents=True)
@@ -201,7 +201,7 @@ def test_a_link_to_a_bundle_of_before_that_has_gone_is_replaced(scripted):
     assert (link / "bundle.json").exists()
 
 
-def test_what_failed_to_be_built_again_is_not_tried_for_ever(scripted, settings, monkeypatch):
+def test_failed_rebuild_is_not_repeated_forever(scripted, settings, monkeypatch):
     first = run_build(scripted)
     os.rename(settings.DATA_DIR / "bundles", settings.DATA_DIR / "lost")
     builds.build_again(first.revision)
@@ -211,7 +211,7 @@ def test_what_failed_to_be_built_again_is_not_tried_for_ever(scripted, settings,
     assert first.revision.builds.count() == 2
 
 
-def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
+def test_build_leased_by_another_worker_is_skipped(scripted, settings):
     build = build_of(scripted)
     assert build.claim(60)
     run_job("build", build.pk)
@@ -220,7 +220,7 @@ def test_a_build_that_somebody_works_on_is_left_alone(scripted, settings):
     assert (build.state, build.attempt) == ("running", 1)
 
 
-def test_a_build_that_has_ended_or_gone_is_left_alone(scripted):
+def test_finished_or_deleted_build_is_skipped(scripted):
     build = run_build(scripted)
     run_job("build", build.pk)
     run_job("build", build.pk + 1000)
@@ -249,7 +249,7 @@ def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, p
     assert not service.traffic.exists()
 
 
-def test_a_file_that_the_store_has_lost_is_named(scripted, monkeypatch):
+def test_missing_artifact_is_named(scripted, monkeypatch):
     def lost(*_):
         raise FileNotFoundError
 
@@ -259,7 +259,7 @@ def test_a_file_that_the_store_has_lost_is_named(scripted, monkeypatch):
     assert "model.pkl" in build.error["message"]
 
 
-def test_an_error_that_nobody_foresaw_fails_the_build_and_says_so(scripted, monkeypatch, caplog):
+def test_unexpected_error_fails_the_build_with_a_cause(scripted, monkeypatch, caplog):
     monkeypatch.setattr(builds, "make_bundle", lambda *_: 1 / 0)
     build = run_build(scripted)
     assert (build.state, build.error["code"]) == ("failed", "build_failed")
@@ -274,7 +274,7 @@ def plain(workspace, bob, iris, fake):
 
 
 @pytest.mark.postgres
-def test_postgres_keeps_what_a_failed_build_said(plain, monkeypatch):
+def test_error_of_a_failed_build_is_storable_on_postgres(plain, monkeypatch):
     if connection.vendor != "postgresql":
         require("postgres", "the suite runs on another database")
 
@@ -295,14 +295,14 @@ def full_disk_under_the_log(monkeypatch):
 
 
 @pytest.mark.usefixtures("full_disk_under_the_log")
-def test_a_build_that_has_no_room_for_its_log_says_so(plain):
+def test_build_without_space_for_its_log_fails_with_a_cause(plain):
     build = run_build(plain)
     assert (build.state, build.error["code"]) == ("failed", "disk_full")
     assert "build_failed" in actions(plain)
 
 
 @pytest.mark.usefixtures("full_disk_under_the_log")
-def test_a_second_attempt_that_needs_no_room_for_its_log_succeeds(plain, monkeypatch):
+def test_second_attempt_succeeds_without_space_for_its_log(plain, monkeypatch):
     monkeypatch.setattr(builds, "_steps", lambda *_: None)
     Build.objects.update(attempt=1)
     build = run_build(plain)
@@ -310,7 +310,7 @@ def test_a_second_attempt_that_needs_no_room_for_its_log_succeeds(plain, monkeyp
     assert actions(plain)[-1] == "revision_activated"
 
 
-def test_after_a_failure_the_same_revision_can_be_built_again(scripted, monkeypatch):
+def test_failed_revision_can_be_built_again(scripted, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(builds, "make_bundle", lambda *_: 1 / 0)
         assert run_build(scripted).state == "failed"

@@ -1,4 +1,4 @@
-"""A collection: what it removes, what it leaves alone, how it goes on after a crash."""
+"""Collection of unused files: what is removed, what is kept, and recovery after a crash."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def bundle_of(service, number=1):
 
 
 def update(workspace, bob, fake, name="iris"):
-    """A new revision with a model of its own, built, which has taken over."""
+    """A new revision with a model of its own that is built and serves."""
     version = make_version(workspace, name)
     service = deploy(workspace, bob, version, name=name, built=False, overwrite=True)
     assert run_build(service).state == "succeeded"
@@ -44,7 +44,7 @@ def update(workspace, bob, fake, name="iris"):
 
 
 def age_rows():
-    """As if nothing had been used for a month."""
+    """Make every last use a month ago."""
     ago = timezone.now() - LONG
     BuiltBundle.objects.update(last_used_at=ago)
     BuiltEnvironment.objects.update(last_used_at=ago)
@@ -72,14 +72,14 @@ def updated(workspace, bob, iris, fake):
     return service
 
 
-def test_bundles_of_old_revisions_go_and_those_of_the_newest_stay(updated):
+def test_bundles_of_old_revisions_are_removed_and_of_the_newest_kept(updated):
     assert len(collected()) == 2
     assert [bundle_of(updated, number).exists() for number in range(1, 8)] == [False] * 2 + [True] * 5
     assert BuiltBundle.objects.count() == 5
     assert collected() == []
 
 
-def test_a_preview_removes_nothing_and_says_the_same(updated):
+def test_preview_lists_the_same_and_removes_nothing(updated):
     preview = collect.collect_now(dry_run=True)
     assert BuiltBundle.objects.count() == 7
     assert not Event.objects.filter(action="collection.completed").exists()
@@ -89,7 +89,7 @@ def test_a_preview_removes_nothing_and_says_the_same(updated):
     assert done.freed_bytes > 0
 
 
-def test_what_was_collected_is_in_the_audit_trail(updated, bob):
+def test_removals_are_recorded_as_events(updated, bob):
     made = collect.request_collection(bob, dry_run=False)
     run_job("collection", made.pk)
     made.refresh_from_db()
@@ -97,19 +97,19 @@ def test_what_was_collected_is_in_the_audit_trail(updated, bob):
     assert (event.actor, event.details["count"], event.details["freed_bytes"]) == (bob, 2, made.freed_bytes)
 
 
-def test_the_bundle_of_an_old_revision_that_answers_stays(updated):
+def test_bundle_of_an_old_serving_revision_is_kept(updated):
     updated.traffic.update(revision=updated.revisions.get(number=1))
     collected()
     assert [bundle_of(updated, number).exists() for number in (1, 2)] == [True, False]
 
 
-def test_the_bundle_of_an_old_revision_that_is_wanted_but_stopped_stays(updated):
+def test_bundle_of_the_wanted_revision_of_a_stopped_service_is_kept(updated):
     Service.objects.update(wanted_revision=1)
     collected()
     assert [bundle_of(updated, number).exists() for number in (1, 2)] == [True, False]
 
 
-def test_a_collected_content_is_built_again_when_somebody_deploys_it(updated, workspace, bob, iris):
+def test_collected_content_is_built_again_when_deployed(updated, workspace, bob, iris):
     collected()
     again = deploy(workspace, bob, iris, name="again", built=False)
     assert build_of(again).state == "queued"
@@ -117,7 +117,7 @@ def test_a_collected_content_is_built_again_when_somebody_deploys_it(updated, wo
     assert bundle_of(again).is_dir()
 
 
-def test_what_somebody_began_to_use_meanwhile_stays(updated):
+def test_content_used_meanwhile_is_kept(updated):
     """Between the choice and the removal an equal content is deployed, which finds it built."""
     chosen, first = collect._doomed(touch=False), updated.revisions.get(number=1)
     assert builds.use_built(first)
@@ -126,7 +126,7 @@ def test_what_somebody_began_to_use_meanwhile_stays(updated):
     assert [bundle_of(updated, number).exists() for number in (1, 2)] == [True, False]
 
 
-def test_what_somebody_builds_at_this_moment_stays(updated):
+def test_content_being_built_is_kept(updated):
     first, second = collect._doomed(touch=False)
     with exclusive(bundle_path(first.content)):
         assert [remove.remove(first), remove.remove(second)] == [False, True]
@@ -134,7 +134,7 @@ def test_what_somebody_builds_at_this_moment_stays(updated):
 
 
 @pytest.mark.parametrize("killed_in", ["set_aside", "_discard"])
-def test_a_removal_that_was_killed_is_ended_by_the_next_collection(updated, monkeypatch, killed_in):
+def test_interrupted_removal_is_finished_by_the_next_collection(updated, monkeypatch, killed_in):
     """Before the folder is renamed, and before it is removed: nothing counts as built in either case."""
 
     def die(*_):
@@ -152,7 +152,7 @@ def test_a_removal_that_was_killed_is_ended_by_the_next_collection(updated, monk
     assert len(list(bundles_folder().glob("[!.]*"))) == 5
 
 
-def test_an_environment_that_no_revision_uses_goes_after_a_week(workspace, bob, fake, script_config, pickled):
+def test_unused_environment_is_removed_after_a_week(workspace, bob, fake, script_config, pickled):
     service = deploy(workspace, bob, pickled, config=script_config("demo"), built=False, target=fake.target)
     run_build(service)
     environment = service.revisions.get().config.environment
@@ -169,7 +169,7 @@ def test_an_environment_that_no_revision_uses_goes_after_a_week(workspace, bob, 
     assert built.state_of(environment)[0] == "locked"
 
 
-def test_a_bundle_of_an_earlier_release_goes_with_the_link_to_it(updated):
+def test_bundle_of_an_earlier_release_is_removed_with_its_link(updated):
     content = updated.revisions.get(number=1).content_hash
     bundle_path(content).rename(bundle_path("old-name"))
     bundle_path(content).symlink_to("old-name")
@@ -179,7 +179,7 @@ def test_a_bundle_of_an_earlier_release_goes_with_the_link_to_it(updated):
     assert not bundle_path(content).is_symlink()
 
 
-def test_uploads_artifacts_and_drafts_that_nothing_needs_go(workspace, bob):
+def test_unused_uploads_artifacts_and_drafts_are_removed(workspace, bob):
     make_upload(workspace, bob, content=b"forgotten")
     make_artifact(b"unused")
     version = make_version(workspace, user=bob, files={"model.onnx": onnx_bytes()})
@@ -193,7 +193,7 @@ def test_uploads_artifacts_and_drafts_that_nothing_needs_go(workspace, bob):
     assert Artifact.objects.get().pk == version.files.get().artifact_id
 
 
-def test_copies_of_the_scoring_package_go_unless_a_process_runs_from_them(settings):
+def test_copies_of_the_scoring_package_are_removed_unless_in_use(settings):
     used, unused = library.folder() / "used", library.folder() / "unused"
     for copy in (used, unused):
         copy.mkdir(parents=True)
@@ -214,7 +214,7 @@ def test_copies_of_the_scoring_package_go_unless_a_process_runs_from_them(settin
     assert collected() == [("library", "used")]
 
 
-def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(updated, monkeypatch):
+def test_failed_removal_is_reported_and_the_others_continue(updated, monkeypatch):
     discard, refused = remove._discard, []
 
     def refuse_once(folder):
@@ -230,14 +230,14 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(updated, mon
     assert "not yours" in done.problems[0]
 
 
-def test_a_collection_that_fails_says_why(monkeypatch, caplog):
+def test_failed_collection_has_an_error(monkeypatch, caplog):
     monkeypatch.setattr(collect.stored, "revisions", lambda: 1 / 0)
     done = collect.collect_now(dry_run=False)
     assert (done.state, done.error["turn"]) == ("failed", "us")
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_clock_starts_one_a_day(enqueued, django_capture_on_commit_callbacks):
+def test_scheduler_starts_one_collection_a_day(enqueued, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         collect.collect_daily()
         collect.collect_daily()
@@ -248,7 +248,7 @@ def test_the_clock_starts_one_a_day(enqueued, django_capture_on_commit_callbacks
     assert Collection.objects.count() == 3
 
 
-def test_operators_see_a_table_and_the_sum(updated, capsys):
+def test_command_prints_a_table_and_the_total(updated, capsys):
     call_command("collect", "--dry-run")
     *rows, last = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows] == ["bundle", "bundle"]

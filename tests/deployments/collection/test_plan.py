@@ -1,4 +1,4 @@
-"""What is kept and what may go: pure."""
+"""The plan of a collection, a pure function: what is kept and what is removed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,12 +32,12 @@ def test_the_newest_revisions_of_each_service_are_kept():
     }
 
 
-def test_an_old_revision_that_runs_is_kept():
+def test_running_old_revision_is_kept():
     listed = [revision(number, is_needed=number == 1) for number in range(1, KEPT_REVISIONS + 3)]
     assert sorted(one.number for one in kept_revisions(listed)) == [1, 3, 4, 5, 6, 7]
 
 
-def test_what_a_kept_revision_uses_stays_however_old():
+def test_content_of_a_kept_revision_is_kept_at_any_age():
     used = in_use([revision(1)])
     bundles = [
         stored(key="place", content="content-1"),
@@ -48,18 +48,18 @@ def test_what_a_kept_revision_uses_stays_however_old():
     assert [each.key for each in to_collect(bundles + environments, used, NOW)] == ["content-2", "environment-2"]
 
 
-def test_what_was_used_a_moment_ago_stays():
+def test_recently_used_content_is_kept():
     for kind, grace in GRACE.items():
         young = stored(kind, "young", unused=grace - timedelta(seconds=1))
         old = stored(kind, "old", unused=grace)
         assert to_collect([young, old], set(), NOW) == [old]
 
 
-def test_a_removal_that_was_interrupted_is_ended_at_once():
+def test_interrupted_removal_is_finished_at_once():
     left = stored(unused=timedelta(0), is_left=True)
     assert to_collect([left], set(), NOW) == [left]
 
 
-def test_what_links_to_artifacts_goes_before_them_and_the_longest_unused_first():
+def test_bundles_are_removed_before_artifacts_and_the_longest_unused_first():
     artifact, young, old = stored(Kind.ARTIFACT, "a"), stored(key="young"), stored(key="old", unused=timedelta(days=40))
     assert to_collect([artifact, young, old], set(), NOW) == [old, young, artifact]

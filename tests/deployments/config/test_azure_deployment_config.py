@@ -34,7 +34,7 @@ def test_azure_file_becomes_a_deployment_config():
     assert deployment_config.complete(OURS).server.queue_wait_seconds == 0.5
 
 
-def test_keys_of_ours_win_over_azures():
+def test_slipway_keys_take_precedence_over_azure_keys():
     assert azure_deployment_config.read(AKS | {"cpu": 4, "grpc": True}) == OURS | {"cpu": 4, "grpc": True}
 
 

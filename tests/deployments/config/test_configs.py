@@ -58,7 +58,7 @@ def test_versions_count_from_one_and_keep_their_files(create):
     assert Event.objects.filter(action="config.created").count() == 3
 
 
-def test_uploads_become_the_configs_files_and_are_used_up(workspace, bob, create):
+def test_uploads_become_files_of_the_config_and_are_consumed(workspace, bob, create):
     upload = make_upload(workspace, bob, "score.py", SCRIPT)
     config = create([upload])
     assert config.files.get().artifact_id == upload.artifact_id
@@ -73,7 +73,7 @@ def test_a_path_that_leaves_its_folder_is_refused(create, path):
     assert not InferenceConfig.objects.exists()
 
 
-def test_files_that_would_lie_on_each_other_are_refused(create):
+def test_file_paths_that_collide_are_rejected(create):
     with pytest.raises(BadInput):
         create({"score.py": SCRIPT, "Score.py": SCRIPT})
     with pytest.raises(BadInput):
@@ -85,7 +85,7 @@ def test_a_python_file_of_more_than_a_megabyte_is_refused(create):
         create({"score.py": SCRIPT, "big.py": b"#" * (MAX_SCRIPT_BYTES + 1)})
 
 
-def test_an_upload_that_has_not_arrived_is_refused(workspace, bob, create):
+def test_incomplete_upload_is_rejected(workspace, bob, create):
     half = uploads.begin(workspace, bob, "score.py", 100)
     with pytest.raises(BadInput, match="not arrived completely"):
         create([half])
@@ -119,21 +119,21 @@ def test_uploads_and_environments_of_another_workspace_are_refused(create, elsew
         ({"kind": "no_code"}, "files_unused"),
     ],
 )
-def test_what_could_not_start_is_refused(create, changes, code):
+def test_script_that_cannot_start_is_rejected(create, changes, code):
     with pytest.raises(BadInput) as refused:
         create(**changes)
     assert refused.value.code == code
     assert not InferenceConfig.objects.exists()
 
 
-def test_a_syntax_error_is_told_with_its_line(create):
+def test_syntax_error_is_reported_with_its_line(create):
     with pytest.raises(BadInput, match=r"score\.py, line 3: .*no valid Python") as refused:
         create({"score.py": b"import json\n\ndef init()\n    pass\n"})
     assert "line 3" in refused.value.evidence
     assert refused.value.field == "entry_script"
 
 
-def test_nothing_of_a_script_is_run_when_it_is_checked(create, tmp_path):
+def test_check_does_not_execute_the_script(create, tmp_path):
     witness = tmp_path / "witness"
     create({"score.py": f"open({str(witness)!r}, 'w')\n".encode() + SCRIPT})
     assert not witness.exists()
@@ -202,7 +202,7 @@ def test_a_config_is_found_by_name_number_and_latest(workspace, elsewhere, creat
         ("def helper():\n    def run(data): ...", "defines no run"),
     ],
 )
-def test_run_must_be_callable_with_the_requests_data(run, fault):
+def test_run_must_accept_one_argument(run, fault):
     findings = check_script(f"def init(): ...\n{run}\n", "score.py")
     if fault is None:
         assert codes(findings) == []
@@ -222,21 +222,21 @@ def test_run_must_be_callable_with_the_requests_data(run, fault):
         ("async def init(): ...", "init_not_callable"),
     ],
 )
-def test_init_must_be_callable_with_nothing(init, code):
+def test_init_must_accept_no_arguments(init, code):
     assert codes(check_script(f"{init}\ndef run(data): ...", "score.py")) == ([code] if code else [])
 
 
-def test_findings_say_where(check):
+def test_findings_have_a_position(check):
     (found,) = [finding for finding in check("def init(): ...\n\ndef run(): ...") if finding.level == "error"]
     assert (found.place, found.tone) == ("score.py, line 3", "bad")
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_the_check(raw):
+def test_check_accepts_arbitrary_bytes(raw):
     check_script(raw, "score.py")
 
 
-def test_deep_nesting_does_not_break_the_check(check):
+def test_check_accepts_deeply_nested_code(check):
     chain = "if x: pass\n" + "elif x: pass\n" * 2000
     deep = "x = " + "(" * 5000 + ")" * 5000
     for script in (chain, deep, "x = " + "+".join(["1"] * 20000)):
@@ -250,36 +250,36 @@ def warnings(findings):
     return [finding.message for finding in findings if finding.level == "warning"]
 
 
-def test_imports_that_the_environment_covers_are_fine(check):
+def test_imports_provided_by_the_environment_are_accepted(check):
     script = (
         SCRIPT.decode() + "import sklearn.linear_model, numpy, joblib, os.path\nfrom mine import thing\nimport orjson"
     )
     assert "imports_covered" in codes(check(script, mine=b""), "ok")
 
 
-def test_an_import_that_nothing_brings_is_a_warning_with_the_packages_name(check, create):
+def test_missing_import_is_a_warning_that_names_the_package(check, create):
     script = SCRIPT.decode() + "import cv2\nfrom PIL import Image\nimport yaml"
     told = " ".join(warnings(check(script)))
     assert "opencv-python-headless" in told
     assert "pillow" in told
     assert "pyyaml" in told
-    assert create({"score.py": script.encode()})  # a warning keeps nobody from going on
+    assert create({"score.py": script.encode()})  # a warning does not block
 
 
-def test_a_locked_environment_is_taken_at_its_word(check, environment):
+def test_imports_are_checked_against_the_locked_packages(check, environment):
     environment.lock = "scikit-learn==1.7.0 \\\n    --hash=sha256:00\nnumpy==2.0 \\\n    --hash=sha256:00\n"
     (told,) = warnings(check(SCRIPT.decode() + "import sklearn, numpy, joblib"))
     assert "the environment has no joblib" in told
 
 
-def test_the_curated_environment_has_the_runtime(check, workspace):
+def test_curated_environment_provides_onnxruntime(check, workspace):
     found = check(SCRIPT.decode() + "import onnxruntime, numpy\nimport sklearnx", where=environments.curated(workspace))
     assert [finding.message for finding in found if finding.level == "warning"] == [
         "score.py imports sklearnx, and the environment has no sklearnx."
     ]
 
 
-def test_imports_that_the_scoring_server_covers_are_fine(check, environment):
+def test_imports_provided_by_the_scoring_server_are_accepted(check, environment):
     script = (
         "import azureml.core\nfrom azureml_inference_server_http.api.aml_request import rawhttp\n" + SCRIPT.decode()
     )
@@ -288,7 +288,7 @@ def test_imports_that_the_scoring_server_covers_are_fine(check, environment):
     assert codes(check(script), "warning") == []
 
 
-def test_an_environment_whose_python_has_gone_is_refused_when_the_config_is_made(create, environment):
+def test_environment_with_an_uninstalled_python_is_rejected(create, environment):
     environment.python_version = "3.6.2"
     with pytest.raises(BadInput, match=r"Python 3\.6\.2 is not installed on this machine; these are: \d") as refused:
         create()
@@ -299,19 +299,19 @@ def test_an_environment_whose_python_has_gone_is_refused_when_the_config_is_made
     "line",
     ["import azureml.train.automl", "from azureml.train import automl", "from azureml.train.automl import constants"],
 )
-def test_parts_of_azureml_that_the_server_lacks_are_named_with_their_package(check, line):
+def test_unsupported_azureml_modules_are_named_with_their_package(check, line):
     (told,) = warnings(check(f"{line}\n{SCRIPT.decode()}"))
     assert told.startswith("score.py imports azureml.train.automl, and the environment")
     assert told.endswith(" azureml-train-automl-runtime.")
 
 
-def test_a_script_for_batch_jobs_is_told_that_it_has_no_service(check):
+def test_module_of_batch_jobs_is_a_warning(check):
     (told,) = [one for one in check("import azureml_user\n" + SCRIPT.decode()) if one.level == "warning"]
     assert told.message == "score.py imports azureml_user, which is there in batch jobs only (ParallelRunStep)."
     assert told.hint == "A script for batches has no service here: write one with init() and run(data)."
 
 
-def test_optional_and_relative_imports_are_left_alone():
+def test_optional_and_relative_imports_are_not_checked():
     import ast
 
     text = (
@@ -329,7 +329,7 @@ def test_a_broken_file_beside_the_script_is_an_error_with_its_place(check):
     assert found.place == "helper.py, line 1"
 
 
-def test_source_files_are_read_from_uploads_too(workspace, bob, environment):
+def test_source_files_in_uploads_are_checked(workspace, bob, environment):
     upload = make_upload(workspace, bob, "score.py", b"def init(): ...")
     findings = configs.check(
         kind="entry_script", entry_script="score.py", files={"score.py": upload}, environment=environment

@@ -1,4 +1,4 @@
-"""The table of options, and that everything which lists options reads it."""
+"""The table of options, and every list of options that is read from it."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ def burst(monkeypatch):
 
 @pytest.mark.usefixtures("burst")
 class TestAnAddedOption:
-    def test_is_checked_completed_stored_and_read(self):
+    def test_added_option_is_validated_defaulted_stored_and_read(self):
         assert deployment_config.complete({}).burst == 4
         config = deployment_config.complete({"burst": 7})
         assert deployment_config.to_json(config)["burst"] == 7
@@ -41,7 +41,7 @@ class TestAnAddedOption:
             deployment_config.complete({"burst": 10})
 
     @pytest.mark.django_db
-    def test_is_a_field_of_the_deploy_form_below_its_heading(self, workspace, iris_version):
+    def test_added_option_is_a_field_of_the_deploy_form(self, workspace, iris_version):
         form = DeployForm(workspace, {"name": "iris", "models": "iris:1", "burst": "5"})
         assert form.is_valid(), form.errors
         assert form.body()["deployment_config"] == {"burst": 5}
@@ -49,7 +49,7 @@ class TestAnAddedOption:
         assert [field.label for field in below][-1] == "Burst (requests)"
         assert "Must lie between 1 and 9." in DeployForm(workspace, {"burst": "10"}).errors["burst"]
 
-    def test_is_in_the_openapi_document(self):
+    def test_added_option_is_in_the_openapi_document(self):
         assert schema()["properties"]["burst"] == {
             "type": "integer",
             "nullable": True,
@@ -59,19 +59,19 @@ class TestAnAddedOption:
             "default": 4,
         }
 
-    def test_is_a_flag_of_the_command_line(self):
+    def test_added_option_is_a_flag_of_the_command_line(self):
         written: dict = {}
         exec(option_tables.flags_text(), written)
         assert _given(written["FLAGS"], "--burst", "6") == {"burst": 6}
 
-    def test_is_in_the_command_that_the_form_shows(self):
+    def test_added_option_is_in_the_equivalent_command(self):
         given = {"name": "a", "models": ["iris:1"], "deployment_config": {"burst": 6}}
         assert equivalent_commands.cli(given) == "slipway service deploy -n a -m iris:1 --burst 6 --wait"
 
-    def test_is_in_the_specification_in_its_unit(self):
+    def test_added_option_is_in_the_specification_in_its_unit(self):
         assert deployment_config.limits_of(deployment_config.read({"burst": 6}))["burst"] == 60
 
-    def test_is_on_pages_and_in_the_docs(self):
+    def test_added_option_is_on_pages_and_in_the_docs(self):
         assert ("Burst", "6 requests") in in_words({"burst": 6})
         assert "| `burst` | `--burst` | `4` | 1 to 9 |" in option_tables.docs_text()
 
@@ -84,7 +84,7 @@ def iris_version(workspace):
 
 
 def _given(flags, *arguments) -> dict:
-    """What a command with these flags is given."""
+    """The parameters of a command called with these flags."""
     app, found = typer.Typer(), SimpleNamespace()
 
     @app.command()

@@ -1,4 +1,4 @@
-"""What the service-level step wants, from the facts of a service."""
+"""The next step of a service, from its facts."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,5 +86,5 @@ def test_only_the_newest_stopped_instances_are_kept():
     assert [number for number, want in sorted(wants.items()) if want == REMOVE] == [1, 2]
 
 
-def test_an_instance_that_is_being_removed_stays_so():
+def test_instance_being_removed_stays_in_removal():
     assert decide(service(removed(1), answering(2), wanted=2, traffic=2)).wants[1] == REMOVE

@@ -1,4 +1,4 @@
-"""The whole way on this machine: deploy, build, loop, local driver and the real scoring server."""
+"""End to end on this machine: deploy, build, reconciliation, local driver and the real scoring server."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def script(workspace, bob):
 
 @pytest.fixture
 def deploy(workspace, bob):
-    """Deploy and build; the loop then has it."""
+    """Deploy and build; reconciliation does the rest."""
 
     def make(version, name="iris", **more):
         more["deployment_config"] = {"cpu": 1, "processes": 1} | more.pop("deployment_config", {})
@@ -79,7 +79,7 @@ def deploy(workspace, bob):
 
 
 def beat(service, *phases, seconds=PATIENCE_SECONDS):
-    """Tick as beat does until the service is in one of `phases`; gives the seconds that took."""
+    """Tick as Celery beat does until the service is in one of `phases`; returns the seconds that took."""
     begun = time.monotonic()
     while time.monotonic() - begun < seconds:
         reconcile.reconcile_due()
@@ -120,7 +120,7 @@ def call(service, body=REQUEST, slot="primary"):
     return httpx.post(f"http://127.0.0.1:{service.port}/score", json=body, headers=headers, trust_env=False)
 
 
-def test_an_onnx_model_answers_at_its_address_within_a_minute(deploy, iris):
+def test_onnx_model_serves_within_a_minute(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     answer = call(service)
@@ -130,7 +130,7 @@ def test_an_onnx_model_answers_at_its_address_within_a_minute(deploy, iris):
     assert actions(service) == ["deployed", "build_succeeded", "revision_activated", "state_changed"]
 
 
-def test_a_script_answers_without_seeing_the_studio(deploy, script, workspace):
+def test_entry_script_serves_without_access_to_the_studio(deploy, script, workspace):
     source = b"""
 import os, sys
 
@@ -148,7 +148,7 @@ def run(data):
     assert not [name for name in seen["variables"] if name.startswith(("SLIPWAY", "DJANGO", "DATABASE", "REDIS"))]
 
 
-def test_what_is_killed_is_back_within_five_seconds(deploy, iris):
+def test_killed_process_is_replaced_within_five_seconds(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     pid = pid_of(service)
@@ -168,7 +168,7 @@ def test_what_is_killed_is_back_within_five_seconds(deploy, iris):
     assert pid_of(service) != pid
 
 
-def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(deploy, iris):
+def test_process_is_adopted_by_another_worker(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     before = pid_of(service)
@@ -182,7 +182,7 @@ def test_a_process_is_adopted_by_whoever_comes_after_the_worker_that_started_it(
     assert os.getpid() not in {parent.pid for parent in parents}
 
 
-def test_a_service_whose_bundle_has_gone_is_built_again_and_starts(deploy, iris, bob):
+def test_service_with_a_missing_bundle_is_rebuilt_and_starts(deploy, iris, bob):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     lifecycle.stop(service, bob)
@@ -195,7 +195,7 @@ def test_a_service_whose_bundle_has_gone_is_built_again_and_starts(deploy, iris,
     assert call(service).status_code == 200
 
 
-def test_a_stopped_service_ends_and_starts_again_at_its_address(deploy, iris, bob):
+def test_stopped_service_starts_again_at_its_address(deploy, iris, bob):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     lifecycle.stop(service, bob)
@@ -247,25 +247,25 @@ def test_a_new_key_replaces_the_old_one_without_a_restart(deploy, iris, bob):
     assert pid_of(service) == pid
 
 
-class TestAFailureIsExplained:
-    def test_when_the_model_file_is_none(self, deploy, workspace):
+class TestFailureCause:
+    def test_invalid_model_file_is_explained(self, deploy, workspace):
         cause = failed(deploy(make_version(workspace, files={"model.onnx": b"not a model at all"}, framework="onnx")))
         assert cause["code"] == "model_invalid"
         assert cause["hint"]
 
-    def test_when_init_raises(self, deploy, script, iris):
+    def test_exception_in_init_is_explained(self, deploy, script, iris):
         source = b"def init():\n    raise KeyError('weights')\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source)))
         assert cause["code"] == "init_failed"
         assert "weights" in cause["evidence"]
 
-    def test_when_a_module_is_missing(self, deploy, script, iris):
+    def test_missing_module_is_explained(self, deploy, script, iris):
         source = b"import importlib\nimportlib.import_module('no_such_module')\n" + GOOD
         cause = failed(deploy(iris, config=script(source)))
         assert cause["code"] == "import_missing"
         assert "no_such_module" in cause["message"] + cause["evidence"]
 
-    def test_when_the_port_is_taken(self, deploy, iris, monkeypatch):
+    def test_taken_port_is_explained(self, deploy, iris, monkeypatch):
         monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         service = deploy(iris)
         with closing(socket.socket()) as squatter:
@@ -275,18 +275,18 @@ class TestAFailureIsExplained:
         assert cause["code"] == "port_taken"
         assert str(service.port) in cause["message"]
 
-    def test_when_memory_runs_out(self, deploy, script, iris, monkeypatch):
+    def test_out_of_memory_is_explained(self, deploy, script, iris, monkeypatch):
         monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         source = b"def init():\n    global big\n    big = bytearray(1024 ** 3)\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source), deployment_config={"memory_gb": 0.3}))
         assert cause["code"] == "out_of_memory"
 
-    def test_when_the_start_deadline_passes(self, deploy, script, iris):
+    def test_start_timeout_is_explained(self, deploy, script, iris):
         source = b"import time\n\ndef init():\n    time.sleep(600)\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source), deployment_config={"start_deadline_seconds": 3}))
         assert cause["code"] == "start_timeout"
 
-    def test_when_the_script_ends_its_process_again_and_again(self, deploy, script, iris, monkeypatch):
+    def test_crash_loop_is_explained(self, deploy, script, iris, monkeypatch):
         monkeypatch.setattr("deployments.control.restart_backoff.LOOP", 1)
         source = b"import os\n\ndef init():\n    os._exit(7)\n\ndef run(data):\n    return 1\n"
         cause = failed(deploy(iris, config=script(source)))
@@ -294,7 +294,7 @@ class TestAFailureIsExplained:
         assert "exit code 7" in cause["message"] + cause["evidence"]
 
 
-def test_what_failed_heals_when_it_is_given_a_better_script(deploy, script, iris):
+def test_failed_service_recovers_with_a_corrected_script(deploy, script, iris):
     service = deploy(iris, config=script(b"def init():\n    raise ValueError\n\ndef run(data):\n    return 1\n"))
     failed(service)
     service = deploy(iris, config=script(GOOD), overwrite=True)
@@ -302,7 +302,7 @@ def test_what_failed_heals_when_it_is_given_a_better_script(deploy, script, iris
     assert call(service, {"a": 1}).json() == {"length": 7}
 
 
-def test_the_run_folder_tells_the_server_what_the_contract_says(deploy, iris):
+def test_run_folder_has_the_service_and_telemetry_settings(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
     run = json.loads((run_folder(service) / "run.json").read_bytes())
@@ -311,7 +311,7 @@ def test_the_run_folder_tells_the_server_what_the_contract_says(deploy, iris):
     assert run["telemetry"]["token"] == service.telemetry_token
 
 
-def test_the_shown_grpc_example_runs_as_it_is(deploy, iris):
+def test_displayed_grpc_example_runs_unchanged(deploy, iris):
     service = deploy(iris, deployment_config={"grpc": True})
     beat(service, Phase.HEALTHY)
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
@@ -324,7 +324,7 @@ def test_the_shown_grpc_example_runs_as_it_is(deploy, iris):
     assert "[[1. 2. 3. 4.]]" in ran.stdout
 
 
-def test_a_model_answers_over_grpc_at_its_second_address(deploy, iris):
+def test_model_serves_grpc_at_its_second_address(deploy, iris):
     service = deploy(iris, deployment_config={"grpc": True})
     beat(service, Phase.HEALTHY)
     sent = triton.InferInput("x", [1, 4], "FP32")
@@ -335,7 +335,7 @@ def test_a_model_answers_over_grpc_at_its_second_address(deploy, iris):
     assert answer.as_numpy(answer.get_response().outputs[0].name).tolist() == [[1, 2, 3, 4]]
 
 
-def test_a_service_with_tokens_answers_who_shows_one_until_all_are_ended(deploy, iris, bob):
+def test_service_with_tokens_accepts_them_until_they_are_revoked(deploy, iris, bob):
     service = deploy(iris, deployment_config={"token_auth": True, "grpc": True})
     beat(service, Phase.HEALTHY)
 

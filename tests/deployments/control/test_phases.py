@@ -1,4 +1,4 @@
-"""Facts of an instance and the clock → its state: a table of cases, and laws that hold for every combination."""
+"""The state of an instance from its facts and the clock: a table of cases, and invariants over every combination."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -103,7 +103,7 @@ def test_no_state_outlasts_its_deadline():
     assert {phase_of(facts, much_later)[0] for facts in every_combination()} == lasting
 
 
-def test_whatever_keeps_an_instance_from_healthy_is_explained():
+def test_unhealthy_instance_always_has_a_cause():
     for facts in every_combination():
         for clock in (NOW, NOW + timedelta(hours=2)):
             phase, cause = phase_of(facts, clock)
@@ -115,7 +115,7 @@ def test_whatever_keeps_an_instance_from_healthy_is_explained():
                 assert cause is None, facts
 
 
-def test_only_a_wanted_instance_that_answers_where_it_should_is_healthy():
+def test_healthy_instance_is_wanted_ready_and_serving_where_desired():
     for facts in every_combination():
         if phase_of(facts, NOW)[0] == Phase.HEALTHY:
             assert facts.desired == InstanceDesired.RUNNING
@@ -124,7 +124,7 @@ def test_only_a_wanted_instance_that_answers_where_it_should_is_healthy():
             assert facts.obstacle is None
 
 
-def test_only_a_target_without_room_is_unschedulable():
+def test_instance_is_unschedulable_only_on_a_full_target():
     unschedulable = [facts for facts in every_combination() if phase_of(facts, NOW)[0] == Phase.UNSCHEDULABLE]
     assert unschedulable
     assert all(facts.obstacle == cause_of("no_room") for facts in unschedulable)

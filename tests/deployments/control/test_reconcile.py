@@ -1,4 +1,4 @@
-"""What the loop does to a service that is built, updated, stopped, deleted; its clock is turned by hand."""
+"""Reconciliation of a service that is built, updated, stopped and deleted, under a manual clock."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def visit_until_gone(fake, service):
-    """Two visits remove the instances, and then the service."""
+    """Two passes remove the instances, and then the service."""
     for _ in range(2):
         fake.wait(1)
         advance.advance(service.pk)
@@ -26,8 +26,8 @@ def visit_until_gone(fake, service):
             reconcile.reconcile(key)
 
 
-class TestAGoodService:
-    def test_becomes_healthy(self, fake, service):
+class TestHealthyService:
+    def test_service_becomes_healthy(self, fake, service):
         fake.visit(service)
         assert service.phase == Phase.TRANSITIONING
         fake.visit(service)
@@ -35,18 +35,18 @@ class TestAGoodService:
         assert observation_of(service).state == "ready"
         assert service.observed_generation == service.generation
 
-    def test_tells_each_change_of_state_once(self, fake, service):
+    def test_each_change_of_state_is_recorded_once(self, fake, service):
         fake.visit(service, 6)
         assert actions(service) == ["deployed", "revision_activated", "state_changed"]
 
-    def test_is_looked_at_soon_while_it_moves_and_later_when_it_has_settled(self, fake, service):
+    def test_instance_is_polled_often_in_transition_and_rarely_when_settled(self, fake, service):
         fake.visit(service)
         assert instance_of(service).due_at - fake.now() <= timedelta(seconds=1)
         fake.visit(service)
         assert instance_of(service).due_at - fake.now() > timedelta(seconds=55)
         assert service.due_at is None
 
-    def test_is_visited_five_times_a_second_while_it_begins_to_move(
+    def test_starting_instance_is_polled_five_times_a_second(
         self, fake, service, enqueued, django_capture_on_commit_callbacks
     ):
         fake.behave("slow")
@@ -63,7 +63,7 @@ class TestAGoodService:
             reconcile.reconcile(instance.pk)
         assert brisk not in [task for task, _ in enqueued]
 
-    def test_is_not_visited_twice_for_two_messages(self, fake, service):
+    def test_duplicate_message_does_not_reconcile_twice(self, fake, service):
         advance.advance(service.pk)
         reconcile.reconcile(instance_of(service).pk)
         first = instance_of(service).observed_at
@@ -73,16 +73,16 @@ class TestAGoodService:
         reconcile.reconcile(instance_of(service).pk, if_due=True)
         assert instance_of(service).observed_at > first
 
-    def test_is_started_once_however_often_it_is_visited(self, fake, service):
+    def test_repeated_reconciliation_starts_the_process_once(self, fake, service):
         fake.visit(service, 10)
         assert fake.world.starts == 1
 
-    def test_takes_its_time_and_becomes_healthy(self, fake, service):
+    def test_slow_start_becomes_healthy(self, fake, service):
         fake.behave("slow")
         phases = [fake.visit(service).phase for _ in range(6)]
         assert phases == [Phase.TRANSITIONING] * 4 + [Phase.HEALTHY] * 2
 
-    def test_that_is_killed_is_unhealthy_and_comes_back(self, fake, service):
+    def test_killed_process_is_unhealthy_and_restarted(self, fake, service):
         fake.visit(service, 2)
         fake.world.kill(instance_of(service).pk)
         fake.visit(service)
@@ -91,32 +91,32 @@ class TestAGoodService:
         assert service.phase == Phase.HEALTHY
         assert fake.world.starts == 2
 
-    def test_that_vanished_comes_back(self, fake, service):
+    def test_vanished_process_is_restarted(self, fake, service):
         fake.visit(service, 2)
         fake.world.running.clear()
         assert fake.visit(service).phase == Phase.UNHEALTHY
         assert fake.visit(service).phase == Phase.HEALTHY
 
 
-class TestBeforeTheBuildHasEnded:
-    def test_nothing_is_started(self, workspace, bob, iris, fake):
+class TestUnfinishedBuild:
+    def test_nothing_is_started_before_the_build_has_ended(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         fake.visit(service, 3)
         assert (service.phase, fake.world.starts) == (Phase.TRANSITIONING, 0)
 
-    def test_a_failed_build_is_the_cause(self, workspace, bob, iris, fake):
+    def test_failed_build_is_the_cause(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         Build.objects.update(state="failed", error={"code": "package_unknown", "message": "no", "hint": "yes"})
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "package_unknown")
 
-    def test_a_build_whose_end_was_never_told_is_activated_by_the_loop(self, workspace, bob, iris, fake):
+    def test_finished_build_with_a_lost_message_is_activated(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         Build.objects.update(state="succeeded")
         fake.visit(service, 4)
         assert service.phase == Phase.HEALTHY
 
-    def test_the_old_revision_is_kept_alive(self, workspace, bob, iris, fake, service):
+    def test_old_revision_is_restarted_during_the_build(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
         deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, built=False)
         fake.world.kill(instance_of(service).pk)
@@ -124,7 +124,7 @@ class TestBeforeTheBuildHasEnded:
         assert observation_of(service, 1).state == "ready"
         assert service.phase == Phase.TRANSITIONING
 
-    def test_a_failed_update_says_so_while_the_old_revision_answers(self, workspace, bob, iris, fake, service):
+    def test_failed_update_build_leaves_the_old_revision_serving(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
         deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, built=False)
         Build.objects.filter(revision__number=2).update(state="failed", error={"code": "disk_full", "message": "full"})
@@ -142,8 +142,8 @@ def update(workspace, bob, fake, service):
     return lambda **more: deploy(workspace, bob, make_version(workspace), target=fake.target, overwrite=True, **more)
 
 
-class TestAnUpdate:
-    def test_runs_beside_the_revision_that_answers_until_it_has_proved_itself(self, fake, service, update):
+class TestUpdate:
+    def test_new_revision_starts_beside_the_serving_one(self, fake, service, update):
         fake.world.behaving[2] = "slow"
         update()
         seen = [(fake.visit(service).phase, fake.world.who_answers(service.pk)) for _ in range(5)]
@@ -152,7 +152,7 @@ class TestAnUpdate:
         assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [2])
         assert service.traffic.get().revision.number == 2
 
-    def test_leaves_no_moment_in_which_nobody_answers(self, fake, service, update):
+    def test_update_leaves_no_gap_in_serving(self, fake, service, update):
         update()
         answering = []
         for _ in range(8):
@@ -161,7 +161,7 @@ class TestAnUpdate:
         assert all(answering), answering
         assert answering[-1] == [2]
 
-    def test_stops_the_old_revision_when_its_connections_are_closed(self, fake, service, update):
+    def test_old_revision_is_stopped_when_drained(self, fake, service, update):
         fake.world.busy[instance_of(service).pk] = 3
         update()
         fake.visit(service, 6)
@@ -175,13 +175,13 @@ class TestAnUpdate:
         assert observation_of(service, 1).state == "absent"
         assert instance_of(service, 1).phase == Phase.STOPPED
 
-    def test_does_not_wait_for_ever_for_connections_to_be_closed(self, fake, service, update):
+    def test_draining_has_a_deadline(self, fake, service, update):
         fake.world.busy[instance_of(service).pk] = 3
         update()
         fake.visit(service, 12, every=5)
         assert observation_of(service, 1).state == "absent"
 
-    def test_that_fails_leaves_the_old_revision_answering_and_tells_why(self, fake, service, update):
+    def test_failed_update_leaves_the_old_revision_serving_and_has_a_cause(self, fake, service, update):
         fake.world.behaving[2] = "failing"
         update()
         fake.visit(service, 6)
@@ -190,7 +190,7 @@ class TestAnUpdate:
         assert (told["revision"], told["state"], told["error"]["code"]) == (2, "Failed", "init_failed")
         assert "service.revision_activated" not in actions(service)[3:]
 
-    def test_that_failed_is_tried_again_when_somebody_starts_the_service(self, bob, fake, service, update):
+    def test_starting_the_service_retries_a_failed_update(self, bob, fake, service, update):
         fake.world.behaving[2] = "failing"
         update()
         fake.visit(service, 6)
@@ -200,7 +200,7 @@ class TestAnUpdate:
         fake.visit(service, 6)
         assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [2])
 
-    def test_that_failed_is_overtaken_by_the_next_one(self, fake, service, update):
+    def test_failed_update_is_replaced_by_the_next_one(self, fake, service, update):
         fake.world.behaving[2] = "failing"
         update()
         fake.visit(service, 6)
@@ -209,21 +209,21 @@ class TestAnUpdate:
         assert (service.phase, fake.world.who_answers(service.pk)) == (Phase.HEALTHY, [3])
         assert instance_of(service, 2).phase == Phase.STOPPED
 
-    def test_keeps_the_newest_instances_for_their_logs(self, fake, service, update):
+    def test_newest_instances_are_kept_for_their_logs(self, fake, service, update):
         for _ in range(6):
             update()
             fake.visit(service, 8)
         assert list(service.instances.order_by("pk").values_list("revision__number", flat=True)) == [3, 4, 5, 6, 7]
 
 
-class TestGoingAway:
-    def test_a_stopped_service_stops_and_stays(self, bob, fake, service):
+class TestStopAndDelete:
+    def test_stopped_service_stays_stopped(self, bob, fake, service):
         fake.visit(service, 2)
         lifecycle.stop(service, bob)
         fake.visit(service, 3)
         assert (service.phase, fake.world.running) == (Phase.STOPPED, {})
 
-    def test_a_stopped_service_starts_again(self, bob, fake, service):
+    def test_stopped_service_can_be_started(self, bob, fake, service):
         fake.visit(service, 2)
         lifecycle.stop(service, bob)
         fake.visit(service, 2)
@@ -231,14 +231,14 @@ class TestGoingAway:
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
-    def test_a_stopped_service_forgets_its_failure(self, bob, fake, service):
+    def test_stop_clears_the_failure(self, bob, fake, service):
         fake.behave("failing")
         fake.visit(service, 3)
         lifecycle.stop(service, bob)
         fake.visit(service, 2)
         assert (service.phase, service.cause) == (Phase.STOPPED, None)
 
-    def test_a_deleted_service_leaves_no_process_no_row_and_a_free_name(self, workspace, bob, iris, fake, service):
+    def test_deletion_removes_process_and_row_and_frees_the_name(self, workspace, bob, iris, fake, service):
         fake.visit(service, 2)
         lifecycle.delete(service, bob)
         instance = instance_of(service)
@@ -248,7 +248,7 @@ class TestGoingAway:
         assert actions(service)[-1] == "deleted"
         assert deploy(workspace, bob, iris, target=fake.target).name == "iris"
 
-    def test_a_deleted_service_whose_files_cannot_be_removed_says_so_and_goes_when_they_can(
+    def test_deletion_blocked_by_files_is_explained_and_retried(
         self, bob, fake, service, monkeypatch
     ):
         def held(driver, ref):
@@ -265,13 +265,13 @@ class TestGoingAway:
         visit_until_gone(fake, service)
         assert not Service.objects.exists()
 
-    def test_a_service_that_was_never_built_can_be_deleted(self, workspace, bob, iris, fake):
+    def test_unbuilt_service_can_be_deleted(self, workspace, bob, iris, fake):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         lifecycle.delete(service, bob)
         visit_until_gone(fake, service)
         assert not Service.objects.exists()
 
-    def test_a_service_whose_target_is_away_is_not_forgotten(self, bob, fake, service, monkeypatch):
+    def test_deletion_waits_for_an_unavailable_target(self, bob, fake, service, monkeypatch):
         fake.visit(service, 2)
         lifecycle.delete(service, bob)
 
@@ -284,7 +284,7 @@ class TestGoingAway:
         assert cause_code(service) == "target_unavailable"
 
 
-def test_a_key_goes_to_the_driver_as_a_digest_only(fake, service):
+def test_driver_gets_key_digests_only(fake, service):
     fake.visit(service, 2)
     keys = list(service.keys.values_list("value", flat=True))
     told = repr(fake.world.specs[instance_of(service).pk])
@@ -292,7 +292,7 @@ def test_a_key_goes_to_the_driver_as_a_digest_only(fake, service):
     assert not [key for key in keys if key in told]
 
 
-def test_a_regenerated_key_reaches_the_driver_and_the_process_stays(bob, fake, service):
+def test_regenerated_key_is_applied_without_a_restart(bob, fake, service):
     fake.visit(service, 2)
     before = fake.world.specs[instance_of(service).pk].key_digests
     keys.regenerate_key(service, "primary", bob)
@@ -303,7 +303,7 @@ def test_a_regenerated_key_reaches_the_driver_and_the_process_stays(bob, fake, s
     assert fake.world.specs[instance_of(service).pk] == spec_for(instance_of(service))
 
 
-def test_a_deadline_counts_from_the_end_of_the_build(workspace, bob, iris, fake):
+def test_start_deadline_counts_from_the_end_of_the_build(workspace, bob, iris, fake):
     service = deploy(workspace, bob, iris, target=fake.target, built=False)
     fake.wait(500)
     Build.objects.update(created_at=fake.now())

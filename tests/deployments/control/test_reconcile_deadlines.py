@@ -1,4 +1,4 @@
-"""From when the deadlines of a service run, and what does not touch them."""
+"""When the deadlines of a service begin, and what does not change them."""
 
 import pytest
 
@@ -23,20 +23,20 @@ def fail_once(monkeypatch, verb):
     monkeypatch.setattr(FakeDriver, verb, call)
 
 
-class TestADeadline:
-    def test_does_not_run_before_the_first_look(self, fake, service):
+class TestDeadlines:
+    def test_start_deadline_begins_with_the_first_observation(self, fake, service):
         fake.wait(400)
         phases = [fake.visit(service).phase for _ in range(3)]
         assert phases == [Phase.TRANSITIONING, Phase.HEALTHY, Phase.HEALTHY]
         assert fake.world.starts == 1
 
-    def test_of_a_stop_does_not_run_before_the_first_look_either(self, bob, fake, service):
+    def test_stop_deadline_begins_with_the_first_observation(self, bob, fake, service):
         fake.visit(service, 2)
         lifecycle.stop(service, bob)
         fake.wait(400)
         assert [fake.visit(service).phase for _ in range(2)] == [Phase.TRANSITIONING, Phase.STOPPED]
 
-    def test_begins_anew_when_the_machine_has_slept_during_the_start(self, fake, service):
+    def test_start_deadline_restarts_after_a_pause_of_the_machine(self, fake, service):
         fake.behave("slow")
         fake.visit(service, 2)
         fake.wait(400)
@@ -44,7 +44,7 @@ class TestADeadline:
         assert phases == [Phase.TRANSITIONING, Phase.TRANSITIONING, Phase.HEALTHY]
         assert fake.world.starts == 1
 
-    def test_is_each_process_s_own(self, fake, service):
+    def test_new_process_gets_a_fresh_deadline(self, fake, service):
         fake.behave("never")
         fake.visit(service, 20, every=10)
         fake.world.kill(instance_of(service).pk)
@@ -53,7 +53,7 @@ class TestADeadline:
         fake.behave("good")
         assert fake.visit(service, 2).phase == Phase.HEALTHY
 
-    def test_that_passes_before_anything_was_started_is_no_reason_to_give_up(self, fake, service, monkeypatch):
+    def test_timeout_before_a_process_exists_is_retried(self, fake, service, monkeypatch):
         with monkeypatch.context() as stuck:
             stuck.setattr(FakeDriver, "apply", lambda driver, spec: None)
             fake.visit(service, 40, every=10)
@@ -62,8 +62,8 @@ class TestADeadline:
         assert service.phase == Phase.HEALTHY
 
 
-class TestANewKey:
-    def test_leaves_the_cause_of_a_failure(self, bob, fake, service):
+class TestRegeneratedKey:
+    def test_regenerated_key_keeps_the_cause_of_a_failure(self, bob, fake, service):
         fake.behave("failing")
         fake.visit(service, 3)
         fake.wait(400)
@@ -72,7 +72,7 @@ class TestANewKey:
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
         assert fake.world.starts == 1
 
-    def test_does_not_keep_what_crashes_from_being_tried_again(self, bob, fake, service):
+    def test_regenerated_key_does_not_stop_restarts(self, bob, fake, service):
         fake.behave("crashing")
         fake.visit(service, 60)
         fake.wait(400)
@@ -83,7 +83,7 @@ class TestANewKey:
         fake.visit(service, 12, every=60)
         assert service.phase == Phase.HEALTHY
 
-    def test_that_comes_just_when_the_process_dies_hides_nothing(self, bob, fake, service):
+    def test_key_regenerated_during_a_crash_does_not_hide_it(self, bob, fake, service):
         fake.visit(service, 2)
         fake.wait(400)
         fake.world.kill(instance_of(service).pk)
@@ -93,9 +93,9 @@ class TestANewKey:
         assert fake.visit(service).phase == Phase.HEALTHY
 
 
-class TestALookThatFails:
+class TestFailedDriverCall:
     @pytest.mark.parametrize("verb", ["observe", "apply"])
-    def test_makes_a_service_of_long_standing_unhealthy_for_a_moment(self, fake, service, monkeypatch, verb):
+    def test_failed_driver_call_makes_a_healthy_service_briefly_unhealthy(self, fake, service, monkeypatch, verb):
         fake.visit(service, 2)
         fake.visit(service, 10, every=100)
         fail_once(monkeypatch, verb)
@@ -103,7 +103,7 @@ class TestALookThatFails:
         assert (service.phase, cause_code(service)) == (Phase.UNHEALTHY, "target_unavailable")
         assert fake.visit(service).phase == Phase.HEALTHY
 
-    def test_again_and_again_ends_in_failed_although_the_process_is_seen_to_be_ready(self, fake, service, monkeypatch):
+    def test_repeated_apply_errors_end_in_failed_although_the_process_is_ready(self, fake, service, monkeypatch):
         def full(driver, spec):
             raise OSError("disk full")
 
@@ -114,8 +114,8 @@ class TestALookThatFails:
         assert actions(service).count("state_changed") == 3
 
 
-class TestWhatEndedBeforeAStart:
-    def test_does_not_count_although_the_first_try_fails_for_another_reason(self, bob, fake, service, monkeypatch):
+class TestRestartAfterFailure:
+    def test_earlier_failure_does_not_count_when_the_first_retry_fails_otherwise(self, bob, fake, service, monkeypatch):
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
@@ -126,7 +126,7 @@ class TestWhatEndedBeforeAStart:
         assert service.phase == Phase.HEALTHY
 
 
-def test_who_starts_a_service_again_sees_at_once_that_nothing_is_given_up(bob, fake, service):
+def test_starting_a_failed_service_clears_its_failure_at_once(bob, fake, service):
     fake.behave("failing")
     fake.visit(service, 3)
     lifecycle.start(service, bob)

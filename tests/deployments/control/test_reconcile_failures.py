@@ -1,4 +1,4 @@
-"""The loop against a target and processes that misbehave on order."""
+"""Reconciliation with a target and processes that fail on purpose."""
 
 import pytest
 from django.db import DataError
@@ -14,15 +14,15 @@ from tests.targets.fake.driver import FakeDriver
 pytestmark = pytest.mark.django_db
 
 
-class TestAFailure:
-    def test_for_good_is_not_tried_again(self, fake, service):
+class TestProcessFailures:
+    def test_permanent_failure_is_not_retried(self, fake, service):
         fake.behave("failing")
         fake.visit(service, 10)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "init_failed")
         assert service.cause["evidence"] == "Traceback …"
         assert fake.world.starts == 1
 
-    def test_for_good_is_tried_again_when_somebody_starts_it(self, bob, fake, service):
+    def test_starting_the_service_retries_a_permanent_failure(self, bob, fake, service):
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
@@ -30,7 +30,7 @@ class TestAFailure:
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
-    def test_for_good_is_tried_again_with_a_new_revision(self, workspace, bob, iris, fake, service):
+    def test_new_revision_is_tried_after_a_permanent_failure(self, workspace, bob, iris, fake, service):
         fake.behave("failing")
         fake.visit(service, 3)
         fake.behave("good")
@@ -38,20 +38,20 @@ class TestAFailure:
         service.refresh_from_db()
         assert service.phase == Phase.HEALTHY
 
-    def test_again_and_again_is_retried_more_and_more_slowly_and_then_shown_as_failed(self, fake, service):
+    def test_crash_loop_is_retried_with_backoff_and_ends_in_failed(self, fake, service):
         fake.behave("crashing")
         fake.visit(service, 60)
         assert (service.phase, cause_code(service)) == (Phase.FAILED, "worker_crashed")
         assert fake.world.starts == 1 + LOOP
 
-    def test_that_has_passed_heals_without_anybody(self, fake, service):
+    def test_crash_loop_recovers_when_the_crashes_end(self, fake, service):
         fake.behave("crashing")
         fake.visit(service, 60)
         fake.behave("good")
         fake.visit(service, 12, every=60)
         assert service.phase == Phase.HEALTHY
 
-    def test_to_become_ready_ends_at_the_deadline_and_the_process_with_it(self, fake, service):
+    def test_process_that_never_becomes_ready_is_ended_at_the_deadline(self, fake, service):
         fake.behave("never")
         fake.visit(service, 3)
         assert service.phase == Phase.TRANSITIONING
@@ -60,7 +60,7 @@ class TestAFailure:
         assert observation_of(service).state == "absent"
         assert fake.world.starts == 1
 
-    def test_of_a_flapping_service_is_never_shown_as_healthy_and_failed_at_once(self, fake, service):
+    def test_flapping_service_never_shows_a_contradictory_state(self, fake, service):
         fake.behave("flapping")
         seen = {(fake.visit(service).phase, cause_code(service)) for _ in range(40)}
         assert seen <= {
@@ -72,21 +72,21 @@ class TestAFailure:
         }
 
 
-class TestTheTarget:
-    def test_without_room_is_waited_for_and_then_given_up(self, fake, service):
+class TestTargetFailures:
+    def test_full_target_is_unschedulable_and_then_failed(self, fake, service):
         fake.behave("full")
         fake.visit(service)
         assert (service.phase, cause_code(service)) == (Phase.UNSCHEDULABLE, "no_room")
         assert fake.visit(service, 31, every=10).phase == Phase.FAILED
 
-    def test_with_room_again_takes_the_service(self, fake, service):
+    def test_service_starts_when_the_target_has_room_again(self, fake, service):
         fake.behave("full")
         fake.visit(service)
         fake.behave("good")
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
-    def test_that_is_away_is_asked_more_and_more_rarely(self, fake, service):
+    def test_unavailable_target_is_polled_with_backoff(self, fake, service):
         fake.behave("away")
         waits = []
         for _ in range(7):
@@ -95,7 +95,7 @@ class TestTheTarget:
         assert waits == [2, 4, 8, 16, 32, 60, 60]
         assert cause_code(service) == "target_unavailable"
 
-    def test_that_breaks_in_an_unknown_way_stops_nobody_else(self, workspace, bob, iris, fake, service, monkeypatch):
+    def test_driver_bug_does_not_affect_other_services(self, workspace, bob, iris, fake, service, monkeypatch):
         healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
         observe = FakeDriver.observe
 
@@ -114,7 +114,7 @@ class TestTheTarget:
         assert cause_code(service) == "target_unavailable"
         assert "a bug" in service.cause["evidence"]
 
-    def test_that_nobody_knows_is_stepped_over(self, workspace, fake, service, monkeypatch):
+    def test_unknown_kind_of_target_is_skipped(self, workspace, fake, service, monkeypatch):
         instance = instance_of(service)
         Target.objects.update(kind="moon", changed_at=fake.now())
         reconcile.reconcile(instance.pk)
@@ -122,7 +122,7 @@ class TestTheTarget:
         assert instance.lease_holder == ""
         assert instance.due_at > fake.now()
 
-    def test_that_says_what_the_database_refuses_is_stepped_over(
+    def test_observation_that_cannot_be_stored_does_not_affect_other_services(
         self, workspace, bob, iris, fake, service, monkeypatch
     ):
         healthy = deploy(workspace, bob, iris, target=fake.target, name="other")
@@ -149,7 +149,7 @@ SAID = "weights\0\ud800"  # PostgreSQL keeps neither of the two
 KEPT = "weights\N{REPLACEMENT CHARACTER}?"
 
 
-def test_a_failure_is_kept_without_the_characters_that_postgres_refuses(fake, service, monkeypatch):
+def test_failure_is_stored_without_characters_that_postgres_rejects(fake, service, monkeypatch):
     failure = Failure("init_failed", f"No {SAID}", f"Traceback {SAID}")
     failed = Observation("failed", revision=1, failure=failure, started_at=1.0)
     fake.visit(service)

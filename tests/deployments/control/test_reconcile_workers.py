@@ -1,4 +1,4 @@
-"""Several workers over one service, and the tick that sends them."""
+"""Concurrent workers on one service, and the tick."""
 
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ from tests.deployments.service_factories import actions, deploy, instance_of
 pytestmark = pytest.mark.django_db
 
 
-class TestTwoWorkers:
-    def test_never_visit_one_instance_at_once(self, fake, service, monkeypatch):
+class TestConcurrentWorkers:
+    def test_instance_is_reconciled_by_one_worker_at_a_time(self, fake, service, monkeypatch):
         visits, instance = [], instance_of(service)
 
         def visit(*args):
@@ -26,7 +26,7 @@ class TestTwoWorkers:
         reconcile.reconcile(instance.pk)
         assert len(visits) == 1
 
-    def test_a_dead_workers_instance_is_taken_over_when_its_lease_has_lapsed(self, fake, service):
+    def test_instance_of_a_dead_worker_is_taken_over_when_the_lease_expires(self, fake, service):
         Instance.objects.update(lease_holder="dead", lease_until=fake.now() + timedelta(seconds=15))
         fake.visit(service)
         assert instance_of(service).observed == {}
@@ -34,7 +34,7 @@ class TestTwoWorkers:
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
-    def test_a_worker_that_lost_its_lease_writes_nothing(self, fake, service, monkeypatch):
+    def test_worker_that_lost_its_lease_writes_nothing(self, fake, service, monkeypatch):
         original = reconcile.visit
 
         def slow(*args):
@@ -47,7 +47,7 @@ class TestTwoWorkers:
         instance = instance_of(service)
         assert (instance.observed, instance.lease_holder) == ({}, "another")
 
-    def test_facts_of_an_old_generation_do_not_count(self, bob, fake, service, monkeypatch):
+    def test_observation_of_an_old_generation_is_discarded(self, bob, fake, service, monkeypatch):
         original = reconcile.visit
 
         def meanwhile(*args):
@@ -62,7 +62,7 @@ class TestTwoWorkers:
         assert (instance.observed, instance.lease_holder, instance.desired) == ({}, "", "stopped")
         assert instance.due_at <= fake.now()
 
-    def test_do_not_write_the_state_of_a_service_that_has_changed_meanwhile(self, bob, fake, service, monkeypatch):
+    def test_state_of_a_service_changed_meanwhile_is_not_written(self, bob, fake, service, monkeypatch):
         fake.visit(service, 2)
         original = advance.phase_of_service
 
@@ -78,7 +78,7 @@ class TestTwoWorkers:
         assert service.phase == Phase.TRANSITIONING
         assert service.due_at is not None
 
-    def test_that_create_an_instance_at_once_create_one(self, workspace, bob, iris, fake, monkeypatch):
+    def test_concurrent_workers_create_one_instance(self, workspace, bob, iris, fake, monkeypatch):
         service = deploy(workspace, bob, iris, target=fake.target, built=False)
         Build.objects.update(state="succeeded")
         original, others = advance.decide, []
@@ -95,14 +95,14 @@ class TestTwoWorkers:
         assert actions(service).count("revision_activated") == 1
 
 
-class TestTheTick:
-    def test_visits_what_is_due_and_nothing_else(self, workspace, bob, iris, fake, service):
+class TestTick:
+    def test_tick_reconciles_due_rows_only(self, workspace, bob, iris, fake, service):
         later = deploy(workspace, bob, iris, target=fake.target, name="later")
         Instance.objects.filter(service=later).update(due_at=fake.now() + timedelta(seconds=30))
         reconcile.reconcile_due()
         assert set(fake.world.specs) == {instance_of(service).pk}
 
-    def test_leaves_the_rest_to_others_when_it_takes_long(
+    def test_tick_enqueues_the_rest_after_its_time_budget(
         self, fake, service, enqueued, monkeypatch, django_capture_on_commit_callbacks
     ):
         monkeypatch.setattr(reconcile, "TICK_SECONDS", -1)
@@ -112,7 +112,7 @@ class TestTheTick:
         assert ("deployments.tasks.advance", (service.pk,)) in enqueued
         assert ("deployments.tasks.reconcile", (instance_of(service).pk,)) in enqueued
 
-    def test_takes_up_a_service_whose_worker_died_between_the_visit_and_the_step(self, fake, service, monkeypatch):
+    def test_tick_advances_a_service_whose_worker_died(self, fake, service, monkeypatch):
         with monkeypatch.context() as context:
             context.setattr(reconcile, "advance", lambda service_id: None)
             for _ in range(2):
@@ -125,13 +125,13 @@ class TestTheTick:
         service.refresh_from_db()
         assert service.phase == Phase.HEALTHY
 
-    def test_over_settled_services_costs_few_queries(self, fake, service, django_assert_num_queries):
+    def test_tick_over_settled_services_takes_few_queries(self, fake, service, django_assert_num_queries):
         fake.visit(service, 3)
         fake.wait(61)
         with django_assert_num_queries(8):
             reconcile.reconcile_due()
         assert instance_of(service).due_at > fake.now()
 
-    def test_of_what_is_gone_is_no_error(self, db):
+    def test_deleted_rows_are_ignored(self, db):
         reconcile.reconcile(123456)
         advance.advance(123456)

@@ -1,4 +1,4 @@
-"""When what has ended is started again."""
+"""When an ended process is restarted."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,12 +20,12 @@ def ended(**facts) -> Observation:
     return seen("dead", ended_at=NOW.timestamp(), **facts)
 
 
-def test_the_first_crashes_are_answered_at_once_and_later_ones_more_and_more_slowly():
+def test_restarts_are_immediate_at_first_and_then_back_off():
     waits = [seconds_to_next_start(ended(restarts=count, failure=CRASH), NOW.timestamp()) for count in range(7)]
     assert waits == [0, 0, 1, 2, 4, 300, 300]
 
 
-def test_the_wait_runs_from_the_end_of_the_process():
+def test_backoff_counts_from_the_end_of_the_process():
     assert seconds_to_next_start(ended(restarts=4, failure=CRASH), NOW.timestamp() + 3) == 1
     assert seconds_to_next_start(ended(restarts=4, failure=CRASH), NOW.timestamp() + 60) == 0
 
@@ -33,12 +33,12 @@ def test_the_wait_runs_from_the_end_of_the_process():
 @pytest.mark.parametrize(
     "reason", ["script_missing", "import_missing", "init_failed", "warm_up_failed", "start_timeout"]
 )
-def test_what_only_a_change_can_cure_is_never_started_again(reason):
+def test_permanent_failure_is_never_restarted(reason):
     failed = seen("failed", failure=Failure(reason, "no"), ended_at=0.0)
     assert seconds_to_next_start(failed, NOW.timestamp()) is None
 
 
-def test_a_quiet_stretch_wipes_the_slate():
+def test_stable_period_resets_the_backoff():
     loop = ended(restarts=LOOP, failure=CRASH, ready_at=NOW.timestamp() - STABLE_SECONDS - 1)
     assert not is_looping(loop)
     assert seconds_to_next_start(loop, NOW.timestamp()) == 0
@@ -46,5 +46,5 @@ def test_a_quiet_stretch_wipes_the_slate():
 
 
 @pytest.mark.parametrize("state", ["absent", "starting", "ready", "stopping", "unreachable"])
-def test_what_has_not_ended_needs_no_wait(state):
+def test_running_process_has_no_backoff(state):
     assert seconds_to_next_start(seen(state), NOW.timestamp()) == 0

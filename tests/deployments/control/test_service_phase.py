@@ -1,4 +1,4 @@
-"""Build, instances, traffic and the clock → the state of a service and of its update, and the steps of a deployment."""
+"""The state of a service and of its update from build, instances, traffic and clock; the steps of a deployment."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -187,7 +187,7 @@ def every_combination():
         yield replace(UPDATING, desired=desired, build=made, traffic=traffic, instances=tuple(found))
 
 
-def test_whatever_keeps_a_service_from_healthy_is_explained():
+def test_unhealthy_service_always_has_a_cause():
     for facts in every_combination():
         for clock in (NOW, NOW + timedelta(hours=2)):
             phase, cause = phase_of_service(facts, clock)
@@ -205,7 +205,7 @@ def test_a_service_that_is_wanted_and_built_is_healthy_only_if_an_instance_answe
             assert any(one.phase == Phase.HEALTHY for one in facts.instances)
 
 
-def test_an_update_that_has_failed_says_why():
+def test_failed_update_has_a_cause():
     for facts in every_combination():
         told = update_of(facts, NOW)
         assert not told or told["state"] != "Failed" or told["error"], facts
@@ -252,11 +252,11 @@ def test_the_steps_of_a_deployment(facts, tones):
         (build(JobState.CANCELLED), ""),
     ],
 )
-def test_a_deployment_in_the_queue_tells_what_it_waits_for(facts, details):
+def test_queued_deployment_shows_what_it_waits_for(facts, details):
     assert [step.detail for step in steps_of(replace(FIRST, build=facts), NOW)] == [details, "", "", "", ""]
 
 
-def test_the_current_step_tells_how_long_it_has_taken():
+def test_current_step_shows_its_duration():
     queued, environment, *rest = steps_of(first_build(JobState.RUNNING, 31, step="environment"), NOW)
     assert queued.seconds == 1
     assert environment.seconds == 30

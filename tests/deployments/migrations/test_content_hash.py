@@ -1,4 +1,4 @@
-"""Revisions and bundles of before there was a content hash are taken over as they are."""
+"""Revisions and bundles from before the content hash are adopted."""
 
 import importlib
 
@@ -16,7 +16,7 @@ take_over = importlib.import_module("deployments.migrations.0009_content_hash_an
 
 @pytest.fixture
 def revision(workspace, bob, fake, settings, tmp_path):
-    """As the release before left it: without a content hash, its bundle in a folder named by the other hash."""
+    """A revision of the earlier release: no content hash, its bundle in a folder named by the revision hash."""
     settings.DATA_DIR = tmp_path
     version = make_version(workspace, "pickled", files={"a/model.pkl": b"x"}, framework="scikit-learn", folder="a")
     config = make_config(workspace, bob, "joblib")
@@ -28,13 +28,13 @@ def revision(workspace, bob, fake, settings, tmp_path):
     return made
 
 
-def test_a_revision_gets_the_hash_that_it_would_get_today(revision):
+def test_revision_gets_its_content_hash(revision):
     expected = revision.content_hash
     take_over(apps, None)
     assert Revision.objects.get().content_hash == expected
 
 
-def test_a_bundle_that_exists_stays_where_it_is_and_is_found(revision):
+def test_existing_bundle_is_found_in_its_old_folder(revision):
     take_over(apps, None)
     take_over(apps, None)
     bundle = BuiltBundle.objects.get()
@@ -42,7 +42,7 @@ def test_a_bundle_that_exists_stays_where_it_is_and_is_found(revision):
     assert (bundle_path(revision.content_hash) / "bundle.json").read_text() == "{}"
 
 
-def test_a_bundle_that_is_not_there_gets_no_row(revision):
+def test_missing_bundle_gets_no_row(revision):
     bundle_path(revision.revision_hash).rename(bundle_path("lost"))
     take_over(apps, None)
     assert not BuiltBundle.objects.exists()

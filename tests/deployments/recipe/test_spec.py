@@ -33,7 +33,7 @@ def test_a_specification_has_everything_a_target_needs(service, settings):
     assert spec.telemetry_url == "http://studio:8000/api/v1/telemetry"
 
 
-def test_a_specification_holds_no_key_and_shows_no_token(service):
+def test_specification_holds_no_key_and_hides_the_token_secret(service):
     spec = spec_for(instance_of(service))
     for key in service.keys.all():
         assert key.value not in str(vars(spec))
@@ -41,13 +41,13 @@ def test_a_specification_holds_no_key_and_shows_no_token(service):
     assert service.telemetry_token not in repr(spec)
 
 
-def test_a_specification_says_nothing_of_where_it_runs(service, settings):
+def test_specification_has_no_paths_or_ports_of_a_target(service, settings):
     told = str(vars(spec_for(instance_of(service))))
     assert str(settings.DATA_DIR) not in told
     assert str(service.port) not in told
 
 
-def test_making_a_specification_changes_nothing(service):
+def test_specification_is_computed_without_writes(service):
     instance = instance_of(service)
     with CaptureQueriesContext(
         connection,

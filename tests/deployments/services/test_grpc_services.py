@@ -1,4 +1,4 @@
-"""Services that answer over gRPC too: a second port, kept for good, and only where it can work."""
+"""Services with gRPC: a second permanent port, for no-code models only."""
 
 import pytest
 
@@ -15,18 +15,18 @@ ON = {"deployment_config": {"grpc": True}}
 
 
 def grpc_wanted(service) -> bool:
-    """As an instance of its revision would be told."""
+    """The gRPC setting in the specification of an instance of its revision."""
     return spec_for(Instance(service=service, revision=service.revisions.get())).grpc
 
 
-def test_a_service_has_no_grpc_unless_it_is_asked_for(api, bob, iris):
+def test_grpc_is_off_by_default(api, bob, iris):
     shape = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"]}).json()
     service = Service.objects.get()
     assert (shape["grpc_address"], shape["deployment_config"]["grpc"]) == (None, False)
     assert (service.grpc_port, grpc_wanted(service)) == (None, False)
 
 
-def test_a_service_with_grpc_gets_a_second_port_and_tells_it(api, bob, iris):
+def test_service_with_grpc_gets_and_shows_a_second_port(api, bob, iris):
     shape = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], **ON}).json()
     service = Service.objects.get()
     assert 21000 <= service.grpc_port <= 21999
@@ -35,7 +35,7 @@ def test_a_service_with_grpc_gets_a_second_port_and_tells_it(api, bob, iris):
     assert grpc_wanted(service)
 
 
-def test_a_port_stays_while_grpc_comes_and_goes(workspace, bob, iris, fake):
+def test_grpc_port_is_kept_when_grpc_is_turned_off_and_on(workspace, bob, iris, fake):
     def deployed(**more) -> tuple[int | None, bool]:
         service = deploy(workspace, bob, iris, target=fake.target, overwrite=True, **more)
         fake.visit(service, 6)
@@ -59,7 +59,7 @@ def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):
     assert not Service.objects.filter(name="third").exists()
 
 
-def test_of_two_that_are_offered_the_same_port_one_takes_another(workspace, bob, iris, monkeypatch):
+def test_second_service_offered_the_same_port_takes_another(workspace, bob, iris, monkeypatch):
     taken = deploy(workspace, bob, iris, name="first", **ON).grpc_port
     second = deploy(workspace, bob, iris, name="second")
     offers = iter([taken, 21777])
@@ -68,7 +68,7 @@ def test_of_two_that_are_offered_the_same_port_one_takes_another(workspace, bob,
     assert Service.objects.get(pk=second.pk).grpc_port == 21777
 
 
-def test_an_entry_script_with_grpc_is_refused_with_what_to_do(workspace, bob, pickled, script_config):
+def test_entry_script_with_grpc_is_rejected_with_a_hint(workspace, bob, pickled, script_config):
     with pytest.raises(BadDeploymentConfig) as caught:
         deploy(workspace, bob, pickled, name="scripted", config=script_config("demo"), **ON)
     assert caught.value.field == "grpc"
@@ -77,7 +77,7 @@ def test_an_entry_script_with_grpc_is_refused_with_what_to_do(workspace, bob, pi
 
 
 @pytest.mark.parametrize("value", ["yes", 1, []])
-def test_grpc_is_on_or_off(api, bob, iris, value):
+def test_grpc_must_be_a_boolean(api, bob, iris, value):
     answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "deployment_config": {"grpc": value}})
     assert answer.status_code == 400
     assert "grpc must be true or false" in str(answer.json())
@@ -95,6 +95,6 @@ def test_the_form_turns_it_on_and_the_page_shows_the_address(sign_in, bob, works
     assert "gRPC" in text_of(client.get(url("service_detail", name="iris") + "?tab=settings"))
 
 
-def test_a_page_without_grpc_does_not_speak_of_an_address(sign_in, bob, workspace, iris):
+def test_page_of_a_service_without_grpc_shows_no_grpc_address(sign_in, bob, workspace, iris):
     deploy(workspace, bob, iris)
     assert "gRPC" not in text_of(sign_in(bob).get(url("service_detail", name="iris")))

@@ -1,4 +1,4 @@
-"""What services can be called."""
+"""Names of services."""
 
 import pytest
 
@@ -10,12 +10,12 @@ from tests.deployments.service_factories import deploy
 @pytest.mark.parametrize(
     ("text", "name"), [("my_deploy", "my-deploy"), ("Iris_v2", "iris-v2"), ("_", "service"), ("a" * 70, "a" * 55)]
 )
-def test_a_name_is_proposed_that_resembles_the_text(text, name):
+def test_proposed_name_is_derived_from_the_text(text, name):
     assert suggest_name(text) == name
 
 
 @pytest.mark.django_db
-def test_a_name_with_an_underscore_is_refused_with_one_that_is_possible(workspace, bob, iris, fake):
+def test_name_with_an_underscore_is_rejected_with_a_valid_proposal(workspace, bob, iris, fake):
     with pytest.raises(BadInput, match="lower-case letters, digits and '-'") as refused:
         deploy(workspace, bob, iris, name="my_deploy", target=fake.target)
     assert refused.value.hint == "For example: my-deploy."

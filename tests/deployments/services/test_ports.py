@@ -1,4 +1,4 @@
-"""A port has one holder, whatever is spoken on it and whoever comes at once."""
+"""A port has one holder, across protocols and concurrent deployments."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ note_holders = import_module("deployments.migrations.0004_port_holders").note_ho
 
 
 def offer(monkeypatch, *numbers: int) -> None:
-    """What looks free, one after the other: as a deployment sees it while another one writes."""
+    """Ports that look free, in this order, as a deployment sees them while another one commits."""
     offers = iter(numbers)
     monkeypatch.setattr(create, "free_port", lambda: next(offers))
 
@@ -46,7 +46,7 @@ def test_grpc_is_not_given_the_http_port_of_its_own_service(workspace, bob, iris
 
 
 @pytest.mark.parametrize(("column", "spoken"), [("port", "HTTP"), ("grpc_port", "gRPC")])
-def test_the_refusal_names_the_service_that_holds_the_port(workspace, bob, iris, column, spoken):
+def test_error_names_the_service_that_holds_the_port(workspace, bob, iris, column, spoken):
     first = deploy(workspace, bob, iris, name="flowers", **ON)
     second = deploy(workspace, bob, iris, name="second")
     number = getattr(first, column)
@@ -58,14 +58,14 @@ def test_the_refusal_names_the_service_that_holds_the_port(workspace, bob, iris,
     assert Service.objects.get(pk=second.pk).grpc_port is None
 
 
-def test_the_table_itself_refuses_a_second_holder(workspace, bob, iris):
+def test_database_constraint_rejects_a_second_holder(workspace, bob, iris):
     first = deploy(workspace, bob, iris, name="first")
     second = deploy(workspace, bob, iris, name="second")
     with pytest.raises(IntegrityError), transaction.atomic():
         Port.objects.create(number=first.port, service=second, use="grpc")
 
 
-def test_a_service_that_finds_no_port_is_not_there(workspace, bob, iris, monkeypatch):
+def test_service_without_a_free_port_is_not_created(workspace, bob, iris, monkeypatch):
     taken = deploy(workspace, bob, iris, name="first").port
     monkeypatch.setattr(create, "free_port", lambda: taken)
     with pytest.raises(NoFreePort):
@@ -73,7 +73,7 @@ def test_a_service_that_finds_no_port_is_not_there(workspace, bob, iris, monkeyp
     assert not Service.objects.filter(name="second").exists()
 
 
-def test_both_ports_are_free_again_when_the_service_is_gone(workspace, bob, iris):
+def test_both_ports_are_freed_when_the_service_is_deleted(workspace, bob, iris):
     service = deploy(workspace, bob, iris, **ON)
     held = {service.port, service.grpc_port}
     assert set(service.ports.values_list("number", flat=True)) == held
@@ -83,7 +83,7 @@ def test_both_ports_are_free_again_when_the_service_is_gone(workspace, bob, iris
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_reach_for_the_same_ports_at_once_each_gets_its_own(workspace, bob, iris, settings, monkeypatch):
+def test_concurrent_deployments_get_different_ports(workspace, bob, iris, settings, monkeypatch):
     if connection.vendor != "postgresql":
         require("postgres", "the suite runs on another database")
     settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21511)}
@@ -121,8 +121,8 @@ def test_of_many_who_reach_for_the_same_ports_at_once_each_gets_its_own(workspac
     assert {number for both in given for number in both} == set(range(21500, 21512))
 
 
-class TestServicesFromBefore:
-    """What the migration makes of rows that were written when the two kinds of ports did not know of each other."""
+class TestMigration:
+    """The migration of rows from before HTTP and gRPC ports shared one table."""
 
     @pytest.fixture
     def pair(self, workspace, bob, iris):
@@ -130,7 +130,7 @@ class TestServicesFromBefore:
         Port.objects.all().delete()
         return first, second
 
-    def test_keep_their_ports(self, pair):
+    def test_migrated_services_keep_their_ports(self, pair):
         note_holders(apps, None)
         found = set(Port.objects.values_list("number", "service__name", "use"))
         assert found == {
@@ -139,7 +139,7 @@ class TestServicesFromBefore:
             for number, use in ((service.port, "http"), (service.grpc_port, "grpc"))
         }
 
-    def test_get_another_grpc_port_where_it_was_somebody_elses_http_port(self, pair):
+    def test_grpc_port_that_is_another_services_http_port_is_replaced(self, pair):
         first, second = pair
         Service.objects.filter(pk=second.pk).update(grpc_port=first.port)
         note_holders(apps, None)
@@ -148,7 +148,7 @@ class TestServicesFromBefore:
         assert Port.objects.get(number=first.port).service == first
         assert Port.objects.get(number=second.grpc_port).use == "grpc"
 
-    def test_are_named_when_no_port_is_left(self, pair, settings):
+    def test_service_without_a_free_port_is_named(self, pair, settings):
         first, second = pair
         Service.objects.filter(pk=second.pk).update(grpc_port=first.port)
         settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (first.port, first.port)}

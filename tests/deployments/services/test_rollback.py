@@ -1,4 +1,4 @@
-"""Going back to a revision that a service had."""
+"""Rollback to an earlier revision of a service."""
 
 import pytest
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def update(workspace, bob, iris, fake):
-    """Gives the service another revision, which is built."""
+    """Gives the service another revision that is built."""
 
     def make() -> Service:
         service = deploy(workspace, bob, iris, target=fake.target, overwrite=True)
@@ -30,7 +30,7 @@ def update(workspace, bob, iris, fake):
 
 @pytest.fixture
 def service(fake, update):
-    """Revision 2 answers, revision 1 did before."""
+    """Revision 2 serves; revision 1 served before it."""
     fake.visit(update(), 2)
     return settled(fake, update())
 
@@ -53,7 +53,7 @@ def how(service) -> tuple[str, int, dict[int, int], object]:
     return found["state"], found["observed_revision"], share_of(service), found["update"]
 
 
-def test_the_revision_that_answered_before_answers_again(bob, fake, service):
+def test_rollback_serves_the_previous_revision(bob, fake, service):
     assert how(service) == ("Healthy", 2, {2: 100}, None)
     rollback(service, bob)
     service.refresh_from_db()
@@ -62,7 +62,7 @@ def test_the_revision_that_answered_before_answers_again(bob, fake, service):
     assert instance_of(service, 2).phase == Phase.STOPPED
 
 
-def test_the_one_before_the_present_one_is_not_the_one_of_the_number_below(bob, fake, service, update):
+def test_previous_revision_is_by_history_and_not_by_number(bob, fake, service, update):
     rollback(service, bob)
     settled(fake, service)
     service = settled(fake, update())
@@ -71,7 +71,7 @@ def test_the_one_before_the_present_one_is_not_the_one_of_the_number_below(bob, 
     assert how(settled(fake, service))[1] == 1
 
 
-def test_a_rollback_under_way_is_asked_for_once(bob, fake, service):
+def test_repeated_rollback_is_recorded_once(bob, fake, service):
     for _ in range(3):
         rollback(find(service.workspace, "iris"), bob)
     assert actions(service).count("rolled_back") == 1
@@ -80,7 +80,7 @@ def test_a_rollback_under_way_is_asked_for_once(bob, fake, service):
     assert actions(service).count("rolled_back") == 1
 
 
-def test_an_update_under_way_is_ended_by_going_back_to_what_answers(bob, fake, service, update):
+def test_rollback_to_the_serving_revision_cancels_a_running_update(bob, fake, service, update):
     fake.world.behaving[3] = "slow"
     fake.visit(update(), 2)
     service = find(service.workspace, "iris")
@@ -90,7 +90,7 @@ def test_an_update_under_way_is_ended_by_going_back_to_what_answers(bob, fake, s
     assert instance_of(service, 3).phase == Phase.STOPPED
 
 
-def test_a_failed_update_is_settled_by_going_back_to_what_answers(bob, fake, service, update):
+def test_rollback_to_the_serving_revision_clears_a_failed_update(bob, fake, service, update):
     fake.world.behaving[3] = "failing"
     failed = settled(fake, update())
     assert (how(failed)[0], how(failed)[3]["state"]) == ("Healthy", Phase.FAILED)
@@ -98,7 +98,7 @@ def test_a_failed_update_is_settled_by_going_back_to_what_answers(bob, fake, ser
     assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
 
 
-def test_a_rollback_that_fails_leaves_what_answers_and_is_settled_by_the_next(bob, fake, service):
+def test_failed_rollback_leaves_the_serving_revision(bob, fake, service):
     fake.world.behaving[1] = "failing"
     rollback(service, bob, 1)
     failed = settled(fake, service)
@@ -107,21 +107,21 @@ def test_a_rollback_that_fails_leaves_what_answers_and_is_settled_by_the_next(bo
     assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
 
 
-def test_a_stopped_service_is_started_with_the_revision(bob, fake, service):
+def test_rollback_starts_a_stopped_service_with_the_revision(bob, fake, service):
     lifecycle.stop(service, bob)
     settled(fake, service)
     rollback(service, bob, 1)
     assert how(settled(fake, service))[:3] == ("Healthy", 1, {1: 100})
 
 
-def test_what_is_wanted_of_a_stopped_service_starts_it(bob, fake, service):
+def test_rollback_to_the_wanted_revision_starts_a_stopped_service(bob, fake, service):
     lifecycle.stop(service, bob)
     settled(fake, service)
     rollback(service, bob, 2)
     assert how(settled(fake, service))[:3] == ("Healthy", 2, {2: 100})
 
 
-def test_the_audit_trail_tells_from_where_to_where(bob, service):
+def test_rollback_event_has_both_revisions(bob, service):
     from studio.activity.models import Event
 
     rollback(service, bob)
@@ -129,7 +129,7 @@ def test_the_audit_trail_tells_from_where_to_where(bob, service):
     assert (event.actor, event.details) == (bob, {"revision": 1, "before": 2})
 
 
-def test_a_revision_whose_bundle_is_gone_is_refused_with_the_way_on(bob, service):
+def test_rollback_to_a_collected_revision_is_rejected_with_the_next_step(bob, service):
     BuiltBundle.objects.all().delete()
     with pytest.raises(RevisionNotBuilt) as refused:
         rollback(service, bob)
@@ -138,17 +138,17 @@ def test_a_revision_whose_bundle_is_gone_is_refused_with_the_way_on(bob, service
     assert service.wanted_revision == 2
 
 
-def test_a_number_that_was_never_given_is_not_found(bob, service):
+def test_rollback_to_an_unknown_revision_is_not_found(bob, service):
     with pytest.raises(NotFound, match="no revision 9 of 'iris'"):
         rollback(service, bob, 9)
 
 
-def test_a_service_of_one_revision_has_nothing_to_go_back_to(bob, fake, update):
+def test_rollback_of_a_single_revision_is_rejected(bob, fake, update):
     with pytest.raises(NothingToRollBackTo):
         rollback(settled(fake, update()), bob)
 
 
-def test_a_service_being_deleted_and_one_that_has_changed_are_left_alone(bob, service):
+def test_rollback_of_a_deleted_or_changed_service_is_rejected(bob, service):
     Service.objects.update(generation=service.generation + 1)
     with pytest.raises(ChangedMeanwhile):
         rollback(service, bob)
@@ -157,7 +157,7 @@ def test_a_service_being_deleted_and_one_that_has_changed_are_left_alone(bob, se
         rollback(find(service.workspace, "iris"), bob)
 
 
-def test_versions_of_the_revision_that_is_wanted_again_count_as_serving(workspace, bob, iris, fake):
+def test_versions_of_the_restored_revision_count_as_serving(workspace, bob, iris, fake):
     service = deploy(workspace, bob, iris, target=fake.target)
     keep_bundle(service)
     newer = make_version(workspace)

@@ -1,4 +1,4 @@
-"""A test call over a real connection: what it sends, and that it always comes to an end."""
+"""A test call over a real connection: the request it sends, and its limits."""
 
 import socketserver
 import threading
@@ -18,7 +18,7 @@ DONE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Answering(socketserver.StreamRequestHandler):
-    """Notes the head of what it is asked, then says the server's `pieces`, one every 50 ms."""
+    """Records the head of the request, then sends the server's `pieces`, one every 50 ms."""
 
     def handle(self):
         self.server.heads.append(b"".join(takewhile(bytes.strip, self.rfile)))
@@ -30,7 +30,7 @@ class Answering(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def server(service):
-    """Answers in the service's place."""
+    """An HTTP server in place of the service."""
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
         server.daemon_threads, server.pieces, server.heads = True, [DONE], []
         Service.objects.update(port=server.server_address[1])
@@ -43,7 +43,7 @@ def server(service):
 @pytest.mark.parametrize(
     ("begin", "piece"), [(b"HTTP/1.1 200 OK\r\n\r\n", b"[1]"), (b"HTTP/1.1 200 OK\r\n", b"X-Part: 1\r\n")]
 )
-def test_an_answer_that_goes_on_and_on_is_given_up_in_time(service, server, monkeypatch, begin, piece):
+def test_endless_response_times_out(service, server, monkeypatch, begin, piece):
     monkeypatch.setattr(scoring_client, "ANSWER_SECONDS", 0.3)
     server.pieces = [begin, *[piece] * 40]
     with pytest.raises(ServiceSilent):
@@ -51,7 +51,7 @@ def test_an_answer_that_goes_on_and_on_is_given_up_in_time(service, server, monk
 
 
 @pytest.mark.parametrize("pieces", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"]])
-def test_a_connection_that_ends_without_an_answer_points_at_the_log(service, server, pieces):
+def test_connection_closed_without_a_response_hints_at_the_log(service, server, pieces):
     server.pieces = pieces
     with pytest.raises(ServiceSilent) as caught:
         scoring_client.score(service, b"{}")
@@ -59,25 +59,25 @@ def test_a_connection_that_ends_without_an_answer_points_at_the_log(service, ser
     assert caught.value.hint == "A process of it may have ended, for want of memory for instance. Read its log."
 
 
-def test_an_answer_in_several_pieces_is_put_together(service, server):
+def test_response_in_several_pieces_is_assembled(service, server):
     server.pieces = [DONE[:20], DONE[20:-1], DONE[-1:]]
     result = scoring_client.score(service, b"")
     assert (result.status, result.body) == (200, b"{}")
 
 
-def test_an_empty_body_is_sent_as_one(api, bob, server):
+def test_empty_body_has_content_length_zero(api, bob, server):
     answer = api(bob).generic("POST", SCORE, content_type="application/json")
     assert (answer.status_code, answer.content) == (200, b"{}")
     assert b"content-length: 0" in server.heads[0].lower()
 
 
-def test_what_the_caller_says_of_the_body_is_handed_on_byte_for_byte(api, bob, server):
+def test_content_headers_are_forwarded_unchanged(api, bob, server):
     assert api(bob).generic("POST", SCORE, content_type="text/plain; name=\xe9").status_code == 200
     assert b"text/plain; name=\xe9" in server.heads[0]
 
 
 @pytest.mark.parametrize("path", ["/score%0a", "/score%00", "/v2/" + "x" * 70_000])
-def test_a_path_that_no_address_can_have_is_bad_input(api, bob, server, path):
+def test_invalid_path_is_bad_input(api, bob, server, path):
     answer = api(bob).generic("POST", f"{SCORE}?path={path}")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "bad_input")
     assert server.heads == []

@@ -1,4 +1,4 @@
-"""Targets as people handle them: add, change, check, remove."""
+"""Adding, changing, checking and removing targets."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def cluster(workspace, bob, containers):
 
 
 def run_check(target):
-    """Do the newest check of a target, and read how it ended."""
+    """Run the newest check of a target, and read its result."""
     check = target.checks.first()
     run_job("target_check", check.pk)
     check.refresh_from_db()
@@ -65,14 +65,14 @@ def test_name_is_taken_once_in_a_workspace(cluster, workspace, bob):
     assert Target.objects.filter(name="cluster").count() == 1
 
 
-def test_check_says_in_words_what_is_wrong(cluster, monkeypatch):
+def test_check_reports_problems_in_words(cluster, monkeypatch):
     monkeypatch.setattr(docker_like.DockerLikeDriver, "check", lambda self: ["The engine does not answer."])
     check = run_check(cluster)
     assert (check.state, check.problems, check.verdict) == ("succeeded", ["The engine does not answer."], "Problems")
     assert Event.objects.get(action="target.checked").details["problems"] == ["The engine does not answer."]
 
 
-def test_check_of_a_driver_that_raises_is_a_problem_and_no_lost_job(cluster, monkeypatch):
+def test_check_of_a_driver_that_raises_reports_a_problem(cluster, monkeypatch):
     def broken(self):
         raise ConnectionRefusedError("nobody listens")
 
@@ -82,13 +82,13 @@ def test_check_of_a_driver_that_raises_is_a_problem_and_no_lost_job(cluster, mon
     ]
 
 
-def test_check_under_way_is_given_instead_of_another(cluster, bob):
+def test_running_check_is_returned_instead_of_a_second_one(cluster, bob):
     assert targets.check_target(cluster, bob) == cluster.checks.get()
     assert run_check(cluster).problems == []
     assert targets.check_target(cluster, bob) != cluster.checks.last()
 
 
-def test_old_checks_go(cluster, bob, monkeypatch):
+def test_old_checks_are_removed(cluster, bob, monkeypatch):
     monkeypatch.setattr(target_checks, "KEPT", 2)
     for _ in range(4):
         run_check(cluster)
@@ -112,5 +112,5 @@ def test_unused_target_is_removed_with_its_checks_and_this_machine_never(cluster
         targets.remove_target(local_target(workspace), bob)
 
 
-def test_every_workspace_has_this_machine(workspace):
+def test_every_workspace_has_the_local_target(workspace):
     assert [target.name for target in targets.list_targets(workspace)] == ["local"]

@@ -1,4 +1,4 @@
-"""Which revision gets the requests: written once, and only for what people still want."""
+"""Traffic shares of revisions: written once, and only for the current generation."""
 
 import threading
 
@@ -25,7 +25,7 @@ def shares(service) -> dict[int, int]:
     return dict(service.traffic.values_list("revision__number", "percent"))
 
 
-def test_the_named_revisions_get_their_shares_and_all_others_none(service):
+def test_named_revisions_get_their_shares_and_others_none(service):
     assert set_traffic(service, {1: 100})
     assert set_traffic(service, {1: 90, 2: 10})
     assert shares(service) == {1: 90, 2: 10}
@@ -33,12 +33,12 @@ def test_the_named_revisions_get_their_shares_and_all_others_none(service):
     assert shares(service) == {2: 100}
 
 
-def test_the_same_again_is_told_once(service):
+def test_unchanged_shares_are_recorded_once(service):
     assert [set_traffic(service, {1: 100}) for _ in range(3)] == [True] * 3
     assert actions(service).count("revision_activated") == 1
 
 
-def test_what_people_have_changed_meanwhile_is_left_alone(bob, service):
+def test_service_changed_meanwhile_keeps_its_shares(bob, service):
     seen = Service.objects.get(pk=service.pk)
     lifecycle.stop(service, bob)
     assert not set_traffic(seen, {1: 100})
@@ -51,7 +51,7 @@ def test_a_service_that_is_being_deleted_gets_no_traffic(bob, service):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_once_one_tells(workspace, bob, iris):
+def test_concurrent_changes_are_recorded_once(workspace, bob, iris):
     service, together, outcomes = deploy(workspace, bob, iris, built=False), threading.Barrier(2), []
 
     def one():

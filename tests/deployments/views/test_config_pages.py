@@ -63,7 +63,7 @@ def page(client, address, status=200):
 # --- compose --------------------------------------------------------------------------------------
 
 
-def test_a_config_is_composed_on_its_page(bob, sign_in, form):
+def test_config_is_created_with_the_form(bob, sign_in, form):
     answer = sign_in(bob).post(f"{HERE}new/", form)
     assert (answer.status_code, answer.url) == (302, f"{HERE}iris-score/1/")
     config = InferenceConfig.objects.get()
@@ -71,7 +71,7 @@ def test_a_config_is_composed_on_its_page(bob, sign_in, form):
     assert config.files.get().path == "score.py"
 
 
-def test_files_come_as_uploads_or_with_the_form(workspace, bob, sign_in, form):
+def test_files_are_taken_from_uploads_and_from_the_form(workspace, bob, sign_in, form):
     upload = make_upload(workspace, bob, "package/model.py", b"x = 1")
     sent = SimpleUploadedFile("labels.txt", b"setosa")
     sign_in(bob).post(f"{HERE}new/", form | {"uploads": [str(upload.pk)], "files": [sent]})
@@ -85,7 +85,7 @@ def test_the_script_may_be_among_the_files(workspace, bob, sign_in, form):
     assert answer.status_code == 302
 
 
-def test_a_config_without_code_needs_nothing_more(bob, sign_in, form):
+def test_no_code_config_needs_no_more_fields(bob, sign_in, form):
     answer = sign_in(bob).post(f"{HERE}new/", form | {"kind": "no_code"})
     assert answer.status_code == 302
     config = InferenceConfig.objects.get()
@@ -93,7 +93,7 @@ def test_a_config_without_code_needs_nothing_more(bob, sign_in, form):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"script": "def init(\n"}, "no valid Python"),
         ({"script": "def init(): ..."}, "defines no run()"),
@@ -105,25 +105,25 @@ def test_a_config_without_code_needs_nothing_more(bob, sign_in, form):
         ({"kind": "magic"}, "Select a valid choice"),
     ],
 )
-def test_a_refused_config_is_explained_and_kept_in_the_form(workspace, bob, sign_in, form, changes, told):
+def test_rejected_config_is_explained_and_kept_in_the_form(workspace, bob, sign_in, form, changes, message):
     upload = make_upload(workspace, bob, "helper.py", b"x = 1")
     answer = sign_in(bob).post(f"{HERE}new/", form | {"description": "kept", "uploads": [str(upload.pk)]} | changes)
     text = answer.content.decode()
     assert answer.status_code == 422
-    assert told in text.replace("&#x27;", "'")
+    assert message in text.replace("&#x27;", "'")
     assert 'value="kept"' in text
     assert str(upload.pk) in text
     assert not InferenceConfig.objects.exists()
 
 
-def test_uploads_of_others_and_nonsense_ids_are_not_taken(workspace, bob, alice, sign_in, form):
+def test_uploads_of_others_and_invalid_ids_are_rejected(workspace, bob, alice, sign_in, form):
     theirs = make_upload(workspace, alice, "secret.py", b"x = 1")
     assert sign_in(bob).post(f"{HERE}new/", form | {"uploads": [str(theirs.pk)]}).status_code == 422
     assert sign_in(bob).post(f"{HERE}new/", form | {"uploads": ["../etc/passwd"]}).status_code == 302
     assert Upload.objects.filter(pk=theirs.pk).exists()
 
 
-def test_the_check_answers_with_a_fragment_and_saves_nothing(bob, sign_in, form):
+def test_check_returns_a_fragment_and_saves_nothing(bob, sign_in, form):
     text = sign_in(bob).post(f"{HERE}new/check/", form | {"script": SCRIPT + "import cv2\n"}).content.decode()
     assert "init() is there" in text
     assert "opencv-python-headless" in text
@@ -132,19 +132,19 @@ def test_the_check_answers_with_a_fragment_and_saves_nothing(bob, sign_in, form)
     assert not Upload.objects.exists()
 
 
-def test_the_check_survives_whatever_stands_in_the_form(bob, sign_in, form):
+def test_check_accepts_any_form_content(bob, sign_in, form):
     client = sign_in(bob)
     for nonsense in ({}, {"kind": "entry_script"}, form | {"entry_script": "../x"}, form | {"uploads": ["x", "y"]}):
         assert client.post(f"{HERE}new/check/", nonsense).status_code == 200
 
 
-def test_without_script_a_button_checks(bob, sign_in, form):
+def test_check_works_without_javascript(bob, sign_in, form):
     answer = sign_in(bob).post(f"{HERE}new/", form | {"check": "1", "script": "def init(): ..."})
     assert "defines no run()" in answer.content.decode()
     assert not InferenceConfig.objects.exists()
 
 
-def test_the_composer_starts_from_a_script_that_passes_its_own_check(bob, sign_in, form):
+def test_template_script_passes_the_check(bob, sign_in, form):
     text = page(sign_in(bob), f"{HERE}new/?environment=slipway-runtime:1")
     assert "def init():" in text
     assert '<option value="slipway-runtime:1" selected>' in text
@@ -154,7 +154,7 @@ def test_the_composer_starts_from_a_script_that_passes_its_own_check(bob, sign_i
     assert 'data-tone="bad"' not in findings
 
 
-def test_the_composer_starts_from_another_version(bob, sign_in, config):
+def test_form_is_prefilled_from_another_version(bob, sign_in, config):
     text = page(sign_in(bob), f"{HERE}new/?from=iris-score:1")
     assert "return json.loads(data)" in text
     assert '<option value="own:1" selected>' in text
@@ -163,7 +163,7 @@ def test_the_composer_starts_from_another_version(bob, sign_in, config):
 # --- look -----------------------------------------------------------------------------------------
 
 
-def test_an_empty_list_teaches(bob, sign_in):
+def test_empty_list_shows_the_next_step(bob, sign_in):
     assert "No inference configs yet" in page(sign_in(bob), HERE)
 
 
@@ -187,7 +187,7 @@ def test_the_page_shows_script_files_and_use(workspace, bob, sign_in, config, ir
     assert "Inference config created" in page(client, f"{HERE}iris-score/1/?tab=activity")
 
 
-def test_viewers_only_look(carol, sign_in, config, form):
+def test_viewers_can_only_read(carol, sign_in, config, form):
     client = sign_in(carol)
     assert "New config" not in page(client, HERE)
     assert "New version" not in page(client, f"{HERE}iris-score/1/")
@@ -197,7 +197,7 @@ def test_viewers_only_look(carol, sign_in, config, form):
     assert client.post(f"{HERE}new/import/", {"inferenceconfig": "{}"}).status_code == 403
 
 
-def test_strangers_see_nothing(mallory, sign_in, config):
+def test_pages_are_not_found_for_non_members(mallory, sign_in, config):
     page(sign_in(mallory), f"{HERE}iris-score/1/", status=404)
     page(sign_in(mallory), "/w/elsewhere/configs/iris-score/1/", status=404)
 
@@ -213,7 +213,7 @@ AZURE = {
 }
 
 
-def test_an_exported_config_is_read_back(bob, workspace, sign_in, config):
+def test_exported_config_can_be_imported(bob, workspace, sign_in, config):
     answer = sign_in(bob).get(f"{HERE}iris-score/1/inferenceconfig.json")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="inferenceconfig.json"'
     given = inference_config_json.read(answer.content.decode())
@@ -221,7 +221,7 @@ def test_an_exported_config_is_read_back(bob, workspace, sign_in, config):
     assert inference_config_json.environment_of(given, workspace, bob) == "own:1"
 
 
-def test_importing_defines_the_environment_and_opens_the_composer(bob, sign_in):
+def test_import_defines_the_environment_and_opens_the_form(bob, sign_in):
     answer = sign_in(bob).post(f"{HERE}new/import/", {"inferenceconfig": json.dumps(AZURE)})
     assert answer.status_code == 302
     assert "environment=imported-env%3A1" in answer.url
@@ -238,7 +238,7 @@ def test_a_file_of_any_encoding_can_be_imported(bob, sign_in, encoding):
 
 
 @pytest.mark.parametrize("text", ["", json.dumps(AZURE)])
-def test_an_import_takes_text_or_a_file(bob, sign_in, text):
+def test_import_accepts_text_or_a_file(bob, sign_in, text):
     given = {"inferenceconfig": text}
     if text:
         given["file"] = SimpleUploadedFile("inferenceconfig.json", text.encode())
@@ -247,12 +247,12 @@ def test_an_import_takes_text_or_a_file(bob, sign_in, text):
     assert "as text or as a file" in answer.content.decode()
 
 
-def test_a_byte_order_mark_before_the_import_is_passed_over():
+def test_byte_order_mark_of_an_import_is_ignored():
     assert inference_config_json.read("\ufeff" + json.dumps(AZURE)).requirements == ["joblib"]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('{\n"entryScript": "score.py"\n"environment": {}}', "no valid JSON in line 3"),
         ("[]", "one JSON object"),
@@ -271,10 +271,10 @@ def test_a_byte_order_mark_before_the_import_is_passed_over():
         ),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_explained_and_kept(bob, sign_in, text, told):
+def test_a_file_that_cannot_be_imported_is_explained_and_kept(bob, sign_in, text, message):
     answer = sign_in(bob).post(f"{HERE}new/import/", {"inferenceconfig": text})
     assert answer.status_code == 422
-    assert told in answer.content.decode().replace("&#x27;", "'")
+    assert message in answer.content.decode().replace("&#x27;", "'")
 
 
 def test_a_name_without_a_definition_means_an_environment_of_the_workspace(workspace, bob, environment):
@@ -309,7 +309,7 @@ def test_configs_over_rest(workspace, bob, api, environment):
     assert client.get(f"{API}/own:1/inferenceconfig").json()["entryScript"] == "score.py"
 
 
-def test_a_refused_config_over_rest_names_the_field_and_the_next_step(workspace, bob, api, environment):
+def test_rejected_config_over_rest_names_the_field_and_the_next_step(workspace, bob, api, environment):
     upload = make_upload(workspace, bob, "score.py", b"def init(): ...")
     given = {"name": "own", "kind": "entry_script", "entry_script": "score.py", "files": [str(upload.pk)]}
     answer = api(bob).post(API, given | {"environment": "own:1"})
@@ -321,7 +321,7 @@ def test_a_refused_config_over_rest_names_the_field_and_the_next_step(workspace,
     assert api(bob).post(API, given | {"files": ["x"], "environment": "own:1"}).status_code == 400
 
 
-def test_roles_hold_over_rest(carol, mallory, api, config):
+def test_roles_apply_over_rest(carol, mallory, api, config):
     assert api(carol).get(f"{API}/iris-score:1").status_code == 200
     assert api(carol).post(API, {"name": "x", "kind": "no_code"}).status_code == 403
     assert api(mallory).get(f"{API}/iris-score:1").status_code == 404

@@ -1,4 +1,4 @@
-"""The page that deploys: its form, and the commands that do the same."""
+"""The deploy page: its form, and the equivalent commands."""
 
 import json
 
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def service(fake, service):
-    """Healthy, as the loop has seen it."""
+    """A service that is Healthy."""
     return fake.visit(service, 2)
 
 
-class TestTheDeployPage:
-    def test_is_filled_in_so_that_one_click_works(self, sign_in, bob, iris):
+class TestDeployPage:
+    def test_prefilled_form_can_be_submitted_unchanged(self, sign_in, bob, iris):
         client = sign_in(bob)
         page = client.get(url("deploy") + "?version=iris:1")
         form = page.context["form"]
@@ -30,12 +30,12 @@ class TestTheDeployPage:
         assert answer["Location"] == url("service_detail", name="iris")
         assert str(Service.objects.get().revisions.get().models.get().version) == "iris:1"
 
-    def test_shows_the_command_line_and_the_rest_call(self, sign_in, bob, iris):
+    def test_page_shows_the_equivalent_command_and_rest_call(self, sign_in, bob, iris):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
         assert page.context["cli"] == "slipway service deploy -n iris -m iris:1 --wait"
         assert "/api/v1/workspaces/vision/services" in page.context["curl"]
 
-    def test_keeps_both_in_step_with_the_form(self, sign_in, bob, iris):
+    def test_equivalent_commands_follow_the_form(self, sign_in, bob, iris):
         answer = sign_in(bob).post(
             url("deploy_commands"), {"name": "flowers", "models": "iris:1", "cpu": "0.5", "auth": "key"}
         )
@@ -43,7 +43,7 @@ class TestTheDeployPage:
         assert '"cpu": 0.5' in answer.context["curl"]
         assert not Service.objects.exists()
 
-    def test_leaves_nothing_out_of_the_command_line(self, sign_in, bob, iris):
+    def test_equivalent_command_has_every_option(self, sign_in, bob, iris):
         given = {
             "name": "iris",
             "models": "iris:1",
@@ -71,7 +71,7 @@ class TestTheDeployPage:
             "--wait",
         ]
 
-    def test_begins_the_commands_of_an_update_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
+    def test_commands_of_an_update_have_the_current_options(self, sign_in, bob, workspace, iris, fake):
         config = {"cpu": 0.5, "auth": False, "server": {"access_log": True}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         page = sign_in(bob).get(url("deploy") + "?service=iris")
@@ -87,7 +87,7 @@ class TestTheDeployPage:
             ("none", "--no-auth", {"auth": False}),
         ],
     )
-    def test_offers_a_key_a_token_or_nothing(self, sign_in, bob, iris, chosen, option, kept):
+    def test_authentication_is_by_key_token_or_none(self, sign_in, bob, iris, chosen, option, kept):
         client, given = sign_in(bob), {"name": "iris", "models": "iris:1", "auth": chosen}
         command = client.post(url("deploy_commands"), given).context["cli"]
         assert [each for each in ("--token-auth", "--no-auth") if each in command] == ([option] if option else [])
@@ -96,24 +96,24 @@ class TestTheDeployPage:
         assert {name: config[name] for name in ("auth", "token_auth") if name in config} == kept
         assert client.get(url("deploy") + "?service=iris").context["form"]["auth"].value() == chosen
 
-    def test_proposes_a_free_name_and_offers_the_update(self, sign_in, bob, service):
+    def test_free_name_and_update_are_proposed(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
         assert page.context["form"].initial["name"] == "iris-2"
         assert page.context["updatable"] == ["iris"]
 
-    def test_for_an_update_begins_with_the_services_own_settings(self, sign_in, bob, workspace, iris, fake):
+    def test_form_of_an_update_has_the_current_options(self, sign_in, bob, workspace, iris, fake):
         config = {"cpu": 0.5, "environment_variables": {"A": "1"}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
         assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
         assert (initial["cpu"], initial["environment_variables"]) == (0.5, {"A": "1"})
 
-    def test_for_an_update_says_so(self, sign_in, bob, service):
+    def test_page_of_an_update_is_titled_update(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?service=iris")
         assert "Update iris" in text_of(page)
         assert page.context["form"]["memory_gb"].value() == 1
 
-    def test_takes_a_sample_to_warm_up_with_and_keeps_it_for_an_update(self, sign_in, bob, iris):
+    def test_warm_up_request_is_stored_and_kept_by_an_update(self, sign_in, bob, iris):
         warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
         given = {"name": "iris", "models": "iris:1", "auth": "key", "server": json.dumps({"warm_up": warm_up})}
         client = sign_in(bob)
@@ -123,12 +123,12 @@ class TestTheDeployPage:
         initial = client.get(url("deploy") + "?service=iris").context["form"].initial
         assert initial["server"] == {"warm_up": warm_up}
 
-    def test_for_an_update_takes_the_version_that_was_asked_for(self, sign_in, bob, workspace, service):
+    def test_form_of_an_update_has_the_requested_version(self, sign_in, bob, workspace, service):
         make_version(workspace, "iris")
         initial = sign_in(bob).get(url("deploy") + "?service=iris&version=iris:2").context["form"].initial
         assert (initial["name"], initial["models"]) == ("iris", "iris:2")
 
-    def test_says_that_other_frameworks_need_a_script(self, sign_in, bob, workspace):
+    def test_other_frameworks_are_said_to_need_a_script(self, sign_in, bob, workspace):
         make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."})
         page = sign_in(bob).get(url("deploy") + "?version=tree:1")
         assert page.context["needs_script"] is True
@@ -146,26 +146,26 @@ class TestTheDeployPage:
             ({"name": "iris", "models": "iris:1", "server": '{"warm_up": {"runs": 3}}'}, "server"),
         ],
     )
-    def test_keeps_what_was_typed_and_shows_errors_beside_their_field(self, sign_in, bob, iris, given, field):
+    def test_rejected_form_keeps_its_input_and_shows_errors_beside_the_field(self, sign_in, bob, iris, given, field):
         answer = sign_in(bob).post(url("deploy"), given)
         assert answer.status_code == 422
         assert field in answer.context["form"].errors
         assert given["name"] in text_of(answer)
         assert not Service.objects.exists()
 
-    def test_of_a_taken_name_names_the_next_step(self, sign_in, bob, service):
+    def test_taken_name_is_rejected_with_the_next_step(self, sign_in, bob, service):
         answer = sign_in(bob).post(url("deploy"), {"name": "iris", "models": "iris:1"})
         assert answer.status_code == 422
         assert "overwrite" in answer.context["form"].errors["name"][0]
 
-    def test_is_not_for_viewers(self, sign_in, carol, iris):
+    def test_viewer_cannot_deploy(self, sign_in, carol, iris):
         client = sign_in(carol)
         assert client.get(url("deploy")).status_code == 403
         assert client.post(url("deploy"), {"name": "iris", "models": "iris:1"}).status_code == 403
         assert not Service.objects.exists()
 
 
-def test_the_copied_commands_quote_what_a_shell_would_read():
+def test_equivalent_commands_are_quoted_for_the_shell():
     given = {"name": "a", "models": ["x y:1"], "reason": "it's", "deployment_config": {"cpu": 2.0}}
     lines = ["slipway service deploy", "-n a", "-m 'x y:1'", """--reason 'it'"'"'s'""", "--cpu 2", "--wait"]
     assert equivalent_commands.cli(given) == " \\\n  ".join(lines)

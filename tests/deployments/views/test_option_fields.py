@@ -59,7 +59,7 @@ def test_size_that_is_no_whole_megabyte_stays_json():
     assert shown == {"server_collect_fraction": 100, "server": {"collect": {"max_bytes": 5000}}}
 
 
-def test_empty_fields_choose_nothing(workspace, iris):
+def test_empty_fields_leave_the_defaults(workspace, iris):
     form = DeployForm(workspace, NEEDED | {"server": "", "server_providers": " ", "server_log_format": ""})
     assert form.is_valid()
     assert "deployment_config" not in form.body()

@@ -60,19 +60,19 @@ def test_changed_settings_keep_a_secret_that_is_left_empty(added):
     assert Target.objects.get(name="cluster").settings["network"] == "test"
 
 
-def test_refusal_stands_beside_its_field(added):
+def test_error_is_shown_beside_its_field(added):
     answer = added.post(f"{HERE}new/?kind=docker-like", FORM)
     assert answer.status_code == 422
     assert "already" in answer.content.decode()
 
 
-def test_remove_forgets_the_target_and_this_machine_has_no_such_button(added):
+def test_added_target_can_be_removed_and_the_local_one_cannot(added):
     assert f"{HERE}at/local/remove/" not in text_of(added, f"{HERE}at/local/")
     assert added.post(f"{HERE}at/cluster/remove/").status_code == 302
     assert not Target.objects.filter(name="cluster").exists()
 
 
-def test_list_asks_as_many_queries_for_three_targets_as_for_one(added, workspace, alice):
+def test_number_of_queries_does_not_grow_with_the_list(added, workspace, alice):
     def queries():
         with CaptureQueriesContext(connection) as captured:
             added.get(HERE)
