@@ -52,7 +52,7 @@ class UploadViewSet(InWorkspace, GenericViewSet):
     @extend_schema(responses=UploadSerializer)
     def retrieve(self, request: Request, pk: str, **_: Any) -> Response:
         """How much has arrived."""
-        return Response(UploadSerializer(self._mine(pk)).data)
+        return Response(UploadSerializer(self._own_upload(pk)).data)
 
     @extend_schema(
         parameters=[OpenApiParameter("offset", int, required=True, description="byte at which this chunk begins")],
@@ -61,7 +61,7 @@ class UploadViewSet(InWorkspace, GenericViewSet):
     )
     def update(self, request: Request, pk: str, **_: Any) -> Response:
         """Send the next chunk as the raw body. A wrong offset is answered with 409 and the right one."""
-        upload, offset = self._mine(pk), _whole_number(request.query_params.get("offset"), "offset")
+        upload, offset = self._own_upload(pk), _whole_number(request.query_params.get("offset"), "offset")
         length = _whole_number(request.headers.get("Content-Length"), "Content-Length")
         try:
             uploads.append(upload, offset, request, length=length)
@@ -76,13 +76,13 @@ class UploadViewSet(InWorkspace, GenericViewSet):
         """All chunks are through: check size and SHA-256. When they differ, nothing is kept."""
         facts = CompleteUploadSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
-        upload = uploads.complete(self._mine(pk), facts.validated_data["sha256"])
+        upload = uploads.complete(self._own_upload(pk), facts.validated_data["sha256"])
         return Response(UploadSerializer(upload).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str, **_: Any) -> Response:
-        """Give the upload up; what arrived of it is forgotten."""
-        uploads.abandon(self._mine(pk))
+        """Abandon the upload and delete the bytes that have arrived."""
+        uploads.abandon(self._own_upload(pk))
         return Response(status=204)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
@@ -91,7 +91,7 @@ class UploadViewSet(InWorkspace, GenericViewSet):
             _drain(request)
         return super().finalize_response(request, response, *args, **kwargs)
 
-    def _mine(self, pk: str) -> Upload:
+    def _own_upload(self, pk: str) -> Upload:
         return uploads.find(self.workspace, self.person, pk)
 
 

@@ -36,7 +36,7 @@ RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
 Cancelled = Callable[[], bool]
 
 
-def never() -> bool:
+def never_cancelled() -> bool:
     return False
 
 
@@ -121,7 +121,7 @@ def runtime_requirements() -> list[str]:
 
 def warnings_of(environment: Environment) -> list[str]:
     """What people should know of a definition: requirements that are not installed, and why."""
-    return provided_modules.told_of(environment.requirements)
+    return provided_modules.notices_of(environment.requirements)
 
 
 def curated(workspace: Workspace) -> Environment:
@@ -149,7 +149,7 @@ def find(workspace: Workspace, reference: str) -> Environment:
     return environment
 
 
-def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancelled = never) -> str:
+def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancelled = never_cancelled) -> str:
     """The exact versions and hashes for the definition, resolved once per hash and kept on its rows.
 
     Raises `SlipwayError` with the resolver's text as evidence.
@@ -166,7 +166,7 @@ def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancell
     return found
 
 
-def install(environment: Environment, log: Log, *, cancelled: Cancelled = never) -> Path:
+def install(environment: Environment, log: Log, *, cancelled: Cancelled = never_cancelled) -> Path:
     """The environment's folder, with its Python at bin/python; made at the first call per hash.
 
     Two callers at once make it once; one that is killed leaves nothing that counts. What happens goes to
@@ -174,9 +174,9 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
     """
     digest = environment.definition_hash
     final = environment_path(digest)
-    told = "".join(f"{line}\n" for line in warnings_of(environment))
+    notices = "".join(f"{line}\n" for line in warnings_of(environment))
     if is_installed(digest):
-        log.write(f"The environment {environment} is ready.\n{told}")
+        log.write(f"The environment {environment} is ready.\n{notices}")
         built.record(digest)
         return final
     limits = _limits(cancelled)
@@ -184,7 +184,7 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never)
     def fill(draft: Path) -> None:
         built.begin(digest)
         with also_to_file(environment_log_path(digest), log) as both:
-            both.write(told)
+            both.write(notices)
             try:
                 locked = lock(environment, both, cancelled=cancelled)
                 _installation(environment, limits, both).install(draft, locked)
@@ -212,7 +212,7 @@ def _known_lock(digest: str) -> str:
 
 
 def _has_python(folder: Path) -> bool:
-    """False too when the Python it was made from has gone: then it is made anew from the same lock."""
+    """False too when its Python was uninstalled: then it is installed again from the same lock."""
     return (folder / "bin" / "python").exists()
 
 
@@ -221,7 +221,7 @@ def _limits(cancelled: Cancelled) -> Limits:
 
 
 class _Waiting:
-    """Called while another worker makes the same environment: says so once, and gives up when told to."""
+    """Called while another worker makes the same environment: logs that once; raises when cancelled or overdue."""
 
     def __init__(self, log: Log | None, limits: Limits) -> None:
         self._log, self._limits = log, limits

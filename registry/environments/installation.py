@@ -11,7 +11,7 @@ from django.conf import settings
 from registry.environments import uv
 from registry.environments.interpreters import Interpreter, interpreter_for
 from registry.environments.uv import Limits, Sources
-from registry.environments.uv_failures import IndexAway, InstallFailed, failure_of
+from registry.environments.uv_failures import IndexUnreachable, InstallFailed, failure_of
 from studio.core.errors import SlipwayError
 from studio.core.tee import Log
 
@@ -42,7 +42,7 @@ class Installation:
     def resolve(self) -> str:
         """The lock: every package with its exact version and the hashes of its files."""
         python = self.python.path
-        self._say("Resolving the requirements.")
+        self._log_line("Resolving the requirements.")
         with tempfile.TemporaryDirectory(prefix="slipway-resolve-") as name:
             folder = Path(name)
             (folder / "environment.in").write_text("\n".join([*self._requirements, ""]))
@@ -60,10 +60,10 @@ class Installation:
 
     def install(self, folder: Path, lock: str) -> None:
         """Make the virtual environment at `folder` and put exactly the locked files into it."""
-        self._say(f"Making a virtual environment with Python {self.python.version}.")
+        self._log_line(f"Making a virtual environment with Python {self.python.version}.")
         self._run(uv.venv_arguments(self.python.path, folder), folder.parent)
         (folder / LOCK_NAME).write_text(lock)
-        self._say("Installing the locked packages.")
+        self._log_line("Installing the locked packages.")
         self._try_cache_too(
             lambda cached_only: self._run(
                 uv.sync_arguments(folder, folder / LOCK_NAME, self._sources, cached_only=cached_only), folder
@@ -74,19 +74,19 @@ class Installation:
         """Without the index, what earlier installations left on this machine may still be enough."""
         try:
             return attempt(False)
-        except IndexAway as away:
-            self._say("The package index cannot be reached; trying with what this machine has already.")
+        except IndexUnreachable as unreachable:
+            self._log_line("The package index cannot be reached; trying with what this machine has already.")
             try:
                 return attempt(True)
             except SlipwayError:
-                raise away from None  # not "incompatible": nobody could look
+                raise unreachable from None  # "incompatible" would be wrong: the index was not consulted
 
     def _run(self, arguments: list[str], folder: Path, result: IO[bytes] | None = None) -> None:
         outcome = uv.run(arguments, folder=folder, log=self._log, limits=self._limits, result=result)
         if not outcome.ok:
             raise failure_of(outcome, self._requirements, self._sources)
 
-    def _say(self, line: str) -> None:
+    def _log_line(self, line: str) -> None:
         self._log.write(f"{line}\n")
         self._log.flush()
 

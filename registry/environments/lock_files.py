@@ -26,11 +26,11 @@ def packages_of(lock: str) -> list[Package]:
             found.append([match["name"], match["version"], match["rest"].strip(" ;"), ""])
         elif found and line.lstrip().startswith("#"):
             reason = line.strip().lstrip("#").strip().removeprefix("via").strip()
-            found[-1][3] = ", ".join(filter(None, [found[-1][3], _said(reason)]))
+            found[-1][3] = ", ".join(filter(None, [found[-1][3], _source_of(reason)]))
     return [Package(*parts) for parts in found]
 
 
-def _said(reason: str) -> str:
+def _source_of(reason: str) -> str:
     names = {"-r environment.in": "the definition", "-r scoring-server.in": "the scoring server"}
     return names.get(reason, reason)
 

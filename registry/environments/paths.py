@@ -37,6 +37,6 @@ def environment_log_path(definition_hash: str) -> Path:
 def is_installed(definition_hash: str) -> bool:
     """Whether services can start in it on this machine, for whoever starts or makes it (others ask `built`).
 
-    False too when the Python it was made from has gone.
+    False too when the Python it was made from was uninstalled.
     """
     return python_path(definition_hash).exists()

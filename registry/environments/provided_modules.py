@@ -29,7 +29,7 @@ def to_install(requirements: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def told_of(requirements: Iterable[str]) -> list[str]:
+def notices_of(requirements: Iterable[str]) -> list[str]:
     """A sentence for each requirement that is not installed."""
     return [
         f"{requirement} is not installed: the scoring server's own modules take the place of {name}."

@@ -74,12 +74,12 @@ def whole_lines(text: str) -> Iterator[tuple[int, str]]:
         goes_on = line.endswith("\\") and not comment
         parts.append(line[:-1] if goes_on else f" {line}" if comment else line)
         if not goes_on:
-            yield from _said(first, parts)
+            yield from _line_of(first, parts)
             parts = []
-    yield from _said(first, parts)
+    yield from _line_of(first, parts)
 
 
-def _said(number: int, parts: list[str]) -> Iterator[tuple[int, str]]:
+def _line_of(number: int, parts: list[str]) -> Iterator[tuple[int, str]]:
     text = _COMMENT.sub("", "".join(parts)).strip()
     if text:
         yield number, text

@@ -6,21 +6,17 @@ and the tests hold the sentences against the real program.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from registry.environments.uv import Outcome, Sources
 from studio.core.errors import BadInput, SlipwayError, Temporary
 
 MAX_EVIDENCE = 20_000  # characters
-_DISK = re.compile(r"\(os error (28|122)\)")  # ENOSPC, EDQUOT
-_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
-_NETWORK = re.compile(r"Failed to fetch|Request failed after|error sending request|dns error|operation timed out")
-_BUILD = re.compile(r"Failed to (?:download and )?build `([^`]+)`|The build backend returned an error")
 _UNKNOWN = re.compile(r"(?:Because|and) (\S+) was not found in the (package registry|provided package locations)")
-_CACHE_ONLY = re.compile(r"was not found in the cache|because the network was disabled")
 
 
 class InstallFailed(SlipwayError):
-    """Ours to look at."""
+    """The installer or this machine is at fault, not the requirements."""
 
     code = "environment_failed"
 
@@ -31,41 +27,51 @@ class Unsolvable(BadInput):
     code = "environment_unsolvable"
 
 
-class IndexAway(Temporary):
+class IndexUnreachable(Temporary):
     code = "index_unreachable"
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A run of uv that failed: what it printed, and what it was to install from where."""
+
+    output: str
+    requirements: Sequence[str]
+    sources: Sources
+
+
 def failure_of(outcome: Outcome, requirements: Sequence[str], sources: Sources) -> SlipwayError:
-    """The error for a run that did not succeed."""
-    if outcome.ended:
-        return _stopped(outcome)
-    for read in (_of_disk, _of_hash, _of_network, _of_build, _of_unknown_package, _of_conflict):
-        found = read(outcome.output, requirements, sources)
-        if found is not None:
-            found.evidence = outcome.output[-MAX_EVIDENCE:].strip()
-            return found
-    return InstallFailed(
+    """The error for a run that did not succeed; the end of its output is the evidence."""
+    error = _stopped(outcome) if outcome.ended else _explained(_Run(outcome.output, requirements, sources))
+    error = error or InstallFailed(
         f"The environment could not be made: the installer ended with status {outcome.returncode}.",
         hint="Read the build log; if it does not tell what to change, report it.",
-        evidence=outcome.output[-MAX_EVIDENCE:].strip(),
     )
+    error.evidence = outcome.output[-MAX_EVIDENCE:].strip()
+    return error
 
 
 def _stopped(outcome: Outcome) -> SlipwayError:
-    evidence = outcome.output[-MAX_EVIDENCE:].strip()
     if outcome.ended == "cancelled":
-        return InstallFailed("The build was cancelled.", code="build_cancelled", evidence=evidence)
+        return InstallFailed("The build was cancelled.", code="build_cancelled")
     return Temporary(
         "Making the environment took longer than allowed.",
         code="environment_timeout",
         hint="Deploy again: what was downloaded is kept. SLIPWAY_BUILD_SECONDS raises the limit.",
-        evidence=evidence,
     )
 
 
-def _of_disk(text: str, *_: object) -> SlipwayError | None:
-    if not _DISK.search(text):
-        return None
+def _explained(run: _Run) -> SlipwayError | None:
+    """By the first pattern that the output matches and whose explanation applies."""
+    for pattern, explain in _EXPLANATIONS:
+        found = re.search(pattern, run.output)
+        error = explain(found, run) if found else None
+        if error:
+            return error
+    return None
+
+
+def _disk_full(_: re.Match[str], __: _Run) -> SlipwayError:
     return Temporary(
         "The disk is full: the environment could not be installed.",
         code="disk_full",
@@ -73,10 +79,7 @@ def _of_disk(text: str, *_: object) -> SlipwayError | None:
     )
 
 
-def _of_hash(text: str, *_: object) -> SlipwayError | None:
-    found = _HASH.search(text)
-    if not found:
-        return None
+def _hash_mismatch(found: re.Match[str], _: _Run) -> SlipwayError:
     return InstallFailed(
         f"The file of {found[1]} is not the one that was locked: its hash differs.",
         code="hash_mismatch",
@@ -85,10 +88,8 @@ def _of_hash(text: str, *_: object) -> SlipwayError | None:
     )
 
 
-def _of_network(text: str, _: object, sources: Sources) -> SlipwayError | None:
-    if not (_NETWORK.search(text) or (_CACHE_ONLY.search(text) and not sources.offline)):
-        return None
-    return IndexAway(
+def _index_unreachable(_: re.Match[str], __: _Run) -> SlipwayError:
+    return IndexUnreachable(
         "The package index cannot be reached from this machine, so the environment could not be resolved. "
         "Nothing is known to be wrong with the requirements.",
         hint="Check the network or proxy and deploy again; or put the wheels into a folder, name it in SLIPWAY_WHEELS "
@@ -96,10 +97,12 @@ def _of_network(text: str, _: object, sources: Sources) -> SlipwayError | None:
     )
 
 
-def _of_build(text: str, *_: object) -> SlipwayError | None:
-    found = _BUILD.search(text)
-    if not found:
-        return None
+def _not_in_the_cache(found: re.Match[str], run: _Run) -> SlipwayError | None:
+    """An attempt without the network says little about the package, unless the studio never uses an index."""
+    return None if run.sources.offline else _index_unreachable(found, run)
+
+
+def _build_failed(found: re.Match[str], _: _Run) -> SlipwayError:
     return Unsolvable(
         f"The package {found[1] or 'of a requirement'} comes without a ready wheel and could not be built here.",
         code="package_unbuildable",
@@ -108,16 +111,14 @@ def _of_build(text: str, *_: object) -> SlipwayError | None:
     )
 
 
-def _of_unknown_package(text: str, requirements: Sequence[str], sources: Sources) -> SlipwayError | None:
-    names = sorted({match[1] for match in _UNKNOWN.finditer(text)})
-    if not names:
-        return None
-    packages = ", ".join(names)
-    if sources.offline:
+def _unknown_package(_: re.Match[str], run: _Run) -> SlipwayError:
+    packages = ", ".join(sorted({match[1] for match in _UNKNOWN.finditer(run.output)}))
+    if run.sources.offline:
+        wheels = run.sources.wheels or "the folder SLIPWAY_WHEELS names"
         return Unsolvable(
             f"This studio installs without a package index, and its wheel folder has no {packages}.",
             code="package_unknown",
-            hint=f"Ask an administrator to put the wheel into {sources.wheels or 'the folder SLIPWAY_WHEELS names'}.",
+            hint=f"Ask an administrator to put the wheel into {wheels}.",
         )
     return Unsolvable(
         f"The package index knows no package {packages}.",
@@ -126,17 +127,27 @@ def _of_unknown_package(text: str, requirements: Sequence[str], sources: Sources
     )
 
 
-def _of_conflict(text: str, requirements: Sequence[str], _: object) -> SlipwayError | None:
-    if "No solution found" not in text:
-        return None
-    blamed = [line for line in requirements if _named(line)(text)] or list(requirements)
+def _conflict(_: re.Match[str], run: _Run) -> SlipwayError:
+    named = [line for line in run.requirements if _is_named(line, run.output)] or list(run.requirements)
     return Unsolvable(
-        f"No set of package versions satisfies these requirements together: {', '.join(blamed[:8])}.",
+        f"No set of package versions satisfies these requirements together: {', '.join(named[:8])}.",
         hint="Loosen or correct them, make a new environment, and deploy with it. The evidence tells how they collide.",
     )
 
 
-def _named(requirement: str) -> Callable[[str], object]:
+def _is_named(requirement: str, output: str) -> bool:
     name = re.match(r"[A-Za-z0-9._-]+", requirement)
-    pattern = re.compile(rf"(?<![\w.-]){re.escape(name[0] if name else requirement)}(?![\w-])", re.IGNORECASE)
-    return pattern.search
+    pattern = rf"(?<![\w.-]){re.escape(name[0] if name else requirement)}(?![\w-])"
+    return re.search(pattern, output, re.IGNORECASE) is not None
+
+
+# In this order: an output may match several, and the first one that applies is the cause of the others.
+_EXPLANATIONS: Sequence[tuple[str | re.Pattern[str], Callable[[re.Match[str], _Run], SlipwayError | None]]] = (
+    (r"\(os error (28|122)\)", _disk_full),  # ENOSPC, EDQUOT
+    (r"Hash mismatch for `([^`]+)`", _hash_mismatch),
+    (r"Failed to fetch|Request failed after|error sending request|dns error|operation timed out", _index_unreachable),
+    (r"was not found in the cache|because the network was disabled", _not_in_the_cache),
+    (r"Failed to (?:download and )?build `([^`]+)`|The build backend returned an error", _build_failed),
+    (_UNKNOWN, _unknown_package),
+    (r"No solution found", _conflict),
+)

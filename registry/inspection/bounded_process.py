@@ -25,7 +25,7 @@ ERRORS_KEPT = 4000  # characters of what the program printed to stderr
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessResult:
     """How it went. `code` is the exit status, negative for a signal, None when the time was up."""
 
     code: int | None
@@ -38,7 +38,7 @@ class Ended:
         return cls(code, _read(output.fileno()), _read(errors.fileno())[-ERRORS_KEPT:].decode(errors="replace"))
 
 
-def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> Ended:
+def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> ProcessResult:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
     command = [*without_network(), *die_with_parent_prefix(), sys.executable, "-I", "-B", str(program), *arguments]
     with captured() as (output, errors):
@@ -57,7 +57,7 @@ def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: f
             code = None
         finally:
             _end(process)
-        return Ended.of(code, output, errors)
+        return ProcessResult.of(code, output, errors)
 
 
 @contextmanager

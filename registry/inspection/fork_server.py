@@ -95,7 +95,7 @@ def _run(module: ModuleType, request: dict[str, Any], studio: socket.socket, end
     server = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _be_the_run(module, request, server)
+        _become_run(module, request, server)
     for descriptor in request["descriptors"]:
         os.close(descriptor)
     in_time = _wait(pid, time.monotonic() + request["seconds"], studio, ended)
@@ -116,11 +116,11 @@ def _wait(pid: int, until: float, studio: socket.socket, ended: int) -> bool:
         ready, _, _ = select.select([studio.fileno(), ended], [], [], left)
         if studio.fileno() in ready:  # the worker ended: so do we, and the kernel ends the run with us
             sys.exit(0)
-        _forget_signals(ended)
+        _drain_wakeups(ended)
     return True
 
 
-def _forget_signals(ended: int) -> None:
+def _drain_wakeups(ended: int) -> None:
     with suppress(BlockingIOError):
         os.read(ended, 4096)
 
@@ -137,7 +137,7 @@ def _end_orphans(ended: int) -> None:
                 with suppress(ProcessLookupError):
                     os.kill(orphan, signal.SIGKILL)
             select.select([ended], [], [], 0.05)
-            _forget_signals(ended)
+            _drain_wakeups(ended)
 
 
 def _children() -> list[int]:
@@ -150,11 +150,11 @@ def _children() -> list[int]:
     return found
 
 
-def _be_the_run(module: ModuleType, request: dict[str, Any], server: int) -> NoReturn:
+def _become_run(module: ModuleType, request: dict[str, Any], server: int) -> NoReturn:
     """In the fork: let go of what is the server's, and be the program."""
     code = 1
     try:
-        _settle(request, server)
+        _prepare_run(request, server)
         code = int(module.main(*request["arguments"]) or 0)
     except SystemExit as reason:
         code = reason.code if isinstance(reason.code, int) else int(reason.code is not None)
@@ -167,7 +167,7 @@ def _be_the_run(module: ModuleType, request: dict[str, Any], server: int) -> NoR
         os._exit(code)
 
 
-def _settle(request: dict[str, Any], server: int) -> None:
+def _prepare_run(request: dict[str, Any], server: int) -> None:
     os.setsid()
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != server:  # it ended before that

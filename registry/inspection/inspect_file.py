@@ -44,11 +44,11 @@ def main(folder: str, memory: str, seconds: str, declared: str) -> int:
             answer_to.write(json.dumps(value).encode() + b"\n")
             answer_to.flush()
 
-        answer(look(Path(folder), declared, answer))
+        answer(inspect(Path(folder), declared, answer))
     return 0
 
 
-def look(folder: Path, declared: str, keep: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
+def inspect(folder: Path, declared: str, keep: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
     """The answer. `keep` is given what there is before a step that the process may not survive."""
     from registry.inspection.formats.folder import inspect_folder  # start-up: after the limits
     from registry.inspection.formats.report import Refused  # start-up: after the limits

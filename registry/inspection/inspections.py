@@ -32,7 +32,7 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
     """Look inside a version, and make it ready or reject it."""
     version = job.version
     try:
-        found = _look(heartbeat, job)
+        found = _run_program(heartbeat, job)
         framework, warnings = settled(version.declared_framework, found)
     except Rejected as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
@@ -50,7 +50,7 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
     )
 
 
-def _look(heartbeat: Heartbeat, job: Inspection) -> Finding:
+def _run_program(heartbeat: Heartbeat, job: Inspection) -> Finding:
     """Lay the files out and run the program over them."""
     seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
     with _folder(job) as folder:

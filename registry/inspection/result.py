@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from registry.inspection.bounded_process import Ended
+from registry.inspection.bounded_process import ProcessResult
 from registry.inspection.frameworks import CUSTOM
 from studio.core.errors import BadInput
 from studio.core.storable import storable
@@ -37,7 +37,7 @@ class Finding:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def finding_of(ended: Ended, *, seconds: float) -> Finding:
+def finding_of(ended: ProcessResult, *, seconds: float) -> Finding:
     """What the program said; raises `Rejected` when it said no, or died before it said anything.
 
     One that died over the trial of a graph has said what it knew before.
@@ -76,7 +76,7 @@ def _last_answer(output: bytes) -> dict[str, Any] | None:
     return None
 
 
-def _unfinished(found: Finding, ended: Ended) -> Finding:
+def _unfinished(found: Finding, ended: ProcessResult) -> Finding:
     """What was known before the trial; a crash of the runtime is worth a warning."""
     if ended.code is None or -ended.code not in _FAULTS:
         return found

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from registry.inspection.bounded_process import Ended, captured, environment, run_bounded, without_network
+from registry.inspection.bounded_process import ProcessResult, captured, environment, run_bounded, without_network
 from studio.core.parent_death import die_with_parent_prefix
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class WarmProgram:
         self._not_before = 0.0  # monotonic time of the next try to start a server
         self._lock = threading.Lock()
 
-    def run(self, arguments: list[str], *, folder: Path, seconds: float) -> Ended:
+    def run(self, arguments: list[str], *, folder: Path, seconds: float) -> ProcessResult:
         """How a run in `folder` went."""
         with self._lock:
             for _ in range(2 if sys.platform == "linux" else 0):
@@ -73,7 +73,7 @@ class WarmProgram:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def _run(self, arguments: list[str], folder: Path, seconds: float) -> Ended:
+    def _run(self, arguments: list[str], folder: Path, seconds: float) -> ProcessResult:
         request = {"arguments": arguments, "folder": str(folder), "seconds": seconds}
         try:
             connection = self._socket or self._start()
@@ -82,7 +82,7 @@ class WarmProgram:
                 connection.settimeout(START_SECONDS)
                 sent = socket.send_fds(connection, [line], [output.fileno(), errors.fileno()])
                 connection.sendall(line[sent:])
-                return Ended.of(_answer(connection, seconds + SLACK_SECONDS)["code"], output, errors)
+                return ProcessResult.of(_answer(connection, seconds + SLACK_SECONDS)["code"], output, errors)
         except (OSError, EOFError, ValueError) as reason:
             log.info("the fork server of %s is lost: %s", self.program.name, reason)
             self.close()

@@ -138,7 +138,7 @@ def find_all(workspace: Workspace, user: User, upload_ids: Sequence[uuid.UUID | 
     if missing:
         raise BadInput(
             f"There is no upload {missing[0]} of yours.",
-            hint="It was given up, or another version was made of it. Send the file again.",
+            hint="It was abandoned, or already used for another version. Send the file again.",
             field="files",
         )
     if len(found) != len(upload_ids):

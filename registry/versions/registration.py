@@ -71,7 +71,7 @@ def register(  # noqa: PLR0913 - one keyword for each thing that people may say 
     with transaction.atomic():
         version = _next_version(workspace, actor, checked_name, facts)
         _add_tags(version, checked_tags)
-        _use_up(files, paths, version)
+        _consume_uploads(files, paths, version)
         kind = events.VERSION_REGISTERED
         record(kind, version, workspace=workspace, actor=actor, files=len(files), size=version.size)
         _begin_inspection(version)
@@ -198,7 +198,7 @@ def _next_version(workspace: Workspace, actor: User, name: str, facts: dict[str,
     return ModelVersion.objects.create(workspace=workspace, model=model, number=number, created_by=actor, **facts)
 
 
-def _use_up(files: list[Upload], paths: list[str], version: ModelVersion) -> None:
+def _consume_uploads(files: list[Upload], paths: list[str], version: ModelVersion) -> None:
     VersionFile.objects.bulk_create(
         VersionFile(version=version, path=path, artifact_id=cast(str, upload.artifact_id))  # `check_files` saw them
         for upload, path in zip(files, paths, strict=True)

@@ -59,7 +59,7 @@ def shape_of(result: Any) -> Shape | None:
     return None
 
 
-def is_telling(inputs: Sequence[Any]) -> bool:
+def is_conclusive(inputs: Sequence[Any]) -> bool:
     """Whether shapes of runs tell anything: a whole number may be a size or an axis, which made-up values get wrong.
 
     Where the number of rows is free, that is what the inputs are.

@@ -94,7 +94,7 @@ def _measure(session: onnxruntime.InferenceSession, report: Report) -> None:
                 return
             runs.append((rows, [onnx_rows.shape_of(result) for result in results]))
     report.facts["runtime"]["rows"] = [rows for rows, _ in runs]
-    if not onnx_rows.is_telling(session.get_inputs()):
+    if not onnx_rows.is_conclusive(session.get_inputs()):
         return
     graph = read(report.signature or {})
     certain = onnx_rows.is_certain(session.get_inputs(), report.facts["operators"])

@@ -9,7 +9,7 @@ import pytest
 
 from registry.environments import built, environments
 from registry.environments.paths import environment_log_path, environment_path, is_installed, python_path
-from registry.environments.uv_failures import IndexAway
+from registry.environments.uv_failures import IndexUnreachable
 from registry.models import Environment
 from studio.activity.models import Event
 from studio.core.errors import BadInput, NotFound
@@ -145,7 +145,7 @@ def test_the_scoring_servers_own_requirements_can_be_installed(workspace, bob, s
     )
     try:
         environments.install(environment, io.StringIO())
-    except IndexAway as away:
+    except IndexUnreachable as away:
         pytest.skip(f"no package index can be reached: {away.evidence[:200]}")
     assert answers(environment, "import httptools, msgspec, numpy, orjson, psutil, uvloop; print('all')") == "all"
     assert Environment.objects.get(pk=environment.pk).lock.count("==") >= 6

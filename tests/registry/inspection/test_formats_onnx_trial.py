@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from registry.inspection.formats import onnx_trial
-from registry.inspection.inspect_file import look
+from registry.inspection.inspect_file import inspect
 from tests.registry.factories import graph_bytes, onnx_bytes, with_external_data
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -25,7 +25,7 @@ def tried(tmp_path):
         (tmp_path / "model.onnx").write_bytes(content)
         for name, other in files.items():
             (tmp_path / name).write_bytes(other)
-        return look(tmp_path, "", lambda answer: (kept if kept is not None else []).append(copy.deepcopy(answer)))
+        return inspect(tmp_path, "", lambda answer: (kept if kept is not None else []).append(copy.deepcopy(answer)))
 
     return make
 

@@ -48,7 +48,7 @@ def test_lease_of_an_inspection_is_short(registered, monkeypatch):
         leases.append(version.inspections.get().lease_until - timezone.now())
         return Finding(framework="onnx")
 
-    monkeypatch.setattr(inspections, "_look", look)
+    monkeypatch.setattr(inspections, "_run_program", look)
     run_job("inspection", version.inspections.get().pk)
     assert leases[0] <= timedelta(seconds=30)
 
@@ -80,7 +80,7 @@ def test_worker_that_lost_its_lease_writes_nothing(registered, monkeypatch):
         Inspection.objects.update(attempt=7)
         return Finding(framework="onnx")
 
-    monkeypatch.setattr(inspections, "_look", taken_over)
+    monkeypatch.setattr(inspections, "_run_program", taken_over)
     run_job("inspection", job.pk)
     version.refresh_from_db()
     assert version.state == VersionState.UPLOADED

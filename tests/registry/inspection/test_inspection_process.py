@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from registry.inspection import bounded_process
-from registry.inspection.bounded_process import Ended
+from registry.inspection.bounded_process import ProcessResult
 from registry.inspection.inspections import PROGRAM
 from registry.inspection.result import Rejected, finding_of
 from registry.inspection.warm_process import WarmProgram
@@ -108,7 +108,7 @@ import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from registry.inspection import inspect_file
-assert inspect_file.look(Path({folder!r}), "")["framework"] == "onnx"
+assert inspect_file.inspect(Path({folder!r}), "")["framework"] == "onnx"
 print([name for name in sys.modules if name.split(".")[0] in ("django", "celery", "studio")])
 """
 
@@ -122,11 +122,11 @@ def test_process_does_not_import_django(tmp_path):
 
 def test_crash_of_the_process_rejects_the_version_with_evidence():
     with pytest.raises(Rejected) as said:
-        finding_of(Ended(-signal.SIGSEGV, b"", "Fatal Python error"), seconds=5)
+        finding_of(ProcessResult(-signal.SIGSEGV, b"", "Fatal Python error"), seconds=5)
     assert said.value.code == "inspection_crashed"
     assert "Fatal Python error" in said.value.evidence
     with pytest.raises(Rejected) as said:
-        finding_of(Ended(-signal.SIGXCPU, b"", ""), seconds=5)
+        finding_of(ProcessResult(-signal.SIGXCPU, b"", ""), seconds=5)
     assert said.value.code == "inspection_timeout"
 
 
@@ -135,19 +135,19 @@ HALF = b'{"framework": "onnx", "facts": {"runtime": {"version": "1.2", "loads": 
 
 @pytest.mark.parametrize(("loads", "did"), [(b"null", "loading it"), (b"true", "running made-up rows")])
 def test_crash_of_the_runtime_keeps_earlier_findings_and_adds_a_warning(loads, did):
-    found = finding_of(Ended(-signal.SIGSEGV, HALF % loads, ""), seconds=5)
+    found = finding_of(ProcessResult(-signal.SIGSEGV, HALF % loads, ""), seconds=5)
     assert (found.framework, found.facts["warnings"][0]) == ("onnx", "w")
     assert found.facts["warnings"][1].startswith(f"ONNX Runtime 1.2 crashed (SIGSEGV) while {did}")
 
 
 @pytest.mark.parametrize("code", [None, -signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT, 1])
 def test_trial_ended_by_a_limit_keeps_earlier_findings(code):
-    found = finding_of(Ended(code, HALF % b"null", ""), seconds=5)
+    found = finding_of(ProcessResult(code, HALF % b"null", ""), seconds=5)
     assert (found.framework, found.facts["warnings"]) == ("onnx", ["w"])
 
 
 def test_findings_can_be_stored_on_every_database():
-    found = finding_of(Ended(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
+    found = finding_of(ProcessResult(0, b'{"facts": {"producer": "tests\\u0000"}}', ""), seconds=5)
     assert found.facts == {"producer": "tests\N{REPLACEMENT CHARACTER}"}
 
 
