@@ -33,7 +33,7 @@ def change(service: Service, **facts: Any) -> None:
         raise ChangedMeanwhile(service.name)
 
 
-def wake(service: Service) -> None:
+def request_advance(service: Service) -> None:
     """Have the service-level step run. Call it in the transaction of what it should look at."""
     Service.objects.filter(pk=service.pk).update(due_at=timezone.now())
     enqueue_task_on_commit("deployments.tasks.advance", service.pk)

@@ -87,7 +87,7 @@ class NotScorable(Conflict):
     retryable = True
 
 
-class ServiceSilent(Temporary):
+class ServiceNotAnswering(Temporary):
     code = "service_silent"
     status = 504
 

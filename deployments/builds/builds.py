@@ -12,7 +12,7 @@ from django.utils import timezone
 from deployments import events
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
-from deployments.desired_state import wake
+from deployments.desired_state import request_advance
 from deployments.models import Build, BuiltBundle, Revision
 from deployments.recipe.build_paths import build_log_path, bundle_path
 from registry.environments import built, environments
@@ -64,7 +64,7 @@ def build_again(revision: Revision) -> None:
         newest = revision.builds.order_by("pk").last()
         if newest is None or newest.state == JobState.SUCCEEDED:
             create_job(Build, revision=revision)
-            wake(revision.service)
+            request_advance(revision.service)
 
 
 def log_path(build: Build) -> Path:
@@ -75,12 +75,12 @@ def log_path(build: Build) -> Path:
 def run(build: Build, heartbeat: Heartbeat) -> None:
     """Do the build. Safe to repeat, and to kill at any line."""
     if build.attempt > 1:
-        _say(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
+        _log_line(build, f"\nThe worker was lost; attempt {build.attempt} goes on.")
     try:
         with _log_of(build) as lines:
             _steps(build.revision, heartbeat, lines)
     except LeaseLost:
-        _say(build, "The build was cancelled or taken over.")
+        _log_line(build, "The build was cancelled or taken over.")
     except Exception as error:  # whatever it was, the row must say so
         _fail(build, error)
     else:
@@ -98,7 +98,7 @@ def _log_of(build: Build) -> TextIO:
     return path.open("a", buffering=1)
 
 
-def _say(build: Build, line: str) -> None:
+def _log_line(build: Build, line: str) -> None:
     """Add a line to the log of what the row knows already: a full disk must not keep the row from knowing it."""
     with suppress(OSError), _log_of(build) as lines:
         lines.write(f"{line}\n")
@@ -121,8 +121,8 @@ def _succeed(build: Build) -> None:
         if not build.end(JobState.SUCCEEDED):
             return
         record(events.BUILD_SUCCEEDED, service, workspace=service.workspace, revision=build.revision.number)
-        wake(service)
-    _say(build, "Built.")
+        request_advance(service)
+    _log_line(build, "Built.")
 
 
 def _fail(build: Build, error: Exception) -> None:
@@ -130,7 +130,7 @@ def _fail(build: Build, error: Exception) -> None:
     if cause["code"] == "build_failed":
         log.exception("%s failed", build)
     _end_without_success(build, lambda: build.end(JobState.FAILED, error=cause), cause)
-    _say(build, f"\nThe build failed: {cause['message']}\n{cause['hint']}")
+    _log_line(build, f"\nThe build failed: {cause['message']}\n{cause['hint']}")
 
 
 def cancel(build: Build, actor: User | None = None) -> bool:
@@ -158,4 +158,4 @@ def _record_end(build: Build, cause: dict[str, Any], actor: User | None = None) 
     details = {"revision": build.revision.number, "code": cause["code"], "message": cause["message"]}
     kind = events.BUILD_CANCELLED if cause["code"] == "build_cancelled" else events.BUILD_FAILED
     record(kind, service, workspace=service.workspace, actor=actor, **details)
-    wake(service)
+    request_advance(service)

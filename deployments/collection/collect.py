@@ -56,7 +56,7 @@ def run(collection: Collection, heartbeat: Heartbeat) -> None:
     """Do it. Safe to repeat, and to kill at any line."""
     try:
         heartbeat.step("looking", 0.0)
-        doomed = _measured(_doomed(touch=not collection.dry_run), heartbeat)
+        doomed = _measured(_removable(touch=not collection.dry_run), heartbeat)
         removed, problems = (doomed, []) if collection.dry_run else _remove(doomed, heartbeat)
     except LeaseLost:
         raise
@@ -67,7 +67,7 @@ def run(collection: Collection, heartbeat: Heartbeat) -> None:
         _succeed(collection, removed, problems)
 
 
-def _doomed(*, touch: bool) -> list[Stored]:
+def _removable(*, touch: bool) -> list[Stored]:
     """What may go. With `touch`, rows in use say so: from now on they have been used a moment ago."""
     now = timezone.now()
     kept = kept_revisions(stored.revisions())

@@ -38,7 +38,7 @@ def remove(each: Stored) -> bool:
 
 def _bundle(each: Stored) -> bool:
     link = bundle_path(each.content or each.key)
-    with _alone(link):
+    with _locked(link):
         rows = BuiltBundle.objects.filter(place=each.key)
         if not _is_free(rows, each):
             return False
@@ -51,7 +51,7 @@ def _bundle(each: Stored) -> bool:
 
 
 def _environment(each: Stored) -> bool:
-    with _alone(environment_path(each.content or each.key)):
+    with _locked(environment_path(each.content or each.key)):
         rows = BuiltEnvironment.objects.filter(definition_hash=each.content or each.key)
         if not _is_free(rows.filter(built_at__isnull=False), each):
             return False
@@ -69,7 +69,7 @@ def _is_free(rows: "QuerySet[BuiltBundle] | QuerySet[BuiltEnvironment]", each: S
 
 def _library(each: Stored) -> bool:
     copy = library.folder() / each.key
-    with _alone(copy):
+    with _locked(copy):
         if copy.exists() and datetime.fromtimestamp(copy.stat().st_mtime, UTC) > each.last_used:
             return False  # used since it was chosen
         gone = set_aside(copy)
@@ -86,11 +86,11 @@ def _draft(each: Stored) -> bool:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    def give_way() -> None:
+def _locked(place: Path) -> Iterator[None]:
+    def raise_busy() -> None:
         raise Busy
 
-    with exclusive(place, waiting=give_way):
+    with exclusive(place, waiting=raise_busy):
         yield
 
 

@@ -15,7 +15,7 @@ from deployments.control.notes import Notes
 from deployments.control.phases import Cause, Facts, phase_of
 from deployments.models import Desired, Instance, InstanceDesired, Phase
 from deployments.recipe.spec import ref_of, spec_for
-from deployments.targets.base import Driver, NotBuilt, Observation, Obstacle, Route, TargetAway
+from deployments.targets.base import Driver, NotBuilt, Observation, Obstacle, Route, TargetUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,10 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
     """Observe, take at most one step, judge. Never waits and never raises because of the target."""
     notes = _observed(instance, driver, now)
     facts = _facts(instance, notes)
-    notes = _give_up_or_on(notes, facts, now)
+    notes = _latch_permanent_failure(notes, facts, now)
     pause = 0.0
     try:
-        pause = _act(instance, driver, replace(facts, gave_up=notes.gave_up), now)
+        pause = _act(instance, driver, replace(facts, permanent_failure=notes.permanent_failure), now)
         gone = instance.desired == InstanceDesired.REMOVED and not notes.obstacle and not driver.holds(ref_of(instance))
     except NotBuilt as missing:
         build_again(instance.revision)
@@ -57,9 +57,9 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
     except Obstacle as met:
         notes, gone = replace(notes, obstacle=cause_of(met.code, str(met))), False
     except Exception as error:
-        notes, gone = _away(notes, error, instance), False
+        notes, gone = _target_unavailable(notes, error, instance), False
     phase, cause = phase_of(_facts(instance, notes), now)
-    notes = _kept(notes, phase)
+    notes = _after_visit(notes, phase)
     return Visit(phase, cause, notes, _due_in(instance, phase, notes, pause, driver, now), gone)
 
 
@@ -70,7 +70,7 @@ def _facts(instance: Instance, notes: Notes) -> Facts:
         since=datetime.fromtimestamp(notes.since, UTC) if notes.since else None,
         observation=notes.observation,
         obstacle=notes.obstacle,
-        gave_up=notes.gave_up,
+        permanent_failure=notes.permanent_failure,
         was_healthy=notes.was_healthy,
         start_seconds=config_of(instance.revision).start_deadline_seconds,
     )
@@ -81,11 +81,12 @@ def _observed(instance: Instance, driver: Driver, now: datetime) -> Notes:
     try:
         found = driver.observe(ref_of(instance))
     except Exception as error:
-        return _away(_timed(last, last.observation, instance, now), error, instance)
-    return replace(_timed(last, found, instance, now), observation=_of_now(found, last), obstacle=None)
+        return _target_unavailable(_with_deadline_start(last, last.observation, instance, now), error, instance)
+    notes = _with_deadline_start(last, found, instance, now)
+    return replace(notes, observation=_without_earlier_end(found, last), obstacle=None)
 
 
-def _timed(last: Notes, found: Observation, instance: Instance, now: datetime) -> Notes:
+def _with_deadline_start(last: Notes, found: Observation, instance: Instance, now: datetime) -> Notes:
     """A deadline begins with the first look at what is not Healthy, and with the first at another process.
 
     It begins anew after a time in which nobody looked: nothing was tried then, and what slept has not had that time.
@@ -95,7 +96,7 @@ def _timed(last: Notes, found: Observation, instance: Instance, now: datetime) -
     return replace(last, since=now.timestamp()) if last.since is None or another or unwatched else last
 
 
-def _of_now(found: Observation, last: Notes) -> Observation:
+def _without_earlier_end(found: Observation, last: Notes) -> Observation:
     """How a process ended before somebody changed what is wanted says nothing about what comes next: as long as there
     is no other process, nothing is there. `started_at` keeps in mind which one it was."""
     nothing = Observation("absent", started_at=found.started_at)
@@ -103,26 +104,26 @@ def _of_now(found: Observation, last: Notes) -> Observation:
     return nothing if ended_before and found.state in {"failed", "dead"} else found
 
 
-def _away(notes: Notes, error: Exception, instance: Instance) -> Notes:
+def _target_unavailable(notes: Notes, error: Exception, instance: Instance) -> Notes:
     """The target could not be asked; an error of another kind is ours, and is logged with its traceback."""
-    log.warning("instance %s: %s", instance.pk, error, exc_info=not isinstance(error, TargetAway))
+    log.warning("instance %s: %s", instance.pk, error, exc_info=not isinstance(error, TargetUnavailable))
     evidence = f"{type(error).__name__}: {error}"
     return replace(notes, obstacle=cause_of("target_unavailable", evidence=evidence), errors=notes.errors + 1)
 
 
-def _kept(notes: Notes, phase: Phase) -> Notes:
+def _after_visit(notes: Notes, phase: Phase) -> Notes:
     """What the next visit should know. Nobody waits for what is Healthy, and from now on anything less is a loss."""
     if phase == Phase.HEALTHY:
         notes = replace(notes, since=None, was_healthy=True)
     return notes if notes.obstacle else replace(notes, errors=0)
 
 
-def _give_up_or_on(notes: Notes, facts: Facts, now: datetime) -> Notes:
+def _latch_permanent_failure(notes: Notes, facts: Facts, now: datetime) -> Notes:
     """Once an instance has been tried and has failed for good, it stays so until somebody changes something."""
     phase, cause = phase_of(facts, now)
     tried = facts.desired == InstanceDesired.RUNNING and facts.observation.revision is not None
     if tried and phase == Phase.FAILED and cause and is_permanent(cause["code"]):
-        return replace(notes, gave_up=cause)
+        return replace(notes, permanent_failure=cause)
     return notes
 
 
@@ -132,14 +133,14 @@ def _act(instance: Instance, driver: Driver, facts: Facts, now: datetime) -> flo
         return 0.0  # it could not even be looked at
     if instance.desired == InstanceDesired.REMOVED:
         driver.remove(ref_of(instance))
-    elif instance.desired == InstanceDesired.STOPPED or facts.gave_up:
-        _halt(driver, instance, facts.observation, now)
+    elif instance.desired == InstanceDesired.STOPPED or facts.permanent_failure:
+        _stop_or_drain(driver, instance, facts.observation, now)
     else:
         return _run(instance, driver, facts.observation, now)
     return 0.0
 
 
-def _halt(driver: Driver, instance: Instance, found: Observation, now: datetime) -> None:
+def _stop_or_drain(driver: Driver, instance: Instance, found: Observation, now: datetime) -> None:
     """A failed process that lives on is ended too; one that has ended keeps its traces until the next start.
 
     What another instance has taken over from first finishes what it is at.
@@ -159,12 +160,12 @@ def _run(instance: Instance, driver: Driver, found: Observation, now: datetime) 
     pause = restart_backoff.seconds_to_next_start(found, now.timestamp())
     if pause == 0.0:
         if not found.is_live or found.serving != instance.serving:
-            _take_turn(instance, driver)
+            _apply_route(instance, driver)
         driver.apply(spec_for(instance))
     return QUIET_SECONDS if pause is None else pause
 
 
-def _take_turn(instance: Instance, driver: Driver) -> None:
+def _apply_route(instance: Instance, driver: Driver) -> None:
     """At the service's address: it is made known, and answered by this instance or not."""
     service = instance.service
     ref = ref_of(instance) if instance.serving else None

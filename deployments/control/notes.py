@@ -20,7 +20,7 @@ class Notes:
     change: float
     observation: Observation = field(default=ABSENT)
     obstacle: Cause | None = None
-    gave_up: Cause | None = None
+    permanent_failure: Cause | None = None
     since: float | None = None  # epoch seconds; None while it is Healthy
     was_healthy: bool = False
     errors: int = 0
@@ -34,7 +34,7 @@ class Notes:
         own = {
             "change": self.change,
             "obstacle": self.obstacle,
-            "gave_up": self.gave_up,
+            "gave_up": self.permanent_failure,
             "since": self.since,
             "was_healthy": self.was_healthy,
             "errors": self.errors,
@@ -51,7 +51,7 @@ class Notes:
         return replace(
             notes,
             obstacle=kept.get("obstacle"),
-            gave_up=kept.get("gave_up"),
+            permanent_failure=kept.get("gave_up"),
             since=kept.get("since"),
             was_healthy=kept.get("was_healthy", False),
             errors=kept.get("errors", 0),

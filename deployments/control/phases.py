@@ -27,7 +27,7 @@ class Facts:
     """Everything the state of an instance depends on. `serving`: it should answer at its service's address.
 
     `since` is when the deadline began to run: None for what is Healthy, and until the loop has looked after a change.
-    `was_healthy`: it has been so since that change. `gave_up` is why nothing is tried any more;
+    `was_healthy`: it has been so since that change. `permanent_failure` is why it is not started again;
     `obstacle` is why the target could not be asked, could not take the instance (`no_room`) or not let go of it.
     """
 
@@ -36,7 +36,7 @@ class Facts:
     since: datetime | None = None
     observation: Observation = ABSENT
     obstacle: Cause | None = None
-    gave_up: Cause | None = None
+    permanent_failure: Cause | None = None
     was_healthy: bool = False
     start_seconds: float = 300.0
 
@@ -45,8 +45,8 @@ def phase_of(facts: Facts, now: datetime) -> Verdict:
     """The state, and the cause that keeps the instance from being what is wanted."""
     if facts.desired != InstanceDesired.RUNNING:
         return _going_away(facts, now)
-    if facts.gave_up:
-        return Phase.FAILED, facts.gave_up
+    if facts.permanent_failure:
+        return Phase.FAILED, facts.permanent_failure
     if facts.obstacle:
         return _in_time(facts, now, *_hindered(facts))
     return _in_time(facts, now, *_running(facts))

@@ -44,7 +44,7 @@ def reconcile(instance_id: int, *, if_due: bool = False) -> None:
         changed = _visit(instance_id, holder, now)
     except Exception:
         log.exception("instance %s cannot be visited", instance_id)
-        _step_over(instance_id, holder, now)
+        _postpone(instance_id, holder, now)
     else:
         if changed is not None:
             advance(changed)
@@ -113,7 +113,7 @@ def _differs(instance: Instance, found: Visit) -> bool:
     return shown != (found.phase, found.cause and found.cause["code"], after.state, after.serving)
 
 
-def _step_over(instance_id: int, holder: str, now: datetime) -> None:
+def _postpone(instance_id: int, holder: str, now: datetime) -> None:
     """A row that cannot even be read or written must not stop the loop: it comes again later."""
     Instance.objects.filter(pk=instance_id, lease_holder=holder).update(
         lease_until=None, lease_holder="", due_at=now + timedelta(seconds=60)

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from deployments.builds import builds
 from deployments.config import deployment_config
-from deployments.desired_state import change, record_event, transition_columns, wake
+from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import BeingDeleted, NameTaken
 from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
@@ -40,7 +40,7 @@ def deploy(request: DeployRequest) -> Service:
         )
         record_uses(service)
         builds.build_for(revision)
-        wake(service)
+        request_advance(service)
     service.refresh_from_db()
     return service
 

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from deployments import events
-from deployments.desired_state import change, record_event, transition_columns, wake
+from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import BeingDeleted
 from deployments.models import Desired, Phase, Service
 from deployments.version_uses import record_uses
@@ -36,6 +36,6 @@ def _set_desired(service: Service, actor: User, desired: str, kind: EventType) -
         change(service, **columns)
         record_uses(service)
         record_event(kind, service, actor)
-        wake(service)
+        request_advance(service)
     service.desired, service.generation, service.changed_at = desired, service.generation + 1, columns["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

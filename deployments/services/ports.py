@@ -24,7 +24,7 @@ def free_port() -> int:
     candidates = [port for port in range(first, last + 1) if port not in taken]
     random.shuffle(candidates)
     for port in candidates:
-        if _nobody_listens(port):
+        if _is_free(port):
             return port
     raise NoFreePort
 
@@ -48,7 +48,7 @@ def claim(service: Service, use: Port.Use, number: int) -> None:
     setattr(service, COLUMNS[use], number)
 
 
-def _nobody_listens(port: int) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

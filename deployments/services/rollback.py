@@ -7,7 +7,7 @@ from django.utils import timezone
 from deployments.builds import builds
 from deployments.control.facts import facts_of
 from deployments.control.service_phase import ServiceFacts, update_of
-from deployments.desired_state import change, record_event, transition_columns, wake
+from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import BeingDeleted, NothingToRollBackTo, RevisionNotBuilt
 from deployments.events import SERVICE_ROLLED_BACK
 from deployments.models import BuiltBundle, Desired, Phase, Revision, Service
@@ -37,7 +37,7 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
         record_uses(service)
         builds.build_for(revision)  # succeeds at once: the bundle is there
         record_event(SERVICE_ROLLED_BACK, service, actor, revision=number, before=before)
-        wake(service)
+        request_advance(service)
 
 
 def can_be_rolled_back_to(revisions: list[Revision]) -> set[int]:

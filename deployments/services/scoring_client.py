@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 
-from deployments.errors import NotScorable, ServiceSilent
+from deployments.errors import NotScorable, ServiceNotAnswering
 from deployments.models import Desired, Service
 from deployments.services import tokens
 from deployments.services.describe import address_of
@@ -38,7 +38,7 @@ class ScoreResult:
 def score(service: Service, body: bytes, content_type: str = "application/json", path: str = "/score") -> ScoreResult:
     """POST `body` to the service with its primary key, or a token made for this one call.
 
-    Raises `NotScorable` when nothing can answer, `ServiceSilent` when nothing did, `TooLarge` and `BadInput`.
+    Raises `NotScorable` when nothing can answer, `ServiceNotAnswering` when nothing did, `TooLarge` and `BadInput`.
     """
     address = address_of(service)
     if not address or service.desired != Desired.RUNNING:
@@ -52,11 +52,11 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
     try:
         return _call(f"{address}{path}", body, headers, begun)
     except (TimeoutError, httpx.TimeoutException) as error:
-        raise ServiceSilent(
+        raise ServiceNotAnswering(
             f"{service} did not answer in time.", hint="It may be overloaded or stuck in run(). Read its log."
         ) from error
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-        raise ServiceSilent(
+        raise ServiceNotAnswering(
             f"{service} ended the connection without an answer.",
             hint="A process of it may have ended, for want of memory for instance. Read its log.",
         ) from error

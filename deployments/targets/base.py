@@ -63,7 +63,7 @@ class NotBuilt(Obstacle):
     code = "not_built"
 
 
-class TargetAway(Exception):
+class TargetUnavailable(Exception):
     """The target does not answer; trying again later may help."""
 
 
@@ -169,7 +169,7 @@ class Driver(Protocol):
     def apply(self, spec: "InstanceSpec") -> None:
         """Take one step towards this instance running as specified, beside all others. What runs and matches stays.
 
-        Raises `NoRoom` when the target cannot place it and `TargetAway` when the target does not answer.
+        Raises `NoRoom` when the target cannot place it and `TargetUnavailable` when the target does not answer.
         """
 
     def observe(self, ref: "InstanceRef") -> Observation:

@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.targets.base import NoRoom, TargetAway
+from deployments.targets.base import NoRoom, TargetUnavailable
 from tests.targets.contract import DriverContract
 from tests.targets.fake.driver import BEHAVIOURS, FakeDriver, World
 from tests.targets.specs import make_route, make_spec
@@ -49,7 +49,7 @@ def test_it_misbehaves_on_purpose(behaviour, states):
     assert [driver.observe(spec.ref).state for _ in states] == states
 
 
-@pytest.mark.parametrize(("behaviour", "error"), [("full", NoRoom), ("away", TargetAway)])
+@pytest.mark.parametrize(("behaviour", "error"), [("full", NoRoom), ("away", TargetUnavailable)])
 def test_it_refuses_on_purpose(behaviour, error):
     with pytest.raises(error):
         FakeDriver(behaviour=behaviour).apply(make_spec())

@@ -57,7 +57,7 @@ class LocalDriver:
         write_atomically(folder.keys, keys_file(spec))
         with self._locked(spec.ref) as (folder, lock):
             if lock is None:
-                self._tend(folder, spec)
+                self._converge_running(folder, spec)
             elif not self._end_of_version_0_1(spec.ref):
                 self._start(folder, spec, lock)
 
@@ -67,7 +67,7 @@ class LocalDriver:
         if launch is None:
             return Observation("absent")
         log_files.rotate(folder.log, LOG_BYTES)
-        return self._living(folder, launch) or self._ended(folder, launch)
+        return self._observe_running(folder, launch) or self._observe_ended(folder, launch)
 
     def route(self, route: Route) -> None:
         """Servers look for the file `serving` themselves; the signal only makes them look at once."""
@@ -81,7 +81,7 @@ class LocalDriver:
             folder.path.mkdir(mode=0o700, exist_ok=True)
             if not folder.serving.exists():
                 folder.serving.touch(mode=0o600)
-                self._have_it_look(folder)
+                self._request_recheck(folder)
 
     def drain(self, ref: InstanceRef) -> None:
         """What does not serve on request can only be ended, which finishes what it is at."""
@@ -91,17 +91,17 @@ class LocalDriver:
             self._end_if_held(folder)
         elif folder.serving.exists():
             folder.serving.unlink(missing_ok=True)
-            self._have_it_look(folder)
+            self._request_recheck(folder)
 
     def stop(self, ref: InstanceRef) -> None:
         """The file `serving` goes first: started again, the instance serves only when it is routed to again, even if
         nobody gets round to clearing up after this run."""
         self._folder(ref).serving.unlink(missing_ok=True)
-        self._end_or(_forget, ref)
+        self._end_or_clear(_clear_last_run, ref)
 
     def remove(self, ref: InstanceRef) -> None:
-        self._end_or(_erase, ref)
-        self._leave(ref)
+        self._end_or_clear(_remove_folder, ref)
+        self._remove_shared_files(ref)
 
     def holds(self, ref: InstanceRef) -> bool:
         """The last instance of a service holds what the service has in common, too."""
@@ -129,7 +129,7 @@ class LocalDriver:
                 folder = adoption.move(service, ref.instance_id)
             yield folder, lock
 
-    def _end_or(self, clear: Callable[[RunFolder], None], ref: InstanceRef) -> None:
+    def _end_or_clear(self, clear: Callable[[RunFolder], None], ref: InstanceRef) -> None:
         """End what runs; when nothing runs any more, clear up after it."""
         if not self._folder(ref).path.exists():
             return
@@ -139,11 +139,11 @@ class LocalDriver:
             else:
                 clear(folder)
 
-    def _leave(self, ref: InstanceRef) -> None:
+    def _remove_shared_files(self, ref: InstanceRef) -> None:
         """With the last instance goes what the service's instances had in common."""
         service = self._service(ref.service_id)
         if service.path.exists() and not self._is_shared(service):
-            _erase(RunFolder(service.path))
+            _remove_folder(RunFolder(service.path))
 
     def _is_shared(self, service: ServiceFolder) -> bool:
         """Whether an instance of the service is left."""
@@ -162,15 +162,15 @@ class LocalDriver:
             self._end(folder)
         return held
 
-    def _have_it_look(self, folder: RunFolder) -> None:
+    def _request_recheck(self, folder: RunFolder) -> None:
         launch = read_struct(folder.launch, Launch)
         if launch is not None and launch.on_request and process.is_held(folder):
-            process.ask_to_look(folder, read_struct(folder.status, Status))
+            process.request_recheck(folder, read_struct(folder.status, Status))
 
-    def _tend(self, folder: RunFolder, spec: InstanceSpec) -> None:
-        """Something lives: leave it alone if it is what is wanted, else take a step towards its end."""
+    def _converge_running(self, folder: RunFolder, spec: InstanceSpec) -> None:
+        """A process is running: keep it if it matches the specification, else take a step towards its end."""
         launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
-        if status and (status.state == "failed" or not process.lives(folder, status)):
+        if status and (status.state == "failed" or not process.is_alive(folder, status)):
             process.kill(folder)
         elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
             self._end(folder, lambda: read_struct(folder.launch, Launch) == launch)
@@ -180,10 +180,10 @@ class LocalDriver:
         if not folder.stopping.exists():
             folder.stopping.touch()
             if is_meant():
-                process.ask_to_end(folder, read_struct(folder.status, Status))
+                process.terminate(folder, read_struct(folder.status, Status))
             else:
                 folder.stopping.unlink(missing_ok=True)
-        elif time.time() - _asked_at(folder) > TERM_SECONDS:
+        elif time.time() - _stop_requested_at(folder) > TERM_SECONDS:
             process.kill(folder)
 
     def _start(self, folder: RunFolder, spec: InstanceSpec, lock: int) -> None:
@@ -210,7 +210,7 @@ class LocalDriver:
     def _next_launch(self, folder: RunFolder, spec: InstanceSpec, address: Address) -> Launch:
         before = read_struct(folder.launch, Launch)
         again = before is not None and before.is_of(spec) and before.generation == spec.generation
-        last = self._ended(folder, before) if before and again else Observation("absent")
+        last = self._observe_ended(folder, before) if before and again else Observation("absent")
         crashed = last.state != "absent"
         return Launch(
             generation=spec.generation,
@@ -224,18 +224,18 @@ class LocalDriver:
             failure=last.failure,
         )
 
-    def _living(self, folder: RunFolder, launch: Launch) -> Observation | None:
+    def _observe_running(self, folder: RunFolder, launch: Launch) -> Observation | None:
         """What a living instance says; None when it has ended."""
         for _ in range(SETTLE_TRIES):
             if not process.is_held(folder):
                 return None
             status = read_struct(folder.status, Status)
-            if status is None or process.lives(folder, status):
+            if status is None or process.is_alive(folder, status):
                 return report(folder, launch, status)
             time.sleep(SETTLE_SECONDS)
         return None
 
-    def _ended(self, folder: RunFolder, launch: Launch) -> Observation:
+    def _observe_ended(self, folder: RunFolder, launch: Launch) -> Observation:
         if folder.stopping.exists():
             return Observation("absent", restarts=launch.restarts)
         status = read_struct(folder.status, Status)
@@ -250,7 +250,7 @@ class LocalDriver:
         )
 
 
-def _forget(folder: RunFolder) -> None:
+def _clear_last_run(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
     for path in (folder.launch, *folder.of_one_run):
         path.unlink(missing_ok=True)
@@ -263,7 +263,7 @@ def _discard_reports(folder: RunFolder) -> None:
         remove_tree(folder.reports)
 
 
-def _asked_at(folder: RunFolder) -> float:
+def _stop_requested_at(folder: RunFolder) -> float:
     """When the process was asked to end; now, if the next one has begun in the meantime."""
     try:
         return folder.stopping.stat().st_mtime
@@ -271,7 +271,7 @@ def _asked_at(folder: RunFolder) -> float:
         return time.time()
 
 
-def _erase(folder: RunFolder) -> None:
+def _remove_folder(folder: RunFolder) -> None:
     left = remove_tree(folder.path)
     if left:
         names = ", ".join(str(path) for path in left[:NAMED])

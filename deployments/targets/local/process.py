@@ -71,7 +71,7 @@ def spawn(folder: RunFolder, command: Sequence[str], environment: Mapping[str, s
         )
 
 
-def lives(folder: RunFolder, status: Status) -> bool:
+def is_alive(folder: RunFolder, status: Status) -> bool:
     """Whether the process that wrote this status still runs, asked while somebody holds the lock."""
     try:
         server = psutil.Process(status.pid)
@@ -80,18 +80,18 @@ def lives(folder: RunFolder, status: Status) -> bool:
         return False
 
 
-def ask_to_end(folder: RunFolder, status: Status | None) -> None:
+def terminate(folder: RunFolder, status: Status | None) -> None:
     """SIGTERM to the server, which lets requests finish; to the whole group while it has not said who it is."""
-    if status and lives(folder, status):
+    if status and is_alive(folder, status):
         with suppress(ProcessLookupError):
             os.kill(status.pid, signal.SIGTERM)
     else:
         _signal_group(folder, signal.SIGTERM)
 
 
-def ask_to_look(folder: RunFolder, status: Status | None) -> None:
+def request_recheck(folder: RunFolder, status: Status | None) -> None:
     """SIGHUP to a server that has said who it is, which lets it see at once whether it is to serve."""
-    if status and lives(folder, status):
+    if status and is_alive(folder, status):
         with suppress(ProcessLookupError):
             os.kill(status.pid, signal.SIGHUP)
 
@@ -111,7 +111,7 @@ def oom_kills() -> int:
 
 
 def _is_of(folder: RunFolder, status: Status, server: psutil.Process) -> bool:
-    """Its group tells, as nobody else is given the group's number while a member of it lives. The time of its start
+    """Its group tells, as the number of a group is not reused while a member of it lives. The time of its start
     tells only until somebody sets the clock, from which it is computed: it is asked where the group is not known."""
     group = _group(folder)
     if group is not None:
@@ -126,7 +126,7 @@ def _group(folder: RunFolder) -> int | None:
 
 
 def _signal_group(folder: RunFolder, number: signal.Signals) -> None:
-    """The group's number cannot have gone to strangers while a member of it holds the lock."""
+    """The group's number cannot have been reused while a member of it holds the lock."""
     group = _group(folder)
     if group is not None and is_held(folder):
         with suppress(OSError):

@@ -119,7 +119,7 @@ def test_collected_content_is_built_again_when_deployed(updated, workspace, bob,
 
 def test_content_used_meanwhile_is_kept(updated):
     """Between the choice and the removal an equal content is deployed, which finds it built."""
-    chosen, first = collect._doomed(touch=False), updated.revisions.get(number=1)
+    chosen, first = collect._removable(touch=False), updated.revisions.get(number=1)
     assert builds.use_built(first)
     removed = {each.content: remove.remove(each) for each in chosen}
     assert removed == {first.content_hash: False, updated.revisions.get(number=2).content_hash: True}
@@ -127,7 +127,7 @@ def test_content_used_meanwhile_is_kept(updated):
 
 
 def test_content_being_built_is_kept(updated):
-    first, second = collect._doomed(touch=False)
+    first, second = collect._removable(touch=False)
     with exclusive(bundle_path(first.content)):
         assert [remove.remove(first), remove.remove(second)] == [False, True]
     assert bundles_folder().joinpath(first.key).exists()
@@ -140,7 +140,7 @@ def test_interrupted_removal_is_finished_by_the_next_collection(updated, monkeyp
     def die(*_):
         raise KeyboardInterrupt
 
-    begun = updated.revisions.get(content_hash=collect._doomed(touch=False)[0].content)
+    begun = updated.revisions.get(content_hash=collect._removable(touch=False)[0].content)
     with monkeypatch.context() as patched:
         patched.setattr(remove, killed_in, die)
         with pytest.raises(KeyboardInterrupt):

@@ -58,7 +58,7 @@ LOST = replace(RUNNING, was_healthy=True)
         (replace(RUNNING, since=ago(9999), observation=seen("ready", serving=True)), Phase.HEALTHY, None),
         (replace(RUNNING, since=None, observation=Observation("absent")), Phase.TRANSITIONING, None),
         # given up
-        (replace(RUNNING, gave_up=cause_of("init_failed")), Phase.FAILED, "init_failed"),
+        (replace(RUNNING, permanent_failure=cause_of("init_failed")), Phase.FAILED, "init_failed"),
         # the target
         (replace(RUNNING, obstacle=cause_of("no_room")), Phase.UNSCHEDULABLE, "no_room"),
         (replace(RUNNING, obstacle=cause_of("no_room"), since=ago(301)), Phase.FAILED, "no_room"),

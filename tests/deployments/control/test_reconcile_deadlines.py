@@ -132,4 +132,4 @@ def test_starting_a_failed_service_clears_its_failure_at_once(bob, fake, service
     lifecycle.start(service, bob)
     assert (service.phase, service.cause) == (Phase.TRANSITIONING, None)
     fake.visit(service)
-    assert Notes.of(instance_of(service)).gave_up is None
+    assert Notes.of(instance_of(service)).permanent_failure is None

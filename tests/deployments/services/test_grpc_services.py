@@ -50,7 +50,7 @@ def test_grpc_port_is_kept_when_grpc_is_turned_off_and_on(workspace, bob, iris, 
 
 
 def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):
-    monkeypatch.setattr(ports, "_nobody_listens", lambda port: True)
+    monkeypatch.setattr(ports, "_is_free", lambda port: True)
     settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21503)}
     services = [deploy(workspace, bob, iris, name=name, **ON) for name in ("first", "second")]
     assert {port for one in services for port in (one.port, one.grpc_port)} == {21500, 21501, 21502, 21503}

@@ -87,7 +87,7 @@ def test_concurrent_deployments_get_different_ports(workspace, bob, iris, settin
     if connection.vendor != "postgresql":
         require("postgres", "the suite runs on another database")
     settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21511)}
-    monkeypatch.setattr(ports, "_nobody_listens", lambda port: True)
+    monkeypatch.setattr(ports, "_is_free", lambda port: True)
     mine = threading.local()
 
     def from_one_end_then_the_other(candidates: list[int]) -> None:

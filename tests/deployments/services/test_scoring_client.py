@@ -8,7 +8,7 @@ from itertools import takewhile
 
 import pytest
 
-from deployments.errors import ServiceSilent
+from deployments.errors import ServiceNotAnswering
 from deployments.models import Service
 from deployments.services import scoring_client
 
@@ -46,14 +46,14 @@ def server(service):
 def test_endless_response_times_out(service, server, monkeypatch, begin, piece):
     monkeypatch.setattr(scoring_client, "ANSWER_SECONDS", 0.3)
     server.pieces = [begin, *[piece] * 40]
-    with pytest.raises(ServiceSilent):
+    with pytest.raises(ServiceNotAnswering):
         scoring_client.score(service, b"{}")
 
 
 @pytest.mark.parametrize("pieces", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"]])
 def test_connection_closed_without_a_response_hints_at_the_log(service, server, pieces):
     server.pieces = pieces
-    with pytest.raises(ServiceSilent) as caught:
+    with pytest.raises(ServiceNotAnswering) as caught:
         scoring_client.score(service, b"{}")
     assert caught.value.message == "iris ended the connection without an answer."
     assert caught.value.hint == "A process of it may have ended, for want of memory for instance. Read its log."

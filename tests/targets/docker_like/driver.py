@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
-from deployments.targets.base import LOG_CHUNK, Endpoint, Failure, Observation, Route, TargetAway
+from deployments.targets.base import LOG_CHUNK, Endpoint, Failure, Observation, Route, TargetUnavailable
 from tests.targets.docker_like.engine import Container, Engine
 
 KILLED = 137
@@ -23,7 +23,7 @@ class DockerLikeDriver:
 
     def apply(self, spec: InstanceSpec) -> None:
         if not self.registry:
-            raise TargetAway("The registry cannot be asked.")
+            raise TargetUnavailable("The registry cannot be asked.")
         name, engine = _name(spec.ref), self.engine
         image = spec.image or f"{self.registry}/{spec.ref.workspace}/{spec.bundle[:12]}"
         if image not in engine.images:

@@ -15,7 +15,7 @@ from deployments.targets.base import (
     NoRoom,
     Observation,
     Route,
-    TargetAway,
+    TargetUnavailable,
     TargetRef,
 )
 from deployments.targets.kinds import Setting, TargetKind, register, unregister
@@ -79,7 +79,7 @@ class FakeDriver:
         if self._behaviour(spec.ref) == "full":
             raise NoRoom("The fake target is full on purpose.")
         if self._behaviour(spec.ref) == "away":
-            raise TargetAway("The fake target is away on purpose.")
+            raise TargetUnavailable("The fake target is away on purpose.")
         world, key = self.world, spec.ref.instance_id
         before, old = world.running.get(key), world.specs.get(key)
         world.specs[key] = spec
