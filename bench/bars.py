@@ -1,4 +1,4 @@
-"""What Slipway has to reach, as ratios of medians within one run, and whether it did."""
+"""The bars that Slipway has to reach, as ratios of medians within one run, and whether they were met."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,8 +58,8 @@ def _throughput(results: Results) -> Iterator[Verdict]:
                 cells = [results.cell(model, form, name, connections) for name in (ours(peer), peer)]
                 found = _quotient(cells, "throughput")
                 what = f"{model}, {form}, {_connections(connections)}: throughput of {peer}"
-                told = _ratio(found) + _star(cells)
-                yield Verdict(what, f"≥ {least:g}x", told, found is not None and found >= least)
+                text = _ratio(found) + _star(cells)
+                yield Verdict(what, f"≥ {least:g}x", text, found is not None and found >= least)
 
 
 def _last_build(results: Results) -> Iterator[Verdict]:
@@ -88,10 +88,11 @@ def _start(results: Results) -> Iterator[Verdict]:
         if _chosen(results, "tiny", "json", None, name, "azure"):
             found = mine.seconds / theirs.seconds if mine and theirs else None
             met = _within(found, START_OF_AZURE)
-            yield Verdict(f"{name}: start to first answer, of azure's", f"≤ {START_OF_AZURE:g}x", _ratio(found), met)
+            what = f"{name}: start to first response, relative to azure"
+            yield Verdict(what, f"≤ {START_OF_AZURE:g}x", _ratio(found), met)
         if mine:
             met = mine.seconds <= START_SECONDS
-            yield Verdict(f"{name}: start to first answer", f"≤ {START_SECONDS:g} s", f"{mine.seconds:.2f} s", met)
+            yield Verdict(f"{name}: start to first response", f"≤ {START_SECONDS:g} s", f"{mine.seconds:.2f} s", met)
 
 
 def _memory(results: Results) -> Iterator[Verdict]:
@@ -99,7 +100,7 @@ def _memory(results: Results) -> Iterator[Verdict]:
         mine, theirs = results.start("slipway"), results.start("triton")
         found = mine.memory / theirs.memory if mine and theirs else None
         met = _within(found, MEMORY_OF_TRITON)
-        yield Verdict("idle memory (PSS), of triton's", f"≤ {MEMORY_OF_TRITON:g}x", _ratio(found), met)
+        yield Verdict("idle memory (PSS), relative to triton", f"≤ {MEMORY_OF_TRITON:g}x", _ratio(found), met)
 
 
 def _faults(results: Results) -> Iterator[Verdict]:
@@ -108,11 +109,13 @@ def _faults(results: Results) -> Iterator[Verdict]:
         found = str(sum(errors)) if errors else "not measured"
         yield Verdict("errors under load", "0", found, found == "0")
     if results.crowds:
-        told = [one for crowd in results.crowds.values() for one in crowd]
-        bad, reasons = sum(one.bad for one in told), sorted({reason for one in told for reason in one.unanswered})
-        asked = bad + sum(one.right for one in told)
-        found = f"{bad} of {asked:,}{f' ({reasons[0]})' if reasons else ''}"
-        yield Verdict("wrong or missing answers to different questions while other clients leave", "0", found, not bad)
+        outcomes = [one for crowd in results.crowds.values() for one in crowd]
+        bad = sum(one.bad for one in outcomes)
+        reasons = sorted({reason for one in outcomes for reason in one.unanswered})
+        total = bad + sum(one.right for one in outcomes)
+        found = f"{bad} of {total:,}{f' ({reasons[0]})' if reasons else ''}"
+        what = "wrong or missing responses to distinct requests while other clients disconnect"
+        yield Verdict(what, "0", found, not bad)
 
 
 def _chosen(results: Results, model: str, form: str, connections: int | None, *peers: str) -> bool:

@@ -1,4 +1,4 @@
-"""Many clients with questions of their own, and others that leave in the middle: is every answer the asker's own?"""
+"""Many clients with distinct requests, and others that disconnect early: does each get the response to its own?"""
 
 import socket
 import threading
@@ -19,8 +19,8 @@ QUIT_AFTER = (0.0005, 0.002, 0.01)  # seconds; while the question waits, while i
 
 
 @dataclass
-class Told:
-    """How many were answered rightly, wrongly or not at all (and why), and how many left before their answer."""
+class CrowdResult:
+    """Counts of requests with a right, a wrong or no response (and why), and of clients that disconnected early."""
 
     right: int = 0
     wrong: int = 0
@@ -32,8 +32,8 @@ class Told:
         return self.wrong + self.unanswered.total()
 
 
-def crowd(server: Server, form: str, questions: list[Question], seconds: float) -> Told:
-    """Ask from all sides for a while."""
+def crowd(server: Server, form: str, questions: list[Question], seconds: float) -> CrowdResult:
+    """Send requests from all clients for `seconds`."""
     over, left = threading.Event(), [0] * QUITTERS
     quitters = [
         threading.Thread(target=_quit, args=(server.load(form, questions[0]), number, over, left))
@@ -41,28 +41,28 @@ def crowd(server: Server, form: str, questions: list[Question], seconds: float) 
     ]
     for one in quitters:
         one.start()
-    told, end = Told(), time.monotonic() + seconds
+    result, end = CrowdResult(), time.monotonic() + seconds
     with ThreadPoolExecutor(ASKERS) as askers:
         for number in range(ASKERS):
-            askers.submit(_ask, server, form, questions[number::ASKERS], end, told)
+            askers.submit(_ask, server, form, questions[number::ASKERS], end, result)
     over.set()
     for one in quitters:
         one.join()
-    told.left = sum(left)
-    return told
+    result.left = sum(left)
+    return result
 
 
-def _ask(server: Server, form: str, questions: list[Question], end: float, told: Told) -> None:
+def _ask(server: Server, form: str, questions: list[Question], end: float, result: CrowdResult) -> None:
     while time.monotonic() < end:
         for question in questions:
             try:
                 is_right = question.is_right(server.answer(form, question))
             except (OSError, HTTPException, PeerFailed) as error:
                 with LOCK:
-                    told.unanswered[str(error)[:100]] += 1
+                    result.unanswered[str(error)[:100]] += 1
             else:
                 with LOCK:
-                    told.right, told.wrong = told.right + is_right, told.wrong + (not is_right)
+                    result.right, result.wrong = result.right + is_right, result.wrong + (not is_right)
 
 
 def _quit(load: Load, number: int, over: threading.Event, left: list[int]) -> None:

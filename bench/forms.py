@@ -36,8 +36,8 @@ def _text(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _array(told: dict, values: object) -> np.ndarray:
-    return np.array(values, dtype=DTYPES[told["datatype"]]).reshape(told["shape"])
+def _array(tensor: dict, values: object) -> np.ndarray:
+    return np.array(values, dtype=DTYPES[tensor["datatype"]]).reshape(tensor["shape"])
 
 
 def _write_v2(inputs: Arrays) -> Body:
@@ -49,8 +49,8 @@ def _read_v2(content: bytes, _: Mapping[str, str]) -> Arrays:
 
 
 def _write_binary(inputs: Arrays) -> Body:
-    told = [_tensor(name, value, parameters={"binary_data_size": value.nbytes}) for name, value in inputs.items()]
-    head = _text({"inputs": told, "parameters": {"binary_data_output": True}})
+    tensors = [_tensor(name, value, parameters={"binary_data_size": value.nbytes}) for name, value in inputs.items()]
+    head = _text({"inputs": tensors, "parameters": {"binary_data_output": True}})
     headers = {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(head))}
     return Body(head + b"".join(value.tobytes() for value in inputs.values()), headers)
 

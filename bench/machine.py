@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import psutil
 
-CALM_CORES = 0.25  # a run is clean while bystanders use less
+CALM_CORES = 0.25  # a run is clean while other processes use less
 GONE = (psutil.NoSuchProcess, psutil.ZombieProcess)
 
 
@@ -58,7 +58,7 @@ class Family:
                 count += 1
         return total / 2**20, count
 
-    def strangers_on(self, port: int) -> set[int]:
+    def foreign_listeners(self, port: int) -> set[int]:
         """Processes that listen on the port and are none of these: their answers would be measured instead."""
         ours = {process.pid for process in self.members()}
         return {pid for pid in listeners(port) if pid not in ours}
@@ -74,7 +74,7 @@ class Family:
 
     def stop(self, patience: float = 15.0) -> None:
         """End the leader politely, then whoever is left."""
-        self.settle()  # a server that is told to end in the middle of its work may forget to tidy up
+        self.settle()  # a server that is ended in the middle of its work may forget to tidy up
         members = self.members()
         self._leader.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -93,7 +93,7 @@ def listeners(port: int) -> set[int | None]:
     }
 
 
-class Bystanders:
+class OtherProcesses:
     """How many cores something other than the server, the generator and this process used, by the kernel's counters."""
 
     def __init__(self, family: Family | None = None) -> None:

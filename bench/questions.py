@@ -1,4 +1,4 @@
-"""What is asked of every model, and what ONNX Runtime itself answers; models are built once and kept."""
+"""The requests to every model, and ONNX Runtime's own results for them; models are built once and kept."""
 
 from dataclasses import dataclass
 from hashlib import sha256

@@ -55,17 +55,19 @@ Written by `python bench/scoring.py` on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.
 
 - Machine: {os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}, Python \
 {platform.python_version()}, onnxruntime {onnxruntime.__version__} in every server. Servers and the load generator \
-share the cores, which narrows the gaps between quick servers. The ratios are what counts, and they are this machine's.
+share the cores, which narrows the gaps between quick servers. Compare the ratios, which hold for this machine.
 - Load: `wrk`, one thread, closed loop, keep-alive. All servers are up at once and take turns at each cell, \
-{method.turns} in a round, of {method.seconds} after 1 s of warm-up, so that they meet the same moments of the \
-machine; the others rest meanwhile. Whole rounds are repeated ({method.rounds} in all, every second one backwards); \
+{method.turns} in a round, of {method.seconds} after 1 s of warm-up, so that all are measured under the same \
+load of the machine; the others are idle meanwhile. Whole rounds are repeated ({method.rounds} in all, every second \
+one in reverse order); \
 a cell is the median of its clean runs. At the two large models, where a few percent decide, Slipway, Triton and ONNX \
 Runtime itself have {method.close_turns} turns, and are up without the others, which have one.
-- Clean: bystanders, resting servers among them, used less than {CALM_CORES:g} core by the kernel's counters. A \
+- Clean: other processes, idle servers included, used less than {CALM_CORES:g} core by the kernel's counters. A \
 disturbed run is repeated once. \
-{disturbed} of {len(others)} runs were disturbed; bystanders' median was {statistics.median(others):.2f} core. \
+{disturbed} of {len(others)} runs were disturbed; the median of other processes was \
+{statistics.median(others):.2f} core. \
 `*` marks a cell without any clean run: the least disturbed one is shown.
-- Every server is started anew for every round and model, on a port that nobody listens on, and must be the only one \
+- Every server is restarted for every round and model, on an unused port, and must be the only listener \
 there; its answer is compared with ONNX Runtime's own before anything is measured, in every form.
 - Slipway pushed {method.windows} telemetry windows meanwhile. Triton is its server binary from the \
 nvidia-pytriton wheel with the **Python** backend: the wheel has no ONNX Runtime backend, \
@@ -74,18 +76,18 @@ whose C++ path should be quicker."""
 
 def _processor() -> str:
     """What the kernel calls it, where it does."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 
 def _bars(judged: list[Verdict]) -> str:
     missed = sum(not one.met for one in judged)
-    told = f"{len(judged) - missed} of {len(judged)} met." if missed else f"All {len(judged)} met."
+    summary = f"{len(judged) - missed} of {len(judged)} met." if missed else f"All {len(judged)} met."
     rows = [f"| {one.what} | {one.wanted} | {one.found} | {'met' if one.met else '**missed**'} |" for one in judged]
     return "\n".join(
-        ["## Bars", "", told, "", "| Slipway against … | bar | found | |", "| --- | --- | --- | --- |", *rows]
+        ["## Bars", "", summary, "", "| Slipway against … | bar | found | |", "| --- | --- | --- | --- |", *rows]
     )
 
 
@@ -122,14 +124,14 @@ def _row(results: Results, model: str, form: str, peer: str) -> str:
     clean = " / ".join(str(cell.clean) if cell else "–" for cell in cells)
     errors = sum(cell.errors for cell in cells if cell)
     title = "ONNX Runtime in process, best layout" if peer == RAW else PEERS[peer].title
-    return f"| {title} | {' | '.join(map(_told, cells))} | {ratios} | {clean} | {errors} |"
+    return f"| {title} | {' | '.join(map(_cell_text, cells))} | {ratios} | {clean} | {errors} |"
 
 
-def _told(cell: Cell | None) -> str:
+def _cell_text(cell: Cell | None) -> str:
     if cell is None:
         return "–"
     if not cell.throughput:
-        return "no answer in time"
+        return "no response in time"
     digits = 0 if cell.throughput >= 200 else 1
     star = "" if cell.clean else "*"
     return f"{cell.throughput:,.{digits}f} ({cell.p50:.2f} / {cell.p99:.1f}){star}"
@@ -142,15 +144,15 @@ def _starts(results: Results) -> str:
         f"| {one.processes} |"
         for one in starts
     ]
-    told = (
-        "The tiny model's service: launch to first right answer, and memory (PSS of all its processes) a second later;"
-        " medians, several starts a round (more of Slipway and of Azure's server, which a bar compares), in which the"
-        " peers take turns."
+    method = (
+        "The tiny model's service: launch to first correct response, and memory (PSS of all its processes) a second"
+        " later; medians, several starts a round (more of Slipway and of Azure's server, which a bar compares), the"
+        " servers taking turns."
     )
     head = [
         "## Start and memory",
         "",
-        told,
+        method,
         "",
         "| server | start s | PSS MiB | processes |",
         "| --- | ---: | ---: | ---: |",

@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass, field
 
-from bench.crowd import Told
+from bench.crowd import CrowdResult
 from bench.load import Result
 from bench.machine import CALM_CORES
 
@@ -22,7 +22,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Run:
-    """One measurement, and the cores that bystanders used meanwhile."""
+    """One measurement, and the cores that other processes used meanwhile."""
 
     model: str
     form: str
@@ -68,7 +68,7 @@ class Results:
     choice: Choice
     runs: list[Run] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
-    crowds: dict[tuple[str, str, str], list[Told]] = field(default_factory=dict)  # by peer, model, form
+    crowds: dict[tuple[str, str, str], list[CrowdResult]] = field(default_factory=dict)  # by peer, model, form
     failures: list[Failure] = field(default_factory=list)
 
     def cell(self, model: str, form: str, peer: str, connections: int) -> Cell | None:

@@ -23,7 +23,7 @@ from bench.bars import verdicts  # noqa: E402
 from bench.crowd import crowd  # noqa: E402
 from bench.environment import CannotInstall  # noqa: E402
 from bench.load import Generator, Result  # noqa: E402
-from bench.machine import CALM_CORES, Bystanders  # noqa: E402
+from bench.machine import CALM_CORES, OtherProcesses  # noqa: E402
 from bench.peers import PEERS  # noqa: E402
 from bench.peers.peer import CORES  # noqa: E402
 from bench.peers.raw import layouts, measure_raw  # noqa: E402
@@ -76,9 +76,9 @@ class Bench:
         question = self._questions[START_MODEL][0]
         try:
             with started(PEERS[peer], question, self._telemetry_port) as server:
-                bystanders = Bystanders(server.family)
+                other_processes = OtherProcesses(server.family)
                 seconds = server.wait_for_answer(question)
-                others = bystanders.cores()
+                others = other_processes.cores()
                 time.sleep(IDLE_SECONDS)
                 memory, processes = server.family.memory()
         except FAULTS as error:
@@ -122,7 +122,7 @@ class Bench:
                     self._crowd(server, form, model)
 
     def _is_measured(self, server: Server, form: str, model: str, connections: int, *, warm_up: bool) -> bool:
-        """Measure a cell; once more where bystanders disturbed it. False when it cannot be."""
+        """Measure a cell; once more where other processes disturbed it. False when it cannot be."""
         question = self._questions[model][0]
         try:
             server.check(form, question)
@@ -131,9 +131,9 @@ class Bench:
                     generator.measure(connections, WARM_UP_SECONDS)
                     server.family.settle()  # some go on with what the warm-up has left behind
                 for _ in range(2):
-                    bystanders = Bystanders(server.family)
+                    other_processes = OtherProcesses(server.family)
                     result = generator.measure(connections, self._seconds_of(model))
-                    others = bystanders.cores()
+                    others = other_processes.cores()
                     self._keep(Run(model, form, server.peer.name, connections, result, others))
                     if others < CALM_CORES:
                         break
@@ -144,17 +144,17 @@ class Bench:
         return True
 
     def _crowd(self, server: Server, form: str, model: str) -> None:
-        told = crowd(server, form, self._questions[model], CROWD_SECONDS)
-        self._results.crowds.setdefault((server.peer.name, model, form), []).append(told)
-        print(f"{server.peer.name:15} {model:12} {form:7} {told}", flush=True)
+        result = crowd(server, form, self._questions[model], CROWD_SECONDS)
+        self._results.crowds.setdefault((server.peer.name, model, form), []).append(result)
+        print(f"{server.peer.name:15} {model:12} {form:7} {result}", flush=True)
         server.family.settle()
 
     def _measure_raw(self, model: str, connections: int) -> None:
         question = self._questions[model][0]
         for layout in layouts(connections, CORES):
-            bystanders = Bystanders()
+            other_processes = OtherProcesses()
             found = measure_raw(question.file, question.inputs, layout, self._seconds_of(model))
-            self._keep(Run(model, "", RAW, connections, Result(**found), bystanders.cores(), layout))
+            self._keep(Run(model, "", RAW, connections, Result(**found), other_processes.cores(), layout))
 
     def _seconds_of(self, model: str) -> int:
         return self._seconds * LONGER.get(model, 1)
@@ -162,8 +162,8 @@ class Bench:
     def _keep(self, run: Run) -> None:
         self._results.runs.append(run)
         found, where = run.result, f"{run.peer:15} {run.model:12} {run.form:7} c={run.connections:<3}"
-        told = f"{found.throughput:10.1f}/s  p50 {found.p50:9.2f}  p99 {found.p99:9.2f} ms  errors {found.errors}"
-        print(f"{where} {told}  others {run.others:.2f}", flush=True)
+        text = f"{found.throughput:10.1f}/s  p50 {found.p50:9.2f}  p99 {found.p99:9.2f} ms  errors {found.errors}"
+        print(f"{where} {text}  others {run.others:.2f}", flush=True)
 
     def _fail(self, peer: str, model: str, form: str, error: Exception) -> None:
         self._results.failures.append(Failure(peer, model, form, str(error)))
@@ -217,7 +217,7 @@ def main() -> int:
         except KeyboardInterrupt:
             print("stopped: the report holds what has been measured", flush=True)
     judged = verdicts(results)
-    method = Method(done, TURNS, CLOSE_TURNS, _seconds_told(arguments.seconds), Sink.windows)
+    method = Method(done, TURNS, CLOSE_TURNS, _seconds_text(arguments.seconds), Sink.windows)
     text = report(results, judged, method)
     print(f"\n{text}")
     if arguments.report:
@@ -226,7 +226,7 @@ def main() -> int:
     return 1 if results.failures or not all(one.met for one in judged) else 0
 
 
-def _seconds_told(seconds: int) -> str:
+def _seconds_text(seconds: int) -> str:
     more = ", ".join(f"{seconds * factor} s for the {model}" for model, factor in LONGER.items())
     return f"{seconds} s ({more})"
 

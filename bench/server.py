@@ -77,8 +77,8 @@ class Server:
         self._guard(question.is_right(answer))
 
     def _guard(self, right: bool) -> None:
-        if strangers := self.family.strangers_on(self.place.port):
-            raise PeerFailed(f"processes {strangers} listen on its port and are not its own")
+        if others := self.family.foreign_listeners(self.place.port):
+            raise PeerFailed(f"processes {others} listen on its port and are not its own")
         if not right:
             raise PeerFailed("it answers otherwise than ONNX Runtime itself")
 

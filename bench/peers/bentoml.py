@@ -21,8 +21,8 @@ class BentoML(Peer):
         return [str(place.bin / "bentoml"), "serve", "bento_service:Onnx", "--port", str(place.port)]
 
     def environ(self, place: Place) -> dict[str, str]:
-        told = {"BENTOML_HOME": str(place.folder / "home"), "BENTOML_HOST": "127.0.0.1"}
-        return {"BENCH_MODEL": str(place.question.file), "BENCH_WORKERS": str(CORES), **told}
+        settings = {"BENTOML_HOME": str(place.folder / "home"), "BENTOML_HOST": "127.0.0.1"}
+        return {"BENCH_MODEL": str(place.question.file), "BENCH_WORKERS": str(CORES), **settings}
 
     def path(self, question: Question) -> str:
         return "/predict"

@@ -21,12 +21,12 @@ class MLServer(Peer):
             "debug": False, "parallel_workers": CORES if model in HEAVY else 0,
         }  # fmt: skip
         (place.folder / "settings.json").write_text(json.dumps(settings))
-        told = {
+        model_settings = {
             "name": model,
             "implementation": "mlserver_runtime.OnnxRuntime",
             "parameters": {"uri": str(place.question.file)},
         }
-        (place.folder / "model-settings.json").write_text(json.dumps(told))
+        (place.folder / "model-settings.json").write_text(json.dumps(model_settings))
 
     def command(self, place: Place) -> list[str]:
         return [str(place.bin / "mlserver"), "start", "."]

@@ -58,8 +58,8 @@ def _config(place: Place) -> str:
     """Batches help light models, too: each call of the backend then carries several requests."""
     session = onnxruntime.InferenceSession(place.question.file, providers=["CPUExecutionProvider"])
 
-    def tensors(kind: str, told: list) -> str:
-        return "\n".join(f"{kind} [{{ name: '{one.name}' {_shape(one)} }}]" for one in told)
+    def tensors(kind: str, declared: list) -> str:
+        return "\n".join(f"{kind} [{{ name: '{one.name}' {_shape(one)} }}]" for one in declared)
 
     lines = [f"name: '{place.question.model}'", "backend: 'python'", f"max_batch_size: {BATCH}"]
     lines += [tensors("input", session.get_inputs()), tensors("output", session.get_outputs())]

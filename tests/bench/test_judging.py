@@ -3,7 +3,7 @@
 import pytest
 
 from bench.bars import verdicts
-from bench.crowd import Told
+from bench.crowd import CrowdResult
 from bench.load import Result
 from bench.report import Method, report
 from bench.results import Choice, Failure, Results, Run, Start
@@ -110,7 +110,7 @@ def test_memory_and_start_are_ratios_of_medians():
 
 def test_an_answer_that_never_came_is_a_miss():
     results = results_of(peers=["slipway"])
-    results.crowds["slipway", "tiny", "json"] = [Told(right=99), Told(right=99)]
+    results.crowds["slipway", "tiny", "json"] = [CrowdResult(right=99), CrowdResult(right=99)]
     assert verdict(results, "wrong or missing").met
     results.crowds["slipway", "tiny", "json"][1].unanswered["timed out"] += 1
     assert verdict(results, "wrong or missing").found == "1 of 199 (timed out)"

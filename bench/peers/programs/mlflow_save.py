@@ -11,9 +11,9 @@ from mlflow.types import Schema, TensorSpec
 DTYPES = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.INT64: np.int64}
 
 
-def specs(told) -> Schema:
-    shapes = {one.name: [size.dim_value or -1 for size in one.type.tensor_type.shape.dim] for one in told}
-    kinds = {one.name: np.dtype(DTYPES[one.type.tensor_type.elem_type]) for one in told}
+def specs(tensors) -> Schema:
+    shapes = {one.name: [size.dim_value or -1 for size in one.type.tensor_type.shape.dim] for one in tensors}
+    kinds = {one.name: np.dtype(DTYPES[one.type.tensor_type.elem_type]) for one in tensors}
     return Schema([TensorSpec(kinds[name], shape, name) for name, shape in shapes.items()])
 
 

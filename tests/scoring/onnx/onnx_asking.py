@@ -1,4 +1,4 @@
-"""One question in every way that a scoring server takes tensors, and whether its answer is the one that is due."""
+"""One request in every format of a scoring server, and whether the result is the expected one."""
 
 import json
 from typing import Any
@@ -15,8 +15,8 @@ from tests.scoring.rpc_client import AUTH, Rpc
 WAYS = ("V2 binary", "V2 JSON", "gRPC raw", "gRPC typed", ":predict by row", ":predict by column")
 
 
-class NotSaidError(Exception):
-    """The question or its answer cannot be said in this way."""
+class NotRepresentableError(Exception):
+    """The request or its result cannot be represented in this format."""
 
 
 def same(expected: Arrays, found: Arrays) -> bool:
@@ -34,9 +34,9 @@ def same_array(expected: np.ndarray, found: np.ndarray) -> bool:
 
 
 def ask(case: Case, server: Rpc) -> dict[str, str]:
-    """For every way "alike", "not said", or what was wrong."""
+    """For every request format "equal", "not representable", or what was wrong."""
     client, found = server.replica.client, {}
-    datatypes = {name: one.datatype for name, one in case.told.inputs.items()}
+    datatypes = {name: one.datatype for name, one in case.loaded.inputs.items()}
     asked = {
         "V2 binary": lambda: v2(case, client, datatypes, binary=True),
         "V2 JSON": lambda: v2(case, client, datatypes, binary=False),
@@ -49,18 +49,18 @@ def ask(case: Case, server: Rpc) -> dict[str, str]:
         try:
             if way not in ("V2 binary", "gRPC raw", "gRPC typed"):
                 for output in case.outputs.values():
-                    sayable(output)
+                    check_representable(output)
             answer = question()
-            found[way] = "alike" if same(case.outputs, answer) else f"unlike: {answer} instead of {case.outputs}"
-        except NotSaidError:
-            found[way] = "not said"
+            found[way] = "equal" if same(case.outputs, answer) else f"{answer} instead of {case.outputs}"
+        except NotRepresentableError:
+            found[way] = "not representable"
         except (AssertionError, KeyError, ValueError, grpc.RpcError) as error:
             found[way] = f"{type(error).__name__}: {error}"
     return found
 
 
 def v2(case: Case, client: Any, datatypes: dict[str, str], *, binary: bool) -> Arrays:
-    told, tail = [], b""
+    tensors, tail = [], b""
     for name, array in case.inputs.items():
         one = {"name": name, "shape": list(np.shape(array)), "datatype": datatypes[name]}
         if binary:
@@ -68,9 +68,9 @@ def v2(case: Case, client: Any, datatypes: dict[str, str], *, binary: bool) -> A
             tail += part
             one["parameters"] = {"binary_data_size": len(part)}
         else:
-            one["data"] = sayable(np.ravel(array))
-        told.append(one)
-    head = json.dumps({"inputs": told, "parameters": {"binary_data_output": binary}}).encode()
+            one["data"] = check_representable(np.ravel(array))
+        tensors.append(one)
+    head = json.dumps({"inputs": tensors, "parameters": {"binary_data_output": binary}}).encode()
     headers = {"Inference-Header-Content-Length": str(len(head))} if binary else {}
     answer = client.post(f"/v2/models/{case.name}/infer", content=head + tail, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -90,17 +90,17 @@ def v2(case: Case, client: Any, datatypes: dict[str, str], *, binary: bool) -> A
 def rpc(case: Case, stub: Any, datatypes: dict[str, str], *, typed: bool) -> Arrays:
     asked = messages.ModelInferRequest(model_name=case.name)
     for name, array in case.inputs.items():
-        told = asked.inputs.add(name=name, shape=np.shape(array), datatype=datatypes[name])
+        tensor = asked.inputs.add(name=name, shape=np.shape(array), datatype=datatypes[name])
         if not typed:
             asked.raw_input_contents.append(raw(array))
-        elif told.datatype in CONTENTS:
+        elif tensor.datatype in CONTENTS:
             values = np.ravel(array).tolist()
             texts = np.asarray(array).dtype.kind in "OSU"
-            getattr(told.contents, CONTENTS[told.datatype]).extend(
+            getattr(tensor.contents, CONTENTS[tensor.datatype]).extend(
                 [as_text(one).encode() for one in values] if texts else values
             )
         else:
-            raise NotSaidError
+            raise NotRepresentableError
     answer = stub.ModelInfer(asked, metadata=AUTH, timeout=60)
     found = {}
     for place, one in enumerate(answer.outputs):
@@ -115,14 +115,14 @@ def rpc(case: Case, stub: Any, datatypes: dict[str, str], *, typed: bool) -> Arr
 
 
 def predict(case: Case, client: Any, *, by_row: bool) -> Arrays:
-    values = {name: sayable(np.asarray(array)) for name, array in case.inputs.items()}
+    values = {name: check_representable(np.asarray(array)) for name, array in case.inputs.items()}
     if any(np.size(array) == 0 for array in (*case.inputs.values(), *case.outputs.values())):
-        raise NotSaidError  # nested lists do not tell such a shape
+        raise NotRepresentableError  # nested lists do not tell such a shape
     if by_row:
         by_rows = (*case.inputs.values(), *(case.outputs.values() if len(case.outputs) > 1 else ()))
         counts = {np.shape(array)[:1] for array in by_rows}
         if len(counts) != 1 or counts == {()} or () in map(np.shape, case.outputs.values()):
-            raise NotSaidError
+            raise NotRepresentableError
         rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
         body = {"instances": rows if len(values) > 1 else next(iter(values.values()))}
     else:
@@ -155,10 +155,10 @@ def from_raw(part: bytes, dtype: np.dtype, shape: list[int]) -> np.ndarray:
     return np.array(texts, object).reshape(shape)
 
 
-def sayable(array: np.ndarray) -> Any:
+def check_representable(array: np.ndarray) -> Any:
     """An array as JSON says it."""
     if array.dtype.kind == "f" and np.isinf(array).any():
-        raise NotSaidError
+        raise NotRepresentableError
     if array.dtype.kind in "OSU":
         return np.array([as_text(item) for item in array.ravel()], object).reshape(array.shape).tolist()
     if array.dtype.kind == "f" and np.isnan(array).any():

@@ -1,10 +1,10 @@
-"""The `onnx` package's backend tests, asked of scoring servers in every way: answers must be onnxruntime's own.
+"""The `onnx` package's backend tests on scoring servers, in every request format: results must be onnxruntime's.
 
     python -m tests.scoring.onnx.onnx_backend [--only NAME] [--write docs/benchmarks/onnx-backend.md]
 
 Every test is run by onnxruntime first. What it runs, and what has tensors for inputs and outputs, is served, some
 hundred models by a server, and must come back bit for bit: from binary tensor data, JSON (which has no infinities),
-gRPC, and TensorFlow Serving's form by row and by column where it can be said so. NaN equals NaN.
+gRPC, and TensorFlow Serving's format by row and by column where it can represent them. NaN equals NaN.
 """
 
 import argparse
@@ -27,7 +27,7 @@ MODELS_OF_A_SERVER = 300
 
 
 def serve_and_ask(chosen: list[Case], folder: Path) -> dict[str, dict[str, str]]:
-    """Answers of one server for all these tests, by test and way."""
+    """Outcomes of one server for all these tests, by test and request format."""
     replica = Replica(folder)
 
     def maker(model: bytes) -> Any:
@@ -46,7 +46,7 @@ def serve_and_ask(chosen: list[Case], folder: Path) -> dict[str, dict[str, str]]
 
 
 def survey(chosen: list[Case], folder: Path) -> tuple[Counter[str], dict[str, dict[str, str]]]:
-    """Run all tests: how many have no answer to compare with, by reason, and what came of the others."""
+    """Run all tests: counts of those without a reference result, by reason, and the outcomes of the others."""
     reasons, asked = Counter(), []
     for case in chosen:
         reason = run_here(case, folder)
@@ -73,14 +73,14 @@ def main() -> int:
     sys.stdout.write(report)
     if options.write:
         options.write.write_text(report)
-    wrong = {(name, way): said for name, ways in found.items() for way, said in ways.items() if is_wrong(said)}
-    for (name, way), said in wrong.items():
-        sys.stdout.write(f"{name}, {way}: {said[:500]}\n")
+    wrong = {(name, way): outcome for name, ways in found.items() for way, outcome in ways.items() if is_wrong(outcome)}
+    for (name, way), outcome in wrong.items():
+        sys.stdout.write(f"{name}, {way}: {outcome[:500]}\n")
     return bool(wrong)
 
 
-def is_wrong(said: str) -> bool:
-    return said not in ("alike", "not said")
+def is_wrong(outcome: str) -> bool:
+    return outcome not in ("equal", "not representable")
 
 
 def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]]) -> str:
@@ -90,23 +90,23 @@ def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]
         "Made by `python -m tests.scoring.onnx.onnx_backend --write docs/benchmarks/onnx-backend.md` with",
         f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}.",
         "",
-        f"{total} tests; {len(found)} are run by onnxruntime and take and give tensors. Their answers are compared bit",
-        "for bit with those of onnxruntime called directly. Beside the package, and what is left out:",
+        f"{total} tests; onnxruntime runs {len(found)} of them with tensors for inputs and outputs. Their results are",
+        "compared bit for bit with those of onnxruntime called directly. Agreement with the package, and tests left out:",
         "",
         *(f"- {count}: {reason}" for reason, count in reasons.most_common()),
         "",
-        "| asked by | alike | cannot be said | unlike |",
+        "| request format | equal | not representable | different |",
         "|---|---|---|---|",
     ]
     for way in WAYS:
-        said = [ways[way] for ways in found.values()]
-        counts = (said.count("alike"), said.count("not said"), sum(map(is_wrong, said)))
+        outcomes = [ways[way] for ways in found.values()]
+        counts = (outcomes.count("equal"), outcomes.count("not representable"), sum(map(is_wrong, outcomes)))
         lines.append(f"| {way} | {' | '.join(map(str, counts))} |")
     return "\n".join(
         [
             *lines,
             "",
-            "JSON has no infinities, nested lists tell no shape of an empty tensor, FP16 has no typed contents.",
+            "JSON has no infinities, nested lists have no shape of an empty tensor, gRPC no typed contents for FP16.",
             "",
         ]
     )

@@ -31,7 +31,7 @@ class Case:
     inputs: dict[str, Any]
     expected: list[Any]
     outputs: Arrays = field(default_factory=dict)
-    told: OnnxModel | None = None
+    loaded: OnnxModel | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -115,9 +115,9 @@ def run_here(case: Case, folder: Path) -> str:
     except Exception:  # of whatever kind: it does not run it
         return "onnxruntime does not run it"
     if is_random(case.model):
-        return "its answer is chance"
+        return "its results are random"
     try:
-        case.told = OnnxModel(BundledModel(name=case.name, version=1, path=""), path, 1)
+        case.loaded = OnnxModel(BundledModel(name=case.name, version=1, path=""), path, 1)
     except StartFailure:
         return "its inputs or outputs are no tensors of the protocol's types"
     case.outputs = {one.name: np.asarray(result) for one, result in zip(session.get_outputs(), results, strict=True)}

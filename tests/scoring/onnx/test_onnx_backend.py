@@ -10,5 +10,5 @@ def test_sampled_backend_tests_get_the_results_of_onnxruntime(tmp_path):
     chosen = [case for number, case in enumerate(cases()) if number % EVERY == 0]
     _, found = survey(chosen, tmp_path)
     assert len(found) > len(chosen) // 2
-    wrong = [(name, way, said) for name, ways in found.items() for way, said in ways.items() if is_wrong(said)]
+    wrong = [(name, way, outcome) for name, ways in found.items() for way, outcome in ways.items() if is_wrong(outcome)]
     assert wrong == []
