@@ -64,7 +64,7 @@ class Chart:
             for column in columns:
                 _line(figure, series, column)
         if not columns:
-            _say(figure, self.if_empty)
+            _annotate(figure, self.if_empty)
         return _plain(figure)
 
     def numbers(self, series: Series) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _figure(series: Series, title: str, unit: str) -> "Figure":
 def _line(figure: "Figure", series: Series, column: Column) -> None:
     """Add a line with gaps where there is no value."""
     values = column.values
-    few = _has_lonely(values) or sum(value is not None for value in values) <= MARKERS_UP_TO
+    few = _has_isolated_point(values) or sum(value is not None for value in values) <= MARKERS_UP_TO
     unit = figure.layout.yaxis.title.text
     label = "" if column.name == unit else f"{column.name}: "
     figure.add_scatter(
@@ -224,13 +224,13 @@ def _stack(figure: "Figure", series: Series, columns: list[Column]) -> None:
     figure.update_layout(barmode="stack", bargap=0, showlegend=bool(columns), legend={"traceorder": "normal"})
 
 
-def _say(figure: "Figure", text: str) -> None:
+def _annotate(figure: "Figure", text: str) -> None:
     """Words in the place of a drawing."""
     figure.add_annotation(text=text, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
     figure.update_yaxes(range=[0, 1], showticklabels=False)
 
 
-def _has_lonely(values: Values) -> bool:
+def _has_isolated_point(values: Values) -> bool:
     """Is there a value between two gaps? A line alone would not show it."""
     padded = [None, *values, None]
     triples = zip(padded, padded[1:], padded[2:], strict=False)

@@ -18,7 +18,7 @@ CACHE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Overview:
-    """Figures of the whole workspace, and of every service that was asked, the busiest first."""
+    """Figures of the whole workspace, and of every service that had requests, the busiest first."""
 
     total: Figures
     services: list[tuple[str, Figures]]
@@ -36,10 +36,10 @@ def overview(workspace: Workspace) -> Overview:
 
 def _read(workspace: Workspace) -> Overview:
     names = dict(Service.objects.in_workspace(workspace).values_list("pk", "name"))
-    asked = MetricWindow.objects.filter(service__in=names, start__gte=timezone.now() - HOUR).filter(
+    rows = MetricWindow.objects.filter(service__in=names, start__gte=timezone.now() - HOUR).filter(
         counters__has_key="codes"
     )
-    windows = list(asked.for_figures())
+    windows = list(rows.for_figures())
     groups: dict[str, list[MetricWindow]] = defaultdict(list)
     for window in windows:
         groups[names[window.service_id]].append(window)

@@ -123,8 +123,8 @@ def _merge_metric(metric: Metric, total: MetricWindow, row: MetricWindow) -> Non
 
 def _mean(name: str, *windows: MetricWindow) -> float:
     """A gauge over the time that was counted; before `total` has the seconds of `row`."""
-    told = [window for window in windows if name in window.gauges]
-    return sum(window.gauges[name] * window.seconds for window in told) / sum(window.seconds for window in told)
+    gauged = [window for window in windows if name in window.gauges]
+    return sum(window.gauges[name] * window.seconds for window in gauged) / sum(window.seconds for window in gauged)
 
 
 def pack(sequences: Iterable[int]) -> list[int]:

@@ -71,8 +71,8 @@ class _Step:
     def gauge(self, name: str, span: float) -> float:
         """Of every replica the mean over the step or the highest, added."""
         if METRICS[name].merge == "mean":
-            told = ((window.gauges.get(name, 0) * window.seconds, share) for window, share in self.windows)
-            return sum(amount * share for amount, share in told) / span
+            amounts = ((window.gauges.get(name, 0) * window.seconds, share) for window, share in self.windows)
+            return sum(amount * share for amount, share in amounts) / span
         highest: dict[str, float] = {}
         for window, _ in self.windows:
             highest[window.replica] = max(highest.get(window.replica, 0), window.gauges.get(name, 0))
@@ -81,8 +81,8 @@ class _Step:
     @cached_property
     def timed(self) -> float:
         """Requests whose time `spent` holds."""
-        told = [(window.counters, share) for window, share in self.windows if window.counters.get("spent")]
-        return sum(sum(counters.get("codes", {}).values()) * share for counters, share in told)
+        measured = [(window.counters, share) for window, share in self.windows if window.counters.get("spent")]
+        return sum(sum(counters.get("codes", {}).values()) * share for counters, share in measured)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def service_metrics(request: WorkspaceRequest, name: str) -> HttpResponse:
         "chosen": chosen,
         "ranges": RANGES.values(),
         "series": series,
-        "had_requests": series.total.requests or _ever_asked(service),
+        "had_requests": series.total.requests or _had_requests(service),
     }
     if not context["had_requests"]:
         context |= first_calls(request.workspace, name)
@@ -62,5 +62,5 @@ def home_metrics(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "monitoring/home_metrics.html", {"overview": overview(request.workspace)})
 
 
-def _ever_asked(service: Service) -> bool:
+def _had_requests(service: Service) -> bool:
     return MetricWindow.objects.filter(service=service, counters__has_key="codes").exists()

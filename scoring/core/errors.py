@@ -32,7 +32,7 @@ def overloaded(message: str) -> ScoringError:
 
 
 def client_closed() -> ScoringError:
-    """Nobody reads this error; it is counted only."""
+    """The client has disconnected; this error is only counted."""
     return ScoringError(499, "gone", "The client went away before its turn.")
 
 

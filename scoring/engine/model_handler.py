@@ -35,7 +35,7 @@ class ModelHandler(Handler):
         began = perf_counter_ns()
         inputs = self.form.decode(request)
         decoded = perf_counter_ns()
-        results = self.model.compute(inputs.names, inputs.feed, all_cores=timings.exclusive)
+        results = self.model.compute(inputs.output_names, inputs.feed, all_cores=timings.exclusive)
         computed = perf_counter_ns()
         answer = self.form.encode(inputs, results)
         timings.decode, timings.infer = decoded - began, computed - decoded

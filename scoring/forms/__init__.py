@@ -15,7 +15,7 @@ from scoring.core.tensors import Array
 class Inputs(NamedTuple):
     """A decoded request: the names of the outputs it wants, its inputs by name, and what else `encode` needs."""
 
-    names: Sequence[str]
+    output_names: Sequence[str]
     feed: dict[str, Array]
     rest: Any = None
 
@@ -30,4 +30,4 @@ class Form(Protocol):
         """Read a request; ScoringError 400 (or 415) when it cannot be used."""
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
-        """Write the results, in the order of `inputs.names`; bytes are JSON with status 200."""
+        """Write the results, in the order of `inputs.output_names`; bytes are JSON with status 200."""

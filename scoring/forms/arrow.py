@@ -37,10 +37,11 @@ class Arrow:
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         pa = _arrow()
-        arrays = [as_array(self._outputs[name], result) for name, result in zip(inputs.names, results, strict=True)]
+        named = zip(inputs.output_names, results, strict=True)
+        arrays = [as_array(self._outputs[name], result) for name, result in named]
         if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:
             raise bad_input("the outputs do not have the same number of rows, as an Arrow table needs: ask in JSON")
-        table = pa.table([_column(pa, array) for array in arrays], names=list(inputs.names))
+        table = pa.table([_column(pa, array) for array in arrays], names=list(inputs.output_names))
         file = io.BytesIO()
         with pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)

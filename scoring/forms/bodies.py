@@ -48,7 +48,7 @@ class Bodies:
             known = ", ".join(["application/json", *self._forms])
             raise ScoringError(415, "unsupported_type", f"/score does not understand {kind}; it takes {known}")
         inputs = form.decode(request)
-        return Inputs(inputs.names, inputs.feed, Delegated(form, inputs.rest))
+        return Inputs(inputs.output_names, inputs.feed, Delegated(form, inputs.rest))
 
     def _form(self, kind: str, request: Request) -> Form | None:
         if binary.HEADER in request.headers:
@@ -57,7 +57,7 @@ class Bodies:
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         form, rest = inputs.rest
-        answer: bytes | Answer = form.encode(Inputs(inputs.names, inputs.feed, rest), results)
+        answer: bytes | Answer = form.encode(Inputs(inputs.output_names, inputs.feed, rest), results)
         return answer
 
 

@@ -70,7 +70,7 @@ class Invocations:
         return Inputs(model.output_names, _feed(body, model), by_column if given == ["inputs"] else by_row)
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
-        return encode_json({"predictions": inputs.rest(self._outputs, inputs.names, results)})
+        return encode_json({"predictions": inputs.rest(self._outputs, inputs.output_names, results)})
 
 
 def _feed(body: InvocationBody, model: Model) -> Feed:

@@ -41,7 +41,7 @@ class Npy:
         if not inputs.rest:
             return short(self._outputs, inputs, results)
         file = io.BytesIO()
-        npy.write_array(file, as_array(self._outputs[inputs.names[0]], results[0]), allow_pickle=False)
+        npy.write_array(file, as_array(self._outputs[inputs.output_names[0]], results[0]), allow_pickle=False)
         return Answer(file.getvalue(), CONTENT_TYPE)
 
 

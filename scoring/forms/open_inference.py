@@ -55,9 +55,10 @@ class OpenInference:
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         outputs, rest = self._outputs, inputs.rest
+        named = zip(inputs.output_names, results, strict=True)
         answer: dict[str, Any] = {
             **self._head,
-            "outputs": [outputs[name].encode(result) for name, result in zip(inputs.names, results, strict=True)],
+            "outputs": [outputs[name].encode(result) for name, result in named],
         }
         if rest is None:
             return encode_json(answer)
@@ -72,7 +73,7 @@ class OpenInference:
             return []
         outputs = self._outputs
         columns: list[Iterable[bytes]] = []
-        for name, result in zip(requests[0].names, results, strict=True):
+        for name, result in zip(requests[0].output_names, results, strict=True):
             texts = outputs[name].encode_parts(result, len(requests), rows, b"," if columns else b"")
             if texts is None:
                 return []

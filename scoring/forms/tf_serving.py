@@ -57,4 +57,4 @@ class Predict:
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         write = by_row if inputs.rest == "predictions" else by_column
-        return encode_json({inputs.rest: write(self._outputs, inputs.names, results)})
+        return encode_json({inputs.rest: write(self._outputs, inputs.output_names, results)})

@@ -53,7 +53,7 @@ def warm_up(engine: Engine, replica: Replica, wanted: WarmUp) -> None:
     durations = f"the first took {taken[0]:.3f} s, the last {taken[-1]:.3f} s"
     if batched:
         durations += f"; then up to {batched} at once"
-    log(f"warmed up with the sample request, asked {len(taken)} times: {durations}")
+    log(f"warmed up with the sample request, sent {len(taken)} times: {durations}")
 
 
 class _Sample:
@@ -102,9 +102,9 @@ class _Sample:
             return
         handler = cast("ModelHandler", self._endpoint.handler)
         signatures = {(one.name, one.version): one.signature for one in bundle.models}
-        asked = handler.form.decode(self._request())
-        results = handler.model.compute(asked.names, asked.feed)
-        check_outputs(served, signatures.get((served.name, served.version)), asked.names, results)
+        decoded = handler.form.decode(self._request())
+        results = handler.model.compute(decoded.output_names, decoded.feed)
+        check_outputs(served, signatures.get((served.name, served.version)), decoded.output_names, results)
 
     def _find(self, routes: Routes["_WarmUpEndpoint"]) -> "_WarmUpEndpoint":
         try:

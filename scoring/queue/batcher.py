@@ -68,7 +68,7 @@ class Batcher:
 
         Closed-loop clients return one by one. For example, a run of 8 has taken 40 ms. Its first client is back after
         0.1 ms: a runner that started at once would run 1 and then 7. It lingers, for up to 2 % of the run (0.8 ms),
-        looks every 0.2 ms, and stops as soon as a look has brought nobody or its share is complete.
+        looks every 0.2 ms, and stops as soon as a check finds no new call or its share is complete.
         """
         while (
             len(group) < self._row_limit(share()) and perf_counter_ns() + LINGER_POLL_SECONDS * 1e9 < self._linger_end
@@ -156,7 +156,7 @@ class Batcher:
         return parts
 
     def _run_together(self, members: list[Member]) -> Done:
-        names = members[0][1].names
+        names = members[0][1].output_names
         sizes = [_rows(inputs) for _, inputs in members]
         total, is_follower = sum(sizes), False
         began = perf_counter_ns()
@@ -207,7 +207,7 @@ class Batcher:
     def _run_alone(self, call: "Call", inputs: Inputs) -> tuple["Call", Any]:
         began = perf_counter_ns()
         try:
-            results = self.model.compute(inputs.names, inputs.feed, all_cores=call.exclusive)
+            results = self.model.compute(inputs.output_names, inputs.feed, all_cores=call.exclusive)
         except Exception as error:
             return call, error
         finally:

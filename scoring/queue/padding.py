@@ -20,8 +20,8 @@ class Padding:
     def __init__(self, model: Model, fill: Mapping[str, float]) -> None:
         unknown = sorted(set(fill) - set(model.required_inputs))
         if unknown:
-            told = ", ".join(model.required_inputs)
-            message = f"batching.pad names {unknown[0]!r}, which is no input of {model.name}; it takes {told}"
+            inputs = ", ".join(model.required_inputs)
+            message = f"batching.pad names {unknown[0]!r}, which is no input of {model.name}; it takes {inputs}"
             raise StartFailure("model_invalid", message)
         self._fill = fill
         tensors = model.required_inputs | model.outputs
@@ -39,8 +39,8 @@ class Padding:
         if len(feed) > 1 and len({len(array) for array in feed.values()}) > 1:
             return object()  # equal to no other: its rows would meet those of its neighbours
         if not self._fill:
-            return (*inputs.names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
-        return tuple(inputs.names), tuple(
+            return (*inputs.output_names, *[(name, array.dtype.num, array.shape[1:]) for name, array in feed.items()])
+        return tuple(inputs.output_names), tuple(
             (name, array.dtype.str, array.ndim if name in self._fill else array.shape[1:])
             for name, array in feed.items()
         )
@@ -55,7 +55,7 @@ class Padding:
         if not self._fill:
             return parts
         lengths = self._own_lengths(inputs)
-        return [self._shortened(name, part, lengths) for name, part in zip(inputs.names, parts, strict=True)]
+        return [self._shortened(name, part, lengths) for name, part in zip(inputs.output_names, parts, strict=True)]
 
     def _joined(self, name: str, arrays: list[Array]) -> Array:
         if name not in self._fill or len({array.shape[1:] for array in arrays}) == 1:

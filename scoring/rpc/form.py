@@ -78,7 +78,8 @@ class Protobuf:
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes:
         model, options = self._model, inputs.rest
-        outputs = [self._outputs[name].encode(result) for name, result in zip(inputs.names, results, strict=True)]
+        named = zip(inputs.output_names, results, strict=True)
+        outputs = [self._outputs[name].encode(result) for name, result in named]
         raw = options.raw or any(output["datatype"] not in CONTENTS for output in outputs)
         answer = _Response(model_name=model.name, model_version=str(model.version), id=options.id)
         for output in outputs:

@@ -1,4 +1,4 @@
-"""What somebody sees who guessed too often: when to try again, as a page or as REST's error shape."""
+"""The answer to a client that is locked out: when to try again, as a page or as REST's error."""
 
 from typing import Any
 

@@ -49,7 +49,7 @@ class Supervisor:
             self.before_fork()
             while not self.stop_requests:
                 self._start([each for each in self.watched if each.process is None and each.due <= time.monotonic()])
-                self._look()
+                self._poll_programs()
                 self.on_tick()
         finally:
             self.stop_requests = max(self.stop_requests, 1)
@@ -65,7 +65,7 @@ class Supervisor:
         if some:
             self._record_pids()
 
-    def _look(self) -> None:
+    def _poll_programs(self) -> None:
         """Print new output, and reap programs that have exited."""
         for key, _ in self.selector.select(TICK):
             key.data.read()
@@ -100,4 +100,4 @@ class Supervisor:
             if time.monotonic() > deadline or self.stop_requests > 1:
                 for each in group:
                     each.signal(signal.SIGKILL)
-            self._look()
+            self._poll_programs()

@@ -80,7 +80,7 @@ class Body:
             left -= len(message.get("body", b""))
             self.complete = not message.get("more_body", False)
 
-    async def gone(self) -> None:
+    async def wait_for_disconnect(self) -> None:
         """Return when the client has left, or has its whole answer."""
         while True:
             message = await self._next(None)

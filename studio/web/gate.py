@@ -113,7 +113,7 @@ class Gate:
         if not more:
             await send({"type": "http.response.body", "body": part})
             return
-        gone = asyncio.ensure_future(body.gone())
+        gone = asyncio.ensure_future(body.wait_for_disconnect())
         try:
             while await self._is_taken(send({**_PIECE, "body": part, "more_body": more}), gone) and more:
                 part, more = await pool.run(answer.next_part)

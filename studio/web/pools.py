@@ -47,5 +47,5 @@ class Pools:
         self._pools = [Pool(rule) for rule in rules]
 
     def of(self, method: str, path: str) -> Pool:
-        asked = f"{method} {path}"
-        return next(pool for pool in self._pools if pool.matches(asked))
+        request = f"{method} {path}"
+        return next(pool for pool in self._pools if pool.matches(request))

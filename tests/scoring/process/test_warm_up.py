@@ -162,7 +162,7 @@ def test_first_request_does_not_pay_for_a_slow_first_run(replica):
 
     assert replica.score({"first": 1}).json() == {"first": 1}
     assert time.monotonic() - began < 0.9
-    assert "asked 3 times: the first took 1." in replica.log()
+    assert "sent 3 times: the first took 1." in replica.log()
 
 
 def test_first_warm_up_run_may_exceed_the_scoring_timeout(replica):
