@@ -1,0 +1,45 @@
+"""Local drivers over a stand-in for the scoring server, and what tests ask of their instances."""
+
+import json
+import sys
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from deployments.targets.local.driver import LocalDriver
+from deployments.targets.local.run_folder import RunFolder
+
+STAND_IN = Path(__file__).parents[1] / "standin"
+
+
+def local_driver(root: Path, python: Path = Path(sys.executable)) -> LocalDriver:
+    return LocalDriver(root, lambda: STAND_IN, bundle_at=lambda digest: root / digest, python_at=lambda digest: python)
+
+
+def folder_of(driver, spec) -> RunFolder:
+    return RunFolder(driver.root / str(spec.ref.service_id) / str(spec.ref.instance_id))
+
+
+def pid_of(driver, ref) -> int:
+    folder = RunFolder(driver.root / str(ref.service_id) / str(ref.instance_id))
+    return json.loads(folder.status.read_bytes())["pid"]
+
+
+def behaving(spec, behaviour, **changes):
+    """The specification of an instance whose server misbehaves as the stand-in's variable BEHAVIOUR says."""
+    return replace(spec, environment_variables={"BEHAVIOUR": behaviour}, **changes)
+
+
+def ask(driver, spec) -> dict:
+    """The stand-in's report about itself, from the instance's own endpoint."""
+    with urllib.request.urlopen(driver.observe(spec.ref).endpoints[0].address, timeout=5) as answer:
+        return json.load(answer)
+
+
+def is_running(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
