@@ -18,7 +18,7 @@ def answer(monkeypatch, client, missing):
     return client.get("/healthz")
 
 
-def test_all_is_well(monkeypatch, client):
+def test_healthy_studio_answers_200(monkeypatch, client):
     found = answer(monkeypatch, client, list)
 
     assert (found.status_code, found.json()) == (200, {"status": "ok"})
@@ -30,14 +30,14 @@ def test_worker_without_heartbeat_is_named(monkeypatch, client):
     assert (found.status_code, found.json()["missing"]) == (503, ["heavy"])
 
 
-def test_an_absent_broker_is_named(monkeypatch, client):
+def test_unreachable_broker_is_named(monkeypatch, client):
     def away():
         raise BrokerUnavailable("connection refused")
 
     assert answer(monkeypatch, client, away).json()["missing"] == ["broker"]
 
 
-def test_asking_often_costs_nothing(monkeypatch, client):
+def test_result_is_cached_for_a_second(monkeypatch, client):
     asked = []
     for _ in range(5):
         answer(monkeypatch, client, lambda: asked.append(1) or [])
@@ -45,5 +45,5 @@ def test_asking_often_costs_nothing(monkeypatch, client):
     assert len(asked) == 1
 
 
-def test_no_session_is_made_by_asking(monkeypatch, client):
+def test_health_check_creates_no_session(monkeypatch, client):
     assert not answer(monkeypatch, client, list).cookies

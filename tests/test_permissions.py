@@ -1,4 +1,4 @@
-"""Who may do what, on every address there is.
+"""Permissions of every role at every address.
 
 The cases are made from the URL map. An address that is meant to be an exception stands in one of the three
 lists below, with its reason.
@@ -62,13 +62,13 @@ def call(client: Client, route: Route, method: str, workspace: str = "vision"):
     return client.generic(method, route.path(workspace), "{}", content_type="application/json")
 
 
-def test_the_lists_of_exceptions_name_only_addresses_that_exist():
+def test_listed_exceptions_exist():
     assert set(PUBLIC) <= {route.pattern for route in ROUTES}
     assert set(PERSONAL) <= {(route.pattern, method) for route in OURS for method in route.methods()}
 
 
 @pytest.mark.parametrize("route", OURS, ids=str)
-def test_every_address_of_a_workspace_declares_who_may_use_it(route):
+def test_every_workspace_address_declares_its_role(route):
     rest_view = route.view_class is not None and issubclass(route.view_class, InWorkspace)
 
     assert rest_view or hasattr(route.view, "required_roles")
@@ -96,24 +96,24 @@ def test_nonmember_cannot_see_that_a_workspace_exists(sign_in, workspace, mallor
 
 
 @pytest.mark.parametrize(("route", "method"), REST_CALLS)
-def test_a_token_of_another_workspace_opens_nothing(api, alice, workspace, elsewhere, route, method):
+def test_token_of_another_workspace_is_rejected(api, alice, workspace, elsewhere, route, method):
     Membership.objects.create(user=alice, workspace=elsewhere, role=Role.ADMIN)
 
     assert call(api(alice, elsewhere), route, method).status_code == 404
 
 
 @pytest.mark.parametrize(("route", "method"), WRITES)
-def test_a_viewer_changes_nothing(sign_in, carol, route, method):
+def test_viewer_cannot_write(sign_in, carol, route, method):
     assert call(sign_in(carol), route, method).status_code in {403, NOT_THIS_METHOD}
 
 
 @pytest.mark.parametrize(("route", "method"), REST_WRITES)
-def test_a_token_for_reading_changes_nothing(api, alice, route, method):
+def test_read_only_token_cannot_write(api, alice, route, method):
     assert call(api(alice, access=Access.READ), route, method).status_code == 403
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
-def test_everybody_gets_exactly_as_far_as_the_declared_role(sign_in, alice, bob, carol, route, method):
+def test_declared_role_is_enforced_for_every_role(sign_in, alice, bob, carol, route, method):
     needed = route.role(method)
     for person, role in ((carol, Role.VIEWER), (bob, Role.CONTRIBUTOR), (alice, Role.ADMIN)):
         status = call(sign_in(person), route, method).status_code
@@ -124,7 +124,7 @@ def test_everybody_gets_exactly_as_far_as_the_declared_role(sign_in, alice, bob,
 
 
 @pytest.mark.parametrize(("route", "method"), ADMINISTRATION)
-def test_only_superusers_get_to_the_administration_of_the_studio(sign_in, alice, route, method):
+def test_administration_site_is_for_superusers_only(sign_in, alice, route, method):
     assert call(sign_in(alice), route, method).status_code == 403, "she is an admin of a workspace only"
     alice.is_superuser = True
     alice.save()
@@ -132,12 +132,12 @@ def test_only_superusers_get_to_the_administration_of_the_studio(sign_in, alice,
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
-def test_what_does_not_exist_is_never_an_internal_error(sign_in, alice, route, method):
+def test_unknown_objects_are_never_an_internal_error(sign_in, alice, route, method):
     assert call(sign_in(alice), route, method).status_code < 500
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.pattern not in PUBLIC], ids=str)
-def test_a_browser_changes_nothing_without_the_page_s_own_token(alice, route):
+def test_write_without_a_csrf_token_is_rejected(alice, route):
     """Cross-site request forgery: a session alone is not enough."""
     browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
     browser.force_login(alice)

@@ -1,4 +1,4 @@
-"""Nothing leaves the machine: whom the main job tries to reach, and what it leaves in the home folders."""
+"""Nothing leaves the machine: no look-ups or connections to the outside, and nothing in home folders."""
 
 import json
 import os
@@ -65,13 +65,13 @@ def job(tmp_path_factory):
     return Job(home, data, json.loads(report.read_text()) if own_network() else None)
 
 
-def test_the_main_job_looks_nobody_up_and_connects_to_nobody(job):
+def test_main_job_makes_no_dns_queries_and_no_outside_connections(job):
     if job.reached is None:
         require("namespaces", "no network of one's own may be made here; files are checked all the same")
     assert job.reached == {"names": [], "addresses": []}
 
 
-def test_the_main_job_leaves_the_home_folder_empty(job):
+def test_main_job_leaves_the_home_folder_empty(job):
     assert [str(path) for path in job.home.rglob("*")] == []
 
 
@@ -81,7 +81,7 @@ def test_services_leave_their_home_folders_empty(job):
     assert [str(path) for home in homes for path in home.rglob("*")] == []
 
 
-def test_no_device_id_and_no_queue_lies_in_the_data_folder(job):
+def test_data_folder_has_no_device_id_or_telemetry_queue(job):
     assert [str(path) for path in job.data.rglob("*") if path.name in {"Microsoft", ".onnxruntime", "deviceid"}] == []
 
 
@@ -94,6 +94,6 @@ def test_no_device_id_and_no_queue_lies_in_the_data_folder(job):
     ],
     ids=["a name", "an address"],
 )
-def test_the_watched_network_notices(tmp_path, attempt, seen):
+def test_watched_network_detects_queries_and_connections(tmp_path, attempt, seen):
     run(watched(tmp_path / "report.json", sys.executable, "-c", attempt), tmp_path)
     assert json.loads((tmp_path / "report.json").read_text()) == seen

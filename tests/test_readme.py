@@ -66,7 +66,7 @@ def environ(tmp_path):
     return kept | {"XDG_CONFIG_HOME": str(tmp_path), "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"}
 
 
-def test_the_tour_runs_word_for_word(stack, environ, tmp_path):
+def test_tour_of_the_readme_runs_unchanged(stack, environ, tmp_path):
     script = tmp_path / "tour.sh"
     script.write_text(tour().replace(ADDRESS, stack.address))
 
@@ -105,7 +105,7 @@ def answers(seen: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_a_document_links_to_is_there(document):
+def test_linked_files_exist(document):
     links = [
         link
         for link in LINK.findall(document.read_text())
@@ -116,7 +116,7 @@ def test_every_file_a_document_links_to_is_there(document):
     assert missing == []
 
 
-def test_every_command_of_the_documents_is_one_that_make_knows():
+def test_make_targets_in_the_documents_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
         name for path in DOCUMENTS for name in re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", path.read_text(), re.M)

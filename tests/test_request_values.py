@@ -1,4 +1,4 @@
-"""Values and queries that no client of ours sends: none of them is a server error, on any address there is.
+"""Invalid values and queries are never a server error, at any address.
 
 Fields are read from the OpenAPI document and addresses from the URL map: new ones are tested by existing.
 """
@@ -46,7 +46,7 @@ def request_fields() -> list:
 
 
 @pytest.mark.parametrize(("method", "address", "field"), request_fields())
-def test_value_that_does_not_fit_a_field_is_no_server_error(administrator, method, address, field):
+def test_invalid_field_value_is_no_server_error(administrator, method, address, field):
     path = address.replace("{workspace}", "vision").replace("{id}", "1")
     faults = {}
     for value in [*VALUES, *KEYED]:
@@ -62,13 +62,13 @@ def test_fields_are_found_in_the_openapi_document():
 
 
 @pytest.mark.parametrize("route", [route for route in all_routes() if "GET" in route.methods()], ids=str)
-def test_query_that_makes_no_sense_is_no_server_error(administrator, route):
+def test_invalid_query_is_no_server_error(administrator, route):
     for query in QUERIES:
         status = administrator.get(f"{route.path()}?{query}").status_code
         assert status < 500 or status == 503, query  # 503: /healthz, of a studio without workers
 
 
-def test_page_refuses_a_nul_in_its_address_which_postgresql_cannot_look_for(administrator):
+def test_nul_in_the_address_of_a_page_is_rejected(administrator):
     answer = administrator.get("/w/vision/services/?q=%00")
     assert answer.status_code == 400
     assert "NUL character" in answer.content.decode()

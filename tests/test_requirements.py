@@ -1,4 +1,4 @@
-"""The lock files hold what requirements*.in ask for, and those ask for all that the product imports."""
+"""The lock files hold what requirements*.in name, and those name all that the product imports."""
 
 import ast
 import re
@@ -34,12 +34,12 @@ def imported_by(source: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
-def test_the_lock_holds_what_is_asked_for(name):
+def test_lock_has_every_named_requirement(name):
     locked = {normal(found) for found in re.findall(r"^([\w.-]+)==", (ROOT / f"{name}.txt").read_text(), re.MULTILINE)}
     assert asked_for(f"{name}.in") <= locked
 
 
-def test_what_the_product_imports_is_asked_for():
+def test_every_imported_package_is_a_named_requirement():
     imported = set().union(*(imported_by(source) for folder in PRODUCT for source in (ROOT / folder).rglob("*.py")))
     foreign = imported - set(sys.stdlib_module_names) - set(PRODUCT) - OPTIONAL
     known, asked = packages_distributions(), asked_for("requirements.in")

@@ -17,7 +17,7 @@ def page(sign_in, bob):
     return sign_in(bob).get("/account/")
 
 
-def test_a_data_folder_it_makes_is_closed_to_other_users_of_the_machine(tmp_path):
+def test_new_data_folder_is_private_to_its_owner(tmp_path):
     data = tmp_path / "new" / "data"
     subprocess.run(
         [sys.executable, "-c", "import studio.settings"],
@@ -38,14 +38,14 @@ def test_a_page_runs_only_the_studio_s_own_scripts(page):
     assert "unsafe-eval" not in page.headers["content-security-policy"]
 
 
-def test_a_page_cannot_be_framed_sniffed_or_leaked(page):
+def test_page_has_frame_sniffing_and_referrer_headers(page):
     assert page.headers["x-frame-options"] == "DENY"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "same-origin"
     assert page.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-def test_the_session_is_out_of_reach_of_scripts(client, bob):
+def test_session_cookie_is_http_only(client, bob):
     client.post("/sign-in/", {"username": "bob", "password": "a-long-password"})
 
     assert client.cookies["sessionid"]["httponly"]
@@ -73,7 +73,7 @@ def ask_settings(tmp_path, expression, **environ):
     return answer.stdout.strip()
 
 
-def test_real_servers_are_named_by_the_environment(tmp_path):
+def test_database_and_broker_come_from_the_environment(tmp_path):
     named = {"REDIS_URL": "redis://broker:6379/0", "DATABASE_URL": "postgres://someone@database/slipway"}
 
     shown = ask_settings(
@@ -96,7 +96,7 @@ def test_behind_https_cookies_and_addresses_are_for_https_only(tmp_path):
     assert shown == "True True True"
 
 
-def test_secrets_are_made_once_and_differ_between_studios(tmp_path):
+def test_secrets_are_created_once_and_differ_between_studios(tmp_path):
     first = ask_settings(tmp_path / "a", "settings.SECRET_KEY")
 
     assert ask_settings(tmp_path / "a", "settings.SECRET_KEY") == first
@@ -113,7 +113,7 @@ def test_secrets_are_made_once_and_differ_between_studios(tmp_path):
         ("2001:db8::1", "http://[2001:db8::1]:8000/"),
     ],
 )
-def test_services_are_told_an_address_of_the_studio_that_they_can_reach_and_that_it_answers_to(tmp_path, host, url):
+def test_studio_url_for_services_is_reachable_and_allowed(tmp_path, host, url):
     shown = ask_settings(
         tmp_path,
         "settings.STUDIO_URL, settings.STUDIO_URL in [f'http://{host}:8000/' for host in settings.ALLOWED_HOSTS]",

@@ -1,4 +1,4 @@
-"""`make run` from the outside: it starts, heals, refuses what it must, and leaves nothing behind."""
+"""`make run` from the outside: start, recovery, rejected starts, and a clean stop."""
 
 import os
 import re
@@ -79,13 +79,13 @@ def test_pages_with_all_they_load_stay_small(stack):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_killed_program_comes_back(stack, name):
+def test_killed_program_is_restarted(stack, name):
     stack.kill_and_recover(name)
 
     assert set(PROGRAMS) | {"up"} == set(stack.pids)
 
 
-def test_the_child_of_a_killed_worker_does_not_live_on(stack):
+def test_child_of_a_killed_worker_ends(stack):
     heavy = psutil.Process(stack.pids["heavy"])
     children = wait_for(lambda: [child.pid for child in heavy.children()], 10, "a child of the worker")
 
@@ -106,7 +106,7 @@ def test_health_names_a_worker_without_heartbeat(stack):
     stack.wait_until_healthy()
 
 
-def test_a_second_studio_on_the_same_data_is_refused(stack):
+def test_second_studio_on_the_same_data_is_rejected(stack):
     second = Stack(stack.data)
     answer = subprocess.run(
         [sys.executable, "manage.py", "up"],
@@ -125,7 +125,7 @@ def test_a_second_studio_on_the_same_data_is_refused(stack):
     assert stack.health() == {"status": "ok"}
 
 
-def test_a_database_that_does_not_answer_is_named_and_nothing_is_left(tmp_path):
+def test_unreachable_database_is_named_and_no_process_is_left(tmp_path):
     studio = Stack(tmp_path / "data", DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
     studio.launch()
 
@@ -154,7 +154,7 @@ def own_stack(tmp_path):
     studio.end()
 
 
-def test_stopping_leaves_nothing_and_what_was_kept_is_there_after_the_next_start(own_stack):
+def test_stop_leaves_no_process_and_data_survives_a_restart(own_stack):
     own_stack.start()
     shown = wait_for(lambda: re.search(r"password (\S+) ", own_stack.log()), 5, "the first password")[1]
     assert own_stack.interrupt() == 0
@@ -176,7 +176,7 @@ def test_a_terminated_studio_stops_cleanly(own_stack):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="elsewhere the next start sweeps")
-def test_a_killed_studio_takes_its_programs_along_and_starts_again(own_stack):
+def test_programs_of_a_killed_studio_end_and_it_starts_again(own_stack):
     own_stack.start()
     own_stack.process.kill()
     own_stack.process.wait(5)
@@ -187,13 +187,13 @@ def test_a_killed_studio_takes_its_programs_along_and_starts_again(own_stack):
     assert own_stack.health() == {"status": "ok"}
 
 
-def test_a_deep_data_folder_works_although_its_socket_path_would_be_too_long(tmp_path):
+def test_studio_starts_in_a_deep_data_folder(tmp_path):
     with Stack(tmp_path / ("deep" * 20) / "folder with a space") as studio:
         assert studio.health() == {"status": "ok"}
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="proportional memory is a number of Linux")
-def test_everything_together_is_small_while_idle(stack):
+def test_idle_memory_is_within_the_limit(stack):
     sign_in(stack)
     memory = {process.pid: process.memory_full_info().pss for process in stack.processes()}
 

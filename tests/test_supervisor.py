@@ -1,4 +1,4 @@
-"""The parts of `manage.py up` by themselves: plans as values, output, restarts, the broker's address."""
+"""Units of `manage.py up`: the plan of programs, output, restarts, the broker's socket."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ def plan(tmp_path):
     return Plan(tmp_path, "127.0.0.1", 8000)
 
 
-def test_a_studio_with_its_own_redis_brings_no_broker(plan):
+def test_external_redis_starts_no_broker(plan):
     own = [program.name for program in programs(plan)]
     given = [program.name for program in programs(Plan(plan.data, plan.host, plan.port, embedded_broker=False))]
 
@@ -54,11 +54,11 @@ def test_administrator_password_is_not_in_the_environment_of_programs(plan):
         ("studio.example", "http://studio.example:8000/"),
     ],
 )
-def test_the_address_shown_is_one_that_can_be_opened(tmp_path, host, url):
+def test_shown_address_is_reachable(tmp_path, host, url):
     assert Plan(tmp_path, host, 8000).url == url
 
 
-def test_the_broker_s_socket_is_short_and_private_however_deep_the_data(tmp_path):
+def test_broker_socket_is_short_and_private_for_any_data_folder(tmp_path):
     deep = tmp_path / ("deep" * 30)
     socket = broker.socket_path(deep)
     broker.make_private(socket.parent)
@@ -69,7 +69,7 @@ def test_the_broker_s_socket_is_short_and_private_however_deep_the_data(tmp_path
     socket.parent.rmdir()
 
 
-def test_output_is_shown_in_whole_lines_behind_the_program_s_name(capsys):
+def test_output_is_shown_in_whole_lines_with_the_program_name(capsys):
     lines = Lines("web")
     lines.feed(b"one\ntw")
     lines.feed(b"o\n\nthree")
@@ -78,7 +78,7 @@ def test_output_is_shown_in_whole_lines_behind_the_program_s_name(capsys):
     assert capsys.readouterr().out == "web    | one\nweb    | two\nweb    | three\n"
 
 
-def test_an_endless_line_does_not_fill_the_memory(capsys):
+def test_buffer_of_an_endless_line_is_bounded(capsys):
     lines = Lines("web")
     for _ in range(5):
         lines.feed(b"x" * 40_000)
@@ -110,7 +110,7 @@ def run_until(supervisor, condition, seconds=20):
             signal.signal(number, handler)
 
 
-def test_a_program_that_ends_is_started_again(tmp_path, capsys):
+def test_ended_program_is_restarted(tmp_path, capsys):
     code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); print('hello')"
     supervisor = Supervisor([Program("web", command=python(code))], dict(os.environ))
     run_until(supervisor, lambda: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 2)
@@ -124,7 +124,7 @@ def full_disk(*_):
 
 
 @pytest.mark.parametrize("record_pids", [full_disk, partial(write_pids, Plan(Path(os.devnull), "127.0.0.1", 8000))])
-def test_a_program_is_started_again_although_its_process_id_cannot_be_written_down(tmp_path, capsys, record_pids):
+def test_program_is_restarted_although_pids_cannot_be_recorded(tmp_path, capsys, record_pids):
     starts = tmp_path / "starts"
     program = Program("web", command=python(f"open({str(starts)!r}, 'a').write('x')"))
     supervisor = Supervisor([program], dict(os.environ), on_change=record_pids)
@@ -134,7 +134,7 @@ def test_a_program_is_started_again_although_its_process_id_cannot_be_written_do
     assert "process ids cannot be written down" in capsys.readouterr().out
 
 
-def test_a_function_is_forked_although_our_own_output_goes_to_a_full_disk(monkeypatch):
+def test_function_is_forked_although_output_goes_to_a_full_disk(monkeypatch):
     monkeypatch.setattr("sys.stdout", SimpleNamespace(flush=full_disk))
     pipe = os.pipe()
     child = run_function(lambda: 7, dict(os.environ), pipe[1])
@@ -145,7 +145,7 @@ def test_a_function_is_forked_although_our_own_output_goes_to_a_full_disk(monkey
     assert child.returncode == 7
 
 
-def test_a_program_that_will_not_stop_is_killed_with_its_children(tmp_path, monkeypatch):
+def test_program_that_ignores_sigterm_is_killed_with_its_children(tmp_path, monkeypatch):
     monkeypatch.setattr("studio.stack.supervisor.GRACE", 0.5)
     stubborn = (
         "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -170,7 +170,7 @@ def _lives(pid):
         return False
 
 
-def test_the_pause_before_a_restart_grows_and_has_an_end():
+def test_restart_backoff_grows_to_a_limit():
     watched = Watched(Program("web", command=python("pass")), dict(os.environ))
     pauses = []
     for _ in range(9):
@@ -184,7 +184,7 @@ def test_the_pause_before_a_restart_grows_and_has_an_end():
     assert pauses[-1] == LONGEST_PAUSE
 
 
-def test_a_data_folder_is_held_by_one_studio(tmp_path):
+def test_data_folder_is_locked_by_one_studio(tmp_path):
     held = guards.lock(tmp_path, "process 1")
     with pytest.raises(Conflict, match="process 1"):
         guards.lock(tmp_path, "process 2")
@@ -203,7 +203,7 @@ def test_process_that_reuses_a_pid_is_not_killed_as_a_leftover(tmp_path):
     assert not (tmp_path / "run" / "pids.json").exists()
 
 
-def test_health_of_a_closed_port_is_that_the_web_is_missing():
+def test_health_of_a_closed_port_names_the_web_server():
     assert probe.ask("127.0.0.1", 1) == probe.Health(False, ["web"])
 
 

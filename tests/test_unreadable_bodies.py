@@ -1,4 +1,4 @@
-"""Every address that takes a body, with bodies that nobody can read: the answer is the sender's fault, never 500."""
+"""Unreadable bodies at every address: always a client error, never 500."""
 
 import pytest
 from django.test import Client
@@ -65,7 +65,7 @@ def _small_limit(settings):
 
 
 @pytest.mark.parametrize(("route", "method"), [pytest.param(*case, id=f"{case[1]} {case[0]}") for case in WRITES])
-def test_no_body_is_a_fault_of_the_studio(route, method, workspace, alice):
+def test_unreadable_body_is_a_client_error(route, method, workspace, alice):
     inside = Client(raise_request_exception=False)
     inside.force_login(alice)
     if route.is_rest:
@@ -78,7 +78,7 @@ def test_no_body_is_a_fault_of_the_studio(route, method, workspace, alice):
 
 
 @pytest.mark.parametrize("address", ["/api/v1/sign-in", "/api/v1/telemetry", "/sign-in/", "/w/vision/deploy/"])
-def test_no_body_of_an_unauthenticated_client_is_a_fault_of_the_studio(address, workspace):
+def test_unreadable_body_of_an_unauthenticated_client_is_a_client_error(address, workspace):
     unauthenticated = Client(raise_request_exception=False)
     for name, (body, kind) in BODIES.items():
         answer = unauthenticated.generic("POST", address, body, content_type=kind)
@@ -96,7 +96,7 @@ def test_no_body_of_an_unauthenticated_client_is_a_fault_of_the_studio(address, 
         ("5,000 digits", 400),
     ],
 )
-def test_sign_in_over_rest_says_what_is_wrong(client, body, status):
+def test_sign_in_over_rest_explains_an_unreadable_body(client, body, status):
     content, kind = BODIES[body]
 
     answer = client.post("/api/v1/sign-in", content, content_type=kind)
@@ -108,7 +108,7 @@ def test_sign_in_over_rest_says_what_is_wrong(client, body, status):
 @pytest.mark.parametrize(
     ("body", "status"), [("too large form", 413), ("1,001 fields", 400), ("1,001 files", 400), ("no boundary", 400)]
 )
-def test_pages_say_what_is_wrong(client, body, status):
+def test_pages_explain_an_unreadable_body(client, body, status):
     content, kind = BODIES[body]
 
     answer = client.post("/sign-in/", content, content_type=kind)

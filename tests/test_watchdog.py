@@ -1,4 +1,4 @@
-"""When a worker counts as hanging."""
+"""When a worker counts as stuck or as not consuming."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def look():
     return looks
 
 
-def test_a_worker_with_nothing_to_do_is_left_alone(look):
+def test_idle_worker_is_healthy(look):
     assert look(1000) == ""
 
 
@@ -28,20 +28,20 @@ def test_worker_that_takes_no_message_is_not_consuming(look):
     assert look(1, waiting=3) == "3 messages wait and none is consumed"
 
 
-def test_a_worker_that_is_busy_is_left_alone_however_much_waits(look):
+def test_busy_worker_is_healthy_with_a_full_queue(look):
     assert look(1000, waiting=50, busy=True) == ""
 
 
-def test_a_worker_that_takes_one_now_and_then_is_left_alone(look):
+def test_slow_worker_is_healthy(look):
     assert [look(NOT_CONSUMING_LIMIT - 1, waiting=50, taken=taken) for taken in range(1, 9)] == [""] * 8
 
 
-def test_worker_whose_event_loop_does_not_run_is_stuck_even_while_it_is_busy(look):
+def test_worker_with_a_stalled_event_loop_is_stuck_even_if_busy(look):
     assert look(STUCK_LIMIT - 1, busy=True, turning=False) == ""
     assert look(1, busy=True, turning=False) == "its event loop does not run"
 
 
-def test_a_worker_that_was_frozen_gets_its_chance(look):
+def test_resumed_worker_gets_time_to_recover(look):
     look(STUCK_LIMIT - 1, turning=False)
     assert look(1) == ""
     assert look(STUCK_LIMIT - 1, turning=False) == ""

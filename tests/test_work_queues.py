@@ -1,4 +1,4 @@
-"""The queues of a whole studio: few messages, none missed for long, and builds beside inspections."""
+"""The queues of a whole studio: bounded messages, lost ones replaced, builds beside inspections."""
 
 import os
 import time
@@ -42,7 +42,7 @@ def iris(rest):
     return version
 
 
-def test_waiting_work_is_one_message_each_however_long_it_waits(stack, rest, broker):
+def test_waiting_job_has_one_message(stack, rest, broker):
     with frozen(stack.pids[HEAVY]):
         versions = [rest.register("waiting", IRIS / "model.onnx") for _ in range(6)]
         time.sleep(2 * TICK_SECONDS + 1)
@@ -51,7 +51,7 @@ def test_waiting_work_is_one_message_each_however_long_it_waits(stack, rest, bro
         rest.until_ready(version)
 
 
-def test_work_whose_messages_the_broker_lost_is_done_within_seconds(stack, rest, broker, iris):
+def test_work_with_lost_messages_is_done_within_seconds(stack, rest, broker, iris):
     with frozen(stack.pids[HEAVY]), frozen(stack.pids[BUILDS]):
         versions = [rest.register("lost", IRIS / "model.onnx") for _ in range(12)]
         rest.deploy("lost", iris)

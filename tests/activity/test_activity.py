@@ -1,4 +1,4 @@
-"""The audit trail: seen by members only, filtered, never another workspace's."""
+"""The audit trail: visible to members of its workspace only, filtered by person and action."""
 
 import pytest
 
@@ -43,12 +43,12 @@ def test_rest_lists_newest_first_with_names_and_titles(api, carol, trail):
     ]
 
 
-def test_the_name_outlives_the_person(bob, trail):
+def test_event_keeps_the_name_of_a_deleted_user(bob, trail):
     bob.delete()
     assert Event.objects.get(reason="first try").actor_name == "bob"
 
 
-def test_a_fragment_shows_one_objects_events(sign_in, carol, trail):
+def test_fragment_shows_the_events_of_one_object(sign_in, carol, trail):
     membership = carol.memberships.get().pk
     page = sign_in(carol).get(f"/w/vision/activity/recent/?subject_type=membership&subject_id={membership}").text
     assert "Member removed" in page

@@ -59,7 +59,7 @@ def test_an_event_of_the_wrong_type_is_not_recorded(workspace):
     assert not Event.objects.exists()
 
 
-def test_an_unknown_name_is_its_own_title():
+def test_title_of_an_unknown_event_is_its_name():
     assert (title_of("token.created"), title_of("token.made")) == (TOKEN_CREATED.title, "token.made")
 
 
@@ -88,5 +88,5 @@ def test_events_of_older_releases_are_renamed_and_back(workspace):
     assert list(Event.objects.order_by("id").values_list("action", flat=True)) == old
 
 
-def test_older_releases_names_become_names_of_the_catalogue():
+def test_event_names_of_older_releases_map_to_the_catalogue():
     assert set(renaming.RENAMED.values()) - {each.name for each in event_types()} == set()

@@ -1,4 +1,4 @@
-"""The outbox: every event reaches every consumer at least once, in order for each subject, whatever dies."""
+"""The outbox: every consumer gets every event at least once, in order for each subject, also after crashes."""
 
 import random
 from collections import Counter
@@ -108,7 +108,7 @@ def test_a_failed_delivery_is_repeated_after_a_pause_that_grows(consumers, happe
     assert tries == [1, 2, 3]
 
 
-def test_an_event_that_cannot_be_delivered_is_given_up_after_a_day_and_the_next_one_follows(consumers, happen, clock):
+def test_undeliverable_event_fails_after_a_day_and_the_next_follows(consumers, happen, clock):
     received = []
 
     def refuse_the_first(event, attempt):
@@ -127,7 +127,7 @@ def test_an_event_that_cannot_be_delivered_is_given_up_after_a_day_and_the_next_
     assert received == [second.pk]
 
 
-def test_a_delivery_that_kills_its_workers_is_given_up_and_the_next_one_follows(
+def test_delivery_that_kills_its_workers_fails_and_the_next_follows(
     consumers, happen, clock, enqueued, django_capture_on_commit_callbacks
 ):
     def kill(event, attempt):
@@ -173,7 +173,7 @@ def test_the_next_event_of_a_subject_is_enqueued_as_soon_as_its_predecessor_is_d
     assert ("event_delivery", second.pk) in enqueued
 
 
-def test_a_worker_that_was_overtaken_neither_closes_nor_requeues_the_entry(consumers, happen):
+def test_worker_that_lost_its_lease_does_not_change_the_entry(consumers, happen):
     def overtaken(event, attempt):
         OutboxEntry.objects.update(attempt=7)
         if event.pk == first.pk:
@@ -185,7 +185,7 @@ def test_a_worker_that_was_overtaken_neither_closes_nor_requeues_the_entry(consu
     assert states() == [(RUNNING, 7)]
 
 
-def test_entries_of_a_consumer_that_is_gone_fail_at_once(received, consumers, happen):
+def test_entries_of_an_unregistered_consumer_fail_at_once(received, consumers, happen):
     happen()
     consumers.clear()
     work()
@@ -193,7 +193,7 @@ def test_entries_of_a_consumer_that_is_gone_fail_at_once(received, consumers, ha
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_event_is_lost_and_none_overtakes_another_while_workers_are_killed_and_consumers_fail(
+def test_events_are_neither_lost_nor_reordered_under_random_failures(
     consumers, workspace, bob, carol, clock, seed
 ):
     chance = random.Random(seed)

@@ -30,7 +30,7 @@ def test_a_cell_is_the_median_of_the_clean_runs():
     assert (cell.throughput, cell.clean) == (200, 3)
 
 
-def test_the_layout_whose_median_is_best_is_the_limit():
+def test_limit_is_the_layout_with_the_best_median():
     """Not the best single run, which a lucky moment of the machine may have made."""
     found = [((1, 2), 100), ((1, 2), 100), ((1, 2), 130), ((2, 1), 110), ((2, 1), 110), ((2, 1), 90)]
     runs = [Run("tiny", "", "raw", 16, Result(speed, 1.0, 2.0, 0), 0.0, layout) for layout, speed in found]
@@ -43,7 +43,7 @@ def test_without_a_clean_run_the_least_disturbed_one_counts():
     assert (cell.throughput, cell.clean) == (300, 0)
 
 
-def test_errors_of_disturbed_runs_count_as_well():
+def test_errors_of_disturbed_runs_count():
     results = results_of(run("slipway", 100, others=0.9, errors=2), run("slipway", 100))
     assert results.cell("tiny", "json", "slipway", 16).errors == 2
     assert not verdict(results, "errors under load").met
@@ -108,7 +108,7 @@ def test_memory_and_start_are_ratios_of_medians():
     assert (verdict(results, "of azure's").found, verdict(results, "of azure's").met) == ("0.40x", False)
 
 
-def test_an_answer_that_never_came_is_a_miss():
+def test_missing_response_is_a_miss():
     results = results_of(peers=["slipway"])
     results.crowds["slipway", "tiny", "json"] = [CrowdResult(right=99), CrowdResult(right=99)]
     assert verdict(results, "wrong or missing").met

@@ -19,7 +19,7 @@ def test_all_are_ready_in_a_third_of_the_time_and_the_deployment_is_healthy_in_t
     assert [holds for _, holds in bars({"last build": Measured(20, 100, 200), "this build": this})] == met
 
 
-def test_a_last_build_that_never_ended_is_beaten_only_by_one_that_does():
+def test_unfinished_last_build_is_beaten_by_a_finished_one():
     stuck = Measured(20, NEVER, NEVER)
     assert bars({"last build": stuck, "this build": Measured(20, 30, 5)})[0][1]
     assert not bars({"last build": stuck, "this build": stuck})[0][1]

@@ -1,4 +1,4 @@
-"""Messages wake workers: few however much waits, none lost for long, and no publisher waits for a broker."""
+"""Messages wake workers: their number is bounded, lost ones are replaced, and publishers do not wait for a broker."""
 
 import logging
 from datetime import timedelta
@@ -54,30 +54,30 @@ def messages_of(rows):
     return [("inspection", row.pk) for row in rows]
 
 
-def test_the_oldest_rows_are_enqueued_and_no_more_than_keep_the_workers_busy(waiting, tick):
+def test_oldest_rows_are_enqueued_up_to_the_number_of_workers(waiting, tick):
     rows = waiting(160, enqueued=70)
     assert tick(messages=0) == messages_of(rows[:4])
 
 
 @pytest.mark.parametrize(("messages", "added"), [(1, 3), (3, 1), (4, 0), (160, 0)])
-def test_messages_in_the_queue_count(waiting, tick, messages, added):
+def test_waiting_messages_count_towards_the_limit(waiting, tick, messages, added):
     waiting(160, enqueued=70)
     assert len(tick(messages=messages)) == added
 
 
-def test_ticks_do_not_enqueue_a_row_whose_message_waits(waiting, tick):
+def test_rows_with_a_waiting_message_are_not_enqueued_again(waiting, tick):
     waiting(3, enqueued=70)
     assert [len(tick(messages=1)) for _ in range(5)] == [3, 0, 0, 0, 0]
 
 
-def test_a_queue_without_messages_has_lost_them_and_is_filled_again_within_seconds(waiting, tick):
+def test_lost_messages_of_an_empty_queue_are_sent_again_within_seconds(waiting, tick):
     rows = waiting(3, enqueued=6)
     assert tick(messages=1) == []
     assert tick(messages=0) == messages_of(rows)
     assert tick(messages=0) == []  # a worker has a moment to take them
 
 
-def test_a_row_whose_worker_died_is_enqueued_as_soon_as_its_lease_has_expired(waiting, tick):
+def test_row_of_a_dead_worker_is_enqueued_when_its_lease_expires(waiting, tick):
     [job] = waiting(1, enqueued=1)
     assert job.claim()
     assert tick(messages=0) == []
@@ -85,21 +85,21 @@ def test_a_row_whose_worker_died_is_enqueued_as_soon_as_its_lease_has_expired(wa
     assert tick(messages=1) == messages_of([job])
 
 
-def test_of_two_ticks_at_once_one_enqueues(waiting):
+def test_one_of_two_concurrent_ticks_enqueues(waiting):
     [job] = waiting(1, enqueued=70)
     before = timezone.now() - timedelta(seconds=60)
     [same] = Inspection.objects.all()
     assert [job.mark_enqueued(before), same.mark_enqueued(before)] == [True, False]
 
 
-def test_a_row_that_was_claimed_meanwhile_is_not_enqueued(waiting):
+def test_row_claimed_meanwhile_is_not_enqueued(waiting):
     [job] = waiting(1, enqueued=None)
     [seen_before] = Inspection.objects.all()
     assert job.claim()
     assert not seen_before.mark_enqueued(timezone.now())
 
 
-def test_a_worker_that_has_ended_a_job_enqueues_the_next(waiting, monkeypatch):
+def test_worker_enqueues_the_next_job_after_each(waiting, monkeypatch):
     done, lost = waiting(2, enqueued=10)
     runner = job_catalogue.Runner(lambda job, heartbeat: job.end(JobState.FAILED))
     monkeypatch.setitem(job_catalogue._runners, "inspection", runner)
@@ -114,7 +114,7 @@ def test_a_job_of_an_unknown_kind_is_refused_at_once():
 
 
 @pytest.mark.django_db
-def test_each_kind_of_job_is_sent_to_its_queue_and_old_messages_are_dropped_unread(
+def test_each_kind_of_job_has_its_queue_and_old_messages_expire(
     monkeypatch, django_capture_on_commit_callbacks
 ):
     sent = []
@@ -131,7 +131,7 @@ def test_each_kind_of_job_is_sent_to_its_queue_and_old_messages_are_dropped_unre
 
 
 @pytest.mark.django_db
-def test_a_task_can_be_sent_for_later(monkeypatch, django_capture_on_commit_callbacks):
+def test_task_can_be_delayed(monkeypatch, django_capture_on_commit_callbacks):
     sent = []
     monkeypatch.setattr(enqueue, "_send", send)
     monkeypatch.setattr(app, "send_task", lambda name, **options: sent.append((name, options["countdown"])))

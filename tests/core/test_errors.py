@@ -37,7 +37,7 @@ def test_rest_framework_s_own_errors_have_the_same_shape():
     assert set(answer.data["errors"][0]) == {"code", "detail", "attr", "hint"}
 
 
-def test_error_of_a_row_has_whose_turn_it_is():
+def test_stored_error_says_who_has_to_act():
     facts = errors.Temporary("The registry is away.", hint="Wait.", evidence="timeout").as_dict()
 
     assert facts == {
@@ -51,7 +51,7 @@ def test_error_of_a_row_has_whose_turn_it_is():
 
 
 @pytest.mark.django_db
-def test_an_address_that_only_takes_forms_says_so_when_it_is_opened(sign_in, bob):
+def test_get_of_a_post_only_address_is_explained(sign_in, bob):
     answer = sign_in(bob).get("/w/vision/models/samples/")
 
     assert answer.status_code == 405
@@ -60,7 +60,7 @@ def test_an_address_that_only_takes_forms_says_so_when_it_is_opened(sign_in, bob
 
 
 @pytest.mark.django_db
-def test_an_unknown_address_of_the_api_answers_as_the_api_does(client):
+def test_unknown_api_address_is_answered_in_the_error_format_of_the_api(client):
     answer = client.get("/api/v1/nowhere")
 
     assert answer.status_code == 404
@@ -69,7 +69,7 @@ def test_an_unknown_address_of_the_api_answers_as_the_api_does(client):
 
 
 @pytest.mark.django_db
-def test_any_other_unknown_address_answers_with_a_page(client):
+def test_other_unknown_address_is_answered_with_a_page(client):
     answer = client.get("/nowhere")
 
     assert answer.status_code == 404
@@ -86,7 +86,7 @@ def test_a_page_shows_the_error_with_its_status_and_next_step(sign_in, carol):
 
 
 @pytest.mark.django_db
-def test_htmx_gets_only_the_alert(sign_in, carol):
+def test_htmx_request_gets_only_the_alert(sign_in, carol):
     answer = sign_in(carol).post("/w/vision/models/samples/", headers={"HX-Request": "true"})
 
     assert answer.status_code == 403
@@ -94,7 +94,7 @@ def test_htmx_gets_only_the_alert(sign_in, carol):
     assert "Ask an admin" in answer.content.decode()
 
 
-def test_other_exceptions_are_not_dressed_up():
+def test_other_exceptions_are_not_converted():
     middleware = ErrorPageMiddleware(lambda request: None)
 
     assert middleware.process_exception(RequestFactory().get("/"), ValueError("a bug")) is None

@@ -37,7 +37,7 @@ def test_a_job_is_claimed_run_and_closed_by_its_runner(run_with, row):
     assert state_of(row) == (JobState.SUCCEEDED, 1)
 
 
-def test_a_job_that_another_worker_has_or_that_is_gone_is_left_alone(run_with, row):
+def test_leased_or_deleted_job_is_skipped(run_with, row):
     run_with(lambda *_: pytest.fail("it was run"))
     assert row.claim()
     run_job("inspection", row.pk)
@@ -45,7 +45,7 @@ def test_a_job_that_another_worker_has_or_that_is_gone_is_left_alone(run_with, r
     assert state_of(row) == (JobState.RUNNING, 1)
 
 
-def test_a_runner_that_lost_its_lease_leaves_the_row_to_its_successor(run_with, row):
+def test_runner_that_lost_its_lease_writes_nothing(run_with, row):
     def lose(job, heartbeat):
         Inspection.objects.update(attempt=7)
         heartbeat.step("too late", 0.5)
@@ -55,7 +55,7 @@ def test_a_runner_that_lost_its_lease_leaves_the_row_to_its_successor(run_with, 
     assert state_of(row) == (JobState.RUNNING, 7)
 
 
-def test_giving_up_and_what_follows_from_it_is_one_transaction(run_with, row):
+def test_giving_up_and_its_follow_up_are_one_transaction(run_with, row):
     def crash(job):
         raise LeaseLost
 
@@ -88,7 +88,7 @@ def test_two_kinds_of_one_name_are_refused():
         job("inspection", queue="heavy")(Inspection)
 
 
-def test_running_work_is_a_workspace_s_own_until_it_ends(workspace, elsewhere, row):
+def test_running_work_is_listed_in_its_workspace_until_it_ends(workspace, elsewhere, row):
     assert running_work(elsewhere, 5) == []
     second = create_job(Inspection, version=row.version)
     assert running_work(workspace, 5) == [row, second]

@@ -56,7 +56,7 @@ def test_report_renews_the_lease(clock, job):
     assert (again(job).step, again(job).progress) == ("half way", 0.5)
 
 
-def test_a_worker_that_lost_its_lease_can_no_longer_write(clock, job):
+def test_worker_that_lost_its_lease_writes_nothing(clock, job):
     job.claim(LEASE)
     clock.shift(timedelta(seconds=LEASE + 1))
     successor = again(job)
@@ -69,7 +69,7 @@ def test_a_worker_that_lost_its_lease_can_no_longer_write(clock, job):
     assert again(job).error is None
 
 
-def test_a_cancelled_job_tells_its_worker_to_stop(job):
+def test_worker_of_a_cancelled_job_stops(job):
     job.claim(LEASE)
     type(job).objects.filter(pk=job.pk).update(state=JobState.CANCELLED)
 
@@ -89,7 +89,7 @@ def test_success_is_complete_and_releases_the_lease(clock, job):
     assert not kept.claim(LEASE)
 
 
-def test_a_job_that_kills_its_worker_every_time_fails_with_a_next_step(clock, job):
+def test_job_fails_with_a_next_step_after_its_last_attempt(clock, job):
     for _ in range(MAX_ATTEMPTS):
         assert again(job).claim(LEASE)
         clock.shift(timedelta(seconds=LEASE + 1))
@@ -102,7 +102,7 @@ def test_a_job_that_kills_its_worker_every_time_fails_with_a_next_step(clock, jo
     assert kept.error["hint"]
 
 
-def test_the_last_attempt_may_still_succeed(clock, job):
+def test_last_attempt_can_succeed(clock, job):
     for _ in range(MAX_ATTEMPTS - 1):
         again(job).claim(LEASE)
         clock.shift(timedelta(seconds=LEASE + 1))

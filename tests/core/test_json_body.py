@@ -1,4 +1,4 @@
-"""JSON bodies that are none, or that nothing behind them could keep."""
+"""JSON bodies that are invalid, or that cannot be stored."""
 
 import pytest
 
@@ -26,13 +26,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD.keys())
-def test_body_that_cannot_be_used_is_bad_input(raw):
+def test_invalid_body_is_bad_input(raw):
     with pytest.raises(BadInput):
         read_json(raw)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_body_is_read_in_every_form_of_unicode(encoding):
+def test_body_is_read_in_every_unicode_encoding(encoding):
     assert read_json('{"ä": ["𝄞", 1, 2.5, null, true]}'.encode(encoding)) == {"ä": ["𝄞", 1, 2.5, None, True]}
 
 
@@ -40,7 +40,7 @@ def test_pairs_of_surrogates_are_one_character():
     assert read_json(b'"\\ud834\\udd1e"') == "𝄞"
 
 
-def test_duplicate_names_are_reported_however_many_there_are():
+def test_many_duplicate_names_are_reported():
     names = ", ".join(f'"{number}": 0' for number in range(300_000))
     with pytest.raises(BadInput, match="'last' is given twice"):
         read_json(f'{{{names}, "last": 1, "last": 2}}'.encode())

@@ -1,4 +1,4 @@
-"""Secrets: made once, whole, for their owner only; encrypted in the database."""
+"""Secrets: created once, atomically, readable by their owner only; encrypted in the database."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from deployments.models import Key
 from studio.core.secrets import read_or_create_secret
 
 
-def test_a_secret_is_made_once(tmp_path):
+def test_secret_is_created_once(tmp_path):
     first = read_or_create_secret(tmp_path / "key")
 
     assert read_or_create_secret(tmp_path / "key") == first
@@ -18,13 +18,13 @@ def test_a_secret_is_made_once(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-def test_only_its_owner_may_read_it(tmp_path):
+def test_secret_file_is_readable_by_its_owner_only(tmp_path):
     read_or_create_secret(tmp_path / "key")
 
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
-def test_those_who_ask_at_once_get_the_same(tmp_path):
+def test_concurrent_callers_get_the_same_secret(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(lambda _: read_or_create_secret(tmp_path / "key", fernet=True), range(40)))
 
@@ -33,7 +33,7 @@ def test_those_who_ask_at_once_get_the_same(tmp_path):
 
 
 @pytest.mark.django_db
-def test_the_database_never_holds_the_text_and_older_keys_still_open_it(settings):
+def test_value_is_encrypted_in_the_database_and_older_keys_decrypt_it(settings):
     older, newer = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     field = Key._meta.get_field("value")
     settings.ENCRYPTION_KEYS = [older]

@@ -1,4 +1,4 @@
-"""A move happens once, from the state that was read, or not at all."""
+"""A state transition happens once, from the state that was read, or not at all."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def job(workspace, bob):
     return a_job(workspace, bob)
 
 
-def test_a_move_sets_the_state_and_its_facts_together(job):
+def test_transition_sets_state_and_columns_together(job):
     move(job, JobState.RUNNING, moves=MOVES, step="first")
 
     kept = type(job).objects.get(pk=job.pk)
@@ -25,7 +25,7 @@ def test_a_move_sets_the_state_and_its_facts_together(job):
     assert (job.state, job.step) == ("running", "first")
 
 
-def test_a_move_that_the_table_does_not_know_is_refused(job):
+def test_undeclared_transition_is_rejected(job):
     with pytest.raises(Conflict) as refused:
         move(job, JobState.FAILED, moves=MOVES)
 
@@ -33,7 +33,7 @@ def test_a_move_that_the_table_does_not_know_is_refused(job):
     assert type(job).objects.get(pk=job.pk).state == "queued"
 
 
-def test_of_two_people_who_read_the_same_state_one_moves_it(job):
+def test_one_of_two_concurrent_transitions_wins(job):
     late = type(job).objects.get(pk=job.pk)
     move(job, JobState.RUNNING, moves=MOVES, step="the first")
 
@@ -45,7 +45,7 @@ def test_of_two_people_who_read_the_same_state_one_moves_it(job):
     assert type(job).objects.get(pk=job.pk).step == "the first"
 
 
-def test_a_final_state_has_no_way_out(job):
+def test_final_state_has_no_transitions(job):
     move(job, JobState.RUNNING, moves=MOVES)
     move(job, JobState.FAILED, moves=MOVES)
 
@@ -53,7 +53,7 @@ def test_a_final_state_has_no_way_out(job):
         move(job, JobState.QUEUED, moves=MOVES)
 
 
-def test_a_deleted_row_cannot_be_moved(job):
+def test_deleted_row_has_no_transitions(job):
     Model.objects.all().delete()
 
     with pytest.raises(StateChanged):

@@ -32,13 +32,13 @@ def rows_known():
         return [int(stat.split()[0]) for (stat,) in cursor.fetchall()]
 
 
-def test_a_table_that_was_filled_has_statistics(version):
+def test_filled_table_has_statistics(version):
     tag(version, range(50))
     assert "registry_tag" in keep_statistics()
     assert rows_known() == [50]
 
 
-def test_a_table_is_looked_at_again_only_after_it_has_grown_a_lot(version):
+def test_statistics_are_renewed_only_after_large_growth(version):
     tag(version, range(50))
     keep_statistics()
     tag(version, range(50, 60))
@@ -49,7 +49,7 @@ def test_a_table_is_looked_at_again_only_after_it_has_grown_a_lot(version):
     assert rows_known() == [250]
 
 
-def test_a_search_for_a_tag_reads_the_index_of_tags(version, workspace):
+def test_search_for_a_tag_uses_the_index(version, workspace):
     tag(version, range(50))
     keep_statistics()
     plan = search_models(workspace, "key-1=x").explain()

@@ -1,4 +1,4 @@
-"""Text that PostgreSQL refuses does not reach it."""
+"""Text that PostgreSQL rejects is replaced before it is stored."""
 
 from studio.core.errors import SlipwayError
 from studio.core.storable import storable
@@ -12,7 +12,7 @@ def test_output_of_programs_is_made_storable_at_any_depth():
     assert storable(said) == {f"a{NUL}": [f"b{NUL}", {"c": ["d?", 1, None]}], "e": "fine: é😀"}
 
 
-def test_what_a_row_keeps_of_an_error_is_storable():
+def test_stored_error_has_storable_text():
     facts = SlipwayError("It said \0.", evidence="\0\0").as_dict()
 
     assert (facts["message"], facts["evidence"]) == (f"It said {NUL}.", NUL * 2)

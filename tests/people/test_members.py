@@ -12,7 +12,7 @@ def role_of(person):
     return Membership.objects.get(user=person, workspace__slug="vision").role
 
 
-def test_an_admin_adds_somebody(sign_in, alice, mallory):
+def test_admin_adds_a_member(sign_in, alice, mallory):
     sign_in(alice).post(MEMBERS, {"username": "mallory", "role": "viewer"})
     assert role_of(mallory) == "viewer"
 
@@ -33,13 +33,13 @@ def test_an_admin_changes_a_role(sign_in, alice, carol):
     assert role_of(carol) == "contributor"
 
 
-def test_the_last_admin_stays(sign_in, alice):
+def test_last_admin_cannot_be_removed(sign_in, alice):
     sign_in(alice).post(f"{MEMBERS}alice/", {"remove": "yes"})
     sign_in(alice).post(f"{MEMBERS}alice/", {"role": "viewer"})
     assert role_of(alice) == "admin"
 
 
-def test_a_removed_member_sees_nothing_any_more(sign_in, alice, carol):
+def test_removed_member_loses_access(sign_in, alice, carol):
     browser = sign_in(carol)
     assert browser.get(MEMBERS).status_code == 200
     sign_in(alice).post(f"{MEMBERS}carol/", {"remove": "yes"})

@@ -1,4 +1,4 @@
-"""Numbers of names in a workspace: given once, whoever comes."""
+"""Version numbers of names in a workspace: each is given once, also to concurrent callers."""
 
 import threading
 
@@ -18,12 +18,12 @@ def take(workspace, name="own"):
 
 
 @pytest.mark.django_db
-def test_names_are_counted_apart_in_each_workspace(workspace, elsewhere):
+def test_names_are_numbered_separately_in_each_workspace(workspace, elsewhere):
     assert [take(workspace), take(workspace), take(workspace, "other"), take(elsewhere)] == [1, 2, 1, 1]
 
 
 @pytest.mark.django_db
-def test_name_without_a_counter_goes_on_after_its_newest_row(workspace, bob):
+def test_name_without_a_counter_continues_after_its_newest_row(workspace, bob):
     environment = environments.define(
         workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["joblib"]
     )
@@ -56,7 +56,7 @@ def test_number_is_not_given_again_when_its_row_has_gone(workspace, bob):
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_many_at_once_get_a_number_each():
+def test_concurrent_callers_get_different_numbers():
     if connection.vendor != "postgresql":
         require("postgres", "SQLite lets one writer in at a time; processes are tried in tests/registry/versions")
     workspace, numbers = Workspace.objects.create(slug="busy", name="Busy"), []

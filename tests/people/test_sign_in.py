@@ -29,7 +29,7 @@ def test_a_link_to_another_site_is_not_followed_after_signing_in(client, bob):
     assert answer.headers["location"] == "/"
 
 
-def test_a_wrong_password_keeps_the_name_and_says_no_more_than_needed(client, bob):
+def test_wrong_password_keeps_the_username_and_reveals_nothing(client, bob):
     wrong, unknown = guess(client), guess(client, username="nobody")
 
     assert wrong.status_code == unknown.status_code == 200
@@ -37,7 +37,7 @@ def test_a_wrong_password_keeps_the_name_and_says_no_more_than_needed(client, bo
     assert wrong.context["form"].non_field_errors() == unknown.context["form"].non_field_errors()
 
 
-def test_guessing_is_locked_even_for_the_right_password(client, bob, guarded):
+def test_too_many_wrong_passwords_lock_out_the_right_one_too(client, bob, guarded):
     for _ in range(TRIES):
         guess(client)
     answer = guess(client, password="a-long-password")
@@ -47,14 +47,14 @@ def test_guessing_is_locked_even_for_the_right_password(client, bob, guarded):
     assert int(answer.headers["Retry-After"]) == 900
 
 
-def test_another_person_may_still_sign_in(client, bob, carol, guarded):
+def test_lockout_does_not_affect_other_users(client, bob, carol, guarded):
     for _ in range(TRIES):
         guess(client)
 
     assert guess(Client(), password="a-long-password", username="carol").status_code == 302
 
 
-def test_programs_are_locked_out_in_rest_s_own_words(client, bob, guarded):
+def test_lockout_over_rest_has_the_error_format_of_the_api(client, bob, guarded):
     facts = {"username": "bob", "password": "wrong"}
     for _ in range(TRIES + 1):
         answer = client.post("/api/v1/sign-in", facts, content_type="application/json")
@@ -64,7 +64,7 @@ def test_programs_are_locked_out_in_rest_s_own_words(client, bob, guarded):
     assert "15 minutes" in answer.json()["errors"][0]["hint"]
 
 
-def test_signing_out_takes_a_form_not_a_link(sign_in, bob):
+def test_sign_out_requires_post(sign_in, bob):
     browser = sign_in(bob)
 
     assert browser.get("/sign-out/").status_code == 405

@@ -42,19 +42,19 @@ def test_a_revoked_token_is_refused(client, bob, workspace, sign_in):
     assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
 
 
-def test_the_token_of_somebody_who_left_is_refused(client, bob, workspace):
+def test_token_of_a_removed_member_is_rejected(client, bob, workspace):
     _, secret = create_token(bob, workspace, name="nightly")
     bob.is_active = False
     bob.save()
     assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
 
 
-def test_a_reading_token_cannot_write(api, bob):
+def test_read_only_token_cannot_write(api, bob):
     answer = api(bob, access="read").post("/api/v1/workspaces/vision/tokens", {"name": "more"})
     assert answer.status_code == 403
 
 
-def test_a_token_does_not_open_another_workspace_of_its_owner(api, bob, elsewhere):
+def test_token_is_bound_to_its_workspace(api, bob, elsewhere):
     elsewhere.memberships.create(user=bob, role="contributor")
     assert api(bob, workspace=elsewhere).get("/api/v1/workspaces/vision/events").status_code == 404
 
@@ -65,7 +65,7 @@ def test_viewer_cannot_create_a_token_that_writes(carol, workspace):
 
 
 @pytest.mark.parametrize("days", [0, -1, 366])
-def test_an_impossible_age_is_refused(bob, workspace, days):
+def test_invalid_lifetime_is_rejected(bob, workspace, days):
     with pytest.raises(BadInput):
         create_token(bob, workspace, name="x", days=days)
 
@@ -77,13 +77,13 @@ def test_the_page_shows_a_new_secret_once(sign_in, bob):
     assert 'id="secret"' not in browser.get("/w/vision/settings/tokens/").content.decode()
 
 
-def test_nobody_sees_or_revokes_anothers_token(sign_in, bob, carol, workspace):
+def test_tokens_of_other_users_are_neither_listed_nor_revoked(sign_in, bob, carol, workspace):
     token, _ = create_token(bob, workspace, name="bobs-own")
     assert "bobs-own" not in sign_in(carol).get("/w/vision/settings/tokens/").content.decode()
     assert sign_in(carol).post(f"/w/vision/settings/tokens/{token.pk}/revoke/").status_code == 404
 
 
-def test_a_reading_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob, workspace):
+def test_read_only_token_of_an_admin_lists_only_their_own_tokens(api, alice, bob, workspace):
     create_token(bob, workspace, name="bobs-own")
 
     def listed(access):

@@ -1,4 +1,4 @@
-"""What every target driver must do: the same sentences run against each of them.
+"""The contract of target drivers: the same tests run against each of them.
 
 A driver's test module subclasses `DriverContract` and gives the fixtures `make_driver` (each call: a driver object made
 anew for the same target), `other_driver` (of another target of the same kind), `spec` (an instance that becomes ready)
@@ -34,12 +34,12 @@ def until(driver: Driver, ref: InstanceRef, state: str, step=lambda: None, **fac
 
 
 def known(driver: Driver, route: Route) -> None:
-    """Make the address known, as the loop does before an instance is first applied."""
+    """Make the address known, as reconciliation does before an instance is first applied."""
     driver.route(replace(route, instance=None))
 
 
 def served(driver: Driver, spec: InstanceSpec, route: Route) -> Observation:
-    """Steps until the instance runs and answers at its service's address."""
+    """Take steps until the instance runs and serves at its service's address."""
     known(driver, route)
     driver.route(replace(route, instance=spec.ref))
     return until(driver, spec.ref, "ready", lambda: driver.apply(spec), serving=True)
@@ -62,96 +62,96 @@ class DriverContract:
         until(driver, newer.ref, "ready", lambda: driver.apply(newer))
         return newer
 
-    def test_the_target_has_no_problems(self, driver):
+    def test_check_of_a_working_target_finds_no_problems(self, driver):
         assert driver.check() == []
 
-    def test_nothing_is_known_of_what_was_never_started(self, driver):
+    def test_unknown_instance_is_absent(self, driver):
         assert driver.observe(NOBODY) == Observation("absent")
         assert not driver.holds(NOBODY)
         assert driver.logs(NOBODY) == ("", 0)
 
-    def test_ending_what_is_not_there_is_no_error(self, driver):
+    def test_ending_an_absent_instance_does_nothing(self, driver):
         for verb in (driver.drain, driver.stop, driver.remove):
             verb(NOBODY)
         assert driver.observe(NOBODY).state == "absent"
 
-    def test_what_is_applied_and_routed_serves(self, driver, spec, route, up):
+    def test_applied_and_routed_instance_serves(self, driver, spec, route, up):
         assert (up.revision, up.restarts, up.failure) == (spec.ref.revision, 0, None)
         assert up.started_at <= up.ready_at
         assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_what_is_ready_tells_its_own_endpoint(self, up, beside, driver):
+    def test_ready_instance_has_its_own_endpoint(self, up, beside, driver):
         assert [endpoint.protocol for endpoint in up.endpoints] == ["http"]
         assert up.endpoints[0].address.startswith("http://")
         assert up.endpoints != driver.observe(beside.ref).endpoints
 
-    def test_what_is_applied_does_not_serve_unasked(self, driver, spec, route):
+    def test_applied_instance_does_not_serve_until_routed_to(self, driver, spec, route):
         known(driver, route)
         found = until(driver, spec.ref, "ready", lambda: driver.apply(spec))
         assert not found.serving
         assert self.who_answers(driver, route) is None
 
-    def test_applying_the_same_again_leaves_it_alone(self, driver, spec, up):
+    def test_apply_is_idempotent(self, driver, spec, up):
         for _ in range(3):
             driver.apply(spec)
         again = driver.observe(spec.ref)
         assert (again.state, again.started_at, again.serving) == ("ready", up.started_at, True)
 
-    def test_a_new_generation_leaves_it_alone(self, driver, spec, up):
+    def test_new_generation_does_not_restart_the_instance(self, driver, spec, up):
         driver.apply(replace(spec, generation=spec.generation + 1))
         assert driver.observe(spec.ref).started_at == up.started_at
 
-    def test_two_targets_of_one_kind_are_told_apart(self, other_driver, spec, up):
+    def test_targets_of_one_kind_are_separate(self, other_driver, spec, up):
         assert other_driver.observe(spec.ref) == Observation("absent")
         other_driver.remove(spec.ref)
         assert not other_driver.holds(spec.ref)
 
-    def test_two_revisions_run_beside_each_other_and_one_serves(self, driver, spec, route, up, beside):
+    def test_two_revisions_run_side_by_side_and_one_serves(self, driver, spec, route, up, beside):
         assert driver.observe(spec.ref).started_at == up.started_at
         assert driver.observe(beside.ref).revision == beside.ref.revision
         assert [driver.observe(ref).serving for ref in (spec.ref, beside.ref)] == [True, False]
         assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_the_address_moves_and_the_one_before_lives_on_until_it_is_stopped(self, driver, spec, route, beside):
+    def test_address_moves_and_the_drained_instance_runs_until_stopped(self, driver, spec, route, beside):
         until(driver, beside.ref, "ready", lambda: driver.route(replace(route, instance=beside.ref)), serving=True)
         until(driver, spec.ref, "ready", lambda: driver.drain(spec.ref), serving=False, connections=0)
         assert self.who_answers(driver, route) == beside.ref.revision
         until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
         assert self.who_answers(driver, route) == beside.ref.revision
 
-    def test_the_address_moves_back(self, driver, spec, route, beside):
+    def test_address_moves_back(self, driver, spec, route, beside):
         until(driver, beside.ref, "ready", lambda: driver.route(replace(route, instance=beside.ref)), serving=True)
         until(driver, spec.ref, "ready", lambda: driver.drain(spec.ref), serving=False)
         until(driver, spec.ref, "ready", lambda: driver.route(route), serving=True)
         until(driver, beside.ref, "ready", lambda: driver.drain(beside.ref), serving=False)
         assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_removing_one_revision_leaves_the_other(self, driver, spec, route, up, beside):
+    def test_removing_one_revision_keeps_the_other(self, driver, spec, route, up, beside):
         gone(driver, beside.ref)
         assert driver.observe(spec.ref).started_at == up.started_at
         assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_what_is_stopped_goes_and_its_log_stays(self, driver, spec, up):
+    def test_stopped_instance_keeps_its_log(self, driver, spec, up):
         until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref), serving=False)
         assert driver.holds(spec.ref)
         assert f"revision {spec.ref.revision} starts" in driver.logs(spec.ref)[0]
 
-    def test_what_was_stopped_can_be_started_again(self, driver, spec, route, up):
+    def test_stopped_instance_can_be_started_again(self, driver, spec, route, up):
         until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
         again = served(driver, spec, route)
         assert again.started_at > up.started_at
         assert again.restarts == 0
 
-    def test_what_was_stopped_does_not_serve_unasked_when_it_is_started_again(self, driver, spec, up):
+    def test_restarted_instance_does_not_serve_until_routed_to(self, driver, spec, up):
         until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
         assert not until(driver, spec.ref, "ready", lambda: driver.apply(spec)).serving
 
-    def test_what_is_removed_leaves_nothing(self, driver, spec, up):
+    def test_removed_instance_leaves_nothing(self, driver, spec, up):
         gone(driver, spec.ref)
         assert driver.observe(spec.ref) == Observation("absent")
         assert driver.logs(spec.ref) == ("", 0)
 
-    def test_what_is_killed_is_reported_dead_and_serves_again_once_it_is_started(self, driver, spec, route, up):
+    def test_killed_instance_is_reported_dead_and_serves_again_after_apply(self, driver, spec, route, up):
         self.kill(driver, spec.ref)
         dead = until(driver, spec.ref, "dead", serving=False)
         assert dead.failure.reason == "worker_crashed"
@@ -162,7 +162,7 @@ class DriverContract:
         assert again.started_at > up.started_at
         assert self.who_answers(driver, route) == spec.ref.revision
 
-    def test_every_verb_again_and_again_by_drivers_made_anew_changes_nothing(self, make_driver, spec, route, up):
+    def test_verbs_are_idempotent_across_driver_objects(self, make_driver, spec, route, up):
         for _ in range(2):
             make_driver().route(replace(route, instance=None))
             make_driver().route(route)
@@ -177,14 +177,14 @@ class DriverContract:
             getattr(make_driver(), verb)(spec.ref)
         assert not make_driver().holds(spec.ref)
 
-    def test_a_log_is_read_on_from_an_offset(self, driver, spec, up):
+    def test_log_is_read_from_an_offset(self, driver, spec, up):
         text, offset = driver.logs(spec.ref)
         assert text
         assert driver.logs(spec.ref, offset)[0] == ""
         assert driver.logs(spec.ref, 0, 4) == (text[:4], 4)
         assert driver.logs(spec.ref, -5)[0] == text[-5:]
 
-    def test_an_observation_survives_being_stored(self, up):
+    def test_observation_round_trips_through_json(self, up):
         assert Observation.from_dict(json.loads(json.dumps(up.as_dict()))) == up
 
     def kill(self, driver: Driver, ref: InstanceRef) -> None:

@@ -43,19 +43,19 @@ class TestFakeDriver(DriverContract):
         ("flapping", ["ready", "dead"]),
     ],
 )
-def test_it_misbehaves_on_purpose(behaviour, states):
+def test_behaviour_determines_the_observed_states(behaviour, states):
     driver, spec = FakeDriver(behaviour=behaviour), make_spec()
     driver.apply(spec)
     assert [driver.observe(spec.ref).state for _ in states] == states
 
 
 @pytest.mark.parametrize(("behaviour", "error"), [("full", NoRoom), ("away", TargetUnavailable)])
-def test_it_refuses_on_purpose(behaviour, error):
+def test_behaviour_determines_the_error_of_apply(behaviour, error):
     with pytest.raises(error):
         FakeDriver(behaviour=behaviour).apply(make_spec())
 
 
-def test_it_says_which_settings_it_understands():
+def test_check_reports_an_unknown_behaviour():
     assert FakeDriver(behaviour="good").check() == []
     assert FakeDriver(behaviour="bored").check() == ["There is no behaviour 'bored'."]
     assert set(BEHAVIOURS) >= {"slow", "never", "failing", "flapping"}

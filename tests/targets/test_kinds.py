@@ -25,7 +25,7 @@ def kind():
     forget_drivers()
 
 
-def test_the_folders_of_the_package_are_the_kinds():
+def test_kinds_are_the_folders_of_the_package():
     assert [kind.name for kind in kinds()] == ["local"]
     assert kind_of("local").needs_ports
 
@@ -43,7 +43,7 @@ def test_settings_left_out_get_their_defaults(kind):
     ("given", "words"),
     [({"colour": "red"}, "no setting 'colour'"), ({"slots": "two"}, "Slots must be"), ({"slots": True}, "Slots must")],
 )
-def test_settings_that_do_not_fit_are_refused(kind, given, words):
+def test_invalid_settings_are_rejected(kind, given, words):
     with pytest.raises(BadInput, match=words):
         kind.complete(given)
 
