@@ -227,8 +227,8 @@ def cause_of(reason: str, message: str = "", evidence: str = "", hint: str = "")
     A message or hint of the server's own wins over the catalogue's.
     """
     entry = CATALOGUE.get(reason, CATALOGUE["internal"])
-    told = {"hint": hint or entry.hint, "evidence": evidence}
-    cause = SlipwayError(message or entry.sentence, code=reason or "internal", **told)
+    details = {"hint": hint or entry.hint, "evidence": evidence}
+    cause = SlipwayError(message or entry.sentence, code=reason or "internal", **details)
     cause.turn, cause.retryable = entry.turn, entry.retryable
     return cause.as_dict()
 

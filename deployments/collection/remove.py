@@ -1,8 +1,8 @@
-"""Take one thing away, unless somebody has begun to use it since it was chosen.
+"""Remove one stored thing, unless it has been used since it was chosen.
 
-A row is marked first: from then on the thing counts as not built. Then the folder gets a name that nobody looks for,
-under the lock that its builders take, and then the row goes. So whoever is killed at any line leaves something that
-the next collection ends, and that a build meanwhile makes again.
+A row is marked first: from then on the thing counts as not built. Then the folder is renamed away, under the
+lock that its builders take, and then the row goes. So a process killed at any line leaves something that the next
+collection finishes, and that a build meanwhile makes again.
 """
 
 import shutil
@@ -25,7 +25,7 @@ from studio.core.atomic_folders import exclusive, set_aside
 
 
 class Busy(Exception):
-    """Somebody works on it at this moment."""
+    """Another process is working on it."""
 
 
 def remove(each: Stored) -> bool:

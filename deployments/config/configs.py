@@ -118,9 +118,9 @@ def _refuse_errors(findings: list[Finding]) -> None:
     if errors:
         first = errors[0]
         field = FIELDS.get(first.code, "entry_script")
-        told = "\n".join(f"{finding.place}: {finding.message}".removeprefix(": ") for finding in errors)
+        evidence = "\n".join(f"{finding.place}: {finding.message}".removeprefix(": ") for finding in errors)
         message = f"{first.place}: {first.message}" if first.line else first.message  # programs see no more than this
-        raise BadInput(message, code=first.code, hint=first.hint, field=field, evidence=told)
+        raise BadInput(message, code=first.code, hint=first.hint, field=field, evidence=evidence)
 
 
 def _check_owner(workspace: Workspace, environment: Environment | None) -> None:

@@ -132,8 +132,8 @@ def candidates(module: str) -> tuple[str, ...]:
 
 
 def _warning(module: str, line: int, path: str, locked: bool) -> Finding:
-    if told := NOWHERE.get(module):
-        return Finding("warning", "import_nowhere", f"{path} imports {module}, {told[0]}.", told[1], path, line)
+    if nowhere := NOWHERE.get(module):
+        return Finding("warning", "import_nowhere", f"{path} imports {module}, {nowhere[0]}.", nowhere[1], path, line)
     certain = "has no" if locked else "does not name"
     return Finding(
         "warning",

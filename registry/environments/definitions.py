@@ -76,10 +76,10 @@ def define(python_version: str, lines: Iterable[str]) -> Definition:
         raise BadInput(
             f"'{version[:40]}' is no Python version.", hint="Write it as 3.11 or 3.11.7.", field="python_version"
         )
-    said = list(requirement_files.whole_lines("\n".join(lines)))
-    if len(said) > MAX_REQUIREMENTS:
-        raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(said)}.")
-    found = [read_requirement(text, place=f"Line {number}") for number, text in said]
+    entries = list(requirement_files.whole_lines("\n".join(lines)))
+    if len(entries) > MAX_REQUIREMENTS:
+        raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(entries)}.")
+    found = [read_requirement(text, place=f"Line {number}") for number, text in entries]
     return Definition(version, tuple(dict.fromkeys(found)))
 
 

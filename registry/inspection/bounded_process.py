@@ -1,4 +1,4 @@
-"""Run one of our own programs on untrusted files: own session, no network, little of everything.
+"""Run one of our own programs on untrusted files: own session, no network, limited resources.
 
 The program itself lowers its memory and processor limits first thing (registry.inspection.inspect_file does), so that
 nothing runs between fork and exec here. Time is held by us.

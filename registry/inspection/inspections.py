@@ -1,4 +1,4 @@
-"""Look inside a version's files: what framework, what inputs and outputs, or why not.
+"""Inspect a version's files: framework, inputs and outputs, or the reason of a rejection.
 
 `inspect_file.py` does the work in a bounded process, forked from one that has the libraries loaded. Here is
 the job around it: lay the files out, run, write down the result. Repeating it at any point is harmless.
@@ -29,7 +29,7 @@ INSPECTOR = WarmProgram(PROGRAM)  # each worker process starts its own with its 
 
 
 def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
-    """Look inside a version, and make it ready or reject it."""
+    """Inspect a version, and make it ready or reject it."""
     version = job.version
     try:
         found = _run_program(heartbeat, job)

@@ -38,31 +38,31 @@ class Finding:
 
 
 def finding_of(ended: ProcessResult, *, seconds: float) -> Finding:
-    """What the program said; raises `Rejected` when it said no, or died before it said anything.
+    """The finding of the program; raises `Rejected` when it refused the file, or died before it answered.
 
-    One that died over the trial of a graph has said what it knew before.
+    One that died during the trial of a graph has answered with what it knew before.
     """
-    said = _last_answer(ended.output)
-    if ended.code != 0 and said is not None and "rejected" not in said:
-        return _unfinished(Finding(**said), ended)
+    answer = _last_answer(ended.output)
+    if ended.code != 0 and answer is not None and "rejected" not in answer:
+        return _unfinished(Finding(**answer), ended)
     if ended.code is None or ended.code == -signal.SIGXCPU:
         raise Rejected(
             f"Looking inside took longer than {seconds:g} seconds.",
             hint="The file may be damaged; or raise SLIPWAY_INSPECTION_SECONDS and inspect it again.",
             code="inspection_timeout",
         )
-    if ended.code != 0 or said is None:
+    if ended.code != 0 or answer is None:
         raise Rejected(
             "The program that looks inside crashed over this file.",
             hint="The file is probably damaged, or needs more memory than SLIPWAY_INSPECTION_MEMORY_BYTES allows.",
             code="inspection_crashed",
             evidence=f"exit status {ended.code}\n{ended.errors}",
         )
-    if refusal := said.get("rejected"):
+    if refusal := answer.get("rejected"):
         raise Rejected(
             refusal["message"], hint=refusal["hint"], code=refusal["code"], evidence=refusal.get("evidence", "")
         )
-    return Finding(**said)
+    return Finding(**answer)
 
 
 def _last_answer(output: bytes) -> dict[str, Any] | None:
@@ -92,7 +92,7 @@ def _unfinished(found: Finding, ended: ProcessResult) -> Finding:
 
 
 def settled(declared: str, found: Finding) -> tuple[str, list[str]]:
-    """The version's framework, and warnings where the person said one thing and the files say another.
+    """The version's framework, and warnings where the declared framework contradicts the files.
 
     Raises `Rejected` when ONNX was claimed and is not there: an ONNX version must be one that can be served
     without code.

@@ -42,8 +42,8 @@ def inspected(registered):
 
 
 @pytest.fixture
-def look(tmp_path):
-    """`look({...})` reads the formats in this process, for speed."""
+def read_formats(tmp_path):
+    """`read_formats({...})` inspects the formats in this process, for speed."""
 
     def make(files, declared=""):
         for path, content in files.items():

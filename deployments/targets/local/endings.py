@@ -1,4 +1,4 @@
-"""How a service ended: from what it said of itself, or from its exit status."""
+"""How a service ended: from what it reported of itself, or from its exit status."""
 
 import signal
 
@@ -13,8 +13,8 @@ NOT_STARTED = frozenset({126, 127})  # the shell could not run the interpreter
 def failure_of(folder: RunFolder, launch: Launch, status: Status | None, *, oom_kills: int) -> Failure:
     """Why the last run is over. `oom_kills` is the machine's count of out-of-memory kills now."""
     if status and status.state == "failed" and status.failure:
-        said = status.failure
-        return Failure(said.reason, said.message, said.evidence or log_files.tail(folder.log), said.hint)
+        failure = status.failure
+        return Failure(failure.reason, failure.message, failure.evidence or log_files.tail(folder.log), failure.hint)
     memory_ran_out = oom_kills > launch.oom_kills
     reason, message = ending(_exit_code(folder), memory_ran_out=memory_ran_out)
     return Failure(reason, message, log_files.tail(folder.log))

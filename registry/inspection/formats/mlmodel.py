@@ -54,12 +54,12 @@ def add_to(report: Report, root: Path) -> None:
     report.facts |= {"mlflow_version": str(content.get("mlflow_version") or "")[:32]}
     if report.framework != "onnx":
         _add_framework(report, flavors)
-    told = _signature(content.get("signature"))
+    declared = _signature(content.get("signature"))
     if report.signature is None:
-        report.signature = stored(told) if told.inputs or told.outputs else None
-    elif told.columns:
+        report.signature = stored(declared) if declared.inputs or declared.outputs else None
+    elif declared.columns:
         graph = read(report.signature)
-        report.signature = stored(Signature(graph.inputs, graph.outputs, told.columns))
+        report.signature = stored(Signature(graph.inputs, graph.outputs, declared.columns))
 
 
 def _content(root: Path) -> dict[str, Any]:
@@ -114,11 +114,11 @@ def _spec(one: dict[str, Any], unnamed: str) -> TensorSpec:
     return TensorSpec(name, _datatype(one.get("type")), [DYNAMIC], optional=one.get("required") is False)
 
 
-def _datatype(told: Any) -> str:
-    name = str(told or "unknown")[:32]
+def _datatype(declared: Any) -> str:
+    name = str(declared or "unknown")[:32]
     return _DATATYPES.get(name, name.upper())
 
 
-def _shape(told: Any) -> list[int]:
-    sizes: Iterable[Any] = told if isinstance(told, list) else [DYNAMIC]
+def _shape(declared: Any) -> list[int]:
+    sizes: Iterable[Any] = declared if isinstance(declared, list) else [DYNAMIC]
     return [size if isinstance(size, int) and 0 <= size <= MAX_SIZE else DYNAMIC for size in sizes][:32]

@@ -36,8 +36,8 @@ def refusal_of(error: Exception, facts: Mapping[str, Any], folder: Path) -> str:
     if too_new := _too_new(facts):
         return f"{head}: {too_new}"
     hint = _HINTS.get(type(error).__name__, _ELSE)
-    told = sentence_of(error, folder)[:LONGEST]
-    return f"{head}: {told} {hint} Or serve it with an entry script whose environment has another runtime."
+    sentence = sentence_of(error, folder)[:LONGEST]
+    return f"{head}: {sentence} {hint} Or serve it with an entry script whose environment has another runtime."
 
 
 def sentence_of(error: Exception, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Made-up rows for a model, and what the shapes of its answers tell. Pure."""
+"""Synthetic rows for a model, and what the shapes of its results show. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
@@ -60,7 +60,7 @@ def shape_of(result: Any) -> Shape | None:
 
 
 def is_conclusive(inputs: Sequence[Any]) -> bool:
-    """Whether shapes of runs tell anything: a whole number may be a size or an axis, which made-up values get wrong.
+    """Whether shapes of runs are evidence: an integer may be a size or an axis, for which synthetic values are wrong.
 
     Where the number of rows is free, that is what the inputs are.
     """
@@ -95,10 +95,10 @@ def _corrected(declared: TensorSpec, seen: Sequence[Shape | None], *, certain: b
         sizes = [_size(place, certain=certain) for place in seen_sizes]
     else:
         pairs = zip(declared.shape, seen_sizes, strict=True)
-        sizes = [told if {told} in ({DYNAMIC}, place) else _size(place, certain=certain) for told, place in pairs]
+        sizes = [size if {size} in ({DYNAMIC}, place) else _size(place, certain=certain) for size, place in pairs]
     return TensorSpec(declared.name, declared.datatype, sizes, declared.optional)
 
 
 def _size(seen: set[int], *, certain: bool) -> int:
-    """No answer at all to made-up values says nothing."""
+    """An empty result on synthetic values is no evidence."""
     return next(iter(seen)) if certain and len(seen) == 1 and seen != {0} else DYNAMIC

@@ -35,14 +35,14 @@ def warnings(model: ModelProto) -> list[str]:
     """Inputs and outputs that no request can carry."""
     signature = signature_of(model)
     kinds = {value.name: value.type.WhichOneof("value") for value in (*model.graph.input, *model.graph.output)}
-    told = []
+    found = []
     for tensor in signature.inputs:
         if not tensor.travels and not tensor.optional:
-            told.append(f"The input {tensor.name} {_nature(tensor, kinds)}; only an entry script can feed it.")
+            found.append(f"The input {tensor.name} {_nature(tensor, kinds)}; only an entry script can feed it.")
     for tensor in signature.outputs:
         if not tensor.travels:
-            told.append(f"The output {tensor.name} {_nature(tensor, kinds)}{_remedy(tensor, kinds)}")
-    return told
+            found.append(f"The output {tensor.name} {_nature(tensor, kinds)}{_remedy(tensor, kinds)}")
+    return found
 
 
 def _nature(tensor: TensorSpec, kinds: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Load a graph with the installed ONNX Runtime and run made-up rows: what the checker passes may still not load.
+"""Load a graph with the installed ONNX Runtime and run synthetic rows: what the checker passes may still not load.
 
 What the runtime refuses becomes a warning; the shapes of answers become the signature's, where the file declares
 others. `facts["runtime"]` tells how it went: `name`, `version`, `loads` (None where that is not known), `rows` (the

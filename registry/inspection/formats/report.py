@@ -1,4 +1,4 @@
-"""What a reader says about a file, and how it says no."""
+"""What a reader found out about a file, or why it refuses it."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -22,8 +22,8 @@ from registry.inspection.formats.report import Refused
 from tests.registry.factories import onnx_bytes
 
 
-def test_onnx_is_detected_by_its_content(look):
-    report = look({"weights.bin": onnx_bytes(), "README.md": b"words"})
+def test_onnx_is_detected_by_its_content(read_formats):
+    report = read_formats({"weights.bin": onnx_bytes(), "README.md": b"words"})
     assert (report.framework, report.facts["main_file"]) == ("onnx", "weights.bin")
 
 
@@ -43,8 +43,8 @@ class Evil:
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
-def test_compressed_pickles_are_scanned_and_never_loaded(look, packing):
-    report = look({"model.pkl": PACKINGS[packing](pickle.dumps(Evil()))})
+def test_compressed_pickles_are_scanned_and_never_loaded(read_formats, packing):
+    report = read_formats({"model.pkl": PACKINGS[packing](pickle.dumps(Evil()))})
     assert (report.framework, report.facts["format"]) == ("custom", "pickle")
     assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
 
@@ -66,10 +66,10 @@ def forest():
 
 @pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("writer", ["joblib", "pickle", "old"])
-def test_scikit_learn_is_detected_in_every_compression(look, forest, packing, writer):
+def test_scikit_learn_is_detected_in_every_compression(read_formats, forest, packing, writer):
     import sklearn  # optional: the fixture has made sure of it
 
-    report = look({"model.bin": PACKINGS[packing](forest[writer])})
+    report = read_formats({"model.bin": PACKINGS[packing](forest[writer])})
     assert (report.framework, report.framework_version) == ("scikit-learn", sklearn.__version__)
     assert "sklearn.pipeline.Pipeline" in report.facts["globals"]
 
@@ -118,18 +118,18 @@ SKOPS = zip_of({"schema.json": json.dumps(
 ).encode(), "1.npy": b"x"})  # fmt: skip
 
 
-def test_skops_classes_are_read_and_unsafe_ones_are_named(look):
-    report = look({"model.skops": SKOPS})
+def test_skops_classes_are_read_and_unsafe_ones_are_named(read_formats):
+    report = read_formats({"model.skops": SKOPS})
     assert report.facts["globals"] == ["sklearn.pipeline.Pipeline", "xgboost.sklearn.XGBClassifier"]
     assert (report.facts["class"], report.facts["skops_version"]) == ("sklearn.pipeline.Pipeline", "0.16.0")
     assert report.warnings == []
     content = json.dumps(skops_node("posix.system", protocol=2)).encode()
-    report = look({"model.skops": zip_of({"schema.json": content})})
+    report = read_formats({"model.skops": zip_of({"schema.json": content})})
     assert report.warnings == ["Loading this file would run posix.system. Deploy it only if you trust it."]
 
 
-def test_undecompressible_file_is_reported(look):
-    report = look({"model.joblib": b"\x04\x22\x4d\x18" + bytes(40)})
+def test_undecompressible_file_is_reported(read_formats):
+    report = read_formats({"model.joblib": b"\x04\x22\x4d\x18" + bytes(40)})
     assert (report.framework, report.facts["packing"]) == ("custom", "lz4")
     assert report.warnings[0].startswith("It is compressed with lz4, which is not unpacked here")
 
@@ -155,19 +155,19 @@ def test_undecompressible_file_is_reported(look):
         ({"data.zip": damaged_lzma_zip()}, "custom", ""),
     ],
 )
-def test_formats_are_detected_by_their_content(look, files, framework, version):
-    report = look(files)
+def test_formats_are_detected_by_their_content(read_formats, files, framework, version):
+    report = read_formats(files)
     assert (report.framework, report.framework_version) == (framework, version)
     assert report.facts["main_file"] == next(iter(files))
 
 
-def test_truncated_safetensors_file_is_rejected(look):
+def test_truncated_safetensors_file_is_rejected(read_formats):
     with pytest.raises(Refused) as said:
-        look({"w.safetensors": safetensors(end=16, size=8)})
+        read_formats({"w.safetensors": safetensors(end=16, size=8)})
     assert said.value.code == "safetensors_truncated"
 
 
-def test_main_file_is_the_most_likely_one(look):
+def test_main_file_is_the_most_likely_one(read_formats):
     files = {
         "score.py": b"def init(): ...",
         "config.json": b"{}",
@@ -176,14 +176,14 @@ def test_main_file_is_the_most_likely_one(look):
         "model.onnx": onnx_bytes([("best", TensorProto.FLOAT, [1])]),
         "labels.txt": b"a\nb\n",
     }
-    report = look(files)
+    report = read_formats(files)
     assert report.facts["main_file"] == "model.onnx"
     assert report.warnings[0].startswith("3 files look like a model; model.onnx was taken. Name another one model.onnx")
 
 
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_damaged_files_never_crash_the_readers(look, data):
+def test_damaged_files_never_crash_the_readers(read_formats, data):
     whole = data.draw(
         st.sampled_from([TORCH, KERAS, SKOPS, safetensors(), XGBOOST, onnx_bytes(), pickle.dumps(Evil())])
     )
@@ -191,4 +191,4 @@ def test_damaged_files_never_crash_the_readers(look, data):
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(Refused):
-        assert look({"model.bin": bytes(damaged)[: data.draw(st.integers(1, len(damaged)))]}).framework
+        assert read_formats({"model.bin": bytes(damaged)[: data.draw(st.integers(1, len(damaged)))]}).framework

@@ -30,8 +30,8 @@ SKLEARN = mlmodel({"sklearn": {"sklearn_version": "1.9.1"}})
 
 
 @pytest.mark.parametrize("folder", ["", "model/"])
-def test_framework_and_signature_are_read(look, folder):
-    report = look({f"{folder}MLmodel": SKLEARN, f"{folder}model.pkl": pickle.dumps({})})
+def test_framework_and_signature_are_read(read_formats, folder):
+    report = read_formats({f"{folder}MLmodel": SKLEARN, f"{folder}model.pkl": pickle.dumps({})})
     assert (report.framework, report.framework_version) == ("scikit-learn", "1.9.1")
     assert report.facts["main_file"] == f"{folder}model.pkl"
     assert report.facts["mlflow_flavors"] == ["python_function", "sklearn"]
@@ -46,25 +46,25 @@ def test_framework_and_signature_are_read(look, folder):
     }
 
 
-def test_onnx_signature_keeps_its_inputs_and_gains_the_columns(look):
+def test_onnx_signature_keeps_its_inputs_and_gains_the_columns(read_formats):
     x = ("x", TensorProto.FLOAT, [None, 3])
-    report = look({"MLmodel": mlmodel({"onnx": {"onnx_version": "1.23.2"}}), "model.onnx": onnx_bytes([x])})
+    report = read_formats({"MLmodel": mlmodel({"onnx": {"onnx_version": "1.23.2"}}), "model.onnx": onnx_bytes([x])})
     assert report.framework == "onnx"
     assert [tensor["name"] for tensor in report.signature["inputs"]] == ["x"]
     assert report.signature["columns"] == ["sepal", "count", "place"]
 
 
-def test_tensor_signature_has_no_columns(look):
+def test_tensor_signature_has_no_columns(read_formats):
     tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 28, 28]}}]
-    report = look({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
+    report = read_formats({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
     assert report.signature["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 28, 28]}]
     assert "columns" not in report.signature
     assert report.framework == "pytorch"
 
 
-def test_absurd_dimension_becomes_dynamic(look):
+def test_absurd_dimension_becomes_dynamic(read_formats):
     tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 10**30]}}]
-    report = look({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
+    report = read_formats({"MLmodel": mlmodel({"pytorch": {}}, inputs=tensor), "data.bin": b"\xff\xfe\x00"})
     assert report.signature["inputs"][0]["shape"] == [-1, -1]
 
 
@@ -80,13 +80,13 @@ def test_absurd_dimension_becomes_dynamic(look):
         b"[" * 5000,
     ],
 )
-def test_unreadable_mlmodel_file_is_ignored(look, content):
-    report = look({"MLmodel": content, "model.pkl": pickle.dumps({})})
+def test_unreadable_mlmodel_file_is_ignored(read_formats, content):
+    report = read_formats({"MLmodel": content, "model.pkl": pickle.dumps({})})
     assert (report.framework, report.signature) == ("custom", None)
 
 
 @pytest.mark.parametrize("inputs", ["no JSON", "[" * 100_000, "[1]", "{}", 7])
-def test_framework_is_read_although_the_signature_is_unreadable(look, inputs):
+def test_framework_is_read_although_the_signature_is_unreadable(read_formats, inputs):
     told = {"flavors": {"sklearn": {}}, "signature": {"inputs": inputs}}
-    report = look({"MLmodel": yaml.safe_dump(told).encode(), "model.pkl": pickle.dumps({})})
+    report = read_formats({"MLmodel": yaml.safe_dump(told).encode(), "model.pkl": pickle.dumps({})})
     assert (report.framework, report.signature) == ("scikit-learn", None)

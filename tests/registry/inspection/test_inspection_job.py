@@ -44,11 +44,11 @@ def test_lease_of_an_inspection_is_short(registered, monkeypatch):
     version = registered({"model.onnx": onnx_bytes()})
     leases = []
 
-    def look(*_):
+    def run_program(*_):
         leases.append(version.inspections.get().lease_until - timezone.now())
         return Finding(framework="onnx")
 
-    monkeypatch.setattr(inspections, "_run_program", look)
+    monkeypatch.setattr(inspections, "_run_program", run_program)
     run_job("inspection", version.inspections.get().pk)
     assert leases[0] <= timedelta(seconds=30)
 
