@@ -1,4 +1,4 @@
-"""The deploy page in a real browser: its advanced settings folded, open, filled in and wrong."""
+"""The deploy page in a real browser: its advanced settings closed, open, filled in and invalid."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,7 +20,7 @@ def summary(page: Page):
     return page.locator("summary", has_text="Advanced settings")
 
 
-def test_the_advanced_settings_are_folded_until_somebody_wants_them(open_as, bob, iris):
+def test_advanced_settings_are_closed_at_first(open_as, bob, iris):
     page = open_as(bob, DEPLOY)
     expect(page.get_by_label("CPU (cores)")).to_be_hidden()
     look(page, "deploy-folded")
@@ -30,7 +30,7 @@ def test_the_advanced_settings_are_folded_until_somebody_wants_them(open_as, bob
     look(page, "deploy-advanced")
 
 
-def test_the_commands_follow_what_is_typed(open_as, bob, iris):
+def test_equivalent_commands_follow_the_form(open_as, bob, iris):
     page = open_as(bob, DEPLOY)
     summary(page).click()
     page.get_by_label("Answer over gRPC too").check()
@@ -40,7 +40,7 @@ def test_the_commands_follow_what_is_typed(open_as, bob, iris):
     expect(command).to_contain_text("--batch-delay 2")
 
 
-def test_what_is_wrong_is_open_named_at_the_top_and_one_click_away(open_as, bob, iris):
+def test_errors_are_opened_and_linked_at_the_top(open_as, bob, iris):
     page = open_as(bob, DEPLOY)
     page.expected.append("status of 422")
     summary(page).click()
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_open_named_at_the_top_and_one_click_away(open_as, bob,
     assert not Service.objects.exists()
 
 
-def test_a_service_shows_both_addresses_and_its_settings_in_words(open_as, workspace, bob, iris):
+def test_service_shows_both_addresses_and_its_options_in_words(open_as, workspace, bob, iris):
     server = {
         "batching": {"delay_seconds": 0.002},
         "cors_origins": ["https://example.com"],

@@ -1,4 +1,4 @@
-"""The frame around every page: signing in, finding one's way, themes, keyboard, phone."""
+"""The frame around every page: sign-in, navigation, themes, keyboard, phone."""
 
 import pytest
 from playwright.sync_api import expect
@@ -22,7 +22,7 @@ def things(workspace, alice):
     Service.objects.create(workspace=workspace, name="churn", target=target, phase=Phase.FAILED, cause=cause)
 
 
-def test_a_person_signs_in_and_out_again(page, live_server, alice):
+def test_user_signs_in_and_out(page, live_server, alice):
     page.goto(live_server.url)
     look(page, "sign-in")
     page.get_by_label("Username").fill("alice")
@@ -43,13 +43,13 @@ def test_a_wrong_password_is_named(page, live_server, alice):
     expect(page.get_by_role("alert")).to_contain_text("password")
 
 
-def test_the_start_page_leads_to_the_first_model(open_as, alice):
+def test_start_page_of_an_empty_workspace_offers_sample_models(open_as, alice):
     page = open_as(alice)
     expect(page.get_by_role("button", name="Add sample models")).to_be_visible()
     look(page, "home-empty")
 
 
-def test_the_start_page_names_what_is_broken_and_the_next_step(open_as, alice, things):
+def test_start_page_names_failing_services_and_the_next_step(open_as, alice, things):
     page = open_as(alice)
     expect(page.get_by_role("region", name="Not healthy")).to_contain_text("init() raised KeyError. Set MODEL.")
     expect(page.get_by_role("link", name="Healthy 1", exact=True)).to_be_visible()
@@ -67,7 +67,7 @@ def test_the_search_finds_models_versions_and_services(open_as, alice, things):
 
 
 @pytest.mark.parametrize(("key", "place"), [("m", "models"), ("s", "services"), ("a", "activity"), ("h", "")])
-def test_two_keys_lead_to_the_main_places(open_as, alice, live_server, key, place):
+def test_keyboard_shortcuts_open_the_main_pages(open_as, alice, live_server, key, place):
     page = open_as(alice, "/w/vision/search/")
     page.keyboard.press("g")
     page.keyboard.press(key)
@@ -105,7 +105,7 @@ def test_every_component_is_accessible_in_both_themes(open_as, admin_user, works
     look(page, "patterns")
 
 
-def test_a_dialog_asks_before_something_is_deleted(open_as, admin_user, workspace):
+def test_deletion_asks_for_confirmation(open_as, admin_user, workspace):
     page = open_as(admin_user, "/patterns/")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete iris:3?")
@@ -113,7 +113,7 @@ def test_a_dialog_asks_before_something_is_deleted(open_as, admin_user, workspac
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_patterns_are_hidden_from_others(open_as, alice):
+def test_pattern_page_is_hidden_from_others(open_as, alice):
     page = open_as(alice)
     page.expected.append("404")
     page.goto(page.url.split("/w/")[0] + "/patterns/")
@@ -131,6 +131,6 @@ def test_pages_are_readable_without_javascript(browser, live_server, alice, sign
     context.close()
 
 
-def test_the_api_page_keeps_to_the_content_policy(open_as, alice):
+def test_api_page_complies_with_the_content_security_policy(open_as, alice):
     page = open_as(alice, "/api/")
     expect(page.get_by_text("/api/v1/me", exact=True)).to_be_visible()

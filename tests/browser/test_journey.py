@@ -136,7 +136,7 @@ def stop_and_delete_it(page: Page) -> None:
     expect(page.get_by_role("link", name="flowers", exact=True)).to_have_count(0, timeout=30_000)
 
 
-def test_from_a_model_file_to_a_watched_service_and_back(page: Page, stack: Stack):
+def test_main_job_from_a_model_file_to_a_monitored_service(page: Page, stack: Stack):
     sign_in(page, stack)
     add_samples(page)
     drop_a_model(page)

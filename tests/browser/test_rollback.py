@@ -1,4 +1,4 @@
-"""An update that is under way or has failed, and the way back from it, in a real browser."""
+"""Rollback of an update that is running or has failed, in a real browser."""
 
 import pytest
 from playwright.sync_api import expect
@@ -23,7 +23,7 @@ def service(workspace, bob):
     return deploy(workspace, bob, second, overwrite=True, built=False)
 
 
-def test_an_update_is_ended_although_the_page_changes_while_the_question_stands(open_as, bob, service):
+def test_confirmation_survives_an_update_of_the_page(open_as, bob, service):
     page = open_as(bob, PAGE)
     expect(page.get_by_text("The update to revision 2 is under way; revision 1 goes on answering")).to_be_visible()
     look(page, "service-update")
@@ -35,7 +35,7 @@ def test_an_update_is_ended_although_the_page_changes_while_the_question_stands(
     assert Service.objects.get().wanted_revision == 1
 
 
-def test_a_failed_update_shows_why_and_what_next(open_as, bob, service):
+def test_failed_update_shows_its_cause_and_the_next_steps(open_as, bob, service):
     Build.objects.filter(pk=build_of(service).pk).update(state="failed", error=cause_of("disk_full"))
     advance(service.pk)
     page = open_as(bob, PAGE)

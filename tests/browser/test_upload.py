@@ -1,4 +1,4 @@
-"""Files on their way from the browser to the studio: chosen, dropped, broken off and gone on with."""
+"""Uploads from the browser: chosen, dropped, interrupted and resumed."""
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -54,7 +54,7 @@ def test_dropped_files_are_uploaded_at_once(open_as, bob):
     expect(page.locator("input[name=uploads]")).to_have_count(2)
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(open_as, bob, files):
+def test_upload_resumes_after_a_broken_connection(open_as, bob, files):
     page = open_as(bob, "/w/vision/models/register/")
     page.expected.append("ERR_FAILED")
     puts = []
@@ -81,7 +81,7 @@ def test_a_removed_file_is_not_registered(open_as, bob, files):
     expect(page.locator("input[name=uploads]")).to_have_count(1)
 
 
-def test_a_refused_file_says_why(open_as, bob, files, settings):
+def test_rejected_file_shows_the_reason(open_as, bob, files, settings):
     settings.SLIPWAY = {**settings.SLIPWAY, "MAX_UPLOAD_BYTES": 100}
     page = open_as(bob, "/w/vision/models/register/")
     page.expected.append("413")

@@ -1,4 +1,4 @@
-"""A studio of version 0.1.0 is taken over by this code: nothing that its people had is lost, and its services run on.
+"""Upgrade of a studio of version 0.1.0: nothing is lost, and its services keep running.
 
 What they had is stated as they saw it, by REST and in files. When this code starts, the services `scale` and `greeter`
 still run, `sleeper` has ended, `resting` is stopped, `failing` has failed, `waiting` is not built yet, the model `late`
@@ -145,7 +145,7 @@ def requests_counted(old: OldData, rest: Rest, asked: dict[str, Asking]) -> dict
 
 
 @pytest.mark.parametrize("kind", LISTS)
-def test_rest_tells_what_the_old_studio_told(takeover, kind):
+def test_rest_answers_match_those_of_the_old_studio(takeover, kind):
     found = takeover.rest.get(f"{kind}?page_size=200")["results"]
 
     assert (
@@ -172,7 +172,7 @@ def different(old: Any, new: Any, where: str) -> list[str]:
     return [] if old == new else [f"{where}: {old!r} became {new!r}"]
 
 
-def test_every_file_of_every_version_comes_byte_for_byte(takeover):
+def test_files_of_versions_are_unchanged(takeover):
     versions = takeover.record["rest"]["versions?page_size=200"]["results"]
     files = [(version["id"], file) for version in versions for file in version["files"]]
     assert len(files) == 7
@@ -183,7 +183,7 @@ def test_every_file_of_every_version_comes_byte_for_byte(takeover):
         assert hashlib.sha256(answer.content).hexdigest() == file["sha256"]
 
 
-def test_who_was_signed_in_still_is_and_sees_both_revisions_of_a_service(takeover):
+def test_sessions_stay_valid_and_show_both_revisions_of_a_service(takeover):
     with httpx.Client(base_url=takeover.studio.address, cookies=takeover.record["cookies"]) as browser:
         page = browser.get("/w/default/services/scale/", params={"tab": "revisions"})
 
@@ -191,7 +191,7 @@ def test_who_was_signed_in_still_is_and_sees_both_revisions_of_a_service(takeove
     assert all(text in page.text for text in ("scale:1", "scale:2", "Three is more than two."))
 
 
-def test_people_sign_in_with_their_passwords_and_may_do_what_they_might(takeover):
+def test_passwords_and_roles_are_kept(takeover):
     passwords = takeover.record["passwords"]
     base = takeover.studio.url("/api/v1/")
     for workspace, may_write in (("default", True), ("lab", False)):
@@ -210,7 +210,7 @@ def test_people_sign_in_with_their_passwords_and_may_do_what_they_might(takeover
 @pytest.mark.parametrize(
     ("token", "reads", "writes"), [("writes", 200, 201), ("reads", 200, 403), ("revoked", 401, 401)]
 )
-def test_personal_tokens_open_what_they_opened(takeover, token, reads, writes):
+def test_personal_tokens_keep_their_access(takeover, token, reads, writes):
     headers, base = bearer(takeover.record["tokens"][token]), takeover.rest.base
 
     assert httpx.get(f"{base}versions/scale:1", headers=headers).status_code == reads
@@ -218,7 +218,7 @@ def test_personal_tokens_open_what_they_opened(takeover, token, reads, writes):
     assert httpx.post(f"{base}uploads", json=upload, headers=headers).status_code == writes
 
 
-def test_an_unfinished_upload_goes_on_where_it_stood(takeover):
+def test_unfinished_upload_can_be_resumed(takeover):
     upload, rest = takeover.record["upload"], takeover.rest
     assert rest.get(f"uploads/{upload['id']}")["received"] == upload["received"]
 
@@ -230,7 +230,7 @@ def test_an_unfinished_upload_goes_on_where_it_stood(takeover):
     assert rest.until_ready(version)[0]["signature"]["inputs"]
 
 
-def test_logs_of_before_the_upgrade_are_still_shown(takeover):
+def test_logs_from_before_the_upgrade_are_shown(takeover):
     for name, text in takeover.record["logs"].items():
         assert takeover.rest.get(f"services/{name}/logs")["text"].startswith(text)
 
@@ -238,7 +238,7 @@ def test_logs_of_before_the_upgrade_are_still_shown(takeover):
 # --- what ran
 
 
-def test_running_services_go_on_as_the_processes_they_were(takeover):
+def test_running_services_keep_their_processes(takeover):
     alive = {pid for pids in takeover.sessions().values() for pid in pids}
 
     assert {name: pid in alive for name, pid in takeover.pids.items()} == {
@@ -250,17 +250,17 @@ def test_running_services_go_on_as_the_processes_they_were(takeover):
     assert all(asking.answered for asking in takeover.asked.values())
 
 
-def test_each_running_service_has_one_process_group_and_no_other_is_left(takeover):
+def test_each_running_service_has_one_process_group(takeover):
     assert len(takeover.sessions()) == len(RUNNING)
 
 
-def test_no_request_is_missing_from_the_metrics(takeover):
+def test_metrics_count_every_request(takeover):
     for name, asking in takeover.asked.items():
         before = takeover.record["rest"][f"services/{name}/metrics?range=7d"]["total"]["requests"]
         assert takeover.counted[name] == before + asking.answered
 
 
-def test_a_service_that_ended_meanwhile_is_started_with_its_address_and_keys(takeover):
+def test_service_that_ended_meanwhile_is_restarted_with_its_address_and_keys(takeover):
     keys = takeover.record["keys"]["sleeper"]
     assert takeover.rest.get("services/sleeper/keys") == keys
 
@@ -269,31 +269,31 @@ def test_a_service_that_ended_meanwhile_is_started_with_its_address_and_keys(tak
     assert takeover.score("sleeper", "another-key").status_code == 401
 
 
-def test_what_had_not_begun_is_done(takeover):
+def test_queued_work_is_done(takeover):
     assert takeover.rest.get("versions/late:1")["signature"]["inputs"]
     keys = takeover.rest.get("services/waiting/keys")
     assert takeover.score("waiting", keys["primary"]).json()["data"] == [[2.0, 4.0], [6.0, 8.0]]
 
 
-def test_a_failed_service_still_tells_why(takeover):
+def test_failed_service_keeps_its_cause(takeover):
     cause, before = takeover.rest.get("services/failing")["cause"], takeover.record["rest"]["services/failing"]["cause"]
 
     assert (cause["code"], cause["message"]) == (before["code"], before["message"])
     assert "this script never starts" in cause["evidence"]
 
 
-def test_a_removed_service_is_gone_and_no_longer_keeps_its_model(takeover):
+def test_deleted_service_is_removed_and_releases_its_model(takeover):
     assert takeover.rest.send("DELETE", "versions/brief:1").status_code == 204
     assert takeover.rest.send("DELETE", "versions/scale:1").status_code == 409
 
 
-def test_what_a_service_has_collected_is_kept(takeover):
+def test_collected_data_is_kept(takeover):
     lines = [line for file in takeover.old.folder.rglob("*.jsonl") for line in file.read_text().splitlines()]
 
     assert set(takeover.record["collected"]) <= {json.loads(line)["id"] for line in lines}
 
 
-def test_nothing_half_made_is_left(takeover):
+def test_no_incomplete_folders_are_left(takeover):
     assert {service["name"]: service["state"] for service in takeover.rest.get("services")["results"]} == SETTLED
     assert list(takeover.old.folder.rglob("*.draft")) == []
 
