@@ -66,7 +66,7 @@ def states():
     return list(OutboxEntry.objects.order_by("pk").values_list("state", "attempt"))
 
 
-def test_without_consumers_there_are_no_entries(consumers, happen):
+def test_events_without_consumers_have_no_entries(consumers, happen):
     happen()
     assert not OutboxEntry.objects.exists()
 

@@ -37,7 +37,7 @@ def test_limit_is_the_layout_with_the_best_median():
     assert results_of(*runs).cell("tiny", "json", "raw", 16).throughput == 110
 
 
-def test_without_a_clean_run_the_least_disturbed_one_counts():
+def test_least_disturbed_run_counts_without_a_clean_one():
     results = results_of(run("triton", 100, others=0.9), run("triton", 300, others=0.4))
     cell = results.cell("tiny", "json", "triton", 16)
     assert (cell.throughput, cell.clean) == (300, 0)

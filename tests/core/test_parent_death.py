@@ -34,6 +34,6 @@ def test_child_with_the_prefix_is_killed_with_its_parent():
     assert not child.is_running()
 
 
-def test_without_the_tool_commands_run_as_they_are(monkeypatch):
+def test_commands_run_unchanged_without_setpriv(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert die_with_parent_prefix.__wrapped__() == ()

@@ -25,7 +25,7 @@ def test_importing_onnxruntime_leaves_no_device_id(tmp_path, first):
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == []
 
 
-def test_a_value_that_somebody_chose_stays():
+def test_existing_value_is_kept():
     environment = {"MLFLOW_DISABLE_TELEMETRY": "false"}
     opt_out(environment)
     assert environment == OPT_OUTS | {"MLFLOW_DISABLE_TELEMETRY": "false"}

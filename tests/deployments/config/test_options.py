@@ -31,7 +31,7 @@ def burst(monkeypatch):
 
 
 @pytest.mark.usefixtures("burst")
-class TestAnAddedOption:
+class TestAddedOption:
     def test_added_option_is_validated_defaulted_stored_and_read(self):
         assert deployment_config.complete({}).burst == 4
         config = deployment_config.complete({"burst": 7})

@@ -100,7 +100,7 @@ def test_every_usual_way_gets_the_same_answer(servers, how):
     assert answer_of(servers["double"], *how) == ANSWER
 
 
-def test_what_comes_through_a_pipe_is_sent_in_chunks(servers):
+def test_piped_body_is_sent_in_chunks(servers):
     command = f"printf %s '{json.dumps(BODY)}' | curl -s -H 'Authorization: Bearer {KEY}' -X POST -T - "
     assert json.loads(run("sh", "-c", f"{command} http://127.0.0.1:{servers['double'].port}/score")[0]) == ANSWER
 

@@ -78,7 +78,7 @@ def test_a_model_that_does_not_exist_is_not_ready(server):
         assert (answer.status_code, list(answer.json())) == (404, ["error"])
 
 
-def test_the_server_tells_its_name_version_and_extensions(server):
+def test_server_metadata_has_name_version_and_extensions(server):
     told = server.client.get("/v2").json()
     assert set(told) == {"name", "version", "extensions"}
     assert all(isinstance(told[field], str) for field in ("name", "version"))
@@ -86,7 +86,7 @@ def test_the_server_tells_its_name_version_and_extensions(server):
 
 
 @pytest.mark.parametrize("path", ["/v2/models/mymodel", "/v2/models/mymodel/versions/1"])
-def test_a_model_tells_what_it_takes_and_gives(server, path):
+def test_model_metadata_has_inputs_and_outputs(server, path):
     assert server.client.get(path).json() == {
         "name": "mymodel",
         "versions": ["1"],
@@ -116,7 +116,7 @@ def test_the_example_is_answered_with_the_chosen_output(server, path):
     }  # fmt: skip
 
 
-def test_without_a_choice_all_outputs_come(server):
+def test_request_without_outputs_gets_all_of_them(server):
     answer = infer(server, outputs=None)
     assert [one["name"] for one in answer["outputs"]] == ["output0", "output1"]
     assert answer["outputs"][1]["data"] == [False, True, False]

@@ -23,7 +23,7 @@ def test_replica_answers_privately_but_not_at_the_address_until_it_is_told_to_se
         assert read_answers(connection)[0][2] == b'"first"'
 
 
-def test_next_replica_takes_the_address_and_kept_connections_are_told_to_close(address):
+def test_next_replica_takes_the_address_and_kept_connections_are_closed(address):
     first, second = address.saying("first").start(), address.saying("second").start()
     serve(first)
     kept = socket.create_connection(("127.0.0.1", address.port), timeout=20)
@@ -118,7 +118,7 @@ def test_connections_in_the_queue_survive_the_replica_that_bound_the_address(add
     queued.close()
 
 
-def test_restarted_replica_serves_again_without_being_told(address):
+def test_restarted_replica_serves_again(address):
     replica = address.saying("first").start()
     serve(replica)
     replica.process.kill()

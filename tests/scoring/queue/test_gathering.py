@@ -171,7 +171,7 @@ def test_runner_lingers_for_clients_that_return_one_by_one(model, monkeypatch):
     assert clients.polls == 3
 
 
-def test_linger_ends_when_nobody_returns(model, monkeypatch):
+def test_linger_ends_without_returning_clients(model, monkeypatch):
     clients = Clients(model, monkeypatch, running=8, returning=[3, 0, 4])
     clients.run(40)
 

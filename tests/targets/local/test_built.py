@@ -13,14 +13,14 @@ def _own_data(settings, tmp_path):
     settings.DATA_DIR = tmp_path
 
 
-def test_what_is_there_is_found():
+def test_existing_bundle_and_environment_are_found():
     for place in (bundle_path("abc"), python_path("def")):
         place.mkdir(parents=True)
     assert (bundle_at("abc"), python_at("def")) == (bundle_path("abc"), python_path("def"))
     assert python_at(CURATED_HASH).exists()
 
 
-def test_what_has_gone_is_named():
+def test_missing_bundle_or_environment_is_named():
     with pytest.raises(NotBuilt, match=r"The bundle of the service is no longer at .*/bundles/abc\."):
         bundle_at("abc")
     python = python_path("def")
