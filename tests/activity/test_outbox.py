@@ -193,9 +193,7 @@ def test_entries_of_an_unregistered_consumer_fail_at_once(received, consumers, h
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_events_are_neither_lost_nor_reordered_under_random_failures(
-    consumers, workspace, bob, carol, clock, seed
-):
+def test_events_are_neither_lost_nor_reordered_under_random_failures(consumers, workspace, bob, carol, clock, seed):
     chance = random.Random(seed)
     received = []
 

@@ -114,9 +114,7 @@ def test_a_job_of_an_unknown_kind_is_refused_at_once():
 
 
 @pytest.mark.django_db
-def test_each_kind_of_job_has_its_queue_and_old_messages_expire(
-    monkeypatch, django_capture_on_commit_callbacks
-):
+def test_each_kind_of_job_has_its_queue_and_old_messages_expire(monkeypatch, django_capture_on_commit_callbacks):
     sent = []
     monkeypatch.setattr(enqueue, "_send", send)
     monkeypatch.setattr(app, "send_task", lambda name, **options: sent.append((name, options)))

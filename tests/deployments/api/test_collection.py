@@ -20,9 +20,7 @@ def client(api, root, workspace):
     return api(root, workspace)
 
 
-def test_administrator_starts_a_collection_and_reads_its_result(
-    client, enqueued, django_capture_on_commit_callbacks
-):
+def test_administrator_starts_a_collection_and_reads_its_result(client, enqueued, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post(HERE, {"dry_run": False}, format="json")
     assert answer.status_code == 202

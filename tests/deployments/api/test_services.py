@@ -188,7 +188,9 @@ class TestRoles:
 
 
 class TestReadingServices:
-    def test_list_is_sorted_by_name_in_few_queries(self, api, bob, workspace, iris, fake, django_assert_max_num_queries):
+    def test_list_is_sorted_by_name_in_few_queries(
+        self, api, bob, workspace, iris, fake, django_assert_max_num_queries
+    ):
         for name in ("c", "a", "b"):
             deploy(workspace, bob, iris, target=fake.target, name=name)
         client = api(bob)

@@ -248,9 +248,7 @@ class TestStopAndDelete:
         assert actions(service)[-1] == "deleted"
         assert deploy(workspace, bob, iris, target=fake.target).name == "iris"
 
-    def test_deletion_blocked_by_files_is_explained_and_retried(
-        self, bob, fake, service, monkeypatch
-    ):
+    def test_deletion_blocked_by_files_is_explained_and_retried(self, bob, fake, service, monkeypatch):
         def held(driver, ref):
             raise NotRemoved("This cannot be removed: go.mod.")
 

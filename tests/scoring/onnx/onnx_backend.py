@@ -91,7 +91,7 @@ def report_of(total: int, reasons: Counter[str], found: dict[str, dict[str, str]
         f"onnx {onnx.__version__} and onnxruntime {onnxruntime.__version__}.",
         "",
         f"{total} tests; onnxruntime runs {len(found)} of them with tensors for inputs and outputs. Their results are",
-        "compared bit for bit with those of onnxruntime called directly. Agreement with the package, and tests left out:",
+        "compared bit for bit with those of onnxruntime called directly. Agreement with the package; tests not run:",
         "",
         *(f"- {count}: {reason}" for reason, count in reasons.most_common()),
         "",

@@ -15,8 +15,8 @@ from deployments.targets.base import (
     NoRoom,
     Observation,
     Route,
-    TargetUnavailable,
     TargetRef,
+    TargetUnavailable,
 )
 from deployments.targets.kinds import Setting, TargetKind, register, unregister
 

@@ -52,8 +52,7 @@ def test_new_keys_are_written_without_a_restart(driver, spec):
     assert driver.observe(spec.ref).started_at == found.started_at
 
 
-def test_read_only_folders_of_a_script_are_removed_with_the_service(driver, spec, tmp_path, permissions_apply
-):
+def test_read_only_folders_of_a_script_are_removed_with_the_service(driver, spec, tmp_path, permissions_apply):
     driver.apply(spec)
     stop(driver, spec)
     elsewhere, module = tmp_path / "elsewhere", folder_of(driver, spec).home / "module"
