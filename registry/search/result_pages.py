@@ -1,7 +1,8 @@
-"""The models that a search found, page by page: one question for order and count, one for the rows of a page.
+"""The models that a search found, page by page: one question for the order, one for the rows of a page, and one for the
+number of all where the first did not see their end.
 
-Counting every match of a common tag would cost more than showing a page of it, so that counting stops at the
-end of the block of models that the page is in.
+The order is read in blocks, up to the one that the page is in. Counting stops at `MOST`: a million of them would be
+counted for longer than a page of them is read.
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,12 @@ from registry.search.search import DEFAULT_SORT, models_of, newest_found, orderi
 from studio.accounts.models import Workspace
 
 PER_PAGE = 25
-BLOCK = 250  # models; counting goes on in steps of so many
+BLOCK = 250  # models; the order is read in steps of so many
+MOST = 10_000  # models that are counted exactly
 
 
 class FoundModels:
-    """A sequence that a Paginator can cut; knows no more than `limit` models. Raises `BadInput`."""
+    """A sequence that a Paginator can cut; it can give its first `limit` models. Raises `BadInput`."""
 
     def __init__(self, workspace: Workspace, text: str, sort: str, limit: int) -> None:
         self.workspace, self.limit, self.root = workspace, limit, parse(text).root
@@ -31,12 +33,22 @@ class FoundModels:
         models = models_of(self.workspace, self.root).order_by(*self.order)
         return list(models.values_list("pk", flat=True)[: self.limit + 1])
 
+    @cached_property
+    def _count(self) -> int:
+        """How many there are, one more than `MOST` at most where the order does not go as far."""
+        if len(self._ids) <= self.limit:
+            return len(self._ids)
+        most = max(MOST, self.limit)
+        return models_of(self.workspace, self.root).order_by().values("pk")[: most + 1].count()
+
     @property
-    def capped(self) -> bool:
-        return len(self._ids) > self.limit
+    def total(self) -> str:
+        """The number of models, such as "1,642" or "10,000+"."""
+        most = max(MOST, self.limit)
+        return f"{most:,}+" if self._count > most else f"{self._count:,}"
 
     def __len__(self) -> int:
-        return min(len(self._ids), self.limit)
+        return min(self._count, max(MOST, self.limit))
 
     def __getitem__(self, cut: slice) -> list[Model]:
         ids = self._ids[: self.limit][cut]
@@ -47,9 +59,9 @@ class FoundModels:
 
 
 def page_of_models(workspace: Workspace, text: str, sort: str, number: int | str = 1) -> tuple[Page[Model], str]:
-    """Page `number` (the nearest that exists), and how many there are in all, such as "250+"."""
+    """Page `number` (the nearest that exists), and how many models there are in all, such as "1,642" or "10,000+"."""
     wanted = int(number) if str(number).isdecimal() and len(str(number)) < 8 else 1
     limit = (wanted * PER_PAGE // BLOCK + 1) * BLOCK
     models = FoundModels(workspace, text, sort or DEFAULT_SORT, limit)
     page = Paginator(cast(Sequence[Model], models), PER_PAGE).get_page(wanted)  # it only counts and cuts
-    return page, f"{len(models):,}{'+' if models.capped else ''}"
+    return page, models.total

@@ -14,6 +14,8 @@ from registry.search.filter_tree import Field, Node, Tag
 from registry.search.result_pages import page_of_models
 from registry.search.search import DEFAULT_SORT, parse
 from registry.versions import usage
+from registry.views.fact_rows import fact_rows
+from registry.views.model_card import as_html
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
@@ -21,6 +23,8 @@ from studio.core.pages import render
 
 SORTS = [("-updated", "Updated last"), ("name", "Name"), ("-created", "Newest"), ("created", "Oldest")]
 VERSIONS_PER_PAGE = 25
+CHIPS = 2  # tags of a version that a line shows
+FACTS = 6  # that the card of the newest version shows
 
 
 @workspace_page
@@ -50,25 +54,39 @@ def model_facets(request: WorkspaceRequest) -> HttpResponse:
     groups = [("Framework", frameworks)] + [
         (facet.key, [chip(Tag(facet.key, value), url, before, n) for value, n in facet.values]) for facet in found.tags
     ]
-    context = {"groups": groups, "found": found, "sample": facets.SAMPLE, "filter": text}
+    context = {"groups": groups, "sampled": found.sampled, "sample": facets.SAMPLE, "filter": text}
     return render(request, "registry/model_facets.html", context, partial="facets")
 
 
 @workspace_page
 def model_detail(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """The newest version as a card, where the model runs, and every version."""
     model = get_object_or_404(Model.objects.in_workspace(request.workspace), name=name)
     versions = model.versions.select_related("created_by").prefetch_related("tags").order_by("-number")
     page = Paginator(versions, VERSIONS_PER_PAGE).get_page(request.GET.get("page"))
-    uses = usage.serving_uses("version", [version.pk for version in page])
-    rows = [_row(version, uses.get(version.pk, []), _list_url(request.workspace)) for version in page]
-    deployable = next((version for version in page if version.state == VersionState.READY), None)
-    context = {"model": model, "page": page, "rows": rows, "deployable": deployable}
+    services = usage.serving_uses("version__model", [model.pk]).get(model.pk, [])
+    url = _list_url(request.workspace)
+    context = {
+        "model": model,
+        "page": page,
+        "rows": [_row(each, [use for use in services if use.version_id == each.pk], url) for each in page],
+        "services": services,
+        "deployable": next((version for version in page if version.state == VersionState.READY), None),
+        "newest": _card(page.object_list[0]) if page and page.number == 1 else None,
+    }
     return render(request, "registry/model_detail.html", context)
 
 
+def _card(version: ModelVersion) -> dict[str, Any]:
+    """What the page of a model says of its newest version."""
+    return {"version": version, "card": as_html(version.description), "facts": fact_rows(version.facts)[:FACTS]}
+
+
 def _row(version: ModelVersion, uses: list[Any], url: str, before: Node | None = None) -> dict[str, Any]:
-    """What a table shows of a version: its chips, which add themselves to the filter `before`, and where it runs."""
-    return {"version": version, "chips": chips(version.tags.all(), url, before), "uses": uses}
+    """What a table shows of a version: its first chips, which add themselves to the filter `before`, those that the
+    filter holds before others; how many there are besides; and where it runs."""
+    found = sorted(chips(version.tags.all(), url, before), key=lambda one: not one.chosen)
+    return {"version": version, "chips": found[:CHIPS], "further": len(found[CHIPS:]), "uses": uses}
 
 
 def _list_url(workspace: Workspace) -> str:

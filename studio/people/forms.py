@@ -1,4 +1,7 @@
+from typing import Any
+
 from django import forms
+from django.utils.text import slugify
 
 from studio.accounts.models import Access, Role, Workspace
 
@@ -8,7 +11,22 @@ class WorkspaceForm(forms.ModelForm):
         model = Workspace
         fields = ["name", "slug"]
         labels = {"slug": "Address"}
-        help_texts = {"slug": "Lower-case letters, digits and '-'. It is part of every address and stays."}
+        help_texts = {
+            "slug": "Lower-case letters, digits and '-'; made from the name when left empty. It is part of every "
+            "address and stays."
+        }
+        widgets = {"slug": forms.TextInput(attrs={"data-behaviour": "slug", "data-from": "#id_name"})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["slug"].required = False
+
+    def clean_slug(self) -> str:
+        name = self.cleaned_data.get("name", "").replace("_", "-")
+        slug = self.cleaned_data["slug"] or slugify(name)[:63].strip("-")
+        if not slug:
+            raise forms.ValidationError("The name has no letters that an address can have: write one, such as team-a.")
+        return slug
 
     def validate_unique(self) -> None:
         """The verb answers a taken name, so that pages and REST say the same."""

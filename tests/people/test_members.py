@@ -51,6 +51,19 @@ def test_creator_of_a_workspace_is_its_admin(sign_in, mallory):
     assert Workspace.objects.get(slug="speech").role_of(mallory) == "admin"
 
 
+@pytest.mark.parametrize(("name", "slug"), [("Team Größe_2", "team-groe-2"), ("-- x --", "x"), ("a" * 80, "a" * 63)])
+def test_workspace_address_defaults_to_its_name(sign_in, mallory, name, slug):
+    sign_in(mallory).post("/workspaces/new/", {"name": name, "slug": ""})
+    assert Workspace.objects.get(name=name).slug == slug
+
+
+def test_workspace_name_without_ascii_letters_requires_an_address(sign_in, mallory):
+    page = sign_in(mallory).post("/workspaces/new/", {"name": "雲", "slug": ""})
+    assert page.status_code == 422
+    assert "write one, such as team-a" in page.content.decode()
+    assert not Workspace.objects.filter(name="雲").exists()
+
+
 def test_a_taken_workspace_name_is_refused(sign_in, mallory, workspace):
     page = sign_in(mallory).post("/workspaces/new/", {"name": "Vision", "slug": "vision"})
     assert page.status_code == 422

@@ -2,7 +2,9 @@
 
 import pytest
 
+from deployments.models import Service
 from registry.models import Model, ModelVersion, VersionState
+from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
 from tests.registry.factories import make_version
 
@@ -64,14 +66,28 @@ def test_long_lists_are_paged_and_counted(sign_in, carol, workspace):
     assert [row["version"].name for row in second.context["rows"]] == ["m25", "m26", "m27", "m28", "m29"]
 
 
-def test_count_is_exact_up_to_the_next_block(sign_in, carol, workspace, monkeypatch):
+def test_total_is_exact_beyond_the_block_of_the_page(sign_in, carol, workspace, monkeypatch):
     monkeypatch.setattr("registry.search.result_pages.BLOCK", 2)
     monkeypatch.setattr("registry.search.result_pages.PER_PAGE", 1)
     for number in range(5):
         make_version(workspace, f"m{number}", files={})
     client = sign_in(carol)
+    pages = [client.get(url("model_list"), {"page": page, "sort": "name"}) for page in range(1, 6)]
+    assert [page.context["total"] for page in pages] == ["5"] * 5
+    assert [page.context["rows"][0]["version"].name for page in pages] == ["m0", "m1", "m2", "m3", "m4"]
+    assert text_of(pages[2]).count("3–3 of") == 2
+    assert 'rel="next"' in text_of(pages[2])
+
+
+def test_total_is_capped_at_the_limit_of_counting(sign_in, carol, workspace, monkeypatch):
+    monkeypatch.setattr("registry.search.result_pages.BLOCK", 1)
+    monkeypatch.setattr("registry.search.result_pages.PER_PAGE", 1)
+    monkeypatch.setattr("registry.search.result_pages.MOST", 3)
+    for number in range(5):
+        make_version(workspace, f"m{number}", files={})
+    client = sign_in(carol)
     totals = [client.get(url("model_list"), {"page": page}).context["total"] for page in range(1, 6)]
-    assert totals == ["2+", "4+", "4+", "5", "5"]
+    assert totals == ["3+", "3+", "4+", "5", "5"]
 
 
 def test_facets_count_frameworks_and_tags_of_the_results(sign_in, carol, workspace, iris):
@@ -85,11 +101,42 @@ def test_facets_count_frameworks_and_tags_of_the_results(sign_in, carol, workspa
     }
 
 
-def test_facets_show_the_total_when_the_count_is_capped(sign_in, carol, workspace, monkeypatch):
-    for number in range(3):
-        make_version(workspace, f"m{number}", files={})
-    monkeypatch.setattr("registry.search.facets.MOST", 2)
-    assert "2+ models found" in text_of(sign_in(carol).get(url("model_facets")))
+def test_facets_count_models_instead_of_versions(sign_in, carol, workspace, iris):
+    make_version(workspace, "iris", tags={"area": "tabular"})
+    make_version(workspace, "wine", tags={"area": "tabular"}, files={"model.pkl": b"x"})
+    client = sign_in(carol)
+    groups = client.get(url("model_facets")).context["groups"]
+    counts = {(chip.key, chip.value): chip.count for _, chips in groups for chip in chips}
+    assert counts == {("framework", "onnx"): 1, ("framework", "scikit-learn"): 1, ("area", "tabular"): 2}
+    for (key, value), count in counts.items():
+        assert client.get(url("model_list"), {"filter": f"{key}={value}"}).context["total"] == str(count)
+
+
+def test_row_shows_filtered_tags_first_and_counts_the_rest(sign_in, carol, workspace):
+    make_version(workspace, "iris", tags={"area": "tabular", "owner": "ada", "stage": "prod", "team": "blue"})
+    page = sign_in(carol).get(url("model_list"), {"filter": "stage=prod"})
+    (row,) = page.context["rows"]
+    assert [(chip.key, chip.chosen) for chip in row["chips"]] == [("stage", True), ("area", False)]
+    assert row["further"] == 2
+    assert ">+2</a>" in text_of(page)
+
+
+def test_model_page_shows_the_card_of_the_newest_version(sign_in, carol, workspace, iris):
+    make_version(workspace, "iris", description="The *second* attempt.")
+    page = text_of(sign_in(carol).get(url("model_detail", name="iris")))
+    assert "The <em>second</em> attempt." in page
+    assert "Three <em>kinds</em>" not in page
+
+
+def test_model_page_lists_services_with_state_and_address(sign_in, carol, workspace, bob, iris):
+    deploy(workspace, bob, iris)
+    client = sign_in(carol)
+    page = " ".join(text_of(client.get(url("model_detail", name="iris"))).split())
+    assert f'<a href="{url("service_detail", name="iris")}">iris</a>' in page
+    assert "Transitioning" in page
+    panel = text_of(client.get(url("model_services", name="iris"), headers={"HX-Request": "true"}))
+    assert f"http://127.0.0.1:{Service.objects.get().port}/score" in panel
+    assert "<html" not in panel
 
 
 def test_a_model_lists_its_versions_newest_first(sign_in, carol, workspace, iris):
