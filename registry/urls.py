@@ -8,6 +8,7 @@ urlpatterns = [
     path("models/", models.model_list, name="model_list"),
     path("models/facets/", models.model_facets, name="model_facets"),
     path("models/register/", register.model_register, name="model_register"),
+    path("models/register/summary/", register.register_summary, name="register_summary"),
     path("models/samples/", samples.add_samples, name="add_samples"),
     path("models/<str:name>/", models.model_detail, name="model_detail"),
     path("models/<str:name>/<int:number>/", versions.version_detail, name="version_detail"),

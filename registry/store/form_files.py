@@ -15,9 +15,11 @@ def files_of(request: WorkspaceRequest) -> list[Upload]:
     return before + [uploads.receive(workspace, user, one.name or "", one, one.size or 0) for one in sent]
 
 
-def upload_ids(request: WorkspaceRequest) -> list[str]:
-    """What the page sent as ids, each once; what is none was not made by the page."""
-    return [one for one in dict.fromkeys(request.POST.getlist("uploads")) if _is_id(one)]
+def upload_ids(request: WorkspaceRequest, *fields: str) -> list[str]:
+    """What the page sent as ids in these fields (default: `uploads`), each once; what is none was not made by the
+    page."""
+    sent = [one for field in fields or ("uploads",) for one in request.POST.getlist(field)]
+    return [one for one in dict.fromkeys(sent) if _is_id(one)]
 
 
 def _is_id(text: str) -> bool:

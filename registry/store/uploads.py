@@ -25,6 +25,7 @@ from registry.store.paths import safe_path
 from studio.accounts.models import User, Workspace
 from studio.core.errors import BadInput, Conflict, NotFound, TooLarge
 
+WAITING = 20  # uploads that are offered again
 ROOM_TO_LEAVE = 256 * 1024 * 1024  # bytes of disk that uploads never take
 
 
@@ -144,6 +145,12 @@ def find_all(workspace: Workspace, user: User, upload_ids: Sequence[uuid.UUID | 
     if len(found) != len(upload_ids):
         raise BadInput("An upload is named twice.", field="files")
     return [found[str(key)] for key in upload_ids]
+
+
+def waiting(workspace: Workspace, user: User, *, besides: Sequence[Upload] = ()) -> list[Upload]:
+    """The person's newest uploads of which something has arrived and no version was made, whole or not."""
+    rows = Upload.objects.in_workspace(workspace).filter(user=user, received__gt=0)
+    return list(rows.exclude(pk__in=[upload.pk for upload in besides]).order_by("-touched_at")[:WAITING])
 
 
 def part_of(upload: Upload) -> Path:

@@ -7,6 +7,7 @@ from django import forms
 from registry.inspection.frameworks import FRAMEWORKS
 
 PAIRS_ROWS = 3
+OF_THE_PAGE = {"unpack", "like_last", "readme"}  # that `registration.register` does not take
 
 
 class RegisterForm(forms.Form):
@@ -14,7 +15,8 @@ class RegisterForm(forms.Form):
 
     name = forms.CharField(
         max_length=255,
-        help_text="An existing name gets its next version.",
+        required=False,
+        help_text="An existing name gets its next version. Left empty, it is that of the folder or file.",
         widget=forms.TextInput(attrs={"list": "model-names", "autocomplete": "off", "spellcheck": "false"}),
     )
     description = forms.CharField(
@@ -26,6 +28,17 @@ class RegisterForm(forms.Form):
         required=False,
         help_text="One key=value a line, such as area=vision. Can be changed later.",
         widget=forms.Textarea(attrs={"rows": PAIRS_ROWS, "spellcheck": "false", "placeholder": "area=vision"}),
+    )
+    like_last = forms.BooleanField(
+        required=False,
+        label="Take tags and description from the newest version",
+        help_text="Of a name that exists. What is written here counts more.",
+    )
+    readme = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Take README.md as the description",
+        help_text="Where it is among the files and no description is written here.",
     )
     properties = forms.CharField(
         required=False,
@@ -62,7 +75,7 @@ class RegisterForm(forms.Form):
 
     def facts(self) -> dict[str, Any]:
         """Keyword arguments of `registration.register`."""
-        data = {key: value for key, value in self.cleaned_data.items() if key != "unpack"}
+        data = {key: value for key, value in self.cleaned_data.items() if key not in OF_THE_PAGE}
         return data | {"cpu": data["cpu"] or None, "memory_gb": data["memory_gb"] or None, "gpu": data["gpu"] or 0}
 
 

@@ -52,6 +52,18 @@ def format_of(path: Path) -> str:
     return _by_magic(head, path.stat().st_size) or _text_or_protobuf(head, path)
 
 
+def first_look(head: bytes, size: int) -> str:
+    """What the first bytes of a file of `size` bytes tell, in the words of `format_of`; the end of the file may be
+    missing yet, so that archives are zip and all texts text. Empty where they tell nothing."""
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if found := _by_magic(head, size):
+        return found
+    if is_text(head[: HEAD - 1]):
+        return "lightgbm" if head.startswith((b"tree\n", b"tree\r\n")) else "text"
+    return "onnx?" if len(head) > 2 and head[0] == 0x08 and head[1] <= MAX_IR_VERSION else ""
+
+
 def _by_magic(head: bytes, size: int) -> str:
     for magic, name in _MAGIC.items():
         if head.startswith(magic):

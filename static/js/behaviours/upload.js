@@ -17,6 +17,10 @@ export function start(drop) {
     drop.dataset.state = rows.length ? (ready ? "ready" : "sending") : "empty";
     for (const button of form?.querySelectorAll("[type=submit]") ?? []) button.disabled = rows.length > 0 && !ready;
   };
+  const sending = () => rows.some((row) => row.id === undefined && !row.failure);
+  window.addEventListener("beforeunload", (event) => {
+    if (drop.isConnected && sending()) event.preventDefault();
+  });
   const next = async () => {
     const row = rows.find((each) => each.waiting);
     if (!row || busy >= AT_ONCE) return;
@@ -24,15 +28,18 @@ export function start(drop) {
     await row.send();
     busy -= 1;
     update();
+    begun();
     next();
   };
+  const begun = () => drop.dispatchEvent(new CustomEvent("upload:begun", { bubbles: true }));
   const remove = (row) => {
     rows.splice(rows.indexOf(row), 1);
     update();
+    begun();
   };
   const add = (items) => {
     for (const item of items) {
-      const row = new Row(item, { base: drop.dataset.url, onChange: update, onRemove: remove, onRetry: next });
+      const row = new Row(item, { base: drop.dataset.url, onChange: update, onRemove: remove, onRetry: next, onBegin: begun });
       rows.push(row);
       drop.querySelector(".drop-list").append(row.element);
     }

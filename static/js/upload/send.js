@@ -1,6 +1,6 @@
 /**
  * Sends one file in chunks to the REST uploads. Broken connections are tried again with growing pauses, going on at the
- * byte the server has; a reloaded page goes on as well. The server computes the digest.
+ * byte the server has; so does a page that is opened later, for the same file. The server computes the digest.
  */
 import { csrfToken } from "../csrf.js";
 
@@ -33,15 +33,19 @@ function put(url, blob, { onProgress, signal }) {
   });
 }
 
+// Which upload a file of this browser is: also in another tab, and tomorrow.
 const memory = (base, { file, path }) => `upload:${base}:${path}:${file.size}:${file.lastModified}`;
+const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+const remember = (key, id) => { try { localStorage.setItem(key, id); } catch { /* then it begins anew */ } };
+const forget = (key) => { try { localStorage.removeItem(key); } catch { /* nothing was remembered */ } };
 
 async function begin(base, item) {
-  const known = sessionStorage.getItem(memory(base, item));
+  const known = recall(memory(base, item));
   const before = known && (await ask(`${base}/${known}`).catch(() => null));
   if (before && !before.complete) return before;
   const body = JSON.stringify({ path: item.path, size: item.file.size });
   const upload = await ask(base, { method: "POST", body, headers: { "Content-Type": "application/json" } });
-  sessionStorage.setItem(memory(base, item), upload.id);
+  remember(memory(base, item), upload.id);
   return upload;
 }
 
@@ -62,14 +66,18 @@ async function chunks(base, upload, item, options) {
   }
 }
 
-/** Resolves with the completed upload. `onProgress(bytes)`, `onWaiting(seconds)`, `signal` (an AbortSignal). */
+/**
+ * Resolves with the completed upload. `onBegin(upload)` says what has arrived before, `onProgress(bytes)` what has by
+ * now, `onWaiting(seconds)` that the connection is lost; `signal` is an AbortSignal.
+ */
 export async function send(base, item, options) {
   for (let attempt = 0; ; attempt += 1) {
     try {
       const upload = await begin(base, item);
+      options.onBegin(upload);
       await chunks(base, upload, item, options);
       const whole = await ask(`${base}/${upload.id}/complete`, { method: "POST" });
-      sessionStorage.removeItem(memory(base, item));
+      forget(memory(base, item));
       return whole;
     } catch (error) {
       if (error instanceof Refused || attempt >= TRIES) throw error;
