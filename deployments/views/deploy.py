@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from deployments.config import configs
 from deployments.models import Service
 from deployments.services import deploy as services
 from deployments.services.queries import find
@@ -24,18 +25,23 @@ from studio.core.pages import render
 
 @workspace_page(role=Role.CONTRIBUTOR)
 def deploy(request: WorkspaceRequest) -> HttpResponse:
-    """`?version=iris:1` fills the form in; `&service=iris` makes it an update of that service."""
-    version = _version(request)
+    """`?version=iris:1` and `&config=own:2` fill the form in; `&service=iris` makes it an update of that service."""
+    version, updated = _version(request), _updated(request)
     if request.method == "POST":
-        form = DeployForm(request.workspace, request.POST)
+        form = _form(request, updated)
         service = _deployed(form, request.user) if form.is_valid() else None
         if service:
-            messages.success(request, f"{service.name} is on its way.")
+            messages.success(request, f"{service.name} is {'being updated' if updated else 'on its way'}.")
             return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
     else:
-        form = DeployForm(request.workspace, initial=_initial(request, version))
-    updated = request.GET.get("service", "")
-    context = {"form": form, "version": version, "updated": updated, **_hints(version), **_commands(request, form)}
+        initial = _initial(request, version, updated)
+        form = DeployForm(request.workspace, initial=initial, updated=updated.name if updated else "")
+    context = {
+        "form": form,
+        "version": version,
+        "updatable": form_defaults.services_to_update(version) if version else [],
+        **_commands(request, form),
+    }
     return render(request, "deployments/deploy.html", context, status=422 if form.errors else 200)
 
 
@@ -43,9 +49,22 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
 @workspace_page
 def deploy_commands(request: WorkspaceRequest) -> HttpResponse:
     """The command line and REST call for what stands in the form at this moment; changes nothing."""
-    form = DeployForm(request.workspace, request.POST)
-    form.is_valid()
+    form = _form(request, _updated(request))
     return render(request, "deployments/deploy_commands.html", _commands(request, form))
+
+
+@require_POST
+@workspace_page
+def deploy_config(request: WorkspaceRequest) -> HttpResponse:
+    """The choice of an inference config for the version that stands in the form at this moment; changes nothing."""
+    return render(request, "deployments/deploy_config.html", {"form": _form(request, _updated(request))})
+
+
+def _form(request: WorkspaceRequest, updated: Service | None) -> DeployForm:
+    """The form as it was sent, validated."""
+    form = DeployForm(request.workspace, request.POST, updated=updated.name if updated else "")
+    form.is_valid()
+    return form
 
 
 def _deployed(form: DeployForm, actor: User) -> Service | None:
@@ -58,13 +77,27 @@ def _deployed(form: DeployForm, actor: User) -> Service | None:
 
 
 def _version(request: WorkspaceRequest) -> ModelVersion | None:
-    reference = request.GET.get("version")
-    return find_version(request.workspace, reference) if reference else None
+    """The version that the address names, or else the one that its config is probably for."""
+    if reference := request.GET.get("version"):
+        return find_version(request.workspace, reference)
+    config = request.GET.get("config")
+    if config and request.method == "GET" and not request.GET.get("service"):
+        return form_defaults.version_for(configs.find(request.workspace, config))
+    return None
 
 
-def _initial(request: WorkspaceRequest, version: ModelVersion | None) -> dict[str, Any]:
+def _updated(request: WorkspaceRequest) -> Service | None:
+    """The service that is to be updated. Raises `NotFound`."""
+    name = request.POST.get("service") or request.GET.get("service")
+    return find(request.workspace, name) if name else None
+
+
+def _initial(request: WorkspaceRequest, version: ModelVersion | None, updated: Service | None) -> dict[str, Any]:
     initial: dict[str, Any] = {"auth": "key", "target": "local"}
-    if version is not None:
+    if updated:
+        initial |= form_defaults.values_of(updated)
+        initial = form_defaults.with_version(initial, version) if version else initial
+    elif version:
         config = form_defaults.config_for(version)
         initial |= {
             "models": str(version),
@@ -73,29 +106,17 @@ def _initial(request: WorkspaceRequest, version: ModelVersion | None) -> dict[st
             "cpu": version.cpu,
             "memory_gb": version.memory_gb,
         }
-    if name := request.GET.get("service"):
-        initial |= form_defaults.values_of(find(request.workspace, name)) | (
-            {"models": str(version)} if version else {}
-        )
-    return initial
+    return initial | ({"config": config} if (config := request.GET.get("config")) else {})
 
 
-def _hints(version: ModelVersion | None) -> dict[str, Any]:
-    if version is None:
-        return {}
-    return {"updatable": form_defaults.services_to_update(version), "needs_script": form_defaults.needs_script(version)}
-
-
-def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, str]:
-    given = _given(form)
+def _commands(request: WorkspaceRequest, form: DeployForm) -> dict[str, Any]:
+    """The same as commands; what is wrong in the form is left out of them, which `left_out` says."""
+    typed = form
+    if not form.is_bound:
+        values = {name: form[name].value() for name in form.fields}
+        typed = DeployForm(form.workspace, values, updated=form.updated)
+        typed.is_valid()
+    given = typed.body()
     url = request.build_absolute_uri(reverse("api_services", kwargs={"workspace": request.workspace.slug}))
-    return {"cli": equivalent_commands.cli(given), "curl": equivalent_commands.rest(url, given)}
-
-
-def _given(form: DeployForm) -> dict[str, Any]:
-    """The REST body of the form as it stands, whole or not."""
-    typed = form if form.is_bound else DeployForm(form.workspace, {name: form[name].value() for name in form.fields})
-    if typed.is_valid():
-        return typed.body()
-    models = [part.strip() for part in (typed.data.get("models") or "iris:1").split(",")]
-    return {"name": typed.data.get("name") or "iris", "models": models}
+    left_out = [str(field.label) for field in form.wrong]
+    return {"cli": equivalent_commands.cli(given), "curl": equivalent_commands.rest(url, given), "left_out": left_out}

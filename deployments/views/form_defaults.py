@@ -5,13 +5,13 @@ from typing import Any
 from deployments.config.deployment_config import config_of
 from deployments.config.json_text import readable
 from deployments.control.facts import wanted_revision
-from deployments.models import InferenceConfig, Revision, Service
+from deployments.models import InferenceConfig, Revision, RevisionModel, Service
 from deployments.models.config import ConfigKind
 from deployments.services import names, samples
 from deployments.services.describe import models_of
 from deployments.views.option_fields import initial_of
 from registry.inspection import signature
-from registry.models import ModelVersion
+from registry.models import ModelVersion, VersionState
 from scoring.contract import WarmUp
 from studio.accounts.models import Workspace
 
@@ -38,6 +38,16 @@ def config_for(version: ModelVersion) -> InferenceConfig | None:
     return scripts.filter(name=version.model.name).order_by("-number").first()
 
 
+def version_for(config: InferenceConfig) -> ModelVersion | None:
+    """The newest ready version of the model that ran with a config of this name last, or that is called like it."""
+    named = {"revision__config__workspace": config.workspace, "revision__config__name": config.name}
+    used = RevisionModel.objects.filter(**named)
+    last = used.order_by("-revision_id").values_list("version__model", flat=True).first()
+    ready = ModelVersion.objects.in_workspace(config.workspace).filter(state=VersionState.READY)
+    found = ready.filter(model=last) if last else ready.filter(name=config.name)
+    return found.select_related("model", "workspace").order_by("-number").first()
+
+
 def needs_script(version: ModelVersion) -> bool:
     """Whether somebody has to write an entry script before this version can be deployed."""
     return version.framework != "onnx" and config_for(version) is None and not samples.has_script(version)
@@ -52,14 +62,27 @@ def services_to_update(version: ModelVersion) -> list[str]:
 def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
     revision = wanted_revision(service)
+    first, *further = models_of(revision) or [""]
     return initial_of(revision.deployment_config if revision else {}) | {
         "auth": config_of(revision).credential or "none",
-        "name": service.name,
-        "models": ", ".join(models_of(revision)),
-        "overwrite": True,
+        "models": first,
+        "more_models": ", ".join(further),
+        "target": service.target.name,
         "description": service.description,
         "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
     }
+
+
+def with_version(initial: dict[str, Any], version: ModelVersion) -> dict[str, Any]:
+    """The values of an update that puts `version` in the place of the service's version of the same model, or of all
+    its models where it has none of this one."""
+    models = [initial["models"], *filter(None, initial["more_models"].split(", "))]
+    names = [model.rpartition(":")[0] for model in models]
+    if version.name in names:
+        models[names.index(version.name)] = str(version)
+    else:
+        models = [str(version)]
+    return initial | {"models": models[0], "more_models": ", ".join(models[1:])}
 
 
 def sample_request(revision: Revision | None) -> str:

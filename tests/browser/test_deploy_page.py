@@ -40,6 +40,24 @@ def test_equivalent_commands_follow_the_form(open_as, bob, iris):
     expect(command).to_contain_text("--batch-delay 2")
 
 
+def test_config_choice_follows_the_selected_version(open_as, workspace, bob, iris):
+    make_version(workspace, "tree", files={"model.pkl": b"x"})
+    page = open_as(bob, DEPLOY)
+    config = page.get_by_label("Inference config")
+    expect(config.locator("option").first).to_have_text("Automatic: no code, ONNX Runtime")
+    page.get_by_label("Model version", exact=True).select_option("tree:1")
+    expect(config.locator("option").first).to_have_text("Choose one")
+    expect(page.get_by_role("link", name="Write a script for tree:1")).to_be_visible()
+
+
+def test_update_form_has_its_own_button_and_no_overwrite_box(open_as, workspace, bob, iris):
+    deploy(workspace, bob, iris)
+    page = open_as(bob, "/w/vision/deploy/?service=iris")
+    expect(page.get_by_role("button", name="Update iris")).to_be_visible()
+    expect(page.get_by_label("Update the service if it exists")).to_have_count(0)
+    look(page, "deploy-update")
+
+
 def test_errors_are_opened_and_linked_at_the_top(open_as, bob, iris):
     page = open_as(bob, DEPLOY)
     page.expected.append("status of 422")

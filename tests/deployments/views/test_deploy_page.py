@@ -4,8 +4,12 @@ import json
 
 import pytest
 
+from deployments.config import configs
 from deployments.models import Service
 from deployments.views import equivalent_commands
+from registry.environments import environments
+from registry.models import VersionState
+from registry.versions import samples
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
 from tests.registry.factories import make_version
@@ -101,17 +105,48 @@ class TestDeployPage:
         assert page.context["form"].initial["name"] == "iris-2"
         assert page.context["updatable"] == ["iris"]
 
+    def test_version_picker_groups_ready_versions_by_model_with_framework(self, sign_in, bob, workspace, iris):
+        make_version(workspace, "grapes", files={"model.pkl": b"x"}, framework_version="1.7.2")
+        make_version(workspace, "iris")
+        make_version(workspace, "iris", state=VersionState.REJECTED)
+        choices = sign_in(bob).get(url("deploy") + "?version=iris:1").context["form"]["models"].field.widget.choices
+        assert choices == [
+            ("iris", [("iris:1", "iris:1 – onnx"), ("iris:2", "iris:2 – onnx")]),
+            ("grapes", [("grapes:1", "grapes:1 – scikit-learn 1.7.2")]),
+        ]
+
+    def test_version_picker_keeps_a_version_that_is_not_offered(self, sign_in, bob, iris):
+        answer = sign_in(bob).post(url("deploy"), {"name": "iris", "models": "iris:9"})
+        assert '<option value="iris:9" selected>' in text_of(answer)
+
     def test_form_of_an_update_has_the_current_options(self, sign_in, bob, workspace, iris, fake):
         config = {"cpu": 0.5, "environment_variables": {"A": "1"}}
         deploy(workspace, bob, iris, target=fake.target, deployment_config=config)
         initial = sign_in(bob).get(url("deploy") + "?service=iris").context["form"].initial
-        assert (initial["name"], initial["models"], initial["overwrite"]) == ("iris", "iris:1", True)
+        assert initial["models"] == "iris:1"
         assert (initial["cpu"], initial["environment_variables"]) == (0.5, {"A": "1"})
 
     def test_page_of_an_update_is_titled_update(self, sign_in, bob, service):
         page = sign_in(bob).get(url("deploy") + "?service=iris")
-        assert "Update iris" in text_of(page)
         assert page.context["form"]["memory_gb"].value() == 1
+        assert not {"name", "overwrite"} & set(page.context["form"].fields)
+        assert {"-n iris", "-m iris:1", "--overwrite"} <= set(page.context["cli"].split(" \\\n  "))
+
+    def test_update_form_updates_its_service(self, sign_in, bob, workspace, service):
+        make_version(workspace, "iris")
+        client = sign_in(bob)
+        page = client.get(url("deploy") + "?service=iris&version=iris:2")
+        assert "Update iris to iris:2" in " ".join(text_of(page).split())
+        posted = {field.name: field.value() for field in page.context["form"] if field.value() not in (None, False)}
+        client.post(url("deploy"), posted | {"service": "iris"})
+        newest = Service.objects.get(name="iris").revisions.get(number=2)
+        assert str(newest.models.get().version) == "iris:2"
+
+    def test_update_form_of_an_unknown_service_is_not_found(self, sign_in, bob, iris):
+        client = sign_in(bob)
+        assert client.get(url("deploy") + "?service=ghost").status_code == 404
+        assert client.post(url("deploy"), {"service": "ghost", "models": "iris:1"}).status_code == 404
+        assert not Service.objects.exists()
 
     def test_warm_up_request_is_stored_and_kept_by_an_update(self, sign_in, bob, iris):
         warm_up = {"body": {"data": [[1, 2, 3, 4]]}, "runs": 5}
@@ -126,20 +161,88 @@ class TestDeployPage:
     def test_form_of_an_update_has_the_requested_version(self, sign_in, bob, workspace, service):
         make_version(workspace, "iris")
         initial = sign_in(bob).get(url("deploy") + "?service=iris&version=iris:2").context["form"].initial
-        assert (initial["name"], initial["models"]) == ("iris", "iris:2")
+        assert (initial["models"], initial["more_models"]) == ("iris:2", "")
 
-    def test_other_frameworks_are_said_to_need_a_script(self, sign_in, bob, workspace):
+    @pytest.mark.parametrize(
+        ("name", "files", "label"),
+        [
+            ("iris", None, "Automatic: no code, ONNX Runtime"),
+            ("wine", "the sample's", "Automatic: the sample's script score.py"),
+            ("tree", {"model.pkl": b"\x80\x04."}, "Choose one"),
+        ],
+    )
+    def test_automatic_choice_of_config_names_what_will_run(self, sign_in, bob, workspace, name, files, label):
+        if files == "the sample's":
+            files = {"model.joblib": (samples.FOLDER / "wine" / "model.joblib").read_bytes()}
+        make_version(workspace, name, **({"files": files} if files else {}))
+        client = sign_in(bob)
+        page = client.get(url("deploy") + f"?version={name}:1")
+        assert page.context["form"]["config"].field.choices[0] == ("", label)
+        assert ("The defaults work as they are." in text_of(page)) is (name != "tree")
+        changed = text_of(client.post(url("deploy_config"), {"models": f"{name}:1"}))
+        assert f'<option value="" selected>{label}'.replace("'", "&#x27;") in changed
+
+    def test_model_without_script_links_to_the_composer(self, sign_in, bob, workspace):
         make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."})
-        page = sign_in(bob).get(url("deploy") + "?version=tree:1")
-        assert page.context["needs_script"] is True
-        assert "entry script" in text_of(page)
+        page = text_of(sign_in(bob).get(url("deploy") + "?version=tree:1"))
+        assert "Write a script for tree:1" in " ".join(page.split())
+        assert f"{url('config_new')}?for=tree%3A1" in page
+
+    def test_missing_config_is_one_error_of_its_field(self, sign_in, bob, workspace):
+        make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."})
+        answer = sign_in(bob).post(url("deploy"), {"name": "tree", "models": "tree:1"})
+        assert answer.status_code == 422
+        assert dict(answer.context["form"].errors) == {
+            "config": [
+                "tree:1 is a scikit-learn model: it needs a script that loads it and answers requests. Choose an "
+                "inference config that has one."
+            ]
+        }
+
+    def test_several_models_are_deployed_with_a_script(self, sign_in, bob, workspace, iris):
+        make_version(workspace, "tree", files={"model.pkl": b"x"})
+        given = {"name": "both", "models": "iris:1", "more_models": "tree:1"}
+        client = sign_in(bob)
+        assert "Several models" in client.post(url("deploy"), given).context["form"].errors["config"][0]
+        environment = environments.curated(workspace)
+        script = b"def init(): ...\n\ndef run(data):\n    return data\n"
+        configs.create(
+            workspace=workspace,
+            actor=bob,
+            name="both",
+            kind="entry_script",
+            entry_script="score.py",
+            files={"score.py": script},
+            environment=environment,
+        )
+        assert client.post(url("deploy"), given | {"config": "both:1"}).status_code == 302
+        models = Service.objects.get().revisions.get().models.all()
+        assert {str(use.version) for use in models} == {"iris:1", "tree:1"}
+
+    def test_equivalent_commands_keep_valid_values_and_name_invalid_fields(self, sign_in, bob, service):
+        given = {"service": "iris", "models": "iris:1", "cpu": "900", "processes": "2", "reason": "more load"}
+        page = sign_in(bob).post(url("deploy"), given)
+        assert page.status_code == 422
+        assert page.context["left_out"] == ["CPU (cores)"]
+        parts = page.context["cli"].split(" \\\n  ")
+        assert parts == [
+            "slipway service deploy",
+            "-n iris",
+            "-m iris:1",
+            "--reason 'more load'",
+            "--processes 2",
+            "--overwrite",
+            "--wait",
+        ]
+        assert "The form has errors: CPU (cores)." in " ".join(text_of(page).split())
 
     @pytest.mark.parametrize(
         ("given", "field"),
         [
             ({"name": "Iris!", "models": "iris:1"}, "name"),
             ({"name": "iris", "models": "iris:9"}, "models"),
-            ({"name": "iris", "models": " , "}, "models"),
+            ({"name": "iris", "models": ","}, "models"),
+            ({"name": "iris", "models": ""}, "models"),
             ({"name": "iris", "models": "iris:1", "cpu": "0"}, "cpu"),
             ({"name": "iris", "models": "iris:1", "environment_variables": "NOVALUE"}, "environment_variables"),
             ({"name": "iris", "models": "iris:1", "config": "other:1"}, "config"),
