@@ -3,8 +3,10 @@
 from django.urls import path
 
 from deployments.views import (
+    composer,
     configs,
     deploy,
+    model_services,
     service_actions,
     service_logs,
     services,
@@ -14,13 +16,16 @@ from deployments.views import (
 
 urlpatterns = [
     path("configs/", configs.config_list, name="config_list"),
-    path("configs/new/", configs.config_new, name="config_new"),
-    path("configs/new/check/", configs.config_check, name="config_check"),
-    path("configs/new/import/", configs.config_import, name="config_import"),
+    path("configs/new/", composer.config_new, name="config_new"),
+    path("configs/new/check/", composer.config_check, name="config_check"),
+    path("configs/new/trial/", composer.config_trial, name="config_trial"),
+    path("configs/new/import/", composer.config_import, name="config_import"),
     path("configs/<str:name>/<int:number>/", configs.config_detail, name="config_detail"),
     path("configs/<str:name>/<int:number>/inferenceconfig.json", configs.config_export, name="config_export"),
     path("deploy/", deploy.deploy, name="deploy"),
     path("deploy/commands/", deploy.deploy_commands, name="deploy_commands"),
+    path("deploy/config/", deploy.deploy_config, name="deploy_config"),
+    path("models/<str:name>/services/", model_services.model_services, name="model_services"),
     path("models/<str:name>/<int:number>/deployments/", version_revisions.version_revisions, name="version_revisions"),
     path("settings/targets/", targets.target_list, name="target_list"),
     path("settings/targets/new/", targets.target_new, name="target_new"),

@@ -209,6 +209,21 @@ class Failure(msgspec.Struct, omit_defaults=True):
     hint: str = ""
 
 
+class DryRun(msgspec.Struct, omit_defaults=True):
+    """What `scoring.process.dry_run` prints: the script did not start (`failure`), or answered with `status`.
+
+    `cut` says that the answer is longer than `body`.
+    """
+
+    start_seconds: float
+    failure: Failure | None = None
+    run_seconds: float = 0.0
+    status: int = 0
+    content_type: str = ""
+    body: str = ""
+    cut: bool = False
+
+
 class Status(msgspec.Struct, omit_defaults=True):
     """`status.json`. `created`: when the process `pid` began, epoch seconds as psutil gives it; later readings of the
     same differ from it by as much as the clock is set in the meantime.

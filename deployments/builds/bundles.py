@@ -91,19 +91,21 @@ def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
     config = revision.config
     return Bundle(
         kind="no_code" if config.kind == ConfigKind.NO_CODE else "entry_script",
-        models=[
-            BundledModel(
-                name=version.model.name,
-                version=version.number,
-                path=folder_of(version),
-                framework=version.framework,
-                signature=version.signature,
-                file=model_file(version),
-                folder=version.folder,
-            )
-            for version in versions
-        ],
+        models=[describe_model(version) for version in versions],
         entry_script=config.entry_script or None,
+    )
+
+
+def describe_model(version: ModelVersion) -> BundledModel:
+    """What bundle.json says of a version."""
+    return BundledModel(
+        name=version.model.name,
+        version=version.number,
+        path=folder_of(version),
+        framework=version.framework,
+        signature=version.signature,
+        file=model_file(version),
+        folder=version.folder,
     )
 
 

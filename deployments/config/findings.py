@@ -8,7 +8,8 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`line` counts from 1, in the file `path`. Errors keep a config from being made; warnings do not."""
+    """`line` counts from 1, in the file `path`. Errors keep a config from being made; warnings do not. `package` is the
+    one that the environment seems to lack."""
 
     level: Level
     code: str
@@ -16,6 +17,7 @@ class Finding:
     hint: str = ""
     path: str = ""
     line: int | None = None
+    package: str = ""
 
     @property
     def tone(self) -> str:

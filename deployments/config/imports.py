@@ -134,12 +134,13 @@ def candidates(module: str) -> tuple[str, ...]:
 def _warning(module: str, line: int, path: str, locked: bool) -> Finding:
     if nowhere := NOWHERE.get(module):
         return Finding("warning", "import_nowhere", f"{path} imports {module}, {nowhere[0]}.", nowhere[1], path, line)
-    certain = "has no" if locked else "does not name"
+    certain, package = "has no" if locked else "does not name", candidates(module)[0]
     return Finding(
         "warning",
         "import_uncovered",
-        f"{path} imports {module}, and the environment {certain} {candidates(module)[0]}.",
-        f"Add {candidates(module)[0]} to the environment's requirements, unless another package brings it along.",
+        f"{path} imports {module}, and the environment {certain} {package}.",
+        f"Add {package} to the environment's requirements, unless another package brings it along.",
         path,
         line,
+        package,
     )

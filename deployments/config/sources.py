@@ -1,7 +1,9 @@
 """The source files of an inference config on their way in: bytes that somebody typed, uploads, files of another one."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
 
 from registry.models import Artifact, Upload
 from registry.store import artifacts
@@ -57,14 +59,24 @@ def bytes_of(content: Content) -> bytes:
         return opened.read(MAX_SCRIPT_BYTES)
 
 
+def copy_to(content: Content, place: Path) -> None:
+    """Write a copy of the content, whose folder is made if need be."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        place.write_bytes(content)
+        return
+    with artifacts.open_artifact(_artifact_of(content)) as opened, place.open("wb") as copy:
+        shutil.copyfileobj(opened, copy)
+
+
 def stored(content: Content) -> Artifact:
     """The content as an artifact, kept by its digest."""
-    if isinstance(content, bytes):
-        return artifacts.store(BytesIO(content))
-    return _artifact_of(content) if isinstance(content, Upload) else content
+    return artifacts.store(BytesIO(content)) if isinstance(content, bytes) else _artifact_of(content)
 
 
-def _artifact_of(upload: Upload) -> Artifact:
-    if upload.artifact is None:
-        raise BadInput(f"{upload.path} has not arrived completely.", hint="Complete the upload.", field="files")
-    return upload.artifact
+def _artifact_of(content: Upload | Artifact) -> Artifact:
+    if isinstance(content, Artifact):
+        return content
+    if content.artifact is None:
+        raise BadInput(f"{content.path} has not arrived completely.", hint="Complete the upload.", field="files")
+    return content.artifact

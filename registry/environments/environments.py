@@ -58,6 +58,28 @@ def define(
     return _add(workspace, actor, name, definition)
 
 
+def draft(*, workspace: Workspace, name: str, python_version: str, requirements: Iterable[str]) -> Environment:
+    """What `define` would make next, unsaved, for checks; or what the workspace has that is defined the same.
+
+    Raises `BadInput` for a definition that cannot be, and says nothing of the name.
+    """
+    definition = definitions.define(python_version, requirements)
+    interpreter_for(definition.python_version)
+    rows, digest = Environment.objects.in_workspace(workspace), hash_of(definition)
+    if equal := next((row for row in rows.filter(definition_hash=digest) if _is_defined_as(row, definition)), None):
+        return equal
+    newest = rows.filter(name=name).first()
+    return Environment(
+        workspace=workspace,
+        name=name,
+        number=newest.number + 1 if newest else 1,
+        python_version=definition.python_version,
+        requirements=list(definition.requirements),
+        definition_hash=digest,
+        lock=_known_lock(digest),
+    )
+
+
 def _is_defined_as(environment: Environment, definition: definitions.Definition) -> bool:
     """Requirements that are not installed are part of what people read, though not of the hash."""
     same = set(environment.requirements) == set(definition.requirements)

@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Self
 
 from scoring.opt_outs import OPT_OUTS
@@ -40,12 +41,19 @@ class ProcessResult:
 
 def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> ProcessResult:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [*without_network(), *die_with_parent_prefix(), sys.executable, "-I", "-B", str(program), *arguments]
+    command = [sys.executable, "-I", "-B", str(program), *arguments]
+    return run_command_bounded(command, folder=folder, seconds=seconds)
+
+
+def run_command_bounded(
+    command: list[str], *, folder: Path, seconds: float, variables: Mapping[str, str] = MappingProxyType({})
+) -> ProcessResult:
+    """The same for any command, with these environment variables beside the usual few."""
     with captured() as (output, errors):
         process = subprocess.Popen(
-            command,
+            [*without_network(), *die_with_parent_prefix(), *command],
             cwd=folder,
-            env=environment(str(folder)),
+            env=environment(str(folder)) | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

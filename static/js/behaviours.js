@@ -6,6 +6,9 @@ import { start as startConfirm } from "./behaviours/confirm.js";
 import { start as startCopy } from "./behaviours/copy.js";
 import { start as startJsonEditor } from "./behaviours/json_editor.js";
 import { start as startLogs } from "./behaviours/logs.js";
+import { start as startPropose } from "./behaviours/propose.js";
+import { start as startSlug } from "./behaviours/slug.js";
+import { start as startSources } from "./behaviours/sources.js";
 import { start as startTheme } from "./behaviours/theme.js";
 import { start as startUpload } from "./behaviours/upload.js";
 
@@ -17,6 +20,9 @@ export const behaviours = new Map([
   ["copy", startCopy],
   ["json_editor", startJsonEditor],
   ["logs", startLogs],
+  ["propose", startPropose],
+  ["slug", startSlug],
+  ["sources", startSources],
   ["theme", startTheme],
   ["upload", startUpload],
 ]);

@@ -4,12 +4,16 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from deployments.config import configs, inference_config_json
-from deployments.models import InferenceConfig
+from deployments.models import ConfigFile, InferenceConfig
 from registry.environments import environments
+from registry.environments.interpreters import own
 from registry.models import Environment, Upload
+from registry.store import artifacts
+from registry.store.artifacts import open_artifact
+from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
 from tests.deployments.service_factories import deploy
-from tests.registry.factories import make_upload
+from tests.registry.factories import make_artifact, make_upload, make_version
 
 pytestmark = pytest.mark.django_db
 HERE = "/w/vision/configs/"
@@ -52,6 +56,13 @@ def config(workspace, bob, environment):
         environment=environment,
         description="Scores irises",
     )
+
+
+@pytest.fixture
+def other_workspace_file(alice):
+    other = Workspace.objects.create(name="Other", slug="other")
+    config = InferenceConfig.objects.create(workspace=other, name="theirs", number=1, kind="entry_script")
+    return ConfigFile.objects.create(config=config, path="secret.py", artifact=make_artifact(b"x = 1"))
 
 
 def page(client, address, status=200):
@@ -148,7 +159,7 @@ def test_template_script_passes_the_check(bob, sign_in, form):
     text = page(sign_in(bob), f"{HERE}new/?environment=slipway-runtime:1")
     assert "def init():" in text
     assert '<option value="slipway-runtime:1" selected>' in text
-    from deployments.views.config_form import SCRIPT as START
+    from deployments.views.composer_start import SCRIPT as START
 
     findings = sign_in(bob).post(f"{HERE}new/check/", form | {"script": START}).content.decode()
     assert 'data-tone="bad"' not in findings
@@ -158,6 +169,198 @@ def test_form_is_prefilled_from_another_version(bob, sign_in, config):
     text = page(sign_in(bob), f"{HERE}new/?from=iris-score:1")
     assert "return json.loads(data)" in text
     assert '<option value="own:1" selected>' in text
+
+
+def test_new_version_of_a_config_keeps_files_that_cannot_be_edited(workspace, bob, sign_in, environment):
+    files = {"score.py": SCRIPT.encode(), "features.py": b"x = 1\n", "icon.bin": b"\0\1", "latin.txt": b"\xe9"}
+    configs.create(
+        workspace=workspace,
+        actor=bob,
+        name="iris-score",
+        kind="entry_script",
+        entry_script="score.py",
+        files=files,
+        environment=environment,
+    )
+    client = sign_in(bob)
+    form = client.get(f"{HERE}new/?from=iris-score:1").context["form"]
+    assert form.texts == [("features.py", "x = 1\n")]
+    assert {file.path for file in form.kept} == {"icon.bin", "latin.txt"}
+    sent = {name: form[name].value() for name in ("kind", "name", "entry_script", "script", "environment")}
+    sent |= {"path": ["features.py"], "text": ["x = 2\r\n"], "kept": [str(file.pk) for file in form.kept]}
+    assert client.post(f"{HERE}new/", sent).url == f"{HERE}iris-score/2/"
+    made = InferenceConfig.objects.get(number=2)
+    contents = {file.path: open_artifact(file.artifact).read() for file in made.files.select_related("artifact")}
+    assert contents == files | {"features.py": b"x = 2\n"}
+
+
+def test_files_of_other_workspaces_are_ignored(bob, sign_in, form, other_workspace_file):
+    sign_in(bob).post(f"{HERE}new/", form | {"kept": [str(other_workspace_file.pk)]})
+    assert list(InferenceConfig.objects.get(name="iris-score").files.values_list("path", flat=True)) == ["score.py"]
+
+
+def test_two_files_with_one_path_are_rejected(bob, sign_in, form):
+    answer = sign_in(bob).post(f"{HERE}new/", form | {"path": ["score.py"], "text": ["x = 1"]})
+    assert answer.status_code == 422
+    assert "Two files are called score.py." in answer.content.decode()
+
+
+def test_add_file_button_works_without_javascript(bob, sign_in, form):
+    answer = sign_in(bob).post(f"{HERE}new/", form | {"add_file": "1", "path": ["a.py"], "text": ["x = 1"]})
+    assert answer.status_code == 200
+    assert answer.context["form"].texts == [("a.py", "x = 1"), ("", "")]
+    assert not InferenceConfig.objects.exists()
+
+
+# --- the environment, made in place ---------------------------------------------------------------
+
+
+def test_new_environment_is_created_with_the_config(bob, sign_in, form):
+    sent = form | {"environment": "+", "requirements": "xgboost==3.0.0\n", "script": "import xgboost\n" + SCRIPT}
+    assert sign_in(bob).post(f"{HERE}new/", sent).status_code == 302
+    assert str(InferenceConfig.objects.get().environment) == "iris-score:1"
+    assert Environment.objects.get(name="iris-score").requirements == ["xgboost==3.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "told"),
+    [
+        ({"requirements": "-r other.txt"}, "requirements", "cannot be included"),
+        ({"requirements": "", "script": "def init(): ..."}, "entry_script", "defines no run()"),
+        ({"python_version": "3.4"}, "python_version", "is not installed on this machine"),
+    ],
+)
+def test_rejected_config_creates_no_environment(bob, sign_in, form, changes, field, told):
+    answer = sign_in(bob).post(f"{HERE}new/", form | {"environment": "+"} | changes)
+    assert answer.status_code == 422
+    assert told in answer.context["form"].errors[field][0]
+    assert not Environment.objects.filter(name="iris-score").exists()
+
+
+def test_missing_imports_are_offered_as_a_new_environment(bob, sign_in, form):
+    script = "import cv2, joblib, numpy, xgboost\n" + SCRIPT
+    client = sign_in(bob)
+    checked = " ".join(client.post(f"{HERE}new/check/", form | {"script": script}).content.decode().split())
+    assert "New environment with opencv-python-headless, xgboost" in checked
+    answer = client.post(f"{HERE}new/", form | {"script": script, "new_environment": "1"})
+    assert answer.status_code == 200
+    shown = answer.context["form"]
+    assert shown["environment"].value() == "+"
+    assert shown["requirements"].value().split() == ["joblib", "opencv-python-headless", "xgboost"]
+    assert [finding.level for finding in answer.context["findings"]] == ["ok", "ok", "ok"]
+    assert not Environment.objects.filter(name="iris-score").exists()
+
+
+def test_composer_preselects_the_curated_environment(bob, sign_in):
+    assert '<option value="slipway-runtime:1" selected>' in page(sign_in(bob), f"{HERE}new/")
+
+
+# --- a script for a version, and back to its deployment -------------------------------------------
+
+
+@pytest.fixture
+def grapes(workspace, bob):
+    facts = {"format": "pickle", "main_file": "model.pkl", "globals": ["sklearn.svm._classes.SVC"]}
+    files = {"model.pkl": b"x"}
+    return make_version(workspace, "grapes", user=bob, files=files, framework_version="1.7.2", facts=facts)
+
+
+def test_composer_for_a_version_is_prefilled_and_redirects_to_its_deployment(bob, sign_in, grapes):
+    client = sign_in(bob)
+    form = client.get(f"{HERE}new/?for=grapes:1").context["form"]
+    sent = {name: form[name].value() or "" for name in form.fields}
+    assert (sent["name"], sent["environment"], sent["requirements"]) == ("grapes", "+", "scikit-learn==1.7.2")
+    answer = client.post(f"{HERE}new/?for=grapes:1", sent)
+    assert answer.url == "/w/vision/deploy/?version=grapes%3A1&config=grapes%3A1"
+    assert str(InferenceConfig.objects.get().environment) == "grapes:1"
+    deploying = client.get(answer.url).context["form"]
+    assert (deploying["models"].value(), deploying["config"].value()) == ("grapes:1", "grapes:1")
+
+
+def test_composer_for_a_version_reuses_an_equal_environment(workspace, bob, sign_in, grapes):
+    environments.define(
+        workspace=workspace, actor=bob, name="sk", python_version=own().minor, requirements=["scikit-learn==1.7.2"]
+    )
+    form = sign_in(bob).get(f"{HERE}new/?for=grapes:1").context["form"]
+    assert form["environment"].value() == "sk:1"
+
+
+def test_config_page_links_to_a_deployment_of_the_model_of_its_name(workspace, bob, carol, sign_in, config):
+    make_version(workspace, "iris-score", files={"model.pkl": b"x"})
+    make_version(workspace, "iris-score", files={"model.pkl": b"y"})
+    assert "/w/vision/deploy/?config=iris-score%3A1" in page(sign_in(bob), f"{HERE}iris-score/1/")
+    form = sign_in(bob).get("/w/vision/deploy/?config=iris-score:1").context["form"]
+    assert (form["models"].value(), form["config"].value()) == ("iris-score:2", "iris-score:1")
+    assert "/deploy/" not in page(sign_in(carol), f"{HERE}iris-score/1/")
+
+
+# --- dry run --------------------------------------------------------------------------------------
+
+
+def trial(client, form, **changes):
+    answer = client.post(f"{HERE}new/trial/", form | {"environment": "slipway-runtime:1", "sample": "[1, 2]"} | changes)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_dry_run_shows_the_response_to_the_sample_request(bob, sign_in, form):
+    told = trial(sign_in(bob), form, sample='{"größe": 1}', script='print("loading")\n' + SCRIPT)
+    assert "200 </span> start" in told
+    assert "&quot;größe&quot;: 1" in told
+    assert "loading" in told
+    assert not InferenceConfig.objects.exists()
+
+
+def test_dry_run_works_without_javascript(bob, sign_in, form):
+    answer = sign_in(bob).post(f"{HERE}new/", form | {"try": "1", "environment": "slipway-runtime:1", "sample": "[7]"})
+    assert answer.status_code == 200
+    assert answer.context["trial"].report.body == "[7]"
+    assert not InferenceConfig.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"script": "def init():\n    raise ValueError('no weights')\n\ndef run(data): ...\n"}, "no weights"),
+        ({"script": "def init(): ...\n\ndef run(data):\n    return 1 / 0\n"}, "ZeroDivisionError"),
+        ({"script": "import no_such_module\n" + SCRIPT}, "The environment lacks a module"),
+        ({"script": "import os\n" + SCRIPT.replace("def init(): ...", "def init(): os._exit(7)")}, "exit status 7"),
+        ({"script": "def init(): ..."}, "The check above finds errors."),
+        ({"environment": "own:1"}, "own:1 has not been made yet"),
+        ({"kind": "no_code"}, "The check above finds errors."),
+        ({"entry_script": "../x.py"}, "would leave its folder"),
+    ],
+)
+def test_failed_dry_run_shows_its_cause(bob, sign_in, form, changes, told):
+    assert told in trial(sign_in(bob), form, **changes)
+
+
+def test_dry_run_is_ended_at_its_time_limit(bob, sign_in, form, monkeypatch):
+    monkeypatch.setattr("deployments.services.dry_run.SECONDS", 0.1)
+    assert "took longer than 0.1 s" in trial(sign_in(bob), form)
+
+
+def test_dry_run_gets_copies_of_the_model_files(workspace, bob, sign_in, form, settings):
+    version = make_version(workspace, "grapes", files={"model.pkl": b"weights"}, folder="export")
+    script = (
+        "import os\n\ndef init():\n    global found\n    root = os.environ['AZUREML_MODEL_DIR']\n"
+        "    path = os.path.join(root, 'model.pkl')\n"
+        "    found = [open(path).read(), open(os.path.join(root, 'export', 'model.pkl')).read()]\n"
+        "    os.chmod(path, 0o600)\n    open(path, 'w').write('spoilt')\n\ndef run(data):\n    return found\n"
+    )
+    assert "&quot;weights&quot;, &quot;weights&quot;" in trial(sign_in(bob), form, script=script, model="grapes:1")
+    assert open_artifact(version.files.get().artifact).read() == b"weights"
+    assert not list(artifacts.incoming().iterdir())
+
+
+def test_dry_run_does_not_inherit_environment_variables(bob, sign_in, form, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_SECRET_KEY", "do-not-tell")
+    script = "import os\n\ndef init(): ...\n\ndef run(data):\n    return sorted(os.environ.values())\n"
+    assert "do-not-tell" not in trial(sign_in(bob), form, script=script)
+
+
+def test_viewer_cannot_start_a_dry_run(carol, sign_in, form):
+    assert sign_in(carol).post(f"{HERE}new/trial/", form).status_code == 403
 
 
 # --- look -----------------------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+/** A text field as a code editor: line numbers, colours, Tab. The field keeps the text, so that forms and htmx see it. */
+let loading;
+
+function load(url) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
+/** The editor's library, once a page. `addresses` are those of the library and of the languages it colours. */
+async function library({ editor, python, json }) {
+  await load(editor);
+  window.ace.config.set("useStrictCSP", true); // its styles are linked by the page
+  await Promise.all([load(python), load(json)]);
+  return window.ace;
+}
+
+const modeOf = (path) => ({ py: "ace/mode/python", json: "ace/mode/json" })[path.split(".").at(-1)] ?? "ace/mode/text";
+
+/** Puts an editor in the place of `area`. Gives {name, resize}: `name(path)` chooses the language by a file's name. */
+export async function edit(area, path, addresses) {
+  loading ??= library(addresses);
+  const ace = await loading;
+  const host = Object.assign(document.createElement("div"), { className: "editor" });
+  area.after(host);
+  area.hidden = true;
+  const editor = ace.edit(host, {
+    value: area.value,
+    mode: modeOf(path),
+    useWorker: false,
+    tabSize: 4,
+    useSoftTabs: true,
+    minLines: 18,
+    maxLines: 40,
+    fontSize: "inherit",
+    fontFamily: "inherit",
+    showPrintMargin: false,
+    highlightActiveLine: false,
+    showFoldWidgets: false,
+    enableKeyboardAccessibility: true, // Enter begins, Esc lets Tab leave again
+    textInputAriaLabel: area.getAttribute("aria-label") ?? area.labels[0]?.firstChild.textContent.trim(),
+  });
+  editor.session.on("change", () => {
+    area.value = editor.getValue();
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  return { name: (now) => editor.session.setMode(modeOf(now)), resize: () => editor.resize(true) };
+}
