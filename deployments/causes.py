@@ -149,9 +149,12 @@ _BUILD: dict[str, Entry] = {
         retryable=True,
     ),
     "file_lost": Entry(
-        "A file of the recipe is no longer in the store.",
-        "Ask an administrator to restore the artifacts from a backup, or register the version again.",
-        turn="us",
+        "A file of the model or of the inference config is no longer in the store.",
+        "Upload the same file again, for example by registering it once more; then deploy again.",
+    ),
+    "file_damaged": Entry(
+        "The stored bytes of a file are no longer those that were uploaded.",
+        "Upload the same file again, for example by registering it once more; then deploy again.",
     ),
     "worker_lost": Entry(
         "The worker died several times while building.",

@@ -1,6 +1,6 @@
 """The registry's own errors; all of them carry over to pages and REST by themselves."""
 
-from studio.core.errors import BadInput, Conflict, Temporary
+from studio.core.errors import BadInput, Conflict, SlipwayError, Temporary
 
 
 class StorageFull(Temporary):
@@ -49,3 +49,30 @@ class InUse(Conflict):
     """Something still needs this; the message names it."""
 
     code = "in_use"
+
+
+class FileDamaged(SlipwayError):
+    """The store holds other bytes for a file than were stored."""
+
+    code = "file_damaged"
+    status = 409
+    turn = "user"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            self._sentence(path),
+            hint="Upload the same file again, for example by registering it once more: the store takes its bytes in the "
+            "place of the damaged ones, for every version and config that has them.",
+        )
+
+    def _sentence(self, path: str) -> str:
+        return f"The stored bytes of {path} are no longer those that were uploaded: their SHA-256 differs."
+
+
+class FileLost(FileDamaged):
+    """The store no longer holds any bytes for a file."""
+
+    code = "file_lost"
+
+    def _sentence(self, path: str) -> str:
+        return f"The file {path} is no longer in the store."

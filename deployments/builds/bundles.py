@@ -7,26 +7,19 @@ from pathlib import Path
 import msgspec
 from django.utils import timezone
 
-from deployments.models import BuiltBundle, ConfigFile, Revision
+from deployments.models import BuiltBundle, Revision
 from deployments.models.config import ConfigKind
 from deployments.recipe.build_paths import bundle_path
 from deployments.recipe.recipe import model_file
-from registry.models import ModelVersion, VersionFile
-from registry.store import artifacts
+from registry.models import ModelVersion
+from registry.store.materialise import materialise
 from scoring.contract import Bundle, BundledModel
-from studio.core.atomic_folders import make_folder_once
-from studio.core.errors import SlipwayError
+from studio.core.atomic_folders import flush, make_folder_once
 from studio.core.tee import Log
 
 
-class FileLost(SlipwayError):
-    """A file of the recipe is no longer in the store."""
-
-    code = "file_lost"
-
-
 def make_bundle(revision: Revision, log: Log) -> Path:
-    """The bundle of the revision's content, made unless it is there, and its row. Raises `FileLost`.
+    """The bundle of the revision's content, made unless it is there, and its row. Raises `FileLost` and `FileDamaged`.
 
     The folder comes first: a worker that dies before it writes the row leaves a folder that the next one finds.
     """
@@ -49,13 +42,14 @@ def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Lo
         log.write(f"Adding {version}.\n")
         files = list(version.files.select_related("artifact"))
         for file in files:
-            _place(file, draft / folder_of(version))
+            materialise(file, draft / folder_of(version))
         if version.folder and revision.config.kind != ConfigKind.NO_CODE:
             _offer_below(version.folder, [file.path for file in files], draft / folder_of(version))
     for file in revision.config.files.select_related("artifact"):
-        _place(file, draft / "source")
+        materialise(file, draft / "source")
     log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
     (draft / "bundle.json").write_bytes(_description(revision, versions))
+    flush(draft)
 
 
 def _record(revision: Revision, versions: list[ModelVersion], folder: Path) -> None:
@@ -128,14 +122,3 @@ def _offer_below(name: str, paths: list[str], root: Path) -> None:
             continue
         except OSError:  # a file system without hard links
             place.symlink_to(os.path.relpath(root / path, place.parent))
-
-
-def _place(file: VersionFile | ConfigFile, folder: Path) -> None:
-    """The path was checked when the file came in; it is checked again, because it decides where we write."""
-    try:
-        artifacts.materialise(file.artifact, folder / artifacts.safe_path(file.path))
-    except FileNotFoundError as reason:
-        raise FileLost(
-            f"The file {file.path} ({file.artifact_id[:12]}…) is no longer in the store.",
-            hint="Ask an administrator to restore the artifacts from a backup, or register the version again.",
-        ) from reason

@@ -15,7 +15,7 @@ class FreedBytes:
     def by_removing(self, path: Path) -> int:
         """Bytes of a file or folder that go with it, when everything asked for earlier has gone; 0 if it is not there.
 
-        Bundles and environments are hard links for the most part, to artifacts and to the installer's cache.
+        Environments are hard links to the installer's cache for the most part, and so are the second names in a bundle.
         """
         freed = 0
         for found in _files(path):

@@ -13,12 +13,14 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from registry.errors import FileDamaged
 from registry.events import VERSION_ACCEPTED, VERSION_REJECTED
 from registry.inspection.result import Finding, Rejected, finding_of, settled
 from registry.inspection.warm_process import WarmProgram
 from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
 from registry.store import artifacts
+from registry.store.materialise import materialise
 from studio.activity.recording import record
 from studio.core.job_heartbeat import Heartbeat
 from studio.core.jobs import WORKER_LOST, JobState
@@ -34,7 +36,7 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
     try:
         found = _run_program(heartbeat, job)
         framework, warnings = settled(version.declared_framework, found)
-    except Rejected as reason:
+    except (Rejected, FileDamaged) as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
         return
     facts = {**found.facts, "warnings": [*found.facts.get("warnings", []), *warnings]}
@@ -58,7 +60,7 @@ def _run_program(heartbeat: Heartbeat, job: Inspection) -> Finding:
         scratch.mkdir()
         heartbeat.note("reading files", 0.2)
         for file in job.version.files.select_related("artifact"):
-            artifacts.materialise(file.artifact, files / file.path)
+            materialise(file, files)
             heartbeat.check()
         heartbeat.note("looking inside", 0.5)
         limits = [str(memory), str(int(seconds) + 1), job.version.declared_framework]

@@ -69,25 +69,6 @@ def open_artifact(artifact: Artifact) -> BinaryIO:
     return cast(BinaryIO, store_of_files().open(name_of(artifact.digest), "rb"))
 
 
-def materialise(artifact: Artifact, destination: Path) -> None:
-    """Put the bytes at `destination`, read-only: a hard link where the store is a local folder, else a copy."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    destination.unlink(missing_ok=True)
-    source = local_path(artifact.digest)
-    if source is not None:
-        with contextlib.suppress(OSError):  # another file system, or one without links: copy instead
-            os.link(source, destination)
-            return
-    draft = destination.with_name(f".{uuid.uuid4().hex}")
-    try:
-        with disk_full_as_error(), open_artifact(artifact) as whole, draft.open("wb") as copy:
-            shutil.copyfileobj(whole, copy, PIECE)
-        draft.chmod(0o440)
-        draft.replace(destination)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
 def incoming() -> Path:
     """The folder of drafts and half-received uploads, on the same file system as a local store."""
     storage = store_of_files()
@@ -179,7 +160,7 @@ def _place(storage: Storage, draft: Path, name: str) -> None:
         return
     target = Path(storage.path(name))
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft.chmod(0o440)  # what links to it cannot write through the link
+    draft.chmod(0o440)
     try:
         os.link(draft, target)  # the draft stays, so that a crash before the commit can be repeated
     except FileExistsError:

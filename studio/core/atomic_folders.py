@@ -1,6 +1,7 @@
 """Make a folder exactly once: whole or not at all, also when several processes want it at the same time."""
 
 import fcntl
+import os
 import secrets
 import shutil
 import time
@@ -40,6 +41,22 @@ def make_folder_once(
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return final
+
+
+def flush(folder: Path) -> None:
+    """Write a folder with all that is in it through to the disk: after a power failure it is whole, or not there."""
+    for inside, _, names in os.walk(folder, topdown=False):
+        for path in [*(os.path.join(inside, name) for name in names), inside]:
+            if not os.path.islink(path):
+                _flush_one(path)
+
+
+def _flush_one(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _clear(final: Path) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from deployments.builds import builds, bundles
 from deployments.models import Build, BuiltBundle
 from deployments.recipe.build_paths import bundle_path
+from registry.store import artifacts
 from scoring.contract import Bundle
 from studio.activity.models import Event
 from studio.core.errors import SlipwayError
@@ -249,14 +250,37 @@ def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, p
     assert not service.traffic.exists()
 
 
-def test_missing_artifact_is_named(scripted, monkeypatch):
-    def lost(*_):
-        raise FileNotFoundError
+def stored_model(service):
+    """Where the store keeps the model of the demo."""
+    version = service.revisions.get().models.get().version
+    return artifacts.local_path(version.files.get().artifact_id)
 
-    monkeypatch.setattr("registry.store.artifacts.materialise", lost)
+
+def test_missing_artifact_is_named(scripted):
+    stored_model(scripted).unlink()
     build = run_build(scripted)
     assert build.error["code"] == "file_lost"
     assert "model.pkl" in build.error["message"]
+
+
+def test_damaged_artifact_is_not_bundled(scripted, settings):
+    model = stored_model(scripted)
+    model.chmod(0o600)
+    model.write_bytes(b"other bytes")
+    build = run_build(scripted)
+    assert build.error["code"] == "file_damaged"
+    assert "model.pkl" in build.error["message"]
+    assert not (settings.DATA_DIR / "bundles" / build.revision.content_hash).exists()
+
+
+def test_writing_into_a_bundle_does_not_change_the_store(scripted, settings):
+    build = run_build(scripted)
+    bundle, before = settings.DATA_DIR / "bundles" / build.revision.content_hash, stored_model(scripted).read_bytes()
+    for path in bundle.rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"written by a script")
+    assert stored_model(scripted).read_bytes() == before
 
 
 def test_unexpected_error_fails_the_build_with_a_cause(scripted, monkeypatch, caplog):

@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import DigestMismatch, SizeMismatch, StorageFull, UnsafePath
-from registry.models import Artifact
+from registry.models import Artifact, VersionFile
 from registry.store import artifacts, sweeping
+from registry.store.materialise import materialise
 from registry.store.paths import safe_path
 from tests.registry.factories import make_artifact, make_upload, make_version
 
@@ -105,28 +106,6 @@ def test_full_disk_is_reported_and_nothing_is_stored(monkeypatch):
     assert not artifacts.local_path(hashlib.sha256(b"no room for this").hexdigest()).exists()
 
 
-def test_materialise_links_a_read_only_file(tmp_path_factory):
-    artifact = make_artifact(b"linked")
-    destination = artifacts.incoming() / "test-links" / "folder" / "model.bin"
-    artifacts.materialise(artifact, destination)
-    assert destination.read_bytes() == b"linked"
-    assert destination.stat().st_ino == artifacts.local_path(artifact.digest).stat().st_ino
-    assert destination.stat().st_mode & 0o222 == 0
-    artifacts.materialise(artifact, destination)  # again is harmless
-
-
-def test_materialise_copies_where_links_are_impossible(tmp_path, monkeypatch):
-    def other_device(*_):
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
-
-    artifact = make_artifact(b"copied")
-    monkeypatch.setattr(artifacts.os, "link", other_device)
-    artifacts.materialise(artifact, tmp_path / "model.bin")
-    assert (tmp_path / "model.bin").read_bytes() == b"copied"
-    assert (tmp_path / "model.bin").stat().st_mode & 0o222 == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["model.bin"]
-
-
 @pytest.fixture
 def remote_storage():
     """A storage without local paths, as S3 is."""
@@ -138,7 +117,7 @@ def remote_storage():
 def test_storage_without_local_paths_works(remote_storage, tmp_path):
     artifact = make_artifact(b"far away")
     assert remote_storage.exists(artifacts.name_of(artifact.digest))
-    artifacts.materialise(artifact, tmp_path / "here.bin")
+    materialise(VersionFile(path="here.bin", artifact=artifact), tmp_path)
     assert (tmp_path / "here.bin").read_bytes() == b"far away"
     assert make_artifact(b"far away") == artifact
     assert drafts() == []
@@ -213,7 +192,7 @@ def test_abandoned_drafts_are_swept():
 
 def test_folders_of_dead_inspections_are_swept():
     folder = artifacts.incoming() / "inspect-abc"
-    artifacts.materialise(make_artifact(b"laid out"), folder / "files" / "model.bin")
+    materialise(VersionFile(path="model.bin", artifact=make_artifact(b"laid out")), folder / "files")
     sweep_strays()
     assert folder.exists()
     os.utime(folder, (0, 0))
