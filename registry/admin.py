@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from registry.models import Artifact, BuiltEnvironment, Environment, Inspection, Model, ModelVersion, Upload
+from registry.models import Artifact, BuiltEnvironment, Environment, Inspection, Model, ModelVersion, Scrub, Upload
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -42,8 +42,14 @@ class InspectionAdmin(ReadOnlyAdmin):
 
 @admin.register(Artifact)
 class ArtifactAdmin(ReadOnlyAdmin):
-    list_display = ("digest", "size", "created_at", "touched_at")
+    list_display = ("digest", "size", "created_at", "touched_at", "checked_at", "damaged_at")
     search_fields = ("digest",)
+
+
+@admin.register(Scrub)
+class ScrubAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "count", "size", "damaged", "created_at", "finished_at")
+    list_filter = ("state",)
 
 
 @admin.register(Upload)

@@ -52,16 +52,17 @@ class InUse(Conflict):
 
 
 class FileDamaged(SlipwayError):
-    """The store holds other bytes for a file than were stored."""
+    """The store holds other bytes for the file at `path` than were stored."""
 
     code = "file_damaged"
     status = 409
     turn = "user"
 
     def __init__(self, path: str) -> None:
+        self.path = path
         super().__init__(
             self._sentence(path),
-            hint="Upload the same file again, for example by registering it once more: the store takes its bytes in the "
+            hint="Upload the same file again, for example by registering it once more: the store takes its bytes in "
             "place of the damaged ones, for every version and config that has them.",
         )
 

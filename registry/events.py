@@ -16,6 +16,10 @@ class Updated(TypedDict):
     removed: NotRequired[list[str]]
 
 
+class Damaged(TypedDict):
+    files: list[str]  # paths
+
+
 VERSION_REGISTERED = event_type(
     "version.registered",
     "Version registered",
@@ -29,6 +33,8 @@ VERSION_UPDATED = event_type("version.updated", "Version updated", subject="vers
 VERSION_REINSPECTION_REQUESTED = event_type(
     "version.reinspection_requested", "Another inspection requested", subject="version"
 )
+VERSION_DAMAGED = event_type("version.damaged", "Version damaged", subject="version", details=Damaged)
+VERSION_REPAIRED = event_type("version.repaired", "Version repaired", subject="version")
 VERSION_DELETED = event_type("version.deleted", "Version deleted", subject="version")
 ENVIRONMENT_CREATED = event_type("environment.created", "Environment created", subject="environment")
 ENVIRONMENT_DELETED = event_type("environment.deleted", "Environment deleted", subject="environment")

@@ -150,15 +150,16 @@ class Client:
         return cast(Version, self._call("GET", f"versions/{quote(_numbered(reference))}"))
 
     def wait_for_version(self, reference: str, timeout: float = 300) -> Version:
-        """Wait until the version has been inspected. Raises `Failed` when it was rejected."""
+        """Wait until the version has been inspected. Raises `Failed` when it was rejected or is damaged."""
         found = waiting.wait(
             lambda: self.version(reference),
-            lambda version: version["state"] in {"ready", "rejected"},
+            lambda version: version["state"] != "uploaded",
             what=f"The inspection of {reference}",
             timeout=timeout,
         )
-        if found["state"] == "rejected":
-            raise Failed.because(f"{reference} was rejected", cast(dict[str, Any] | None, found.get("rejection")))
+        if found["state"] != "ready":
+            how = "was rejected" if found["state"] == "rejected" else f"is {found['state']}"
+            raise Failed.because(f"{reference} {how}", cast(dict[str, Any] | None, found.get("rejection")))
         return found
 
     def download(

@@ -31,6 +31,7 @@ class FileFacts(TypedDict):
     path: str
     size: int
     sha256: str
+    damaged: NotRequired[bool]  # the studio has lost its bytes, or holds others
 
 
 class Config(TypedDict, total=False):

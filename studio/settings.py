@@ -326,6 +326,8 @@ SLIPWAY = {
     # Bytes a whole upload may have, and one chunk of it.
     "MAX_UPLOAD_BYTES": env.int("SLIPWAY_MAX_UPLOAD_BYTES", default=20 * 1024**3),
     "CHUNK_BYTES": env.int("SLIPWAY_CHUNK_BYTES", default=8 * 1024**2),
+    # Bytes of the store that one pass of the scrub reads; a pass may begin every ten minutes.
+    "SCRUB_BYTES": env.int("SLIPWAY_SCRUB_BYTES", default=2 * 1024**3),
     # The subprocess that opens an upload to see what it is.
     "INSPECTION_SECONDS": env.int("SLIPWAY_INSPECTION_SECONDS", default=120),
     "INSPECTION_MEMORY_BYTES": env.int("SLIPWAY_INSPECTION_MEMORY_BYTES", default=4 * 1024**3),

@@ -8,6 +8,7 @@ import os
 import pytest
 from django.test import Client
 
+from registry.store.artifacts import local_path
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.celery import app
 from studio.core.enqueue import RUN_JOB
@@ -106,3 +107,21 @@ def api():
         return client
 
     return make
+
+
+@pytest.fixture
+def rot():
+    """`rot(artifact, content)` changes the stored bytes. The file is removed after the test: tests share the store, and
+    the next one that stores the same bytes would find the changed ones."""
+    changed = []
+
+    def change(artifact, content=b"rotten"):
+        path = local_path(artifact.digest)
+        changed.append(path)
+        path.chmod(0o600)
+        path.write_bytes(content)
+        return path
+
+    yield change
+    for path in changed:
+        path.unlink(missing_ok=True)

@@ -108,10 +108,16 @@ def _check_ready(version: ModelVersion) -> None:
             hint="Deploy it once it is ready; its page and GET versions/name:number tell when that is.",
             field="models",
         )
+    why = version.rejection or {}
     if version.state == VersionState.REJECTED:
-        why = (version.rejection or {}).get("message", "")
         raise VersionNotReady(
-            f"{version} was rejected: {why}", hint="Register a corrected version and deploy that one.", field="models"
+            f"{version} was rejected: {why.get('message', '')}",
+            hint="Register a corrected version and deploy that one.",
+            field="models",
+        )
+    if version.state == VersionState.DAMAGED:
+        raise VersionNotReady(
+            f"{version} is damaged. {why.get('message', '')}", hint=why.get("hint", ""), field="models"
         )
 
 

@@ -47,6 +47,9 @@ class FileSerializer(serializers.Serializer):
     path = serializers.CharField()
     size = serializers.IntegerField(source="artifact.size", help_text="bytes")
     sha256 = serializers.CharField(source="artifact.digest")
+    damaged = serializers.BooleanField(
+        source="artifact.is_damaged", help_text="The store has lost its bytes, or holds others: upload the file again."
+    )
 
 
 def author() -> "serializers.SlugRelatedField[User]":

@@ -78,7 +78,7 @@ class VersionViewSet(InWorkspace, GenericViewSet):
 
     @extend_schema(parameters=[REFERENCE], request=None, responses=VersionSerializer)
     def inspect(self, request: Request, reference: str, **_: Any) -> Response:
-        """Have a rejected version inspected once more."""
+        """Have a rejected or damaged version inspected once more."""
         version = self._version(reference)
         registration.inspect_again(version, self.person)
         return Response(shown([version])[0])

@@ -20,6 +20,7 @@ from registry.inspection.warm_process import WarmProgram
 from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
 from registry.store import artifacts
+from registry.store.damage import mark_version
 from registry.store.materialise import materialise
 from studio.activity.recording import record
 from studio.core.job_heartbeat import Heartbeat
@@ -36,7 +37,10 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
     try:
         found = _run_program(heartbeat, job)
         framework, warnings = settled(version.declared_framework, found)
-    except (Rejected, FileDamaged) as reason:
+    except FileDamaged as fault:
+        _conclude_damaged(job, fault)
+        return
+    except Rejected as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
         return
     facts = {**found.facts, "warnings": [*found.facts.get("warnings", []), *warnings]}
@@ -90,6 +94,12 @@ def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) 
         move(version, state, moves=VERSION_MOVES, **facts)
         kind = VERSION_ACCEPTED if state == VersionState.READY else VERSION_REJECTED
         record(kind, version, workspace=version.workspace, reason=rejection.get("message", ""))
+
+
+def _conclude_damaged(job: Inspection, fault: FileDamaged) -> None:
+    with transaction.atomic():
+        if job.end(JobState.SUCCEEDED):
+            mark_version(job.version, type(fault), [fault.path])
 
 
 def reject_after_max_attempts(job: Inspection) -> None:

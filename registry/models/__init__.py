@@ -1,6 +1,7 @@
 from registry.models.artifact import Artifact, Upload
 from registry.models.environment import BuiltEnvironment, Environment
 from registry.models.model import Model
+from registry.models.scrub import Scrub
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
 from registry.models.version_use import UseKind, VersionUse
 
@@ -11,6 +12,7 @@ __all__ = [
     "Inspection",
     "Model",
     "ModelVersion",
+    "Scrub",
     "Tag",
     "Upload",
     "UseKind",

@@ -18,9 +18,15 @@ class Artifact(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     # Last time somebody stored these bytes: the sweep leaves young artifacts alone, they may be about to be used.
     touched_at = models.DateTimeField(default=timezone.now, db_index=True)
+    checked_at = models.DateTimeField(default=timezone.now, db_index=True)  # when the stored bytes were last hashed
+    damaged_at = models.DateTimeField(null=True, blank=True)  # since when they are lost, or others than were stored
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+    @property
+    def is_damaged(self) -> bool:
+        return self.damaged_at is not None
 
 
 class Upload(models.Model):

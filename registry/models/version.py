@@ -22,16 +22,18 @@ class VersionState(models.TextChoices):
     UPLOADED = "uploaded"  # files are safe; nobody has looked inside yet
     READY = "ready"
     REJECTED = "rejected"  # `rejection` says why
+    DAMAGED = "damaged"  # the store has lost or changed bytes of a file; `rejection` names it
 
     @property
     def tone(self) -> str:
-        return {"uploaded": "busy", "ready": "ok", "rejected": "bad"}[self.value]
+        return {"uploaded": "busy", "ready": "ok", "rejected": "bad", "damaged": "bad"}[self.value]
 
 
 VERSION_MOVES: Moves = {
-    VersionState.UPLOADED: frozenset({VersionState.READY, VersionState.REJECTED}),
-    VersionState.READY: frozenset(),
+    VersionState.UPLOADED: frozenset({VersionState.READY, VersionState.REJECTED, VersionState.DAMAGED}),
+    VersionState.READY: frozenset({VersionState.DAMAGED}),
     VersionState.REJECTED: frozenset({VersionState.UPLOADED}),  # inspect again
+    VersionState.DAMAGED: frozenset({VersionState.UPLOADED}),  # the bytes are right again: inspect again
 }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-STATES = ("uploaded", "ready", "rejected")
+STATES = ("uploaded", "ready", "rejected", "damaged")
 FLAGS = ("deployed", "latest")
 FIELDS = ("name", "framework", "state", "version", "created_by", "is")
 KEYWORDS = ("OR", "AND", "NOT")

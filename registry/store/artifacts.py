@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from registry.errors import DigestMismatch, SizeMismatch, StorageFull
 from registry.models import Artifact
-from registry.store import paths
+from registry.store import damage, paths
 
 PIECE = 1024 * 1024  # bytes read at a time
 INSPECTED = "inspect-"  # prefix of folders in `incoming()` in which inspection lays files out
@@ -140,16 +140,18 @@ def _hash(path: Path) -> str:
 
 
 def _keep(draft: Path, digest: str, size: int) -> Artifact:
-    """Give a whole draft its final name and its row. Equal bytes that are there already stay as they are."""
+    """Give a whole draft its final name and its row. Equal bytes that are there stay, unless they are damaged."""
     storage, name = store_of_files(), name_of(digest)
-    if not is_local(storage) and not storage.exists(name):
+    rows = Artifact.objects.filter(pk=digest)
+    if not is_local(storage) and (rows.filter(damaged_at__isnull=False).exists() or not storage.exists(name)):
         _place(storage, draft, name)  # outside of the transaction: this may take minutes
     with transaction.atomic():
         # Touching or adding the row first holds it against the sweep until this commits.
-        Artifact.objects.filter(pk=digest).update(touched_at=timezone.now())
+        rows.update(touched_at=timezone.now())
         artifact, _ = Artifact.objects.get_or_create(digest=digest, defaults={"size": size})
-        if not storage.exists(name):
+        if not storage.exists(name) or (artifact.damaged_at and is_local(storage)):
             _place(storage, draft, name)
+        damage.note_whole(artifact)
     return artifact
 
 
@@ -161,14 +163,23 @@ def _place(storage: Storage, draft: Path, name: str) -> None:
     target = Path(storage.path(name))
     target.parent.mkdir(parents=True, exist_ok=True)
     draft.chmod(0o440)
+    fresh = target.with_name(f"{target.name}.{uuid.uuid4().hex}")
     try:
-        os.link(draft, target)  # the draft stays, so that a crash before the commit can be repeated
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links
-        shutil.copyfile(draft, fallback := target.with_name(f"{target.name}.{uuid.uuid4().hex}"))
-        fallback.replace(target)
+        _give_name(draft, fresh)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)  # of a draft that is in its place already, the new name is left
     _flush_folder(target.parent)
+
+
+def _give_name(draft: Path, place: Path) -> None:
+    """The draft stays, so that a crash before the commit can be repeated."""
+    try:
+        os.link(draft, place)
+    except OSError:  # a file system without links
+        shutil.copy(draft, place)
+        with place.open("rb") as copy:
+            os.fsync(copy.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

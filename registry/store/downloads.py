@@ -4,13 +4,14 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import Protocol
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from registry.errors import FileDamaged, FileLost
 from registry.models import Artifact, ModelVersion, VersionFile
 from registry.store import artifacts
+from registry.store.materialise import StoredFile
 from studio.core.errors import NotFound
 
 PIECE = 256 * 1024  # bytes read and sent at a time
@@ -25,15 +26,12 @@ def find_file(version: ModelVersion, path: str) -> VersionFile:
     return found
 
 
-class StoredFile(Protocol):
-    """A file of something that has files: its path there, and what it holds."""
-
-    path: str
-    artifact: Artifact
-
-
 def file_response(request: HttpRequest, file: StoredFile) -> HttpResponseBase:
-    """The file as a download; a `Range` of bytes is answered with 206, so that broken downloads go on."""
+    """The file as a download; a `Range` of bytes is answered with 206, so that broken downloads go on.
+
+    Raises `FileDamaged` instead of sending other bytes than were uploaded.
+    """
+    _must_be_whole(file)
     artifact, tag = file.artifact, f'"{file.artifact.digest}"'
     whole = request.headers.get("If-Range", tag) != tag
     part = None if whole else _part(request.headers.get("Range", ""), artifact.size)
@@ -52,7 +50,18 @@ def file_response(request: HttpRequest, file: StoredFile) -> HttpResponseBase:
 def archive_response(version: ModelVersion) -> StreamingHttpResponse:
     """All files of the version in one zip, uncompressed: models hardly shrink, and time is worth more."""
     files = list(version.files.select_related("artifact"))
+    for file in files:
+        _must_be_whole(file)
     return _attachment(_zipped(files), f"{version.name}-{version.number}.zip", "application/zip")
+
+
+def _must_be_whole(file: StoredFile) -> None:
+    """Raises `FileLost` and `FileDamaged`, as far as that can be told without reading the file."""
+    artifact, path = file.artifact, artifacts.local_path(file.artifact.digest)
+    if path and not path.exists():
+        raise FileLost(file.path)
+    if artifact.damaged_at or (path and path.stat().st_size != artifact.size):
+        raise FileDamaged(file.path)
 
 
 def _attachment(content: Iterator[bytes], filename: str, content_type: str) -> StreamingHttpResponse:

@@ -7,11 +7,13 @@ import fcntl
 import hashlib
 import os
 import uuid
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from registry.errors import FileDamaged, FileLost
 from registry.models import Artifact
+from registry.store import damage
 from registry.store.artifacts import PIECE, disk_full_as_error, local_path, open_artifact
 from registry.store.paths import safe_path
 
@@ -32,7 +34,7 @@ def materialise(file: StoredFile, folder: Path) -> None:
     """Put the file at its path below `folder`, read-only, and check its bytes on the way.
 
     The path was checked when the file came in; it is checked again, because it decides where we write. Raises
-    `FileLost` and `FileDamaged`; then nothing is at its place.
+    `FileLost` and `FileDamaged`; then nothing is at its place, and the versions that have the file are damaged.
     """
     destination = folder / safe_path(file.path)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -43,8 +45,12 @@ def materialise(file: StoredFile, folder: Path) -> None:
                 raise FileDamaged(file.path)
             os.fchmod(copy.fileno(), 0o444)  # a service may run as another user than the studio
         draft.replace(destination)
+    except FileDamaged as fault:
+        damage.note_damaged(file.artifact, type(fault))
+        raise
     finally:
         draft.unlink(missing_ok=True)
+    damage.note_whole(file.artifact)
 
 
 def clone(whole: BinaryIO, copy: BinaryIO) -> str:
@@ -53,7 +59,7 @@ def clone(whole: BinaryIO, copy: BinaryIO) -> str:
         fcntl.ioctl(copy.fileno(), FICLONE, whole.fileno())
     except OSError:  # two file systems, or one that cannot
         return _copy(whole, copy)
-    return hashlib.file_digest(whole, "sha256").hexdigest()
+    return hashlib.file_digest(cast(BufferedReader, whole), "sha256").hexdigest()
 
 
 def _write(file: StoredFile, copy: BinaryIO) -> str:

@@ -131,7 +131,7 @@ def delete_version(version: ModelVersion, actor: User) -> None:
 
 
 def inspect_again(version: ModelVersion, actor: User) -> None:
-    """Have a rejected version inspected once more; `Conflict` in any other state."""
+    """Have a rejected or damaged version inspected once more; `Conflict` in any other state."""
     with transaction.atomic():
         move(version, VersionState.UPLOADED, moves=VERSION_MOVES, rejection=None)
         record(events.VERSION_REINSPECTION_REQUESTED, version, workspace=version.workspace, actor=actor)

@@ -79,6 +79,7 @@ def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():
         "collection": "heavy",
         "event_delivery": "quick",
         "target_check": "heavy",
+        "scrub": "heavy",
     }
     assert all(job_catalogue.runner_of(kind.name) for kind in kinds())
 

@@ -286,6 +286,13 @@ def test_a_rejected_version_says_why(client, studio, model):
         client.wait_for_version("iris:1")
 
 
+def test_waiting_for_a_version_ends_when_its_files_are_damaged(client, studio, model):
+    client.register_model("iris", [model])
+    studio.inspections = ["uploaded", "damaged"]
+    with pytest.raises(Failed, match="iris:1 is damaged"):
+        client.wait_for_version("iris:1", timeout=10)
+
+
 def test_a_services_own_error_is_an_answer_and_not_an_exception(client, studio):
     client.deploy("iris", ["iris:1"])
     studio.score = own_answer({"error": {"code": "bad_shape"}}, 400)

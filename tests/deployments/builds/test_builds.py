@@ -250,23 +250,20 @@ def test_a_build_fails_with_cause_next_step_and_evidence(workspace, bob, fake, p
     assert not service.traffic.exists()
 
 
-def stored_model(service):
-    """Where the store keeps the model of the demo."""
-    version = service.revisions.get().models.get().version
-    return artifacts.local_path(version.files.get().artifact_id)
+def model_of(service):
+    """The artifact of the demo's model."""
+    return service.revisions.get().models.get().version.files.get().artifact
 
 
 def test_missing_artifact_is_named(scripted):
-    stored_model(scripted).unlink()
+    artifacts.local_path(model_of(scripted).digest).unlink()
     build = run_build(scripted)
     assert build.error["code"] == "file_lost"
     assert "model.pkl" in build.error["message"]
 
 
-def test_damaged_artifact_is_not_bundled(scripted, settings):
-    model = stored_model(scripted)
-    model.chmod(0o600)
-    model.write_bytes(b"other bytes")
+def test_damaged_artifact_is_not_bundled(scripted, settings, rot):
+    rot(model_of(scripted))
     build = run_build(scripted)
     assert build.error["code"] == "file_damaged"
     assert "model.pkl" in build.error["message"]
@@ -275,12 +272,14 @@ def test_damaged_artifact_is_not_bundled(scripted, settings):
 
 def test_writing_into_a_bundle_does_not_change_the_store(scripted, settings):
     build = run_build(scripted)
-    bundle, before = settings.DATA_DIR / "bundles" / build.revision.content_hash, stored_model(scripted).read_bytes()
+    bundle = settings.DATA_DIR / "bundles" / build.revision.content_hash
+    stored = artifacts.local_path(model_of(scripted).digest)
+    before = stored.read_bytes()
     for path in bundle.rglob("*"):
         if path.is_file():
             path.chmod(0o600)
             path.write_bytes(b"written by a script")
-    assert stored_model(scripted).read_bytes() == before
+    assert stored.read_bytes() == before
 
 
 def test_unexpected_error_fails_the_build_with_a_cause(scripted, monkeypatch, caplog):

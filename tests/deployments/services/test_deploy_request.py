@@ -37,7 +37,12 @@ def test_invalid_service_name_is_rejected(workspace, bob, iris, name):
 
 
 @pytest.mark.parametrize(
-    ("state", "word"), [(VersionState.UPLOADED, "inspected"), (VersionState.REJECTED, "truncated")]
+    ("state", "word"),
+    [
+        (VersionState.UPLOADED, "inspected"),
+        (VersionState.REJECTED, "truncated"),
+        (VersionState.DAMAGED, "is damaged. The file is truncated."),
+    ],
 )
 def test_version_that_is_not_ready_is_rejected(workspace, bob, state, word):
     version = make_version(workspace, state=state, rejection={"message": "The file is truncated."})

@@ -5,7 +5,10 @@ import zipfile
 from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
+from registry.models import Artifact
+from registry.store import artifacts
 from tests.registry.factories import make_version
 from tests.registry.rest_answers import BASE, BYTES
 
@@ -82,3 +85,44 @@ def test_all_files_are_downloaded_as_one_archive(rest, iris):
         assert archive.testzip() is None
         found = {name: archive.read(name) for name in archive.namelist()}
     assert found == {"net/mödel.onnx": b"0123456789", "README.md": b"", "w.bin": b"w" * 700_000}
+
+
+@pytest.fixture
+def damage(rot):
+    """Other bytes in the store; `is_noted`: of the same size, and a scrub has found them."""
+
+    def change(version, path, *, is_noted):
+        artifact = version.files.get(path=path).artifact
+        rot(artifact, b"x" * artifact.size if is_noted else b"")
+        Artifact.objects.filter(pk=artifact.pk).update(damaged_at=timezone.now() if is_noted else None)
+
+    return change
+
+
+@pytest.mark.parametrize("is_noted", [True, False], ids=["found by a scrub", "cut"])
+@pytest.mark.parametrize("what", ["files/net/mödel.onnx", "archive"])
+def test_damaged_bytes_are_not_sent(rest, iris, damage, what, is_noted):
+    damage(iris, "net/mödel.onnx", is_noted=is_noted)
+    response = rest.get(f"{BASE}/versions/iris:1/{what}")
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["code"]) == (409, "file_damaged")
+    assert "net/mödel.onnx" in error["detail"]
+    assert "Upload the same file again" in error["hint"]
+    assert body(rest.get(f"{BASE}/versions/iris:1/files/w.bin")) == b"w" * 700_000
+
+
+@pytest.mark.parametrize("what", ["files/net/mödel.onnx", "archive"])
+def test_lost_file_is_an_error_and_no_broken_download(rest, iris, what):
+    artifacts.local_path(iris.files.get(path="net/mödel.onnx").artifact_id).unlink()
+    response = rest.get(f"{BASE}/versions/iris:1/{what}")
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (409, "file_lost")
+
+
+def test_version_lists_which_of_its_files_are_damaged(rest, iris, damage):
+    damage(iris, "w.bin", is_noted=True)
+    files = rest.get(f"{BASE}/versions/iris:1").json()["files"]
+    assert {file["path"]: file["damaged"] for file in files} == {
+        "README.md": False,
+        "net/mödel.onnx": False,
+        "w.bin": True,
+    }

@@ -11,6 +11,7 @@ from registry.inspection import inspections
 from registry.inspection.result import Finding
 from registry.models import Inspection, VersionState
 from registry.store import artifacts
+from registry.versions import registration
 from studio.activity.models import Event
 from studio.core.job_runner import run_job
 from studio.core.jobs import MAX_ATTEMPTS, JobState
@@ -95,3 +96,27 @@ def test_version_is_rejected_after_the_last_attempt(registered):
     assert version.state == VersionState.REJECTED
     assert version.rejection["code"] == "worker_lost"
     assert Event.objects.filter(action="version.rejected").count() == 1
+
+
+def test_inspection_of_damaged_bytes_makes_the_version_damaged(registered, rot):
+    version = registered({"model.onnx": onnx_bytes(), "notes.txt": b"words"})
+    rot(version.files.get(path="notes.txt").artifact)
+    run_job("inspection", version.inspections.get().pk)
+    version.refresh_from_db()
+    assert (version.state, version.rejection["code"]) == (VersionState.DAMAGED, "file_damaged")
+    assert version.inspections.get().state == JobState.SUCCEEDED
+    assert Event.objects.get(action="version.damaged").details == {"files": ["notes.txt"]}
+    assert version.files.get(path="notes.txt").artifact.is_damaged
+
+
+def test_damaged_version_is_inspected_again_after_its_file_was_restored(registered, bob, rot):
+    version = registered({"model.onnx": onnx_bytes()})
+    rot(version.files.get().artifact)
+    run_job("inspection", version.inspections.get().pk)
+    rot(version.files.get().artifact, onnx_bytes())
+    version.refresh_from_db()
+    registration.inspect_again(version, bob)
+    run_job("inspection", version.inspections.latest("pk").pk)
+    version.refresh_from_db()
+    assert version.state == VersionState.READY
+    assert not version.files.get().artifact.is_damaged

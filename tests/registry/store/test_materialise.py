@@ -24,7 +24,7 @@ def store_path(file):
     return artifacts.local_path(file.artifact.digest)
 
 
-def test_a_file_is_laid_out_at_its_path_and_read_only(tmp_path):
+def test_file_is_laid_out_at_its_path_and_read_only(tmp_path):
     materialise(stored(), tmp_path)
     laid_out = tmp_path / "folder" / "model.bin"
     assert laid_out.read_bytes() == b"weights"
@@ -72,17 +72,16 @@ def test_bytes_are_copied_where_blocks_cannot_be_shared(tmp_path, monkeypatch, r
 
 
 @pytest.mark.parametrize("damage", [b"other bytes", b"weight", b""], ids=["changed", "cut", "empty"])
-def test_damaged_bytes_are_not_laid_out(tmp_path, damage):
+def test_damaged_bytes_are_not_laid_out(tmp_path, rot, damage):
     file = stored()
-    store_path(file).chmod(0o600)
-    store_path(file).write_bytes(damage)
+    rot(file.artifact, damage)
     with pytest.raises(FileDamaged, match=r"folder/model\.bin .* SHA-256") as refused:
         materialise(file, tmp_path)
     assert "Upload the same file again" in refused.value.hint
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_a_file_that_the_store_has_lost_is_named(tmp_path):
+def test_file_that_the_store_has_lost_is_named(tmp_path):
     file = stored()
     store_path(file).unlink()
     with pytest.raises(FileLost, match=r"folder/model\.bin is no longer in the store"):
@@ -90,13 +89,13 @@ def test_a_file_that_the_store_has_lost_is_named(tmp_path):
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-def test_a_path_that_leaves_the_folder_is_refused(tmp_path):
+def test_path_that_leaves_the_folder_is_refused(tmp_path):
     with pytest.raises(UnsafePath):
         materialise(stored(path="../model.bin"), tmp_path / "inside")
     assert not (tmp_path / "model.bin").exists()
 
 
-def test_a_full_disk_is_an_error_that_says_so(tmp_path, monkeypatch):
+def test_full_disk_is_an_error_that_says_so(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 

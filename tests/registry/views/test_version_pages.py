@@ -5,7 +5,9 @@ import zipfile
 
 import pytest
 
+from registry.errors import FileDamaged
 from registry.models import ModelVersion
+from registry.store import damage
 from registry.views.fact_rows import fact_rows
 from tests.pages import text_of, url
 from tests.registry.factories import make_version, onnx_bytes
@@ -78,6 +80,21 @@ def test_rejected_version_shows_the_reason_and_the_next_step(sign_in, bob, works
     assert "Upload it again." in page
     assert "Inspect again" in page
     assert f'href="{url("deploy")}?' not in page
+
+
+def test_a_damaged_version_names_the_file_and_cannot_be_deployed(sign_in, bob, workspace):
+    version = make_version(workspace, "broken", files={"a.bin": b"a", "b.bin": b"b"})
+    damage.note_damaged(version.files.get(path="b.bin").artifact, FileDamaged)
+    client, address = sign_in(bob), url("version_detail", name="broken", number=1)
+    page = text_of(client.get(address))
+    assert "The stored bytes of b.bin are no longer those that were uploaded" in page
+    assert "Upload the same file again" in page
+    assert f'href="{url("deploy")}?' not in page
+    table = text_of(client.get(address, {"tab": "files"})).split("<tbody>")[1]
+    assert ["damaged" in row for row in table.split("<tr>")[1:]] == [False, True]
+    download = client.get(url("version_file", name="broken", number=1, path="b.bin"))
+    assert (download.status_code, "no longer those that were uploaded" in text_of(download)) == (409, True)
+    assert "broken" in text_of(client.get(url("model_list"), {"filter": "state=damaged"}))
 
 
 def test_user_input_is_escaped(sign_in, carol, workspace):
