@@ -4,8 +4,12 @@
 import os
 import sys
 
+from studio.core.secret_environment import start_without_secrets
+
 
 def main() -> None:
+    if sys.argv[1:2] == ["up"]:
+        start_without_secrets()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
     from django.core.management import execute_from_command_line  # start-up: after the settings are named
 

@@ -5,20 +5,24 @@
 
 import os
 from pathlib import Path
-from urllib.parse import quote
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
 
 from scoring.opt_outs import opt_out
+from studio.core.secret_environment import restore
 from studio.core.secrets import read_or_create_secret
-from studio.stack import addresses
-from studio.stack.broker import socket_path
+from studio.stack import addresses, broker
 from studio.web.bodies import Limits
 from studio.web.body_content import Memory
 from studio.web.pools import Rule
 
 opt_out(os.environ)  # for every process of the studio and what it starts
+try:
+    restore(os.environ)
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from error
 env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -197,9 +201,9 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- background work ------------------------------------------------------------------------------
 
-# Without REDIS_URL, `manage.py up` starts a server of its own that listens on a socket only its owner reaches.
+# Without REDIS_URL, `manage.py up` starts a server of its own, on its owner's socket and with a password.
 EMBEDDED_BROKER = not env("REDIS_URL", default="")
-REDIS_URL = f"redis+socket://{quote(str(socket_path(DATA_DIR)))}" if EMBEDDED_BROKER else env("REDIS_URL")
+REDIS_URL = broker.url(DATA_DIR) if EMBEDDED_BROKER else env("REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -17,7 +17,15 @@ pytestmark = pytest.mark.stack
 
 EMBEDDED = not os.environ.get("REDIS_URL")
 PROGRAMS = ["web", "quick", "heavy", "builds", "clock", *(["broker"] if EMBEDDED else [])]
+SECRETS = {"SLIPWAY_ADMIN_PASSWORD", "SLIPWAY_SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
 IDLE_MEMORY_BYTES = 600e6
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """With a secret in its environment that is needed for as long as it runs."""
+    with Stack(tmp_path_factory.mktemp("studio"), SLIPWAY_SECRET_KEY="a-secret-key-" * 4) as running:
+        yield running
 
 
 def sign_in(stack, username="admin", password=None):
@@ -92,6 +100,15 @@ def test_child_of_a_killed_worker_ends(stack):
     stack.kill_and_recover("heavy")
 
     assert not any(psutil.pid_exists(child) and psutil.Process(child).status() != "zombie" for child in children)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc"), reason="elsewhere the environment cannot be read")
+def test_no_process_shows_a_secret_in_its_environment(stack):
+    shown = {process.pid: process.environ() for process in stack.processes()}
+
+    assert set(stack.pids.values()) <= shown.keys()
+    assert not [pid for pid, environ in shown.items() if SECRETS & environ.keys()]
+    assert not (stack.data / "secret.key").exists(), "the one that was given is used"
 
 
 def test_health_names_a_worker_without_heartbeat(stack):

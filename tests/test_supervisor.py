@@ -69,6 +69,19 @@ def test_broker_socket_is_short_and_private_for_any_data_folder(tmp_path):
     socket.parent.rmdir()
 
 
+def test_broker_password_is_in_a_private_file_and_not_on_the_command_line(tmp_path):
+    command = broker.command(tmp_path)
+    settings = Path(command[1])
+
+    assert settings.read_text() == f"requirepass {broker.password(tmp_path)}\n"
+    assert settings.stat().st_mode & 0o777 == 0o600
+    assert not any(broker.password(tmp_path) in argument for argument in command)
+
+
+def test_broker_gets_no_secret_of_the_studio(plan):
+    assert {program.name: program.knows_secrets for program in programs(plan)}["broker"] is False
+
+
 def test_output_is_shown_in_whole_lines_with_the_program_name(capsys):
     lines = Lines("web")
     lines.feed(b"one\ntw")

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from studio.core.queues import BUILDS, HEAVY
-from studio.stack.broker import socket_path
+from studio.stack.broker import password, socket_path
 from tests.breaking import IRIS, frozen, inspectors, new_model, slow_to_inspect
 from tests.rest import Rest
 from tests.stack import Stack, wait_for
@@ -32,7 +32,16 @@ def rest(stack):
 @pytest.fixture(scope="module")
 def broker(stack):
     url = stack.environ.get("REDIS_URL")
-    return redis.Redis.from_url(url) if url else redis.Redis(unix_socket_path=str(socket_path(stack.data)))
+    if url:
+        return redis.Redis.from_url(url)
+    return redis.Redis(unix_socket_path=str(socket_path(stack.data)), password=password(stack.data))
+
+
+@pytest.mark.skipif("REDIS_URL" in os.environ, reason="about the embedded broker")
+def test_embedded_broker_requires_its_password(stack):
+    stranger = redis.Redis(unix_socket_path=str(socket_path(stack.data)))
+    with pytest.raises(redis.AuthenticationError):
+        stranger.ping()
 
 
 @pytest.fixture(scope="module")

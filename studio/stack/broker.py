@@ -5,6 +5,9 @@ import importlib.util
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
+
+from studio.core.secrets import read_or_create_secret
 
 # The kernel's limit for the path of a unix socket is 104 bytes on macOS and 108 on Linux.
 _LONGEST_SOCKET_PATH = 100
@@ -17,6 +20,16 @@ def socket_path(data: Path) -> Path:
         return usual
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"slipway-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def password(data: Path) -> str:
+    """The server's password, which whoever asks first makes."""
+    return read_or_create_secret(data / "broker.key")
+
+
+def url(data: Path) -> str:
+    """Where Celery finds the server."""
+    return f"redis+socket://:{quote(password(data))}@{quote(str(socket_path(data)))}"
 
 
 def make_private(folder: Path) -> None:
@@ -38,14 +51,25 @@ def binary() -> Path:
 
 
 def command(data: Path) -> list[str]:
-    """The server's command line: no port, a socket only its owner reaches, at most a second lost in a crash."""
+    """The server's command line: no port, a socket only its owner reaches, at most a second lost in a crash.
+
+    Everybody may read a command line, so the password stands in a file.
+    """
     socket = socket_path(data)
     folder = data / "redis"
     make_private(folder)
     make_private(socket.parent)
     return [
-        str(binary()),
+        *(str(binary()), str(_write_settings(folder / "valkey.conf", password(data)))),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
         *("--maxmemory-policy", "noeviction", "--loglevel", "warning", "--io-threads", "1"),
     ]
+
+
+def _write_settings(path: Path, secret: str) -> Path:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"requirepass {secret}\n")
+    return path

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from studio.core.secret_environment import hand_over
 from studio.stack.lifeline import die_with_parent
 
 
@@ -28,17 +29,24 @@ class Forked:
         return self.returncode
 
 
-def run_command(command: list[str], environment: dict[str, str], output: int) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own, so that Ctrl-C reaches only the supervisor."""
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
-    )
+def run_command(command: list[str], environment: Mapping[str, str], output: int) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, so that Ctrl-C reaches only the supervisor. It finds secrets with
+    `secret_environment.restore`."""
+    shown, secrets = hand_over(environment)
+    try:
+        return subprocess.Popen(
+            command,
+            env=shown,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[secrets] if secrets >= 0 else [],
+            start_new_session=True,
+            preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
+        )
+    finally:
+        if secrets >= 0:
+            os.close(secrets)
 
 
 def run_function(function: Callable[[], Any], environment: dict[str, str], output: int) -> Forked:

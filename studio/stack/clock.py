@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import Any
 
+from studio.core.secret_environment import start_without_secrets
+
 
 def run() -> int:
     """Send what is due until stopped."""
@@ -34,4 +36,5 @@ def run() -> int:
 
 
 if __name__ == "__main__":
+    start_without_secrets()
     sys.exit(run())

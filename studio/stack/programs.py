@@ -17,13 +17,14 @@ from studio.stack import addresses, broker, clock, worker
 class Program:
     """What to run under which name: a command line, or a function that a forked child runs.
 
-    Programs are stopped in the order of `stop_order`.
+    Programs are stopped in the order of `stop_order`. `knows_secrets`: those of the studio's environment.
     """
 
     name: str
     command: list[str] | None = None
     function: Callable[[], Any] | None = None
     stop_order: int = 0
+    knows_secrets: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,21 @@ class Plan:
 
 def programs(plan: Plan) -> list[Program]:
     """The broker is the first to start and the last to stop: workers hand unfinished messages back to it."""
-    own = [Program("broker", command=broker.command(plan.data), stop_order=2)] if plan.embedded_broker else []
     return [
-        *own,
+        *([_broker(plan)] if plan.embedded_broker else []),
         Program("web", command=_web(plan), stop_order=1),
         *(Program(queue, function=partial(worker.run, queue), stop_order=1) for queue in QUEUES),
         Program("clock", function=clock.run),
     ]
 
 
+def _broker(plan: Plan) -> Program:
+    return Program("broker", command=broker.command(plan.data), stop_order=2, knows_secrets=False)
+
+
 def _web(plan: Plan) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--no-ws"),
+        *(sys.executable, "-m", "studio.stack.web", "--interface", "asginl", "--http", "1", "--no-ws"),
         *("--host", plan.host, "--port", str(plan.port), "--workers", "1", "--backpressure", "4096"),
         *("--workers-kill-timeout", "5", "--log-level", "error", "studio.asgi:application"),
     ]

@@ -6,6 +6,7 @@ import subprocess
 import time
 from contextlib import suppress
 
+from studio.core.secret_environment import without_secrets
 from studio.stack.children import Forked, run_command, run_function
 from studio.stack.console import Lines
 from studio.stack.programs import Program
@@ -29,7 +30,8 @@ class Watched:
         """Start it in a process group of its own, its output in a pipe."""
         self.output, write_end = os.pipe()
         os.set_blocking(self.output, False)
-        program, environment = self.program, self.environment
+        program = self.program
+        environment = self.environment if program.knows_secrets else without_secrets(self.environment)
         if program.function:
             self.process = run_function(program.function, environment, write_end)
         else:

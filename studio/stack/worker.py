@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from studio.core.queues import processes
+from studio.core.secret_environment import start_without_secrets
 from studio.stack.lifeline import die_with_supervisor
 
 
@@ -66,4 +67,5 @@ def run(queue: str) -> int:
 
 
 if __name__ == "__main__":
+    start_without_secrets()
     sys.exit(run(sys.argv[1]))

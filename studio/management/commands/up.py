@@ -62,7 +62,7 @@ def prepare() -> str | None:
     if first_start.migrate_if_needed():
         echo("the database is up to date")
     keep_statistics()
-    password = first_start.first_administrator(os.environ.get("SLIPWAY_ADMIN_PASSWORD"))
+    password = first_start.first_administrator(os.environ.pop("SLIPWAY_ADMIN_PASSWORD", None))
     connections.close_all()  # a forked child must not inherit a connection
     return password
 
