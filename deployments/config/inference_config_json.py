@@ -11,6 +11,7 @@ from typing import Any
 from deployments.models import InferenceConfig
 from registry.environments import definitions, environments
 from registry.environments.interpreters import own
+from registry.environments.paths import CURATED_NAME
 from studio.accounts.models import User, Workspace
 from studio.core.errors import BadInput
 
@@ -80,8 +81,12 @@ def read_document(document: Any) -> Imported:
 
 
 def environment_of(given: Imported, workspace: Workspace, actor: User) -> str:
-    """'name:number' of the environment: defined now when the file describes one, else found by its name."""
-    if given.python_version or given.requirements:
+    """'name:number' of the environment: defined now when the file describes one, else found by its name.
+
+    The studio's own is found, though our exports describe it: nobody can define it.
+    """
+    is_own = given.environment_name == CURATED_NAME
+    if (given.python_version or given.requirements) and not is_own:
         version = given.python_version or own().minor
         name = given.environment_name or "imported"
         defined = environments.define(

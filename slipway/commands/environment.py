@@ -80,7 +80,7 @@ def logs(reference: Reference) -> None:
     """Print the end of the log of the newest attempt to build an environment."""
     with open_client() as client:
         text = client.environments.log(reference)
-    output.done({"text": text}, text.removesuffix("\n"))
+    output.result({"text": text}, lambda: print(text, end=""))
     if not text:
         output.note(f"{reference} has not been built; the first deployment that needs it does that.")
 

@@ -117,7 +117,7 @@ def list_(
     facts = {"name": model_name, "state": state or "", "framework": framework}
     with open_client() as client:
         rows = first(client.models(filter, sort, tags=tags, **facts), limit)
-    output.rows(rows, COLUMNS, cut=("tags", "services", "framework"), empty="There are no such models.")
+    output.rows(rows, COLUMNS, cut=("tags", "framework", "services"), empty="There are no such models.")
 
 
 @app.verb("slipway model show iris", "slipway model show iris:1 -o yaml")

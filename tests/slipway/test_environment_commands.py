@@ -58,7 +58,8 @@ def test_build_log_of_an_environment_is_printed(slipway, with_tools):
 
 
 def test_environment_without_build_says_who_builds_it(slipway, with_tools):
-    assert "has not been built" in slipway("environment", "logs", "tools:1").err
+    answer = slipway("environment", "logs", "tools:1")
+    assert (answer.out, "has not been built" in answer.err) == ("", True)
 
 
 def test_downloaded_environment_can_be_created_again(slipway, with_tools, tmp_path):

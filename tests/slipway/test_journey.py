@@ -82,6 +82,8 @@ def test_from_a_file_to_a_service_and_back(shell, service, tmp_path):
     assert [row["name"] for row in shell.json("model", "list", "--tag", f"run={service}")] == [service]
     assert shell.json("model", "list", "--filter", f"run={service},area!=demo") == []
     assert shell.json("model", "show", service)["properties"] == {"accuracy": "0.97"}
+    changed = shell.json("model", "update", f"{service}:1", "--tag", "stage=production", "--remove-tag", "area")
+    assert changed["tags"] == {"run": service, "stage": "production"}
 
     files = shell.json("model", "download", f"{service}:1", "-t", tmp_path / "back")["files"]
     assert Path(files[0]).read_bytes() == (IRIS / "model.onnx").read_bytes()
@@ -101,9 +103,9 @@ def test_from_a_file_to_a_service_and_back(shell, service, tmp_path):
 
     assert shell.run("service", "logs", service).stdout
     keys = shell.json("service", "keys", service)
-    renewed = shell.json("service", "keys", service, "--regenerate", "secondary")
-    assert renewed["primary"] == keys["primary"]
-    assert renewed["secondary"] != keys["secondary"]
+    new = shell.run("service", "regen-key", service, "--key", "secondary").stdout.strip()
+    assert shell.json("service", "keys", service) == {"primary": keys["primary"], "secondary": new}
+    assert new != keys["secondary"]
 
     assert shell.json("service", "stop", service, "--wait")["state"] == "Stopped"
     assert shell.run("service", "score", service, "-d", "{}", code=5).stdout == ""
@@ -114,6 +116,33 @@ def test_from_a_file_to_a_service_and_back(shell, service, tmp_path):
     shell.run("service", "show", service, code=4)
     shell.run("model", "delete", f"{service}:1", "--yes")
     shell.run("model", "show", f"{service}:1", code=4)
+
+
+def test_config_goes_from_a_script_to_a_download_and_back(shell, service, tmp_path):
+    source, target = tmp_path / "src", tmp_path / "target"
+    source.mkdir()
+    (source / "score.py").write_text("def init(): ...\ndef run(data): return data\n")
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("packaging==24.2\n")
+
+    environment = shell.json("environment", "create", "-n", service, "-r", requirements)["id"]
+    shell.run("environment", "download", environment, "-t", tmp_path / "environment")
+    again = ("environment", "create", "-n", service, "--conda", tmp_path / "environment" / "conda.yml")
+    assert shell.json(*again)["id"] == environment, "it is defined the same already"
+
+    first = shell.json("config", "create", "-n", service, "--entry-script", "score.py", "--source-dir", source)["id"]
+    second = shell.json("config", "update", first, "--environment", environment)
+    assert (second["id"], second["environment"]) == (f"{service}:2", environment)
+    shell.run("config", "download", second["id"], "-t", target)
+    third = shell.json("config", "create", "-n", service, "--file", target / "inferenceconfig.json")
+    assert (third["environment"], third["files"]) == (environment, second["files"])
+
+    shell.run("environment", "delete", environment, "--yes", code=5)
+    for number in (1, 2, 3):
+        shell.run("config", "delete", f"{service}:{number}", "--yes")
+    shell.run("environment", "delete", environment, "--yes")
+    events = shell.run("activity", "--object", service, "--query", "[].action", "-o", "tsv").stdout.split()
+    assert events[:2] == ["environment.deleted", "config.deleted"]
 
 
 def test_an_entry_script_that_raises_fails_with_its_traceback(shell, service, tmp_path):

@@ -76,6 +76,15 @@ def test_inferenceconfig_without_environment_runs_in_the_studio_s_own(rest, work
     assert made["environment"] == "slipway-runtime:1"
 
 
+@pytest.mark.parametrize("environment", ["slipway-runtime:latest", "own:1"])
+def test_exported_inferenceconfig_creates_an_equal_config(rest, own, workspace, bob, environment):
+    first = created(rest, name="first", base=str(own), environment=environment)
+    exported = rest.get(f"{CONFIGS}/{first['id']}/inferenceconfig").json()
+    files = [uploaded(workspace, bob), uploaded(workspace, bob, "labels/names.txt", b"setosa")]
+    again = created(rest, name="again", inferenceconfig=exported, files=files)
+    assert (again["environment"], again["entry_script"]) == (first["environment"], first["entry_script"])
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
