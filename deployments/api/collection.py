@@ -13,9 +13,10 @@ from deployments.collection import collect
 from deployments.collection.report import describe
 from deployments.models import Collection
 from studio.accounts.rest import ForAdministrators
+from studio.core.strict_fields import StrictSerializer
 
 
-class CollectionInput(serializers.Serializer):
+class CollectionInput(StrictSerializer):
     dry_run = serializers.BooleanField(default=True, help_text="true, the default: nothing is removed")
 
 

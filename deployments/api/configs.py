@@ -18,6 +18,7 @@ from registry.models import Environment
 from registry.store.downloads import file_response
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
+from studio.core.strict_fields import StrictSerializer
 
 
 class ConfigSerializer(serializers.ModelSerializer):
@@ -51,7 +52,7 @@ class InferenceConfigField(serializers.JSONField):
     """deployments.config.inference_config_json judges what is in it."""
 
 
-class CreateConfigSerializer(serializers.Serializer):
+class CreateConfigSerializer(StrictSerializer):
     """`files` are ids of complete uploads; an upload's path is the file's place among the sources.
 
     With `base`, what is left out is as in that config. With `inferenceconfig`, entry script, description and

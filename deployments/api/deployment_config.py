@@ -14,6 +14,8 @@ DESCRIPTION = "What is left out gets its default. Azure's deploymentconfig.json 
 class DeploymentConfigField(serializers.DictField):
     """An object of options. What is left out gets its default."""
 
+    paths = tuple(option.path for option in options.OPTIONS)  # for the hint of an option that stands beside it
+
 
 class DeploymentConfigSchema(OpenApiSerializerFieldExtension):
     """drf-spectacular finds it once this module is loaded."""

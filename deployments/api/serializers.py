@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from deployments.api.deployment_config import DeploymentConfigField
 from deployments.models import Desired, Phase
+from studio.core.strict_fields import StrictSerializer
 
 
 class CauseSerializer(serializers.Serializer):
@@ -74,7 +75,7 @@ class RevisionSerializer(serializers.Serializer):
     can_roll_back = serializers.BooleanField(help_text="whether rollback takes it: it is built, and not wanted already")
 
 
-class RollbackSerializer(serializers.Serializer):
+class RollbackSerializer(StrictSerializer):
     revision = serializers.IntegerField(
         required=False,
         allow_null=True,
@@ -86,7 +87,7 @@ class RollbackSerializer(serializers.Serializer):
     )
 
 
-class DeploySerializer(serializers.Serializer):
+class DeploySerializer(StrictSerializer):
     name = serializers.CharField(max_length=100)
     models = serializers.ListField(
         child=serializers.CharField(max_length=300), allow_empty=False, max_length=50, help_text="name:number"

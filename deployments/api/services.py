@@ -51,6 +51,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     serializer_class = ServiceSerializer
     filter_backends = []
     action_roles = {"keys": Role.CONTRIBUTOR, "token": Role.VIEWER}
+    actions_without_fields = frozenset({"destroy", "stop", "start", "regenerate_key", "token", "regenerate_tokens"})
 
     @extend_schema(parameters=[STATE, MODEL])
     def list(self, request: Request, **_: Any) -> Response:

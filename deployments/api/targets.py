@@ -15,6 +15,7 @@ from deployments.targets.kinds import Setting, TargetKind, kinds
 from studio.accounts.models import Role
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
+from studio.core.strict_fields import StrictSerializer
 
 
 class SettingSerializer(serializers.Serializer):
@@ -52,7 +53,7 @@ class TargetSerializer(serializers.Serializer):
     last_check = TargetCheckSerializer(allow_null=True)
 
 
-class AddTargetSerializer(serializers.Serializer):
+class AddTargetSerializer(StrictSerializer):
     name = serializers.CharField(max_length=100)
     kind = serializers.CharField(max_length=32)
     settings = serializers.DictField(
@@ -60,7 +61,7 @@ class AddTargetSerializer(serializers.Serializer):
     )
 
 
-class ChangeTargetSerializer(serializers.Serializer):
+class ChangeTargetSerializer(StrictSerializer):
     settings = serializers.DictField(help_text="by name; what is left out stays")
 
 
@@ -93,6 +94,7 @@ class TargetViewSet(InWorkspace, GenericViewSet):
     filter_backends = []
     write_role = Role.ADMIN
     action_roles = {"check": Role.CONTRIBUTOR}
+    actions_without_fields = frozenset({"destroy", "check"})
 
     def list(self, request: Request, **_: Any) -> Response:
         """The places where services of the workspace can run."""

@@ -17,6 +17,7 @@ from registry.models import Environment
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
+from studio.core.strict_fields import StrictSerializer
 
 
 class EnvironmentSerializer(serializers.ModelSerializer):
@@ -52,7 +53,7 @@ class EnvironmentSerializer(serializers.ModelSerializer):
         return environments.warnings_of(environment)
 
 
-class DefineSerializer(serializers.Serializer):
+class DefineSerializer(StrictSerializer):
     """Either `requirements`, the lines of a requirements file, or `conda`, the text of a conda file with a pip section.
 
     Lines may be comments or empty, and one that ends with a backslash goes on in the next; errors tell a line by its

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from registry.models import ModelVersion, Upload
 from registry.versions.usage import services_of
 from studio.accounts.models import User
+from studio.core.strict_fields import StrictSerializer
 
 _TAGS_SCHEMA = {
     "oneOf": [
@@ -37,7 +38,7 @@ class PropertiesField(serializers.DictField):
     child = serializers.JSONField()
 
 
-class ResourcesSerializer(serializers.Serializer):
+class ResourcesSerializer(StrictSerializer):
     cpu = serializers.FloatField(required=False, allow_null=True, help_text="cores")
     memory_gb = serializers.FloatField(required=False, allow_null=True)
     gpu = serializers.IntegerField(required=False, default=0)
@@ -121,7 +122,7 @@ class ModelSerializer(serializers.Serializer):
     updated_at = serializers.DateTimeField()
 
 
-class RegisterSerializer(serializers.Serializer):
+class RegisterSerializer(StrictSerializer):
     name = serializers.CharField(max_length=255)
     files = serializers.ListField(child=serializers.UUIDField(), help_text="ids of complete uploads")
     folder = serializers.CharField(
@@ -141,20 +142,20 @@ class RegisterSerializer(serializers.Serializer):
     resources = ResourcesSerializer(required=False)
 
 
-class EditSerializer(serializers.Serializer):
+class EditSerializer(StrictSerializer):
     description = serializers.CharField(required=False, allow_blank=True)
     add_tags = TagsField(required=False)
     remove_tags = serializers.ListField(child=serializers.CharField(), required=False)
     add_properties = PropertiesField(required=False)
 
 
-class BeginUploadSerializer(serializers.Serializer):
+class BeginUploadSerializer(StrictSerializer):
     path = serializers.CharField(max_length=2000, trim_whitespace=False)
     size = serializers.IntegerField(min_value=0, max_value=2**62, help_text="bytes")
     sha256 = serializers.CharField(required=False, default="", allow_blank=True)
 
 
-class CompleteUploadSerializer(serializers.Serializer):
+class CompleteUploadSerializer(StrictSerializer):
     sha256 = serializers.CharField(required=False, default="", allow_blank=True)
 
 

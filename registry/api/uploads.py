@@ -30,6 +30,7 @@ class UploadViewSet(InWorkspace, GenericViewSet):
     """Only contributors upload, and each sees only their own."""
 
     read_role = "contributor"
+    actions_without_fields = frozenset({"destroy"})
     queryset = Upload.objects.none()
     serializer_class = ListedUploadSerializer
     filter_backends = []

@@ -30,6 +30,7 @@ class VersionViewSet(InWorkspace, GenericViewSet):
     queryset = ModelVersion.objects.none()
     serializer_class = VersionSerializer
     filter_backends = []  # the filter language does it
+    actions_without_fields = frozenset({"destroy", "inspect"})
 
     @extend_schema(parameters=[FILTER])
     def list(self, request: Request, **_: Any) -> Response:

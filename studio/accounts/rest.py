@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from studio.accounts.access import enter
 from studio.accounts.models import Access, ApiToken, Role, User, Workspace
 from studio.core.errors import Forbidden
+from studio.core.strict_fields import refuse_fields
 
 
 def person_of(request: Request) -> User:
@@ -20,12 +21,14 @@ def person_of(request: Request) -> User:
 class InWorkspace:
     """Mix in before a DRF view class: checks the role first and sets `self.person`, `self.workspace` and `self.role`.
 
-    Safe methods need `read_role`, all others `write_role`; `action_roles` overrides by viewset action.
+    Safe methods need `read_role`, all others `write_role`; `action_roles` overrides by viewset action. A body with
+    fields is refused for `actions_without_fields`.
     """
 
     read_role: str = Role.VIEWER
     write_role: str = Role.CONTRIBUTOR
     action_roles: dict[str, str] = {}
+    actions_without_fields: frozenset[str] = frozenset()
     kwargs: dict[str, Any]  # of the address; the view class has them
     person: User
     workspace: Workspace
@@ -38,6 +41,8 @@ class InWorkspace:
         self.workspace, self.role = enter(
             self.person, self.kwargs["workspace"], role=self.required_role(request), token=token
         )
+        if getattr(self, "action", None) in self.actions_without_fields:
+            refuse_fields(request.data)
 
     def required_role(self, request: Request) -> str:
         action = getattr(self, "action", None)
