@@ -18,6 +18,7 @@ from studio.web.bodies import Limits
 from studio.web.body_content import Memory
 from studio.web.pools import Rule
 
+os.umask(0o077)  # what the studio writes is nobody else's
 opt_out(os.environ)  # for every process of the studio and what it starts
 try:
     restore(os.environ)
@@ -34,13 +35,14 @@ HOST = env("SLIPWAY_HOST", default="127.0.0.1")
 PORT = env.int("SLIPWAY_PORT", default=8000)
 SECRET_KEY = env("SLIPWAY_SECRET_KEY", default=None) or read_or_create_secret(DATA_DIR / "secret.key")
 # Newest first; older keys still decrypt, so a key is rotated by putting a new one in front.
-ENCRYPTION_KEYS = env.list("SLIPWAY_ENCRYPTION_KEYS", default=[]) or [
-    read_or_create_secret(DATA_DIR / "encryption.key", fernet=True)
-]
+ENCRYPTION_KEYS = env.list("SLIPWAY_ENCRYPTION_KEYS", default=[])
+ENCRYPTION_KEYS_ARE_GIVEN = bool(ENCRYPTION_KEYS)
+ENCRYPTION_KEYS = ENCRYPTION_KEYS or [read_or_create_secret(DATA_DIR / "encryption.key", fernet=True)]
 # This machine always, and the host it listens on: health checks and telemetry come from there.
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", addresses.in_url(HOST)]
 ALLOWED_HOSTS += env.list("SLIPWAY_ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("SLIPWAY_TRUSTED_ORIGINS", default=[])
+PAGES_ON_LOCALHOST = HOST == "127.0.0.1"  # a session must not be where services are
 # Where services push their telemetry: this studio, as seen from the machine a service runs on.
 STUDIO_URL = env("SLIPWAY_URL", default=addresses.url_of(HOST, PORT))
 
@@ -72,6 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "studio.core.middleware.PagesOnLocalhostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "studio.core.compression.CompressTextMiddleware",
@@ -109,8 +112,13 @@ WEB_MEMORY = Memory(env.int("SLIPWAY_BODY_MEMORY_BYTES", default=64 * 1024**2), 
 WEB_READER_SECONDS = env.float("SLIPWAY_READER_SECONDS", default=60.0)
 _CHANGES = "(POST|PUT|PATCH|DELETE)"
 WEB_POOLS = [
-    # Hashing a password takes a core for a third of a second, on purpose.
-    Rule("sign-in", "^POST (/api/v1)?/sign-in/?$", threads=2, waiting=100),
+    # Hashing a password takes a core for a third of a second, on purpose: two at a time.
+    Rule(
+        "sign-in",
+        "^POST ((/api/v1)?/sign-in/?|/account/|/invitations/.*|/admin/(login|password_change)/)$",
+        threads=2,
+        waiting=100,
+    ),
     # Calls of services, unpacking, hashing, large files: any of these may take a minute.
     Rule(
         "long",
@@ -157,19 +165,18 @@ DATABASES["default"]["CONN_MAX_AGE"] = env.int("SLIPWAY_CONN_MAX_AGE", default=6
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _S3_BUCKET = env("SLIPWAY_S3_BUCKET", default="")
+S3_OPTIONS = {
+    "endpoint_url": env("SLIPWAY_S3_ENDPOINT", default=None),
+    "signature_version": "s3v4",
+    "addressing_style": "path",
+    "file_overwrite": True,
+}
 STORAGES = {
     # Model files and source files, content-addressed: written once, never changed.
     "artifacts": (
         {
             "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": _S3_BUCKET,
-                "endpoint_url": env("SLIPWAY_S3_ENDPOINT", default=None),
-                "signature_version": "s3v4",
-                "addressing_style": "path",
-                "location": "artifacts",
-                "file_overwrite": True,
-            },
+            "OPTIONS": S3_OPTIONS | {"bucket_name": _S3_BUCKET, "location": "artifacts"},
         }
         if _S3_BUCKET
         else {
@@ -244,7 +251,12 @@ AUTHENTICATION_BACKENDS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator")
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    }
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
@@ -254,6 +266,9 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "studio.people.lockout.locked_out"
+AXES_HANDLER = "studio.people.lockout.SignInHandler"
+# Never kept with a failed try: the password of signing in is left out anyway.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "old_password", "new_password1", "new_password2"]
 AXES_VERBOSE = False
 
 # --- the browser ----------------------------------------------------------------------------------
@@ -327,6 +342,10 @@ SPECTACULAR_SETTINGS = {
 # --- what the studio allows -----------------------------------------------------------------------
 
 SLIPWAY = {
+    # Who creates workspaces: "admins" (of the studio), or "everybody".
+    "WORKSPACES_BY": env("SLIPWAY_WORKSPACES_BY", default="admins"),
+    # Wrong passwords from one address within the cool-off after which it is locked, whatever the names; 0: no limit.
+    "SIGN_IN_TRIES_OF_ADDRESS": env.int("SLIPWAY_SIGN_IN_TRIES_OF_ADDRESS", default=50),
     # Bytes a whole upload may have, and one chunk of it.
     "MAX_UPLOAD_BYTES": env.int("SLIPWAY_MAX_UPLOAD_BYTES", default=20 * 1024**3),
     "CHUNK_BYTES": env.int("SLIPWAY_CHUNK_BYTES", default=8 * 1024**2),
@@ -362,10 +381,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"one_line": {"()": "studio.core.log_filters.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": env("SLIPWAY_LOG_LEVEL", default="INFO")},
     "loggers": {
         "axes": {"level": "WARNING"},
+        # Scanners that ask for hosts which are not ours: a line each, not a traceback.
+        "django.security.DisallowedHost": {"filters": ["one_line"], "level": "WARNING"},
         "httpx": {"level": "WARNING"},
         # A line for every tick would drown the rest; the apps log what they did.
         "celery.worker.strategy": {"level": "WARNING"},

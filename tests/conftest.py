@@ -70,6 +70,12 @@ def carol(workspace):
 
 
 @pytest.fixture
+def superuser(db):
+    """An administrator of the studio, and a member of nothing."""
+    return User.objects.create_superuser("root", password="a-long-password")
+
+
+@pytest.fixture
 def mallory(elsewhere):
     return _member("mallory", elsewhere, Role.ADMIN)
 

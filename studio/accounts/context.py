@@ -10,7 +10,8 @@ from studio.accounts.models import Role, Workspace
 
 
 def workspace(request: HttpRequest) -> dict[str, Any]:
-    """`workspace` (or None), `workspaces` to switch to, `may_write` and `may_administer` here.
+    """`workspace` (or None), `workspaces` to switch to, `may_write`, `may_administer` here, and
+    `may_create_workspaces`.
 
     `here` is the workspace that the frame links to: the page's own, or the one used last.
     """
@@ -27,6 +28,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
         "role": role,
         "may_write": role in Role.at_least(Role.CONTRIBUTOR),
         "may_administer": role == Role.ADMIN,
+        "may_create_workspaces": user.may_create_workspaces,
     }
 
 

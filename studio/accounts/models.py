@@ -18,7 +18,15 @@ slug_rule = RegexValidator(
 
 
 class User(AbstractUser):
-    """A person. A superuser is an admin of every workspace."""
+    """A person. A superuser is an administrator of the studio, and an admin of every workspace."""
+
+    @property
+    def may_create_workspaces(self) -> bool:
+        """Superusers may; everybody where SLIPWAY_WORKSPACES_BY says so.
+
+        A name that is taken tells of a workspace, so that whoever may create one can find out which there are.
+        """
+        return self.is_superuser or settings.SLIPWAY["WORKSPACES_BY"] == "everybody"
 
 
 class Role(models.TextChoices):
@@ -76,6 +84,32 @@ class Membership(models.Model):
         return f"{self.user} in {self.workspace}: {self.role}"
 
 
+class InvitationQuerySet(models.QuerySet):
+    def open(self) -> Self:
+        """Invitations that can still be accepted."""
+        return self.filter(expires_at__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """A link that lets one person into a workspace. The row goes when it is accepted or withdrawn."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    note = models.CharField(max_length=80, blank=True)  # whom it is meant for, in the inviter's words
+    digest = models.CharField(max_length=64, unique=True)  # of the secret in the link
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="invitations")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.note or f"{self.role} of {self.workspace}"
+
+
 class NameCounter(models.Model):
     """The number that was given last to what is called `name`, for each kind of numbered thing."""
 
@@ -115,6 +149,8 @@ class ApiToken(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_tokens")
+    # The token that this one was made with, if a program made it: what is made with a token ends with it.
+    made_with = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="made")
     name = models.CharField(max_length=80)
     access = models.CharField(max_length=8, choices=Access.choices, default=Access.READ)
     hint = models.CharField(max_length=12)  # the first characters, to tell tokens apart

@@ -15,10 +15,11 @@ from rest_framework.views import APIView
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.accounts.rest import InWorkspace, person_of
 from studio.core.errors import BadInput, NotFound
+from studio.core.strict_fields import StrictFields, StrictSerializer
 from studio.people import members, tokens
 
 
-class SignInInput(serializers.Serializer):
+class SignInInput(StrictSerializer):
     username = serializers.CharField()
     password = serializers.CharField(trim_whitespace=False)
     workspace = serializers.SlugField(required=False)
@@ -78,7 +79,7 @@ def _workspace_for(person: User, slug: str | None) -> Workspace:
     return found
 
 
-class WorkspaceSerializer(serializers.ModelSerializer):
+class WorkspaceSerializer(StrictFields, serializers.ModelSerializer):
     role = serializers.SerializerMethodField()
 
     class Meta:
@@ -130,13 +131,14 @@ class WorkspaceViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if isinstance(request.auth, ApiToken):
             self.permission_denied(request, message="A token is bound to one workspace; sign in to make another.")
+        members.check_may_create_workspaces(person_of(request))
         return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer: Any) -> None:
         serializer.instance = members.create_workspace(person_of(self.request), **serializer.validated_data)
 
 
-class MemberSerializer(serializers.ModelSerializer):
+class MemberSerializer(StrictFields, serializers.ModelSerializer):
     username = serializers.CharField(source="user.username")
 
     class Meta:
@@ -144,15 +146,16 @@ class MemberSerializer(serializers.ModelSerializer):
         fields = ["username", "role"]
 
 
-class MemberChangeSerializer(serializers.Serializer):
+class MemberChangeSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
 class MemberViewSet(InWorkspace, viewsets.GenericViewSet):
-    """Who belongs to the workspace. Admins change it."""
+    """Who belongs to the workspace. Admins change it; only administrators of the studio add people by name."""
 
     write_role = Role.ADMIN
     serializer_class = MemberSerializer
+    actions_without_fields = frozenset({"destroy"})
     lookup_field = "username"
     lookup_value_regex = "[^/]+"
     queryset = Membership.objects.none()
@@ -189,9 +192,15 @@ class MemberViewSet(InWorkspace, viewsets.GenericViewSet):
         return Response(status=204)
 
 
-class TokenSerializer(serializers.ModelSerializer):
+class TokenSerializer(StrictFields, serializers.ModelSerializer):
     user = serializers.CharField(source="user.username", read_only=True)
-    days = serializers.IntegerField(write_only=True, required=False, allow_null=True, default=90)
+    days = serializers.IntegerField(
+        write_only=True,
+        required=False,
+        allow_null=True,
+        default=90,
+        help_text="until it expires; null: never. With a token one is made that expires no later than that token.",
+    )
 
     class Meta:
         model = ApiToken
@@ -211,6 +220,7 @@ class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
 
     # A viewer may make a reading token; the verb refuses more than the role allows.
     action_roles = {"create": Role.VIEWER, "destroy": Role.VIEWER}
+    actions_without_fields = frozenset({"destroy"})
     serializer_class = TokenSerializer
     queryset = ApiToken.objects.none()
 
@@ -224,9 +234,8 @@ class TokenViewSet(InWorkspace, viewsets.GenericViewSet):
     def create(self, request: Request, **_: Any) -> Response:
         given = TokenSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        if isinstance(request.auth, ApiToken) and request.auth.access != Access.WRITE:
-            self.permission_denied(request, message="A reading token cannot make tokens.")
-        token, secret = tokens.create_token(self.person, self.workspace, **given.validated_data)
+        parent = request.auth if isinstance(request.auth, ApiToken) else None
+        token, secret = tokens.create_token(self.person, self.workspace, made_with=parent, **given.validated_data)
         return Response({**TokenSerializer(token).data, "token": secret}, status=201)
 
     @extend_schema(responses={204: OpenApiResponse(description="revoked")})

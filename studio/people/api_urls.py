@@ -2,7 +2,7 @@ from typing import Any
 
 from django.urls import path
 
-from studio.people import api
+from studio.people import api, invitation_api
 
 _list: dict[str, Any] = {"get": "list", "post": "create"}
 _one = "workspaces/<slug:workspace>/"
@@ -17,6 +17,12 @@ urlpatterns = [
         f"{_one}members/<str:username>",
         api.MemberViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
         name="api_member",
+    ),
+    path(f"{_one}invitations", invitation_api.InvitationViewSet.as_view(_list), name="api_invitations"),
+    path(
+        f"{_one}invitations/<int:pk>",
+        invitation_api.InvitationViewSet.as_view({"delete": "destroy"}),
+        name="api_invitation",
     ),
     path(f"{_one}tokens", api.TokenViewSet.as_view(_list), name="api_tokens"),
     path(f"{_one}tokens/<int:pk>", api.TokenViewSet.as_view({"delete": "destroy"}), name="api_token"),

@@ -19,9 +19,17 @@ class TokenCreated(TypedDict):
     access: str
 
 
+class InvitationCreated(TypedDict):
+    role: str
+
+
 WORKSPACE_CREATED = event_type("workspace.created", "Workspace created", subject="workspace")
 MEMBER_ADDED = event_type("member.added", "Member added", subject="membership", details=MemberAdded)
 MEMBER_ROLE_CHANGED = event_type("member.role_changed", "Role changed", subject="membership", details=RoleChanged)
 MEMBER_REMOVED = event_type("member.removed", "Member removed", subject="membership")
+INVITATION_CREATED = event_type(
+    "invitation.created", "Invitation created", subject="invitation", details=InvitationCreated
+)
+INVITATION_WITHDRAWN = event_type("invitation.withdrawn", "Invitation withdrawn", subject="invitation")
 TOKEN_CREATED = event_type("token.created", "Token created", subject="token", details=TokenCreated)
 TOKEN_REVOKED = event_type("token.revoked", "Token revoked", subject="token")

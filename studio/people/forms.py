@@ -1,9 +1,21 @@
+"""Forms of accounts, workspaces, members and tokens."""
+
 from typing import Any
 
 from django import forms
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.http import HttpRequest
 from django.utils.text import slugify
 
-from studio.accounts.models import Access, Role, Workspace
+from studio.accounts.models import Access, Role, User, Workspace
+from studio.people.invitations import MAX_NOTE
+
+
+def status_of(form: forms.BaseForm) -> int:
+    """The status of a page that shows the form again."""
+    return 422 if form.is_bound and form.errors else 200
 
 
 class WorkspaceForm(forms.ModelForm):
@@ -48,3 +60,34 @@ class TokenForm(forms.Form):
 class MemberForm(forms.Form):
     username = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     role = forms.ChoiceField(choices=Role.choices)
+
+
+class InvitationForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+    note = forms.CharField(
+        max_length=MAX_NOTE, required=False, help_text="Whom it is for; only the admins of this workspace see it."
+    )
+
+
+class NewAccountForm(forms.Form):
+    username = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"}))
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=" ".join(password_validators_help_texts()),
+    )
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """Changes the password of who is signed in. A wrong old one counts as a failed sign-in, with the same limit."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request.user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        person: User = self.user
+        if authenticate(self.request, username=person.get_username(), password=old) != person:
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old

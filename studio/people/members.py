@@ -4,12 +4,22 @@ from django.db import IntegrityError, transaction
 
 from studio.accounts.models import Membership, Role, User, Workspace
 from studio.activity.recording import record
-from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.errors import BadInput, Conflict, Forbidden, NotFound
 from studio.people import events
 
 
+def check_may_create_workspaces(person: User) -> None:
+    """Raises `Forbidden`."""
+    if not person.may_create_workspaces:
+        raise Forbidden(
+            "Only administrators of the studio create workspaces.",
+            hint="Ask one of them for a workspace, or to set SLIPWAY_WORKSPACES_BY=everybody.",
+        )
+
+
 def create_workspace(actor: User, *, slug: str, name: str) -> Workspace:
-    """A new workspace whose maker is its admin. Raises `Conflict` when the name is taken."""
+    """A new workspace whose maker is its admin. Raises `Forbidden`, and `Conflict` when the name is taken."""
+    check_may_create_workspaces(actor)
     try:
         with transaction.atomic():
             workspace = Workspace.objects.create(slug=slug, name=name or slug)
@@ -22,7 +32,15 @@ def create_workspace(actor: User, *, slug: str, name: str) -> Workspace:
 
 @transaction.atomic
 def add_member(workspace: Workspace, *, username: str, role: str, actor: User) -> Membership:
-    """Let somebody in. Raises `NotFound` for an unknown person and `Conflict` for a member."""
+    """Let somebody in by their name, unasked. Raises `NotFound` for an unknown person and `Conflict` for a member.
+
+    Only for administrators of the studio, who see everybody's names anyway; others get `Forbidden`.
+    """
+    if not actor.is_superuser:
+        raise Forbidden(
+            "Only administrators of the studio add people by name.",
+            hint="Create an invitation and send its link to the person, who then accepts it.",
+        )
     person = User.objects.filter(username=username, is_active=True).first()
     if person is None:
         raise NotFound(

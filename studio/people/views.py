@@ -1,9 +1,6 @@
-"""Account, workspaces, members and tokens, as pages."""
+"""Workspaces, members and tokens, as pages."""
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.forms import PasswordChangeForm
-from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -14,22 +11,13 @@ from studio.core.errors import SlipwayError
 from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.people import members, tokens
-from studio.people.forms import MemberForm, TokenForm, WorkspaceForm
+from studio.people.forms import MemberForm, TokenForm, WorkspaceForm, status_of
+from studio.people.members_page import render_members
 from studio.people.settings_tabs import settings_tabs
 
 
-def account(request: SignedInRequest) -> HttpResponse:
-    """The person's own page: change the password, see tokens and workspaces."""
-    form = PasswordChangeForm(request.user, request.POST or None)
-    if form.is_valid():
-        update_session_auth_hash(request, form.save())
-        messages.success(request, "Your password is changed. Other sessions of yours are signed out.")
-        return redirect("account")
-    mine = ApiToken.objects.live().filter(user=request.user).select_related("workspace")
-    return render(request, "people/account.html", {"form": form, "tokens": mine}, status=_status(form))
-
-
 def workspace_new(request: SignedInRequest) -> HttpResponse:
+    members.check_may_create_workspaces(request.user)
     form = WorkspaceForm(request.POST or None)
     if form.is_valid():
         try:
@@ -37,7 +25,7 @@ def workspace_new(request: SignedInRequest) -> HttpResponse:
             return redirect("workspace_home", workspace=made.slug)
         except SlipwayError as error:
             show(form, error)
-    return render(request, "people/workspace_new.html", {"form": form}, status=_status(form))
+    return render(request, "people/workspace_new.html", {"form": form}, status=status_of(form))
 
 
 @workspace_page
@@ -59,7 +47,7 @@ def token_list(request: WorkspaceRequest) -> HttpResponse:
     if request.role != Role.ADMIN:
         live = live.filter(user=request.user)
     context = settings_tabs(request, "Tokens") | {"form": form, "secret": secret, "tokens": live}
-    return render(request, "people/tokens.html", context, status=_status(form))
+    return render(request, "people/tokens.html", context, status=status_of(form))
 
 
 @require_POST
@@ -79,9 +67,7 @@ def member_list(request: WorkspaceRequest) -> HttpResponse:
             return redirect("members", workspace=request.workspace.slug)
         except SlipwayError as error:
             show(form, error)
-    everybody = request.workspace.memberships.select_related("user").order_by("user__username")
-    context = settings_tabs(request, "Members") | {"form": form, "memberships": everybody, "roles": Role.choices}
-    return render(request, "people/members.html", context, status=_status(form))
+    return render_members(request, form)
 
 
 @require_POST
@@ -97,7 +83,3 @@ def member_change(request: WorkspaceRequest, username: str) -> HttpResponse:
     except SlipwayError as error:
         messages.error(request, f"{error.message} {error.hint}")
     return redirect("members", workspace=request.workspace.slug)
-
-
-def _status(form: BaseForm) -> int:
-    return 422 if form.is_bound and form.errors else 200

@@ -1,7 +1,10 @@
 """Sign in, sign out, and lockout after too many wrong passwords."""
 
 import pytest
+from axes.models import AccessAttempt
 from django.test import Client
+
+from studio.people.tokens import create_token
 
 TRIES = 3
 
@@ -47,6 +50,29 @@ def test_too_many_wrong_passwords_lock_out_the_right_one_too(client, bob, guarde
     assert int(answer.headers["Retry-After"]) == 900
 
 
+def test_an_address_that_tries_many_names_is_locked(client, bob, guarded, settings):
+    settings.SLIPWAY = settings.SLIPWAY | {"SIGN_IN_TRIES_OF_ADDRESS": 5}
+    answers = [guess(client, username=f"name-{number}").status_code for number in range(5)]
+
+    assert answers == [200, 200, 200, 200, 429]
+    assert guess(client, password="a-long-password").status_code == 429
+    assert guess(Client(REMOTE_ADDR="192.0.2.7"), password="a-long-password").status_code == 302
+
+
+def test_wrong_old_passwords_count_as_failed_sign_ins(sign_in, bob, guarded):
+    browser = sign_in(bob)
+    fields = {"old_password": "guess", "new_password1": "n3w-and-l0ng!", "new_password2": "n3w-and-l0ng!"}
+    answers = [browser.post("/account/", fields).status_code for _ in range(TRIES)]
+    right = browser.post("/account/", fields | {"old_password": "a-long-password"})
+
+    assert answers == [422, 422, 429]
+    assert right.status_code == 429
+    bob.refresh_from_db()
+    assert bob.check_password("a-long-password")
+    kept = " ".join(str(row) for row in AccessAttempt.objects.values())
+    assert not any(secret in kept for secret in ("guess", "n3w-and-l0ng!")), "passwords are not kept"
+
+
 def test_lockout_does_not_affect_other_users(client, bob, carol, guarded):
     for _ in range(TRIES):
         guess(client)
@@ -72,10 +98,12 @@ def test_sign_out_requires_post(sign_in, bob):
     assert browser.get("/account/").status_code == 302
 
 
-def test_changing_the_password_ends_other_sessions(sign_in, bob):
+def test_changing_the_password_ends_other_sessions_and_names_live_tokens(sign_in, bob, workspace):
     here, elsewhere = sign_in(bob), sign_in(bob)
     fields = {"old_password": "a-long-password", "new_password1": "n3w-and-l0ng!", "new_password2": "n3w-and-l0ng!"}
 
-    assert here.post("/account/", fields).status_code == 302
-    assert here.get("/account/").status_code == 200
+    create_token(bob, workspace, name="still-live")
+
+    assert "One API token of yours still works" in here.post("/account/", fields, follow=True).content.decode()
+    assert "still-live" in here.get("/account/").content.decode()
     assert elsewhere.get("/account/").status_code == 302

@@ -11,6 +11,7 @@ from studio.core.errors import BadInput, Forbidden
 from studio.people.tokens import create_token
 
 pytestmark = pytest.mark.django_db
+TOKENS = "/api/v1/workspaces/vision/tokens"
 
 
 def bearer(secret):
@@ -68,6 +69,47 @@ def test_viewer_cannot_create_a_token_that_writes(carol, workspace):
 def test_invalid_lifetime_is_rejected(bob, workspace, days):
     with pytest.raises(BadInput):
         create_token(bob, workspace, name="x", days=days)
+
+
+def test_what_is_made_with_a_token_ends_no_later_than_it(client, bob, workspace):
+    parent, secret = create_token(bob, workspace, name="day", access="write", days=1)
+
+    made = client.post(TOKENS, {"name": "more"}, content_type="application/json", **bearer(secret))
+
+    child = ApiToken.objects.get(pk=made.json()["id"])
+    assert (child.made_with, child.expires_at) == (parent, parent.expires_at)
+
+
+def test_a_token_makes_none_that_never_expires(client, bob, workspace):
+    _, secret = create_token(bob, workspace, name="forever", access="write", days=None)
+    never = client.post(TOKENS, {"name": "x", "days": None}, content_type="application/json", **bearer(secret))
+    assert (never.status_code, never.json()["errors"][0]["attr"]) == (400, "days")
+
+
+def test_revoking_a_token_revokes_all_that_was_made_with_it(client, bob, workspace, sign_in):
+    parent, secret = create_token(bob, workspace, name="first", access="write")
+    others, _ = create_token(bob, workspace, name="other")
+    for name in ("second", "third"):
+        given = {"name": name, "access": "write"}
+        secret = client.post(TOKENS, given, content_type="application/json", **bearer(secret)).json()["token"]
+
+    sign_in(bob).post(f"/w/vision/settings/tokens/{parent.pk}/revoke/")
+
+    assert client.get("/api/v1/me", **bearer(secret)).json()["errors"][0]["code"] == "token_revoked"
+    assert list(ApiToken.objects.live()) == [others]
+    assert Event.objects.filter(action="token.revoked").count() == 3
+
+
+def test_the_account_page_revokes_all_tokens_of_the_person_and_no_others(sign_in, bob, carol, workspace, elsewhere):
+    elsewhere.memberships.create(user=bob, role="contributor")
+    create_token(bob, workspace, name="here")
+    create_token(bob, elsewhere, name="there")
+    kept, _ = create_token(carol, workspace, name="carols")
+
+    page = sign_in(bob).post("/account/revoke-tokens/", follow=True).content.decode()
+
+    assert "2 tokens revoked" in page
+    assert list(ApiToken.objects.live()) == [kept]
 
 
 def test_the_page_shows_a_new_secret_once(sign_in, bob):
