@@ -14,6 +14,12 @@ MAX_AGE_SECONDS = 600  # how long a browser may cache the response to a prefligh
 READABLE = b"x-request-id, x-ms-request-id, x-ms-run-function-failed, retry-after"
 
 
+def allowed_origins(run: RunSettings) -> list[str]:
+    """The origins that the deployment config lists, or the variable."""
+    origins = run.cors_origins or os.environ.get("AML_CORS_ORIGINS", "").split(",")
+    return [origin.strip() for origin in origins if origin.strip()]
+
+
 class Cors:
     """The origins that may call: `https://example.com`, or `*` for all."""
 
@@ -24,8 +30,7 @@ class Cors:
     @classmethod
     def of(cls, run: RunSettings) -> Optional["Cors"]:
         """What is configured, or None."""
-        origins = run.cors_origins or os.environ.get("AML_CORS_ORIGINS", "").split(",")
-        wanted = [origin.strip() for origin in origins if origin.strip()]
+        wanted = allowed_origins(run)
         return cls(wanted) if wanted else None
 
     def lines(self, request: Request) -> bytes:

@@ -16,6 +16,7 @@ from scoring.http.connection import Connection
 from scoring.http.connection_limit import evict_one
 from scoring.http.endpoint import HttpEndpoint
 from scoring.http.head_cache import HeadCache
+from scoring.http.loopback_guard import LoopbackGuard
 from scoring.http.request import HttpRequest
 from scoring.http.responses import Responses
 from scoring.http.routes import Route, Routes
@@ -40,6 +41,7 @@ class HttpHandler:
         self._connections_limit = run.connections_limit
         self._counters = counters
         self._dispatcher = dispatcher
+        self._guard = LoopbackGuard.of(run)
         self._responses = Responses(run)
         self._streams = Streams(loop, run.scoring_timeout_seconds, on_stuck)
         self._compressor = Compressor(loop, engine.runners) if run.compress_answers else None
@@ -87,6 +89,8 @@ class HttpHandler:
         """The response, or None when it will be sent later."""
         route = None
         try:
+            if self._guard is not None:
+                self._guard.check(request)
             route = self._routes.find(request)
             if request.method not in route.methods:
                 return self._other_method(request, route)

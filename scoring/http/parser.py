@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scoring.http.connection import Connection
 
 HEADER_BYTES = 64 * 1024
+COOKIE = b"cookie"
 SHORT_LENGTH = 4  # digits of a Content-Length that needs no check before the body arrives
 MOST_UNKNOWN = 64  # unknown heads in a row, after which the cache is no longer tried for a client
 
@@ -134,6 +135,8 @@ class RequestParser:
         if self.request is not None:
             return  # a trailer: the headers have been acted upon already (RFC 9110, 6.5.1)
         name = name.lower()
+        if name == COOKIE:  # of another service on this host, or of the studio: cookies know no ports
+            return
         if name in self._headers:
             value = self._headers[name] + b", " + value
         self._headers[name] = value

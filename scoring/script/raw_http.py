@@ -15,13 +15,14 @@ from scoring.script.compat.raw_http import RUN_FAILED, AMLRequest
 from scoring.script.failures import script_failed
 
 STATUSES = range(200, 600)  # of a final response; lower ones are of interim responses (RFC 9110, 15)
-# Headers that the server sets itself.
+# Headers that the server sets itself, and those that no script may set.
 SERVER_HEADERS = {
     "connection",
     "content-length",
     "content-type",
     "date",
     "keep-alive",
+    "set-cookie",  # would be sent to every other service on this host, and replace the studio's own
     "transfer-encoding",
     "upgrade",
     RUN_FAILED,
