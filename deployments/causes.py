@@ -8,6 +8,7 @@ import errno
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from deployments.shown_paths import shorten_paths
 from studio.core.errors import SlipwayError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -227,11 +228,11 @@ def is_permanent(reason: str) -> bool:
 def cause_of(reason: str, message: str = "", evidence: str = "", hint: str = "") -> dict[str, Any]:
     """What to store and show for a failure; an unknown reason counts as `internal` and keeps its name.
 
-    A message or hint of the server's own wins over the catalogue's.
+    A message or hint of the server's own wins over the catalogue's. Folders of this machine are shortened.
     """
     entry = CATALOGUE.get(reason, CATALOGUE["internal"])
-    details = {"hint": hint or entry.hint, "evidence": evidence}
-    cause = SlipwayError(message or entry.sentence, code=reason or "internal", **details)
+    details = {"hint": hint or entry.hint, "evidence": shorten_paths(evidence)}
+    cause = SlipwayError(shorten_paths(message) or entry.sentence, code=reason or "internal", **details)
     cause.turn, cause.retryable = entry.turn, entry.retryable
     return cause.as_dict()
 
@@ -240,6 +241,7 @@ def cause_of_error(error: BaseException) -> dict[str, Any]:
     """The same for what a build raised. Our own errors know their next step already; others get ours."""
     if isinstance(error, SlipwayError):
         facts = error.as_dict()
+        facts |= {name: shorten_paths(facts[name]) for name in ("message", "evidence")}
         entry = CATALOGUE.get(error.code)
         return facts | {"hint": facts["hint"] or (entry.hint if entry else "")}
     reason = "disk_full" if isinstance(error, OSError) and error.errno in NO_ROOM else "build_failed"

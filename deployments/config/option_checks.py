@@ -10,7 +10,8 @@ from deployments.errors import BadDeploymentConfig
 MAX_VARIABLES = 100
 MAX_VALUE = 8192  # characters of one variable
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
-RESERVED = re.compile(r"(SLIPWAY_|AZUREML_MODEL_DIR\Z|PYTHONPATH\Z|PYTHONHOME\Z|LD_PRELOAD\Z)")
+# What Slipway sets, and what makes the loader or the interpreter load other code than the bundle's.
+RESERVED = re.compile(r"(SLIPWAY_|LD_|DYLD_|(AZUREML_MODEL_DIR|PATH|HOME|PYTHONPATH|PYTHONHOME|PYTHONSAFEPATH)\Z)")
 
 
 def check(option: Option, value: Any) -> Any:
@@ -79,7 +80,9 @@ def _variable_name(name: Any) -> str:
     if not isinstance(name, str) or not VARIABLE.match(name):
         raise _variable(f"'{name}' is no name for an environment variable: use letters, digits and '_'.")
     if RESERVED.match(name):
-        raise _variable(f"The environment variable {name} is set by Slipway itself.")
+        raise _variable(
+            f"The environment variable {name} cannot be chosen: Slipway sets it, or keeps it from being set."
+        )
     return name
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from registry.inspection.formats import headers, mlmodel, pickles, skops
 from registry.inspection.formats.detection import format_of
 from registry.inspection.formats.report import Refused, Report
+from registry.inspection.formats.trust import warn_of_code
 
 # The likelier a format is *the* model of its folder, the earlier it stands.
 ORDER = (
@@ -75,6 +76,7 @@ def inspect_folder(root: Path, declared: str) -> Report:
             f"{len(others_like_it) + 1} files look like a model; {taken} was taken. Name another one model"
             f"{main.suffix} and register the files again if that is the wrong one."
         )
+    report.warnings += warn_of_code(formats, root, but=main if report.warns_of_code else None)
     mlmodel.add_to(report, root)
     return report
 

@@ -151,6 +151,7 @@ def report_of(modules: list[str], format: str, looks_like: str) -> Report:
     report = Report(format, looks_like, next(filter(None, known), "custom"))
     trouble = sorted(name for name in modules if _is_trouble(name))
     if trouble:
+        report.warns_of_code = True
         report.warnings.append(f"Loading this file would run {', '.join(trouble[:5])}. Deploy it only if you trust it.")
     return report
 

@@ -26,3 +26,4 @@ class Report:
     signature: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    warns_of_code: bool = False  # one of the warnings says what code the file would run

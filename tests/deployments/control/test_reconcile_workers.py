@@ -34,6 +34,12 @@ class TestConcurrentWorkers:
         fake.visit(service, 2)
         assert service.phase == Phase.HEALTHY
 
+    def test_a_lease_and_a_plan_from_before_the_clock_was_set_back_hold_nobody_up(self, fake, service):
+        later = fake.now() + timedelta(hours=5)
+        Instance.objects.update(lease_holder="dead", lease_until=later, due_at=later)
+        reconcile.reconcile_due()
+        assert instance_of(service).observed != {}
+
     def test_worker_that_lost_its_lease_writes_nothing(self, fake, service, monkeypatch):
         original = reconcile.visit
 
