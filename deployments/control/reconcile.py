@@ -25,6 +25,7 @@ from studio.core.enqueue import enqueue_task_in, enqueue_task_on_commit
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 15.0  # a visit takes milliseconds; a dead worker's instances are taken over after this
+LONGEST_PAUSE_SECONDS = 3600.0  # longer than any between two visits
 BATCH = 100  # instances one tick looks at, and services
 BEAT_SECONDS = 1.0  # between two ticks: what is due before the next one gets a message of its own
 TICK_SECONDS = 3.0  # what a tick cannot visit in this time, it hands to other workers
@@ -37,7 +38,7 @@ def reconcile(instance_id: int, *, if_due: bool = False) -> None:
     holder = secrets.token_hex(8)
     free = _free(now).filter(pk=instance_id)
     if if_due:
-        free = free.filter(due_at__lte=now)
+        free = free.filter(_is_due(now))
     if not free.update(lease_holder=holder, lease_until=now + timedelta(seconds=LEASE_SECONDS)):
         return
     try:
@@ -65,7 +66,7 @@ def reconcile_due() -> None:
     until = time.monotonic() + TICK_SECONDS
     services = Service.objects.filter(due_at__lte=now).order_by("due_at")
     _each(services.values_list("pk", flat=True), advance, "deployments.tasks.advance", until)
-    instances = _free(now).filter(due_at__lte=now).order_by("due_at")
+    instances = _free(now).filter(_is_due(now)).order_by("due_at")
     _each(instances.values_list("pk", flat=True), reconcile, "deployments.tasks.reconcile", until)
 
 
@@ -78,7 +79,15 @@ def _each(due: QuerySet[Any, int], do: Callable[[int], None], task: str, until: 
 
 
 def _free(now: datetime) -> QuerySet[Instance]:
-    return Instance.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+    """Those without a lease, or with one that has lapsed. So has one that ends later than any that is taken now: it was
+    taken before the clock was set back."""
+    lapsed = Q(lease_until__lt=now) | Q(lease_until__gt=now + timedelta(seconds=LEASE_SECONDS))
+    return Instance.objects.filter(Q(lease_until__isnull=True) | lapsed)
+
+
+def _is_due(now: datetime) -> Q:
+    """Also what was planned before the clock was set back."""
+    return Q(due_at__lte=now) | Q(due_at__gt=now + timedelta(seconds=LONGEST_PAUSE_SECONDS))
 
 
 def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool:

@@ -44,12 +44,16 @@ JobRow = TypeVar("JobRow", bound="Job")
 class JobQuerySet(models.QuerySet[JobRow]):
     def due(self) -> Self:
         """Rows that no worker has: queued ones, and running ones whose lease has expired."""
-        expired = Q(state=JobState.RUNNING, lease_until__lt=timezone.now())
-        return self.filter(Q(state=JobState.QUEUED) | expired)
+        now = timezone.now()
+        # A lease that ends later than any worker can have renewed it to was taken before the clock was set back.
+        impossible = now + timedelta(seconds=2 * self.model.lease_seconds)
+        lapsed = Q(lease_until__lt=now) | Q(lease_until__gt=impossible)
+        return self.filter(Q(state=JobState.QUEUED) | Q(lapsed, state=JobState.RUNNING))
 
     def not_enqueued_since(self, moment: datetime) -> Self:
         """Rows for which no message was sent after `moment`."""
-        return self.filter(Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=moment))
+        set_back = Q(enqueued_at__gt=timezone.now())  # sent before the clock was set back, nobody knows when
+        return self.filter(Q(enqueued_at__isnull=True) | Q(enqueued_at__lt=moment) | set_back)
 
     def unfinished(self) -> Self:
         return self.filter(state__in=[JobState.QUEUED, JobState.RUNNING])

@@ -46,6 +46,20 @@ def test_running_job_is_due_again_when_its_lease_has_expired(clock, job):
     assert list(type(job).objects.due()) == [job]
 
 
+def test_a_lease_from_before_the_clock_was_set_back_has_lapsed(clock, job):
+    clock.shift(timedelta(hours=1))
+    job.claim(LEASE)
+    clock.shift(-timedelta(hours=1))
+
+    assert list(type(job).objects.due()) == [job]
+    assert again(job).claim(LEASE)
+
+
+def test_a_message_from_before_the_clock_was_set_back_does_not_hold_the_next_one_up(clock, job):
+    type(job).objects.update(enqueued_at=NOON + timedelta(hours=1))
+    assert list(type(job).objects.not_enqueued_since(NOON)) == [job]
+
+
 def test_report_renews_the_lease(clock, job):
     job.claim(LEASE)
     clock.shift(timedelta(seconds=LEASE - 1))
