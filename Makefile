@@ -3,12 +3,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint bench lock setup setup-dev clean
+.PHONY: help run test lint audit sbom bench lock setup setup-dev clean
 
 help:
 	@echo "make run     start the studio (SLIPWAY_PORT, SLIPWAY_HOST, SLIPWAY_DATA choose where)"
 	@echo "make test    run every test this machine can run"
 	@echo "make lint    check style, types, layers, migrations and the OpenAPI document"
+	@echo "make audit   compare packages with public advisories, search for secrets"
+	@echo "make sbom    write the software bill of materials to sbom.cdx.json"
 	@echo "make bench   measure: scoring server beside its peers, about 40 minutes (needs wrk)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data folder stays"
@@ -36,6 +38,12 @@ lint: setup-dev
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --fail-on-warn --file /dev/null
+
+audit: setup-dev
+	@sh ops/audit.sh
+
+sbom: setup-dev
+	$(BIN)/python ops/sbom.py sbom.cdx.json
 
 bench: setup-dev
 	$(BIN)/python bench/scoring.py --report docs/benchmarks/scoring.md

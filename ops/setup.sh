@@ -43,9 +43,10 @@ stamp="$VENV/.slipway-${1:-run}"
 echo "setup: installing into $VENV (once; a few hundred megabytes)"
 wanted=$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
 "$VENV/bin/python" -c "import importlib.metadata as m, sys; sys.exit('uv==' + m.version('uv') != '$wanted')" 2>/dev/null ||
-    "$VENV/bin/pip" install --quiet --disable-pip-version-check "$wanted"
+    sed -n '/^uv==/,/[^\\]$/p' requirements.txt |
+        "$VENV/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps -r /dev/stdin
 for lock in $locks; do
     VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install --quiet --require-hashes -r "$lock"
 done
-VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install --quiet --no-deps --editable .
+VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable . # setuptools is in the lock
 echo "$digest" >"$stamp"

@@ -69,7 +69,7 @@ class Stack:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLIPWAY_", "DJANGO_", "PYTEST_"))}
         return (
             kept
-            | _own_servers()
+            | own_servers()
             | {
                 "SLIPWAY_DATA": str(self.data),
                 "SLIPWAY_PORT": str(self.port),
@@ -83,7 +83,7 @@ class Stack:
 
     def launch(self) -> None:
         """Start without waiting."""
-        self.data.mkdir(exist_ok=True, parents=True)
+        self.data.mkdir(mode=0o700, exist_ok=True, parents=True)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -186,7 +186,7 @@ class Stack:
             return False
 
 
-def _own_servers() -> dict[str, str]:
+def own_servers() -> dict[str, str]:
     """A fresh database and an empty broker for this studio, where the environment names servers."""
     own = {}
     if url := os.environ.get("DATABASE_URL"):

@@ -45,6 +45,54 @@ def test_page_has_frame_sniffing_and_referrer_headers(page):
     assert page.headers["cross-origin-opener-policy"] == "same-origin"
 
 
+def open_page(browser, address, **headers):
+    return browser.get(address, headers={"Sec-Fetch-Mode": "navigate"} | headers)
+
+
+def test_browsers_are_sent_to_localhost_where_services_do_not_get_the_session(client):
+    answer = open_page(client, "/w/vision/?q=a%20b", Host="127.0.0.1:8000")
+    assert (answer.status_code, answer.headers["location"]) == (302, "http://localhost:8000/w/vision/?q=a%20b")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "studio.example"])
+def test_browsers_stay_under_other_names(client, host):
+    answer = open_page(client, "/w/vision/", Host=host)
+    assert answer.headers["location"].startswith("/sign-in/")
+
+
+def test_programs_are_served_at_either_name(client):
+    assert client.get("/api/v1/me", headers={"Host": "127.0.0.1:8000"}).status_code == 401
+
+
+@pytest.mark.parametrize(("host", "moves"), [("127.0.0.1", True), ("0.0.0.0", False), ("::1", False)])
+def test_pages_move_to_localhost_only_where_the_studio_listens_to_this_machine_alone(tmp_path, host, moves):
+    assert ask_settings(tmp_path, "settings.PAGES_ON_LOCALHOST", SLIPWAY_HOST=host) == str(moves)
+
+
+def test_files_of_the_studio_are_its_owner_s_alone(tmp_path):
+    ask_settings(tmp_path / "data", "open(settings.DATA_DIR / 'new', 'w')")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "data").rglob("*")} == {0}
+
+
+def test_a_host_that_is_not_ours_costs_a_line_in_the_log_and_no_traceback(tmp_path):
+    code = (
+        "import django; django.setup(); from django.test import Client; "
+        "print(Client().get('/sign-in/', headers={'Host': 'evil.example'}).status_code)"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLIPWAY_", "REDIS", "DATABASE"))}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=kept | {"SLIPWAY_DATA": str(tmp_path), "DJANGO_SETTINGS_MODULE": "studio.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "400"
+    assert len(answer.stderr.splitlines()) == 1
+    assert "Traceback" not in answer.stderr
+
+
 def test_session_cookie_is_http_only(client, bob):
     client.post("/sign-in/", {"username": "bob", "password": "a-long-password"})
 

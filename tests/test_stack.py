@@ -40,7 +40,7 @@ def sign_in(stack, username="admin", password=None):
 def test_start_prints_the_address_and_how_to_sign_in(stack):
     line = wait_for(lambda: re.search(r"sign in as admin with the password (\S+)", stack.log()), 5, "a greeting")
 
-    assert re.search(rf"ready after .* {stack.address}/", stack.log())
+    assert re.search(rf"ready after .* http://localhost:{stack.port}/", stack.log())
     assert line[1] == stack.password
 
 

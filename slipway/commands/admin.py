@@ -1,5 +1,9 @@
 """`slipway admin`: what administrators of the studio do."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +12,7 @@ from slipway import output, wording
 from slipway.columns import Column, time_column
 from slipway.commands.nouns import Noun
 from slipway.commands.options import Timeout, Yes, confirm, open_client
+from slipway.errors import Misuse
 
 app = Noun(help="For administrators of the studio.")
 COLUMNS = (
@@ -31,6 +36,52 @@ def collect(
     with open_client() as client:
         found = client.collect(dry_run=dry_run, timeout=timeout)
     output.result(found, lambda: _show(found))
+
+
+Place = Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")]
+Snapshot = Annotated[str, typer.Option("--snapshot", help="Which backup of the place; the newest by default.")]
+
+
+@app.verb("slipway admin backup /mnt/backups/slipway", "slipway admin backup s3://bucket/slipway")
+def backup(place: Place) -> None:
+    """Save the database, the keys and the files of models, while the studio runs.
+
+    Works on the machine of the studio, with its environment variables (SLIPWAY_DATA above all). A second backup to the
+    same place sends only what is new, and an interrupted one goes on. Keep the place closed to others: it holds keys.
+    """
+    _manage("backup", place)
+
+
+@app.verb("SLIPWAY_DATA=/srv/slipway slipway admin restore /mnt/backups/slipway")
+def restore(place: Place, snapshot: Snapshot = "") -> None:
+    """Restore a backup into an empty data folder (SLIPWAY_DATA), and verify it."""
+    _manage("restore", place, *(["--snapshot", snapshot] if snapshot else []))
+
+
+@app.verb("slipway admin verify")
+def verify() -> None:
+    """Check that the database, the stored files and the encryption key of this machine's studio fit together."""
+    _manage("verify")
+
+
+def _manage(*arguments: str) -> None:
+    """Run one of the studio's own commands and print its result; a failure, which it has described, is ours too.
+
+    This program knows nothing of the studio's tables.
+    """
+    program = Path(__file__).resolve().parents[2] / "manage.py"
+    if not program.exists():
+        raise Misuse(
+            "This works only where the studio itself is installed.",
+            hint="Sign in to the studio's machine, and run it there as the user of the studio.",
+        )
+    command = [sys.executable, str(program), *arguments, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.stdout.strip():
+        facts = json.loads(done.stdout)
+        output.done(facts, facts["summary"])
+    if done.returncode:
+        raise typer.Exit(1)
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -1,13 +1,35 @@
-"""Turn the studio's own errors into pages when a view lets one through."""
+"""Which host pages are served at, which forms can be read, and errors of the studio as pages."""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 from studio.core.unreadable import UNREADABLE, as_refusal
+
+
+class PagesOnLocalhostMiddleware:
+    """Sends browsers from 127.0.0.1 to localhost, where they keep the session.
+
+    Services answer at 127.0.0.1, and cookies know no ports: a session of that host would be sent to every service that
+    a person opens. Programs, and what a page loads, are served under either name.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        if not settings.PAGES_ON_LOCALHOST:
+            raise MiddlewareNotUsed
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        host, _, port = request.META.get("HTTP_HOST", "").partition(":")
+        is_navigation = request.headers.get("Sec-Fetch-Mode") == "navigate"
+        if host == "127.0.0.1" and is_navigation and request.method in {"GET", "HEAD"}:
+            return HttpResponseRedirect(f"http://localhost{f':{port}' if port else ''}{request.get_full_path()}")
+        return self.get_response(request)
 
 
 class ErrorPageMiddleware:

@@ -35,7 +35,7 @@ class Greeting:
             echo(f"still waiting for: {', '.join(health.missing)}")
 
     def _greet(self) -> None:
-        echo(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.url}")
+        echo(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.page_url}")
         if self.password is None:
             echo("sign in as admin with the password shown at the first start (or SLIPWAY_ADMIN_PASSWORD of then)")
         else:

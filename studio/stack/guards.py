@@ -11,6 +11,7 @@ from typing import IO
 
 import psutil
 
+from studio.backup.restore_mark import MARK
 from studio.core.errors import Conflict
 
 
@@ -33,6 +34,28 @@ def lock(data: Path, holder: str) -> IO[str]:
     handle.write(holder)
     handle.flush()
     return handle
+
+
+def check_private(data: Path) -> None:
+    """Raises Conflict for a data folder that other users of the machine can read or write.
+
+    It holds the keys. The right to pass through, which services under users of their own need, is no harm.
+    """
+    mode = data.stat().st_mode & 0o777
+    if mode & 0o066:
+        raise Conflict(
+            f"Other users of this machine can look into the data folder {data} (its mode is {mode:04o}).",
+            hint=f"Close it: chmod 700 {data}",
+        )
+
+
+def check_restored(data: Path) -> None:
+    """Raises Conflict while a restore has not come to its end."""
+    if (data / MARK).exists():
+        raise Conflict(
+            f"The restore of a backup into {data} was interrupted.",
+            hint="Run slipway admin restore again; it goes on where it stopped.",
+        )
 
 
 def check_port(host: str, port: int) -> None:

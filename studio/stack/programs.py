@@ -42,6 +42,11 @@ class Plan:
         return addresses.reachable(self.host)
 
     @property
+    def page_url(self) -> str:
+        """Where people open it: not under the host of the services, which would get their session's cookie."""
+        return addresses.url_of("localhost" if self.host == "127.0.0.1" else self.host, self.port)
+
+    @property
     def url(self) -> str:
         return addresses.url_of(self.host, self.port)
 

@@ -26,6 +26,8 @@ class Command(BaseCommand):
         plan = Plan(settings.DATA_DIR, settings.HOST, settings.PORT, settings.EMBEDDED_BROKER)
         try:
             held = guards.lock(plan.data, f"process {os.getpid()}, {plan.url}")
+            guards.check_private(plan.data)
+            guards.check_restored(plan.data)
             guards.kill_leftovers(plan.data)
             guards.check_port(plan.host, plan.port)
         except SlipwayError as error:
@@ -35,23 +37,21 @@ class Command(BaseCommand):
                 echo("the style sheets and scripts are up to date")
             try:
                 supervise(plan)
+            except SlipwayError as error:
+                raise CommandError(f"{error.message}\n{error.hint}") from error
             except Error as error:
                 raise CommandError(f"The database cannot be used: {error}\nIs DATABASE_URL right?") from error
         echo("stopped")
 
 
 def supervise(plan: Plan) -> None:
-    """Run until stopped. Programs with a command line start while this process prepares the rest."""
+    """Run until stopped. No program starts before the tables are those of this release."""
     greeting = Greeting(plan)
-
-    def load() -> None:
-        greeting.password = prepare()
-        worker.preload()
-
+    greeting.password = prepare()
     Supervisor(
         programs(plan),
         environment(plan),
-        before_fork=load,
+        before_fork=worker.preload,
         on_change=lambda pids: write_pids(plan, pids),
         on_tick=greeting,
     ).run()
