@@ -8,10 +8,10 @@ Licences are those that installed packages name; a package of another system tha
 import re
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 from pathlib import Path
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
@@ -90,8 +90,12 @@ def licence_of(name: str) -> str:
     except PackageNotFoundError:
         return ""
     classifiers = [text.rpartition(" :: ")[2] for text in facts.get_all("Classifier", []) if text.startswith("License")]
-    told = facts.get("License-Expression") or (classifiers[0] if classifiers else "") or facts.get("License") or ""
+    told = _first(facts, "License-Expression") or (classifiers[0] if classifiers else "") or _first(facts, "License")
     return str(told).strip().split("\n", maxsplit=1)[0][:200]
+
+
+def _first(facts: PackageMetadata, name: str) -> str:
+    return next(iter(facts.get_all(name, [])), "")
 
 
 if __name__ == "__main__":

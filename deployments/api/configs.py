@@ -79,6 +79,7 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
     queryset = InferenceConfig.objects.none()
     serializer_class = ConfigSerializer
     filter_backends = []
+    actions_without_fields = frozenset({"destroy"})
 
     def list(self, request: Request, **_: Any) -> Response:
         """All versions of all inference configs, by name."""

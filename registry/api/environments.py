@@ -86,6 +86,7 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
     queryset = Environment.objects.none()
     serializer_class = EnvironmentSerializer
     filter_backends = []
+    actions_without_fields = frozenset({"destroy"})
 
     def list(self, request: Request, **_: Any) -> Response:
         """All versions of all environments, by name."""

@@ -30,7 +30,7 @@ class StrictFields:
             raise BadInput(f"There is no field '{unknown[:SHOWN]}' here.", hint=hint, field=unknown[:SHOWN], code=CODE)
 
 
-class StrictSerializer(StrictFields, serializers.Serializer):
+class StrictSerializer(StrictFields, serializers.Serializer[Any]):
     """A plain serializer that refuses unknown fields."""
 
 
@@ -42,11 +42,11 @@ def refuse_fields(data: Any) -> None:
         raise BadInput(f"There is no field '{name}' here.", hint=hint, field=name, code=CODE)
 
 
-def _read_only(fields: Mapping[str, serializers.Field], name: str) -> str:
+def _read_only(fields: Mapping[str, Any], name: str) -> str:
     return "It is set by the studio; leave it out." if name in fields else ""
 
 
-def _place(fields: Mapping[str, serializers.Field], name: str) -> str:
+def _place(fields: Mapping[str, Any], name: str) -> str:
     """Which field holds one of that name; empty where none does."""
     for outer, field in fields.items():
         for path in _paths(field):
@@ -55,7 +55,7 @@ def _place(fields: Mapping[str, serializers.Field], name: str) -> str:
     return ""
 
 
-def _paths(field: serializers.Field) -> Iterator[tuple[str, ...]]:
+def _paths(field: Any) -> Iterator[tuple[str, ...]]:
     """The paths of all names within a field. Fields that are no serializers may say theirs in `paths`."""
     if isinstance(field, serializers.Serializer):
         yield from ((name,) for name, inner in field.fields.items() if not inner.read_only)

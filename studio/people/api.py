@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.accounts.rest import InWorkspace, person_of
 from studio.core.errors import BadInput, NotFound
-from studio.core.strict_fields import StrictFields, StrictSerializer
+from studio.core.strict_fields import StrictFields, StrictSerializer, refuse_fields
 from studio.people import members, tokens
 
 
@@ -65,6 +65,7 @@ class SignOut(APIView):
     @extend_schema(request=None, responses={204: OpenApiResponse(description="revoked")}, operation_id="sign_out")
     def post(self, request: Request) -> Response:
         person, token = person_of(request), request.auth
+        refuse_fields(request.data)
         if not isinstance(token, ApiToken):
             raise BadInput("There is no token to revoke.", hint="In a browser, sign out on the page.")
         tokens.revoke_token(token.pk, workspace=token.workspace, actor=person)

@@ -6,9 +6,9 @@ from django import forms
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.password_validation import password_validators_help_texts
-from django.http import HttpRequest
 from django.utils.text import slugify
 
+from studio.accounts.access import SignedInRequest
 from studio.accounts.models import Access, Role, User, Workspace
 from studio.people.invitations import MAX_NOTE
 
@@ -81,7 +81,7 @@ class NewAccountForm(forms.Form):
 class OwnPasswordForm(PasswordChangeForm):
     """Changes the password of who is signed in. A wrong old one counts as a failed sign-in, with the same limit."""
 
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, request: SignedInRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request.user, *args, **kwargs)
         self.request = request
 

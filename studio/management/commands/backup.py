@@ -38,7 +38,7 @@ class Command(BaseCommand):
             "lost": made.lost,
             "summary": f"Backup {made.snapshot} is complete: {made.bytes:,} bytes in {place}.",
         }
-        self.stdout.write(json.dumps(facts) if as_json else facts["summary"])
+        self.stdout.write(json.dumps(facts) if as_json else str(facts["summary"]))
         if made.lost:
             named = ", ".join(digest[:12] for digest in made.lost[:5])
             raise CommandError(

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             "problems": problems,
             "summary": f"Backup {found.snapshot} is restored in {settings.DATA_DIR}.",
         }
-        self.stdout.write(json.dumps(facts) if as_json else facts["summary"])
+        self.stdout.write(json.dumps(facts) if as_json else str(facts["summary"]))
         if problems:
             raise CommandError("\n".join(["Verified, with problems:", *problems]))
         self.stderr.write("verified: database, files and encryption key fit together")
