@@ -159,7 +159,7 @@ def test_a_wrong_password_is_refused(client, bob):
 def test_signing_out_revokes_the_token_of_the_call(client, bob, workspace, access):
     _, secret = create_token(bob, workspace, name="command line", access=access)
     _, other = create_token(bob, workspace, name="nightly")
-    assert client.post("/api/v1/sign-out", **bearer(secret)).status_code == 204
+    assert client.post("/api/v1/sign-out", content_type="application/json", **bearer(secret)).status_code == 204
     assert client.get("/api/v1/me", **bearer(secret)).status_code == 401
     assert client.get("/api/v1/me", **bearer(other)).status_code == 200
 
