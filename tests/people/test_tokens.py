@@ -165,4 +165,4 @@ def test_signing_out_revokes_the_token_of_the_call(client, bob, workspace, acces
 
 
 def test_signing_out_by_rest_needs_a_token(sign_in, bob):
-    assert sign_in(bob).post("/api/v1/sign-out").status_code == 400
+    assert sign_in(bob).post("/api/v1/sign-out", content_type="application/json").status_code == 400
