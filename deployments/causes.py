@@ -190,6 +190,12 @@ _RUN: dict[str, Entry] = {
         turn="us",
         retryable=True,
     ),
+    "walls_missing": Entry(
+        "This machine cannot keep the service's code apart as its settings require.",
+        "Install bubblewrap on the studio's machine, or let SLIPWAY_REQUIRE_WALLS name a lower level.",
+        turn="us",
+        retryable=True,
+    ),
     "unreachable": Entry(
         "The service's process lives but does not answer.",
         "It may be overloaded, or stuck in run(). Read the log; stopping and starting replaces the process.",

@@ -25,7 +25,9 @@ or larger than 1 MiB, is `inputs_text` or `inputs_base64` instead, with the head
 `inputs_headers`; predictions likewise, and none for answers sent in parts. Of what a script collects itself: `id`,
 `time`, `revision` and `script`, the record as scoring/core/collecting.py describes it.
 
-Started as `python -m scoring run/run.json`.
+Started as `python -m scoring run/run.json`. With `RunSettings.work` the run folder is two: what the server and the
+script write (status.json, spool/, collected/, counters) is in that folder, and the rest stays beside run.json, where
+the server only reads. Then it is started with `--console`, and whoever starts it writes what it prints to server.log.
 
 Replicas of one service take turns at its address (`RunSettings.serve_on_request`):
 
@@ -165,6 +167,7 @@ class RunSettings(ServerOptions, kw_only=True):
     revision: int
     recipe: str  # hash of the revision's recipe, repeated in status.json
     bundle: str  # absolute path
+    work: str = ""  # absolute path of the folder that the server writes to; empty: the one of run.json
     host: str = "127.0.0.1"
     port: int = 5001
     grpc_port: int | None = None  # None: no gRPC, and nothing of it is loaded

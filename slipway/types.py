@@ -161,6 +161,14 @@ class Revision(TypedDict):
     can_roll_back: bool
 
 
+class Walls(TypedDict):
+    """What stands around a service's code; `user` of the host, None for the studio's."""
+
+    level: str
+    user: int | None
+    description: str
+
+
 class Service(TypedDict, total=False):
     """A service; `state` is Transitioning, Healthy, Unhealthy, Unschedulable, Failed or Stopped."""
 
@@ -177,6 +185,7 @@ class Service(TypedDict, total=False):
     observed_revision: int | None
     update: Update | None
     target: str
+    walls: Walls | None
     steps: list[Step]
     description: str
     created_by: str | None
@@ -224,11 +233,12 @@ class TargetKind(TypedDict):
 
 
 class TargetCheck(TypedDict):
-    """A connection test; `problems` is empty when services can run there."""
+    """A connection test; `problems` is empty when services can run there. `facts` tell how services are kept apart."""
 
     id: int
     state: str
     problems: list[str]
+    facts: NotRequired[list[str]]
     error: Cause | None
     created_at: str
     finished_at: str | None

@@ -354,6 +354,10 @@ SLIPWAY = {
     # The subprocess that opens an upload to see what it is.
     "INSPECTION_SECONDS": env.int("SLIPWAY_INSPECTION_SECONDS", default=120),
     "INSPECTION_MEMORY_BYTES": env.int("SLIPWAY_INSPECTION_MEMORY_BYTES", default=4 * 1024**3),
+    # User code on this machine: the best walls to use where they are there, and the least to start it behind
+    # (studio.sandbox.levels: none, uid, landlock, bubblewrap).
+    "WALLS": env("SLIPWAY_WALLS", default="bubblewrap"),
+    "REQUIRE_WALLS": env("SLIPWAY_REQUIRE_WALLS", default="none"),
     # Ports that local services may take.
     "LOCAL_PORTS": (
         env.int("SLIPWAY_LOCAL_PORT_FIRST", default=20000),

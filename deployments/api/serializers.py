@@ -37,6 +37,12 @@ class StepSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="what the step waits for, such as: waiting for a worker; 3 before it")
 
 
+class WallsSerializer(serializers.Serializer):
+    level = serializers.CharField(help_text="bubblewrap, landlock, uid or none")
+    user = serializers.IntegerField(allow_null=True, help_text="of the host, as whom it runs; null: the studio's")
+    description = serializers.CharField()
+
+
 class ServiceSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=Phase.choices)
@@ -55,6 +61,7 @@ class ServiceSerializer(serializers.Serializer):
         allow_null=True, help_text="an update that is under way or has failed, else null"
     )
     target = serializers.CharField()
+    walls = WallsSerializer(allow_null=True, help_text="what stands around the code of the service that runs")
     steps = StepSerializer(many=True)
     description = serializers.CharField()
     created_by = serializers.CharField(allow_null=True)

@@ -39,6 +39,9 @@ class TargetCheckSerializer(serializers.Serializer):
     problems = serializers.ListField(
         child=serializers.CharField(), help_text="what is wrong, in words; empty when services can run there"
     )
+    facts = serializers.ListField(
+        child=serializers.CharField(), help_text="what else there is to know, such as how services are kept apart"
+    )
     error = serializers.JSONField(allow_null=True)
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -83,7 +86,7 @@ def describe_target(target: Target) -> dict[str, Any]:
 
 def describe_check(check: TargetCheck) -> dict[str, Any]:
     """A check as REST shows it."""
-    names = ("id", "state", "problems", "error", "created_at", "finished_at")
+    names = ("id", "state", "problems", "facts", "error", "created_at", "finished_at")
     return {name: getattr(check, name) for name in names}
 
 

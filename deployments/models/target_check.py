@@ -12,11 +12,13 @@ from studio.core.queues import HEAVY
 
 @job("target_check", queue=HEAVY, workspace="target__workspace", related=("target__workspace",))
 class TargetCheck(Job):
-    """One connection test. `problems` says in words what is wrong; empty when services can run there."""
+    """One connection test. `problems` says in words what is wrong; empty when services can run there. `facts` are what
+    else people should know of the target, such as how it keeps services apart."""
 
     target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="checks")
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     problems = models.JSONField(default=list)
+    facts = models.JSONField(default=list)
 
     class Meta:
         ordering = ["-id"]

@@ -9,6 +9,8 @@ from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
+from deployments.targets.base import Observation
+from studio.sandbox.levels import describe as describe_level
 
 HIDDEN = "•••"
 
@@ -31,6 +33,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "observed_revision": shown.observation.revision if shown else None,
         "update": update_of(facts, now),
         "target": service.target.name,
+        "walls": walls_of(shown.observation) if shown else None,
         "steps": [step.as_dict() for step in steps_of(facts, now)],
         "description": service.description,
         "created_by": service.created_by.get_username() if service.created_by else None,
@@ -59,6 +62,14 @@ def _endpoint(service: Service, protocol: str) -> str:
     serving = [instance for instance in instances_of(service) if instance.observed.get("serving")]
     found = [one["address"] for instance in serving for one in instance.endpoints if one["protocol"] == protocol]
     return next(iter(found), "")
+
+
+def walls_of(observation: Observation) -> dict[str, Any] | None:
+    """What stands around the code of an instance, on targets that say so."""
+    if not observation.walls:
+        return None
+    description = describe_level(observation.walls, changes_user=observation.user is not None)
+    return {"level": observation.walls, "user": observation.user, "description": description}
 
 
 def models_of(revision: Revision | None) -> list[str]:

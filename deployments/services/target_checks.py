@@ -7,6 +7,7 @@ from django.db import transaction
 from deployments.events import TARGET_CHECKED
 from deployments.models import TargetCheck
 from deployments.targets import driver_for
+from deployments.targets.base import TellsFacts
 from studio.activity.recording import record
 from studio.core.errors import SlipwayError
 from studio.core.job_heartbeat import Heartbeat
@@ -21,8 +22,9 @@ def run(check: TargetCheck, heartbeat: Heartbeat) -> None:
     """Do it. Safe to repeat, and to kill at any line."""
     heartbeat.step("asking the target", 0.1)
     problems = problems_of(check)
+    facts = [] if problems else facts_of(check)
     with transaction.atomic():
-        if not check.end(JobState.SUCCEEDED, problems=problems):
+        if not check.end(JobState.SUCCEEDED, problems=problems, facts=facts):
             return
         record(
             TARGET_CHECKED,
@@ -33,6 +35,12 @@ def run(check: TargetCheck, heartbeat: Heartbeat) -> None:
         )
         newest = check.target.checks.order_by("-pk").values_list("pk", flat=True)[:KEPT]
         check.target.checks.exclude(pk__in=list(newest)).delete()
+
+
+def facts_of(check: TargetCheck) -> list[str]:
+    """What the driver tells of the target; nothing where it has nothing to tell."""
+    driver = driver_for(check.target)
+    return driver.facts() if isinstance(driver, TellsFacts) else []
 
 
 def problems_of(check: TargetCheck) -> list[str]:

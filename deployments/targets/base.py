@@ -8,7 +8,7 @@ is called again after a crash at any line.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
     from deployments.recipe.spec import InstanceRef, InstanceSpec
@@ -63,6 +63,12 @@ class NotBuilt(Obstacle):
     code = "not_built"
 
 
+class WallsMissing(Obstacle):
+    """User code may not be started behind less than the settings require; the message says what is missing."""
+
+    code = "walls_missing"
+
+
 class TargetUnavailable(Exception):
     """The target does not answer; trying again later may help."""
 
@@ -110,6 +116,8 @@ class Observation:
     without saying why.
 
     `serving`: it answers at the service's address. `connections`: still open there although it no longer serves.
+    `walls`: the level of walls around its code (studio.sandbox.levels); `user`: as which user of the host it runs, None
+    for the studio's. Both are empty at targets that keep instances apart in ways of their own.
     """
 
     state: State
@@ -122,6 +130,8 @@ class Observation:
     ready_at: float | None = None
     ended_at: float | None = None
     failure: Failure | None = None
+    walls: str = ""
+    user: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -197,3 +207,11 @@ class Driver(Protocol):
 
     def logs(self, ref: "InstanceRef", offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
         """Text from byte `offset` (negative: that many bytes before the end) and the offset to go on at."""
+
+
+@runtime_checkable
+class TellsFacts(Protocol):
+    """A driver that has more to tell of its target than what is wrong with it."""
+
+    def facts(self) -> list[str]:
+        """What people should know, a sentence each: how the target keeps services apart, say."""

@@ -15,7 +15,7 @@ from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Service
-from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config
+from deployments.services.describe import address_of, grpc_address_of, models_of, shown_config, walls_of
 from deployments.services.keys import SLOTS
 from deployments.services.queries import find, with_details
 from deployments.services.revisions import describe_revisions, revisions_of
@@ -110,6 +110,7 @@ def live(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
         "revision": wanted,
         "update": update and update | {"title": _title_of(update, facts.traffic), "answering": facts.traffic},
         "runs": shown.observation if shown else None,
+        "walls": walls_of(shown.observation) if shown else None,
         "observed_at": max((one.observed_at for one in instances_of(service) if one.observed_at), default=None),
     }
 

@@ -21,7 +21,8 @@ class Replica:
 
     run: RunSettings
     bundle: Bundle
-    folder: Path  # the run folder
+    folder: Path  # where it writes
+    control: Path  # where it is told what to do: the folder of run.json
 
     @property
     def bundle_folder(self) -> Path:
@@ -71,7 +72,13 @@ def usable_cores() -> list[int]:
 def load_replica(path: Path) -> Replica:
     """Read `run.json` and the bundle that it names; StartFailure(internal) when either cannot be read."""
     run = read_run(path)
-    return Replica(run=run, bundle=load_bundle(Path(run.bundle)), folder=path.resolve().parent)
+    control = path.resolve().parent
+    return Replica(run, load_bundle(Path(run.bundle)), folder=work_folder(path, run), control=control)
+
+
+def work_folder(path: Path, run: RunSettings) -> Path:
+    """Where the replica of this `run.json` writes."""
+    return Path(run.work) if run.work else path.resolve().parent
 
 
 def read_run(path: Path) -> RunSettings:

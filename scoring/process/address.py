@@ -25,7 +25,7 @@ class Address:
     def __init__(self, replica: Replica) -> None:
         """Open them; StartFailure(port_taken) names who holds the address."""
         run = replica.run
-        self._file = replica.folder / SERVING_FILE
+        self._file = replica.control / SERVING_FILE
         self.private = listen_at_any_port()
         self.listener, taken = listen_or_take(run)
         # Another replica may listen on the gRPC port, but only one that has handed over the address.

@@ -8,7 +8,7 @@ from pathlib import Path
 from scoring.core.errors import StartFailure
 from scoring.core.log import log, set_style
 from scoring.core.logfile import redirect
-from scoring.core.settings import load_replica, read_run
+from scoring.core.settings import load_replica, read_run, work_folder
 from scoring.process.status import StatusFile
 from scoring.process.supervisor import START_FAILED, Supervisor
 
@@ -32,7 +32,7 @@ def serve(path: Path, *, console: bool) -> int:
     set_style(run.log_format)
     if not console:
         redirect(path.parent)
-    status = StatusFile(path.parent, run)
+    status = StatusFile(work_folder(path, run), run)
     log(f"starting {run.workspace}/{run.service}, revision {run.revision}, pid {os.getpid()}")
     try:
         return Supervisor(load_replica(path), status).run()

@@ -52,7 +52,7 @@ def try_out(folder: Path) -> DryRun:
     run = RunSettings(service="dry-run", workspace="dry-run", revision=0, recipe="", bundle=str(folder / "bundle"))
     began = perf_counter()
     try:
-        script = EntryScript(Replica(run=run, bundle=bundle, folder=folder))
+        script = EntryScript(Replica(run=run, bundle=bundle, folder=folder, control=folder))
     except StartFailure as error:
         return DryRun(start_seconds=perf_counter() - began, failure=error.failure)
     started = perf_counter()

@@ -109,7 +109,7 @@ class WorkerPool:
 
     def _crash_failure(self, child: Child) -> Failure:
         message = f"A process of the server {child.describe_exit()}, again and again."
-        return Failure("worker_crashed", message, tail(self._replica.folder))
+        return Failure("worker_crashed", message, tail(self._replica.control))
 
     def _clear_slot(self, slot: int) -> None:
         """No worker accepts connections in this slot."""

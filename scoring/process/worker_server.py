@@ -54,7 +54,7 @@ class WorkerServer:
         self._counters = Counters(CounterFile(self._replica.counters), config.slot)
         attach(self._engine, self._replica, self._counters, config.slot)
         with reporting_failure(config):
-            keys = Keys(self._replica.folder / "keys.json", run.auth)
+            keys = Keys(self._replica.control / "keys.json", run.auth)
         observers = observers_for(self._replica, self._counters, config.slot)
         dispatcher = Dispatcher(run, self._engine, keys, self._counters, self._exit_stuck, observers)
         self._app = HttpHandler(run, self._engine, dispatcher, self._counters, self._exit_stuck)

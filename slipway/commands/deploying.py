@@ -119,6 +119,7 @@ def show(service: "Service") -> None:
     """A service for people."""
     cause: dict[str, Any] = dict(service.get("cause") or {})
     limits: dict[str, Any] = service.get("deployment_config") or {}
+    walls: dict[str, Any] = dict(service.get("walls") or {})
     output.facts(
         {
             "service": service["name"],
@@ -133,6 +134,7 @@ def show(service: "Service") -> None:
             "config": service.get("config"),
             "revision": service.get("revision"),
             "target": service.get("target"),
+            "walls": walls.get("description"),
             "description": service.get("description"),
             "limits": wording.pairs({key: value for key, value in limits.items() if value not in (None, {})}),
             "created": f"{wording.when(service.get('created_at'))} by {service.get('created_by')}",

@@ -105,8 +105,8 @@ def _show(found: Target) -> None:
     check = found["last_check"]
     facts = {"name": found["name"], "kind": found["kind_title"], "services": found["services"], **settings}
     output.facts(facts | {"last check": _verdict(check)})
-    for problem in check["problems"] if check else []:
-        output.note(problem)
+    for line in (*check["problems"], *check.get("facts", [])) if check else ():
+        output.note(line)
 
 
 def _shown(value: Any) -> Any:
@@ -116,7 +116,7 @@ def _shown(value: Any) -> Any:
 def _report(name: str, found: TargetCheck, before: str = "") -> None:
     verdict = "has problems:" if found["problems"] else "is ready: services can run there."
     output.result(found, lambda: print(f"{before} {name} {verdict}".strip()))
-    for problem in found["problems"]:
-        output.note(problem)
+    for line in (*found["problems"], *found.get("facts", [])):
+        output.note(line)
     if found["problems"]:
         raise typer.Exit(1)

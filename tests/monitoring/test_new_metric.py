@@ -53,7 +53,7 @@ def test_new_metric_is_in_the_prometheus_metrics(file):
 
 def test_new_metric_is_in_windows_roll_ups_and_series(file, service, tmp_path):
     run = RunSettings(service="iris", workspace="vision", revision=1, recipe="", bundle="")
-    cutter, now = WindowCutter(Replica(run=run, bundle=Bundle("no_code", []), folder=tmp_path), file), timezone.now()
+    cutter, now = WindowCutter(Replica(run, Bundle("no_code", []), tmp_path, tmp_path), file), timezone.now()
     windows = [cutter.cut(0.0, 0), cutter.cut(0.0, 0)]
     for number, window in enumerate(windows):
         window.start, window.seconds = now.timestamp() // 600 * 600 - 7200 + 5 * number, 5.0

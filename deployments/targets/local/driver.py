@@ -1,4 +1,4 @@
-"""The local target: each instance is a session of processes on this machine, with a run folder of its own."""
+"""The local target: each instance is a tree of processes on this machine, behind walls and with its own run folder."""
 
 import os
 import time
@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files
 from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation, Route
-from deployments.targets.local import adoption, process
+from deployments.targets.local import adoption, ownership, process
 from deployments.targets.local.endings import failure_of
-from deployments.targets.local.files import read_struct, remove_tree, write_atomically
+from deployments.targets.local.files import make_folder, read_struct, read_untrusted, remove_tree, write_atomically
+from deployments.targets.local.isolation import Isolation, isolation_here
 from deployments.targets.local.reports import common, report
 from deployments.targets.local.room import check_room
 from deployments.targets.local.run_folder import (
@@ -22,16 +24,14 @@ from deployments.targets.local.run_folder import (
     Launch,
     RunFolder,
     ServiceFolder,
-    command,
-    environment,
     keys_file,
     run_settings,
 )
+from deployments.targets.local.service_plan import Parts, Places, service_plan
 from scoring.contract import Status
+from studio.sandbox.plan import Plan
 
 TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the server takes to finish requests
-SETTLE_TRIES = 10  # an ended server's keeper needs a moment to note how it ended
-SETTLE_SECONDS = 0.005
 LOG_BYTES = 8 * 1024 * 1024
 NAMED = 3  # files that an error names
 
@@ -45,20 +45,27 @@ class LocalDriver:
     library: Callable[[], Path]
     bundle_at: Callable[[str], Path]
     python_at: Callable[[str], Path]
+    isolation: Callable[[], Isolation] = isolation_here
     resync_seconds: float = 2.0
 
     def check(self) -> list[str]:
-        return [] if Path("/bin/sh").exists() else ["The local target needs /bin/sh."]
+        refusal = self.isolation().refusal
+        return [refusal] if refusal else []
+
+    def facts(self) -> list[str]:
+        walls = self.isolation().walls
+        return [f"Walls around user code: {walls.sentence}.", *filter(None, [walls.how_to_get_better])]
 
     def apply(self, spec: InstanceSpec) -> None:
         folder = self._folder(spec.ref)
-        folder.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for needed in (folder.path, folder.control, folder.work):
+            needed.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.path.chmod(0o700)
-        write_atomically(folder.keys, keys_file(spec))
+        write_atomically(folder.keys, keys_file(spec), self.isolation().user_of(spec.ref.service_id))
         with self._locked(spec.ref) as (folder, lock):
             if lock is None:
                 self._converge_running(folder, spec)
-            elif not self._end_of_version_0_1(spec.ref):
+            elif not self._end_of_others(spec.ref):
                 self._start(folder, spec, lock)
 
     def observe(self, ref: InstanceRef) -> Observation:
@@ -78,7 +85,7 @@ class LocalDriver:
             write_atomically(service.address, msgspec.json.encode(address))
         if route.instance is not None:
             folder = self._folder(route.instance)
-            folder.path.mkdir(mode=0o700, exist_ok=True)
+            folder.control.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not folder.serving.exists():
                 folder.serving.touch(mode=0o600)
                 self._request_recheck(folder)
@@ -117,16 +124,15 @@ class LocalDriver:
         return ServiceFolder(self.root / str(int(service_id)))
 
     def _folder(self, ref: InstanceRef) -> RunFolder:
-        service = self._service(ref.service_id)
-        return adoption.old_run_folder(service, ref.revision) or service.instance(ref.instance_id)
+        return adoption.run_folder(self._service(ref.service_id), ref.instance_id, ref.revision)
 
     @contextmanager
     def _locked(self, ref: InstanceRef) -> Iterator[tuple[RunFolder, int | None]]:
         """The instance's run folder and, when nothing of it lives, its lock."""
         folder, service = self._folder(ref), self._service(ref.service_id)
         with process.locked(folder) as lock:
-            if lock is not None and folder.path == service.path:
-                folder = adoption.move(service, ref.instance_id)
+            if lock is not None and folder.flat:
+                folder = adoption.move(folder, service, ref.instance_id)
             yield folder, lock
 
     def _end_or_clear(self, clear: Callable[[RunFolder], None], ref: InstanceRef) -> None:
@@ -149,11 +155,14 @@ class LocalDriver:
         """Whether an instance of the service is left."""
         return bool(service.instances()) or adoption.old_run_folder(service) is not None
 
-    def _end_of_version_0_1(self, ref: InstanceRef) -> bool:
-        """A server of version 0.1.0 does not share the address: it must be gone before another one of its service can
-        start. Takes a step towards that; False when there is none."""
-        old = adoption.old_run_folder(self._service(ref.service_id))
-        return old is not None and self._end_if_held(old)
+    def _end_of_others(self, ref: InstanceRef) -> bool:
+        """A server of an earlier version, or of another user, does not share the address: it must be gone before
+        another one of its service can start. Takes a step towards that; False when there is none."""
+        service = self._service(ref.service_id)
+        user = self.isolation().user_of(ref.service_id)
+        beside = [folder for folder in service.instances() if folder != service.instance(ref.instance_id)]
+        others = [folder for folder in beside if _is_of_another(folder, user)]
+        return any([self._end_if_held(folder) for folder in (*adoption.living(service), *others)])
 
     def _end_if_held(self, folder: RunFolder) -> bool:
         """Take a step towards the end of what lives in the folder; False when nothing does."""
@@ -165,13 +174,13 @@ class LocalDriver:
     def _request_recheck(self, folder: RunFolder) -> None:
         launch = read_struct(folder.launch, Launch)
         if launch is not None and launch.on_request and process.is_held(folder):
-            process.request_recheck(folder, read_struct(folder.status, Status))
+            _processes(folder).request_recheck(folder)
 
     def _converge_running(self, folder: RunFolder, spec: InstanceSpec) -> None:
         """A process is running: keep it if it matches the specification, else take a step towards its end."""
-        launch, status = read_struct(folder.launch, Launch), read_struct(folder.status, Status)
-        if status and (status.state == "failed" or not process.is_alive(folder, status)):
-            process.kill(folder)
+        launch, status = read_struct(folder.launch, Launch), read_untrusted(folder.status, Status)
+        if (status and status.state == "failed") or (folder.flat and not adoption.server_lives(folder)):
+            _processes(folder).kill(folder)
         elif folder.stopping.exists() or launch is None or not launch.is_of(spec):
             self._end(folder, lambda: read_struct(folder.launch, Launch) == launch)
 
@@ -180,34 +189,49 @@ class LocalDriver:
         if not folder.stopping.exists():
             folder.stopping.touch()
             if is_meant():
-                process.terminate(folder, read_struct(folder.status, Status))
+                _processes(folder).terminate(folder)
             else:
                 folder.stopping.unlink(missing_ok=True)
         elif time.time() - _stop_requested_at(folder) > TERM_SECONDS:
-            process.kill(folder)
+            _processes(folder).kill(folder)
 
     def _start(self, folder: RunFolder, spec: InstanceSpec, lock: int) -> None:
         """Nothing lives and, as long as we hold the lock, nothing else can be started."""
+        isolation = self.isolation()
+        isolation.check()
         check_room(spec)
         service = self._service(spec.ref.service_id)
         address = read_struct(service.address, Address)
         if address is None:
             raise ValueError(f"the address of service {spec.ref.service_id} is not known")
-        _discard_reports(folder)
-        launch = self._next_launch(folder, spec, address)
-        python = self.python_at(spec.environment)
-        settings = run_settings(spec, address, self.bundle_at(spec.bundle), service.handover)
-        write_atomically(folder.run, msgspec.json.encode(settings))
+        launch = self._next_launch(folder, spec, address, isolation)
+        parts = Parts(self.python_at(spec.environment), self.library(), self.bundle_at(spec.bundle).resolve())
+        walls, places = isolation.walls, Places(service, folder, self.root.parent)
+        plan = service_plan(spec, parts, places, address, level=walls.level, user=launch.user)
+        _empty(folder)
+        settings = run_settings(spec, address, parts.bundle, service.handover, folder.work)
+        write_atomically(folder.run, msgspec.json.encode(settings), launch.user)
         for stale in folder.of_one_run:
-            stale.unlink(missing_ok=True)
+            remove_tree(stale)
         write_atomically(folder.launch, msgspec.json.encode(launch))
         with folder.log.open("a") as log:
             log.write(_headline(launch))
-        process.spawn(folder, command(folder, python), environment(spec, folder, python, self.library()), lock)
+        self._prepare(service, folder, plan)
+        process.spawn(folder, plan, walls, lock)
         # Whoever saw the lock held, and not yet by what, may have marked this one for its end: who means it asks again.
         folder.stopping.unlink(missing_ok=True)
 
-    def _next_launch(self, folder: RunFolder, spec: InstanceSpec, address: Address) -> Launch:
+    def _prepare(self, service: ServiceFolder, folder: RunFolder, plan: Plan) -> None:
+        """The folders that it writes to, and that its user can reach what it needs."""
+        for needed in (service.shared, folder.home, folder.temporary):
+            make_folder(needed)
+        if plan.user is not None:
+            for path in plan.readable:
+                if path.is_relative_to(self.root.parent) and path != folder.control:
+                    ownership.let_read(path)
+            ownership.hand_out(service, folder, plan.user)
+
+    def _next_launch(self, folder: RunFolder, spec: InstanceSpec, address: Address, isolation: Isolation) -> Launch:
         before = read_struct(folder.launch, Launch)
         again = before is not None and before.is_of(spec) and before.generation == spec.generation
         last = self._observe_ended(folder, before) if before and again else Observation("absent")
@@ -222,23 +246,20 @@ class LocalDriver:
             restarts=last.restarts_in_a_row + 1 if crashed else 0,
             oom_kills=process.oom_kills(),
             failure=last.failure,
+            walls=isolation.walls.level,
+            user=isolation.user_of(spec.ref.service_id),
         )
 
     def _observe_running(self, folder: RunFolder, launch: Launch) -> Observation | None:
         """What a living instance says; None when it has ended."""
-        for _ in range(SETTLE_TRIES):
-            if not process.is_held(folder):
-                return None
-            status = read_struct(folder.status, Status)
-            if status is None or process.is_alive(folder, status):
-                return report(folder, launch, status)
-            time.sleep(SETTLE_SECONDS)
-        return None
+        if not process.is_held(folder) or (folder.flat and not adoption.server_lives(folder)):
+            return None
+        return report(folder, launch, read_untrusted(folder.status, Status))
 
     def _observe_ended(self, folder: RunFolder, launch: Launch) -> Observation:
         if folder.stopping.exists():
             return Observation("absent", restarts=launch.restarts)
-        status = read_struct(folder.status, Status)
+        status = read_untrusted(folder.status, Status)
         if not folder.exit.exists():
             folder.exit.touch()  # whoever would have noted it is gone too; from now on the end has a time
         failed = status is not None and status.state == "failed"
@@ -253,14 +274,27 @@ class LocalDriver:
 def _clear_last_run(folder: RunFolder) -> None:
     """Stopped on purpose: nothing of the last run counts any more; keys and log stay."""
     for path in (folder.launch, *folder.of_one_run):
-        path.unlink(missing_ok=True)
+        remove_tree(path)
 
 
-def _discard_reports(folder: RunFolder) -> None:
-    """What onnxruntime kept in homes made before it was kept from reporting. Links out of the home are not followed."""
+def _empty(folder: RunFolder) -> None:
+    """Temporary files of the run before, and what onnxruntime kept in homes made before it was kept from reporting.
+    Links out of the home are not followed."""
+    remove_tree(folder.temporary)
     inside = os.path.relpath(folder.reports, folder.home)
     if os.path.realpath(folder.reports) == os.path.join(os.path.realpath(folder.home), inside):
         remove_tree(folder.reports)
+
+
+def _is_of_another(folder: RunFolder, user: int | None) -> bool:
+    """Whether the instance was started as another user."""
+    launch = read_struct(folder.launch, Launch)
+    return launch is not None and launch.user != user
+
+
+def _processes(folder: RunFolder) -> ModuleType:
+    """What signals the processes of this folder."""
+    return adoption if folder.flat else process
 
 
 def _stop_requested_at(folder: RunFolder) -> float:

@@ -7,7 +7,8 @@ from deployments.targets.base import Failure
 from deployments.targets.local.run_folder import Launch, RunFolder
 from scoring.contract import Status
 
-NOT_STARTED = frozenset({126, 127})  # the shell could not run the interpreter
+NOT_WALLED = 125  # the keeper's exit codes: the walls could not be built
+NOT_STARTED = frozenset({126, 127})  # or the interpreter could not be run
 
 
 def failure_of(folder: RunFolder, launch: Launch, status: Status | None, *, oom_kills: int) -> Failure:
@@ -24,6 +25,8 @@ def ending(code: int | None, *, memory_ran_out: bool) -> tuple[str, str]:
     """Pure: reason and sentence for an exit status as a shell reports it (128 + number of the signal)."""
     if code is None:
         return "worker_crashed", "The service's processes were killed, or the machine was restarted."
+    if code == NOT_WALLED:
+        return "internal", "The walls around the service's code could not be built."
     if code in NOT_STARTED:
         return "internal", "The interpreter of the service's environment could not be started."
     if code == 128 + signal.SIGKILL and memory_ran_out:

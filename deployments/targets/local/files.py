@@ -1,7 +1,8 @@
-"""Small files that are whole or not there, readable by their owner only; and the end of a folder of files."""
+"""Small files that are whole or not there, files that anybody may have written, and the end of a folder of files."""
 
 import os
 import shutil
+import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 T = TypeVar("T")
+MOST_BYTES = 1 << 18  # of a file that user code may have written
 
 
 def read_struct(path: Path, kind: type[T]) -> T | None:
@@ -20,22 +22,54 @@ def read_struct(path: Path, kind: type[T]) -> T | None:
         return None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file, unless it already says this: a reader that watches it is not woken for nothing."""
-    if path.exists() and path.read_bytes() == content:
+def read_untrusted(path: Path, kind: type[T]) -> T | None:
+    """The same for a file in a folder that user code writes to: None as well for a link, a pipe and a huge file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return msgspec.json.decode(os.read(descriptor, MOST_BYTES), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, content: bytes, group: int | None = None) -> None:
+    """Replace the file, unless it already says this: a reader that watches it is not woken for nothing. Only its owner
+    may read it, and the members of `group`."""
+    if path.exists() and path.read_bytes() == content and group in (None, path.stat().st_gid):
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(content)
+        if group is not None:
+            os.fchown(descriptor, -1, group)
+            os.fchmod(descriptor, 0o640)
     draft.replace(path)
 
 
+def make_folder(path: Path) -> None:
+    """A folder of its owner's, in place of whatever else user code has left there."""
+    if path.is_symlink() or not path.is_dir():
+        remove_tree(path)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
 def remove_tree(path: Path) -> list[Path]:
-    """Remove a folder with all that is in it; gives what cannot be removed: its files, or itself where none is left."""
-    _allow_removal(path)
-    shutil.rmtree(path, ignore_errors=True)
-    if not path.exists():
+    """Remove a folder with all that is in it; gives what cannot be removed: its files, or itself where none is left.
+    A link in its place goes, not what it leads to; and a pipe is not opened, which would wait for its other end."""
+    if path.is_symlink() or not path.is_dir():
+        with suppress(OSError):
+            path.unlink()
+    else:
+        _allow_removal(path)
+        shutil.rmtree(path, ignore_errors=True)
+    if not os.path.lexists(path):
         return []
     return sorted(left for left in path.rglob("*") if not left.is_dir()) or [path]
 

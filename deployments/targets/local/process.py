@@ -1,50 +1,50 @@
-"""Start, recognise and end the processes of a service.
+"""Start, recognise and end the processes of an instance.
 
-Every process of a service inherits an open, locked file. The kernel drops the lock when the last of them is
-gone, so whether a service lives is never guessed from a number, two starts can never both live, and a worker
-killed at any line leaves nothing wrong behind.
+The keeper (`studio.sandbox.keeper`) of an instance holds a locked file as long as it lives, and it lives until nothing
+is left of what it has started. The kernel drops the lock when it is gone, so whether an instance lives is never guessed
+from a number, two starts can never both live, and a worker killed at any line leaves nothing wrong behind. Only the
+keeper is ever sent a signal: its number is its own as long as it holds the lock.
 """
 
 import fcntl
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 
+from deployments.targets.local.files import read_struct
 from deployments.targets.local.run_folder import RunFolder
-from scoring.contract import Status
+from studio.sandbox.levels import Walls
+from studio.sandbox.plan import Plan
+from studio.sandbox.request import KEEPER, Keeping, keeper_command, request
 
-# The outer shell leads a new session and ends at once, so that the service is nobody's child and survives the
-# worker. The inner one stays to see how the server ends: only a parent learns that. It offers the service
-# to the kernel before the studio when memory runs out.
-KEEPER = """
-ulimit -c 0
-{ echo 500 > /proc/self/oom_score_adj; } 2>/dev/null
-(
-  "$@"
-  echo $? > exit.new && mv exit.new exit
-) &
-echo $$ > group.new && mv group.new group
-"""
-CLOCK_SECONDS = 2.0  # how far two readings of one process's start may differ
+
+class Processes(msgspec.Struct):
+    """`processes.json`: as the host numbers them; `program` is the server, None where its walls could not be built."""
+
+    keeper: int
+    program: int | None = None
 
 
 @contextmanager
 def locked(folder: RunFolder) -> Iterator[int | None]:
-    """Hold the service's lock; gives its descriptor, or None when a process of the service (or a start) has it."""
+    """Hold the instance's lock; gives its descriptor, or None when the instance lives or somebody else is at it."""
+    folder.control.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        yield descriptor if _flock(descriptor, fcntl.LOCK_EX) else None
+        mine = _flock(descriptor, fcntl.LOCK_EX) and _is_at(folder.lock, descriptor)
+        yield descriptor if mine else None
     finally:
         os.close(descriptor)  # what inherited it keeps the lock
 
 
 def is_held(folder: RunFolder) -> bool:
-    """Whether a process of the service lives."""
+    """Whether the instance lives."""
     try:
         descriptor = os.open(folder.lock, os.O_RDWR)
     except FileNotFoundError:
@@ -55,14 +55,15 @@ def is_held(folder: RunFolder) -> bool:
         os.close(descriptor)
 
 
-def spawn(folder: RunFolder, command: Sequence[str], environment: Mapping[str, str], lock: int) -> None:
-    """Start `command` as a session of its own that holds `lock`; returns in milliseconds."""
+def spawn(folder: RunFolder, plan: Plan, walls: Walls, lock: int) -> None:
+    """Start what is planned under a keeper that holds `lock`; returns once it has begun, in some ten milliseconds."""
+    keeping = Keeping(detached=True, processes=folder.processes, exit=folder.exit, begun=folder.status, held=(lock,))
     with folder.log.open("ab") as log:
         subprocess.run(
-            ["/bin/sh", "-c", KEEPER, "slipway-service", *command],
-            cwd=folder.path,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            keeper_command(),
+            input=request(plan, walls, keeping),
+            cwd="/",
+            env={"LANG": "C.UTF-8"},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -71,34 +72,20 @@ def spawn(folder: RunFolder, command: Sequence[str], environment: Mapping[str, s
         )
 
 
-def is_alive(folder: RunFolder, status: Status) -> bool:
-    """Whether the process that wrote this status still runs, asked while somebody holds the lock."""
-    try:
-        server = psutil.Process(status.pid)
-        return _is_of(folder, status, server) and bool(server.status() != psutil.STATUS_ZOMBIE)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return False
+def terminate(folder: RunFolder) -> None:
+    """Have the server finish its requests and end."""
+    _signal_keeper(folder, signal.SIGTERM)
 
 
-def terminate(folder: RunFolder, status: Status | None) -> None:
-    """SIGTERM to the server, which lets requests finish; to the whole group while it has not said who it is."""
-    if status and is_alive(folder, status):
-        with suppress(ProcessLookupError):
-            os.kill(status.pid, signal.SIGTERM)
-    else:
-        _signal_group(folder, signal.SIGTERM)
-
-
-def request_recheck(folder: RunFolder, status: Status | None) -> None:
-    """SIGHUP to a server that has said who it is, which lets it see at once whether it is to serve."""
-    if status and is_alive(folder, status):
-        with suppress(ProcessLookupError):
-            os.kill(status.pid, signal.SIGHUP)
+def request_recheck(folder: RunFolder) -> None:
+    """Have a server that has said who it is see at once whether it is to serve."""
+    if os.path.lexists(folder.status):
+        _signal_keeper(folder, signal.SIGHUP)
 
 
 def kill(folder: RunFolder) -> None:
-    """SIGKILL to the whole group, if a process of the service lives."""
-    _signal_group(folder, signal.SIGKILL)
+    """End all that lives of the instance, now."""
+    _signal_keeper(folder, signal.SIGQUIT)
 
 
 def oom_kills() -> int:
@@ -110,27 +97,33 @@ def oom_kills() -> int:
     return 0
 
 
-def _is_of(folder: RunFolder, status: Status, server: psutil.Process) -> bool:
-    """Its group tells, as the number of a group is not reused while a member of it lives. The time of its start
-    tells only until somebody sets the clock, from which it is computed: it is asked where the group is not known."""
-    group = _group(folder)
-    if group is not None:
-        return os.getpgid(server.pid) == group
-    return bool(abs(server.create_time() - status.created) < CLOCK_SECONDS)
+def _signal_keeper(folder: RunFolder, number: signal.Signals) -> None:
+    """Its number cannot have gone to strangers while it holds the lock. One that somebody has stopped goes on."""
+    if not is_held(folder):
+        return
+    known = read_struct(folder.processes, Processes)
+    keeper = known.keeper if known else _holder(folder)
+    if keeper is not None:
+        with suppress(OSError):
+            os.kill(keeper, number)
+            os.kill(keeper, signal.SIGCONT)
 
 
-def _group(folder: RunFolder) -> int | None:
-    with suppress(FileNotFoundError, ValueError):
-        return int(folder.group.read_text())
+def _holder(folder: RunFolder) -> int | None:
+    """The keeper, where its own file is lost: the one that has the lock open."""
+    for found in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended, or is somebody else's
+            if str(KEEPER) in found.cmdline() and str(folder.lock) in {file.path for file in found.open_files()}:
+                return int(found.pid)
     return None
 
 
-def _signal_group(folder: RunFolder, number: signal.Signals) -> None:
-    """The group's number cannot have been reused while a member of it holds the lock."""
-    group = _group(folder)
-    if group is not None and is_held(folder):
-        with suppress(OSError):
-            os.killpg(group, number)
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the file is still the one at the path: another driver may have moved or removed it meanwhile."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _flock(descriptor: int, kind: int) -> bool:

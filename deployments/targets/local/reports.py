@@ -1,6 +1,7 @@
 """What a run folder tells about its instance."""
 
 import http.client
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +21,11 @@ def report(folder: RunFolder, launch: Launch, status: Status | None) -> Observat
         return Observation("starting", **common(launch, status), failure=launch.failure)
     if status.state == "failed":
         failure = failure_of(folder, launch, status, oom_kills=0)
-        return Observation("failed", **common(launch, status), ended_at=folder.status.stat().st_mtime, failure=failure)
+        ended_at = folder.status.lstat().st_mtime
+        return Observation("failed", **common(launch, status), ended_at=ended_at, failure=failure)
     endpoints = endpoints_of(launch, status)
     return Observation(
-        "ready" if answers(endpoints[0].address) else "unreachable",
+        "ready" if endpoints and answers(endpoints[0].address) else "unreachable",
         **common(launch, status),
         endpoints=endpoints,
         serving=status.serving or not launch.on_request,
@@ -38,16 +40,30 @@ def common(launch: Launch, status: Status | None) -> dict[str, Any]:
         "restarts": launch.restarts,
         "started_at": launch.started_at,
         "ready_at": status.ready_at if status else None,
+        "walls": launch.walls,
+        "user": launch.user,
     }
 
 
 def endpoints_of(launch: Launch, status: Status) -> tuple[Endpoint, ...]:
-    """Where it answers by itself, HTTP first; what does not serve on request has the service's address alone."""
+    """Where it answers by itself, HTTP first; what does not serve on request has the service's address alone.
+
+    Only the ports are taken from what it says: user code may have written that, and the studio connects there.
+    """
     if not launch.on_request:
         return (Endpoint("http", f"http://127.0.0.1:{status.port}"),)
-    own = status.endpoints
-    grpc = (Endpoint("grpc", own["grpc"]),) if "grpc" in own else ()
-    return (Endpoint("http", own["http"]), *grpc)
+    http, grpc = (_port(status.endpoints.get(protocol, "")) for protocol in ("http", "grpc"))
+    if http is None:
+        return ()
+    more = () if grpc is None else (Endpoint("grpc", f"127.0.0.1:{grpc}"),)
+    return (Endpoint("http", f"http://127.0.0.1:{http}"), *more)
+
+
+def _port(address: str) -> int | None:
+    """Of a URL or of host:port."""
+    with suppress(ValueError):
+        return urlsplit(f"//{address.rpartition('//')[2]}").port
+    return None
 
 
 def answers(url: str) -> bool:

@@ -1,8 +1,5 @@
-"""Pure: what folders of services and instances hold, and how a specification becomes the files and variables of a
-process."""
+"""Pure: what folders of services and instances hold, and how a specification becomes the files that a server reads."""
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,28 +8,13 @@ import msgspec
 from deployments.recipe.spec import TOKEN_ISSUER, InstanceSpec, token_audience
 from deployments.targets.base import Failure
 from scoring.contract import SERVING_FILE, KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
-from scoring.opt_outs import OPT_OUTS
-
-# What a service may see of the studio's own environment. Everything else (secrets, addresses of databases,
-# tokens) stays outside; a deployment config can add variables.
-PASSED_ON = (
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CUDA_VISIBLE_DEVICES",
-)
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Launch(msgspec.Struct, omit_defaults=True):
     """`launch.json`: what was started last, written before the process is. Times are epoch seconds.
 
     `on_request`: it answers at the service's address only when it is told to; a server of version 0.1.0 always does.
+    `walls` and `user`: the level it was started behind, and as whom; None: as the studio.
     """
 
     generation: int
@@ -44,6 +26,8 @@ class Launch(msgspec.Struct, omit_defaults=True):
     restarts: int = 0
     oom_kills: int = 0  # the machine's count of out-of-memory kills at the start
     failure: Failure | None = None  # why the run before this one ended
+    walls: str = ""
+    user: int | None = None
 
     def is_of(self, spec: InstanceSpec) -> bool:
         """The same revision: a running process may stay."""
@@ -69,9 +53,14 @@ class ServiceFolder:
         return self.path / "address.json"
 
     @property
+    def shared(self) -> Path:
+        """What its instances may all write to."""
+        return self.path / "shared"
+
+    @property
     def handover(self) -> Path:
         """The unix socket through which instances share the listening socket of the address."""
-        return self.path / "handover"
+        return self.shared / "handover"
 
     def instance(self, instance_id: int) -> "RunFolder":
         return RunFolder(self.path / str(instance_id))
@@ -85,58 +74,77 @@ class ServiceFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the files of one instance's processes lie."""
+    """Where the files of one instance's processes lie.
+
+    `control` holds what the studio and the keeper trust: the instance only reads there. `work` holds what the instance
+    writes, which may be anything: it is read with `files.read_untrusted` and its like. An earlier version kept both in
+    one folder (`flat`).
+    """
 
     path: Path
+    flat: bool = False
+
+    @property
+    def control(self) -> Path:
+        return self.path if self.flat else self.path / "control"
+
+    @property
+    def work(self) -> Path:
+        return self.path if self.flat else self.path / "work"
 
     @property
     def run(self) -> Path:
-        return self.path / "run.json"
+        return self.control / "run.json"
 
     @property
     def keys(self) -> Path:
-        return self.path / "keys.json"
-
-    @property
-    def status(self) -> Path:
-        return self.path / "status.json"
+        return self.control / "keys.json"
 
     @property
     def log(self) -> Path:
-        return self.path / "server.log"
+        """Opened by the studio: the instance can only write on."""
+        return self.control / "server.log"
 
     @property
     def launch(self) -> Path:
-        return self.path / "launch.json"
+        return self.control / "launch.json"
 
     @property
     def lock(self) -> Path:
-        """Held by every process of the instance as long as it lives: the kernel's own record of its life."""
-        return self.path / "lock"
+        """Held by the keeper as long as it lives: the kernel's own record of its life."""
+        return self.control / "lock"
 
     @property
-    def group(self) -> Path:
-        """The process group's number."""
-        return self.path / "group"
+    def processes(self) -> Path:
+        """Numbers of the keeper and of the server, from the keeper."""
+        return self.control / "processes.json"
 
     @property
     def exit(self) -> Path:
         """The exit status, once the process has ended by itself; empty when nobody was left to see it."""
-        return self.path / "exit"
+        return self.control / "exit"
 
     @property
     def stopping(self) -> Path:
         """There once the process was asked to go; its time of change is when."""
-        return self.path / "stopping"
+        return self.control / "stopping"
 
     @property
     def serving(self) -> Path:
         """There while the instance is to answer at the service's address."""
-        return self.path / SERVING_FILE
+        return self.control / SERVING_FILE
+
+    @property
+    def status(self) -> Path:
+        return self.work / "status.json"
 
     @property
     def home(self) -> Path:
-        return self.path / "home"
+        return self.work / "home"
+
+    @property
+    def temporary(self) -> Path:
+        return self.work / "tmp"
 
     @property
     def reports(self) -> Path:
@@ -146,10 +154,10 @@ class RunFolder:
     @property
     def of_one_run(self) -> tuple[Path, ...]:
         """Files that tell about the last run and must not be taken for the next one's."""
-        return (self.status, self.group, self.exit, self.stopping)
+        return (self.status, self.processes, self.exit, self.stopping)
 
 
-def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path) -> RunSettings:
+def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path, work: Path) -> RunSettings:
     """`run.json`."""
     ref = spec.ref
     telemetry = Telemetry(
@@ -161,6 +169,7 @@ def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: P
         revision=ref.revision,
         recipe=spec.recipe,
         bundle=str(bundle),
+        work=str(work),
         host=address.host,
         port=address.port,
         grpc_port=address.grpc_port if spec.grpc else None,
@@ -182,31 +191,3 @@ def keys_file(spec: InstanceSpec) -> bytes:
     """`keys.json`: digests of the keys, or what the server needs to check tokens."""
     rules = TokenRules(spec.token_secret, token_audience(spec.ref.workspace, spec.ref.service), TOKEN_ISSUER)
     return msgspec.json.encode(KeysFile(list(spec.key_digests), rules if spec.token_secret else None))
-
-
-def environment(
-    spec: InstanceSpec, folder: RunFolder, python: Path, library: Path, own: Mapping[str, str] = os.environ
-) -> dict[str, str]:
-    """The whole environment of the process. `python` is the interpreter that runs it; `library` holds the scoring
-    package and nothing else of ours.
-
-    Libraries are kept from reporting usage unless the deployment's own variables say otherwise.
-    """
-    passed = {name: own[name] for name in PASSED_ON if name in own}
-    return (
-        passed
-        | OPT_OUTS
-        | spec.environment_variables
-        | {
-            "PATH": f"{python.parent}:{SYSTEM_PATH}",
-            "HOME": str(folder.home),
-            "PYTHONPATH": str(library),
-            "PYTHONSAFEPATH": "1",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-    )
-
-
-def command(folder: RunFolder, python: Path) -> list[str]:
-    return [str(python), "-m", "scoring", str(folder.run)]

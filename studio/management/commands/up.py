@@ -11,6 +11,7 @@ from django.db import Error, connections
 from studio.assets.collect import collect_if_changed
 from studio.core.errors import SlipwayError
 from studio.core.statistics import keep_statistics
+from studio.sandbox.current import current_walls, missing_walls
 from studio.stack import first_start, guards, worker
 from studio.stack.console import echo
 from studio.stack.greeting import Greeting
@@ -62,9 +63,21 @@ def prepare() -> str | None:
     if first_start.migrate_if_needed():
         echo("the database is up to date")
     keep_statistics()
+    tell_walls()
     password = first_start.first_administrator(os.environ.pop("SLIPWAY_ADMIN_PASSWORD", None))
     connections.close_all()  # a forked child must not inherit a connection
     return password
+
+
+def tell_walls() -> None:
+    """Which walls user code is started behind, and how to get better ones. CommandError where a setting names none."""
+    try:
+        walls, refusal = current_walls(), missing_walls()
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    echo(
+        f"walls around user code: {' '.join(filter(None, [f'{walls.sentence}.', refusal or walls.how_to_get_better]))}"
+    )
 
 
 def write_pids(plan: Plan, pids: dict[str, int]) -> None:

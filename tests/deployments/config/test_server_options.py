@@ -89,7 +89,7 @@ def test_local_target_writes_server_options_into_run_settings(tmp_path):
     spec = make_spec(server=CHOSEN)
 
     written = msgspec.json.decode(
-        msgspec.json.encode(run_settings(spec, Address("127.0.0.1", 5001), tmp_path, tmp_path / "handover"))
+        msgspec.json.encode(run_settings(spec, Address("127.0.0.1", 5001), tmp_path, tmp_path / "handover", tmp_path))
     )
 
     assert {name: written[name] for name in CHOSEN} == CHOSEN

@@ -42,7 +42,7 @@ GOOD = b"def init():\n    pass\n\ndef run(data):\n    return {'length': len(data
 def _end_what_was_started():
     yield
     for lock in (settings.DATA_DIR / "services").rglob("lock"):
-        process.kill(RunFolder(lock.parent))
+        process.kill(RunFolder(lock.parent.parent))
 
 
 @pytest.fixture
@@ -102,11 +102,12 @@ def beat_until(done, seconds=PATIENCE_SECONDS):
 
 def run_folder(service):
     """Of the instance of the wanted revision."""
-    return settings.DATA_DIR / "services" / str(service.pk) / str(instance_of(service).pk)
+    return RunFolder(settings.DATA_DIR / "services" / str(service.pk) / str(instance_of(service).pk))
 
 
 def pid_of(service):
-    return json.loads((run_folder(service) / "status.json").read_bytes())["pid"]
+    """The server's, as the host numbers it."""
+    return json.loads(run_folder(service).processes.read_bytes())["program"]
 
 
 def failed(service):
@@ -305,7 +306,7 @@ def test_failed_service_recovers_with_a_corrected_script(deploy, script, iris):
 def test_run_folder_has_the_service_and_telemetry_settings(deploy, iris):
     service = deploy(iris)
     beat(service, Phase.HEALTHY)
-    run = json.loads((run_folder(service) / "run.json").read_bytes())
+    run = json.loads(run_folder(service).run.read_bytes())
     assert run["service"] == "iris"
     assert run["telemetry"]["service"] == service.pk
     assert run["telemetry"]["token"] == service.telemetry_token
@@ -359,7 +360,7 @@ def test_service_with_tokens_accepts_them_until_they_are_revoked(deploy, iris, b
     time.sleep(2)
     assert status(token).status_code == 401
     assert status(tokens.issue(service, bob).access_token).status_code == 200
-    assert ((run_folder(service) / "keys.json").stat().st_mode & 0o077) == 0
+    assert run_folder(service).keys.stat().st_mode & 0o007 == 0
 
     deploy(iris, overwrite=True)  # back to keys
     service.refresh_from_db()

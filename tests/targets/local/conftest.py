@@ -1,9 +1,7 @@
 import pytest
 
-from deployments.targets.local import process
-from deployments.targets.local.run_folder import RunFolder
 from tests.targets.contract import known
-from tests.targets.local.local_drivers import local_driver
+from tests.targets.local.local_drivers import end_all, local_driver
 from tests.targets.specs import free_port, make_route, make_spec
 
 
@@ -11,8 +9,7 @@ from tests.targets.specs import free_port, make_route, make_spec
 def make_driver(tmp_path):
     root = tmp_path / "services"
     yield lambda: local_driver(root)
-    for lock in root.rglob("lock"):
-        process.kill(RunFolder(lock.parent))
+    end_all(root)
 
 
 @pytest.fixture

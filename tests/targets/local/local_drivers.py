@@ -2,20 +2,46 @@
 
 import json
 import sys
+import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
+from deployments.targets.local import adoption, process
 from deployments.targets.local.driver import LocalDriver
+from deployments.targets.local.isolation import Isolation
 from deployments.targets.local.run_folder import RunFolder
 
 STAND_IN = Path(__file__).parents[1] / "standin"
 
 
-def local_driver(root: Path, python: Path = Path(sys.executable)) -> LocalDriver:
-    return LocalDriver(root, lambda: STAND_IN, bundle_at=lambda digest: root / digest, python_at=lambda digest: python)
+def local_driver(root: Path, isolation: Isolation | None = None) -> LocalDriver:
+    """A driver without walls, unless they are given."""
+    return LocalDriver(
+        root,
+        lambda: STAND_IN,
+        bundle_at=lambda digest: root / digest,
+        python_at=lambda digest: Path(sys.executable),
+        isolation=lambda: isolation or Isolation(),
+    )
+
+
+def end_all(root: Path) -> None:
+    """End all instances below a folder of services."""
+    for lock in root.rglob("lock"):
+        if lock.parent.name == "control":
+            process.kill(RunFolder(lock.parent.parent))
+        else:
+            adoption.kill(RunFolder(lock.parent, flat=True))
+
+
+def wait_for(condition) -> bool:
+    end = time.monotonic() + 15
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
 
 
 def folder_of(driver, spec) -> RunFolder:
@@ -23,8 +49,9 @@ def folder_of(driver, spec) -> RunFolder:
 
 
 def pid_of(driver, ref) -> int:
+    """The server's pid on the host."""
     folder = RunFolder(driver.root / str(ref.service_id) / str(ref.instance_id))
-    return json.loads(folder.status.read_bytes())["pid"]
+    return json.loads(folder.processes.read_bytes())["program"]
 
 
 def behaving(spec, behaviour, **changes):

@@ -96,4 +96,4 @@ def test_log_is_rotated_at_its_limit(driver, spec, monkeypatch):
         log.write("x" * 2000)
     driver.observe(spec.ref)
     assert driver.logs(spec.ref) == ("", 0)
-    assert (folder_of(driver, spec).path / "server.log.1").stat().st_size > 2000
+    assert (folder_of(driver, spec).control / "server.log.1").stat().st_size > 2000

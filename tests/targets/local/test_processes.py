@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from deployments.targets.local import process
 from tests.targets.contract import served, until
-from tests.targets.local.local_drivers import behaving, folder_of, is_running, pid_of
+from tests.targets.local.local_drivers import behaving, folder_of, is_running, pid_of, wait_for
 
 
 def test_process_survives_its_worker_and_is_adopted_by_the_next(driver, spec):
@@ -56,40 +59,50 @@ def test_process_that_ignores_sigterm_is_killed(driver, spec, monkeypatch):
     assert not is_running(pid)
 
 
-def test_process_is_recognized_after_the_clock_was_set(driver, spec, monkeypatch):
+def test_unrelated_process_whose_pid_is_in_the_status_is_not_touched(driver, spec, unrelated):
     driver.apply(spec)
-    before = until(driver, spec.ref, "ready")
-    set_clock_ahead(monkeypatch, seconds=3600)
-    driver.apply(spec)
-    after = driver.observe(spec.ref)
-    assert (after.state, after.started_at, after.restarts) == ("ready", before.started_at, 0)
-    assert is_running(pid_of(driver, spec.ref))
-
-
-def set_clock_ahead(monkeypatch, *, seconds):
-    """psutil derives the start of a process from the boot time, which moves when the clock is set."""
-    create_time = psutil.Process.create_time
-    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + seconds)
-
-
-def test_unrelated_process_with_the_reused_pid_is_not_touched(driver, spec, unrelated):
-    driver.apply(behaving(spec, "child"))  # whose child holds the lock
     until(driver, spec.ref, "ready")
-    os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
-    status = folder_of(driver, spec).status
-    facts = {"pid": unrelated.pid, "created": psutil.Process(unrelated.pid).create_time()}
-    status.write_text(json.dumps(json.loads(status.read_bytes()) | facts))
-    assert driver.observe(spec.ref).state == "dead"
+    write_status(driver, spec, pid=unrelated.pid, state="failed")
+    driver.apply(spec)  # ends what has failed
     until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
     assert unrelated.poll() is None
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.1:80", "file:///etc/passwd", "http://127.0.0.1:x", ""])
+def test_endpoint_in_the_status_cannot_point_to_another_host(driver, spec, address):
+    driver.apply(spec)
+    until(driver, spec.ref, "ready")
+    write_status(driver, spec, endpoints={"http": address})
+    found = driver.observe(spec.ref)
+    assert found.state == "unreachable"
+    assert {endpoint.address for endpoint in found.endpoints} <= {"http://127.0.0.1:80"}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_status_that_is_no_regular_file_is_ignored(driver, spec, kind, tmp_path):
+    driver.apply(spec)
+    until(driver, spec.ref, "ready")
+    status, elsewhere = folder_of(driver, spec).status, tmp_path / "elsewhere"
+    status.rename(elsewhere)
+    {"link": lambda: status.symlink_to(elsewhere), "pipe": lambda: os.mkfifo(status), "folder": status.mkdir}[kind]()
+    assert driver.observe(spec.ref).state == "starting"
+    until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+    until(driver, spec.ref, "ready", lambda: driver.apply(spec))
+    assert elsewhere.is_file()
+
+
+def write_status(driver, spec, **facts):
+    """As a script can."""
+    status = folder_of(driver, spec).status
+    status.write_text(json.dumps(json.loads(status.read_bytes()) | facts))
 
 
 @pytest.fixture
 def unrelated():
     """A process that belongs to no service."""
-    with subprocess.Popen(["sleep", "60"]) as process:
-        yield process
-        process.kill()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        yield other
+        other.kill()
 
 
 def test_process_without_a_status_can_be_stopped(driver, spec):
@@ -106,18 +119,20 @@ def test_restarted_process_does_not_serve_until_routed_to(driver, spec, route):
     assert not folder_of(driver, spec).serving.exists()
 
 
-def test_surviving_children_are_replaced_with_their_process(driver, spec):
-    spec = behaving(spec, "child")
-    driver.apply(spec)
+@pytest.mark.parametrize("end", ["stop", "kill", "crash"])
+def test_detached_process_ends_with_its_instance(driver, spec, end, tmp_path):
+    mark = str(10_000 + zlib.crc32(str(tmp_path).encode()))
+    driver.apply(replace(spec, environment_variables={"BEHAVIOUR": "detaching", "MARK": mark}))
     until(driver, spec.ref, "ready")
-    group = os.getpgid(pid_of(driver, spec.ref))
-    os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
-    until(driver, spec.ref, "ready", lambda: driver.apply(spec))
-    assert not [process for process in psutil.process_iter() if group_of(process) == group]
+    assert wait_for(lambda: is_sleeping(mark))
+    if end == "stop":
+        until(driver, spec.ref, "absent", lambda: driver.stop(spec.ref))
+    else:
+        process.kill(folder_of(driver, spec)) if end == "kill" else os.kill(pid_of(driver, spec.ref), signal.SIGKILL)
+        until(driver, spec.ref, "dead")
+    assert not is_sleeping(mark)
 
 
-def group_of(process):
-    try:
-        return os.getpgid(process.pid) if process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, psutil.Error):
-        return None
+def is_sleeping(mark):
+    """Whether the detached process of the stand-in lives."""
+    return ["sleep", mark] in [one.info["cmdline"] for one in psutil.process_iter(["cmdline"])]

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 run = json.loads(Path(sys.argv[1]).read_bytes())
-folder = Path(sys.argv[1]).parent
+control = Path(sys.argv[1]).parent
+folder = Path(run.get("work") or control)
 behaviour = os.environ.get("BEHAVIOUR", "good")
 
 
@@ -67,7 +68,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 def answer_while_asked(port: int, held: Server) -> None:
     """Listen at the service's address while the file `serving` exists."""
-    serving = folder if behaviour == "always" else folder / "serving"  # as version 0.1.0, or on request
+    serving = folder if behaviour == "always" else control / "serving"  # as version 0.1.0, or on request
     while True:
         if serving.exists():
             held.server_activate()
@@ -110,8 +111,11 @@ try:
     address = Server(run["port"])
 except OSError:
     fail("port_taken", f"Port {run['port']} is taken.")
-if behaviour == "child" and os.fork() == 0:  # a process of the script that outlives the server
-    time.sleep(600)
+if behaviour == "detaching" and os.fork() == 0:  # a process of the script that means to outlive the server
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", os.environ["MARK"]])
+    os._exit(0)
 tell(state="ready", ready_at=time.time(), endpoints={"http": f"http://127.0.0.1:{own.server_address[1]}"})
 threading.Thread(target=answer_while_asked, args=(run["port"], address), daemon=True).start()
 own.serve_forever(0.05)

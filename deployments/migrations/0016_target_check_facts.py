@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("deployments", "0015_target_check"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="targetcheck",
+            name="facts",
+            field=models.JSONField(default=list),
+        ),
+    ]

@@ -1,0 +1,35 @@
+"""Which walls the services of this machine stand behind."""
+
+from dataclasses import dataclass, field
+
+from deployments.targets.base import WallsMissing
+from studio.sandbox.current import current_walls, required_level, studio_number
+from studio.sandbox.levels import Level, Walls
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """`required`: behind less nothing is started. `studio` tells the users of studios of one machine apart."""
+
+    walls: Walls = field(default_factory=Walls)
+    required: Level = "none"
+    studio: int = 0
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing may be started here; empty where it may."""
+        return self.walls.shortfall(self.required)
+
+    def check(self) -> None:
+        """Raises `WallsMissing`."""
+        if self.refusal:
+            raise WallsMissing(self.refusal)
+
+    def user_of(self, service_id: int) -> int | None:
+        """As whom a service runs; None: as the studio."""
+        return self.walls.user_for(service_id, self.studio)
+
+
+def isolation_here() -> Isolation:
+    """By the settings, on this machine."""
+    return Isolation(current_walls(), required_level(), studio_number())

@@ -1,0 +1,165 @@
+"""`python -m tests.targets.local.walls.stage FOLDER LEVEL`: what an entry script reaches behind a level of walls.
+
+Prints it as JSON.
+
+Lays out a data folder like a studio's, with everything that a script should not reach, starts the real scoring server
+as the local target does, waits for its script's answers, and stops it. `{"missing": "why"}` where the machine does not
+offer the level.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+import django
+import msgspec
+
+django.setup()
+
+from deployments.recipe.spec import InstanceRef, InstanceSpec  # noqa: E402
+from deployments.targets.base import Route  # noqa: E402
+from deployments.targets.local.driver import LocalDriver  # noqa: E402
+from deployments.targets.local.isolation import Isolation  # noqa: E402
+from deployments.targets.local.library import scoring_library  # noqa: E402
+from studio.sandbox.levels import Walls  # noqa: E402
+from studio.sandbox.probe import probe  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[4]
+PATIENCE_SECONDS = 60.0
+SERVICE, INSTANCE = 7, 70
+PACKAGES = ("csimdjson", "httptools", "msgspec", "orjson", "psutil", "simdjson", "uvloop")
+
+
+def main(folder: Path, level: str) -> dict:
+    walls = probe(level) if level != "none" else Walls()
+    if walls.level != level:
+        return {"missing": walls.missing}
+    data = folder / "data"
+    with ExitStack() as held:
+        targets = lay_out(data, folder, held)
+        driver = LocalDriver(
+            data / "services",
+            lambda: scoring_library(ROOT / "scoring", data / "lib"),
+            bundle_at=lambda digest: data / "bundles" / digest,
+            python_at=lambda digest: data / "environments" / digest / "bin" / "python",
+            isolation=lambda: Isolation(walls),
+        )
+        return {"walls": [walls.level, walls.changes_user, walls.landlock]} | observe(driver, data, targets)
+
+
+def lay_out(data: Path, folder: Path, held: ExitStack) -> dict:
+    """A data folder; gives where everything is that a script should not reach."""
+    data.mkdir(mode=0o700)
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    for name in ("slipway.sqlite3", "encryption.key"):
+        (data / name).write_text("secret")
+        (data / name).chmod(0o600)
+    other = data / "services" / "8" / "80" / "control" / "keys.json"
+    other.parent.mkdir(parents=True)
+    other.write_text("secret")
+    bundle = data / "bundles" / ("a" * 64)
+    (bundle / "source").mkdir(parents=True)
+    (bundle / "bundle.json").write_text(json.dumps({"kind": "entry_script", "models": [], "entry_script": "score.py"}))
+    shutil.copy(Path(__file__).with_name("score.py"), bundle / "source" / "score.py")
+    broker = listening(held, socket.AF_UNIX, str(data / "redis.sock"))
+    abstract = listening(held, socket.AF_UNIX, f"\0slipway-walls-{os.getpid()}")
+    web = listening(held, socket.AF_INET, ("127.0.0.1", 0))
+    studio = held.enter_context(subprocess.Popen(["sleep", "600"], env={"PLANTED": "secret"}))
+    held.callback(studio.kill)
+    control = data / "services" / str(SERVICE) / str(INSTANCE) / "control"
+    return {
+        "database": str(data / "slipway.sqlite3"),
+        "secret": str(data / "encryption.key"),
+        "other": str(other),
+        "broker": broker.getsockname(),
+        "abstract": abstract.getsockname()[1:].decode(),
+        "web": web.getsockname()[1],
+        "environ": f"/proc/{studio.pid}/environ",
+        "memory": f"/proc/{studio.pid}/mem",
+        "studio": studio.pid,
+        "library": str(scoring_library(ROOT / "scoring", data / "lib") / "scoring" / "__init__.py"),
+        "environment": str(make_environment(data / "environments" / ("e" * 64))),
+        "bundle": str(bundle / "source" / "score.py"),
+        "elsewhere": str(elsewhere),
+        "control": str(control),
+        "lock": str(control / "lock"),
+        "home": str(control.parent / "work" / "home"),
+        "user": os.geteuid(),
+        "port": free_port(),
+    }
+
+
+def make_environment(place: Path) -> Path:
+    """A virtual environment with what the scoring server needs."""
+    packages = place / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    for name in PACKAGES:
+        for found in Path(msgspec.__file__).parents[1].glob(f"{name}*"):
+            shutil.copytree(found, packages / found.name) if found.is_dir() else shutil.copy(found, packages)
+    (place / "pyvenv.cfg").write_text(f"home = {Path(sys.base_prefix) / 'bin'}\n")
+    (place / "bin").mkdir()
+    (place / "bin" / "python").symlink_to(sys.executable)
+    return place
+
+
+def observe(driver: LocalDriver, data: Path, targets: dict) -> dict:
+    """Start it, read what it reached, ask it for a prediction, and stop it."""
+    spec = InstanceSpec(
+        ref=InstanceRef(INSTANCE, SERVICE, "vision", "iris", 1),
+        generation=1,
+        recipe="a" * 64,
+        kind="entry_script",
+        bundle="a" * 64,
+        environment="e" * 64,
+        auth=False,
+        processes=1,
+        cpus=1.0,
+        environment_variables={"TARGETS": json.dumps(targets), "MARK": "planted"},
+    )
+    driver.route(Route(SERVICE, "127.0.0.1", free_port(), None, None))
+    try:
+        driver.apply(spec)
+        found = until(driver, spec, "ready")
+        reached = json.loads(Path(targets["home"], "reached.json").read_text())
+    finally:
+        until(driver, spec, "absent", lambda: driver.stop(spec.ref))
+    return {"reached": reached, "observed": [found.walls, found.user], "log": driver.logs(spec.ref)[0]}
+
+
+def until(driver: LocalDriver, spec: InstanceSpec, state: str, step=lambda: None):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        step()
+        found = driver.observe(spec.ref)
+        if found.state == state:
+            return found
+        if found.state in ("failed", "dead"):
+            break
+        time.sleep(0.05)
+    raise SystemExit(f"{found}\n{driver.logs(spec.ref)[0]}")
+
+
+def listening(held: ExitStack, family: int, address) -> socket.socket:
+    made = held.enter_context(socket.socket(family))
+    made.bind(address)
+    made.listen()
+    return made
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve(), sys.argv[2])) + "\n")
