@@ -169,6 +169,9 @@ def different(old: Any, new: Any, where: str) -> list[str]:
     """Places where `new` says otherwise than `old`. An object may have got new keys."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [told for name in old for told in different(old[name], new.get(name), f"{where}.{name}")]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [told for index, (one, other) in pairs for told in different(one, other, f"{where}[{index}]")]
     return [] if old == new else [f"{where}: {old!r} became {new!r}"]
 
 
