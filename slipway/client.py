@@ -149,6 +149,10 @@ class Client:
         """`name:number`, `name:latest` or `name`, which means the latest."""
         return cast(Version, self._call("GET", f"versions/{quote(_numbered(reference))}"))
 
+    def inspect_version(self, reference: str) -> Version:
+        """Have a rejected or damaged version inspected once more. Refused with 409 in any other state."""
+        return cast(Version, self._call("POST", f"versions/{quote(_numbered(reference))}/inspect"))
+
     def wait_for_version(self, reference: str, timeout: float = 300) -> Version:
         """Wait until the version has been inspected. Raises `Failed` when it was rejected or is damaged."""
         found = waiting.wait(

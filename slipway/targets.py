@@ -34,6 +34,10 @@ class Targets:
         body = {"name": name, "kind": kind, "settings": dict(settings or {})}
         return cast(Target, self._call("POST", "targets", body))
 
+    def update(self, name: str, settings: Mapping[str, Any]) -> Target:
+        """Change settings; those that are left out stay. A check of the target begins at once."""
+        return cast(Target, self._call("PATCH", f"targets/{quote(name)}", {"settings": dict(settings)}))
+
     def check(self, name: str, timeout: float = 120) -> TargetCheck:
         """Test the connection and wait for the end. `problems` says what is wrong. Raises `Failed`, `TimedOut`."""
         begun = cast(TargetCheck, self._call("POST", f"targets/{quote(name)}/check"))

@@ -1,4 +1,4 @@
-"""`slipway model`: register, list, show, update, download, delete."""
+"""`slipway model`: register, list, show, update, inspect, download, delete."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -34,6 +34,7 @@ PATH_HELP = (
     "A file or folder; may be repeated. A folder keeps its name: a script finds its files under AZUREML_MODEL_DIR both "
     "as FOLDER/FILE and as FILE. Of several paths each folder's files are FOLDER/FILE only."
 )
+State = Literal["uploaded", "ready", "rejected", "damaged"]
 COLUMNS = (
     Column("name", "name"),
     Column("version", lambda row: _match(row).get("version")),
@@ -83,9 +84,7 @@ def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
         version = _upload(client, name, path, facts)
         output.note(f"Registered {version['id']}.")
         if wait:
-            with progress.spinner(f"Inspecting {version['id']}") as report:
-                report("…")
-                version = client.wait_for_version(version["id"], timeout)
+            version = _wait_inspected(client, version["id"], timeout)
     output.result(version, lambda: _show(version))
 
 
@@ -105,9 +104,7 @@ def list_(
         str,
         typer.Option("--model-name", "-n", help="The model of this name.", autocompletion=completion.models),
     ] = "",
-    state: Annotated[
-        Literal["uploaded", "ready", "rejected"] | None, typer.Option("--state", help="Those in this state.")
-    ] = None,
+    state: Annotated[State | None, typer.Option("--state", case_sensitive=False, help="Those in this state.")] = None,
     framework: Annotated[str, typer.Option("--framework", help="Those of this framework, such as onnx.")] = "",
     sort: Annotated[str, typer.Option(help="name, updated or created; with '-' the other way round.")] = "",
     limit: Limit = 100,
@@ -168,6 +165,16 @@ def update(
     output.result(version, lambda: _show(version))
 
 
+@app.verb("slipway model inspect iris:1 --wait")
+def inspect(reference: Reference, wait: Wait = False, timeout: Timeout = 300) -> None:
+    """Have a rejected or damaged version inspected once more."""
+    with open_client() as client:
+        version = client.inspect_version(reference)
+        if wait:
+            version = _wait_inspected(client, version["id"], timeout)
+    output.result(version, lambda: _show(version))
+
+
 @app.verb("slipway model download iris:1 -t models/iris", "slipway model download iris:latest -t . --overwrite")
 def download(
     reference: Reference,
@@ -196,6 +203,12 @@ def delete(reference: Reference, yes: Yes = False) -> None:
 def _must_name_version(reference: str) -> None:
     if ":" not in reference:
         raise Misuse(f"'{reference}' names no version.", hint=f"Write {reference}:1, or {reference}:latest.")
+
+
+def _wait_inspected(client: "Client", reference: str, timeout: float) -> "Version":
+    with progress.spinner(f"Inspecting {reference}") as report:
+        report("…")
+        return client.wait_for_version(reference, timeout)
 
 
 def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any]) -> "Version":
@@ -244,7 +257,8 @@ def _show(version: "Version") -> None:
         }
     )
     for file in version["files"]:
-        print(f"  {file['path']}  {wording.size(file['size'])}  {file['sha256']}")
+        damaged = "  damaged" if file.get("damaged") else ""
+        print(f"  {file['path']}  {wording.size(file['size'])}  {file['sha256']}{damaged}")
     for warning in version.get("facts", {}).get("warnings", []):
         output.note(f"Warning: {warning}")
 

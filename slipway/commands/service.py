@@ -143,22 +143,30 @@ def score(
         raise typer.Exit(Failed.exit_code)
 
 
-@app.verb("slipway service logs iris", "slipway service logs iris --follow", "slipway service logs iris --source build")
+@app.verb(
+    "slipway service logs iris",
+    "slipway service logs iris --lines 50",
+    "slipway service logs iris --follow",
+    "slipway service logs iris --source build",
+)
 def logs(
     name: ServiceName,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     source: Annotated[
         Literal["service", "build"], typer.Option(help="What has written it: the service itself, or its build.")
     ] = "service",
+    lines: Annotated[int | None, typer.Option("--lines", "-l", min=1, help="Only the last lines, so many.")] = None,
 ) -> None:
     """Print what a service, or its build, has written."""
+    if lines is not None and follow:
+        raise Misuse("Give one of --lines and --follow.")
     if follow and output.is_document():
         raise Misuse("--follow never ends, so that there is no one document.", hint="Leave it or the format out.")
     with open_client() as client:
         if not follow:
             pieces: list[str] = []
             offset = _read_log(client, name, source, 0, pieces.append)
-            text = "".join(pieces)
+            text = _last_lines("".join(pieces), lines)
             output.done({"text": text, "offset": offset}, text.removesuffix("\n"))
             return
         offset = _read_log(client, name, source, 0, _print_now)
@@ -213,6 +221,10 @@ def delete(name: ServiceName, yes: Yes = False, wait: Wait = False, timeout: Tim
         if wait:
             client.wait_until_gone(name, timeout)
     output.done({"deleted": name}, f"Deleted {name}." if wait else f"Deleting {name}.")
+
+
+def _last_lines(text: str, count: int | None) -> str:
+    return text if count is None else "".join(text.splitlines(keepends=True)[-count:])
 
 
 def _decoded(text: str) -> Any:

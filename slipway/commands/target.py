@@ -65,6 +65,22 @@ def add(
     _report(name, found, f"Added {name}.")
 
 
+@app.verb("slipway target update edge --set host=edge-2")
+def update(
+    name: Name,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of its kind; repeat it. Others stay.")
+    ],
+    timeout: Timeout = 120,
+) -> None:
+    """Change settings of a target and test its connection; exits with 1 when something is wrong with it."""
+    with open_client() as client:
+        kind = client.targets.show(name)["kind"]
+        client.targets.update(name, client.targets.typed(kind, key_values(settings, "Setting")))
+        found = client.targets.check(name, timeout)
+    _report(name, found, f"Changed {name}.")
+
+
 @app.verb("slipway target check local")
 def check(name: Name, timeout: Timeout = 120) -> None:
     """Test the connection; exits with 1 when something is wrong."""

@@ -112,9 +112,9 @@ class FakeStudio:
         return facts | {"received": len(upload["data"]), "chunk_bytes": self.chunk_bytes, "sha256": digest}
 
     def on_versions(self, request, rest):
-        if request.method == "POST":
+        if request.method == "POST" and not rest:
             return self.register(json.loads(request.content))
-        key, _, file = rest.partition("/files/")
+        key, _, file = rest.removesuffix("/inspect").partition("/files/")
         name, _, number = key.partition(":")
         if number == "latest":
             key = max((known for known in self.versions if known.startswith(f"{name}:")), default=key)

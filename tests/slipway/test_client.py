@@ -180,8 +180,8 @@ def test_download_on_windows_skips_and_names_impossible_file_names(client, studi
     with pytest.raises(SlipwayError) as raised:
         client.download("iris:1", tmp_path / "target")
     assert raised.value.message.startswith("4 of 5 files of iris:1 cannot be written on this machine: ")
-    for told in ("'C:evil': Windows takes no : in names", "'nul.txt'", "'a/b?'", "'ends.'"):
-        assert told in raised.value.message
+    for reason in ("'C:evil': Windows takes no : in names", "'nul.txt'", "'a/b?'", "'ends.'"):
+        assert reason in raised.value.message
     assert [file.name for file in (tmp_path / "target").iterdir()] == ["model.onnx"]
 
 

@@ -27,7 +27,7 @@ COMMANDS = list(commands())
 def examples(text):
     """Commands that begin with slipway in a text, without what a shell does around them."""
     joined = text.replace("\\\n", " ")
-    found = re.findall(r"(?:^|\$\(|if ! )\s*(slipway [a-z][^\n]*)", joined, re.MULTILINE)
+    found = re.findall(r"(?:^|\$\(|if ! )\s*(?:[A-Z_]+=\S+ )*(slipway [a-z][^\n]*)", joined, re.MULTILINE)
     return [command.rsplit(")", 1)[0] if f"$({command}" in joined else command for command in found]
 
 

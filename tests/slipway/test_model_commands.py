@@ -1,9 +1,12 @@
 """`slipway model`: register, list, show, download, delete."""
 
 import json
+from typing import get_args
 
 import pytest
 
+from registry.models.version import VersionState
+from slipway.commands import model as model_commands
 from tests.slipway.fake import error
 
 NARROW = "name=iris,state=ready,framework=scikit-learn"
@@ -85,9 +88,9 @@ def test_a_version_is_shown_with_its_files_and_signature(slipway, registered):
 
 def test_warnings_about_a_version_are_shown(slipway, signed_in, model):
     signed_in.version_warnings = ["ONNX Runtime cannot load it.", "It uses operators of my.ops."]
-    told = "Warning: ONNX Runtime cannot load it.\nWarning: It uses operators of my.ops.\n"
+    warnings = "Warning: ONNX Runtime cannot load it.\nWarning: It uses operators of my.ops.\n"
     slipway("model", "register", "-n", "iris", "-p", model, "--wait")
-    assert slipway("model", "show", "iris").err == told
+    assert slipway("model", "show", "iris").err == warnings
 
 
 def test_model_is_downloaded(slipway, registered, tmp_path):
@@ -141,3 +144,14 @@ def test_filter_that_the_studio_refuses_ends_with_2(slipway, signed_in):
     signed_in.faults = [("GET", "models", error(400, "bad_filter", "A value was expected at position 5."))]
     answer = slipway("model", "list", "--filter", "area=")
     assert (answer.code, answer.err) == (2, "Error: A value was expected at position 5.\n")
+
+
+def test_states_of_the_list_filter_are_those_of_the_studio():
+    assert list(get_args(model_commands.State)) == VersionState.values
+
+
+def test_rejected_version_is_inspected_again_and_waited_for(slipway, registered):
+    registered.inspections = ["rejected", "uploaded", "ready"]
+    answer = slipway("model", "inspect", "iris:1", "--wait", "-o", "json")
+    assert (answer.code, json.loads(answer.out)["state"]) == (0, "ready")
+    assert ("POST", "workspaces/vision/versions/iris:1/inspect") in registered.requests

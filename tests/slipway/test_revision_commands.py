@@ -73,9 +73,9 @@ def test_an_update_that_fails_ends_with_1_and_its_cause_although_the_old_revisio
 
 def test_show_reports_failed_update(slipway, deployed):
     deployed.services["iris"] |= FAILED
-    told = slipway("service", "show", "iris").out
-    assert "to revision 2 has failed" in told
-    assert "init() raised KeyError." in told
+    shown = slipway("service", "show", "iris").out
+    assert "to revision 2 has failed" in shown
+    assert "init() raised KeyError." in shown
 
 
 @pytest.mark.parametrize(("options", "revision"), [([], 2), (["--to", "1"], 1)])

@@ -1,11 +1,14 @@
 """`slipway service`: deploy, list, show, score, logs, keys, stop, start, delete."""
 
 import json
+from typing import get_args
 
 import httpx
 import pytest
 
+from deployments.models import Phase
 from slipway import wording
+from slipway.commands import service as service_commands
 from tests.slipway.fake import answer as own_answer
 from tests.slipway.fake import error
 
@@ -338,3 +341,14 @@ def test_services_are_filtered_by_model_and_state(slipway, deployed):
     slipway("service", "list", "-m", "iris:1")
     assert deployed.asked["model"] == "iris:1"
     assert slipway("service", "list", "--state", "Well").code == 2
+
+
+def test_states_of_the_service_filter_are_those_of_the_studio():
+    assert set(get_args(service_commands.State)) == set(Phase.values)
+
+
+def test_last_lines_of_a_log_are_printed(slipway, deployed):
+    deployed.log["service"] = "first\nsecond\nthird\n"
+    assert slipway("service", "logs", "iris", "--lines", "2").out == "second\nthird\n"
+    assert slipway("service", "logs", "iris", "-l", "9").out == "first\nsecond\nthird\n"
+    assert slipway("service", "logs", "iris", "-l", "2", "--follow").code == 2

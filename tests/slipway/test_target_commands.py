@@ -104,6 +104,23 @@ def test_add_refuses_a_value_of_another_type_before_anything_is_sent(slipway, si
     assert sent(signed_in) == [("GET", "target-kinds")]
 
 
+def test_update_sends_only_the_settings_that_are_given_and_checks(slipway, signed_in):
+    bodies = []
+    signed_in.on_targets = lambda request, rest: (
+        bodies.append(json.loads(request.content)) or httpx.Response(200, json=TARGET)
+    )
+    answers(
+        signed_in,
+        ("GET", "target-kinds", 200, KINDS),
+        ("GET", "targets/cluster", 200, TARGET),
+        ("POST", "targets/cluster/check", 202, CHECK),
+        ("GET", "targets/cluster", 200, TARGET),
+    )
+    changed = slipway("target", "update", "cluster", "--set", "replicas=3")
+    assert (changed.code, changed.out.strip()) == (0, "Changed cluster. cluster is ready: services can run there.")
+    assert bodies == [{"settings": {"replicas": 3}}]
+
+
 def test_remove_says_what_uses_the_target(slipway, signed_in):
     signed_in.faults = [("DELETE", "targets/cluster", error(409, "conflict", "It is used by iris."))]
     assert slipway("target", "remove", "cluster").code == 2
