@@ -4,6 +4,7 @@ from django.urls import path
 
 from deployments.views import (
     composer,
+    config_import,
     configs,
     deploy,
     model_services,
@@ -19,7 +20,7 @@ urlpatterns = [
     path("configs/new/", composer.config_new, name="config_new"),
     path("configs/new/check/", composer.config_check, name="config_check"),
     path("configs/new/trial/", composer.config_trial, name="config_trial"),
-    path("configs/new/import/", composer.config_import, name="config_import"),
+    path("configs/new/import/", config_import.config_import, name="config_import"),
     path("configs/<str:name>/<int:number>/", configs.config_detail, name="config_detail"),
     path("configs/<str:name>/<int:number>/inferenceconfig.json", configs.config_export, name="config_export"),
     path("deploy/", deploy.deploy, name="deploy"),

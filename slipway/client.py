@@ -224,9 +224,10 @@ class Client:
     # --- services ---
 
     def deploy(self, name: str, models: list[str], *, config: str | None = None, **facts: Any) -> Service:
-        """Deploy model versions as a service.
+        """Deploy model versions, or a script that needs none, as a service.
 
-        `facts`: description, deployment_config, overwrite (a new revision of a service that exists), reason.
+        `facts`: description, deployment_config, overwrite (a new revision of a service that exists), reason, target.
+        `warnings` of the answer name settings without effect, and another name than the one that was given.
         """
         body = {"name": name, "models": models, "config": config} | facts
         return cast(Service, self._call("POST", "services", body))

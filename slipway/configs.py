@@ -10,7 +10,7 @@ from slipway import downloads
 from slipway.calls import Calls
 from slipway.defaults import INFERENCE_CONFIG, RUNTIME
 from slipway.saving import refuse_existing, save_texts
-from slipway.types import Config
+from slipway.types import Config, ImportedConfig
 from slipway.uploads import Progress, Uploader
 
 
@@ -38,23 +38,26 @@ class Configs:
         environment: str = RUNTIME,
         *,
         description: str = "",
+        environment_variables: Mapping[str, str] | None = None,
     ) -> Config:
         """The next version of an inference config with an entry script. `files` by their paths among the sources.
 
         The default environment is the studio's own, which has NumPy and ONNX Runtime and needs no build.
         """
         facts = {"name": name, "kind": "entry_script", "entry_script": entry_script, "environment": environment}
-        return self._create(files, facts | _given(description))
+        more = {"description": description, "environment_variables": dict(environment_variables or {})}
+        return self._create(files, facts | {key: value for key, value in more.items() if value})
 
-    def create_from(
-        self, name: str, inferenceconfig: Mapping[str, Any], files: Mapping[str, Path], *, description: str = ""
-    ) -> Config:
-        """The next version, as the content of an inferenceconfig.json says.
+    def import_file(
+        self, document: Mapping[str, Any] | str, conda: str = "", *, python_version: str = "", name: str = ""
+    ) -> ImportedConfig:
+        """What an inferenceconfig.json says, as `create` takes it; an environment that it describes is created.
 
-        An environment that it describes is created; one that it only names must be there.
+        `conda` is the text of the conda file that it names; `python_version` replaces the file's, and `name` is that
+        of an environment without one.
         """
-        facts = {"name": name, "inferenceconfig": dict(inferenceconfig)}
-        return self._create(files, facts | _given(description))
+        body = {"inferenceconfig": document, "conda": conda, "python_version": python_version, "name": name}
+        return cast(ImportedConfig, self._calls.call("POST", "config-import", body))
 
     def update(
         self,
@@ -83,7 +86,7 @@ class Configs:
     def download(
         self, reference: str, target: str | Path, *, overwrite: bool = False, progress: Progress | None = None
     ) -> list[Path]:
-        """Write its files and an inferenceconfig.json to a folder; their paths. `create_from` reads them back.
+        """Write its files and an inferenceconfig.json to a folder; their paths. `config create --file` reads them back.
 
         Raises `AlreadyThere` before anything is written.
         """
@@ -100,10 +103,6 @@ class Configs:
         if files is not None:
             body["files"] = self._uploader.send_all(files)
         return cast(Config, self._calls.call("POST", "configs", body))
-
-
-def _given(description: str) -> dict[str, str]:
-    return {"description": description} if description else {}
 
 
 def _at(reference: str) -> str:

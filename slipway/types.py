@@ -27,6 +27,17 @@ class Environment(TypedDict, total=False):
     created_at: str
 
 
+class ImportedConfig(TypedDict):
+    """What an inferenceconfig.json says; `warnings` tell its settings that have no effect."""
+
+    entry_script: str
+    source_directory: str
+    description: str
+    environment: str | None  # "name:number"
+    environment_variables: dict[str, str]
+    warnings: list[str]
+
+
 class FileFacts(TypedDict):
     path: str
     size: int
@@ -45,6 +56,7 @@ class Config(TypedDict, total=False):
     entry_script: str
     files: list[FileFacts]
     environment: str | None
+    environment_variables: dict[str, str]
     created_by: str | None
     created_at: str
 
@@ -192,6 +204,7 @@ class Service(TypedDict, total=False):
     created_at: str
     updated_at: str
     deployment_config: dict[str, Any]
+    warnings: list[str]  # of a deployment that was just asked for
 
 
 class Keys(TypedDict):

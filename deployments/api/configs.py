@@ -1,4 +1,4 @@
-"""`/configs`: list, create, show, download, delete."""
+"""`/configs`: list, create, import, show, download, delete."""
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from deployments.config import config_request, configs, inference_config_json
+from deployments.config import azure_inference_config, config_request, configs
 from deployments.models import InferenceConfig
 from deployments.models.config import ConfigKind
 from registry.api.serializers import FileSerializer, author
 from registry.models import Environment
 from registry.store.downloads import file_response
+from studio.accounts.models import Role
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.strict_fields import StrictSerializer
@@ -27,6 +28,9 @@ class ConfigSerializer(serializers.ModelSerializer):
     files = FileSerializer(many=True)
     environment: "serializers.StringRelatedField[Environment]" = serializers.StringRelatedField(
         help_text="name:number; null without code"
+    )
+    environment_variables = serializers.SerializerMethodField(
+        help_text="that scripts see unless the deployment says otherwise; viewers do not see the values"
     )
     created_by = author()
 
@@ -41,34 +45,70 @@ class ConfigSerializer(serializers.ModelSerializer):
             "entry_script",
             "files",
             "environment",
+            "environment_variables",
             "created_by",
             "created_at",
         )
         read_only_fields = fields
 
-
-@extend_schema_field(OpenApiTypes.OBJECT)
-class InferenceConfigField(serializers.JSONField):
-    """deployments.config.inference_config_json judges what is in it."""
+    def get_environment_variables(self, config: InferenceConfig) -> dict[str, str]:
+        return configs.shown_variables(config, with_values=self.context["with_values"])
 
 
 class CreateConfigSerializer(StrictSerializer):
     """`files` are ids of complete uploads; an upload's path is the file's place among the sources.
 
-    With `base`, what is left out is as in that config. With `inferenceconfig`, entry script, description and
-    environment are as Azure's file says; an environment that it describes is defined.
+    With `base`, what is left out is as in that config.
     """
 
     name = serializers.CharField(max_length=120)
-    kind = serializers.ChoiceField(
-        choices=ConfigKind.choices, required=False, help_text="needed without base and inferenceconfig"
-    )
+    kind = serializers.ChoiceField(choices=ConfigKind.choices, required=False, help_text="needed without base")
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     entry_script = serializers.CharField(required=False, allow_blank=True, max_length=500)
     files = serializers.ListField(child=serializers.UUIDField(), required=False)
     environment = serializers.CharField(required=False, allow_null=True, help_text="name:number")
     base = serializers.CharField(required=False, help_text="name:number of another config")
-    inferenceconfig = InferenceConfigField(required=False, help_text="the content of an inferenceconfig.json")
+    environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+
+
+@extend_schema_field(OpenApiTypes.ANY)
+class InferenceConfigField(serializers.JSONField):
+    """The document, or its text as JSON or YAML; deployments.config.azure_inference_config judges what is in it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, (str, dict)):
+            raise serializers.ValidationError("Give the document as an object, or its text.")
+        return data
+
+
+class ImportConfigSerializer(StrictSerializer):
+    """Azure's inferenceconfig.json, and what belongs to it."""
+
+    inferenceconfig = InferenceConfigField(help_text="the document as an object, or its text as JSON or YAML")
+    conda = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        trim_whitespace=False,
+        help_text="text of the conda file that it names",
+    )
+    python_version = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=16, help_text="in place of the file's, such as 3.11"
+    )
+    name = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=120, help_text="of an environment without a name"
+    )
+
+
+class ImportedConfigSerializer(serializers.Serializer):
+    """What the file says, as `POST configs` takes it beside name and files."""
+
+    entry_script = serializers.CharField()
+    source_directory = serializers.CharField(help_text="the folder whose files belong to the config")
+    description = serializers.CharField()
+    environment = serializers.CharField(allow_null=True, help_text="name:number; null where the file names none")
+    environment_variables = serializers.DictField(child=serializers.CharField())
+    warnings = serializers.ListField(child=serializers.CharField(), help_text="settings without effect, and why")
 
 
 BYTES = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
@@ -85,7 +125,7 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
         """All versions of all inference configs, by name."""
         rows = InferenceConfig.objects.in_workspace(self.workspace).select_related("environment", "created_by")
         page = self.paginate_queryset(rows.prefetch_related("files__artifact"))
-        return self.get_paginated_response(ConfigSerializer(page, many=True).data)
+        return self.get_paginated_response(self._serializer(page, many=True).data)
 
     @extend_schema(request=CreateConfigSerializer, responses={201: ConfigSerializer})
     def create(self, request: Request, **_: Any) -> Response:
@@ -94,16 +134,35 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
         form.is_valid(raise_exception=True)
         facts = config_request.resolve(self.workspace, self.person, form.validated_data)
         config = configs.create(workspace=self.workspace, actor=self.person, **facts)
-        return Response(ConfigSerializer(config).data, status=201)
+        return Response(self._serializer(config).data, status=201)
+
+    @extend_schema(request=ImportConfigSerializer, responses=ImportedConfigSerializer)
+    def import_file(self, request: Request, **_: Any) -> Response:
+        """Read an inferenceconfig.json, and define the environment that it describes unless there is an equal one."""
+        form = ImportConfigSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given = form.validated_data
+        found = azure_inference_config.read(given["inferenceconfig"], given["conda"], given["python_version"])
+        environment = azure_inference_config.environment_of(found, self.workspace, self.person, name=given["name"])
+        facts = {
+            "entry_script": found.entry_script,
+            "source_directory": found.source_directory,
+            "description": found.description,
+            "environment": environment or None,
+            "environment_variables": found.environment_variables,
+            "warnings": azure_inference_config.warnings_for(found),
+        }
+        return Response(ImportedConfigSerializer(facts).data)
 
     @extend_schema(parameters=[REFERENCE])
     def retrieve(self, request: Request, reference: str, **_: Any) -> Response:
-        return Response(ConfigSerializer(configs.find(self.workspace, reference)).data)
+        return Response(self._serializer(configs.find(self.workspace, reference)).data)
 
     @extend_schema(parameters=[REFERENCE], responses=OpenApiTypes.OBJECT)
     def inferenceconfig(self, request: Request, reference: str, **_: Any) -> Response:
         """The config in the shape of Azure's inferenceconfig.json."""
-        return Response(inference_config_json.export(configs.find(self.workspace, reference)))
+        config = configs.find(self.workspace, reference)
+        return Response(azure_inference_config.export(config, with_values=self._sees_values))
 
     @extend_schema(parameters=[REFERENCE], responses={204: None})
     def destroy(self, request: Request, reference: str, **_: Any) -> Response:
@@ -115,3 +174,10 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
     def file(self, request: Request, reference: str, path: str, **_: Any) -> HttpResponseBase:
         """Download one file; ranges of bytes are answered."""
         return file_response(request, configs.find_file(configs.find(self.workspace, reference), path))
+
+    @property
+    def _sees_values(self) -> bool:
+        return self.role in Role.at_least(Role.CONTRIBUTOR)
+
+    def _serializer(self, *args: Any, **kwargs: Any) -> ConfigSerializer:
+        return ConfigSerializer(*args, **kwargs, context={"with_values": self._sees_values})

@@ -70,6 +70,14 @@ class ServiceSerializer(serializers.Serializer):
     deployment_config = DeploymentConfigField()
 
 
+class DeployedSerializer(ServiceSerializer):
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="what people should know of what they asked for: settings of Azure's that have no effect, "
+        "another name than the one that was given",
+    )
+
+
 class RevisionSerializer(serializers.Serializer):
     number = serializers.IntegerField()
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
@@ -97,7 +105,9 @@ class RollbackSerializer(StrictSerializer):
 class DeploySerializer(StrictSerializer):
     name = serializers.CharField(max_length=100)
     models = serializers.ListField(
-        child=serializers.CharField(max_length=300), allow_empty=False, max_length=50, help_text="name:number"
+        child=serializers.CharField(max_length=300),
+        max_length=50,
+        help_text="name:number; none for an entry script that brings all it needs",
     )
     config = serializers.CharField(required=False, allow_null=True, default=None, help_text="name:number")
     target = serializers.CharField(required=False, allow_null=True, default=None)

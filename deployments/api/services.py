@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from deployments.api.serializers import (
     AccessTokenSerializer,
+    DeployedSerializer,
     DeploySerializer,
     KeysSerializer,
     LogSerializer,
@@ -64,13 +65,15 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         page = self.paginate_queryset(with_details(rows))
         return self.get_paginated_response([self._shown(service) for service in page or []])
 
-    @extend_schema(request=DeploySerializer, responses={201: ServiceSerializer})
+    @extend_schema(request=DeploySerializer, responses={201: DeployedSerializer})
     def create(self, request: Request, **_: Any) -> Response:
         """Deploy model versions; with `overwrite` as a new revision of the service if it exists."""
         form = DeploySerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        service = deploy(resolve(workspace=self.workspace, actor=self.person, **form.validated_data))
-        return Response(self._shown(find(self.workspace, service.name)), status=201)
+        wanted = resolve(workspace=self.workspace, actor=self.person, **form.validated_data)
+        service = deploy(wanted)
+        shown = self._shown(find(self.workspace, service.name))
+        return Response(shown | {"warnings": list(wanted.warnings)}, status=201)
 
     @extend_schema(parameters=[NAME])
     def retrieve(self, request: Request, name: str, **_: Any) -> Response:

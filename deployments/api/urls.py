@@ -15,6 +15,7 @@ urlpatterns = [
     path("configs/<str:reference>", ConfigViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
     path("configs/<str:reference>/files/<path:path>", ConfigViewSet.as_view({"get": "file"})),
     path("configs/<str:reference>/inferenceconfig", ConfigViewSet.as_view({"get": "inferenceconfig"})),
+    path("config-import", ConfigViewSet.as_view({"post": "import_file"})),
     path("services", ServiceViewSet.as_view({"get": "list", "post": "create"}), name="api_services"),
     path(service, ServiceViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="api_service"),
     path(f"{service}/stop", ServiceViewSet.as_view({"post": "stop"})),

@@ -38,6 +38,7 @@ def _versions_of(revision: Revision) -> list[ModelVersion]:
 
 def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Log) -> None:
     draft.mkdir()
+    (draft / "models").mkdir()  # AZUREML_MODEL_DIR of a script that brings its model along
     for version in versions:
         log.write(f"Adding {version}.\n")
         files = list(version.files.select_related("artifact"))

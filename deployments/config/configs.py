@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
+from deployments.config import option_checks, options
 from deployments.config.checks import check
 from deployments.config.findings import Finding
 from deployments.config.sources import Content, Files, gather, stored
@@ -23,7 +24,9 @@ from studio.core.numbered_names import check_name, split_reference
 
 __all__ = ["check", "create", "default_for", "delete", "find", "gather"]
 
+HIDDEN = "•••"
 NO_CODE_NAME = "no-code"
+VARIABLES = next(one for one in options.OPTIONS if one.kind == "variables")
 FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}
 
 
@@ -36,10 +39,12 @@ def create(  # noqa: PLR0913 - one keyword for each thing that people may say ab
     entry_script: str = "",
     files: Files = (),
     environment: Environment | None = None,
+    environment_variables: Mapping[str, str] | None = None,
     description: str = "",
 ) -> InferenceConfig:
     """The next version of config `name`. Raises `BadInput` with everything that `check` found wrong."""
     check_name(name)
+    variables = read_variables(environment_variables or {})
     _check_owner(workspace, environment)
     gathered = gather(files, workspace)
     _refuse_errors(check(kind=kind, entry_script=entry_script, files=gathered, environment=environment))
@@ -49,6 +54,7 @@ def create(  # noqa: PLR0913 - one keyword for each thing that people may say ab
         "description": description[:10_000],
         "entry_script": artifacts.safe_path(entry_script) if kind == ConfigKind.ENTRY_SCRIPT else "",
         "environment": environment if kind == ConfigKind.ENTRY_SCRIPT else None,
+        "environment_variables": variables if kind == ConfigKind.ENTRY_SCRIPT else {},
         "created_by": actor,
     }
     return _add(workspace, actor, name, facts, kept, gathered)
@@ -111,6 +117,18 @@ def delete(config: InferenceConfig, actor: User) -> None:
         ) from None
     except IntegrityError as used:  # a revision took it up in this moment
         raise InUse(f"{config} has just been taken into use.", hint="Try again.") from used
+
+
+def read_variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables of a script. Raises `BadInput` for names that cannot be set."""
+    variables: dict[str, str] = option_checks.check(VARIABLES, dict(given))
+    return variables
+
+
+def shown_variables(config: InferenceConfig, *, with_values: bool) -> dict[str, str]:
+    """The environment variables; their values are often secrets, so that viewers see names only."""
+    variables: dict[str, str] = config.environment_variables
+    return variables if with_values else dict.fromkeys(variables, HIDDEN)
 
 
 def _refuse_errors(findings: list[Finding]) -> None:

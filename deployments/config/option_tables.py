@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from deployments.config import options
+from deployments.config.azure_deployment_config import REASONS, TLS
 from deployments.config.options import Option
 
 COMMAND = "python manage.py write_option_tables"
@@ -40,8 +41,8 @@ def flags_text() -> str:
 
 
 def _flag(option: Option) -> list[str]:
-    declarations = [option.flag, *([option.flag_alias] if option.flag_alias else [])]
-    facts: dict[str, Any] = {"path": option.path, "flags": tuple(declarations), "help": _help(option)}
+    flags = (option.flag, *option.flag_aliases)
+    facts: dict[str, Any] = {"path": option.path, "flags": flags, "help": _help(option)}
     lines = [f"        {name}={_literal(value)}," for name, value in facts.items()]
     lines.insert(2, f"        type={CLI_TYPES[option.kind]},")
     if option.scale != 1:
@@ -89,13 +90,19 @@ def docs_text() -> str:
             "## Azure's deploymentconfig.json",
             "",
             "A file with `computeType` may be given in place of `deployment_config`, and to the command line as",
-            "`--deployment-config`. Other settings than these are rejected by name, unless they are off or ask for one",
-            "of something; `appInsightsEnabled` is ignored. `GET …/services/NAME/deploymentconfig` responds in this",
-            "shape.",
+            "`--dc` (JSON or YAML). These settings are used; `cpuLimit` and `memoryInGBLimit` override `cpu` and",
+            "`memoryInGB`. `GET …/services/NAME/deploymentconfig` responds in this shape.",
             "",
             "| deploymentconfig.json | key |",
             "| --- | --- |",
             *(f"| `{one.azure}` | `{one.name}` |" for one in options.OPTIONS if one.azure),
+            "",
+            "These have no effect. A deployment that sets one of them says so (`warnings` of the response). A setting",
+            f"that is not listed here is rejected by its name, and so is `{TLS}`.",
+            "",
+            "| deploymentconfig.json | why it has no effect |",
+            "| --- | --- |",
+            *(f"| `{name}` | {why} |" for name, why in REASONS.items()),
             "",
         ]
     )

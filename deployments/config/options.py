@@ -37,7 +37,7 @@ class Option:
     unit: str = ""  # that people count it in
     scale: float = 1
     flag: str = ""  # of `slipway service deploy`, such as --cpu; empty: only in --server
-    flag_alias: str = ""
+    flag_aliases: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
@@ -106,11 +106,12 @@ class DeploymentConfig:
 
     cpu: float = option(
         1.0, label="CPU", unit="cores", low=0.1, high=256, group=SIZE, flag="--cpu", spec="cpus", convert=float,
-        help="What the model asks for, else 1.", shows_default=False, azure="containerResourceRequirements.cpu",
+        flag_aliases=("--cpu-cores", "--cc"), help="What the model asks for, else 1.", shows_default=False,
+        azure="containerResourceRequirements.cpu",
     )  # fmt: skip
     memory_gb: float = option(
-        1.0, label="Memory", unit="GB", low=0.1, high=4096, group=SIZE, flag="--memory-gb", flag_alias="--memory",
-        help="What the model asks for, else 1.", shows_default=False,
+        1.0, label="Memory", unit="GB", low=0.1, high=4096, group=SIZE, flag="--memory-gb",
+        flag_aliases=("--memory", "--gb"), help="What the model asks for, else 1.", shows_default=False,
         spec="memory_bytes", convert=lambda gb: int(gb * GIB), azure="containerResourceRequirements.memoryInGB",
     )  # fmt: skip
     processes: int | None = option(

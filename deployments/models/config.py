@@ -23,6 +23,7 @@ class InferenceConfig(models.Model):
     description = models.TextField(blank=True)
     entry_script = models.CharField(max_length=500, blank=True)  # path of the script among the files
     environment = models.ForeignKey(Environment, null=True, blank=True, on_delete=models.PROTECT)
+    environment_variables = models.JSONField(default=dict, blank=True)  # a deployment's own ones win
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -24,7 +24,9 @@ def content_hash(versions: Iterable[ModelVersion], config: InferenceConfig) -> s
 
 def revision_hash(versions: Iterable[ModelVersion], config: InferenceConfig, options: dict[str, Any]) -> str:
     """Hash of everything that decides how a revision behaves. Processes are told it, and recognised by it."""
-    return hash_of(content_of(versions, config) | {"deployment_config": options})
+    variables = config.environment_variables
+    told = {"deployment_config": options} | ({"environment_variables": variables} if variables else {})
+    return hash_of(content_of(versions, config) | told)
 
 
 def content_of(versions: Iterable[ModelVersion], config: InferenceConfig) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def spec_for(instance: Any) -> InstanceSpec:
     service, revision = instance.service, instance.revision
     config = config_of(revision)
     takes_tokens = config.credential == "token"
+    limits = limits_of(config)
+    limits["environment_variables"] = revision.config.environment_variables | limits["environment_variables"]
     return InstanceSpec(
         ref=ref_of(instance),
         generation=instance.generation,
@@ -86,7 +88,7 @@ def spec_for(instance: Any) -> InstanceSpec:
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
-        **limits_of(config),
+        **limits,
     )
 
 

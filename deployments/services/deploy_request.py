@@ -27,13 +27,14 @@ class DeployRequest:
     workspace: Workspace
     actor: User
     name: str
-    versions: Sequence[ModelVersion]  # each once
+    versions: Sequence[ModelVersion]  # each once; none where an entry script brings all it needs
     config: InferenceConfig | None  # None: the default of the version
     target: Target | None  # None: this machine
     deployment_config: DeploymentConfig
     description: str | None = None  # None: a service that exists keeps its own
     reason: str = ""
     overwrite: bool = False
+    warnings: tuple[str, ...] = ()  # what people should know of what they asked for
 
 
 def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
@@ -53,14 +54,17 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
 
     Raises `BadInput`, `BadDeploymentConfig`, `NotFound` and `VersionNotReady`, which name the field at fault.
     """
-    _check_name(name)
+    possible = names.without_underscores(name)
+    _check_name(name, possible)
     versions = _versions(workspace, models)
     chosen = configs.find(workspace, config) if config else None
+    if not versions:
+        _check_needs_no_model(chosen)
     options = _options(deployment_config, versions, chosen)
     return DeployRequest(
         workspace=workspace,
         actor=actor,
-        name=name,
+        name=possible,
         versions=versions,
         config=chosen,
         target=_target(workspace, target),
@@ -68,12 +72,23 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         description=description,
         reason=reason,
         overwrite=overwrite,
+        warnings=(*_renamed(name, possible), *_without_effect(deployment_config)),
     )
 
 
-def _check_name(name: str) -> None:
+def _renamed(name: str, possible: str) -> list[str]:
+    if name == possible:
+        return []
+    return [f"The service is called {possible}: names of services have '-' where others have '_'."]
+
+
+def _without_effect(given: dict[str, Any] | None) -> list[str]:
+    return azure_deployment_config.warnings_for(given) if given and azure_deployment_config.is_azure(given) else []
+
+
+def _check_name(name: str, possible: str) -> None:
     try:
-        slug_rule(name)
+        slug_rule(possible)
     except ValidationError as error:
         raise BadInput(
             f"'{name}' is not a possible service name. {error.messages[0]}",
@@ -83,14 +98,19 @@ def _check_name(name: str) -> None:
 
 
 def _versions(workspace: Workspace, references: Sequence[str]) -> list[ModelVersion]:
-    if not references:
-        raise BadInput(
-            "A service needs at least one model version.", hint="Choose one, for example iris:1.", field="models"
-        )
     versions = {version.pk: version for version in (_version(workspace, reference) for reference in references)}
     for version in versions.values():
         _check_ready(version)
     return list(versions.values())
+
+
+def _check_needs_no_model(config: InferenceConfig | None) -> None:
+    if config is None or config.kind != ConfigKind.ENTRY_SCRIPT:
+        raise BadInput(
+            "A service without an entry script needs a model version.",
+            hint="Choose one, for example iris:1; or an inference config whose script brings all it needs.",
+            field="models",
+        )
 
 
 def _version(workspace: Workspace, reference: str) -> ModelVersion:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from deployments.config.configs import HIDDEN
 from deployments.config.deployment_config import config_of
 from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
@@ -11,8 +12,6 @@ from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
 from deployments.targets.base import Observation
 from studio.sandbox.levels import describe as describe_level
-
-HIDDEN = "•••"
 
 
 def describe(service: Service, *, with_values: bool) -> dict[str, Any]:

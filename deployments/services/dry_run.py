@@ -64,8 +64,9 @@ def dry_run(
     environment: Environment,
     version: ModelVersion | None,
     request: str,
+    variables: Mapping[str, str],
 ) -> Trial:
-    """Start the script in its environment, beside the files of `version`, and send it `request`.
+    """Start the script in its environment, with its own variables beside the files of `version`, and send `request`.
 
     Raises `BadInput` where the environment is not made yet or the model is too large to try, and `Conflict` while
     somebody else's trial is running.
@@ -83,7 +84,7 @@ def dry_run(
     try:
         with tempfile.TemporaryDirectory(prefix=f"{artifacts.INSPECTED}trial-", dir=artifacts.incoming()) as folder:
             _lay_out(Path(folder), entry_script, files, version, request)
-            return _trial_of(_run(Path(folder), environment))
+            return _trial_of(_run(Path(folder), environment, variables))
     finally:
         _one_at_a_time.release()
 
@@ -114,14 +115,15 @@ def _copy_model(version: ModelVersion, place: Path) -> None:
             copy_to(file.artifact, below)
 
 
-def _run(folder: Path, environment: Environment) -> ProcessResult:
+def _run(folder: Path, environment: Environment, variables: Mapping[str, str]) -> ProcessResult:
     memory = settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
     python = python_path(environment.definition_hash)
     return run_command_bounded(
         [str(python), "-m", PROGRAM, str(folder), str(memory), str(int(SECONDS))],
         folder=folder,
         seconds=SECONDS,
-        variables={
+        variables=dict(variables)
+        | {
             "PATH": f"{python.parent}:/usr/bin:/bin",
             "PYTHONPATH": str(library.scoring_library(settings.BASE_DIR / "scoring", library.folder())),
             "PYTHONSAFEPATH": "1",

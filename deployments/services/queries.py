@@ -4,13 +4,15 @@ from django.db.models import Prefetch, QuerySet
 
 from deployments.control.facts import with_facts
 from deployments.models import RevisionModel, Service
+from deployments.services import names
 from studio.accounts.models import Workspace
 from studio.core.errors import NotFound
 
 
 def find(workspace: Workspace, name: str) -> Service:
-    """The service of that name. Raises `NotFound`."""
-    service = with_details(Service.objects.in_workspace(workspace)).filter(name=name).first()
+    """The service of that name, in which '_' counts as '-'. Raises `NotFound`."""
+    rows = with_details(Service.objects.in_workspace(workspace))
+    service = rows.filter(name=names.without_underscores(name)).first()
     if service is None:
         raise NotFound(
             f"There is no service '{name}' in {workspace}.", hint="Names are listed under Services; it may be deleted."

@@ -10,11 +10,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from deployments.config import configs, inference_config_json
+from deployments.config import configs
 from deployments.models import InferenceConfig
 from deployments.services.dry_run import Trial, dry_run
-from deployments.views import composer_start
-from deployments.views.config_form import NEW, ConfigForm, ImportForm
+from deployments.views import composer_start, config_import
+from deployments.views.config_form import NEW, ConfigForm
 from registry.environments import environments
 from registry.models import Upload
 from registry.store.form_files import files_of, upload_ids
@@ -29,8 +29,8 @@ SAVING_NOTHING = ("check", "try", "add_file", "new_environment")  # buttons of t
 
 @workspace_page(role=Role.CONTRIBUTOR)
 def config_new(request: WorkspaceRequest) -> HttpResponse:
-    """The composer. `?from=name:2`, `?environment=name:1` and `?for=grapes:1`, a model version to write a script for,
-    fill it in."""
+    """The composer. `?from=name:2`, `?environment=name:1`, `?imported=1` and `?for=grapes:1`, a model version to write
+    a script for, fill it in."""
     context: dict[str, Any] = {"uploads": [], "findings": None, "trial": None}
     if request.method == "POST":
         form = ConfigForm(request.workspace, request.POST)
@@ -63,23 +63,6 @@ def config_trial(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "deployments/config_trial_result.html", _trial(form, _arrived(request)))
 
 
-@workspace_page(role=Role.CONTRIBUTOR)
-def config_import(request: WorkspaceRequest) -> HttpResponse:
-    """Read Azure's file, define its environment, and go on in the composer."""
-    form = ImportForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
-    if request.method == "POST" and form.is_valid():
-        try:
-            given = inference_config_json.read(form.text())
-            environment = inference_config_json.environment_of(given, request.workspace, request.user)
-        except SlipwayError as error:
-            form.add_error("inferenceconfig", f"{error.message} {error.hint}".strip())
-        else:
-            start = {"entry_script": given.entry_script, "description": given.description, "environment": environment}
-            address = reverse("config_new", kwargs={"workspace": request.workspace.slug})
-            return redirect(f"{address}?{urlencode(start)}")
-    return render(request, "deployments/config_import.html", {"form": form}, status=422 if form.errors else 200)
-
-
 def _posted(request: WorkspaceRequest, form: ConfigForm, context: dict[str, Any]) -> HttpResponse | None:
     """The answer once the config is made; None when the page is to be shown once more, with what `context` gets."""
     try:
@@ -104,13 +87,14 @@ def _saves_nothing(request: WorkspaceRequest) -> bool:
 
 
 def _created(request: WorkspaceRequest, form: ConfigForm, files: list[Upload]) -> HttpResponse:
-    named = {"name": form.cleaned_data["name"], "description": form.cleaned_data["description"]}
+    named = {name: form.cleaned_data[name] for name in ("name", "description", "environment_variables")}
     with transaction.atomic():  # a config that is refused leaves no environment behind
         made = None
         if form.makes_environment:
             made = environments.define(workspace=request.workspace, actor=request.user, **form.definition())
         facts = form.facts(files, made)
         config = configs.create(workspace=request.workspace, actor=request.user, **named, **facts)
+    request.session.pop(config_import.KEY, None)
     messages.success(request, f"{config} is created.")
     return redirect(_next_page(request, config))
 
@@ -144,6 +128,7 @@ def _trial(form: ConfigForm, files: list[Upload]) -> dict[str, Any]:
             environment=facts["environment"],
             version=form.version(),
             request=form.cleaned_data.get("sample", ""),
+            variables=configs.read_variables(form.cleaned_data.get("environment_variables") or {}),
         )
     except SlipwayError as error:
         return {"error": error}

@@ -7,6 +7,7 @@ from deployments.config.first_script import first_script
 from deployments.config.json_text import readable
 from deployments.services import samples
 from deployments.views.config_form import NEW, ConfigForm
+from deployments.views.config_import import imported
 from deployments.views.form_defaults import FREE_FORM
 from deployments.views.source_text import editable_text_of
 from registry.environments import environments, interpreters
@@ -49,12 +50,14 @@ def form_for(request: WorkspaceRequest) -> ConfigForm:
     if reference := request.GET.get("for"):
         initial |= _for_version(find_version(request.workspace, reference))
     initial |= {key: request.GET[key] for key in ("environment", "entry_script", "description") if key in request.GET}
+    initial |= imported(request)
     if not (reference := request.GET.get("from")):
         return ConfigForm(request.workspace, initial=initial)
     source = configs.find(request.workspace, reference)
     files = [(file, editable_text_of(file)) for file in source.files.select_related("artifact")]
     initial |= {"name": source.name, "kind": source.kind, "description": source.description}
     initial |= {"entry_script": source.entry_script, "environment": str(source.environment or "")}
+    initial |= {"environment_variables": source.environment_variables}
     initial["script"] = next((text for file, text in files if file.path == source.entry_script), "")
     form = ConfigForm(request.workspace, initial=initial)
     further = [pair for pair in files if pair[0].path != source.entry_script or not initial["script"]]

@@ -12,7 +12,8 @@ from deployments.config.sources import MAX_SCRIPT_BYTES, Content
 from deployments.models import ConfigFile
 from deployments.models.config import ConfigKind
 from deployments.views import version_choice
-from registry.environments import definitions, environments, interpreters, requirement_files
+from deployments.views.option_fields import MULTILINE, Variables
+from registry.environments import definitions, environments, interpreters
 from registry.models import Environment, ModelVersion, Upload
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput, SlipwayError
@@ -61,6 +62,13 @@ class ConfigForm(forms.Form):
         label="Packages",
         help_text="One pip requirement a line. What the scoring server needs is added by itself, NumPy among it.",
         widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+    )
+    environment_variables = Variables(
+        required=False,
+        max_length=100_000,
+        help_text="NAME=value, one a line. The script sees them, unless a deployment sets its own; viewers do not see "
+        "the values.",
+        widget=forms.Textarea(attrs=MULTILINE | {"placeholder": "LOG_LEVEL=info"}),
     )
     model = forms.CharField(
         required=False, max_length=300, label="Model version", help_text="Its files are there.", widget=forms.Select
@@ -190,24 +198,3 @@ def _files_of(workspace: Workspace) -> Any:
 
 def _as_bytes(text: str) -> bytes:
     return text.replace("\r\n", "\n").encode()
-
-
-class ImportForm(forms.Form):
-    """Azure's file, pasted or as it is."""
-
-    inferenceconfig = forms.CharField(
-        required=False,
-        label="inferenceconfig.json",
-        max_length=200_000,
-        help_text="The text of the file. Keys: entryScript, environment, description.",
-        widget=forms.Textarea(attrs={"rows": 18, "class": "mono", "spellcheck": "false"}),
-    )
-    file = forms.FileField(required=False, label="As a file", help_text="In place of the text, in any encoding.")
-
-    def text(self) -> str:
-        """What is to be imported. Raises `BadInput`."""
-        typed: str = self.cleaned_data["inferenceconfig"]
-        file = self.cleaned_data["file"]
-        if bool(typed.strip()) == (file is not None):
-            raise BadInput("Give inferenceconfig.json as text or as a file.", field="inferenceconfig")
-        return typed if file is None else requirement_files.decode(file.read(requirement_files.MAX_BYTES + 1))

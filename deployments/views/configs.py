@@ -6,10 +6,11 @@ from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse, JsonResponse
 
-from deployments.config import configs, inference_config_json
+from deployments.config import azure_inference_config, configs
 from deployments.models import InferenceConfig, Service
 from deployments.views.source_text import text_of
 from studio.accounts.access import WorkspaceRequest, workspace_page
+from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
@@ -37,7 +38,7 @@ def config_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResp
         "config": config,
         "tab": tab,
         "tabs": [{"url": f"?tab={key}", "label": label, "current": key == tab} for key, label in TABS.items()],
-        **_panel(config, tab),
+        **_panel(config, tab, with_values=_sees_values(request)),
     }
     return render(request, "deployments/config_detail.html", context)
 
@@ -46,12 +47,17 @@ def config_detail(request: WorkspaceRequest, name: str, number: int) -> HttpResp
 def config_export(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
     """The config as Azure's inferenceconfig.json, for download."""
     config = configs.find(request.workspace, f"{name}:{number}")
-    answer = JsonResponse(inference_config_json.export(config), json_dumps_params={"indent": 2})
+    shown = azure_inference_config.export(config, with_values=_sees_values(request))
+    answer = JsonResponse(shown, json_dumps_params={"indent": 2})
     answer.headers["Content-Disposition"] = 'attachment; filename="inferenceconfig.json"'
     return answer
 
 
-def _panel(config: InferenceConfig, tab: str) -> dict[str, Any]:
+def _sees_values(request: WorkspaceRequest) -> bool:
+    return request.role in Role.at_least(Role.CONTRIBUTOR)
+
+
+def _panel(config: InferenceConfig, tab: str, *, with_values: bool) -> dict[str, Any]:
     """What the chosen tab needs, and no more."""
     if tab == "files":
         return {"files": [(file, text_of(file)) for file in config.files.select_related("artifact")[:50]]}
@@ -65,6 +71,7 @@ def _panel(config: InferenceConfig, tab: str) -> dict[str, Any]:
         "script": text_of(script) if script else "",
         "services": services.order_by("name")[:100],
         "others": others[:50],
+        "variables": configs.shown_variables(config, with_values=with_values),
         "facts": {
             "Kind": config.get_kind_display(),
             "Files": config.files.count(),

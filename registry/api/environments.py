@@ -57,7 +57,7 @@ class DefineSerializer(StrictSerializer):
     """Either `requirements`, the lines of a requirements file, or `conda`, the text of a conda file with a pip section.
 
     Lines may be comments or empty, and one that ends with a backslash goes on in the next; errors tell a line by its
-    place in the list.
+    place in the list. `python_version` counts more than the one that the conda file asks for.
     """
 
     name = serializers.CharField(max_length=120)
@@ -73,7 +73,7 @@ class DefineSerializer(StrictSerializer):
             raise BadInput("Give requirements or conda, not both.", field="conda")
         text = given["conda"] if "conda" in given else "\n".join(given.get("requirements", []))
         version, lines = definitions.read_text(text)
-        version = version or given.get("python_version") or own().minor
+        version = given.get("python_version") or version or own().minor
         return {"name": given["name"], "python_version": version, "requirements": lines}
 
 

@@ -161,12 +161,22 @@ def _place(text: str, why: str) -> BadInput:
 def read_text(text: str) -> tuple[str, list[str]]:
     """Python version ('' when the text names none) and requirement lines of a requirements file or conda YAML."""
     text = text.removeprefix("\ufeff")
-    if _CONDA.search(text):
+    if is_conda(text):
         return _read_conda(text)
     return "", requirement_files.lines_of(text)
 
 
 def _read_conda(text: str) -> tuple[str, list[str]]:
+    return read_conda_dependencies(load_conda(text)["dependencies"])
+
+
+def is_conda(text: str) -> bool:
+    """Whether the text is a conda file; else it is a requirements file."""
+    return bool(_CONDA.search(text))
+
+
+def load_conda(text: str) -> dict[str, Any]:
+    """The document in a conda file; its `dependencies` are a list. Raises `BadInput`."""
     if len(text) > MAX_CONDA:
         raise _bad(f"The conda file has more than {MAX_CONDA // 1024} KiB.", hint="Send its requirements only.")
     try:
@@ -175,10 +185,9 @@ def _read_conda(text: str) -> tuple[str, list[str]]:
         where = f" in line {reason.line}" if reason.line else ""
         hint = "Write it without anchors and aliases (&, *) if it has any."
         raise _bad(f"The conda file is no valid YAML{where}.", hint=hint, evidence=str(reason)) from reason
-    dependencies = document.get("dependencies") if isinstance(document, dict) else None
-    if not isinstance(dependencies, list):
+    if not isinstance(document, dict) or not isinstance(document.get("dependencies"), list):
         raise _bad("The conda file's 'dependencies' must be a list.")
-    return read_conda_dependencies(dependencies)
+    return document
 
 
 def read_conda_dependencies(dependencies: list[Any]) -> tuple[str, list[str]]:

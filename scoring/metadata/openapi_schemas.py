@@ -20,16 +20,18 @@ EXAMPLE_VALUES = 1024  # larger examples are left out
 def score_schemas(served: Served, version: str) -> Document:
     """`ServiceInput` and `ServiceOutput` of `/score`.
 
-    OpenAPI 2 has no alternatives, so it describes only the protocol's form.
+    OpenAPI 2 has no alternatives, so it describes only the protocol's form. Later versions refer to the model's own
+    schemas: generators of clients lose the class of an alternative that repeats one.
     """
     inputs, outputs = served.signature.get("inputs") or [], served.signature.get("outputs") or []
     if not served.is_model or not inputs:
         return {"ServiceInput": {"type": "object", "example": {"data": []}}, "ServiceOutput": {"type": "object"}}
     request, response = _request_schema(inputs, outputs, version), _response_schema(outputs, version)
     if version != "2":
-        example = {key: request.pop(key) for key in ("example",) if key in request}
-        request = {"anyOf": [request, _short(_nested_of(inputs, version))]} | example
-        response = {"oneOf": [response, _short({})]}
+        asked, given = ({"$ref": f"#/components/schemas/{name}"} for name in schema_names(served))
+        example = {key: request[key] for key in ("example",) if key in request}
+        request = {"anyOf": [asked, _short(_nested_of(inputs, version))]} | example
+        response = {"oneOf": [given, _short({})]}
     return {"ServiceInput": request, "ServiceOutput": response}
 
 

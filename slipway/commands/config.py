@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import folders, output, progress, wording
+from slipway import output, progress, wording
 from slipway.columns import Column, time_column
-from slipway.commands import completion, deploying
+from slipway.commands import code_options, completion, inference_files
 from slipway.commands.nouns import Noun
-from slipway.commands.options import Limit, Overwrite, Yes, confirm, first, json_object, open_client
-from slipway.defaults import INFERENCE_CONFIG, RUNTIME
+from slipway.commands.options import Limit, Overwrite, Yes, confirm, first, open_client
+from slipway.commands.sources import Script
+from slipway.defaults import RUNTIME
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
@@ -75,24 +76,27 @@ def create(
     environment: EnvironmentName = "",
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="An inferenceconfig.json, whose environment is created if it describes one."),
+        typer.Option(
+            "--file", "-f", help="An inferenceconfig.json, or YAML, whose environment is created if it describes one."
+        ),
     ] = None,
+    python_version: code_options.PythonVersion = "",
     description: Description = None,
 ) -> None:
     """Create the next version of an inference config. The script is read, never run; a mistake is shown with its line.
 
     Without --environment the script runs in the studio's own, which has NumPy and ONNX Runtime and needs no build.
     """
-    if (entry_script is None) == (file is None) or (file and environment):
-        raise Misuse("Give one of --entry-script and --file; --environment goes with --entry-script.")
+    if (entry_script is None) == (file is None) or (file and environment) or (python_version and not file):
+        raise Misuse(
+            "Give one of --entry-script and --file; --environment goes with --entry-script, --python with --file."
+        )
     with open_client() as client:
         if file:
-            read = json_object(f"@{file}", "--file")
-            folder = source_dir or file.parent / str(read.get("sourceDirectory") or ".")
-            files = folders.files_below(folder, deploying.IGNORED | {INFERENCE_CONFIG})
-            found = client.configs.create_from(name, read, files, description=description or "")
+            imported = inference_files.load(file, python_version=python_version, source_dir=source_dir)
+            found = inference_files.make_config(client, name, imported, description or "")
         else:
-            script = deploying.Script(str(entry_script), source_dir)
+            script = Script(str(entry_script), source_dir)
             found = client.configs.create(
                 name, script.entry, script.files(), environment or RUNTIME, description=description or ""
             )
@@ -119,7 +123,7 @@ def update(
         )
     with open_client() as client:
         entry = entry_script or client.configs.show(reference)["entry_script"]
-        script = deploying.Script(entry, source_dir) if entry_script or source_dir else None
+        script = Script(entry, source_dir) if entry_script or source_dir else None
         found = client.configs.update(
             reference,
             files=script.files() if script else None,

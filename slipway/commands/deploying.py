@@ -4,92 +4,101 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import folders, output, progress, text_files, wording
-from slipway.commands.options import json_object
+from slipway import documents, output, progress, wording
+from slipway.commands import inference_files
+from slipway.commands.inference_files import InferenceFile
+from slipway.commands.options import json_object, open_client
+from slipway.commands.sources import Script
+from slipway.defaults import RUNTIME
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.types import Service
 
-IGNORED = folders.UNWANTED | {"__pycache__", ".git", ".venv", ".ipynb_checkpoints"}
 
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """The options that say how requests become predictions: a config that exists, or what makes one on the way."""
 
-@dataclass(frozen=True)
-class Script:
-    """The options that make an inference config on the way."""
-
-    entry_script: str
+    config: str | None = None
+    entry_script: str | None = None
     source_dir: Path | None = None
     requirements: Path | None = None
     environment: str = ""
+    inference_file: Path | None = None
+    python_version: str = ""
 
-    def files(self) -> dict[str, Path]:
-        """What goes into the config, by path. Raises `Misuse` when the entry script is not there."""
-        if self.source_dir is None:
-            script = Path(self.entry_script)
-            found = {script.name: script}
-        else:
-            found = self._beside_the_script(self.source_dir)
-        if self.entry not in found or not found[self.entry].is_file():
-            raise Misuse(
-                f"There is no entry script {self.entry_script}.",
-                hint="Its path is relative to --source-dir, where that is given.",
-            )
-        return found
-
-    @staticmethod
-    def _beside_the_script(folder: Path) -> dict[str, Path]:
-        if not folder.is_dir():
-            raise Misuse(f"There is no folder {folder}.")
-        return folders.files_below(folder, IGNORED)
-
-    @property
-    def entry(self) -> str:
-        """The entry script's path in the config."""
-        path = Path(self.entry_script)
-        return path.as_posix() if self.source_dir else path.name
-
-    def lines(self) -> list[str]:
-        """The lines of the requirements file, as they are: the studio reads them, and names them by their numbers."""
-        return text_files.read(self.requirements).split("\n") if self.requirements else []
-
-
-def script_of(
-    config: str | None, entry: str | None, folder: Path | None, requirements: Path | None, environment: str
-) -> Script | None:
-    """What the options about a script say together; None where there is no script. Raises `Misuse`."""
-    if entry is None:
-        if folder or requirements or environment:
-            raise Misuse("--source-dir, --requirements and --environment go with --entry-script.")
+    def source(self) -> Script | InferenceFile | None:
+        """What makes a config; None where there is nothing to make. Raises `Misuse` for options that exclude others."""
+        if len([one for one in (self.config, self.entry_script, self.inference_file) if one]) > 1:
+            raise Misuse("Give one of --config, --entry-script and --inference-config.")
+        if self.inference_file:
+            if self.source_dir or self.requirements:
+                raise Misuse("--source-dir and --requirements go with --entry-script: the file says them itself.")
+            return inference_files.load(self.inference_file, self.environment, self.python_version)
+        if self.entry_script:
+            if self.requirements and self.environment:
+                raise Misuse("Give one of --requirements and --environment.")
+            return Script(self.entry_script, self.source_dir, self.requirements, self.environment, self.python_version)
+        if self.source_dir or self.requirements or self.environment or self.python_version:
+            raise Misuse("--source-dir, --requirements, --environment and --python go with --entry-script.")
         return None
-    if config or (requirements and environment):
-        raise Misuse("Give one of --config and --entry-script, and one of --requirements and --environment.")
-    return Script(entry, folder, requirements, environment)
 
 
-def options(limits: dict[str, Any], server: str, file: Path | None) -> dict[str, Any]:
-    """What the flags `limits`, --server and --deployment-config say together. Raises `Misuse`."""
+def options(
+    limits: dict[str, Any], server: str, file: Path | None, azure: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What the flags `limits`, --server, --deployment-config and `azure` say together. Raises `Misuse`.
+
+    `azure` are settings of Azure's deploymentconfig.json that were given as flags: they count more than the file's.
+    """
     if extra := json_object(server, "--server"):
         limits = merged({"server": extra}, limits)
-    if file:
-        limits = merged(json_object(f"@{file}", "--deployment-config"), limits)
-    return limits
+    below = documents.load(file) if file else {}
+    if azure:
+        below = merged({"computeType": "local"} | below, azure)
+    return merged(below, limits)
 
 
-def make_config(client: "Client", name: str, script: Script) -> str:
+def deploy(
+    name: str, models: list[str], source: Script | InferenceFile | None, facts: dict[str, Any], timeout: float | None
+) -> "Service":
+    """Deploy, and wait until the service is Healthy where there is a `timeout`; reports what happens meanwhile."""
+    with open_client() as client:
+        made = {"config": make_config(client, name, source)} if source else {}
+        service = client.deploy(name, models, **facts | made)
+        print_warnings(service)
+        output.note(f"Deploying {service['name']}.")
+        return wait_healthy(client, service["name"], timeout) if timeout else service
+
+
+def make_config(client: "Client", name: str, source: Script | InferenceFile) -> str:
     """Create environment and config by the service's name; the config's "name:number"."""
-    files, lines = script.files(), script.lines()
-    environment = {"environment": script.environment} if script.environment else {}
-    if script.requirements is not None:
-        defined = client.environments.create(name, lines)
-        environment["environment"] = defined["id"]
-        output.note(f"Environment {defined['id']}.")
-        for warning in defined.get("warnings", []):
-            output.note(warning)
-    config = client.configs.create(name, script.entry, files, **environment)
+    if isinstance(source, InferenceFile):
+        config = inference_files.make_config(client, name, source)
+    else:
+        config = client.configs.create(name, source.entry, source.files(), _environment_of(client, name, source))
     output.note(f"Inference config {config['id']}.")
     return config["id"]
+
+
+def print_warnings(service: "Service") -> None:
+    """What the studio reports of a deployment that was asked for."""
+    for warning in service.get("warnings", []):
+        output.note(f"Warning: {warning}")
+
+
+def _environment_of(client: "Client", name: str, source: Script) -> str:
+    """The environment that a script names, or that its requirements make; else the studio's own."""
+    source.files()  # nothing is created for a script that is not there
+    if source.requirements is None:
+        return source.environment or RUNTIME
+    defined = client.environments.create(name, source.lines(), python_version=source.python_version)
+    output.note(f"Environment {defined['id']}.")
+    for warning in defined.get("warnings", []):
+        output.note(f"Warning: {warning}")
+    return defined["id"]
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

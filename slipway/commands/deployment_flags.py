@@ -6,13 +6,13 @@ from slipway.commands.flags import Flag
 FLAGS = (
     Flag(
         path=("cpu",),
-        flags=("--cpu",),
+        flags=("--cpu", "--cpu-cores", "--cc"),
         type=float,
         help="CPU in cores. What the model asks for, else 1.",
     ),
     Flag(
         path=("memory_gb",),
-        flags=("--memory-gb", "--memory"),
+        flags=("--memory-gb", "--memory", "--gb"),
         type=float,
         help="Memory in GB. What the model asks for, else 1.",
     ),

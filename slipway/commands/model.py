@@ -1,4 +1,4 @@
-"""`slipway model`: register, list, show, update, inspect, download, delete."""
+"""`slipway model`: register, deploy, list, show, update, inspect, download, delete."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,7 +7,8 @@ import typer
 
 from slipway import folders, output, progress, wording
 from slipway.columns import Column
-from slipway.commands import completion
+from slipway.commands import azure_deploy, completion
+from slipway.commands.model_metadata import origin_of, with_origin, write
 from slipway.commands.nouns import Noun
 from slipway.commands.options import (
     Limit,
@@ -59,25 +60,51 @@ def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
             autocompletion=completion.models,
         ),
     ],
-    path: Annotated[list[Path], typer.Option("--path", "-p", help=PATH_HELP)],
+    path: Annotated[list[Path] | None, typer.Option("--path", "--model-path", "-p", help=PATH_HELP)] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag; may be repeated.")] = None,
     property: Annotated[
         list[str] | None, typer.Option("--property", metavar="KEY=VALUE", help="A property; it never changes.")
     ] = None,
     description: Annotated[str, typer.Option("--description", "-d", help="Markdown.")] = "",
-    framework: Annotated[str, typer.Option(help="onnx, scikit-learn, … (default: found by looking inside).")] = "",
-    framework_version: Annotated[str, typer.Option(help="Such as 1.9.1.")] = "",
+    framework: Annotated[
+        str, typer.Option("--framework", "--model-framework", help="onnx, scikit-learn, … (default: found inside).")
+    ] = "",
+    framework_version: Annotated[
+        str, typer.Option("--framework-version", "--model-framework-version", help="Such as 1.9.1.")
+    ] = "",
+    cpu: Annotated[float | None, typer.Option("--cpu", "--cpu-cores", "--cc", help="Cores that it asks for.")] = None,
+    memory_gb: Annotated[
+        float | None, typer.Option("--memory-gb", "--memory", "--gb", help="Memory in GB that it asks for.")
+    ] = None,
+    gpu: Annotated[int | None, typer.Option("--gpu", "--gpu-cores", "--gc", help="GPUs that it asks for.")] = None,
+    run_id: Annotated[str, typer.Option("--run-id", "-r", help="Of the training run; kept as a property.")] = "",
+    experiment_name: Annotated[
+        str, typer.Option("--experiment-name", help="Of the training run; kept as a property.")
+    ] = "",
+    asset_path: Annotated[
+        str, typer.Option("--asset-path", help="Place among the run's outputs; kept as a property.")
+    ] = "",
+    run_metadata_file: Annotated[
+        Path | None, typer.Option("--run-metadata-file", "-f", help="JSON with run_id and experiment_name.")
+    ] = None,
+    output_metadata_file: Annotated[
+        Path | None, typer.Option("--output-metadata-file", "-t", help="Where to write what was registered, as JSON.")
+    ] = None,
     unpack: Annotated[bool, typer.Option("--unpack", help="Unpack the zip and tar archives given.")] = False,
     wait: Wait = False,
     timeout: Timeout = 300,
 ) -> None:
     """Register files as the next version of a model."""
+    if not path:
+        raise _no_path(asset_path)
+    origin = origin_of(run_metadata_file, run_id=run_id, experiment_name=experiment_name, asset_path=asset_path)
     facts = given(
         tags=key_values(tag, "Tag"),
-        properties=key_values(property, "Property"),
+        properties=with_origin(key_values(property, "Property"), origin),
         description=description,
         framework=framework,
         framework_version=framework_version,
+        resources=given(cpu=cpu, memory_gb=memory_gb, gpu=gpu),
         unpack=unpack or None,
     )
     with open_client() as client:
@@ -85,7 +112,15 @@ def register(  # noqa: PLR0913, PLR0917 - a parameter for each option
         output.note(f"Registered {version['id']}.")
         if wait:
             version = _wait_inspected(client, version["id"], timeout)
+    if output_metadata_file:
+        write(output_metadata_file, version)
     output.result(version, lambda: _show(version))
+
+
+app.verb(
+    "slipway model deploy -n iris -m iris:1 --ic inferenceconfig.json --dc deploymentconfig.json",
+    "slipway model deploy -n iris -m iris:1 --cc 2 --gb 1 --no-wait",
+)(azure_deploy.deploy)
 
 
 @app.verb(
@@ -209,6 +244,15 @@ def _wait_inspected(client: "Client", reference: str, timeout: float) -> "Versio
     with progress.spinner(f"Inspecting {reference}") as report:
         report("…")
         return client.wait_for_version(reference, timeout)
+
+
+def _no_path(asset_path: str) -> Misuse:
+    if asset_path:
+        return Misuse(
+            f"--asset-path {asset_path} lies among the outputs of a run, and the studio keeps no runs yet.",
+            hint="Give the file itself: --path FILE. Run and asset path are then kept as properties of the version.",
+        )
+    return Misuse("Say which file or folder is registered: --path FILE.")
 
 
 def _upload(client: "Client", name: str, paths: list[Path], facts: dict[str, Any]) -> "Version":

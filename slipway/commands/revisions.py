@@ -7,7 +7,7 @@ import typer
 
 from slipway import output
 from slipway.columns import Column, time_column
-from slipway.commands import completion, deploying
+from slipway.commands import code_options, completion, deploying
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.options import ServiceName, Timeout, Wait, given, open_client
@@ -35,12 +35,15 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
         ),
     ] = None,
     config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION. Else the one it has.")] = None,
-    entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
-    source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
-    requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
-    environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
+    entry_script: code_options.EntryScript = None,
+    source_dir: code_options.SourceDir = None,
+    requirements: code_options.Requirements = None,
+    environment: code_options.EnvironmentName = "",
+    python_version: code_options.PythonVersion = "",
+    inference_config: code_options.InferenceConfig = None,
     deployment_config: Annotated[
-        Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json, in place of all options.")
+        Path | None,
+        typer.Option("--deployment-config", "--dc", help="deploymentconfig.json, or YAML; in place of all options."),
     ] = None,
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
@@ -56,11 +59,19 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
     the old one answering; with --wait the command then ends with 1 and says why.
     """
     limits = deploying.options(limits, server, deployment_config)
-    script = deploying.script_of(config, entry_script, source_dir, requirements, environment)
+    source = deploying.Code(
+        config=config,
+        entry_script=entry_script,
+        source_dir=source_dir,
+        requirements=requirements,
+        environment=environment,
+        inference_file=inference_config,
+        python_version=python_version,
+    ).source()
     with open_client() as client:
         kept = client.service(name)
-        if script:
-            config = deploying.make_config(client, name, script)
+        if source:
+            config = deploying.make_config(client, name, source)
         if deployment_config is None:
             limits = deploying.changed(kept.get("deployment_config") or {}, limits)
         facts = given(description=description, reason=reason)
@@ -73,6 +84,7 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
             overwrite=True,
             **facts,
         )
+        deploying.print_warnings(service)
         output.note(f"Updating {name} to revision {service['revision']}.")
         if wait:
             service = deploying.wait_healthy(client, name, timeout)

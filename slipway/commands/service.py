@@ -3,14 +3,13 @@
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from slipway import output, progress, request_body
 from slipway.columns import Column, time_column
-from slipway.commands import access, completion, deploying, metrics, revisions
+from slipway.commands import access, code_options, completion, deploying, metrics, revisions
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.nouns import Noun
@@ -36,22 +35,22 @@ COLUMNS = (
     "slipway service deploy -n iris -m iris:1 --wait",
     "slipway service deploy -n iris -m iris:latest --cpu 2 --overwrite --wait",
     "slipway service deploy -n wine -m wine:1 --entry-script score.py --requirements requirements.txt --wait",
+    "slipway service deploy -n wine -m wine:1 --ic inferenceconfig.json --dc deploymentconfig.json",
 )
 @with_flags(FLAGS, into="limits")
 def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the service.")],
-    model: Annotated[
-        list[str],
-        typer.Option("--model", "-m", help="NAME:VERSION; may be repeated.", autocompletion=completion.versions),
-    ],
+    model: code_options.Models = None,
     config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION (not needed for ONNX).")] = None,
-    entry_script: Annotated[str | None, typer.Option(help="A script with init() and run(); makes a config.")] = None,
-    source_dir: Annotated[Path | None, typer.Option(help="Folder with the script and what it imports.")] = None,
-    requirements: Annotated[Path | None, typer.Option(help="requirements.txt of the script.")] = None,
-    environment: Annotated[str, typer.Option(help="Environment NAME:VERSION, if it exists already.")] = "",
-    deployment_config: Annotated[
-        Path | None, typer.Option("--deployment-config", "--dc", help="deploymentconfig.json; flags count more.")
-    ] = None,
+    entry_script: code_options.EntryScript = None,
+    source_dir: code_options.SourceDir = None,
+    requirements: code_options.Requirements = None,
+    environment: code_options.EnvironmentName = "",
+    python_version: code_options.PythonVersion = "",
+    inference_config: code_options.InferenceConfig = None,
+    deployment_config: code_options.DeploymentConfig = None,
+    target: code_options.Target = None,
+    gpu_cores: Annotated[int, typer.Option("--gpu-cores", "--gc", hidden=True)] = 0,
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
@@ -61,17 +60,26 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     *,
     limits: dict[str, Any],
 ) -> None:
-    """Deploy model versions as a service."""
-    limits = deploying.options(limits, server, deployment_config)
-    facts = given(deployment_config=limits, description=description, reason=reason, overwrite=overwrite or None)
-    script = deploying.script_of(config, entry_script, source_dir, requirements, environment)
-    with open_client() as client:
-        if script:
-            config = deploying.make_config(client, name, script)
-        service = client.deploy(name, model, config=config, **facts)
-        output.note(f"Deploying {name}.")
-        if wait:
-            service = deploying.wait_healthy(client, name, timeout)
+    """Deploy model versions, or a script that needs none, as a service."""
+    azure = {"gpuCores": gpu_cores} if gpu_cores else {}
+    facts = given(
+        config=config,
+        target=target,
+        deployment_config=deploying.options(limits, server, deployment_config, azure),
+        description=description,
+        reason=reason,
+        overwrite=overwrite or None,
+    )
+    source = deploying.Code(
+        config=config,
+        entry_script=entry_script,
+        source_dir=source_dir,
+        requirements=requirements,
+        environment=environment,
+        inference_file=inference_config,
+        python_version=python_version,
+    ).source()
+    service = deploying.deploy(name, model or [], source, facts, timeout if wait else None)
     output.result(service, lambda: deploying.show(service))
 
 

@@ -77,7 +77,9 @@ def deploy(workspace, actor, *versions, name: str = "iris", built: bool = True, 
     return service
 
 
-def make_config(workspace, actor, *requirements: str, files: dict[str, bytes] | None = None) -> InferenceConfig:
+def make_config(
+    workspace, actor, *requirements: str, files: dict[str, bytes] | None = None, variables: dict[str, str] | None = None
+) -> InferenceConfig:
     """The next version of the config `own`: a script with an environment of its own."""
     environment = environments.define(
         workspace=workspace, actor=actor, name="own", python_version="3.11", requirements=list(requirements)
@@ -90,6 +92,7 @@ def make_config(workspace, actor, *requirements: str, files: dict[str, bytes] | 
         entry_script="score.py",
         files=files or {"score.py": SCRIPT},
         environment=environment,
+        environment_variables=variables,
     )
 
 

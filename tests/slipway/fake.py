@@ -56,7 +56,7 @@ class FakeStudio:
         _, workspace, kind, *rest = path.split("/", 3)
         if workspace != "vision":
             return error(404, "not_found", f"There is no workspace '{workspace}' that you can see.")
-        return getattr(self, f"on_{kind}")(request, rest[0] if rest else "")
+        return getattr(self, f"on_{kind.replace('-', '_')}")(request, rest[0] if rest else "")
 
     def fault_for(self, verb, path):
         fitting = [fault for fault in self.faults if fault[0] == verb and path.endswith(fault[1])]
@@ -154,6 +154,7 @@ class FakeStudio:
         version["description"] = changes.get("description", version["description"])
 
     def register(self, given):
+        self.registered = given
         number = 1 + sum(version["name"] == given["name"] for version in self.versions.values())
         uploads = [self.uploads[key] for key in given["files"]]
         assert all(upload["complete"] for upload in uploads)
@@ -219,7 +220,7 @@ class FakeStudio:
         if not reference:
             return page(request, list(known.values()))
         if verb == "inferenceconfig":
-            return httpx.Response(200, json={"entryScript": known[reference]["entry_script"]})
+            return httpx.Response(200, json={"entryScript": known[reference]["entry_script"], "sourceDirectory": "."})
         if verb:
             return httpx.Response(200, content=self.uploads_by_path()[verb.removeprefix("files/")])
         return self.found_or_deleted(known, request, reference)
@@ -273,6 +274,21 @@ class FakeStudio:
     def on_events(self, request, rest):
         self.asked = dict(request.url.params)
         return page(request, self.events)
+
+    def on_config_import(self, request, rest):
+        self.imported = given = json.loads(request.content)
+        document = given["inferenceconfig"]
+        environment = document.get("environment") or {}
+        described = given["conda"] or environment.get("python")
+        found = {
+            "entry_script": document["entryScript"],
+            "source_directory": document.get("sourceDirectory", ""),
+            "description": document.get("description", ""),
+            "environment": f"{given['name']}:1" if described else None,
+            "environment_variables": environment.get("environmentVariables", {}),
+            "warnings": ["enableGpu has no effect: no GPU is reserved."] if document.get("enableGpu") else [],
+        }
+        return httpx.Response(200, json=found)
 
     def on_services(self, request, rest):
         if not rest:
@@ -345,6 +361,7 @@ class FakeStudio:
         if given["name"] in self.services and not given.get("overwrite"):
             return error(409, "service_exists", f"There is a service {given['name']} already.", hint="Use overwrite.")
         before = self.services.get(given["name"], {"revision": 0})
+        azure = {"autoScaler", "gpuCores", "tags"} & (given.get("deployment_config") or {}).keys()
         self.services[given["name"]] = {
             "name": given["name"],
             "state": "Transitioning",
@@ -360,6 +377,7 @@ class FakeStudio:
             "created_at": "2026-11-21T04:00:00Z",
             "updated_at": "2026-11-21T04:00:00Z",
             "asked": given,
+            "warnings": [f"{name} has no effect: so be it." for name in sorted(azure)],
         }
         return httpx.Response(201, json=self.services[given["name"]])
 

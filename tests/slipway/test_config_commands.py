@@ -45,7 +45,8 @@ def test_config_is_created_from_an_inferenceconfig(slipway, signed_in, source):
     file.write_text('\ufeff{"entryScript": "score.py", "sourceDirectory": "src"}')
     assert slipway("config", "create", "-n", "wine", "--file", file).code == 0
     (asked,) = signed_in.configs
-    assert asked["inferenceconfig"] == {"entryScript": "score.py", "sourceDirectory": "src"}
+    assert signed_in.imported["inferenceconfig"] == {"entryScript": "score.py", "sourceDirectory": "src"}
+    assert (asked["entry_script"], asked["environment"]) == ("score.py", "slipway-runtime:latest")
     assert sorted(signed_in.uploads[key]["path"] for key in asked["files"]) == ["helper.py", "score.py"]
 
 
@@ -93,7 +94,7 @@ def test_downloaded_config_can_be_created_again(slipway, created, tmp_path):
     assert slipway("config", "download", "wine:1", "-t", target).code == 5
     assert slipway("config", "create", "-n", "copy", "--file", target / "inferenceconfig.json").code == 0
     again = created.configs[1]
-    assert again["inferenceconfig"] == {"entryScript": "score.py"}
+    assert again["entry_script"] == "score.py"
     assert sorted(created.uploads[key]["path"] for key in again["files"]) == ["helper.py", "score.py"]
 
 

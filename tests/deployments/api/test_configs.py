@@ -1,15 +1,15 @@
-"""Inference configs over REST: new versions of old ones, Azure's files, downloads, deletion."""
+"""Inference configs over REST: new versions of old ones, downloads, deletion."""
 
 import pytest
 
 from deployments.models import InferenceConfig
-from registry.models import Environment
 from studio.activity.models import Event
-from tests.deployments.service_factories import deploy
+from tests.deployments.service_factories import deploy, make_config
 from tests.registry.factories import make_upload
 
 pytestmark = pytest.mark.django_db
 CONFIGS = "/api/v1/workspaces/vision/configs"
+IMPORT = "/api/v1/workspaces/vision/config-import"
 SCRIPT = b"def init(): ...\ndef run(data): return data\n"
 
 
@@ -59,45 +59,30 @@ def test_base_of_another_workspace_is_not_found(rest, own, elsewhere):
     assert answer.status_code == 404
 
 
-def test_inferenceconfig_creates_config_and_the_environment_it_describes(rest, workspace, bob):
-    conda = {"dependencies": ["python=3.11", {"pip": ["demo"]}]}
-    document = {
-        "entryScript": "score.py",
-        "description": "From Azure.",
-        "environment": {"name": "azure", "python": {"condaDependencies": conda}},
-    }
-    made = created(rest, name="own", inferenceconfig=document, files=[uploaded(workspace, bob)])
-    assert (made["entry_script"], made["description"], made["environment"]) == ("score.py", "From Azure.", "azure:1")
-    assert Environment.objects.get(name="azure").requirements == ["demo"]
+def test_environment_variables_are_kept_of_the_base_unless_given(rest, workspace, bob):
+    first = make_config(workspace, bob, variables={"LEVEL": "info"})
+    assert created(rest, name=first.name, base=str(first))["environment_variables"] == {"LEVEL": "info"}
+    made = created(rest, name=first.name, base=str(first), environment_variables={"A": ""})
+    assert made["environment_variables"] == {"A": ""}
 
 
-def test_inferenceconfig_without_environment_runs_in_the_studio_s_own(rest, workspace, bob):
-    made = created(rest, name="own", inferenceconfig={"entryScript": "score.py"}, files=[uploaded(workspace, bob)])
-    assert made["environment"] == "slipway-runtime:1"
+def test_invalid_environment_variable_is_rejected_at_its_field(rest, own):
+    given = {"name": own.name, "base": str(own), "environment_variables": {"PYTHONPATH": "/"}}
+    answer = rest.post(CONFIGS, given, format="json")
+    assert (answer.status_code, fault(answer)["attr"]) == (400, "environment_variables")
 
 
 @pytest.mark.parametrize("environment", ["slipway-runtime:latest", "own:1"])
-def test_exported_inferenceconfig_creates_an_equal_config(rest, own, workspace, bob, environment):
+def test_exported_inferenceconfig_is_imported_with_an_equal_environment(rest, own, environment):
     first = created(rest, name="first", base=str(own), environment=environment)
     exported = rest.get(f"{CONFIGS}/{first['id']}/inferenceconfig").json()
-    files = [uploaded(workspace, bob), uploaded(workspace, bob, "labels/names.txt", b"setosa")]
-    again = created(rest, name="again", inferenceconfig=exported, files=files)
+    again = rest.post(IMPORT, {"inferenceconfig": exported}, format="json").json()
     assert (again["environment"], again["entry_script"]) == (first["environment"], first["entry_script"])
 
 
-@pytest.mark.parametrize(
-    ("given", "field"),
-    [
-        ({}, "kind"),
-        ({"inferenceconfig": {"entryScript": "score.py", "baseImage": "x"}}, "inferenceconfig"),
-        ({"inferenceconfig": {"entryScript": "score.py"}, "base": "own:1"}, "inferenceconfig"),
-        ({"inferenceconfig": {}}, "inferenceconfig"),
-    ],
-)
-def test_config_that_cannot_be_understood_is_refused_by_field(rest, workspace, given, field):
-    answer = rest.post(CONFIGS, {"name": "own"} | given, format="json")
-    assert (answer.status_code, fault(answer)["attr"]) == (400, field)
-    assert not InferenceConfig.objects.exists()
+def test_config_without_kind_and_base_is_rejected(rest, workspace):
+    answer = rest.post(CONFIGS, {"name": "own"}, format="json")
+    assert (answer.status_code, fault(answer)["attr"]) == (400, "kind")
 
 
 def test_file_of_a_config_is_downloaded(rest, own):

@@ -85,6 +85,14 @@ def test_script_finds_files_with_and_without_the_registered_folder_name(workspac
     assert json.loads((bundle / "bundle.json").read_text())["models"][0]["folder"] == "model"
 
 
+def test_script_without_a_registered_model_has_an_empty_models_folder(workspace, bob, fake, script_config, settings):
+    service = deploy(workspace, bob, config=script_config(), target=fake.target, built=False)
+    assert run_build(service).state == "succeeded"
+    bundle = settings.DATA_DIR / "bundles" / service.revisions.get().content_hash
+    assert list((bundle / "models").iterdir()) == []
+    assert (bundle / "source" / "score.py").is_file()
+
+
 def test_files_of_a_no_code_model_are_stored_once_in_its_bundle(workspace, bob, fake, settings):
     version = make_version(workspace, "m", files={"model.onnx": onnx_bytes()}, folder="model")
     build = run_build(deploy(workspace, bob, version, built=False, target=fake.target))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deployments.config import azure_deployment_config, deployment_config
+from deployments.config import azure_deployment_config, deployment_config, options
+from deployments.config.unused_settings import leaves
 from deployments.errors import BadDeploymentConfig
 from tests.deployments.service_factories import deploy
 
@@ -50,19 +51,117 @@ def test_collection_that_is_off_stays_off():
     assert azure_deployment_config.read({"computeType": "aks", "dataCollection": {"storageEnabled": False}}) == {}
 
 
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"autoScaler": {"autoscaleEnabled": True, "minReplicas": 1}}, "autoScaler.autoscaleEnabled"),
-        ({"numReplicas": 3}, "numReplicas"),
-        ({"sslEnabled": True}, "sslEnabled"),
-        ({"keys": {"primaryKey": "chosen"}}, "keys.primaryKey"),
-        ({"colour": "red"}, "colour"),
-    ],
-)
-def test_setting_that_is_not_supported_is_rejected_by_name(given, named):
-    with pytest.raises(BadDeploymentConfig, match=f"The setting {named} of"):
-        azure_deployment_config.read({"computeType": "aks"} | given)
+def warnings(**settings):
+    document = {"computeType": "local"} | settings
+    azure_deployment_config.read(document)
+    return azure_deployment_config.warnings_for(document)
+
+
+def test_settings_without_effect_are_named_with_the_reason_and_without_their_values():
+    assert warnings(
+        autoScaler={"autoscaleEnabled": True, "minReplicas": 1, "maxReplicas": 3},
+        numReplicas=3,
+        keys={"primaryKey": "secret"},
+        gpuCores=1,
+        livenessProbeRequirements={"periodSeconds": 10},
+    ) == [
+        "autoScaler.autoscaleEnabled, autoScaler.minReplicas, autoScaler.maxReplicas and numReplicas have no effect: "
+        "a revision runs as one instance, in as many processes as --processes says.",
+        "keys.primaryKey has no effect: Slipway makes the keys; `slipway service keys NAME` shows them.",
+        "gpuCores has no effect: no GPU is reserved; models use one where --provider names its execution provider.",
+        "livenessProbeRequirements.periodSeconds has no effect: Slipway watches services by itself, and gives them "
+        "--start-deadline to get ready.",
+    ]
+
+
+def test_settings_that_ask_for_nothing_are_not_named():
+    assert (
+        warnings(
+            autoScaler={"autoscaleEnabled": False, "minReplicas": 1},
+            numReplicas=1,
+            gpuCores=0,
+            namespace=None,
+            sslEnabled=False,
+            blobfuseEnabled=True,
+            maxConcurrentRequestsPerContainer=1,
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("kind", ["aks", "ACI"])
+def test_other_compute_types_do_not_choose_the_target(kind):
+    (told,) = azure_deployment_config.warnings_for({"computeType": kind})
+    assert told.startswith("computeType has no effect: the service runs where its target says")
+
+
+@pytest.mark.parametrize("kind", ["batchai", 3, None, ["aks"]])
+def test_unknown_compute_type_is_rejected(kind):
+    with pytest.raises(BadDeploymentConfig, match="computeType must be one of local, aci, aks"):
+        azure_deployment_config.read({"computeType": kind})
+
+
+@pytest.mark.parametrize("setting", ["colour", "containerResourceRequirements.memory", "autoscaler.minReplicas"])
+def test_unknown_setting_is_rejected_by_name(setting):
+    outer, _, inner = setting.partition(".")
+    with pytest.raises(BadDeploymentConfig, match=f"has no setting {setting}"):
+        warnings(**{outer: {inner: 3} if inner else 3})
+
+
+def test_encryption_is_rejected_rather_than_left_out():
+    with pytest.raises(BadDeploymentConfig, match="sslEnabled is not supported") as refused:
+        warnings(sslEnabled=True)
+    assert "proxy" in refused.value.hint
+
+
+def test_azures_limits_count_more_than_what_it_reserves():
+    document = {
+        "computeType": "aks",
+        "containerResourceRequirements": {"cpu": 0.1, "memoryInGB": 0.5, "cpuLimit": 1, "memoryInGBLimit": 2},
+    }
+    assert azure_deployment_config.read(document) == {"cpu": 1, "memory_gb": 2}
+    assert [told.split(":")[0] for told in azure_deployment_config.warnings_for(document)[1:]] == [
+        "containerResourceRequirements.cpu has no effect beside cpuLimit",
+        "containerResourceRequirements.memoryInGB has no effect beside memoryInGBLimit",
+    ]
+
+
+def test_every_setting_of_the_documented_file_is_used_or_named():
+    """The keys of Azure's own reference, each with a value that asks for something."""
+    document = {
+        "computeType": "aks",
+        "autoScaler": {
+            "autoscaleEnabled": True, "minReplicas": 2, "maxReplicas": 3, "refreshPeriodInSeconds": 5,
+            "targetUtilization": 60,
+        },
+        "dataCollection": {"storageEnabled": True, "eventHubEnabled": True},
+        "authEnabled": False,
+        "tokenAuthEnabled": True,
+        "containerResourceRequirements": {"cpu": 2, "memoryInGB": 3},
+        "appInsightsEnabled": True,
+        "scoringTimeoutMs": 1000,
+        "maxConcurrentRequestsPerContainer": 2,
+        "maxQueueWaitMs": 100,
+        "numReplicas": 2,
+        "keys": {"primaryKey": "a", "secondaryKey": "b"},
+        "gpuCores": 1,
+        "livenessProbeRequirements": {
+            "periodSeconds": 5, "initialDelaySeconds": 5, "timeoutSeconds": 5, "successThreshold": 5,
+            "failureThreshold": 5,
+        },
+        "namespace": "n",
+        "location": "westus",
+        "sslCertificate": "c.pem",
+        "sslKey": "k.pem",
+        "cname": "example.com",
+        "dnsNameLabel": "label",
+        "port": 6789,
+    }  # fmt: skip
+    told = " ".join(azure_deployment_config.warnings_for(document))
+    used = {option.azure for option in options.OPTIONS}
+    missing = [path for path, _ in leaves(document) if path not in used and path not in told]
+    assert missing == []
+    assert azure_deployment_config.read(document)["auth"] is False
 
 
 @pytest.mark.parametrize("value", ["2", True, [1], {"a": 1}])
@@ -82,8 +181,10 @@ def test_number_out_of_range_is_rejected(value):
 @pytest.mark.django_db
 def test_rest_takes_and_gives_the_azure_shape(api, bob, workspace, iris):
     services = "/api/v1/workspaces/vision/services"
-    body = {"name": "iris", "models": ["iris:1"], "deployment_config": AKS}
-    assert api(bob).post(services, body, format="json").status_code == 201
+    body = {"name": "iris", "models": ["iris:1"], "deployment_config": AKS | {"gpuCores": 1}}
+    made = api(bob).post(services, body, format="json")
+    assert made.status_code == 201
+    assert [told.split(" ")[0] for told in made.json()["warnings"]] == ["computeType", "appInsightsEnabled", "gpuCores"]
     assert api(bob).get(f"{services}/iris").json()["deployment_config"]["scoring_timeout_seconds"] == 2.5
     assert api(bob).get(f"{services}/iris/deploymentconfig").json()["maxQueueWaitMs"] == 500
 

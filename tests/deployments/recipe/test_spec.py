@@ -67,6 +67,17 @@ def test_an_entry_script_runs_in_its_environment(workspace, bob, fake):
     assert (spec.kind, spec.environment) == ("entry_script", config.environment.definition_hash)
 
 
+def test_variables_of_the_config_hold_unless_the_deployment_sets_its_own(workspace, bob, fake):
+    first = make_config(workspace, bob, variables={"A": "config", "B": "config"})
+    options = {"environment_variables": {"B": "deployment"}}
+    service = deploy(workspace, bob, config=first, target=fake.target, deployment_config=options)
+    assert spec_for(instance_of(service)).environment_variables == {"A": "config", "B": "deployment"}
+    second = make_config(workspace, bob, variables={"A": "changed", "B": "config"})
+    before, after = (revision_hash([], config, options) for config in (first, second))
+    assert before != after
+    assert content_hash([], first) == content_hash([], second)
+
+
 def test_the_content_hash_depends_on_everything_that_is_built(workspace, bob, iris):
     def config(script=SCRIPT, *requirements):
         return make_config(workspace, bob, *requirements, files={"score.py": script})

@@ -5,15 +5,17 @@ import pytest
 from deployments.config import configs
 from deployments.errors import (
     BadDeploymentConfig,
+    NameTaken,
     VersionNotReady,
 )
 from deployments.models import Service, Target
 from deployments.services.deploy_request import resolve
+from deployments.services.queries import find
 from deployments.views.deploy_form import DeployForm
 from registry.models import Inspection, VersionState
 from studio.core.errors import BadInput, NotFound
 from studio.core.jobs import JobState
-from tests.deployments.service_factories import deploy
+from tests.deployments.service_factories import deploy, deploy_request, make_config
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +31,7 @@ def test_resources_come_from_the_version_unless_given(workspace, bob):
     assert (overruled["cpu"], overruled["memory_gb"]) == (0.5, 3)
 
 
-@pytest.mark.parametrize("name", ["", "Iris", "iris_1", "-iris", "iris-", "a" * 64, "../iris", "iris\n"])
+@pytest.mark.parametrize("name", ["", "Iris", "_iris", "-iris", "iris-", "a" * 64, "../iris", "iris\n"])
 def test_invalid_service_name_is_rejected(workspace, bob, iris, name):
     with pytest.raises(BadInput) as refused:
         deploy(workspace, bob, iris, name=name)
@@ -76,9 +78,26 @@ def test_config_and_target_of_another_workspace_are_not_found(workspace, elsewhe
         deploy(workspace, bob, iris, target=Target.objects.create(workspace=elsewhere, name="there"))
 
 
-def test_request_needs_a_version(workspace, bob):
-    with pytest.raises(BadInput):
-        deploy(workspace, bob)
+def test_request_without_script_needs_a_version(workspace, bob, iris):
+    for config in (None, configs.default_for(iris, bob)):
+        with pytest.raises(BadInput, match="needs a model version") as refused:
+            deploy(workspace, bob, config=config)
+        assert refused.value.field == "models"
+
+
+def test_script_that_brings_its_model_along_needs_no_version(workspace, bob):
+    service = deploy(workspace, bob, config=make_config(workspace, bob))
+    assert service.revisions.get().models.count() == 0
+
+
+def test_underscore_in_a_service_name_becomes_a_dash_and_is_said(workspace, bob, iris):
+    request = deploy_request(workspace, bob, iris, name="my_deploy")
+    assert request.name == "my-deploy"
+    assert request.warnings == ("The service is called my-deploy: names of services have '-' where others have '_'.",)
+    deploy(workspace, bob, iris, name="my_deploy")
+    assert find(workspace, "my_deploy").name == "my-deploy"
+    with pytest.raises(NameTaken):
+        deploy(workspace, bob, iris, name="my-deploy")
 
 
 def test_other_frameworks_and_several_models_need_a_script(workspace, bob, iris):

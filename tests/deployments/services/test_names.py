@@ -15,7 +15,7 @@ def test_proposed_name_is_derived_from_the_text(text, name):
 
 
 @pytest.mark.django_db
-def test_name_with_an_underscore_is_rejected_with_a_valid_proposal(workspace, bob, iris, fake):
-    with pytest.raises(BadInput, match="lower-case letters, digits and '-'") as refused:
-        deploy(workspace, bob, iris, name="my_deploy", target=fake.target)
+def test_impossible_name_is_rejected_with_a_valid_proposal(workspace, bob, iris, fake):
+    with pytest.raises(BadInput, match=r"'My deploy' is not a possible service name. .*lower-case letters") as refused:
+        deploy(workspace, bob, iris, name="My deploy", target=fake.target)
     assert refused.value.hint == "For example: my-deploy."

@@ -1,9 +1,7 @@
-import json
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from deployments.config import configs, inference_config_json
+from deployments.config import configs
 from deployments.models import ConfigFile, InferenceConfig
 from registry.environments import environments
 from registry.environments.interpreters import own
@@ -11,7 +9,6 @@ from registry.models import Environment, Upload
 from registry.store import artifacts
 from registry.store.artifacts import open_artifact
 from studio.accounts.models import Workspace
-from studio.core.errors import BadInput
 from tests.deployments.service_factories import deploy
 from tests.registry.factories import make_artifact, make_upload, make_version
 
@@ -54,6 +51,7 @@ def config(workspace, bob, environment):
         entry_script="score.py",
         files={"score.py": SCRIPT.encode(), "icon.bin": b"\0\1"},
         environment=environment,
+        environment_variables={"LEVEL": "top-secret"},
         description="Scores irises",
     )
 
@@ -359,6 +357,11 @@ def test_dry_run_does_not_inherit_environment_variables(bob, sign_in, form, monk
     assert "do-not-tell" not in trial(sign_in(bob), form, script=script)
 
 
+def test_dry_run_has_the_variables_of_the_form(bob, sign_in, form):
+    script = "import os\n\ndef init(): ...\n\ndef run(data):\n    return os.environ['LEVEL']\n"
+    assert "verbose-level" in trial(sign_in(bob), form, script=script, environment_variables="LEVEL=verbose-level")
+
+
 def test_viewer_cannot_start_a_dry_run(carol, sign_in, form):
     assert sign_in(carol).post(f"{HERE}new/trial/", form).status_code == 403
 
@@ -405,86 +408,21 @@ def test_pages_are_not_found_for_non_members(mallory, sign_in, config):
     page(sign_in(mallory), "/w/elsewhere/configs/iris-score/1/", status=404)
 
 
-# --- Azure's file ---------------------------------------------------------------------------------
-
-AZURE = {
-    "entryScript": "score.py",
-    "environment": {
-        "name": "imported-env",
-        "python": {"condaDependencies": {"dependencies": ["python=3.11", {"pip": ["joblib"]}]}},
-    },
-}
-
-
-def test_exported_config_can_be_imported(bob, workspace, sign_in, config):
-    answer = sign_in(bob).get(f"{HERE}iris-score/1/inferenceconfig.json")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="inferenceconfig.json"'
-    given = inference_config_json.read(answer.content.decode())
-    assert (given.entry_script, given.description) == ("score.py", "Scores irises")
-    assert inference_config_json.environment_of(given, workspace, bob) == "own:1"
+def test_environment_variables_are_kept_and_hidden_from_viewers(bob, carol, sign_in, form):
+    sign_in(bob).post(f"{HERE}new/", form | {"environment_variables": "LEVEL=top-secret\nB=2"})
+    assert InferenceConfig.objects.get().environment_variables == {"LEVEL": "top-secret", "B": "2"}
+    assert "top-secret" in page(sign_in(bob), f"{HERE}iris-score/1/")
+    for address in (f"{HERE}iris-score/1/", f"{HERE}iris-score/1/inferenceconfig.json"):
+        shown = page(sign_in(carol), address)
+        assert "LEVEL" in shown
+        assert "top-secret" not in shown
 
 
-def test_import_defines_the_environment_and_opens_the_form(bob, sign_in):
-    answer = sign_in(bob).post(f"{HERE}new/import/", {"inferenceconfig": json.dumps(AZURE)})
-    assert answer.status_code == 302
-    assert "environment=imported-env%3A1" in answer.url
-    assert Environment.objects.get(name="imported-env").requirements == ["joblib"]
-    assert '<option value="imported-env:1" selected>' in page(sign_in(bob), answer.url)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_file_of_any_encoding_can_be_imported(bob, sign_in, encoding):
-    file = SimpleUploadedFile("inferenceconfig.json", json.dumps(AZURE | {"description": "größer"}).encode(encoding))
-    answer = sign_in(bob).post(f"{HERE}new/import/", {"file": file})
-    assert answer.status_code == 302, answer.content.decode()
-    assert Environment.objects.get(name="imported-env").requirements == ["joblib"]
-
-
-@pytest.mark.parametrize("text", ["", json.dumps(AZURE)])
-def test_import_accepts_text_or_a_file(bob, sign_in, text):
-    given = {"inferenceconfig": text}
-    if text:
-        given["file"] = SimpleUploadedFile("inferenceconfig.json", text.encode())
-    answer = sign_in(bob).post(f"{HERE}new/import/", given)
-    assert answer.status_code == 422
-    assert "as text or as a file" in answer.content.decode()
-
-
-def test_byte_order_mark_of_an_import_is_ignored():
-    assert inference_config_json.read("\ufeff" + json.dumps(AZURE)).requirements == ["joblib"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{\n"entryScript": "score.py"\n"environment": {}}', "no valid JSON in line 3"),
-        ("[]", "one JSON object"),
-        ("{}", "entryScript"),
-        ('{"entryScript": "a.py", "condaFile": "env.yml"}', "condaFile"),
-        ('{"entryScript": "a.py", "environment": "x"}', "must be an object"),
-        ('{"entryScript": "a.py", "environment": {"name": "absent"}}', "no environment"),
-        ("[" * 100_000, "JSON"),
-        (
-            json.dumps(AZURE | {"environment": {"python": {"condaDependencies": {"dependencies": ["numpy"]}}}}),
-            "Conda packages cannot be installed: numpy",
-        ),
-        (
-            json.dumps(AZURE | {"environment": {"python": {"condaDependencies": {"dependencies": ["python=3.6.2"]}}}}),
-            "Python 3.6.2 is not installed on this machine; these are: ",
-        ),
-    ],
-)
-def test_a_file_that_cannot_be_imported_is_explained_and_kept(bob, sign_in, text, message):
-    answer = sign_in(bob).post(f"{HERE}new/import/", {"inferenceconfig": text})
-    assert answer.status_code == 422
-    assert message in answer.content.decode().replace("&#x27;", "'")
-
-
-def test_a_name_without_a_definition_means_an_environment_of_the_workspace(workspace, bob, environment):
-    given = inference_config_json.read('{"entryScript": "score.py", "environment": {"name": "own"}}')
-    assert inference_config_json.environment_of(given, workspace, bob) == "own:1"
-    with pytest.raises(BadInput):
-        inference_config_json.read('{"entryScript": 3}')
+def test_invalid_environment_variable_is_reported_at_its_field(bob, sign_in, form):
+    for text, message in (("LEVEL", "has no"), ("AZUREML_MODEL_DIR=/tmp", "is set by Slipway itself")):
+        answer = sign_in(bob).post(f"{HERE}new/", form | {"environment_variables": text})
+        assert answer.status_code == 422
+        assert message in answer.content.decode()
 
 
 # --- REST -----------------------------------------------------------------------------------------
@@ -528,3 +466,11 @@ def test_roles_apply_over_rest(carol, mallory, api, config):
     assert api(carol).get(f"{API}/iris-score:1").status_code == 200
     assert api(carol).post(API, {"name": "x", "kind": "no_code"}).status_code == 403
     assert api(mallory).get(f"{API}/iris-score:1").status_code == 404
+
+
+def test_variable_values_are_hidden_from_viewers_over_rest(bob, carol, api, config):
+    for address in (f"{API}/iris-score:1", f"{API}/iris-score:1/inferenceconfig", API):
+        assert "top-secret" in api(bob).get(address).content.decode()
+        seen = api(carol).get(address).content.decode()
+        assert "LEVEL" in seen
+        assert "top-secret" not in seen

@@ -62,6 +62,14 @@ def test_openapi_examples_can_be_sent(servers, name, version):
         assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize("version", ["3", "3.1"])
+def test_score_refers_to_the_schemas_of_its_model(servers, version):
+    """openapi-python-client 0.29 drops the class of an alternative that repeats another schema, and imports it yet."""
+    schemas = schemas_of(document_of(servers["double"], version))
+    assert schemas["ServiceInput"]["anyOf"][0] == {"$ref": "#/components/schemas/InferenceRequest_double_1"}
+    assert schemas["ServiceOutput"]["oneOf"][0] == {"$ref": "#/components/schemas/InferenceResponse_double_1"}
+
+
 def test_huge_input_has_no_example(servers):
     assert "example" not in schemas_of(document_of(servers["large"], "2"))["ServiceInput"]
 

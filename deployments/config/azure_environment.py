@@ -1,0 +1,175 @@
+"""Azure's Environment object, as it stands in inferenceconfig.json, and the conda file that older ones name."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments.config import unused_settings
+from registry.environments import definitions
+from registry.models import Environment
+from studio.core.errors import BadInput
+
+NO_IMAGE = "no image is built: a script runs in a Python environment with the packages it asks for."
+_PYTHON_ONLY = "scripts run in plain Python."
+REASONS = {
+    "docker": NO_IMAGE,
+    "python.userManagedDependencies": "there is no image that brings packages; list them as requirements.",
+    "python.interpreterPath": "the environment has an interpreter of its own.",
+    "python.baseCondaEnvironment": "an environment is made from its requirements alone.",
+    "python.condaDependencies.channels": "packages come from the Python package index.",
+    "inferencingStackVersion": "Slipway's own scoring server runs the script.",
+    "spark": _PYTHON_ONLY,
+    "databricks": _PYTHON_ONLY,
+    "r": _PYTHON_ONLY,
+}
+IDLE: dict[str, tuple[Any, ...]] = {
+    "docker.sharedVolumes": (True,),
+    "docker.shmSize": ("2g",),
+    "docker.platform.os": ("Linux",),
+    "docker.platform.architecture": ("amd64",),
+    "python.interpreterPath": ("python",),
+    "inferencingStackVersion": ("latest",),
+    "spark.precachePackages": (True,),
+}
+CHANNELS = "channels of the conda file"
+USED = (
+    "name",
+    "version",
+    "environmentVariables",
+    "python.condaDependencies.name",
+    "python.condaDependencies.dependencies",
+    "python.condaDependenciesFile",
+)
+
+
+@dataclass(frozen=True)
+class Described:
+    """An environment by its name, or described by Python version and requirements. `conda_name` is the conda file's."""
+
+    name: str = ""
+    version: str = ""
+    conda_name: str = ""
+    python_version: str = ""
+    requirements: list[str] = field(default_factory=list)
+    is_definition: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def with_python(self, version: str) -> "Described":
+        """The same with another Python. Raises `BadInput` where the file only names an environment, or none."""
+        if not self.is_definition:
+            raise BadInput(
+                "The file describes no environment whose Python version could be replaced.",
+                hint="Leave the Python version out.",
+                field="python_version",
+            )
+        return dataclasses.replace(self, python_version=version)
+
+
+def read(environment: Any, conda_file: Any, conda_text: str) -> Described:
+    """What `environment` and `condaFile` say together; `conda_text` is what the named file holds.
+
+    Raises `BadInput` where they contradict each other, or the text is missing.
+    """
+    given = _object(environment, "environment")
+    python = _object(given.get("python"), "environment.python")
+    conda = _object(python.get("condaDependencies"), "condaDependencies")
+    named = conda_file or python.get("condaDependenciesFile")
+    _check_sources(given, conda, conda_file, named, conda_text)
+    conda_text = conda_text.removeprefix("\ufeff")
+    from_file = definitions.load_conda(conda_text) if definitions.is_conda(conda_text) else {}
+    is_definition = bool(conda or conda_text)
+    return Described(
+        name=_word(given, "name"),
+        version=_word(given, "version"),
+        variables=_variables(given.get("environmentVariables")),
+        is_definition=is_definition,
+        warnings=_warnings(given, is_definition, from_file.get("channels")),
+        **(_of_conda(conda or from_file) if conda or from_file else _of_requirements(conda_text)),
+    )
+
+
+def export(environment: Environment, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The environment in Azure's shape."""
+    dependencies = [f"python={environment.python_version}", {"pip": environment.requirements}]
+    conda = {"name": "project_environment", "channels": ["conda-forge"], "dependencies": dependencies}
+    shape: dict[str, Any] = {"name": environment.name, "version": str(environment.number)}
+    if variables:
+        shape["environmentVariables"] = dict(variables)
+    return shape | {"python": {"userManagedDependencies": False, "condaDependencies": conda}}
+
+
+def bad(message: str, hint: str = "") -> BadInput:
+    return BadInput(message, hint=hint, code="bad_inference_config", field="inferenceconfig")
+
+
+def _check_sources(given: Any, conda: Any, conda_file: Any, named: Any, text: str) -> None:
+    if named is not None and not isinstance(named, str):
+        raise bad("'condaFile' must be a text: the path of the file.")
+    if conda_file and given.get("python"):
+        raise bad("Either 'environment' or 'condaFile' describes the environment, not both.", "Leave one of them out.")
+    if conda and (named or text):
+        raise bad("The packages are given twice: as 'condaDependencies' and as a file.", "Leave one of them out.")
+    if named and not text:
+        raise BadInput(
+            f"The file names the conda file {named[:200]}, whose text did not come with it.",
+            code="conda_file_missing",
+            hint="Give it too: as 'Conda file' on the page, as 'conda' over REST. The command line reads it by itself.",
+            field="conda",
+        )
+
+
+def _of_requirements(text: str) -> dict[str, Any]:
+    version, lines = definitions.read_text(text)
+    return {"python_version": version, "requirements": lines}
+
+
+def _of_conda(conda: Mapping[str, Any]) -> dict[str, Any]:
+    dependencies = conda.get("dependencies")
+    if not isinstance(dependencies, list):
+        raise bad("'condaDependencies' must have a list of 'dependencies'.")
+    version, lines = definitions.read_conda_dependencies(dependencies)
+    name = conda.get("name")
+    return {"python_version": version, "requirements": lines, "conda_name": name if isinstance(name, str) else ""}
+
+
+def _warnings(given: Mapping[str, Any], is_definition: bool, channels: Any) -> list[str]:
+    """Settings without effect, by the names that they have in the whole file. `channels`: those of the conda file."""
+    document: dict[str, Any] = {"environment": given, CHANNELS: channels}
+    reasons = {f"environment.{path}": why for path, why in REASONS.items()}
+    reasons[CHANNELS] = REASONS["python.condaDependencies.channels"]
+    if is_definition:
+        reasons["environment.version"] = "the studio numbers the versions of environments."
+    idle = {f"environment.{path}": values for path, values in IDLE.items()}
+    used = [f"environment.{path}" for path in USED]
+    return unused_settings.sentences(document, unused_settings.with_unknown(document, reasons, used), idle)
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise bad(f"'{name}' must be an object.")
+    return {str(key): one for key, one in (value or {}).items()}
+
+
+def _word(given: Mapping[str, Any], name: str) -> str:
+    """A text; a number where YAML has read one."""
+    value = given.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise bad(f"'environment.{name}' must be a text.")
+    return str(value)
+
+
+def _variables(given: Any) -> dict[str, str]:
+    return {name: _value(name, value) for name, value in _object(given, "environmentVariables").items()}
+
+
+def _value(name: str, value: Any) -> str:
+    """As it was written, where YAML has read a number or a switch."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, (str, int, float)):
+        return "" if value is None else str(value)
+    raise bad(f"The environment variable {name[:100]} must be a text.")

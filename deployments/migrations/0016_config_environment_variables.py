@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("deployments", "0015_target_check")]
+
+    operations = [
+        migrations.AddField(
+            model_name="inferenceconfig",
+            name="environment_variables",
+            field=models.JSONField(blank=True, default=dict),
+        ),
+    ]
