@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deployments", "0015_target_check")]
+    dependencies = [("deployments", "0016_target_check_facts")]
 
     operations = [
         migrations.AddField(
