@@ -44,7 +44,7 @@ add_verb(
     'slipway login http://127.0.0.1:8000 --token "$TOKEN"',
     "slipway login http://127.0.0.1:8000 -u admin --password-stdin < password.txt",
 )(login.login)
-add_verb(app, "slipway logout")(login.logout)
+add_verb(app, "slipway logout", "slipway logout http://127.0.0.1:8000 --keep-valid")(login.logout)
 app.add_typer(workspace.app, name="workspace")
 app.add_typer(model.app, name="model")
 app.add_typer(upload.app, name="upload")

@@ -2,4 +2,3 @@
 
 RUNTIME = "slipway-runtime:latest"  # the studio's own environment: NumPy and ONNX Runtime, needs no build
 INFERENCE_CONFIG = "inferenceconfig.json"  # what Azure calls the file
-FOREVER = 0  # days that a token lives which never expires

@@ -1,12 +1,11 @@
 """Members and tokens of a workspace from Python: `client.members`, `client.tokens`."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 from slipway.calls import Calls
-from slipway.defaults import FOREVER
-from slipway.types import Member, NewToken, Token
+from slipway.types import Invitation, Member, NewInvitation, NewToken, Token
 
 
 class Members:
@@ -29,6 +28,18 @@ class Members:
         """Refused with 409 for the last admin."""
         self._calls.call("DELETE", f"members/{quote(username)}")
 
+    def invite(self, role: str, note: str = "") -> NewInvitation:
+        """An invitation, whose link no later call gives: whoever opens it, and accepts, becomes a member."""
+        return cast(NewInvitation, self._calls.call("POST", "invitations", {"role": role, "note": note}))
+
+    def invitations(self) -> Iterator[Invitation]:
+        """Those that are open."""
+        return cast(Iterator[Invitation], self._calls.rows("invitations"))
+
+    def withdraw(self, id: int) -> None:
+        """The link of an invitation stops working."""
+        self._calls.call("DELETE", f"invitations/{id}")
+
 
 class Tokens:
     """API tokens of the workspace: one's own; admins see and revoke everybody's."""
@@ -41,9 +52,11 @@ class Tokens:
         return cast(Iterator[Token], self._calls.rows("tokens"))
 
     def create(self, name: str, access: str = "read", days: int = 90) -> NewToken:
-        """A new token, whose secret no later call gives. `days` of `FOREVER`: it never expires."""
-        body: dict[str, Any] = {"name": name, "access": access, "days": None if days == FOREVER else days}
-        return cast(NewToken, self._calls.call("POST", "tokens", body))
+        """A new token, whose secret no later call gives.
+
+        It expires no later than the token that it is made with, and is revoked with it.
+        """
+        return cast(NewToken, self._calls.call("POST", "tokens", {"name": name, "access": access, "days": days}))
 
     def revoke(self, id: int) -> None:
         """It stops working at once."""

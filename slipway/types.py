@@ -68,6 +68,23 @@ class Member(TypedDict):
     role: str
 
 
+class Invitation(TypedDict):
+    """An open invitation; `note` says for whom it is."""
+
+    id: int
+    role: str
+    note: str
+    invited_by: str
+    created_at: str
+    expires_at: str
+
+
+class NewInvitation(Invitation):
+    """An invitation with its link, which nothing shows again."""
+
+    link: str
+
+
 class Token(TypedDict):
     """An API token; `hint` is the beginning of its secret, `expires_at` None for one that never expires."""
 

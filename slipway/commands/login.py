@@ -35,10 +35,14 @@ def logout(
     url: Annotated[
         str | None, typer.Argument(metavar="URL", help="The studio to sign out of; by default the one in use.")
     ] = None,
+    keep_valid: Annotated[
+        bool, typer.Option("--keep-valid", help="Revoke nothing: tokens made from here go on working.")
+    ] = False,
 ) -> None:
     """Sign out of a studio and forget its tokens.
 
-    Those that `slipway login` made with a password are revoked; others stay valid, something else may use them.
+    Those that `slipway login` made with a password are revoked, and with them what `slipway token create` made from
+    here. Tokens that were passed with --token stay valid: something else may use them.
     """
     from slipway.transport import normal_url  # loads the HTTP library
 
@@ -46,7 +50,7 @@ def logout(
     studio = normal_url(url) if url else known.current
     if studio not in known.studios:
         raise NotSignedIn(f"You are not signed in to {studio or 'a studio'}.")
-    for login in profiles.made_here(studio):
+    for login in [] if keep_valid else profiles.made_here(studio):
         _revoke(login)
     profiles.forget(studio)
     output.done({"url": studio}, f"Signed out of {studio}.")

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from slipway import output
-from slipway.columns import Column
+from slipway import output, wording
+from slipway.columns import Column, time_column
 from slipway.commands import completion
 from slipway.commands.nouns import Noun
 from slipway.commands.options import Yes, confirm, open_client
@@ -16,6 +16,13 @@ Role = Literal["viewer", "contributor", "admin"]
 Username = Annotated[str, typer.Argument(metavar="NAME", help="A person.", autocompletion=completion.members)]
 RoleOption = Annotated[Role, typer.Option("--role", help="What they may do.")]
 COLUMNS = (Column("name", "username"), Column("role", "role"))
+INVITATION_COLUMNS = (
+    Column("id", "id"),
+    Column("role", "role"),
+    Column("for", "note"),
+    Column("invited by", "invited_by"),
+    time_column("expires", "expires_at"),
+)
 
 
 @app.verb("slipway member list", name="list")
@@ -52,3 +59,39 @@ def remove(name: Username, yes: Yes = False) -> None:
     with open_client() as client:
         client.members.remove(name)
     output.done({"removed": name}, f"Removed {name}.")
+
+
+@app.verb(
+    "slipway member invite --role contributor --note Bob",
+    "slipway member invite --role viewer --query link -o tsv",
+)
+def invite(
+    role: RoleOption = "viewer",
+    note: Annotated[str, typer.Option("--note", help="For whom it is; the list of invitations shows it.")] = "",
+) -> None:
+    """Print a link that makes whoever opens it, and accepts, a member. Nothing shows it again."""
+    with open_client() as client:
+        found = client.members.invite(role, note)
+    # The link alone on standard output: LINK=$(slipway member invite)
+    output.done(found, found["link"])
+    output.note(f"Send it to one person: it works once, until {wording.when(found['expires_at'])}.")
+
+
+@app.verb("slipway member invitations")
+def invitations() -> None:
+    """List the invitations that nobody has accepted yet."""
+    with open_client() as client:
+        rows = list(client.members.invitations())
+    output.rows(rows, INVITATION_COLUMNS, cut=("for",), empty="There are no open invitations.")
+
+
+@app.verb("slipway member withdraw 3", "slipway member withdraw 3 --yes")
+def withdraw(
+    id: Annotated[int, typer.Argument(metavar="ID", help="Its number in 'slipway member invitations'.")],
+    yes: Yes = False,
+) -> None:
+    """Withdraw an invitation; its link stops working."""
+    confirm(f"Withdraw invitation {id}?", yes)
+    with open_client() as client:
+        client.members.withdraw(id)
+    output.done({"withdrawn": id}, f"Withdrew invitation {id}.")

@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from slipway import output
+from slipway import output, wording
 from slipway.columns import Column, time_column
 from slipway.commands.nouns import Noun
 from slipway.commands.options import Yes, confirm, open_client
-from slipway.defaults import FOREVER
 
 app = Noun(help="API tokens of the workspace, for scripts and other machines.")
 
@@ -38,14 +37,18 @@ def list_() -> None:
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
     access: Annotated[Literal["read", "write"], typer.Option(help="What may be done with it.")] = "read",
-    days: Annotated[int, typer.Option(min=FOREVER, max=365, help="How long it is valid; 0: it never expires.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it is valid at most.")] = 90,
 ) -> None:
-    """Create a token and print it. Nothing shows it again."""
+    """Create a token and print it. Nothing shows it again.
+
+    It ends with the token that you are signed in with: it expires no later, and `slipway logout` revokes both. Tokens
+    that stand alone are made on the page Settings → Tokens.
+    """
     with open_client() as client:
         found = client.tokens.create(name, access, days)
     # The token alone on standard output: TOKEN=$(slipway token create NAME)
     output.done(found, found["token"])
-    output.note("Keep it now: it is not shown again.")
+    output.note(f"Keep it now: it is not shown again. It expires at {wording.when(found['expires_at'])}.")
 
 
 @app.verb("slipway token revoke 7", "slipway token revoke 7 --yes")

@@ -29,6 +29,7 @@ class FakeStudio:
         self.environments = {}
         self.members = {"alice": "admin"}
         self.tokens = {}
+        self.invitations = {}
         self.events = []
         self.signed_out = []
         self.revisions = []
@@ -262,7 +263,7 @@ class FakeStudio:
     def on_tokens(self, request, rest):
         if request.method == "POST":
             number = len(self.tokens) + 1
-            times = {"created_at": "2026-11-21T04:00:00Z", "expires_at": None, "last_used_at": None}
+            times = {"created_at": "2026-11-21T04:00:00Z", "expires_at": "2027-02-19T04:00:00Z", "last_used_at": None}
             self.tokens[number] = {"id": number, **json.loads(request.content), "hint": "slw_new", "user": "alice"}
             self.tokens[number] |= times
             return httpx.Response(201, json=self.tokens[number] | {"token": "slw_new_secret"})
@@ -270,6 +271,16 @@ class FakeStudio:
             del self.tokens[int(rest)]
             return httpx.Response(204)
         return page(request, list(self.tokens.values()))
+
+    def on_invitations(self, request, rest):
+        if request.method == "POST":
+            times = {"created_at": "2026-11-21T04:00:00Z", "expires_at": "2026-11-28T04:00:00Z"}
+            self.invitations[3] = {"id": 3, "invited_by": "alice", **json.loads(request.content), **times}
+            return httpx.Response(201, json=self.invitations[3] | {"link": "http://studio.test/invitations/secret"})
+        if request.method == "DELETE":
+            del self.invitations[int(rest)]
+            return httpx.Response(204)
+        return page(request, list(self.invitations.values()))
 
     def on_events(self, request, rest):
         self.asked = dict(request.url.params)

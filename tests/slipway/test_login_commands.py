@@ -89,6 +89,12 @@ def test_logout_forgets_the_token_when_the_studio_is_unreachable(slipway, studio
     assert profiles.read() == profiles.Profiles()
 
 
+def test_logout_can_leave_tokens_valid(slipway, studio):
+    slipway("login", URL, "-u", "alice", "--password-stdin", stdin=b"correct\n")
+    assert slipway("logout", "--keep-valid").code == 0
+    assert (studio.signed_out, profiles.read()) == ([], profiles.Profiles())
+
+
 def test_logout_of_an_unknown_studio_ends_with_3(slipway, signed_in):
     assert slipway("logout", "http://other.test").code == 3
     assert profiles.current().url == URL

@@ -27,16 +27,21 @@ def test_created_token_stands_alone_on_standard_output(slipway, signed_in):
     assert asked == {"name": "ci", "access": "write", "days": 30}
 
 
-def test_token_of_zero_days_never_expires(slipway, signed_in):
-    slipway("token", "create", "ci", "--days", "0")
-    assert signed_in.tokens[1]["days"] is None
-
-
 def test_tokens_are_listed_and_revoked(slipway, signed_in):
     slipway("token", "create", "ci")
-    assert slipway("token", "list").out.splitlines()[1] == "1\tci\tread\talice\tslw_new\t\t"
+    assert slipway("token", "list").out.splitlines()[1] == "1\tci\tread\talice\tslw_new\t2027-02-19T04:00:00Z\t"
     assert slipway("token", "revoke", "1", "--yes").out == "Revoked token 1.\n"
     assert signed_in.tokens == {}
+
+
+def test_invitation_is_a_link_alone_on_standard_output_until_it_is_withdrawn(slipway, signed_in):
+    answer = slipway("member", "invite", "--role", "contributor", "--note", "Bob")
+    assert answer.out == "http://studio.test/invitations/secret\n"
+    row = "3\tcontributor\tBob\talice\t2026-11-28T04:00:00Z"
+    assert slipway("member", "invitations").out.splitlines()[1] == row
+    assert slipway("member", "withdraw", "3").code == 2, "nobody was there to say yes"
+    assert slipway("member", "withdraw", "3", "--yes").out == "Withdrew invitation 3.\n"
+    assert signed_in.invitations == {}
 
 
 EVENT = {
