@@ -1,6 +1,7 @@
 """The events of services, their builds, inference configs and targets, and of collections."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from studio.activity.events import AZURE, event_type
 
@@ -49,39 +50,138 @@ class Collected(TypedDict):
 
 StateChanged = TypedDict("StateChanged", {"from": str, "to": str, "cause": str | None})
 
-CONFIG_CREATED = event_type("config.created", "Inference config created", subject="inference config")
-CONFIG_DELETED = event_type("config.deleted", "Inference config deleted", subject="inference config")
 
-SERVICE_DEPLOYED = event_type("service.deployed", "Service deployed", subject="service", details=Deployed)
-SERVICE_UPDATED = event_type("service.updated", "Service updated", subject="service", details=Deployed)
-SERVICE_ROLLED_BACK = event_type("service.rolled_back", "Service rolled back", subject="service", details=RolledBack)
-SERVICE_STARTED = event_type("service.started", "Service started", subject="service")
-SERVICE_STOPPED = event_type("service.stopped", "Service stopped", subject="service")
-SERVICE_DELETION_REQUESTED = event_type("service.deletion_requested", "Deletion requested", subject="service")
-SERVICE_DELETED = event_type("service.deleted", "Service deleted", subject="service")
+def _state_changed(details: Mapping[str, Any]) -> tuple[str, str]:
+    cause = details.get("cause")
+    why = f": {cause.replace('_', ' ')}" if cause else ""
+    return "found ", f" {details.get('to', '?')}{why} (was {details.get('from', '?')})"
 
-BUILD_SUCCEEDED = event_type("service.build_succeeded", "Build succeeded", subject="service", details=OfRevision)
-BUILD_FAILED = event_type("service.build_failed", "Build failed", subject="service", details=BuildEnded)
-BUILD_CANCELLED = event_type("service.build_cancelled", "Build cancelled", subject="service", details=BuildEnded)
+
+def _checked(details: Mapping[str, Any]) -> tuple[str, str]:
+    return "checked the target ", f": {' '.join(details.get('problems') or ['no problem'])}"
+
+
+CONFIG_CREATED = event_type(
+    "config.created",
+    "Inference config created",
+    subject="inference config",
+    sentence="created the inference config {subject}",
+)
+CONFIG_DELETED = event_type(
+    "config.deleted",
+    "Inference config deleted",
+    subject="inference config",
+    sentence="deleted the inference config {subject}",
+)
+
+SERVICE_DEPLOYED = event_type(
+    "service.deployed",
+    "Service deployed",
+    subject="service",
+    sentence="deployed {subject} as revision {revision} with {models}",
+    details=Deployed,
+)
+SERVICE_UPDATED = event_type(
+    "service.updated",
+    "Service updated",
+    subject="service",
+    sentence="updated {subject} to revision {revision} with {models}",
+    details=Deployed,
+)
+SERVICE_ROLLED_BACK = event_type(
+    "service.rolled_back",
+    "Service rolled back",
+    subject="service",
+    sentence="rolled {subject} back to revision {revision} (was {before})",
+    details=RolledBack,
+)
+SERVICE_STARTED = event_type("service.started", "Service started", subject="service", sentence="started {subject}")
+SERVICE_STOPPED = event_type("service.stopped", "Service stopped", subject="service", sentence="stopped {subject}")
+SERVICE_DELETION_REQUESTED = event_type(
+    "service.deletion_requested",
+    "Deletion requested",
+    subject="service",
+    sentence="asked for the deletion of {subject}",
+)
+SERVICE_DELETED = event_type("service.deleted", "Service deleted", subject="service", sentence="deleted {subject}")
+
+BUILD_SUCCEEDED = event_type(
+    "service.build_succeeded",
+    "Build succeeded",
+    subject="service",
+    sentence="built {subject}, revision {revision}",
+    details=OfRevision,
+)
+BUILD_FAILED = event_type(
+    "service.build_failed",
+    "Build failed",
+    subject="service",
+    sentence="could not build {subject}, revision {revision}: {message}",
+    details=BuildEnded,
+)
+BUILD_CANCELLED = event_type(
+    "service.build_cancelled",
+    "Build cancelled",
+    subject="service",
+    sentence="cancelled the build of {subject}, revision {revision}",
+    details=BuildEnded,
+)
 
 REVISION_ACTIVATED = event_type(
     "service.revision_activated",
     "Revision activated",
     subject="service",
+    sentence="moved the requests of {subject} to revision {revision}",
     details=OfRevision,
     azure=f"{AZURE}ModelDeployed",
 )
-STATE_CHANGED = event_type("service.state_changed", "State changed", subject="service", details=StateChanged)
+STATE_CHANGED = event_type(
+    "service.state_changed", "State changed", subject="service", sentence=_state_changed, details=StateChanged
+)
 
-KEY_REGENERATED = event_type("service.key_regenerated", "Key regenerated", subject="service", details=KeyRegenerated)
-TOKEN_ISSUED = event_type("service.token_issued", "Access token issued", subject="service", details=TokenIssued)
-TOKENS_REVOKED = event_type("service.tokens_revoked", "Access tokens revoked", subject="service")
+KEY_REGENERATED = event_type(
+    "service.key_regenerated",
+    "Key regenerated",
+    subject="service",
+    sentence="regenerated the {slot} key of {subject}",
+    details=KeyRegenerated,
+)
+TOKEN_ISSUED = event_type(
+    "service.token_issued",
+    "Access token issued",
+    subject="service",
+    sentence="issued an access token of {subject}",
+    details=TokenIssued,
+)
+TOKENS_REVOKED = event_type(
+    "service.tokens_revoked",
+    "Access tokens revoked",
+    subject="service",
+    sentence="revoked the access tokens of {subject}",
+)
 
-TARGET_CREATED = event_type("target.created", "Target added", subject="target", details=OfKind)
-TARGET_UPDATED = event_type("target.updated", "Target settings changed", subject="target")
-TARGET_DELETED = event_type("target.deleted", "Target removed", subject="target")
-TARGET_CHECKED = event_type("target.checked", "Target checked", subject="target", details=Checked)
+TARGET_CREATED = event_type(
+    "target.created",
+    "Target added",
+    subject="target",
+    sentence="added the target {subject} ({target_kind})",
+    details=OfKind,
+)
+TARGET_UPDATED = event_type(
+    "target.updated",
+    "Target settings changed",
+    subject="target",
+    sentence="changed the settings of the target {subject}",
+)
+TARGET_DELETED = event_type(
+    "target.deleted", "Target removed", subject="target", sentence="removed the target {subject}"
+)
+TARGET_CHECKED = event_type("target.checked", "Target checked", subject="target", sentence=_checked, details=Checked)
 
 COLLECTION_COMPLETED = event_type(
-    "collection.completed", "Unused files removed", subject="collection", details=Collected
+    "collection.completed",
+    "Unused files removed",
+    subject="collection",
+    sentence="removed {count} unused files and folders, {freed_bytes} bytes ({subject})",
+    details=Collected,
 )

@@ -10,6 +10,8 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
+from studio.activity.models import Event
+from studio.activity.operations import Operation
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.pages import render
 
@@ -65,7 +67,7 @@ def sample_context(request: HttpRequest) -> dict[str, Any]:
         "signature": SIGNATURE,
         "steps": sample_steps("ok", "ok", "busy", "idle", "idle"),
         "failed_steps": sample_steps("ok", "bad", "idle", "idle", "idle"),
-        "events": sample_events(),
+        "operations": sample_operations(),
         "facts": {"Framework": "ONNX 1.23", "Opset": 21, "Producer": "skl2onnx 1.20", "Parameters": None},
         "snippets": [
             {"label": "curl", "language": "sh", "text": "curl http://127.0.0.1:20000/score -d @sample.json"},
@@ -89,19 +91,19 @@ def sample_steps(*states: str) -> list[SimpleNamespace]:
     ]
 
 
-def sample_events() -> list[SimpleNamespace]:
+def sample_operations() -> list[Operation]:
     now = timezone.now()
-    rows = [
-        ("alice", "Service deployed", "iris", "New features", 40),
-        ("Slipway", "State changed", "iris", "", 70),
-        ("bob", "Version registered", "iris:3", "", 4000),
+
+    def event(age: int, actor: str, action: str, label: str, reason: str = "", **details: Any) -> Event:
+        at = now - timedelta(seconds=age)
+        return Event(at=at, actor_name=actor, action=action, subject_label=label, reason=reason, details=details)
+
+    steps = [
+        event(38, "Slipway", "service.build_succeeded", "iris", revision=2),
+        event(30, "Slipway", "service.state_changed", "iris", **{"from": "Transitioning", "to": "Healthy"}),
     ]
-    return [
-        SimpleNamespace(
-            actor_name=actor, title=title, subject_label=label, reason=reason, at=now - timedelta(seconds=age)
-        )
-        for actor, title, label, reason, age in rows
-    ]
+    deployed = event(40, "alice", "service.updated", "iris", "New features", revision=2, models=["iris:3"])
+    return [Operation(deployed, steps), Operation(event(4000, "bob", "version.registered", "iris:3"))]
 
 
 def sample_figures() -> dict[str, Any]:

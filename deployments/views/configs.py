@@ -12,6 +12,7 @@ from deployments.views.source_text import text_of
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
+from studio.activity.operations import fold
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
 
@@ -63,7 +64,7 @@ def _panel(config: InferenceConfig, tab: str, *, with_values: bool) -> dict[str,
         return {"files": [(file, text_of(file)) for file in config.files.select_related("artifact")[:50]]}
     if tab == "activity":
         events = Event.objects.in_workspace(config.workspace)
-        return {"events": events.filter(subject_type="inference config", subject_id=str(config.pk))[:100]}
+        return {"operations": fold(events.filter(subject_type="inference config", subject_id=str(config.pk))[:100])}
     script = config.files.filter(path=config.entry_script).select_related("artifact").first()
     services = Service.objects.in_workspace(config.workspace).filter(revisions__config=config).distinct()
     others = InferenceConfig.objects.in_workspace(config.workspace).filter(name=config.name).exclude(pk=config.pk)

@@ -94,7 +94,9 @@ def find_version(workspace: Workspace, reference: str) -> ModelVersion:
 def edit_tags(version: ModelVersion, actor: User, add: Tags = (), remove: Iterable[str] = ()) -> None:
     """Set the tags in `add` (a new value replaces the old one) and take away the keys in `remove`."""
     added = labels.read_tags(add)
-    with _editing(version, "tags", actor, added=added, removed=sorted(remove)):
+    with _editing(version, "tags", actor, added=added, removed=sorted(remove)) as details:
+        replaced = Tag.objects.filter(version=version, key__in=[*remove, *added])
+        details["before"] = dict(replaced.values_list("key", "value"))
         Tag.objects.filter(version=version, key__in=[*remove, *added]).delete()
         _add_tags(version, added)
         labels.read_tags(dict(Tag.objects.filter(version=version).values_list("key", "value")))  # not too many now?
@@ -220,13 +222,13 @@ def _begin_inspection(version: ModelVersion) -> None:
 
 
 @contextmanager
-def _editing(version: ModelVersion, what: str, actor: User, **details: Any) -> Iterator[None]:
-    """One transaction around a change: holds the model's row, writes the event."""
+def _editing(version: ModelVersion, what: str, actor: User, **details: Any) -> Iterator[dict[str, Any]]:
+    """One transaction around a change: holds the model's row, writes the event. Yields its details, to be added to."""
     with transaction.atomic():
         _touch(version.model)
         if not ModelVersion.objects.filter(pk=version.pk).exists():
             raise NotFound(f"{version} was deleted in the meantime.")
-        yield
+        yield details
         record(events.VERSION_UPDATED, version, workspace=version.workspace, actor=actor, what=what, **details)
 
 

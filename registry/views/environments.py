@@ -16,6 +16,7 @@ from registry.views.environment_form import EnvironmentForm
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
+from studio.activity.operations import fold
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
@@ -83,7 +84,7 @@ def _panel(environment: Environment, tab: str) -> dict[str, Any]:
         return {"log": read_tail(environment_log_path(environment.definition_hash))}
     if tab == "activity":
         events = Event.objects.in_workspace(environment.workspace)
-        return {"events": events.filter(subject_type="environment", subject_id=str(environment.pk))[:100]}
+        return {"operations": fold(events.filter(subject_type="environment", subject_id=str(environment.pk))[:100])}
     configs = environment.inferenceconfig_set.annotate(revision_count=Count("revisions")).order_by("name", "-number")
     others = Environment.objects.in_workspace(environment.workspace).filter(name=environment.name)
     return {

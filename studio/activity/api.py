@@ -10,6 +10,7 @@ from studio.activity.models import Event
 
 class EventSerializer(serializers.ModelSerializer):
     title = serializers.CharField(read_only=True, help_text="The action as people read it.")
+    sentence = serializers.CharField(read_only=True, help_text="Who did what to what, in one line.")
 
     class Meta:
         model = Event
@@ -19,6 +20,7 @@ class EventSerializer(serializers.ModelSerializer):
             "actor_name",
             "action",
             "title",
+            "sentence",
             "subject_type",
             "subject_id",
             "subject_label",

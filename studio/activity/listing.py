@@ -1,7 +1,7 @@
-"""Which events to show: by object, person and action."""
+"""Which events to show: by object, person, action and day."""
 
 from django.db.models import QuerySet
-from django_filters import CharFilter, FilterSet
+from django_filters import CharFilter, DateFilter, FilterSet
 
 from studio.activity.models import Event
 
@@ -14,10 +14,12 @@ class EventFilter(FilterSet):
     subject = CharFilter(field_name="subject_label", lookup_expr="icontains", label="object")
     person = CharFilter(field_name="actor_name")
     action = CharFilter(lookup_expr="startswith")
+    since = DateFilter(field_name="at", lookup_expr="date__gte", label="first day")
+    until = DateFilter(field_name="at", lookup_expr="date__lte", label="last day")
 
     class Meta:
         model = Event
-        fields = ["subject_type", "subject_id", "subject", "person", "action"]
+        fields = ["subject_type", "subject_id", "subject", "person", "action", "since", "until"]
 
     @property
     def qs(self) -> QuerySet[Event]:

@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
-from studio.activity.events import title_of
+from studio.activity.events import sentence_of, title_of
 from studio.core.job_catalogue import job
 from studio.core.jobs import Job, JobQuerySet, JobState
 from studio.core.queues import QUICK
 
+SLIPWAY = "Slipway"  # the actor of what nobody asked for
 # Pauses between the attempts of a delivery: a day in all, as Azure's Event Grid has them.
 RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200)
 
@@ -25,7 +26,7 @@ class Event(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(auto_now_add=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
-    actor_name = models.CharField(max_length=150, default="Slipway")  # kept when the person is deleted
+    actor_name = models.CharField(max_length=150, default=SLIPWAY)  # kept when the person is deleted
     action = models.CharField(max_length=64)  # the name of its type in the catalogue: "version.registered"
     subject_type = models.CharField(max_length=32)  # "version", "service"
     subject_id = models.CharField(max_length=64)
@@ -49,6 +50,17 @@ class Event(models.Model):
     def title(self) -> str:
         """What happened, as people read it."""
         return title_of(self.action)
+
+    @property
+    def sentence(self) -> str:
+        """Who did what to what, in one line of plain text."""
+        before, after = self.sentence_around_subject
+        return f"{self.actor_name} {before}{self.subject_label}{after}"
+
+    @property
+    def sentence_around_subject(self) -> tuple[str, str]:
+        """What people read before and behind the subject's name."""
+        return sentence_of(self.action, self.details)
 
 
 class OutboxQuerySet(JobQuerySet["OutboxEntry"]):

@@ -7,7 +7,7 @@ from django.db.models import Model
 
 from studio.accounts.models import User, Workspace
 from studio.activity.events import EventType
-from studio.activity.models import Event
+from studio.activity.models import SLIPWAY, Event
 from studio.activity.outbox import add_entries
 
 
@@ -34,7 +34,7 @@ def record(
             subject_id=str(subject.pk),
             subject_label=str(subject),
             actor=actor,
-            actor_name=actor.get_username() if actor else "Slipway",
+            actor_name=actor.get_username() if actor else SLIPWAY,
             reason=reason,
             details=details,
         )

@@ -23,13 +23,40 @@ class InvitationCreated(TypedDict):
     role: str
 
 
-WORKSPACE_CREATED = event_type("workspace.created", "Workspace created", subject="workspace")
-MEMBER_ADDED = event_type("member.added", "Member added", subject="membership", details=MemberAdded)
-MEMBER_ROLE_CHANGED = event_type("member.role_changed", "Role changed", subject="membership", details=RoleChanged)
-MEMBER_REMOVED = event_type("member.removed", "Member removed", subject="membership")
-INVITATION_CREATED = event_type(
-    "invitation.created", "Invitation created", subject="invitation", details=InvitationCreated
+WORKSPACE_CREATED = event_type(
+    "workspace.created", "Workspace created", subject="workspace", sentence="created the workspace {subject}"
 )
-INVITATION_WITHDRAWN = event_type("invitation.withdrawn", "Invitation withdrawn", subject="invitation")
-TOKEN_CREATED = event_type("token.created", "Token created", subject="token", details=TokenCreated)
-TOKEN_REVOKED = event_type("token.revoked", "Token revoked", subject="token")
+MEMBER_ADDED = event_type(
+    "member.added", "Member added", subject="membership", sentence="added the member {subject}", details=MemberAdded
+)
+MEMBER_ROLE_CHANGED = event_type(
+    "member.role_changed",
+    "Role changed",
+    subject="membership",
+    sentence="changed the role of {subject} (was {before})",
+    details=RoleChanged,
+)
+MEMBER_REMOVED = event_type(
+    "member.removed", "Member removed", subject="membership", sentence="removed the member {subject}"
+)
+INVITATION_CREATED = event_type(
+    "invitation.created",
+    "Invitation created",
+    subject="invitation",
+    sentence="invited {subject} as {role}",
+    details=InvitationCreated,
+)
+INVITATION_WITHDRAWN = event_type(
+    "invitation.withdrawn",
+    "Invitation withdrawn",
+    subject="invitation",
+    sentence="withdrew the invitation of {subject}",
+)
+TOKEN_CREATED = event_type(
+    "token.created",
+    "Token created",
+    subject="token",
+    sentence="created the token {subject} ({access})",
+    details=TokenCreated,
+)
+TOKEN_REVOKED = event_type("token.revoked", "Token revoked", subject="token", sentence="revoked the token {subject}")

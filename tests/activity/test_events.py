@@ -1,12 +1,13 @@
 """The catalogue of event types: names, payloads, and the names that rows of older releases have."""
 
 import importlib
+import re
 from typing import NotRequired, TypedDict
 
 import pytest
 from django.apps import apps
 
-from studio.activity.events import NoDetails, event_type, event_types, title_of
+from studio.activity.events import NoDetails, event_type, event_types, sentence_of, title_of
 from studio.activity.models import Event
 from studio.activity.recording import record
 from studio.people.events import MEMBER_REMOVED, TOKEN_CREATED
@@ -90,3 +91,41 @@ def test_events_of_older_releases_are_renamed_and_back(workspace):
 
 def test_event_names_of_older_releases_map_to_the_catalogue():
     assert set(renaming.RENAMED.values()) - {each.name for each in event_types()} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "details", "sentence"),
+    [
+        (
+            "service.deployed",
+            {"revision": 1, "models": ["iris:2", "wine:1"]},
+            "deployed X as revision 1 with iris:2, wine:1",
+        ),
+        ("service.rolled_back", {"revision": 1, "before": 2}, "rolled X back to revision 1 (was 2)"),
+        (
+            "service.state_changed",
+            {"from": "Healthy", "to": "Failed", "cause": "init_failed"},
+            "found X Failed: init failed (was Healthy)",
+        ),
+        ("service.build_succeeded", {}, "built X, revision ?"),
+        (
+            "version.updated",
+            {"what": "tags", "added": {"stage": "{prod}"}, "before": {"stage": "candidate"}},
+            "set stage={prod} (was candidate) on X",
+        ),
+        ("version.updated", {"what": "tags", "added": {"new": ""}, "removed": ["old"]}, "set new, removed old on X"),
+        ("version.updated", {"what": "description"}, "changed the description of X"),
+        ("target.checked", {"problems": []}, "checked the target X: no problem"),
+        ("some.gone", {}, "some.gone: X"),
+    ],
+)
+def test_events_read_as_sentences(name, details, sentence):
+    assert "X".join(sentence_of(name, details)) == sentence
+
+
+def test_every_sentence_names_the_subject_and_only_details_of_its_type():
+    for kind in event_types():
+        if isinstance(kind.sentence, str):
+            named = set(re.findall(r"\{(\w+)\}", kind.sentence))
+            assert "subject" in named, kind.name
+            assert named - {"subject"} <= kind.details.__annotations__.keys(), kind.name
