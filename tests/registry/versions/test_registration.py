@@ -182,7 +182,12 @@ def test_tags_are_set_replaced_and_removed(workspace, bob):
     assert tags_of(version) == {"area": "vision", "stage": "ready", "new": "1"}
     assert Model.objects.get().updated_at > before
     event = Event.objects.get(action="version.updated")
-    assert event.details == {"what": "tags", "added": {"stage": "ready", "new": "1"}, "removed": ["never there", "old"]}
+    assert event.details == {
+        "what": "tags",
+        "added": {"stage": "ready", "new": "1"},
+        "removed": ["never there", "old"],
+        "before": {"stage": "draft", "old": "1"},
+    }
 
 
 def test_tags_beyond_the_limit_change_nothing(workspace, bob):
