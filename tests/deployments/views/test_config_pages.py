@@ -390,7 +390,7 @@ def test_the_page_shows_script_files_and_use(workspace, bob, sign_in, config, ir
     files = page(client, f"{HERE}iris-score/1/?tab=files")
     assert "icon.bin" in files
     assert "Not a text file" in files
-    assert "Inference config created" in page(client, f"{HERE}iris-score/1/?tab=activity")
+    assert "created the inference config" in page(client, f"{HERE}iris-score/1/?tab=activity")
 
 
 def test_viewers_can_only_read(carol, sign_in, config, form):
