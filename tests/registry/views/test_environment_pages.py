@@ -194,7 +194,7 @@ def test_log_is_polled_during_the_installation(bob, sign_in, environment):
 
 
 def test_the_activity_of_an_environment_is_shown(bob, sign_in, environment):
-    assert "Environment created" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
+    assert "created the environment" in page(sign_in(bob), f"{HERE}own/1/?tab=activity")
 
 
 def test_viewers_can_only_read(carol, sign_in, environment):
