@@ -119,10 +119,11 @@ WEB_POOLS = [
         threads=2,
         waiting=100,
     ),
-    # Calls of services, unpacking, hashing, large files: any of these may take a minute.
+    # Calls of services, dry runs, unpacking, hashing, large files: any of these may take a minute.
     Rule(
         "long",
-        rf"^{_CHANGES} .*(/score|/test/|/versions|/complete|/register/|/samples/)$|^GET .*/archive/?$",
+        rf"^{_CHANGES} .*(/score|/test/|/versions|/complete|/register/|/samples/|/configs/new/|/trial/)$"
+        "|^GET .*/archive/?$",
         threads=8,
         waiting=500,
     ),

@@ -181,7 +181,7 @@ class DeployForm(forms.Form):
 
     def _said(self, name: str) -> str:
         """What stands in the field, right or wrong."""
-        return str((self.data if self.is_bound else self.initial).get(name) or "").strip()
+        return str((self.data if self.is_bound else self.initial).get(name) or "").replace("\0", "").strip()
 
 
 def _split(text: str) -> list[str]:

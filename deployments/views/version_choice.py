@@ -36,7 +36,7 @@ def find_all(workspace: Workspace, references: Sequence[str]) -> list[ModelVersi
     wanted = Q()
     for reference in references:
         name, _, number = reference.rpartition(":")
-        if number.isdecimal() and len(number) < 10:
+        if number.isdecimal() and len(number) < 10 and "\0" not in name:
             wanted |= Q(name=name, number=int(number))
     rows = ModelVersion.objects.in_workspace(workspace).select_related("model", "workspace")
     return list(rows.filter(wanted).order_by("id")) if wanted else []

@@ -51,7 +51,7 @@ def register_summary(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _summary(request: WorkspaceRequest, files: list[Upload]) -> dict[str, Any]:
-    name = (request.POST if request.method == "POST" else request.GET).get("name", "").strip()
+    name = (request.POST if request.method == "POST" else request.GET).get("name", "").replace("\0", "").strip()
     return {"look": first_look.look(files), "last": _newest(request, name)}
 
 

@@ -31,14 +31,14 @@ class RegisterForm(forms.Form):
     )
     like_last = forms.BooleanField(
         required=False,
-        label="Take tags and description from the newest version",
-        help_text="Of a name that exists. What is written here counts more.",
+        label="Start like the newest version",
+        help_text="Its tags and its description are taken where none are written here.",
     )
     readme = forms.BooleanField(
         required=False,
         initial=True,
-        label="Take README.md as the description",
-        help_text="Where it is among the files and no description is written here.",
+        label="Use README.md",
+        help_text="It becomes the description, where it is among the files and none is written here.",
     )
     properties = forms.CharField(
         required=False,

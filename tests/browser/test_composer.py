@@ -69,6 +69,15 @@ def test_several_files_are_edited_and_saved_as_one_config(open_as, bob, workspac
     look(page, "config")
 
 
+def test_check_is_repeated_when_a_file_has_arrived(open_as, bob, workspace, tmp_path):
+    (tmp_path / "features.py").write_text("x = 1\n")
+    page = open_as(bob, COMPOSER)
+    write(page, "import features\n\ndef init(): ...\n\ndef run(data):\n    return data\n")
+    expect(page.get_by_text("imports features, and the environment has no features")).to_be_visible()
+    page.locator("input[type=file][multiple]").set_input_files([tmp_path / "features.py"])
+    expect(page.get_by_text("Every import is covered")).to_be_visible()
+
+
 def test_dry_run_result_is_shown_on_the_page(open_as, bob, workspace):
     page = open_as(bob, COMPOSER)
     page.get_by_label("Sample request").fill('{"data": [[1, 2], [3, 4]]}')

@@ -102,7 +102,7 @@ def test_name_framework_and_paths_are_proposed_during_the_upload(open_as, bob, w
     expect(facts).to_contain_text("onnx by the first bytes of flowers.onnx")
     expect(facts).to_contain_text("$AZUREML_MODEL_DIR/flowers.onnx")
     expect(page.get_by_text("The newest version of this name is flowers:1")).to_contain_text("area=garden")
-    page.get_by_label("Take tags and description from the newest version").check()
+    page.get_by_label("Start like the newest version").check()
     look(page, "register-proposed")
     page.get_by_role("button", name="Register", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("flowers:2")

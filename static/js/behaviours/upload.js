@@ -45,7 +45,6 @@ export function start(drop) {
     }
     update();
     for (let slot = 0; slot < AT_ONCE; slot += 1) next();
-    drop.dispatchEvent(new CustomEvent("upload:added", { bubbles: true, detail: { paths: items.map((item) => item.path) } }));
   };
 
   input.required = false; // the ids count, not the files of the input

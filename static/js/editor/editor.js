@@ -36,8 +36,6 @@ export async function edit(area, path, addresses) {
     useSoftTabs: true,
     minLines: 18,
     maxLines: 40,
-    fontSize: "inherit",
-    fontFamily: "inherit",
     showPrintMargin: false,
     highlightActiveLine: false,
     showFoldWidgets: false,
