@@ -13,3 +13,13 @@ def test_captured_text_collapses_white_space_into_a_variable():
 def test_captured_text_is_escaped_exactly_once():
     source = "{% capture as hint %}{{ name }} &amp; more{% endcapture %}{{ hint }}"
     assert render(source, name="<b>") == "&lt;b&gt; &amp; more"
+
+
+def test_table_frames_its_rows_and_leaves_out_columns_without_a_heading():
+    source = '{% table "Name" "p95>" "(Actions)" none label="Services" %}<tr><td>{{ name }}</td></tr>{% endtable %}'
+    html = " ".join(render(source, name="<iris>", none="").split())
+    assert html.count("<th ") == 3
+    assert '<th scope="col" data-align="end"> <span>p95</span>' in html
+    assert '<span class="visually-hidden">Actions</span>' in html
+    assert 'role="region" aria-label="Services"' in html
+    assert "<td>&lt;iris&gt;</td>" in html

@@ -4,9 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from studio.core import quantities, tracebacks
 
 register = template.Library()
 
@@ -47,9 +50,46 @@ def size(count: float | None) -> str:
 
 
 @register.filter
+def digits(value: float | None) -> str:
+    """Three significant digits; None as a dash."""
+    return quantities.digits(value)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """0.0123 as 1.23; None as a dash."""
+    return quantities.digits(None if share is None else share * 100)
+
+
+@register.filter
+def megabytes(count: float | None) -> str:
+    """Bytes as megabytes of 1,000,000 bytes."""
+    return quantities.digits(None if count is None else count / 1e6)
+
+
+@register.filter
+def per_time(per_second: float | None, what: str) -> tuple[str, str]:
+    """How often something happens, as amount and unit, in the unit of time that reads best: 3.6 and 'requests/s'."""
+    factor, unit = quantities.per_time(per_second)
+    return quantities.digits(None if per_second is None else per_second * factor), f"{what}/{unit}"
+
+
+@register.filter
+def rate(per_second: float | None, what: str) -> str:
+    """The same in one piece: '3 requests/min'."""
+    return " ".join(per_time(per_second, what))
+
+
+@register.filter
 def short(digest: str) -> str:
     """The first twelve characters of a digest."""
     return digest.removeprefix("sha256:")[:12]
+
+
+@register.filter
+def traceback(text: str) -> str:
+    """Evidence as people read it: tracebacks with short paths, without the frames of the scoring server."""
+    return tracebacks.shorten(text)
 
 
 @register.simple_tag(takes_context=True)
@@ -73,3 +113,20 @@ def capture(content: str) -> SafeString:
     White space collapses to single spaces. The content is template text: escaped where it is inserted.
     """
     return SafeString(" ".join(content.split()))
+
+
+@register.simple_block_tag
+def table(content: str, *headings: str, label: str = "", stack: bool = False) -> SafeString:
+    """A table around its rows: `{% table "Name" "p95>" "(Actions)" label="Services" %}<tr>…</tr>{% endtable %}`.
+
+    A heading with `>` is of a column of numbers; one in brackets is read aloud only; an empty one makes no column, so
+    that a column may depend on a variable. `label` names the region, so that the keyboard can scroll it; `stack` makes
+    each row a card on a narrow screen, where cells need `data-label`.
+    """
+    columns = [
+        {"text": one.strip("()").removesuffix(">"), "hidden": one.startswith("("), "align": one.endswith(">")}
+        for one in headings
+        if one
+    ]
+    context = {"headings": columns, "rows": SafeString(content), "label": label, "stack": stack}
+    return render_to_string("components/table.html", context)
