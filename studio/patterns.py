@@ -4,14 +4,17 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from deployments.services.log_entries import blocks_of, entries_of
 from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from studio.activity.models import Event
 from studio.activity.operations import Operation
+from studio.core.confirmation import Change, Question, ask
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.pages import render
 
@@ -42,8 +45,8 @@ def patterns(request: HttpRequest) -> HttpResponse:
         raise NotFound("There is nothing at this address.")
     if request.GET.get("figures"):
         return JsonResponse({"figures": sample_figures()})
-    if "offset" in request.GET:
-        return JsonResponse({"text": "", "offset": 0, "done": True})
+    if "question" in request.GET:
+        return ask(request, sample_question())
     return render(request, "studio/patterns.html", sample_context(request))
 
 
@@ -74,8 +77,26 @@ def sample_context(request: HttpRequest) -> dict[str, Any]:
             {"label": "Python", "language": "python", "text": "import httpx\nhttpx.post(url, json=body)"},
         ],
         "request_body": '{\n  "inputs": [{"name": "float_input", "shape": [1, 4], "data": [5.1, 3.5, 1.4, 0.2]}]\n}',
-        "log_text": "\n".join(f"12:00:{second:02d} INFO  request {second} answered in 2.1 ms" for second in range(40)),
+        "log_blocks": blocks_of(entries_of(sample_log(trace))),
     }
+
+
+def sample_log(trace: str) -> str:
+    """Lines of the server, and what a script printed while it answered a request."""
+    request = "0f3c9d1e-7f7c-4111-a222-000000000001"
+    begun = [f"2026-11-28 12:00:{second:02d}.000 I [7] scoring - worker {second} is ready" for second in range(20)]
+    printed = [f"[{request}] {line}" for line in ("reading 3 rows", *trace.splitlines())]
+    return "\n".join([*begun, "2026-11-28 12:00:21.000 W [7] scoring - the queue is full", *printed])
+
+
+def sample_question() -> Question:
+    return Question(
+        title="Delete iris:3?",
+        text="No service uses it. Its files go away with it; this cannot be undone.",
+        action="Delete iris:3",
+        back=reverse("patterns"),
+        changes=[Change("Model", "iris:3", ""), Change("Memory", "1 GB", "2 GB")],
+    )
 
 
 def sample_page(request: HttpRequest) -> Page:

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from deployments.models import Target
@@ -12,6 +13,7 @@ from deployments.targets.kinds import TargetKind, kind_of, kinds
 from deployments.views.target_form import PREFIX, TargetForm
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
+from studio.core.confirmation import Question, ask
 from studio.core.errors import NotFound, SlipwayError
 from studio.core.form_errors import show
 from studio.core.pages import render
@@ -79,10 +81,18 @@ def target_check(request: WorkspaceRequest, name: str) -> HttpResponse:
     return redirect("target_detail", workspace=request.workspace.slug, name=name)
 
 
-@require_POST
-@workspace_page(write_role=Role.ADMIN)
+@workspace_page(role=Role.ADMIN, write_role=Role.ADMIN)
 def target_remove(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """Ask, then remove."""
     target = targets.find_target(request.workspace, name)
+    if request.method != "POST":
+        question = Question(
+            title=f"Remove the target {name}?",
+            text="Its settings and secrets are deleted. What runs at the address stays as it is.",
+            action="Remove",
+            back=reverse("target_detail", kwargs={"workspace": request.workspace.slug, "name": name}),
+        )
+        return ask(request, question)
     try:
         targets.remove_target(target, request.user)
     except SlipwayError as error:

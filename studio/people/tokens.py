@@ -57,12 +57,7 @@ def create_token(
 @transaction.atomic
 def revoke_token(token_id: int, *, workspace: Workspace, actor: User) -> None:
     """End a token, and what was made with it, at once. People revoke their own; admins of the workspace anybody's."""
-    tokens = ApiToken.objects.filter(workspace=workspace, revoked_at__isnull=True)
-    if workspace.role_of(actor) != Role.ADMIN:
-        tokens = tokens.filter(user=actor)
-    token = tokens.filter(pk=token_id).select_related("workspace").first()
-    if token is None:
-        raise NotFound("There is no such token of yours.", hint="It may have been revoked already.")
+    token = find_token(token_id, workspace=workspace, actor=actor)
     _revoke([token], actor)
 
 
@@ -99,3 +94,14 @@ def _revoke(tokens: Iterable[ApiToken], actor: User) -> None:
             if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=timezone.now()):
                 record(TOKEN_REVOKED, token, workspace=token.workspace, actor=actor)
         level = list(ApiToken.objects.filter(made_with__in=level).select_related("workspace"))
+
+
+def find_token(token_id: int, *, workspace: Workspace, actor: User) -> ApiToken:
+    """A token that the person may revoke. Raises `NotFound`."""
+    tokens = ApiToken.objects.filter(workspace=workspace, revoked_at__isnull=True)
+    if workspace.role_of(actor) != Role.ADMIN:
+        tokens = tokens.filter(user=actor)
+    token: ApiToken | None = tokens.filter(pk=token_id).select_related("workspace").first()
+    if token is None:
+        raise NotFound("There is no such token of yours.", hint="It may have been revoked already.")
+    return token

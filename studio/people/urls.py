@@ -22,4 +22,5 @@ urlpatterns = [
         name="invitation_withdraw",
     ),
     path("w/<slug:workspace>/settings/members/<str:username>/", views.member_change, name="member_change"),
+    path("w/<slug:workspace>/settings/members/<str:username>/remove/", views.member_remove, name="member_remove"),
 ]

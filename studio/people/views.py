@@ -3,10 +3,12 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.models import ApiToken, Role
+from studio.core.confirmation import Question, ask
 from studio.core.errors import SlipwayError
 from studio.core.form_errors import show
 from studio.core.pages import render
@@ -50,9 +52,18 @@ def token_list(request: WorkspaceRequest) -> HttpResponse:
     return render(request, "people/tokens.html", context, status=status_of(form))
 
 
-@require_POST
 @workspace_page(write_role=Role.VIEWER)
 def token_revoke(request: WorkspaceRequest, token: int) -> HttpResponse:
+    """Ask, then revoke."""
+    if request.method != "POST":
+        name = tokens.find_token(token, workspace=request.workspace, actor=request.user).name
+        question = Question(
+            title=f"Revoke the token {name}?",
+            text="Programs that use it stop working at once.",
+            action="Revoke",
+            back=reverse("tokens", kwargs={"workspace": request.workspace.slug}),
+        )
+        return ask(request, question)
     tokens.revoke_token(token, workspace=request.workspace, actor=request.user)
     messages.success(request, "The token is revoked.")
     return redirect("tokens", workspace=request.workspace.slug)
@@ -73,13 +84,28 @@ def member_list(request: WorkspaceRequest) -> HttpResponse:
 @require_POST
 @workspace_page(write_role=Role.ADMIN)
 def member_change(request: WorkspaceRequest, username: str) -> HttpResponse:
-    """Change the role, or remove the person when the form's button says so."""
     membership = members.find_member(request.workspace, username)
     try:
-        if "remove" in request.POST:
-            members.remove_member(membership, actor=request.user)
-        else:
-            members.change_role(membership, request.POST.get("role", ""), actor=request.user)
+        members.change_role(membership, request.POST.get("role", ""), actor=request.user)
+    except SlipwayError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+    return redirect("members", workspace=request.workspace.slug)
+
+
+@workspace_page(role=Role.ADMIN, write_role=Role.ADMIN)
+def member_remove(request: WorkspaceRequest, username: str) -> HttpResponse:
+    """Ask, then remove."""
+    membership = members.find_member(request.workspace, username)
+    if request.method != "POST":
+        question = Question(
+            title=f"Remove {username} from {request.workspace.name}?",
+            text="They no longer see this workspace, and their tokens for it stop working. What they made stays.",
+            action="Remove",
+            back=reverse("members", kwargs={"workspace": request.workspace.slug}),
+        )
+        return ask(request, question)
+    try:
+        members.remove_member(membership, actor=request.user)
     except SlipwayError as error:
         messages.error(request, f"{error.message} {error.hint}")
     return redirect("members", workspace=request.workspace.slug)

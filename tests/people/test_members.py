@@ -51,7 +51,7 @@ def test_an_admin_changes_a_role(sign_in, alice, carol):
 
 
 def test_last_admin_cannot_be_removed(sign_in, alice):
-    sign_in(alice).post(f"{MEMBERS}alice/", {"remove": "yes"})
+    sign_in(alice).post(f"{MEMBERS}alice/remove/")
     sign_in(alice).post(f"{MEMBERS}alice/", {"role": "viewer"})
     assert role_of(alice) == "admin"
 
@@ -59,8 +59,15 @@ def test_last_admin_cannot_be_removed(sign_in, alice):
 def test_removed_member_loses_access(sign_in, alice, carol):
     browser = sign_in(carol)
     assert browser.get(MEMBERS).status_code == 200
-    sign_in(alice).post(f"{MEMBERS}carol/", {"remove": "yes"})
+    sign_in(alice).post(f"{MEMBERS}carol/remove/")
     assert browser.get(MEMBERS).status_code == 404
+
+
+def test_removing_a_member_is_asked_about_on_a_page_of_its_own(sign_in, alice, bob, carol):
+    page = sign_in(alice).get(f"{MEMBERS}carol/remove/").content.decode()
+    assert "Remove carol from Vision?" in page
+    assert role_of(carol) == "viewer"
+    assert sign_in(bob).get(f"{MEMBERS}carol/remove/").status_code == 403
 
 
 def test_creator_of_a_workspace_is_its_admin(sign_in, mallory, settings):

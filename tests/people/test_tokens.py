@@ -119,6 +119,14 @@ def test_the_page_shows_a_new_secret_once(sign_in, bob):
     assert 'id="secret"' not in browser.get("/w/vision/settings/tokens/").content.decode()
 
 
+def test_revoking_is_asked_about_on_a_page_of_its_own(sign_in, bob, carol, workspace):
+    token, _ = create_token(bob, workspace, name="nightly build")
+    address = f"/w/vision/settings/tokens/{token.pk}/revoke/"
+    assert "Revoke the token nightly build?" in sign_in(bob).get(address).content.decode()
+    assert ApiToken.objects.live().filter(pk=token.pk).exists()
+    assert sign_in(carol).get(address).status_code == 404
+
+
 def test_tokens_of_other_users_are_neither_listed_nor_revoked(sign_in, bob, carol, workspace):
     token, _ = create_token(bob, workspace, name="bobs-own")
     assert "bobs-own" not in sign_in(carol).get("/w/vision/settings/tokens/").content.decode()

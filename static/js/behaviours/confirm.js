@@ -1,47 +1,34 @@
-// Asks before something destructive. Two ways to use it:
-//   <button type="button" data-behaviour="confirm" data-dialog="ID">   opens that <dialog>
-//   <form data-behaviour="confirm" data-confirm="Delete iris:3?" data-action="Delete">   asks before it is sent
-function ask(text, action) {
+// Asks before something destructive: <form method="get" action="…/stop/" data-behaviour="confirm"> shows the question behind
+// that address in a dialog over this page. Without JavaScript, and when the question cannot be had, the form leads to the
+// page that asks.
+function show(html) {
   const dialog = document.createElement("dialog");
   dialog.className = "dialog";
-  dialog.setAttribute("aria-label", text);
-  const question = Object.assign(document.createElement("p"), { textContent: text });
-  const form = Object.assign(document.createElement("form"), { method: "dialog", className: "dialog-actions" });
-  const cancel = Object.assign(document.createElement("button"), { className: "button", textContent: "Cancel", value: "no" });
-  const go = Object.assign(document.createElement("button"), { className: "button", textContent: action, value: "yes" });
-  go.dataset.variant = "danger";
-  form.append(cancel, go);
-  dialog.append(question, form);
+  dialog.setAttribute("aria-labelledby", "question-title");
+  dialog.innerHTML = html; // ours: the same form that the page of the question holds
+  dialog.addEventListener("close", () => dialog.remove());
+  const cancel = dialog.querySelector("[data-cancel]");
+  cancel.addEventListener("click", (event) => {
+    event.preventDefault();
+    dialog.close();
+  });
   document.body.append(dialog);
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-  });
+  cancel.focus(); // Enter alone destroys nothing
 }
 
-export function start(element) {
-  if (element.dataset.dialog) {
-    element.addEventListener("click", (event) => {
-      event.preventDefault();
-      document.getElementById(element.dataset.dialog).showModal();
-    });
-    return;
-  }
-  let agreed = false;
-  element.addEventListener("submit", async (event) => {
-    if (agreed) return;
+async function questionBehind(url) {
+  const response = await fetch(url, { headers: { "HX-Request": "true" } });
+  return response.ok && !response.redirected ? response.text() : null;
+}
+
+export function start(form) {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    event.stopImmediatePropagation(); // htmx listens on the same form and must wait as well
-    if (await ask(element.dataset.confirm, element.dataset.action ?? "Go on")) {
-      agreed = true;
-      if (!element.isConnected) {
-        element.hidden = true; // the part of the page around it was exchanged while the question stood
-        document.body.append(element);
-      }
-      element.requestSubmit(event.submitter);
-    }
-  }, { capture: true });
+    const url = new URL(form.action);
+    url.search = new URLSearchParams(new FormData(form));
+    const html = await questionBehind(url).catch(() => null);
+    if (html) show(html);
+    else location.assign(url);
+  });
 }

@@ -1,0 +1,39 @@
+"""Ask before something that cannot be taken back, or that callers will notice.
+
+The page that asks stands behind the address that acts: GET asks, POST acts. With JavaScript the same question is shown
+in a dialog over the page whose button leads there (static/js/behaviours/confirm.js).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.http import HttpRequest, HttpResponse
+
+from studio.core.pages import render
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that will be different afterwards, in words; `before` or `after` is empty where there is nothing."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """`title` ends with a question mark and names the thing, `text` says what it means for whom, `action` labels the
+    button, `back` is where Cancel leads, `fields` are sent along."""
+
+    title: str
+    text: str
+    action: str
+    back: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
+
+
+def ask(request: HttpRequest, question: Question) -> HttpResponse:
+    """The page with the question; for a script only its form."""
+    return render(request, "confirm.html", {"question": question}, partial="question")
