@@ -1,18 +1,14 @@
-"""Pure: the same deployment as a command line and as a REST call, and a request to a service as code to copy."""
+"""Pure: the same deployment as a command line and as a REST call."""
 
 import json
 import shlex
 from typing import Any
 
 from deployments.config.option_values import unpack
-from deployments.config.options import Credential, Option
+from deployments.config.options import Option
+from deployments.views.call_snippets import VARIABLES
 
-VARIABLES = {"key": "SERVICE_KEY", "token": "SERVICE_TOKEN"}  # that hold what a caller must show
 LINE = 72  # characters of a command that stays on one line
-DTYPES = {  # of NumPy, for the data types of the Open Inference Protocol
-    "BOOL": "bool_", "BYTES": "object_", "FP16": "float16", "BF16": "float32", "FP32": "float32", "FP64": "float64",
-    **{f"{kind.upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
-}  # fmt: skip
 
 
 def cli(given: dict[str, Any]) -> str:
@@ -56,72 +52,10 @@ def rest(url: str, given: dict[str, Any]) -> str:
 
 
 def token_cli(name: str) -> str:
-    """Fetch a token where `score_curl` and its like look for it."""
+    """Fetch a token where deployments.views.call_snippets looks for it."""
     return f"export {VARIABLES['token']}=$(slipway service get-access-token {shlex.quote(name)})"
 
 
 def token_curl(url: str) -> str:
     """The REST call for a token; the studio's own token is left for the reader to fill in."""
     return f'curl -X POST {shlex.quote(url)} \\\n  -H "Authorization: Bearer $SLIPWAY_TOKEN"'
-
-
-def score_curl(address: str, body: str, *, credential: Credential, path: str = "/score") -> str:
-    key = f'  -H "Authorization: Bearer ${VARIABLES[credential]}" \\\n' if credential else ""
-    return (
-        f"curl -X POST {shlex.quote(address + path)} \\\n{key}"
-        f"  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(_compact(body))}"
-    )
-
-
-def score_python(address: str, body: str, *, credential: Credential, path: str = "/score") -> str:
-    """With the requests package, which people know."""
-    key = f'headers={{"Authorization": {_bearer(credential)}}},\n    ' if credential else ""
-    imports = "import os\n\nimport requests" if credential else "import requests"
-    return (
-        f"{imports}\n\nanswer = requests.post(\n    {address + path!r},\n    json={_python(body)},\n    {key}"
-        "timeout=60,\n)\nanswer.raise_for_status()\nprint(answer.json())\n"
-    )
-
-
-def score_grpc(address: str, model: str, inputs: list[dict[str, Any]], *, credential: Credential) -> str:
-    """With tritonclient; `inputs` as a V2 request has them."""
-    sent = "\n".join(_tensor(number, tensor) for number, tensor in enumerate(inputs, 1))
-    names = ", ".join(f"input_{number}" for number in range(1, len(inputs) + 1))
-    key = f', headers={{"authorization": {_bearer(credential)}}}' if credential else ""
-    return (
-        f'# pip install "tritonclient[grpc]"\n{"import os" + chr(10) * 2 if credential else ""}'
-        f"import numpy as np\nimport tritonclient.grpc as triton\n\n{sent}\n\n"
-        f"with triton.InferenceServerClient({address!r}) as client:\n"
-        f"    answer = client.infer({model!r}, [{names}]{key})\n"
-        "for output in answer.get_response().outputs:\n    print(output.name, answer.as_numpy(output.name))\n"
-    )
-
-
-def _bearer(credential: Credential) -> str:
-    """The header's value as Python."""
-    return f"f\"Bearer {{os.environ['{VARIABLES[credential]}']}}\""
-
-
-def _tensor(number: int, tensor: dict[str, Any]) -> str:
-    name, shape, datatype, data = tensor["name"], tensor["shape"], tensor["datatype"], tensor["data"]
-    dtype = f"np.{DTYPES[datatype]}"
-    alike = len(data) > 1 and not isinstance(data[0], list) and data.count(data[0]) == len(data)
-    array = f"np.full({shape}, {data[0]!r}, {dtype})" if alike else f"np.array({data!r}, {dtype}).reshape({shape})"
-    return (
-        f"input_{number} = triton.InferInput({name!r}, {shape}, {datatype!r})\n"
-        f"input_{number}.set_data_from_numpy({array})"
-    )
-
-
-def _compact(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False)
-    except ValueError:
-        return body
-
-
-def _python(body: str) -> str:
-    try:
-        return repr(json.loads(body))
-    except ValueError:
-        return repr(body)

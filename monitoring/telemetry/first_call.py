@@ -7,7 +7,7 @@ from deployments.config.deployment_config import config_of
 from deployments.control.facts import wanted_revision
 from deployments.services.describe import address_of
 from deployments.services.queries import find
-from deployments.views.equivalent_commands import score_curl
+from deployments.views.call_snippets import score_curl
 from deployments.views.form_defaults import sample_path, sample_request
 from studio.accounts.models import Workspace
 

@@ -25,7 +25,7 @@ from deployments.models import Instance, Phase, Service
 from deployments.services import deployment_log, keys, lifecycle, scoring_client, tokens
 from deployments.targets.local import process
 from deployments.targets.local.run_folder import RunFolder
-from deployments.views import equivalent_commands
+from deployments.views import call_snippets
 from registry.environments import environments
 from studio.core.job_runner import run_job
 from tests.deployments.service_factories import actions, build_of, instance_of, run_build
@@ -316,7 +316,7 @@ def test_displayed_grpc_example_runs_unchanged(deploy, iris):
     service = deploy(iris, deployment_config={"grpc": True})
     beat(service, Phase.HEALTHY)
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
-    code = equivalent_commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="key")
+    code = call_snippets.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="key")
     key = service.keys.get(slot="primary").value
     ran = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"SERVICE_KEY": key}, capture_output=True, text=True, check=False
@@ -349,7 +349,7 @@ def test_service_with_tokens_accepts_them_until_they_are_revoked(deploy, iris, b
     assert call(service).status_code == 401  # with its primary key
     assert scoring_client.score(service, json.dumps(REQUEST).encode()).status == 200
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1.0, 2.0, 3.0, 4.0]}
-    code = equivalent_commands.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="token")
+    code = call_snippets.score_grpc(f"127.0.0.1:{service.grpc_port}", "iris", [tensor], credential="token")
     shown = os.environ | {"SERVICE_TOKEN": token}
     ran = subprocess.run([sys.executable, "-c", code], env=shown, capture_output=True, text=True, check=False)
     assert "[[1. 2. 3. 4.]]" in ran.stdout, ran.stderr

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deployments.views.equivalent_commands import score_curl
+from deployments.views.call_snippets import score_curl
 from tests.conftest import require
 from tests.scoring.conftest import KEY, Replica, double_model
 from tests.scoring.form_models import same_model, services

@@ -1,0 +1,87 @@
+"""Answers as tables."""
+
+import pytest
+
+from deployments.services.answer_table import table_of
+
+
+def told(answer, classes=()):
+    """For each row, by output: (label, text, percent) of its values; the highest marked with a star."""
+    table = table_of(answer, classes)
+    return [
+        {
+            output.name: [(value.label + "*" * value.is_highest, value.text, value.percent) for value in output.values]
+            for output in row
+        }
+        for row in table.rows
+    ]
+
+
+def test_probabilities_are_bars_named_by_class_and_the_class_itself_by_its_name():
+    outputs = [
+        {"name": "label", "shape": [1], "datatype": "INT64", "data": [1]},
+        {"name": "p", "shape": [1, 2], "datatype": "FP32", "data": [0.125, 0.875]},
+    ]
+    assert told({"outputs": outputs}, ["setosa", "virginica"]) == [
+        {
+            "label": [("", "virginica (1)", None)],
+            "p": [("setosa", "0.125", 12.5), ("virginica*", "0.875", 87.5)],
+        }
+    ]
+    assert told({"outputs": outputs})[0] == {
+        "label": [("", "1", None)],
+        "p": [("0", "0.125", 12.5), ("1*", "0.875", 87.5)],
+    }
+
+
+def test_keys_of_a_map_name_its_values():
+    output = {
+        "name": "p",
+        "shape": [1, 2],
+        "datatype": "FP32",
+        "data": [0.5, 0.5],
+        "parameters": {"keys": ["no", "yes"]},
+    }
+    assert [label for label, _, _ in told({"outputs": [output]})[0]["p"]] == ["no*", "yes"]
+
+
+def test_values_that_make_no_whole_have_no_bars():
+    output = {"name": "y", "shape": [2, 2], "datatype": "FP32", "data": [0.5, 0.9, 12345.6, None]}
+    assert told({"outputs": [output]}) == [
+        {"y": [("0", "0.5", None), ("1", "0.9", None)]},
+        {"y": [("0", "12,300", None), ("1", "–", None)]},
+    ]
+
+
+def test_answers_of_the_short_format_and_of_scripts_are_tables_too():
+    assert told({"data": [[0.25, 0.75]]}) == [{"answer": [("0", "0.25", 25.0), ("1*", "0.75", 75.0)]}]
+    assert told({"predictions": ["a", "b"]}) == [{"answer": [("", "a", None)]}, {"answer": [("", "b", None)]}]
+    assert told({"data": [{"cat": 0.4, "dog": 0.6}]}) == [{"answer": [("cat", "0.4", 40.0), ("dog*", "0.6", 60.0)]}]
+    assert told({"class": "setosa", "score": 0.5}) == [{"class": [("", "setosa", None)], "score": [("", "0.5", None)]}]
+
+
+def test_only_the_first_rows_are_shown():
+    table = table_of({"data": list(range(25))})
+    assert (len(table.rows), table.left_out) == (20, 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        3,
+        "text",
+        [1, 2],
+        {},
+        {"outputs": []},
+        {"outputs": ["x"]},
+        {"outputs": [{"name": "y", "shape": [2], "data": [1]}]},
+        {"outputs": [{"name": "y", "shape": [0, 3], "data": []}]},
+        {"data": [[[1]]]},
+        {"data": [[0.0] * 784]},
+        {"data": []},
+        {"message": {"nested": 1}},
+    ],
+)
+def test_what_is_no_table_is_none(answer):
+    assert table_of(answer) is None
