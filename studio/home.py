@@ -5,6 +5,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from deployments.models import Desired, Phase, Service
+from monitoring.telemetry.overview import Overview, overview
+from monitoring.telemetry.series import Figures
 from registry.models import ModelVersion
 from studio.accounts.access import SignedInRequest, WorkspaceRequest, workspace_page
 from studio.accounts.context import last_used
@@ -36,6 +38,7 @@ def workspace_home(request: WorkspaceRequest) -> HttpResponse:
     context = {
         "phases": count_phases(services),
         "troubled": in_trouble(services),
+        "failing": failing_requests(services, overview(request.workspace)),
         "has_services": services.exists(),
         "newest": newest_versions(request.workspace),
         "work": running_work(request.workspace, ROWS),
@@ -53,6 +56,14 @@ def in_trouble(services: QuerySet) -> list[Service]:
     """Services that are not Healthy although they should be, worst first."""
     found = services.filter(phase__in=TROUBLE).order_by("-changed_at").select_related("target")[: ROWS * 4]
     return sorted(found, key=lambda service: TROUBLE.index(service.phase))[:ROWS]
+
+
+def failing_requests(services: QuerySet, figures: Overview) -> list[tuple[Service, Figures]]:
+    """Services that are Healthy and answer many of their requests with an error at the moment, the worst first."""
+    shares = {name: one for name, one in figures.recent.items() if one.tone}
+    found = services.filter(phase=Phase.HEALTHY, name__in=shares)
+    rows = [(service, shares[service.name]) for service in found]
+    return sorted(rows, key=lambda row: -(row[1].error_rate or 0))[:ROWS]
 
 
 def newest_versions(workspace: Workspace) -> list[ModelVersion]:

@@ -1,5 +1,8 @@
 """Pages of the workspace Vision: their addresses, and what they say."""
 
+import re
+from html import unescape
+
 from django.urls import reverse
 
 
@@ -10,3 +13,9 @@ def url(where: str, **place) -> str:
 
 def text_of(response) -> str:
     return response.content.decode()
+
+
+def words_of(page: str, name: str) -> str:
+    """What the first element of that class says, without its markup; it holds no other element of its own kind."""
+    tag, inside = re.search(rf'<(\w+)[^>]*class="{name}"[^>]*>(.*)', page, re.DOTALL).groups()
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", inside.split(f"</{tag}>")[0])).split())

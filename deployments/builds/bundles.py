@@ -48,7 +48,8 @@ def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Lo
             _offer_below(version.folder, [file.path for file in files], draft / folder_of(version))
     for file in revision.config.files.select_related("artifact"):
         materialise(file, draft / "source")
-    log.write(f"Bundled {len(versions)} model version(s) and {revision.config.files.count()} source file(s).\n")
+    counts = _counted(len(versions), "model version"), _counted(revision.config.files.count(), "source file")
+    log.write(f"Bundled {' and '.join(counts)}.\n")
     (draft / "bundle.json").write_bytes(_description(revision, versions))
     flush(draft)
 
@@ -123,3 +124,7 @@ def _offer_below(name: str, paths: list[str], root: Path) -> None:
             continue
         except OSError:  # a file system without hard links
             place.symlink_to(os.path.relpath(root / path, place.parent))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"

@@ -23,6 +23,7 @@ def compare(service: Service, wanted: Revision | None, facts: ServiceFacts) -> l
     running = service.desired == Desired.RUNNING
     process = found.state if shown else "not looked at yet"
     revision = f"revision {found.revision}" if found.revision and found.is_live else "none"
+    is_applied = service.generation == service.observed_generation
     models = ", ".join(str(use.version) for use in wanted.models.all()) if wanted else "–"
     return [
         Row("Process", service.get_desired_display(), process, not _as_wanted(running, found)),
@@ -32,16 +33,8 @@ def compare(service: Service, wanted: Revision | None, facts: ServiceFacts) -> l
             revision,
             (found.revision != service.wanted_revision) if running else found.is_live,
         ),
-        Row("Last change", f"change {service.generation}", _applied(service), not _is_applied(service)),
+        Row("Latest change", "carried out", "carried out" if is_applied else "not begun", not is_applied),
     ]
-
-
-def _is_applied(service: Service) -> bool:
-    return service.generation == service.observed_generation
-
-
-def _applied(service: Service) -> str:
-    return f"change {service.generation} seen" if _is_applied(service) else "not seen yet"
 
 
 def _as_wanted(running: bool, found: Observation) -> bool:

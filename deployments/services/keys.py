@@ -24,11 +24,17 @@ def create_keys(service: Service) -> None:
     Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
 
 
-def regenerate_key(service: Service, slot: str, actor: User) -> None:
-    """Replace the primary or secondary key; the old one stops working within seconds."""
-    key = service.keys.filter(slot=slot).first()
+def find_key(service: Service, slot: str) -> Key:
+    """The primary or secondary key. Raises `NotFound`."""
+    key: Key | None = service.keys.filter(slot=slot).first()
     if key is None:
         raise NotFound(f"There is no key '{slot}'.", hint="A service has a primary and a secondary key.")
+    return key
+
+
+def regenerate_key(service: Service, slot: str, actor: User) -> None:
+    """Replace the primary or secondary key; the old one stops working within seconds."""
+    key = find_key(service, slot)
     with transaction.atomic():
         key.value = new_secret()
         key.save(update_fields=["value", "created_at"])

@@ -16,7 +16,7 @@ def revisions_of(service: Service) -> QuerySet[Revision]:
     """The newest first, with everything that their description needs, read once for all."""
     uses = RevisionModel.objects.select_related("version__model").order_by("version__model__name")
     return (
-        service.revisions.select_related("config", "created_by")
+        service.revisions.select_related("config__environment", "created_by")
         .prefetch_related(
             Prefetch("models", uses),
             Prefetch("builds", Build.objects.order_by("-id")),
@@ -54,6 +54,6 @@ def state_of(revision: Revision) -> Phase:
     if instance := next(iter(revision.instances.all()), None):
         return Phase(instance.phase)
     build = build_of(revision)
-    if build is None or build.state == JobState.SUCCEEDED:
+    if build is None or build.state in {JobState.SUCCEEDED, JobState.CANCELLED}:
         return Phase.STOPPED
-    return Phase.FAILED if build.state in {JobState.FAILED, JobState.CANCELLED} else Phase.TRANSITIONING
+    return Phase.FAILED if build.state == JobState.FAILED else Phase.TRANSITIONING

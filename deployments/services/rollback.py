@@ -10,7 +10,7 @@ from deployments.control.service_phase import ServiceFacts, update_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import BeingDeleted, NothingToRollBackTo, RevisionNotBuilt
 from deployments.events import SERVICE_ROLLED_BACK
-from deployments.models import BuiltBundle, Desired, Phase, Revision, Service
+from deployments.models import Build, BuiltBundle, Desired, Phase, Revision, Service
 from deployments.services.describe import models_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
@@ -20,6 +20,7 @@ from studio.core.errors import NotFound
 def rollback(service: Service, actor: User, number: int | None = None) -> None:
     """Have revision `number` answer again; it starts beside the one that answers, as in an update.
 
+    A build that is still under way for another revision is cancelled.
     None: the revision that has the traffic while an update is under way or has failed, which ends that update; else the
     one that had the traffic before. A stopped service is started. To ask for what is wanted already changes nothing.
     Raises `BeingDeleted`, `NotFound`, `NothingToRollBackTo`, `RevisionNotBuilt` and `ChangedMeanwhile`.
@@ -29,7 +30,7 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
     number = number or _default(service)
     if number == service.wanted_revision and service.desired == Desired.RUNNING:
         return
-    revision = _revision(service, number)
+    revision = revision_of(service, number)
     before = service.wanted_revision
     columns = transition_columns() | {"desired": Desired.RUNNING, "wanted_revision": number}
     with transaction.atomic():
@@ -37,7 +38,15 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
         record_uses(service)
         builds.build_for(revision)  # succeeds at once: the bundle is there
         record_event(SERVICE_ROLLED_BACK, service, actor, revision=number, before=before)
+        _cancel_builds_of_others(service, revision, actor)
         request_advance(service)
+
+
+def _cancel_builds_of_others(service: Service, revision: Revision, actor: User) -> None:
+    """Nobody waits any more for the build of an update that is rolled back."""
+    others = Build.objects.filter(revision__service=service).exclude(revision=revision).unfinished()
+    for build in others.select_related("revision__service__workspace"):
+        builds.cancel(build, actor)
 
 
 def can_be_rolled_back_to(revisions: list[Revision]) -> set[int]:
@@ -72,7 +81,8 @@ def _newest_before(service: Service) -> int:
     return older.values_list("number", flat=True).first() or 0
 
 
-def _revision(service: Service, number: int) -> Revision:
+def revision_of(service: Service, number: int) -> Revision:
+    """The revision of that number that can be rolled back to. Raises `NotFound` and `RevisionNotBuilt`."""
     revision = _rows(service).filter(number=number).first()
     if revision is None:
         raise NotFound(

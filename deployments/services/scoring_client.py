@@ -31,6 +31,16 @@ class ScoreResult:
     milliseconds: float
 
     @property
+    def ran_ms(self) -> str:
+        """How many milliseconds the run itself took, as the service says; empty where it does not."""
+        return self.headers.get("x-ms-run-fn-exec-ms", "")
+
+    @property
+    def request_id(self) -> str:
+        """What the service's log calls the request."""
+        return self.headers.get("x-request-id", "")
+
+    @property
     def content_type(self) -> str:
         return self.headers.get("content-type", "application/octet-stream")
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -31,7 +30,6 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
         form = _form(request, updated)
         service = _deployed(form, request.user) if form.is_valid() else None
         if service:
-            messages.success(request, f"{service.name} is {'being updated' if updated else 'on its way'}.")
             return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
     else:
         initial = _initial(request, version, updated)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.models import MetricWindow
+from monitoring.telemetry.ranges import DEFAULT, RANGES
 from monitoring.telemetry.series import Figures, figures_of
 from studio.accounts.models import Workspace
 
@@ -18,10 +19,12 @@ CACHE_SECONDS = 10
 
 @dataclass(frozen=True)
 class Overview:
-    """Figures of the whole workspace, and of every service that had requests, the busiest first."""
+    """Figures of the whole workspace, and of every service that had requests, the busiest first; and, of those that had
+    requests in the last minutes (monitoring.telemetry.recent), their figures since then, by name."""
 
     total: Figures
     services: list[tuple[str, Figures]]
+    recent: dict[str, Figures]
 
 
 def overview(workspace: Workspace) -> Overview:
@@ -46,4 +49,10 @@ def _read(workspace: Workspace) -> Overview:
     seconds = HOUR.total_seconds()
     rows = [(name, figures_of(group, seconds)) for name, group in groups.items()]
     rows.sort(key=lambda row: (-row[1].requests, row[0]))
-    return Overview(total=figures_of(windows, seconds), services=rows)
+    return Overview(total=figures_of(windows, seconds), services=rows, recent=_recent(groups))
+
+
+def _recent(groups: dict[str, list[MetricWindow]]) -> dict[str, Figures]:
+    since = timezone.now() - timedelta(seconds=RANGES[DEFAULT].seconds)
+    late = {name: [window for window in windows if window.start >= since] for name, windows in groups.items()}
+    return {name: figures_of(windows) for name, windows in late.items() if windows}

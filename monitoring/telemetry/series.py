@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from django.utils import timezone
 from django.utils.functional import cached_property
 
 from deployments.models import Revision, Service
@@ -20,7 +19,7 @@ from scoring.contract import METRICS
 Values = list[float | None]
 LONGEST_WINDOW = 3600.0  # seconds; monitoring.telemetry.ingest refuses longer ones
 PARTS = ("queue", "decode", "infer", "encode")  # of a request's time; what remains is "other"
-FRESH_SECONDS = 60
+WARN_SHARE, BAD_SHARE = 0.01, 0.1  # of requests that fail: from there on it is shown in these tones
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,12 @@ class Figures:
     errors: int = 0
     error_rate: float | None = None
     memory_bytes: int | None = None
+
+    @property
+    def tone(self) -> str:
+        """How the error rate is shown: warn from 1 % on, bad from 10 % on, else empty."""
+        rate = self.error_rate or 0
+        return "bad" if rate >= BAD_SHARE else "warn" if rate >= WARN_SHARE else ""
 
 
 @dataclass(frozen=True)
@@ -231,12 +236,6 @@ def _spans(rows: list[_Step | None], step: float) -> list[float]:
     for before, row, after in zip([None, *rows], rows, [*rows[1:], None], strict=False):
         spans.append(step if row is None or (before and after) else max(row.last - row.first, 1e-3))
     return spans
-
-
-def latest_figures(services: Iterable[Service]) -> dict[int, Figures]:
-    """Figures of every service over the last minute, by id, in one query."""
-    now = timezone.now()
-    return figures_between(services, now - timedelta(seconds=FRESH_SECONDS), now)
 
 
 def figures_between(services: Iterable[Service], since: datetime, until: datetime) -> dict[int, Figures]:

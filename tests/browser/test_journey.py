@@ -129,9 +129,10 @@ def stop_and_delete_it(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(page.locator("#service-status .badge").first).to_have_text(re.compile("Stopped"), timeout=30_000)
     look(page, "service-stopped")
-    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete flowers?")
     look(page, "service-delete")
-    page.get_by_role("button", name="Delete flowers").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete flowers").click()
     page.get_by_role("link", name="Services", exact=True).first.click()
     expect(page.get_by_role("link", name="flowers", exact=True)).to_have_count(0, timeout=30_000)
 

@@ -15,5 +15,5 @@ from tests.core.test_template_tags import render
         (None, "– req/s"),
     ],
 )
-def test_rates_are_told_in_the_unit_of_time_that_reads_best(per_second, words):
+def test_rate_below_one_per_second_is_given_per_minute(per_second, words):
     assert render("{{ value|rate:'req' }}", value=per_second) == words

@@ -15,7 +15,7 @@ def test_captured_text_is_escaped_exactly_once():
     assert render(source, name="<b>") == "&lt;b&gt; &amp; more"
 
 
-def test_table_frames_its_rows_and_leaves_out_columns_without_a_heading():
+def test_table_tag_renders_headings_and_omits_empty_ones():
     source = '{% table "Name" "p95>" "(Actions)" none label="Services" %}<tr><td>{{ name }}</td></tr>{% endtable %}'
     html = " ".join(render(source, name="<iris>", none="").split())
     assert html.count("<th ") == 3

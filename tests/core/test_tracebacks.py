@@ -16,7 +16,7 @@ KeyError: 'rows'
 """
 
 
-def test_paths_are_short_and_frames_of_the_scoring_server_are_counted():
+def test_traceback_has_short_paths_and_no_frames_of_the_scoring_server():
     assert (
         shorten(TRACE)
         == """Traceback (most recent call last):
@@ -32,11 +32,11 @@ KeyError: 'rows'
     )
 
 
-def test_a_file_of_ones_own_that_is_called_like_the_server_stays():
+def test_user_file_named_like_the_scoring_server_is_kept():
     line = '  File "/data/bundles/0f/source/scoring/script/run.py", line 1, in run'
     assert shorten(line) == '  File "scoring/script/run.py", line 1, in run'
 
 
-def test_other_text_stays_as_it_is():
+def test_text_without_traceback_is_unchanged():
     text = 'No File "x" here\n\n    indented\nModel files:\n  model.pkl  12 kB'
     assert shorten(text) == text

@@ -58,7 +58,7 @@ def test_figures_are_small_plain_json():
     [
         ("throughput", "Throughput, requests/s", "requests/s"),
         ("latency", "Latency, ms", "ms"),
-        ("time", "Where the time goes, ms per request", "ms"),
+        ("time", "Latency breakdown, ms per request", "ms"),
         ("batch", "Batch size, rows per run", "rows"),
         ("errors", "Errors by status, errors/s", "errors/s"),
         ("cpu", "CPU, cores", "cores"),
@@ -71,6 +71,20 @@ def test_titles_and_axes_name_the_unit(chart, title, unit):
     assert layout["yaxis"]["title"]["text"] == unit
     assert layout["yaxis"]["rangemode"] == "tozero"
     assert layout["xaxis"]["range"] == ["2026-11-20T12:00:00Z", "2026-11-20T12:00:40Z"]
+
+
+def test_low_throughput_and_its_errors_are_drawn_per_minute():
+    slow = series(total=Figures(requests_per_second=0.05), requests=[0.05, None, 0.1, 0], errors={"500": [0.05] * 4})
+    throughput, errors = draw("throughput", slow), draw("errors", slow)
+    assert throughput["data"][0]["y"] == [3, None, 6, 0]
+    assert throughput["layout"]["yaxis"]["title"]["text"] == throughput["layout"]["meta"]["unit"] == "requests/min"
+    assert (errors["data"][0]["y"][0], errors["layout"]["meta"]["unit"]) == (3, "errors/min")
+    assert charts.captions(slow)[0] == {"id": "throughput", "title": "Throughput", "unit": "requests/min"}
+
+
+def test_logarithmic_scale_applies_to_latency_only():
+    figures = charts.all_figures(series(), log=True)
+    assert {name for name, figure in figures.items() if figure["layout"]["yaxis"].get("type") == "log"} == {"latency"}
 
 
 def test_gaps_are_not_connected():

@@ -1,9 +1,12 @@
 import csv
 import io
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
+
+from monitoring.telemetry.ranges import choose, series_for
 
 PAGES = ["metrics/", "metrics/data/", "metrics/csv/"]
 
@@ -60,6 +63,7 @@ def test_the_panel_has_four_tiles_and_six_charts(asked, carol, sign_in):
     ]  # fmt: skip
     assert html.count('data-refresh="5"') == 6
     assert f'data-url="{address(asked, "metrics/data/")}?range=15m"' in html
+    assert html.count(f'data-zoom="{address(asked, "metrics/")}"') == 6
     assert html.count("download>CSV</a>") == 6
     error_rate = re.search(r'Error rate</span>\s*<span class="stat-value">\s*([^<\s]+)', html)
     assert error_rate[1] == "25", "a quarter of the answers were 503"
@@ -79,11 +83,81 @@ def test_only_the_tiles_are_polled(asked, carol, sign_in):
     assert "part=tiles&amp;range=1h" in html
 
 
-def test_panel_without_javascript_is_a_page_with_a_table(asked, carol, sign_in):
+def test_metrics_page_without_javascript_has_a_table_of_the_newest_steps(asked, carol, sign_in):
+    html = sign_in(carol).get(address(asked, "metrics/")).content.decode()
+    assert re.search(r'aria-current="page">\s*Metrics', html)
+    without_script = html.split("<noscript>")[1].split("</noscript>")[0]
+    assert without_script.count("<tr>") == 31
+    assert "503 errors/s" in without_script
+
+
+def test_metrics_page_without_javascript_has_a_table_of_the_newest_steps(asked, carol, sign_in):
     html = sign_in(carol).get(address(asked, "metrics/"), {"view": "table"}).content.decode()
-    assert "<html" in html
-    assert html.count("<tr>") > 80
-    assert "503 errors/s" in html
+    assert 1 + 48 <= html.count("<tr>") < 60, "the four minutes since the first report, in steps of 5 s"
+
+
+def test_metrics_tab_parameter_redirects_to_the_metrics_page(asked, carol, sign_in):
+    answer = sign_in(carol).get(f"/w/vision/services/{asked.name}/", {"tab": "metrics"})
+    assert answer.url == address(asked, "metrics/")
+
+
+def test_time_axis_starts_at_the_first_window_of_a_new_service(asked, carol, sign_in):
+    axis = sign_in(carol).get(address(asked, "metrics/data/")).json()["figures"]["cpu"]["layout"]["xaxis"]["range"]
+    begin, end = (datetime.fromisoformat(text) for text in axis)
+    assert timedelta(seconds=240) <= end - begin <= timedelta(seconds=255)
+
+
+def test_time_axis_spans_the_range_of_an_older_service(asked, add_window, carol, sign_in):
+    add_window(asked, ago=5000)
+    axis = sign_in(carol).get(address(asked, "metrics/data/")).json()["figures"]["cpu"]["layout"]["xaxis"]["range"]
+    begin, end = (datetime.fromisoformat(text) for text in axis)
+    assert end - begin >= timedelta(seconds=900)
+
+
+def test_custom_range_is_kept_in_all_links_and_not_refreshed(asked, carol, sign_in):
+    query = {"since": "2026-11-29T02:00", "until": "2026-11-29T03:00:00Z", "scale": "log"}
+    html = sign_in(carol).get(address(asked, "metrics/"), query).content.decode()
+    kept = "since=2026-11-29T02%3A00%3A00Z&amp;until=2026-11-29T03%3A00%3A00Z&amp;scale=log"
+    assert f'data-url="{address(asked, "metrics/data/")}?{kept}"' in html
+    assert f'href="{address(asked, "metrics/csv/")}?{kept}"' in html
+    assert "data-refresh" not in html
+    assert 'value="2026-11-29T02:00"' in html
+    layout = sign_in(carol).get(address(asked, "metrics/data/"), query).json()["figures"]["latency"]["layout"]
+    assert layout["xaxis"]["range"] == ["2026-11-29T02:00:00Z", "2026-11-29T03:00:00Z"]
+    assert layout["yaxis"]["type"] == "log"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "yesterday", "until": "2026-11-29T03:00"},
+        {"since": "2026-11-29T03:00"},
+        {"since": "2026-11-29T03:00", "until": "2026-11-29T02:00"},
+        {"since": "2026-01-01T00:00", "until": "2026-11-29T02:00"},
+        {"since": "0001-01-01T00:00+14:00", "until": "0001-01-01T00:10"},
+        {"since": "2026-02-30T00:00", "until": "2026-11-29T02:00"},
+    ],
+)
+def test_invalid_custom_range_is_refused(asked, carol, sign_in, query):
+    assert sign_in(carol).get(address(asked, "metrics/data/"), query).status_code == 400
+
+
+def test_throughput_tile_equals_the_mean_of_the_chart(service, add_window, carol, sign_in):
+    for ago in (52, 47, 42, 37):
+        add_window(service, ago=ago, latencies=[1500])
+    series = series_for(service, choose("15m"), whole=False)
+    counted = [
+        (rate, span) for rate, span in zip(series.requests, series.metrics.spans, strict=True) if rate is not None
+    ]
+    mean = sum(rate * span for rate, span in counted) / sum(span for _, span in counted)
+    assert series.total.requests_per_second == pytest.approx(mean, rel=0.01)
+    html = panel(sign_in(carol), service)
+    assert re.search(
+        r"Throughput</span>\s*<span class=\"stat-value\">\s*12\s*<span class=\"stat-unit\">requests/min", html
+    )
+    chart = sign_in(carol).get(address(service, "metrics/data/")).json()["figures"]["throughput"]
+    assert chart["layout"]["meta"] == {"unit": "requests/min"}
+    assert max(filter(None, chart["data"][0]["y"])) == pytest.approx(12, rel=0.1)
 
 
 def test_panel_of_an_uncalled_service_shows_how_to_send_a_request(service, add_window, carol, sign_in):
@@ -117,7 +191,7 @@ def test_data_endpoint_returns_all_figures(asked, carol, sign_in):
     answer = sign_in(carol).get(address(asked, "metrics/data/")).json()
     assert set(answer) == {"figures", "as_of"}
     assert set(answer["figures"]) == {"throughput", "latency", "time", "errors", "cpu", "memory"}
-    assert max(filter(None, answer["figures"]["throughput"]["data"][0]["y"])) == pytest.approx(0.8, rel=0.05)
+    assert max(filter(None, answer["figures"]["throughput"]["data"][0]["y"])) == pytest.approx(48, rel=0.05)
 
 
 def test_csv_has_the_numbers_of_the_charts_with_units(asked, carol, sign_in):
@@ -141,7 +215,7 @@ def test_home_sums_the_last_hour_over_all_services(asked, workspace, make_servic
     html = sign_in(carol).get("/w/vision/metrics/home/").content.decode()
     assert "100 requests" in html
     assert "24 with status 400 or more" in html
-    assert re.findall(r"services/(\w+)/\?tab=metrics", html) == ["iris", "digits"]
+    assert re.findall(r'services/(\w+)/metrics/"', html) == ["iris", "digits"]
 
 
 def test_home_counts_only_this_workspace(asked, elsewhere, make_service, mallory, sign_in):

@@ -63,7 +63,7 @@ def test_removed_member_loses_access(sign_in, alice, carol):
     assert browser.get(MEMBERS).status_code == 404
 
 
-def test_removing_a_member_is_asked_about_on_a_page_of_its_own(sign_in, alice, bob, carol):
+def test_member_removal_asks_for_confirmation(sign_in, alice, bob, carol):
     page = sign_in(alice).get(f"{MEMBERS}carol/remove/").content.decode()
     assert "Remove carol from Vision?" in page
     assert role_of(carol) == "viewer"

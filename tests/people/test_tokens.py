@@ -119,7 +119,7 @@ def test_the_page_shows_a_new_secret_once(sign_in, bob):
     assert 'id="secret"' not in browser.get("/w/vision/settings/tokens/").content.decode()
 
 
-def test_revoking_is_asked_about_on_a_page_of_its_own(sign_in, bob, carol, workspace):
+def test_token_revocation_asks_for_confirmation(sign_in, bob, carol, workspace):
     token, _ = create_token(bob, workspace, name="nightly build")
     address = f"/w/vision/settings/tokens/{token.pk}/revoke/"
     assert "Revoke the token nightly build?" in sign_in(bob).get(address).content.decode()

@@ -17,7 +17,7 @@ def told(answer, classes=()):
     ]
 
 
-def test_probabilities_are_bars_named_by_class_and_the_class_itself_by_its_name():
+def test_probabilities_have_shares_and_class_names():
     outputs = [
         {"name": "label", "shape": [1], "datatype": "INT64", "data": [1]},
         {"name": "p", "shape": [1, 2], "datatype": "FP32", "data": [0.125, 0.875]},
@@ -34,7 +34,7 @@ def test_probabilities_are_bars_named_by_class_and_the_class_itself_by_its_name(
     }
 
 
-def test_keys_of_a_map_name_its_values():
+def test_keys_of_a_map_output_label_its_values():
     output = {
         "name": "p",
         "shape": [1, 2],
@@ -45,7 +45,7 @@ def test_keys_of_a_map_name_its_values():
     assert [label for label, _, _ in told({"outputs": [output]})[0]["p"]] == ["no*", "yes"]
 
 
-def test_values_that_make_no_whole_have_no_bars():
+def test_values_that_do_not_sum_to_one_have_no_shares():
     output = {"name": "y", "shape": [2, 2], "datatype": "FP32", "data": [0.5, 0.9, 12345.6, None]}
     assert told({"outputs": [output]}) == [
         {"y": [("0", "0.5", None), ("1", "0.9", None)]},
@@ -53,14 +53,14 @@ def test_values_that_make_no_whole_have_no_bars():
     ]
 
 
-def test_answers_of_the_short_format_and_of_scripts_are_tables_too():
+def test_short_format_and_script_responses_become_tables():
     assert told({"data": [[0.25, 0.75]]}) == [{"answer": [("0", "0.25", 25.0), ("1*", "0.75", 75.0)]}]
     assert told({"predictions": ["a", "b"]}) == [{"answer": [("", "a", None)]}, {"answer": [("", "b", None)]}]
     assert told({"data": [{"cat": 0.4, "dog": 0.6}]}) == [{"answer": [("cat", "0.4", 40.0), ("dog*", "0.6", 60.0)]}]
     assert told({"class": "setosa", "score": 0.5}) == [{"class": [("", "setosa", None)], "score": [("", "0.5", None)]}]
 
 
-def test_only_the_first_rows_are_shown():
+def test_table_is_limited_to_twenty_rows():
     table = table_of({"data": list(range(25))})
     assert (len(table.rows), table.left_out) == (20, 5)
 
@@ -83,5 +83,5 @@ def test_only_the_first_rows_are_shown():
         {"message": {"nested": 1}},
     ],
 )
-def test_what_is_no_table_is_none(answer):
+def test_other_responses_have_no_table(answer):
     assert table_of(answer) is None

@@ -8,7 +8,7 @@ REQUEST = "0f3c9d1e-aaaa-4bbb-accc-000000000001"
 OTHER = "0f3c9d1e-aaaa-4bbb-accc-000000000002"
 
 
-def test_lines_of_the_server_have_time_level_and_request():
+def test_server_line_has_time_level_and_request_id():
     text = (
         "2026-11-28 16:18:26.403 I [12] scoring - loaded in 0.20 s\n"
         f"2026-11-28 16:18:27.001 W [12] scoring [{REQUEST}] - the queue is full\n"
@@ -19,7 +19,7 @@ def test_lines_of_the_server_have_time_level_and_request():
     ]
 
 
-def test_lines_in_json_say_the_same():
+def test_json_line_has_time_level_and_request_id():
     text = (
         '{"time":"2026-11-28T16:18:26.403Z","level":"error","pid":12,"source":"scoring","message":"given up"}\n'
         f'{{"time":"2026-11-28T16:18:27.000Z","level":"info","pid":1,"source":"stdout","request_id":"{REQUEST}","message":"hi"}}\n'
@@ -42,15 +42,15 @@ def test_lines_in_json_say_the_same():
         ("a long line of text that names the word at its very end: ERROR", ""),
     ],
 )
-def test_level_of_what_a_script_logs_is_read_from_its_beginning(line, level):
+def test_level_of_a_printed_line_is_read_from_its_first_words(line, level):
     assert entries_of(line)[0].level == level
 
 
-def test_a_script_s_own_brackets_are_no_request():
+def test_brackets_printed_by_a_script_are_not_a_request_id():
     assert entries_of("[INFO] ready\n[epoch] 3\n")[1] == Entry("[epoch] 3")
 
 
-def test_a_traceback_is_one_entry_with_the_request_once():
+def test_chained_traceback_is_one_entry():
     lines = [
         "Traceback (most recent call last):",
         '  File "/data/bundles/0f/source/score.py", line 5, in run',
@@ -73,17 +73,17 @@ def test_a_traceback_is_one_entry_with_the_request_once():
     assert after == Entry("answered anyway", request_id=REQUEST)
 
 
-def test_lines_of_another_request_end_a_traceback():
+def test_line_of_another_request_ends_a_traceback():
     text = f"[{REQUEST}] Traceback (most recent call last):\n[{OTHER}] hello\n"
     assert [entry.request_id for entry in entries_of(text)] == [REQUEST, OTHER]
 
 
-def test_entries_of_one_request_that_follow_each_other_are_one_block():
+def test_consecutive_entries_of_a_request_form_a_block():
     one, two, none = Entry("1", request_id=REQUEST), Entry("2", request_id=REQUEST), Entry("3")
     assert blocks_of([one, two, none, one]) == [Block(REQUEST, (one, two)), Block("", (none,)), Block(REQUEST, (one,))]
 
 
-def test_filter_keeps_text_level_and_request():
+def test_filter_selects_by_text_level_and_request():
     entries = [Entry("Bad", "error", request_id=REQUEST), Entry("slow", "warning"), Entry("up", "info"), Entry("bare")]
 
     def kept(**wanted):

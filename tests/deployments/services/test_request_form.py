@@ -20,7 +20,7 @@ def filled(sample, *values):
     return json.loads(form.filled(dict(zip((field.name for field in form.fields), values, strict=True))))
 
 
-def test_first_row_of_a_tensor_stands_in_fields_named_like_its_columns():
+def test_form_has_a_field_for_each_column_of_the_first_row():
     form = form_for({"inputs": [tensor()]}, WORDS)
     assert [(field.label, field.value, field.hint) for field in form.fields] == [
         ("length", 1.5, "4.3 to 7.9"),
@@ -28,12 +28,12 @@ def test_first_row_of_a_tensor_stands_in_fields_named_like_its_columns():
     ]
 
 
-def test_what_is_typed_is_one_row_of_the_same_tensor():
+def test_filled_form_is_a_request_of_one_row():
     body = filled({"inputs": [tensor()]}, "7", "-0,5")
     assert body == {"inputs": [tensor(shape=(1, 2), data=(7.0, -0.5))]}
 
 
-def test_each_input_has_its_fields_and_its_type():
+def test_form_has_fields_for_each_input_by_data_type():
     sample = {
         "inputs": [
             tensor("INT64", (1, 1), [3], "age"),
@@ -50,7 +50,7 @@ def test_each_input_has_its_fields_and_its_type():
     assert [one["data"] for one in body["inputs"]] == [[9007199254740993], [False], ["blue"]]
 
 
-def test_an_empty_number_is_a_missing_value():
+def test_empty_number_becomes_null():
     assert filled({"inputs": [tensor(shape=(1, 1), data=[1.0])]}, "")["inputs"][0]["data"] == [None]
 
 
@@ -66,12 +66,12 @@ def test_an_empty_number_is_a_missing_value():
         ("FP64", "nan", "no number that JSON knows"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_name(datatype, typed, why):
+def test_invalid_value_is_refused_with_the_name_of_its_field(datatype, typed, why):
     with pytest.raises(BadInput, match=f"x: .*{why}"):
         filled({"inputs": [tensor(datatype, (1, 1), [0])]}, typed)
 
 
-def test_rows_of_a_script_are_fields_too():
+def test_form_is_made_from_rows_and_objects_of_scripts():
     assert filled({"data": [[1, 2], [3, 4]]}, "5", "6") == {"data": [[5.0, 6.0]]}
     assert filled({"data": [{"a": 1, "b": "x"}]}, "5", "y") == {"data": [{"a": 5.0, "b": "y"}]}
     assert filled({"text": "hello", "top": 3}, "hi", "1") == {"text": "hi", "top": 1.0}
@@ -95,5 +95,5 @@ def test_rows_of_a_script_are_fields_too():
         {"inputs": [tensor(data=[[1.5, 2.5], [3.5, 4.5]])]},
     ],
 )
-def test_other_requests_have_no_form(sample):
+def test_requests_of_other_shapes_have_no_form(sample):
     assert form_for(sample, ModelWords()) is None

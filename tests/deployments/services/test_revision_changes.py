@@ -27,14 +27,14 @@ def told(before, after, *, with_values=True) -> list[tuple[str, str, str]]:
     return [(change.label, change.before, change.after) for change in changes]
 
 
-def test_another_model_version_and_more_memory_are_told_and_nothing_else(revisions, workspace, iris):
+def test_changes_list_model_version_and_memory_only_if_they_differ(revisions, workspace, iris):
     first, second = revisions({"memory_gb": 1}, {"memory_gb": 2, "version": make_version(workspace, "iris")})
     assert told(first, second) == [("Models", "iris:1", "iris:2"), ("Memory", "1 GB", "2 GB")]
     assert told(second, first) == [("Models", "iris:2", "iris:1"), ("Memory", "2 GB", "1 GB")]
     assert told(first, first) == []
 
 
-def test_an_entry_script_in_the_place_of_no_code_is_told_with_its_environment(revisions, pickled, script_config):
+def test_changes_list_entry_script_and_environment(revisions, pickled, script_config):
     first, second = revisions({}, {"version": pickled, "config": script_config("demo")})
     assert told(first, second) == [
         ("Models", "iris:1", "pickled:1"),
@@ -43,12 +43,12 @@ def test_an_entry_script_in_the_place_of_no_code_is_told_with_its_environment(re
     ]
 
 
-def test_an_option_of_the_scoring_server_that_is_no_longer_set_is_told(revisions):
+def test_changes_list_a_server_option_that_returns_to_its_default(revisions):
     first, second = revisions({"server": {"batching": {"delay_seconds": 0.002}}}, {})
     assert told(first, second) == [("Batching delay", "2 ms", "as usual")]
 
 
-def test_variables_are_told_by_value_only_to_those_who_may_see_values(revisions):
+def test_changes_hide_values_of_variables_from_viewers(revisions):
     first, second = revisions(
         {"environment_variables": {"LEVEL": "low", "OLD": "1", "SAME": "x"}},
         {"environment_variables": {"LEVEL": "high", "NEW": "2", "SAME": "x"}},

@@ -7,10 +7,11 @@ from deployments.models import BuiltBundle, Desired, Phase, Service
 from deployments.services import lifecycle
 from deployments.services.describe import describe
 from deployments.services.queries import find
+from deployments.services.revisions import describe_revisions, revisions_of
 from deployments.services.rollback import rollback
 from registry.models import VersionUse
 from studio.core.errors import NotFound
-from tests.deployments.service_factories import actions, deploy, instance_of
+from tests.deployments.service_factories import actions, build_of, deploy, instance_of
 from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
@@ -105,6 +106,18 @@ def test_failed_rollback_leaves_the_serving_revision(bob, fake, service):
     assert how(failed)[:3] == ("Healthy", 2, {2: 100})
     rollback(find(service.workspace, "iris"), bob)
     assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
+
+
+def test_rollback_cancels_the_build_of_the_update(workspace, bob, fake, service):
+    other = make_version(workspace, "iris")
+    service = deploy(workspace, bob, other, target=fake.target, overwrite=True, built=False)
+    assert build_of(service).state == "queued"
+    rollback(find(workspace, "iris"), bob)
+    assert build_of(service).state == "cancelled"
+    assert actions(service)[-2:] == ["rolled_back", "build_cancelled"]
+    assert how(settled(fake, service)) == ("Healthy", 2, {2: 100}, None)
+    states = {one["number"]: one["state"] for one in describe_revisions(service, revisions_of(service))}
+    assert states[3] == Phase.STOPPED, "nobody failed: nobody wants it any more"
 
 
 def test_rollback_starts_a_stopped_service_with_the_revision(bob, fake, service):
