@@ -91,7 +91,7 @@ def test_metrics_page_without_javascript_has_a_table_of_the_newest_steps(asked, 
     assert "503 errors/s" in without_script
 
 
-def test_metrics_page_without_javascript_has_a_table_of_the_newest_steps(asked, carol, sign_in):
+def test_table_view_has_a_row_for_each_step(asked, carol, sign_in):
     html = sign_in(carol).get(address(asked, "metrics/"), {"view": "table"}).content.decode()
     assert 1 + 48 <= html.count("<tr>") < 60, "the four minutes since the first report, in steps of 5 s"
 

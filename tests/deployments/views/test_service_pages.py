@@ -146,7 +146,7 @@ class TestFailingRequests:
         monkeypatch.setattr(recent_figures, "_readers", [lambda services: {service.pk: figures}])
         return service
 
-    def test_header_of_a_healthy_service_shows_its_error_rate_with_a_link_to_the_logged_errors(self, sign_in, bob, failing):
+    def test_header_shows_the_error_rate_with_a_link_to_the_logged_errors(self, sign_in, bob, failing):
         page = text_of(sign_in(bob).get(url("service_detail", name="iris")))
         assert words_of(page, "headline") == (
             "Healthy 50 % errors Revision 1 iris:1 1 core, 1 GB 3 req/min p95 0.42 ms See what failed"

@@ -122,7 +122,7 @@ class TestTestTab:
             ("blob", "application/octet-stream", "/score"),
         ],
     )
-    def test_uploaded_file_is_sent_unchanged_with_its_content_type(self, sign_in, bob, service, called, name, content_type, path):
+    def test_uploaded_file_is_sent_with_its_content_type(self, sign_in, bob, service, called, name, content_type, path):
         self.send(sign_in(bob), {"as": "file", "file": SimpleUploadedFile(name, b"\x00\xffbytes")})
         assert called.calls == [(f"http://127.0.0.1:{service.port}{path}", b"\x00\xffbytes", content_type)]
 
