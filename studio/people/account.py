@@ -4,10 +4,11 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_POST
+from django.urls import reverse
 
 from studio.accounts.access import SignedInRequest
 from studio.accounts.models import ApiToken
+from studio.core.confirmation import Question, ask
 from studio.core.pages import render
 from studio.people import tokens
 from studio.people.forms import OwnPasswordForm, status_of
@@ -26,8 +27,16 @@ def account(request: SignedInRequest) -> HttpResponse:
     return render(request, "people/account.html", {"form": form, "tokens": mine}, status=status_of(form))
 
 
-@require_POST
 def revoke_tokens(request: SignedInRequest) -> HttpResponse:
+    """Ask, then revoke."""
+    if request.method != "POST":
+        question = Question(
+            title="Revoke all your tokens, in every workspace?",
+            text="Programs that use them stop working at once.",
+            action="Revoke all",
+            back=reverse("account"),
+        )
+        return ask(request, question)
     count = tokens.revoke_all_tokens(request.user)
     messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
     return redirect("account")

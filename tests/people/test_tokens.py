@@ -106,6 +106,8 @@ def test_the_account_page_revokes_all_tokens_of_the_person_and_no_others(sign_in
     create_token(bob, elsewhere, name="there")
     kept, _ = create_token(carol, workspace, name="carols")
 
+    assert "Revoke all your tokens" in sign_in(bob).get("/account/revoke-tokens/").content.decode()
+    assert ApiToken.objects.live().count() == 3
     page = sign_in(bob).post("/account/revoke-tokens/", follow=True).content.decode()
 
     assert "2 tokens revoked" in page
