@@ -4,7 +4,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from deployments.services.log_entries import blocks_of, entries_of
 from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
@@ -12,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from deployments.services.log_entries import blocks_of, entries_of
 from studio.activity.models import Event
 from studio.activity.operations import Operation
 from studio.core.confirmation import Change, Question, ask
