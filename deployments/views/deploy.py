@@ -16,7 +16,7 @@ from deployments.views.deploy_form import DeployForm
 from registry.models import ModelVersion
 from registry.versions.registration import find_version
 from studio.accounts.access import WorkspaceRequest, workspace_page
-from studio.accounts.models import Role, User
+from studio.accounts.models import Role
 from studio.core.errors import SlipwayError
 from studio.core.form_errors import show
 from studio.core.pages import render
@@ -28,7 +28,7 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
     version, updated = _version(request), _updated(request)
     if request.method == "POST":
         form = _form(request, updated)
-        service = _deployed(form, request.user) if form.is_valid() else None
+        service = _deployed(request, form) if form.is_valid() else None
         if service:
             return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
     else:
@@ -65,13 +65,17 @@ def _form(request: WorkspaceRequest, updated: Service | None) -> DeployForm:
     return form
 
 
-def _deployed(form: DeployForm, actor: User) -> Service | None:
+def _deployed(request: WorkspaceRequest, form: DeployForm) -> Service | None:
     """The service, or None with the error beside its field."""
     try:
-        return services.deploy(form.deploy_request(actor))
+        wanted = form.deploy_request(request.user)
+        service = services.deploy(wanted)
     except SlipwayError as error:
         show(form, error)
         return None
+    for warning in wanted.warnings:
+        messages.warning(request, warning)
+    return service
 
 
 def _version(request: WorkspaceRequest) -> ModelVersion | None:

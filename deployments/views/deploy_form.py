@@ -12,6 +12,7 @@ from deployments.models.config import ConfigKind
 from deployments.services.create import LOCAL
 from deployments.services.deploy_request import DeployRequest, resolve
 from deployments.views import option_fields, version_choice
+from deployments.views.form_defaults import NO_MODEL
 from deployments.views.option_fields import MULTILINE, PLAIN, JSONText
 from registry.models import ModelVersion
 from studio.accounts.models import User, Workspace
@@ -95,7 +96,8 @@ class DeployForm(forms.Form):
     @cached_property
     def automatic(self) -> version_choice.Automatic:
         """What happens where no config is chosen."""
-        return version_choice.automatic_config(self.chosen)
+        without = self._said("models") == NO_MODEL
+        return version_choice.WITHOUT_MODEL if without else version_choice.automatic_config(self.chosen)
 
     @property
     def advanced(self) -> list[tuple[str, int, list[forms.BoundField]]]:
@@ -141,7 +143,8 @@ class DeployForm(forms.Form):
         data = self.cleaned_data
         name = self.updated or data.get("name") or self._said("name") or "NAME"
         model = data.get("models") or self._said("models") or "MODEL:VERSION"
-        body = {"name": name, "models": [model, *data.get("more_models", [])]}
+        models = [] if model == NO_MODEL else [model]
+        body = {"name": name, "models": [*models, *data.get("more_models", [])]}
         given = {key: data.get(key) for key in ("config", "description", "reason", "target", "deployment_config")}
         given["target"] = None if given["target"] == LOCAL else given["target"]
         given["overwrite"] = bool(self.updated) or data.get("overwrite", False)
@@ -159,10 +162,11 @@ class DeployForm(forms.Form):
 
     def _offer_versions(self) -> None:
         groups: list[Any] = version_choice.offered(self.workspace, self.chosen)
-        said = self._said("models")
-        known = {value for _, versions in groups for value, _ in versions}
+        said, none = self._said("models"), NO_MODEL
+        known = {none, *(value for _, versions in groups for value, _ in versions)}
         unknown = [(said, said or "Choose a version")] if said not in known else []
-        cast(forms.Select, self.fields["models"].widget).choices = [*unknown, *groups]
+        without = (none, "None: the script brings its model along")
+        cast(forms.Select, self.fields["models"].widget).choices = [*unknown, *groups, without]
 
     def _offer_configs(self) -> None:
         scripts = InferenceConfig.objects.in_workspace(self.workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)

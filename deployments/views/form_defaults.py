@@ -15,6 +15,7 @@ from registry.models import ModelVersion, VersionState
 from scoring.contract import WarmUp
 from studio.accounts.models import Workspace
 
+NO_MODEL = "none"  # the choice of no version, which none can be called
 FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
 
 
@@ -62,7 +63,7 @@ def services_to_update(version: ModelVersion) -> list[str]:
 def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
     revision = wanted_revision(service)
-    first, *further = models_of(revision) or [""]
+    first, *further = models_of(revision) or [NO_MODEL if revision else ""]
     return initial_of(revision.deployment_config if revision else {}) | {
         "auth": config_of(revision).credential or "none",
         "models": first,

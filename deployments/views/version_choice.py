@@ -55,6 +55,9 @@ class Automatic:
         return not self.reason
 
 
+WITHOUT_MODEL = Automatic("Choose one", "Without a model version, a script must bring its model along.")
+
+
 def automatic_config(versions: Sequence[ModelVersion]) -> Automatic:
     """What a deployment of these versions runs with when it names no config."""
     if not versions:

@@ -10,7 +10,7 @@ from deployments.views import equivalent_commands
 from registry.environments import environments
 from registry.models import VersionState
 from registry.versions import samples
-from tests.deployments.service_factories import deploy
+from tests.deployments.service_factories import deploy, make_config
 from tests.pages import text_of, url
 from tests.registry.factories import make_version
 
@@ -33,6 +33,21 @@ class TestDeployPage:
         assert answer.status_code == 302
         assert answer["Location"] == url("service_detail", name="iris")
         assert str(Service.objects.get().revisions.get().models.get().version) == "iris:1"
+
+    def test_script_without_a_model_version_is_deployed_and_updated(self, sign_in, bob, workspace, fake):
+        client, config = sign_in(bob), str(make_config(workspace, bob))
+        refused = client.post(url("deploy"), {"name": "echo", "models": "none", "auth": "key"})
+        assert "Without a model version" in text_of(refused)
+        given = {"models": "none", "config": config, "auth": "key"}
+        assert client.post(url("deploy"), given | {"name": "echo"}).status_code == 302
+        form = client.get(url("deploy") + "?service=echo").context["form"]
+        assert (form["models"].value(), form["config"].value()) == ("none", config)
+        assert client.post(url("deploy"), given | {"service": "echo"}).status_code == 302
+        assert [revision.models.count() for revision in Service.objects.get().revisions.all()] == [0, 0]
+
+    def test_name_that_was_changed_is_reported(self, sign_in, bob, iris):
+        answer = sign_in(bob).post(url("deploy"), {"name": "my_deploy", "models": "iris:1", "auth": "key"}, follow=True)
+        assert "The service is called my-deploy" in text_of(answer)
 
     def test_page_shows_the_equivalent_command_and_rest_call(self, sign_in, bob, iris):
         page = sign_in(bob).get(url("deploy") + "?version=iris:1")
@@ -113,6 +128,7 @@ class TestDeployPage:
         assert choices == [
             ("iris", [("iris:1", "iris:1 – onnx"), ("iris:2", "iris:2 – onnx")]),
             ("grapes", [("grapes:1", "grapes:1 – scikit-learn 1.7.2")]),
+            ("none", "None: the script brings its model along"),
         ]
 
     def test_version_picker_keeps_a_version_that_is_not_offered(self, sign_in, bob, iris):
