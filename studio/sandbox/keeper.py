@@ -35,6 +35,9 @@ TAKEN = {signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SI
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_CAPBSET_READ = 1, 24, 23
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 ROUND_SECONDS = 0.005
+LOG_SECONDS = 30.0  # between looks at the size of the log
+LOG_BYTES = 64 * 1024 * 1024
+PIECE_BYTES = 1024 * 1024
 IS_LINUX = sys.platform == "linux"
 
 
@@ -93,7 +96,7 @@ class Keeper:
         """Until the program has ended and nothing of it is left."""
         status = None
         while status is None:
-            number = signal.sigwait(TAKEN)
+            number = self._next_signal()
             if number in (signal.SIGQUIT, signal.SIGINT) or (number == signal.SIGTERM and not self._has_begun()):
                 self._kill()
             elif number in (signal.SIGTERM, signal.SIGHUP):
@@ -106,6 +109,15 @@ class Keeper:
         if self._request["exit"]:
             _write(self._request["exit"], f"{code}\n")
         return code
+
+    def _next_signal(self) -> int:
+        """Waits for it, and keeps the log from growing without end meanwhile: the studio may be away for weeks."""
+        if not self._request["log"] or not hasattr(signal, "sigtimedwait"):
+            return signal.sigwait(TAKEN)
+        while (found := signal.sigtimedwait(TAKEN, LOG_SECONDS)) is None:
+            with suppress(OSError):  # a full disk
+                _rotate(self._request["log"])
+        return found.si_signo
 
     def _has_begun(self) -> bool:
         """Before that it handles no signal, and has nothing to finish."""
@@ -242,6 +254,16 @@ def _children() -> list[int]:
             if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
                 found.append(int(name))
     return found
+
+
+def _rotate(log: str, most: int = LOG_BYTES) -> None:
+    """Move the log to a second file once it is large, and go on in the emptied one: whoever has it open appends."""
+    if os.stat(log).st_size <= most:
+        return
+    with open(log, "rb") as full, open(f"{log}.1", "wb") as before:
+        while piece := full.read(PIECE_BYTES):
+            before.write(piece)
+    os.truncate(log, 0)
 
 
 def _write(path: str, text: str) -> None:

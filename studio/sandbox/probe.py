@@ -103,7 +103,6 @@ def look_behind(walls: Walls) -> Found:
         program = (
             str(python),
             "-I",
-            "-S",
             "-B",
             str(PROGRAM),
             str(secret),

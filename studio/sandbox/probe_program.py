@@ -1,7 +1,7 @@
 """Run behind each level of walls once, to see what they hold: prints what it is and what it could do, as JSON.
 
 `probe_program.py SECRET OUTSIDE FOLDER PARENT`: a file that only the studio's user may read, a folder that is not
-granted, the program's own folder, and the number of a process outside. Standard library only.
+granted, the program's own folder, and the number of a process outside.
 """
 
 import ctypes
@@ -26,6 +26,8 @@ def main(secret: str, outside: str, folder: str, parent: str) -> None:
         "remount": lambda: _succeed(_libc().mount(b"none", b"/usr", None, ctypes.c_ulong(MS_REMOUNT | MS_BIND), None)),
         "nest": lambda: _succeed(_libc().unshare(CLONE_NEWUSER)),
     }
+    import msgspec  # noqa: F401 - is what the studio's own interpreter has installed there for this user?
+
     could = {name: _works(attempt) for name, attempt in tried.items()}
     del could["write_outside"]
     print(  # noqa: T201 - the probe reads it

@@ -26,19 +26,22 @@ class Keeping:
     `detached`: it belongs to nobody and outlives who starts it, who waits only until the program has been started;
     otherwise all ends with the thread that starts it. `processes` and `exit` are files that it writes: numbers of the
     keeper and the program as JSON, and the exit code. `begun`: once this file is there, the program handles SIGTERM and
-    SIGHUP. `held`: descriptors that it inherits and keeps open as long as it lives, unlike the program.
+    SIGHUP. `log`: where its output goes, if that is to be kept from growing without end. `held`: descriptors that it
+    inherits and keeps open as long as it lives, unlike the program.
     """
 
     detached: bool = False
     processes: Path | None = None
     exit: Path | None = None
     begun: Path | None = None
+    log: Path | None = None
     held: tuple[int, ...] = ()
 
 
-def keeper_command() -> list[str]:
-    """The keeper's command line. Its environment may be empty; the program's comes with the request."""
-    return [sys.executable, "-I", "-S", "-B", str(KEEPER)]
+def keeper_command(label: str = "") -> list[str]:
+    """The keeper's command line. Its environment may be empty; the program's comes with the request. `label` tells
+    people who look at a list of processes what it keeps."""
+    return [sys.executable, "-I", "-S", "-B", str(KEEPER), *([label] if label else [])]
 
 
 def request(plan: Plan, walls: Walls, keeping: Keeping = Keeping(), *, level: Level | None = None) -> bytes:
@@ -62,6 +65,7 @@ def request(plan: Plan, walls: Walls, keeping: Keeping = Keeping(), *, level: Le
         "processes": _text(keeping.processes),
         "exit": _text(keeping.exit),
         "begun": _text(keeping.begun),
+        "log": _text(keeping.log),
         "held": list(keeping.held),
     }
     return json.dumps(asked).encode()

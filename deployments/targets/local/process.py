@@ -57,10 +57,17 @@ def is_held(folder: RunFolder) -> bool:
 
 def spawn(folder: RunFolder, plan: Plan, walls: Walls, lock: int) -> None:
     """Start what is planned under a keeper that holds `lock`; returns once it has begun, in some ten milliseconds."""
-    keeping = Keeping(detached=True, processes=folder.processes, exit=folder.exit, begun=folder.status, held=(lock,))
+    keeping = Keeping(
+        detached=True,
+        processes=folder.processes,
+        exit=folder.exit,
+        begun=folder.status,
+        log=folder.log,
+        held=(lock,),
+    )
     with folder.log.open("ab") as log:
         subprocess.run(
-            keeper_command(),
+            keeper_command(str(folder.path)),
             input=request(plan, walls, keeping),
             cwd="/",
             env={"LANG": "C.UTF-8"},

@@ -23,6 +23,17 @@ def codes(response):
     return [error["code"] for error in response.json()["errors"]]
 
 
+def test_walls_around_the_running_instance_are_shown(api, sign_in, carol, service):
+    assert api(carol).get(f"{SERVICES}/iris").json()["walls"] is None  # its target has none to tell of
+    instance = service.instances.get()
+    instance.observed |= {"walls": "landlock", "user": 1_900_000_001}
+    instance.save()
+    walls = api(carol).get(f"{SERVICES}/iris").json()["walls"]
+    assert (walls["level"], walls["user"]) == ("landlock", 1_900_000_001)
+    assert walls["description"].startswith("Landlock: only its own folders and a user of its own")
+    assert walls["description"] in sign_in(carol).get("/w/vision/services/iris/").content.decode()
+
+
 class TestDeploy:
     def test_deploy_creates_a_service(self, api, bob, iris):
         answer = api(bob).post(SERVICES, {"name": "iris", "models": ["iris:1"], "description": "Flowers"})

@@ -72,6 +72,11 @@ def test_check_reports_problems_in_words(cluster, monkeypatch):
     assert Event.objects.get(action="target.checked").details["problems"] == ["The engine does not answer."]
 
 
+def test_check_keeps_what_the_driver_tells_of_its_target(cluster, monkeypatch):
+    monkeypatch.setattr(docker_like.DockerLikeDriver, "facts", lambda self: ["Walls: containers."], raising=False)
+    assert run_check(cluster).facts == ["Walls: containers."]
+
+
 def test_check_of_a_driver_that_raises_reports_a_problem(cluster, monkeypatch):
     def broken(self):
         raise ConnectionRefusedError("nobody listens")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.sandbox.keeper import _rotate
 from studio.sandbox.levels import Walls
 from studio.sandbox.plan import Plan
 from studio.sandbox.request import Keeping, keeper_command, request
@@ -180,3 +181,14 @@ def test_the_program_has_exactly_the_environment_of_its_plan(tmp_path, monkeypat
     monkeypatch.setenv("SLIPWAY_SECRET_KEY", "secret")
     told = run(tmp_path, "import os; print(sorted(os.environ))").stdout
     assert told in (b"['PATH']\n", b"['LC_CTYPE', 'PATH']\n")
+
+
+def test_log_is_emptied_once_it_is_large_and_its_writer_goes_on(tmp_path):
+    log = tmp_path / "server.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"before")
+        _rotate(str(log), most=6)
+        assert log.read_bytes() == b"before"
+        _rotate(str(log), most=5)
+        writer.write(b"after")
+    assert (log.read_bytes(), (tmp_path / "server.log.1").read_bytes()) == (b"after", b"before")

@@ -8,18 +8,33 @@ import urllib.request
 
 import pytest
 
+from deployments.targets.local.isolation import Isolation
+from studio.sandbox.probe import probe
+from tests.conftest import require
 from tests.targets.contract import DriverContract
-from tests.targets.local.local_drivers import local_driver, pid_of
+from tests.targets.local.local_drivers import end_all, local_driver, pid_of
 
 
 class TestLocalDriver(DriverContract):
+    @pytest.fixture
+    def isolation(self):
+        return Isolation()
+
+    @pytest.fixture
+    def make_driver(self, tmp_path, isolation):
+        root = tmp_path / "services"
+        for digest in "ab":  # what a specification names is there
+            (root / (digest * 64)).mkdir(parents=True)
+        yield lambda: local_driver(root, isolation)
+        end_all(root)
+
     @pytest.fixture
     def driver(self, make_driver):
         return make_driver()
 
     @pytest.fixture
-    def other_driver(self, tmp_path):
-        return local_driver(tmp_path / "other")
+    def other_driver(self, tmp_path, isolation):
+        return local_driver(tmp_path / "other", isolation)
 
     def kill(self, driver, ref):
         os.kill(pid_of(driver, ref), signal.SIGKILL)
@@ -30,3 +45,12 @@ class TestLocalDriver(DriverContract):
                 return json.load(answer)["revision"]
         except urllib.error.URLError:
             return None
+
+
+class TestLocalDriverBehindBubblewrap(TestLocalDriver):
+    @pytest.fixture
+    def isolation(self):
+        walls = probe()
+        if walls.level != "bubblewrap":
+            require("bubblewrap", str(walls.missing))
+        return Isolation(walls)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from deployments.targets.base import NoRoom
+from deployments.targets.base import NoRoom, WallsMissing
 from deployments.targets.local import driver as local
+from deployments.targets.local.isolation import Isolation
 from deployments.targets.local.run_folder import Launch
-from tests.targets.contract import until
+from studio.sandbox.levels import Walls
+from tests.targets.contract import known, until
 from tests.targets.local.local_drivers import folder_of, local_driver
 
 
@@ -86,3 +88,24 @@ def test_specification_beyond_the_machines_capacity_has_no_room(driver, spec, ch
     with pytest.raises(NoRoom, match=missing):
         driver.apply(replace(spec, **changes))
     assert driver.observe(spec.ref).state == "absent"
+
+
+def test_nothing_starts_behind_less_than_the_required_walls(spec, route, tmp_path):
+    walls = Walls("landlock", missing={"bubblewrap": "bubblewrap is not installed."})
+    driver = local_driver(tmp_path / "services", Isolation(walls, required="bubblewrap"))
+    known(driver, route)
+    with pytest.raises(WallsMissing, match="asks for bubblewrap, and this machine offers landlock"):
+        driver.apply(spec)
+    assert driver.observe(spec.ref).state == "absent"
+    [problem] = driver.check()
+    assert "bubblewrap is not installed." in problem
+
+
+def test_driver_tells_its_walls_and_how_to_get_better_ones(tmp_path):
+    best = local_driver(tmp_path, Isolation(Walls("bubblewrap", changes_user=True)))
+    assert best.facts() == [
+        "Walls around user code: bubblewrap: own namespaces and a user of its own, only its own folders."
+    ]
+    told, advice = local_driver(tmp_path, Isolation(Walls("none"))).facts()
+    assert told == "Walls around user code: none: it can do whatever the studio can."
+    assert advice.startswith("Install bubblewrap")
