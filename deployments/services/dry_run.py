@@ -1,6 +1,8 @@
-"""Try an entry script before it is deployed: one start and one request in a bounded process of its own."""
+"""Try an entry script before it is deployed: one start and one request, behind walls."""
 
 import json
+import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -13,16 +15,25 @@ from django.conf import settings
 
 from deployments.builds.bundles import describe_model, folder_of
 from deployments.config.sources import Content, copy_to
-from deployments.targets.local import library
+from deployments.targets.local import ownership
+from deployments.targets.local.isolation import isolation_here
+from deployments.targets.local.library import folder as library_folder
+from deployments.targets.local.library import scoring_library
 from registry.environments.built import is_built
 from registry.environments.paths import python_path
-from registry.inspection.bounded_process import ProcessResult, run_command_bounded
+from registry.inspection.bounded_process import ProcessResult, captured
 from registry.models import Environment, ModelVersion
 from registry.store import artifacts
 from scoring.contract import Bundle, DryRun
+from scoring.opt_outs import OPT_OUTS
 from studio.core.errors import BadInput, Conflict
+from studio.sandbox.plan import NO_CORE_FILE, Plan, interpreter_folders
+from studio.sandbox.request import keeper_command, request
 
 SECONDS = 30.0
+END_SECONDS = 5.0  # that the keeper has to end everything
+FILE_BYTES = 256 * 1024 * 1024  # of a file that the script writes
+USER = 99_999  # where services have users of their own: the number of a service that is hardly ever reached
 MODEL_BYTES = 1_000_000_000  # larger models would be copied for longer than anybody waits
 PRINTED = 4000  # characters of what the script printed
 PROGRAM = "scoring.process.dry_run"
@@ -63,13 +74,13 @@ def dry_run(
     files: Mapping[str, Content],
     environment: Environment,
     version: ModelVersion | None,
-    request: str,
+    sample: str,
     variables: Mapping[str, str],
 ) -> Trial:
-    """Start the script in its environment, with its own variables beside the files of `version`, and send `request`.
+    """Start the script in its environment, with its own variables beside the files of `version`, and send `sample`.
 
     Raises `BadInput` where the environment is not made yet or the model is too large to try, and `Conflict` while
-    somebody else's trial is running.
+    somebody else's trial is running, or where the settings ask for better walls than there are.
     """
     if not is_built(environment.definition_hash):
         raise BadInput(
@@ -83,16 +94,16 @@ def dry_run(
         raise Conflict("Another trial is running.", hint="Try again in a moment.")
     try:
         with tempfile.TemporaryDirectory(prefix=f"{artifacts.INSPECTED}trial-", dir=artifacts.incoming()) as folder:
-            _lay_out(Path(folder), entry_script, files, version, request)
+            _lay_out(Path(folder), entry_script, files, version, sample)
             return _trial_of(_run(Path(folder), environment, variables))
     finally:
         _one_at_a_time.release()
 
 
 def _lay_out(
-    folder: Path, entry_script: str, files: Mapping[str, Content], version: ModelVersion | None, request: str
+    folder: Path, entry_script: str, files: Mapping[str, Content], version: ModelVersion | None, sample: str
 ) -> None:
-    bundle = folder / "bundle"
+    bundle = folder / "parts" / "bundle"
     for path, content in files.items():
         copy_to(content, bundle / "source" / artifacts.safe_path(path))
     (bundle / "models").mkdir(parents=True)
@@ -101,7 +112,7 @@ def _lay_out(
     models = [describe_model(version)] if version else []
     description = Bundle(kind="entry_script", models=models, entry_script=entry_script)
     (bundle / "bundle.json").write_bytes(msgspec.json.encode(description))
-    (folder / "request").write_text(request)
+    (folder / "parts" / "request").write_text(sample)
 
 
 def _copy_model(version: ModelVersion, place: Path) -> None:
@@ -116,21 +127,81 @@ def _copy_model(version: ModelVersion, place: Path) -> None:
 
 
 def _run(folder: Path, environment: Environment, variables: Mapping[str, str]) -> ProcessResult:
-    memory = settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
-    python = python_path(environment.definition_hash)
-    return run_command_bounded(
-        [str(python), "-m", PROGRAM, str(folder), str(memory), str(int(SECONDS))],
-        folder=folder,
-        seconds=SECONDS,
-        variables=dict(variables)
+    """Behind the walls that services stand behind, without network. It reads `parts` and writes to `work`."""
+    isolation = isolation_here()
+    if isolation.refusal:
+        raise Conflict(isolation.refusal)
+    python, user = python_path(environment.definition_hash), isolation.user_of(USER)
+    library = scoring_library(settings.BASE_DIR / "scoring", library_folder())
+    parts, work = folder / "parts", folder / "work"
+    work.mkdir(mode=0o700)
+    plan = Plan(
+        program=(str(python), "-m", PROGRAM, str(parts)),
+        environment=OPT_OUTS
+        | dict(variables)
         | {
+            "LANG": "C.UTF-8",
             "PATH": f"{python.parent}:/usr/bin:/bin",
-            "PYTHONPATH": str(library.scoring_library(settings.BASE_DIR / "scoring", library.folder())),
+            "HOME": str(work),
+            "TMPDIR": str(work),
+            "PYTHONPATH": str(library),
             "PYTHONSAFEPATH": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         },
+        folder=work,
+        readable=(*interpreter_folders(python), library, parts),
+        writable=(work,),
+        hidden=(settings.DATA_DIR,),
+        user=user,
+        network=False,
+        ports=(),
+        limits=(NO_CORE_FILE, *_limits()),
     )
+    if user is not None:
+        for path in plan.readable:
+            if path in (library, parts) or path.is_relative_to(settings.DATA_DIR):
+                ownership.let_read(path)
+        ownership.give(work, user)
+    return _kept(request(plan, isolation.walls), SECONDS)
+
+
+def _limits() -> list[tuple[str, int]]:
+    """Memory in bytes, processor time in seconds, the size of a file in bytes."""
+    return [("AS", settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]), ("CPU", 2 * int(SECONDS) + 1), ("FSIZE", FILE_BYTES)]
+
+
+def _kept(asked: bytes, seconds: float) -> ProcessResult:
+    """Have the keeper start what is asked; when the time is up, it ends all of it."""
+    with captured() as (output, errors), tempfile.TemporaryFile() as given:
+        given.write(asked)
+        given.seek(0)
+        keeper = subprocess.Popen(
+            keeper_command(),
+            cwd="/",
+            env={"LANG": "C.UTF-8"},
+            stdin=given,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            code: int | None = keeper.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            _end(keeper)
+        return ProcessResult.of(code, output, errors)
+
+
+def _end(keeper: subprocess.Popen[bytes]) -> None:
+    if keeper.poll() is None:
+        keeper.send_signal(signal.SIGQUIT)  # it kills what it has started, and ends
+        try:
+            keeper.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            keeper.kill()
+            keeper.wait()
 
 
 def _trial_of(ended: ProcessResult) -> Trial:

@@ -127,7 +127,7 @@ def _trial(form: ConfigForm, files: list[Upload]) -> dict[str, Any]:
             files=facts["files"],
             environment=facts["environment"],
             version=form.version(),
-            request=form.cleaned_data.get("sample", ""),
+            sample=form.cleaned_data.get("sample", ""),
             variables=configs.read_variables(form.cleaned_data.get("environment_variables") or {}),
         )
     except SlipwayError as error:

@@ -10,11 +10,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Self
 
 from scoring.opt_outs import OPT_OUTS
@@ -41,19 +40,12 @@ class ProcessResult:
 
 def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> ProcessResult:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [sys.executable, "-I", "-B", str(program), *arguments]
-    return run_command_bounded(command, folder=folder, seconds=seconds)
-
-
-def run_command_bounded(
-    command: list[str], *, folder: Path, seconds: float, variables: Mapping[str, str] = MappingProxyType({})
-) -> ProcessResult:
-    """The same for any command, with these environment variables beside the usual few."""
+    command = [*without_network(), *die_with_parent_prefix(), sys.executable, "-I", "-B", str(program), *arguments]
     with captured() as (output, errors):
         process = subprocess.Popen(
-            [*without_network(), *die_with_parent_prefix(), *command],
+            command,
             cwd=folder,
-            env=environment(str(folder)) | dict(variables),
+            env=environment(str(folder)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

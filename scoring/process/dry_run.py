@@ -1,12 +1,11 @@
-"""`python -m scoring.process.dry_run FOLDER MEMORY_BYTES CPU_SECONDS`: load the entry script of the bundle in
-FOLDER/bundle, let it answer the body in FOLDER/request once, and print what came of it as JSON.
+"""`python -m scoring.process.dry_run FOLDER`: load the entry script of the bundle in FOLDER/bundle, let it answer the
+body in FOLDER/request once, and print what came of it as JSON.
 
-It lowers its own limits first. What the script prints goes to standard error; the exit status is 0 whenever there is a
-report, good or bad.
+What the script prints goes to standard error; the exit status is 0 whenever there is a report, good or bad. Whoever
+starts it sets the limits.
 """
 
 import os
-import resource
 import sys
 from itertools import islice
 from pathlib import Path
@@ -25,7 +24,6 @@ from scoring.script.entry_script import EntryScript
 
 MOST_PARTS = 100  # of a stream
 MOST_BYTES = 100_000  # of the answer
-FILE_BYTES = 256 * 1024 * 1024  # that the script may write into one file
 
 
 class _Nobody:
@@ -34,11 +32,10 @@ class _Nobody:
     disconnected = half_closed = False
 
 
-def main(folder: str, memory: str, seconds: str) -> int:
+def main(folder: str) -> int:
     """Print the report; gives the exit status."""
     report_to = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the script prints must not print into the report
-    _limit(int(memory), int(seconds))
     report = try_out(Path(folder))
     with report_to:
         report_to.write(msgspec.json.encode(report))
@@ -78,23 +75,6 @@ def _parts_of(result: Result) -> tuple[int, str, bytes]:
         return 200, "application/json", result
     body = result.body if result.stream is None else b"".join(islice(result.stream, MOST_PARTS))
     return result.status, result.content_type.decode("latin-1"), body
-
-
-def _limit(memory: int, seconds: int) -> None:
-    """Lower the limits of this process; systems that do not know one go without it."""
-    wanted = {
-        resource.RLIMIT_AS: memory,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: FILE_BYTES,
-        resource.RLIMIT_CORE: 0,
-    }
-    for kind, value in wanted.items():
-        hard = resource.getrlimit(kind)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        try:
-            resource.setrlimit(kind, (most, most))
-        except (ValueError, OSError):
-            sys.stderr.write(f"limit {kind} cannot be set here\n")
 
 
 if __name__ == "__main__":

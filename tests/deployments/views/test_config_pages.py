@@ -9,6 +9,7 @@ from registry.models import Environment, Upload
 from registry.store import artifacts
 from registry.store.artifacts import open_artifact
 from studio.accounts.models import Workspace
+from studio.sandbox.current import current_walls
 from tests.deployments.service_factories import deploy
 from tests.registry.factories import make_artifact, make_upload, make_version
 
@@ -344,7 +345,8 @@ def test_dry_run_gets_copies_of_the_model_files(workspace, bob, sign_in, form, s
         "import os\n\ndef init():\n    global found\n    root = os.environ['AZUREML_MODEL_DIR']\n"
         "    path = os.path.join(root, 'model.pkl')\n"
         "    found = [open(path).read(), open(os.path.join(root, 'export', 'model.pkl')).read()]\n"
-        "    os.chmod(path, 0o600)\n    open(path, 'w').write('spoilt')\n\ndef run(data):\n    return found\n"
+        "    try:\n        os.chmod(path, 0o600)\n        open(path, 'w').write('spoilt')\n    except OSError:\n"
+        "        pass\n\ndef run(data):\n    return found\n"
     )
     assert "&quot;weights&quot;, &quot;weights&quot;" in trial(sign_in(bob), form, script=script, model="grapes:1")
     assert open_artifact(version.files.get().artifact).read() == b"weights"
@@ -360,6 +362,20 @@ def test_dry_run_does_not_inherit_environment_variables(bob, sign_in, form, monk
 def test_dry_run_has_the_variables_of_the_form(bob, sign_in, form):
     script = "import os\n\ndef init(): ...\n\ndef run(data):\n    return os.environ['LEVEL']\n"
     assert "verbose-level" in trial(sign_in(bob), form, script=script, environment_variables="LEVEL=verbose-level")
+
+
+@pytest.mark.skipif(current_walls().level == "none", reason="this machine offers no walls")
+def test_dry_run_stands_behind_the_walls_of_services(bob, sign_in, form, settings):
+    secret = settings.DATA_DIR / "secret.txt"
+    secret.write_text("do-not-tell")
+    script = (
+        "def init(): ...\n\ndef run(data):\n    try:\n"
+        f"        return open({str(secret)!r}).read()\n"
+        "    except OSError as error:\n        return type(error).__name__\n"
+    )
+    shown = trial(sign_in(bob), form, script=script)
+    assert "200 </span> start" in shown
+    assert "do-not-tell" not in shown
 
 
 def test_viewer_cannot_start_a_dry_run(carol, sign_in, form):
