@@ -39,6 +39,12 @@ def test_a_service_of_another_workspace_is_not_found(asked, elsewhere, mallory, 
 
 
 @pytest.mark.parametrize("view", PAGES)
+def test_underscore_in_a_service_name_counts_as_a_dash(asked, carol, sign_in, view):
+    type(asked).objects.filter(pk=asked.pk).update(name="my-deploy")
+    assert sign_in(carol).get(f"/w/vision/services/my_deploy/{view}").status_code == 200
+
+
+@pytest.mark.parametrize("view", PAGES)
 def test_anonymous_visitor_is_sent_to_sign_in(asked, client, view):
     answer = client.get(address(asked, view))
     assert answer.status_code == 302
