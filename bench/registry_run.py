@@ -37,7 +37,9 @@ def prepare(models: int, versions: int) -> dict[str, str]:
     import studio.wsgi  # noqa: F401 - only now: the settings read the environment. Set up as the web process is
     from bench.registry_rows import fill
     from studio.accounts.models import User, Workspace
+    from studio.assets.collect import collect_if_changed
 
+    collect_if_changed()
     call_command("migrate", verbosity=0)
     if Workspace.objects.exclude(slug="default").exists():
         raise SystemExit("DATABASE_URL names a database that is in use; give an empty one.")

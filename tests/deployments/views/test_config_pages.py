@@ -435,7 +435,7 @@ def test_environment_variables_are_kept_and_hidden_from_viewers(bob, carol, sign
 
 
 def test_invalid_environment_variable_is_reported_at_its_field(bob, sign_in, form):
-    for text, message in (("LEVEL", "has no"), ("AZUREML_MODEL_DIR=/tmp", "is set by Slipway itself")):
+    for text, message in (("LEVEL", "has no"), ("AZUREML_MODEL_DIR=/tmp", "Slipway sets it")):
         answer = sign_in(bob).post(f"{HERE}new/", form | {"environment_variables": text})
         assert answer.status_code == 422
         assert message in answer.content.decode()
@@ -460,7 +460,7 @@ def test_configs_over_rest(workspace, bob, api, environment):
     assert made.status_code == 201, made.json()
     shown = made.json()
     assert (shown["id"], shown["kind"], shown["environment"]) == ("own:1", "entry_script", "own:1")
-    assert shown["files"] == [{"path": "score.py", "size": len(SCRIPT), "sha256": upload.artifact_id}]
+    assert shown["files"] == [{"path": "score.py", "size": len(SCRIPT), "sha256": upload.artifact_id, "damaged": False}]
     assert client.get(f"{API}/own:latest").json() == shown
     assert [row["id"] for row in client.get(API).json()["results"]] == ["own:1"]
     assert client.get(f"{API}/own:1/inferenceconfig").json()["entryScript"] == "score.py"
