@@ -7,7 +7,7 @@ nobody believes it holds. Values are never repeated: some are passwords.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-MOST = 20  # names in a sentence
+MOST = 50  # names in a sentence
 LONGEST = 100  # characters of a name
 UNKNOWN = "Slipway knows no such setting."
 Reasons = Mapping[str, str]  # dotted path, of a setting or of all below it, to why it has no meaning

@@ -6,6 +6,7 @@ import pytest
 
 from deployments.config import azure_inference_config
 from deployments.config.azure_inference_config import environment_of, read, warnings_for
+from deployments.config.unused_settings import leaves
 from registry.environments import environments
 from studio.core.errors import BadInput, NotFound
 
@@ -96,6 +97,55 @@ def test_values_that_yaml_reads_as_numbers_and_switches_stay_texts():
     text = "entryScript: score.py\nenvironment:\n  name: own\n  version: 2\n  environmentVariables: {A: 1, B: true}"
     found = read(text)
     assert (found.environment.version, found.environment_variables) == ("2", {"A": "1", "B": "true"})
+
+
+def test_every_setting_of_the_documented_file_is_used_or_named():
+    """The keys of Azure's own reference, each with a value that asks for something."""
+    lists = ["mavenLibraries", "pypiLibraries", "rcranLibraries", "jarLibraries", "eggLibraries"]
+    registry = {"address": "a", "username": "u", "password": "secret"}
+    document = {
+        "entryScript": "score.py",
+        "sourceDirectory": "src",
+        "description": "d",
+        "runtime": "spark-py",
+        "extraDockerfileSteps": "steps",
+        "schemaFile": "schema.json",
+        "enableGpu": True,
+        "cudaVersion": "10.0",
+        "baseImage": "image",
+        "baseImageRegistry": registry,
+        "environment": {
+            "name": "own",
+            "version": "1",
+            "environmentVariables": {"A": "1"},
+            "python": {
+                "userManagedDependencies": True,
+                "interpreterPath": "/usr/bin/python",
+                "baseCondaEnvironment": "base",
+                "condaDependencies": {"name": "n", "channels": ["c"], "dependencies": ["python=3.11"]},
+            },
+            "docker": {
+                "enabled": True,
+                "baseImage": "image",
+                "baseDockerfile": "FROM x",
+                "sharedVolumes": False,
+                "shmSize": "4g",
+                "arguments": ["--ipc=host"],
+                "baseImageRegistry": registry,
+                "platform": {"os": "Windows", "architecture": "arm64"},
+            },
+            "spark": {"repositories": ["r"], "packages": [{"group": "g"}], "precachePackages": True},
+            "databricks": {name: ["x"] for name in lists},
+            "r": {"rVersion": "4", "cranPackages": [{"name": "x"}], "snapshotDate": "2020-01-01"},
+            "inferencingStackVersion": "1.2",
+        },
+    }
+    told = " ".join(warnings_for(read(document)))
+    used = ("entryScript", "sourceDirectory", "description", "environment.name", "environment.environmentVariables.A")
+    used += ("environment.python.condaDependencies.name", "environment.python.condaDependencies.dependencies")
+    idle = ("environment.spark.precachePackages", "environment.docker.sharedVolumes")
+    assert [path for path, _ in leaves(document) if path not in used + idle and path not in told] == []
+    assert "secret" not in told
 
 
 def test_settings_that_nobody_knows_are_named():
