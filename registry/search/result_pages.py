@@ -17,7 +17,7 @@ from studio.accounts.models import Workspace
 
 PER_PAGE = 25
 BLOCK = 250  # models; the order is read in steps of so many
-MOST = 10_000  # models that are counted exactly
+MOST = 2_500  # models that are counted exactly
 
 
 class FoundModels:
@@ -43,7 +43,7 @@ class FoundModels:
 
     @property
     def total(self) -> str:
-        """The number of models, such as "1,642" or "10,000+"."""
+        """The number of models, such as "1,642" or "2,500+"."""
         most = max(MOST, self.limit)
         return f"{most:,}+" if self._count > most else f"{self._count:,}"
 
@@ -59,7 +59,7 @@ class FoundModels:
 
 
 def page_of_models(workspace: Workspace, text: str, sort: str, number: int | str = 1) -> tuple[Page[Model], str]:
-    """Page `number` (the nearest that exists), and how many models there are in all, such as "1,642" or "10,000+"."""
+    """Page `number` (the nearest that exists), and how many models there are in all, such as "1,642" or "2,500+"."""
     wanted = int(number) if str(number).isdecimal() and len(str(number)) < 8 else 1
     limit = (wanted * PER_PAGE // BLOCK + 1) * BLOCK
     models = FoundModels(workspace, text, sort or DEFAULT_SORT, limit)
