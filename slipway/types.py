@@ -112,7 +112,7 @@ class Event(TypedDict, total=False):
     actor_name: str
     action: str
     title: str
-    sentence: str  # where the studio writes one
+    sentence: str  # who did what to what, in one line
     subject_type: str
     subject_id: str
     subject_label: str

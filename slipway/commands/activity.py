@@ -8,13 +8,7 @@ from slipway import output
 from slipway.columns import Column, time_column
 from slipway.commands.options import Limit, first, open_client
 
-COLUMNS = (
-    time_column("when", "at"),
-    Column("who", lambda row: row["actor_name"] or "Slipway"),
-    Column("what", lambda row: row.get("sentence") or row["title"]),
-    Column("object", "subject_label"),
-    Column("why", "reason"),
-)
+COLUMNS = (time_column("when", "at"), Column("what", "sentence"), Column("why", "reason"))
 
 
 def activity(

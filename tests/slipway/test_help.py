@@ -65,5 +65,6 @@ def test_help_has_types_as_people_read_them_and_a_text_for_every_option(slipway,
     shown = slipway(*path, "--help").out
     assert re.findall(r"<[^>]*(?:list|range|Path|str|int|float)[^>]*>", shown) == []
     assert "Examples:" in shown
-    assert [param.name for param in command.params if param.param_type_name == "option" and not param.help] == []
+    options = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
+    assert [option.name for option in options if not option.help] == []
     assert {"--output", "-o", "--query", "--json"} <= {option for param in command.params for option in param.opts}

@@ -47,18 +47,18 @@ def test_invitation_is_a_link_alone_on_standard_output_until_it_is_withdrawn(sli
 EVENT = {
     "at": "2026-11-21T04:00:00Z",
     "actor_name": "alice",
-    "title": "Service deployed",
+    "sentence": "alice deployed iris",
     "subject_label": "iris",
     "reason": "A new release",
 }
 
 
 def test_activity_is_listed(slipway, signed_in):
-    signed_in.events = [EVENT, EVENT | {"actor_name": "", "sentence": "Slipway started iris", "reason": ""}]
+    signed_in.events = [EVENT, EVENT | {"sentence": "Slipway started iris", "reason": ""}]
     assert slipway("activity").out.splitlines() == [
-        "WHEN\tWHO\tWHAT\tOBJECT\tWHY",
-        "2026-11-21T04:00:00Z\talice\tService deployed\tiris\tA new release",
-        "2026-11-21T04:00:00Z\tSlipway\tSlipway started iris\tiris\t",
+        "WHEN\tWHAT\tWHY",
+        "2026-11-21T04:00:00Z\talice deployed iris\tA new release",
+        "2026-11-21T04:00:00Z\tSlipway started iris\t",
     ]
 
 
