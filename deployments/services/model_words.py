@@ -1,9 +1,11 @@
 """What a model version's properties say about the meaning of its numbers: names of columns and classes, ranges.
 
 People give them as properties of the version: `columns` and `classes` as a list, or as text with commas; `ranges` as an
-object of [lowest, highest] by name of the column. Whatever does not fit is left out: it only makes a page nicer.
+object of [lowest, highest] by name of the column, or as its JSON text. Whatever does not fit is left out: it only makes
+a page nicer.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,6 +45,11 @@ def _names(given: Any) -> list[str]:
 
 
 def _ranges(given: Any) -> dict[str, tuple[float, float]]:
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            return {}
     if not isinstance(given, dict):
         return {}
     return {name: (pair[0], pair[1]) for name, pair in given.items() if _is_pair(pair)}

@@ -116,7 +116,7 @@ def watch_it(page: Page) -> None:
 def read_it(page: Page) -> None:
     tabs = page.get_by_role("navigation", name="Service")
     tabs.get_by_role("link", name="Logs").click()
-    expect(page.locator("pre.log")).not_to_be_empty()
+    expect(page.locator(".log-entry").first).to_be_visible()
     look(page, "service-logs")
     tabs.get_by_role("link", name="Revisions").click()
     look(page, "service-revisions")

@@ -176,6 +176,14 @@ def test_panel_of_an_uncalled_service_shows_how_to_send_a_request(service, add_w
     assert "data-figure" not in html
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Stopped"])
+def test_panel_of_an_uncalled_service_that_cannot_answer_suggests_no_request(service, carol, sign_in, phase):
+    type(service).objects.update(phase=phase)
+    html = panel(sign_in(carol), service)
+    assert f"The service is {phase.lower()}, no calls possible." in html
+    assert "curl" not in html
+
+
 def test_example_request_is_the_warm_up_request(service, add_revision, add_window, carol, sign_in):
     revision = add_revision(service, 1, timezone.now())
     revision.deployment_config |= {"server": {"warm_up": {"body": {"inputs": []}, "path": "/v2/models/iris/infer"}}}
