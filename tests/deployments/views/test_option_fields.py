@@ -43,7 +43,7 @@ def test_update_without_changes_keeps_every_option(sign_in, bob, workspace, iris
     form = client.get(url("deploy") + "?service=iris").context["form"]
     posted = {name: form[name].value() for name in form.fields}
     sent = {name: value for name, value in posted.items() if value is not None and value is not False}
-    answer = client.post(url("deploy"), sent)
+    answer = client.post(url("deploy") + "?service=iris", sent)
     assert answer.status_code == 302, text_of(answer)
     service = Service.objects.get()
     assert [revision.deployment_config["server"] for revision in service.revisions.all()] == [CHOSEN, CHOSEN]

@@ -75,7 +75,7 @@ def test_the_sample_requests_fit_the_model_and_hold_the_same_rows(name):
 def test_card_agrees_with_the_manifest_and_names_the_data_source(name):
     card = (FOLDER / ENTRIES[name]["description"]).read_text()
     figures = {float(figure) for figure in re.findall(r"\| (\d+\.\d+) \|", card)}
-    assert figures == set(ENTRIES[name]["properties"].values())
+    assert figures == {value for value in ENTRIES[name]["properties"].values() if isinstance(value, float)}
     assert "Data: *" in card
 
 
