@@ -118,8 +118,8 @@ def _label(label: str, classes: Sequence[str]) -> str:
 def _shares(row: list[Any]) -> list[float]:
     """The values of a row whose numbers make a whole; empty for others."""
     numbers = [value for value in row if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    fits = len(row) > 1 and len(numbers) == len(row) and all(0 <= value <= 1 for value in numbers)
-    return [float(value) for value in numbers] if fits and abs(sum(numbers) - 1) <= SUM_TOLERANCE else []
+    fits = len(row) > 1 and len(numbers) == len(row) and all(0 <= value <= 1 + SUM_TOLERANCE for value in numbers)
+    return [min(1.0, float(value)) for value in numbers] if fits and abs(sum(numbers) - 1) <= SUM_TOLERANCE else []
 
 
 def _text(value: Any, classes: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from deployments.services.answer_table import table_of
 
 
-def told(answer, classes=()):
+def described(answer, classes=()):
     """For each row, by output: (label, text, percent) of its values; the highest marked with a star."""
     table = table_of(answer, classes)
     return [
@@ -22,16 +22,20 @@ def test_probabilities_have_shares_and_class_names():
         {"name": "label", "shape": [1], "datatype": "INT64", "data": [1]},
         {"name": "p", "shape": [1, 2], "datatype": "FP32", "data": [0.125, 0.875]},
     ]
-    assert told({"outputs": outputs}, ["setosa", "virginica"]) == [
+    assert described({"outputs": outputs}, ["setosa", "virginica"]) == [
         {
             "label": [("", "virginica (1)", None)],
             "p": [("setosa", "0.125", 12.5), ("virginica*", "0.875", 87.5)],
         }
     ]
-    assert told({"outputs": outputs})[0] == {
+    assert described({"outputs": outputs})[0] == {
         "label": [("", "1", None)],
         "p": [("0", "0.125", 12.5), ("1*", "0.875", 87.5)],
     }
+
+
+def test_share_that_rounding_lifts_above_one_is_a_whole_bar():
+    assert described({"data": [[1.0000002, 0.0]]}) == [{"answer": [("0*", "1", 100.0), ("1", "0", 0.0)]}]
 
 
 def test_keys_of_a_map_output_label_its_values():
@@ -42,22 +46,26 @@ def test_keys_of_a_map_output_label_its_values():
         "data": [0.5, 0.5],
         "parameters": {"keys": ["no", "yes"]},
     }
-    assert [label for label, _, _ in told({"outputs": [output]})[0]["p"]] == ["no*", "yes"]
+    assert [label for label, _, _ in described({"outputs": [output]})[0]["p"]] == ["no*", "yes"]
 
 
 def test_values_that_do_not_sum_to_one_have_no_shares():
     output = {"name": "y", "shape": [2, 2], "datatype": "FP32", "data": [0.5, 0.9, 12345.6, None]}
-    assert told({"outputs": [output]}) == [
+    assert described({"outputs": [output]}) == [
         {"y": [("0", "0.5", None), ("1", "0.9", None)]},
         {"y": [("0", "12,300", None), ("1", "–", None)]},
     ]
 
 
 def test_short_format_and_script_responses_become_tables():
-    assert told({"data": [[0.25, 0.75]]}) == [{"answer": [("0", "0.25", 25.0), ("1*", "0.75", 75.0)]}]
-    assert told({"predictions": ["a", "b"]}) == [{"answer": [("", "a", None)]}, {"answer": [("", "b", None)]}]
-    assert told({"data": [{"cat": 0.4, "dog": 0.6}]}) == [{"answer": [("cat", "0.4", 40.0), ("dog*", "0.6", 60.0)]}]
-    assert told({"class": "setosa", "score": 0.5}) == [{"class": [("", "setosa", None)], "score": [("", "0.5", None)]}]
+    assert described({"data": [[0.25, 0.75]]}) == [{"answer": [("0", "0.25", 25.0), ("1*", "0.75", 75.0)]}]
+    assert described({"predictions": ["a", "b"]}) == [{"answer": [("", "a", None)]}, {"answer": [("", "b", None)]}]
+    assert described({"data": [{"cat": 0.4, "dog": 0.6}]}) == [
+        {"answer": [("cat", "0.4", 40.0), ("dog*", "0.6", 60.0)]}
+    ]
+    assert described({"class": "setosa", "score": 0.5}) == [
+        {"class": [("", "setosa", None)], "score": [("", "0.5", None)]}
+    ]
 
 
 def test_table_is_limited_to_twenty_rows():
