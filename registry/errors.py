@@ -77,3 +77,16 @@ class FileLost(FileDamaged):
 
     def _sentence(self, path: str) -> str:
         return f"The file {path} is no longer in the store."
+
+
+class WallsMissing(Temporary):
+    """Files of other people are not opened, and their code is not run, behind less than the settings ask for."""
+
+    code = "walls_missing"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            problem,
+            hint="Ask an administrator to install bubblewrap on the studio's machine, or to let SLIPWAY_REQUIRE_WALLS "
+            "name a lower level; then try again.",
+        )

@@ -5,7 +5,7 @@ import pickle
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -34,7 +34,9 @@ def children_of(studio: Stack, name: str) -> list[psutil.Process]:
 
 
 def incoming(studio: Stack) -> list[str]:
-    return sorted(os.listdir(studio.data / "artifacts" / ".incoming"))
+    """What lies beside the store. The rooms of inspections stay, empty, for as long as their workers live."""
+    folder = studio.data / "artifacts" / ".incoming"
+    return sorted(path.name for path in folder.iterdir() if not path.is_dir() or any(path.iterdir()))
 
 
 def run_of(studio: Stack, service: dict) -> psutil.Process:
@@ -95,13 +97,17 @@ def full_disk(studio: Stack, size: int) -> Iterator[None]:
 
 def inspectors(studio: Stack) -> list[psutil.Process]:
     """Inspections under way: the forks of the fork servers that the workers hold."""
-    servers = [child for child in children_of(studio, "heavy") if _forks(child)]
-    return [run for server in servers for run in server.children()]
+    with suppress(psutil.NoSuchProcess):
+        below = psutil.Process(studio.pids["heavy"]).children(recursive=True)
+        servers = {process.pid for process in below if _forks(process)}
+        return [process for process in below if process.pid in servers and process.ppid() in servers]
+    return []
 
 
 def _forks(process: psutil.Process) -> bool:
+    """Whether it is a fork server or a fork of one; bubblewrap, which may have started it, names it too."""
     try:
-        return any("fork_server.py" in word for word in process.cmdline())
+        return process.name() != "bwrap" and any("fork_server.py" in word for word in process.cmdline())
     except psutil.NoSuchProcess:
         return False
 

@@ -1,26 +1,26 @@
-"""Run one of our own programs on untrusted files: own session, no network, limited resources.
+"""Run one of our own programs on untrusted files, in a room of its own (`room.py`) and for a limited time.
 
 The program itself lowers its memory and processor limits first thing (registry.inspection.inspect_file does), so that
 nothing runs between fork and exec here. Time is held by us.
 """
 
-import functools
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Self
 
-from scoring.opt_outs import OPT_OUTS
-from studio.core.parent_death import die_with_parent_prefix
+from registry.errors import WallsMissing
+from registry.inspection.room import Room, end, start
+from studio.sandbox.plan import interpreter_folders
 
-NO_NETWORK = (("unshare", "--net"), ("unshare", "--user", "--map-current-user", "--net"))
-PROBE_SECONDS = 5
+NOT_STARTED = frozenset({125, 126, 127})  # exit codes of the keeper
+BUBBLEWRAP_COMPLAINS = b"bwrap: "
+SIGNALS = 128  # and of a program that a signal has ended: the signal's number beyond that
 ERRORS_KEPT = 4000  # characters of what the program printed to stderr
 
 
@@ -38,26 +38,28 @@ class ProcessResult:
         return cls(code, _read(output.fileno()), _read(errors.fileno())[-ERRORS_KEPT:].decode(errors="replace"))
 
 
-def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float) -> ProcessResult:
+def run_bounded(program: Path, arguments: list[str], *, folder: Path, seconds: float, room: Room) -> ProcessResult:
     """Run a Python file of ours in `folder` for at most `seconds`, without network where the system allows."""
-    command = [*without_network(), *die_with_parent_prefix(), sys.executable, "-I", "-B", str(program), *arguments]
+    reads = (*room.reads, *interpreter_folders(Path(sys.executable)), program)
+    command = [sys.executable, "-I", "-B", str(program), *arguments]
     with captured() as (output, errors):
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(str(folder)),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        )
+        process = start(command, folder, replace(room, reads=reads), output=output.fileno(), errors=errors.fileno())
         try:
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            _end(process)
-        return ProcessResult.of(code, output, errors)
+            end(process)
+        return ProcessResult.of(_code_of(code, errors), output, errors)
+
+
+def _code_of(code: int | None, errors: IO[bytes]) -> int | None:
+    """As `subprocess` has it: the keeper, as a shell, gives 128 and the number of a signal."""
+    printed = _read(errors.fileno()) if code else b""
+    if code in NOT_STARTED or printed.startswith(BUBBLEWRAP_COMPLAINS):
+        why = printed.decode(errors="replace").strip()
+        raise WallsMissing(f"A program could not be started behind walls: {why[-ERRORS_KEPT:]}")
+    return SIGNALS - code if code is not None and code > SIGNALS else code
 
 
 @contextmanager
@@ -65,37 +67,6 @@ def captured() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """Files for standard output and errors: their size is held by the program's own limit, and no pipe can fill up."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         yield output, errors
-
-
-def environment(folder: str) -> dict[str, str]:
-    """Nothing of ours: no secrets, no addresses. One thread, so that memory is what the model needs."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    own = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder}
-    return own | threads | OPT_OUTS
-
-
-@functools.cache
-def without_network() -> tuple[str, ...]:
-    """The prefix that takes the network away, if this system lets us; asked once a process."""
-    for prefix in NO_NETWORK:
-        try:
-            probe = subprocess.run([*prefix, "true"], capture_output=True, timeout=PROBE_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if probe.returncode == 0:
-            return prefix
-    return ()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Whatever is left of the session goes, too."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    except PermissionError:  # macOS says so of a group that has just ended
-        process.kill()
-    process.wait()
 
 
 def _read(handle: int) -> bytes:

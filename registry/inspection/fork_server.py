@@ -1,6 +1,6 @@
 """A program that loads another program of ours once, and runs it in a fork of itself again and again.
 
-`fork_server.py PROGRAM`, with a socket as standard input; started by `warm_process.py`, never imported by the studio.
+`fork_server.py PROGRAM DESCRIPTOR` (of a socket); started by `warm_process.py`, never imported by the studio.
 PROGRAM is a file with `preload()` and `main(*arguments)`. Each line of JSON that comes asks for a run:
 `{"arguments": [...], "folder": "...", "seconds": 10}`, with two descriptors beside it for standard output and errors.
 It is answered by `{"code": 0}` once nothing of the run is left, with null for a run whose time was up.
@@ -34,10 +34,9 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(program: str) -> int:
-    """Serve until the other end of standard input is closed, or nothing was asked for a while."""
-    studio = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+def main(program: str, descriptor: str) -> int:
+    """Serve until the other end of the socket is closed, or nothing was asked for a while."""
+    studio = socket.socket(fileno=int(descriptor))
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what a run leaves behind becomes ours to end
     module = _load(program)
     module.preload()

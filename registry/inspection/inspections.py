@@ -4,6 +4,7 @@
 the job around it: lay the files out, run, write down the result. Repeating it at any point is harmless.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from registry.errors import FileDamaged
+from registry.errors import FileDamaged, WallsMissing
 from registry.events import VERSION_ACCEPTED, VERSION_REJECTED
 from registry.inspection.result import Finding, Rejected, finding_of, settled
+from registry.inspection.room import Room, hand_over
 from registry.inspection.warm_process import WarmProgram
 from registry.models import Inspection, ModelVersion, VersionState
 from registry.models.version import VERSION_MOVES
@@ -28,7 +30,19 @@ from studio.core.jobs import WORKER_LOST, JobState
 from studio.core.states import move
 
 PROGRAM = Path(__file__).with_name("inspect_file.py")
-INSPECTOR = WarmProgram(PROGRAM)  # each worker process starts its own with its first inspection
+CODE = tuple(PROGRAM.parents[2] / name for name in ("registry", "scoring"))  # what the program is made of
+
+
+def _room() -> Room:
+    """All inspections of a worker process happen in a folder of its own."""
+    folder = artifacts.incoming() / f"{artifacts.INSPECTED}{os.getpid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    room = Room(folder, CODE)
+    hand_over(folder, room.walls())
+    return room
+
+
+INSPECTOR = WarmProgram(PROGRAM, _room)  # each worker process starts its own with its first inspection
 
 
 def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
@@ -40,7 +54,7 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
     except FileDamaged as fault:
         _conclude_damaged(job, fault)
         return
-    except Rejected as reason:
+    except (Rejected, WallsMissing) as reason:
         _conclude(job, version, VersionState.REJECTED, rejection=reason.as_dict())
         return
     facts = {**found.facts, "warnings": [*found.facts.get("warnings", []), *warnings]}
@@ -59,13 +73,15 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
 def _run_program(heartbeat: Heartbeat, job: Inspection) -> Finding:
     """Lay the files out and run the program over them."""
     seconds, memory = settings.SLIPWAY["INSPECTION_SECONDS"], settings.SLIPWAY["INSPECTION_MEMORY_BYTES"]
-    with _folder(job) as folder:
+    room = _room()
+    with _folder(job, room.folder) as folder:
         files, scratch = folder / "files", folder / "scratch"
         scratch.mkdir()
         heartbeat.note("reading files", 0.2)
         for file in job.version.files.select_related("artifact"):
             materialise(file, files)
             heartbeat.check()
+        hand_over(folder, room.walls())
         heartbeat.note("looking inside", 0.5)
         limits = [str(memory), str(int(seconds) + 1), job.version.declared_framework]
         ended = INSPECTOR.run([str(files), *limits], folder=scratch, seconds=seconds)
@@ -73,11 +89,11 @@ def _run_program(heartbeat: Heartbeat, job: Inspection) -> Finding:
 
 
 @contextmanager
-def _folder(job: Inspection) -> Iterator[Path]:
+def _folder(job: Inspection, room: Path) -> Iterator[Path]:
     """A folder for this attempt; those of attempts whose workers were killed go first."""
-    for left in artifacts.incoming().glob(f"{artifacts.INSPECTED}{job.pk}-*"):
+    for left in artifacts.incoming().glob(f"{artifacts.INSPECTED}*/{job.pk}-*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = artifacts.incoming() / f"{artifacts.INSPECTED}{job.pk}-{job.attempt}"
+    folder = room / f"{job.pk}-{job.attempt}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -9,18 +9,19 @@ import atexit
 import contextlib
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from registry.inspection.bounded_process import ProcessResult, captured, environment, run_bounded, without_network
-from studio.core.parent_death import die_with_parent_prefix
+from registry.inspection.bounded_process import ProcessResult, captured, run_bounded
+from registry.inspection.room import Room, end, start
+from studio.sandbox.plan import interpreter_folders
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ SERVER = Path(__file__).with_name("fork_server.py")
 START_SECONDS = 60.0  # to load the libraries, on a busy machine
 SLACK_SECONDS = 10.0  # the server holds the time of a run; without a word for so much longer, it hangs
 PAUSE_SECONDS = 300.0  # a server that could not be started is not tried again for so long
-NO_FOLDER = "/nonexistent"  # the server's home: loading libraries has nothing to write
 
 
 class ServerLost(Exception):
@@ -39,11 +39,12 @@ class WarmProgram:
     """`run` is `run_bounded(program, …)`, at a hundredth of its price once the first run has been made.
 
     The program must have `preload()`, which loads what it needs and starts no thread, and `main(*arguments)`.
-    One run at a time: each worker process has its own.
+    One run at a time: each worker process has its own. All runs happen in the same room.
     """
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, room: Callable[[], Room]) -> None:
         self.program = program
+        self._room = room
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._not_before = 0.0  # monotonic time of the next try to start a server
@@ -55,7 +56,7 @@ class WarmProgram:
             for _ in range(2 if sys.platform == "linux" else 0):
                 with contextlib.suppress(ServerLost):
                     return self._run(arguments, folder, seconds)
-            return run_bounded(self.program, arguments, folder=folder, seconds=seconds)
+            return run_bounded(self.program, arguments, folder=folder, seconds=seconds, room=self._room())
 
     @property
     def pid(self) -> int | None:
@@ -69,9 +70,7 @@ class WarmProgram:
         if connection:
             connection.close()
         if process:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end(process)
 
     def _run(self, arguments: list[str], folder: Path, seconds: float) -> ProcessResult:
         request = {"arguments": arguments, "folder": str(folder), "seconds": seconds}
@@ -96,24 +95,11 @@ class WarmProgram:
             raise EOFError("it could not be started a moment ago")
         self._not_before = time.monotonic() + PAUSE_SECONDS
         self._socket, theirs = socket.socketpair()
-        command = [
-            *without_network(),
-            *die_with_parent_prefix(),
-            sys.executable,
-            "-I",
-            "-B",
-            str(SERVER),
-            str(self.program),
-        ]
+        room = self._room()
+        reads = (*room.reads, *interpreter_folders(Path(sys.executable)), SERVER, self.program)
         with theirs:
-            self._process = subprocess.Popen(
-                command,
-                cwd="/",
-                env=environment(NO_FOLDER),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            command = [sys.executable, "-I", "-B", str(SERVER), str(self.program), str(theirs.fileno())]
+            self._process = start(command, room.folder, replace(room, reads=reads), kept=[theirs.fileno()])
         atexit.register(self.close)
         try:
             _answer(self._socket, START_SECONDS)

@@ -76,7 +76,9 @@ def inspect_folder(root: Path, declared: str) -> Report:
             f"{len(others_like_it) + 1} files look like a model; {taken} was taken. Name another one model"
             f"{main.suffix} and register the files again if that is the wrong one."
         )
-    report.warnings += warn_of_code(formats, root, but=main if report.warns_of_code else None)
+    weights = {main.parent / name for name in report.facts.get("external_data", ())}  # read as numbers by the graph
+    others = {path: found for path, found in formats.items() if path not in weights}
+    report.warnings += warn_of_code(others, root, but=main if report.warns_of_code else None)
     mlmodel.add_to(report, root)
     return report
 

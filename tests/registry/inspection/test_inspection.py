@@ -1,6 +1,7 @@
 """Inspection end to end: the real sandboxed process over valid and broken files."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -16,6 +17,7 @@ from registry.versions import registration
 from studio.activity.models import Event
 from studio.core.job_runner import run_job
 from studio.core.jobs import JobState
+from studio.sandbox.levels import Walls
 from tests.registry.factories import make_version, onnx_bytes, with_external_data
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +40,7 @@ def test_an_onnx_model_becomes_ready_with_its_signature(inspected):
     assert (version.facts["runtime"]["loads"], version.facts["runtime"]["rows"]) == (True, [2, 3, 1])
     assert version.inspections.get().state == JobState.SUCCEEDED
     assert Event.objects.filter(action="version.accepted", subject_label="iris:1", actor=None).count() == 1
-    assert list(artifacts.incoming().glob("inspect-*")) == []
+    assert list(artifacts.incoming().glob("inspect-*/*")) == []
 
 
 def test_a_model_that_the_runtime_cannot_load_is_ready_with_a_warning(inspected):
@@ -85,7 +87,9 @@ def test_inspection_that_exceeds_its_memory_is_reported(inspected, settings):
 def test_inspection_that_exceeds_its_time_is_reported(inspected, settings, monkeypatch, tmp_path):
     program = tmp_path / "sleeps.py"
     program.write_text("import time\ndef preload(): pass\ndef main(*_): time.sleep(60)")
-    monkeypatch.setattr(inspections, "INSPECTOR", WarmProgram(program))
+    monkeypatch.setattr(
+        inspections, "INSPECTOR", WarmProgram(program, lambda: replace(inspections._room(), walls=Walls))
+    )
     settings.SLIPWAY = {**settings.SLIPWAY, "INSPECTION_SECONDS": 0.5}
     version = inspected({"model.bin": b"anything"})
     assert version.rejection["code"] == "inspection_timeout"

@@ -1,5 +1,6 @@
 """Inspection as a job: dead, late and duplicate workers."""
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -56,10 +57,12 @@ def test_lease_of_an_inspection_is_short(registered, monkeypatch):
 
 def test_files_of_a_killed_attempt_are_removed_by_the_next(registered):
     job = registered({"model.onnx": onnx_bytes()}).inspections.get()
-    for left in (f"inspect-{job.pk}-1", f"inspect-{job.pk}0-1"):
-        (artifacts.incoming() / left / "files").mkdir(parents=True)
+    room = artifacts.incoming() / "inspect-of-a-killed-worker"
+    for left in (f"{job.pk}-1", f"{job.pk}0-1"):
+        (room / left / "files").mkdir(parents=True)
     run_job("inspection", job.pk)
-    assert [path.name for path in artifacts.incoming().glob("inspect-*")] == [f"inspect-{job.pk}0-1"]
+    assert [path.name for path in room.iterdir()] == [f"{job.pk}0-1"]
+    shutil.rmtree(room)
 
 
 def test_inspection_takes_four_writes(registered):

@@ -10,25 +10,26 @@ import time
 import psutil
 import pytest
 
-from registry.inspection import bounded_process
-from registry.inspection.bounded_process import ProcessResult
+from registry.inspection.bounded_process import ProcessResult, run_bounded
 from registry.inspection.inspections import PROGRAM
 from registry.inspection.result import Rejected, finding_of
+from registry.inspection.room import Room, without_network
 from registry.inspection.warm_process import WarmProgram
+from studio.sandbox.levels import Walls
 from tests.registry.factories import onnx_bytes
 
 
 @pytest.fixture(params=["forked", "started"])
 def run(request, tmp_path):
     """`run(source)` runs these lines as the program: forked from a server, and started by itself."""
-    programs = []
+    programs, room = [], Room(tmp_path, walls=Walls)
 
     def once(source, *, seconds=10.0):
         program = tmp_path / "program.py"
         program.write_text(PROGRAM_OF.format(body=textwrap.indent(source, "    ")))
         if request.param == "started":
-            return bounded_process.run_bounded(program, [], folder=tmp_path, seconds=seconds)
-        programs.append(WarmProgram(program))
+            return run_bounded(program, [], folder=tmp_path, seconds=seconds, room=room)
+        programs.append(WarmProgram(program, lambda: room))
         return programs[-1].run([], folder=tmp_path, seconds=seconds)
 
     yield once
@@ -57,7 +58,7 @@ def test_process_has_no_secrets_of_the_studio(run, tmp_path, monkeypatch):
 
 
 def test_process_has_no_network_where_namespaces_are_available(run):
-    if not bounded_process.without_network():
+    if not without_network():
         pytest.skip("this system lets nobody take the network away")
     ended = run("print(len(open('/proc/net/dev').read().splitlines()))")
     assert ended.output.strip() == b"3"  # two lines of heading, and loopback

@@ -33,8 +33,8 @@ def npy(array):
     ],
     ids=lambda files: next(iter(files)),
 )
-def test_what_may_carry_code_is_warned_of(look, files):
-    (warning,) = look(files).warnings
+def test_what_may_carry_code_is_warned_of(read_formats, files):
+    (warning,) = read_formats(files).warnings
     assert warning == f"Loading {next(iter(files))} {WARNING}"
 
 
@@ -50,13 +50,13 @@ def test_what_may_carry_code_is_warned_of(look, files):
     ],
     ids=lambda files: next(iter(files)),
 )
-def test_numbers_and_texts_are_not_warned_of(look, files):
-    assert look(files).warnings == []
+def test_numbers_and_texts_are_not_warned_of(read_formats, files):
+    assert read_formats(files).warnings == []
 
 
-def test_files_beside_the_model_count_and_a_few_are_named(look):
+def test_files_beside_the_model_count_and_a_few_are_named(read_formats):
     files = {"model.json": b'{"learner": {}}'} | {f"extra/{name}.pkl": b"\x80\x04]\x94." for name in "abcde"}
-    (warning,) = look(files).warnings
+    (warning,) = read_formats(files).warnings
     assert warning == f"Loading extra/a.pkl, extra/b.pkl, extra/c.pkl and 2 more {WARNING}"
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from registry.inspection import fork_server, warm_process
 from registry.inspection.inspections import PROGRAM as INSPECTION
+from registry.inspection.room import Room
 from registry.inspection.warm_process import WarmProgram
+from studio.sandbox.levels import Walls
 from tests.stack import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere programs are started for each run")
@@ -49,7 +51,7 @@ def program(tmp_path, loaded):
 
 @pytest.fixture
 def warm_program(program):
-    warm_program = WarmProgram(program)
+    warm_program = WarmProgram(program, lambda: Room(program.parent, walls=Walls))
     yield warm_program
     warm_program.close()
 
@@ -185,7 +187,8 @@ def test_program_is_started_directly_when_the_server_keeps_dying(program, tmp_pa
     program.write_text(
         "import os, sys\ndef preload(): os._exit(1)\ndef main(): print('alone')\nif __name__ == '__main__': main()"
     )
-    assert WarmProgram(program).run([], folder=tmp_path, seconds=30).output == b"alone\n"
+    warm_program = WarmProgram(program, lambda: Room(tmp_path, walls=Walls))
+    assert warm_program.run([], folder=tmp_path, seconds=30).output == b"alone\n"
 
 
 def test_a_program_whose_libraries_start_threads_is_never_forked(program, tmp_path):
@@ -195,7 +198,8 @@ def test_a_program_whose_libraries_start_threads_is_never_forked(program, tmp_pa
         "def main(): print(threading.active_count())\n"
         "if __name__ == '__main__': main()\n"
     )
-    assert WarmProgram(program).run([], folder=tmp_path, seconds=30).output == b"1\n"
+    warm_program = WarmProgram(program, lambda: Room(tmp_path, walls=Walls))
+    assert warm_program.run([], folder=tmp_path, seconds=30).output == b"1\n"
 
 
 def test_program_is_started_directly_when_the_server_hangs(run, warm_program, monkeypatch):
@@ -220,16 +224,20 @@ OWNER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
+from registry.inspection.room import Room
 from registry.inspection.warm_process import WarmProgram
+from studio.sandbox.levels import Walls
 tells_and_sleeps = "print(os.getppid(), file=open({noted!r}, 'w'), flush=True); time.sleep(600)"
-WarmProgram(Path({program!r})).run([tells_and_sleeps], folder=Path("/"), seconds=600)
+program = Path({program!r})
+WarmProgram(program, lambda: Room(program.parent, walls=Walls)).run([tells_and_sleeps], folder=Path("/"), seconds=600)
 """
 
 
 def test_server_and_run_end_with_a_killed_worker(program, tmp_path):
     noted, root = tmp_path / "noted", str(Path(warm_process.__file__).parents[2])
     script = OWNER.format(root=root, program=str(program), noted=str(noted))
-    owner = subprocess.Popen([sys.executable, "-c", script])
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    owner = subprocess.Popen([sys.executable, "-c", script], env=environment)
     try:
         server = int(wait_for(lambda: noted.exists() and noted.read_text(), 30, "a run under way"))
         family = [server, *[child.pid for child in psutil.Process(server).children()]]
@@ -255,7 +263,7 @@ while not os.path.exists(other):
     codes = []
 
     def work(mine, other):
-        own = WarmProgram(program)
+        own = WarmProgram(program, lambda: Room(tmp_path, walls=Walls))
         codes.append(own.run([meeting, mine, other], folder=tmp_path, seconds=60).code)
         own.close()
 
