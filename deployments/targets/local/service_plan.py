@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.recipe.spec import InstanceSpec
+from deployments.targets.local.limits import service_limits
 from deployments.targets.local.run_folder import Address, RunFolder, ServiceFolder
 from scoring.opt_outs import OPT_OUTS
 from studio.sandbox.levels import Level
@@ -64,6 +65,7 @@ def service_plan(
         temporary=folder.temporary,
         user=user,
         ports=tuple(port for port in ports if port is not None),
+        limits=service_limits(has_own_user=user is not None),
     )
 
 

@@ -13,6 +13,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def init():
     there = json.loads(os.environ["TARGETS"])
+    Path(there["home"], "large").touch()
     tries = {
         "read the database": lambda: Path(there["database"]).read_bytes(),
         "write the database": lambda: Path(there["database"]).open("ab").close(),
@@ -39,6 +40,7 @@ def init():
         "be the user of the studio": lambda: must(os.stat(there["home"]).st_uid == there["user"]),
         "write its own folder": lambda: Path(there["home"], "written").touch(),
         "write a temporary file": write_temporary,
+        "write a file of 33 GiB": lambda: os.truncate(Path(there["home"], "large"), 33 * 2**30),
         "connect to a port": lambda: connect(socket.AF_INET, ("127.0.0.1", there["web"])),
         "nest a user namespace": lambda: zero(nested()),
     }
