@@ -371,6 +371,8 @@ SLIPWAY = {
     "WHEELS": env("SLIPWAY_WHEELS", default=""),
     # Never ask a package index: only the folder of wheels counts.
     "OFFLINE": env.bool("SLIPWAY_OFFLINE", default=False),
+    # Refuse packages without a wheel: building them runs code of their makers, as the studio.
+    "WHEELS_ONLY": env.bool("SLIPWAY_WHEELS_ONLY", default=False),
     "TELEMETRY_SECONDS": env.int("SLIPWAY_TELEMETRY_SECONDS", default=5),
     # Age in seconds at which telemetry windows are merged to minutes, to ten minutes, and deleted.
     "METRICS_RAW_SECONDS": env.int("SLIPWAY_METRICS_RAW_SECONDS", default=3600),

@@ -98,4 +98,5 @@ def sources() -> Sources:
         raise InstallFailed(
             f"The folder of wheels {wheels} does not exist.", hint="Correct SLIPWAY_WHEELS and start the studio again."
         )
-    return Sources(str(Path(wheels).resolve()) if wheels else "", settings.SLIPWAY["OFFLINE"])
+    folder = str(Path(wheels).resolve()) if wheels else ""
+    return Sources(folder, settings.SLIPWAY["OFFLINE"], settings.SLIPWAY["WHEELS_ONLY"])

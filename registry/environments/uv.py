@@ -29,14 +29,17 @@ MAX_OUTPUT = 200_000  # characters kept for the error; the log gets everything
 
 @dataclass(frozen=True)
 class Sources:
-    """Where packages come from: a folder of wheels, and the index unless `offline`."""
+    """Where packages come from: a folder of wheels, and the index unless `offline`. `wheels_only`: what would have to
+    be built, which runs code of its maker, is refused."""
 
     wheels: str = ""
     offline: bool = False
+    wheels_only: bool = False
 
     def arguments(self) -> list[str]:
         found = ["--find-links", self.wheels] if self.wheels else []
-        return found + (["--no-index"] if self.offline else [])
+        found += ["--no-index"] if self.offline else []
+        return found + (["--no-build"] if self.wheels_only else [])
 
 
 @dataclass(frozen=True)

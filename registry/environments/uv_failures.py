@@ -111,6 +111,15 @@ def _build_failed(found: re.Match[str], _: _Run) -> SlipwayError:
     )
 
 
+def _build_refused(found: re.Match[str], _: _Run) -> SlipwayError:
+    return Unsolvable(
+        f"The package {found[1]} comes without a ready wheel, and this studio builds no packages.",
+        code="package_unbuildable",
+        hint="Choose a version that has a wheel for this Python version, or ask an administrator to put a wheel into "
+        "the folder that SLIPWAY_WHEELS names, or to allow building with SLIPWAY_WHEELS_ONLY=false.",
+    )
+
+
 def _unknown_package(_: re.Match[str], run: _Run) -> SlipwayError:
     packages = ", ".join(sorted({match[1] for match in _UNKNOWN.finditer(run.output)}))
     if run.sources.offline:
@@ -147,6 +156,7 @@ _EXPLANATIONS: Sequence[tuple[str | re.Pattern[str], Callable[[re.Match[str], _R
     (r"Hash mismatch for `([^`]+)`", _hash_mismatch),
     (r"Failed to fetch|Request failed after|error sending request|dns error|operation timed out", _index_unreachable),
     (r"was not found in the cache|because the network was disabled", _not_in_the_cache),
+    (r"Wheels are required for `([^`]+)` because building from source is disabled", _build_refused),
     (r"Failed to (?:download and )?build `([^`]+)`|The build backend returned an error", _build_failed),
     (_UNKNOWN, _unknown_package),
     (r"No solution found", _conflict),

@@ -65,15 +65,35 @@ def test_file_replaced_after_locking_is_rejected_by_its_hash(wheels, define, tmp
     assert "demo==1.0" in error.message
 
 
-def test_a_source_package_that_cannot_be_built_is_named(wheels, define):
-    broken = "demo_broken-1.0"
+@pytest.fixture
+def source_package(wheels):
+    """`demo-broken`, which has no wheel; where its build script has run, it left the file that this gives."""
+    broken, ran = "demo_broken-1.0", wheels.parent / "ran"
     (wheels.parent / broken).mkdir()
     (wheels.parent / broken / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: demo-broken\nVersion: 1.0\n")
-    (wheels.parent / broken / "setup.py").write_text("raise SystemExit(3)\n")
+    (wheels.parent / broken / "setup.py").write_text(f"open({str(ran)!r}, 'w').close()\nraise SystemExit(3)\n")
     subprocess.run(["tar", "-czf", wheels / f"{broken}.tar.gz", "-C", wheels.parent, broken], check=True)
+    return ran
+
+
+def test_a_source_package_that_cannot_be_built_is_named(source_package, define):
     error = fails(define("demo-broken"))
     assert error.code == "package_unbuildable"
     assert "demo-broken" in error.message
+
+
+def test_source_package_is_rejected_and_not_run_where_only_wheels_are_allowed(source_package, define, settings):
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS_ONLY": True}
+    error = fails(define("demo-broken"))
+    assert (error.code, source_package.exists()) == ("package_unbuildable", False)
+    assert error.message == "The package demo-broken comes without a ready wheel, and this studio builds no packages."
+    assert "SLIPWAY_WHEELS_ONLY" in error.hint
+
+
+def test_wheels_are_installed_where_only_wheels_are_allowed(wheels, define, settings):
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS_ONLY": True}
+    make_wheel(wheels, "demo")
+    environments.install(define("demo"), io.StringIO())
 
 
 def test_unreachable_index_is_not_reported_as_a_conflict(wheels, define, settings, monkeypatch):
