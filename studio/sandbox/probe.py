@@ -109,12 +109,13 @@ def look_behind(walls: Walls) -> Found:
             str(outside),
             str(folder),
             str(os.getpid()),
+            msgspec.__file__,
         )
         plan = Plan(
             program=program,
             environment={"PATH": "/usr/bin:/bin"},
             folder=folder,
-            readable=(*interpreter_folders(python), PROGRAM),
+            readable=(*interpreter_folders(python), PROGRAM, Path(msgspec.__file__).parent),
             writable=(folder,),
             user=user,
         )

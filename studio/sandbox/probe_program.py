@@ -1,7 +1,7 @@
 """Run behind each level of walls once, to see what they hold: prints what it is and what it could do, as JSON.
 
-`probe_program.py SECRET OUTSIDE FOLDER PARENT`: a file that only the studio's user may read, a folder that is not
-granted, the program's own folder, and the number of a process outside.
+`probe_program.py SECRET OUTSIDE FOLDER PARENT PACKAGE`: a file that only the studio's user may read, a folder that is
+not granted, the program's own folder, the number of a process outside, and a file of an installed package.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ CLONE_NEWUSER = 0x10000000
 MS_REMOUNT, MS_BIND = 32, 4096
 
 
-def main(secret: str, outside: str, folder: str, parent: str) -> None:
+def main(secret: str, outside: str, folder: str, parent: str, package: str) -> None:
     status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":\t" in line)
     Path(folder, "mine").write_text("")  # the host looks whose it is
     tried: dict[str, Callable[[], Any]] = {
@@ -26,8 +26,7 @@ def main(secret: str, outside: str, folder: str, parent: str) -> None:
         "remount": lambda: _succeed(_libc().mount(b"none", b"/usr", None, ctypes.c_ulong(MS_REMOUNT | MS_BIND), None)),
         "nest": lambda: _succeed(_libc().unshare(CLONE_NEWUSER)),
     }
-    import msgspec  # noqa: F401 - is what the studio's own interpreter has installed there for this user?
-
+    Path(package).read_bytes()  # must work: services import such files
     could = {name: _works(attempt) for name, attempt in tried.items()}
     del could["write_outside"]
     print(  # noqa: T201 - the probe reads it

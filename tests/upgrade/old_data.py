@@ -17,7 +17,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import time
 import venv
@@ -29,6 +28,7 @@ from typing import Any
 
 import psutil
 
+from tests.server_packages import copy_server_packages
 from tests.stack import wait_for
 
 ARCHIVE = Path(__file__).parent / "data-0.1.0.tar.xz"
@@ -170,21 +170,21 @@ def unused_ports(count: int) -> list[int]:
 
 
 def make_environment(place: Path) -> None:
-    """A virtual environment where the old build had one, with the packages of this one: the archive has none."""
+    """A virtual environment where the old build had one, with what servers need: the archive has none."""
     venv.create(place, symlinks=True)
     [packages] = place.glob("lib/python*/site-packages")
-    (packages / "of-the-tests.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    copy_server_packages(packages)
 
 
-def sessions_of_services(data: Path, studio_pid: int) -> dict[int, list[int]]:
-    """Process ids of what runs on the data folder beside the studio, by session: a service's processes share one."""
-    studio = {studio_pid, *(child.pid for child in psutil.Process(studio_pid).children(recursive=True))}
-    found: dict[int, list[int]] = {}
+def servers_of_services(data: Path) -> set[int]:
+    """Process ids of the scoring servers that run on the data folder, without the workers that they have forked."""
+    found = {}
     for process in psutil.process_iter():
         try:
-            named = any(str(data) in argument for argument in process.cmdline())
-            if named and process.pid not in studio | {os.getpid()} and process.status() != psutil.STATUS_ZOMBIE:
-                found.setdefault(os.getsid(process.pid), []).append(process.pid)
-        except (psutil.Error, ProcessLookupError):
+            command = process.cmdline()
+            named = command[1:3] == ["-m", "scoring"] and any(str(data) in argument for argument in command)
+            if named and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = process.ppid()
+        except psutil.Error:
             continue
-    return found
+    return {pid for pid, parent in found.items() if parent not in found}

@@ -21,7 +21,7 @@ import pytest
 from tests.rest import Rest
 from tests.stack import Stack, free_port, wait_for
 from tests.upgrade.asking import Asking
-from tests.upgrade.old_data import OldData, sessions_of_services
+from tests.upgrade.old_data import OldData, servers_of_services
 
 pytestmark = pytest.mark.stack
 
@@ -51,8 +51,8 @@ class Takeover:
     def record(self) -> dict[str, Any]:
         return self.old.record
 
-    def sessions(self) -> dict[int, list[int]]:
-        return sessions_of_services(self.old.folder, self.studio.pids["up"])
+    def servers(self) -> set[int]:
+        return servers_of_services(self.old.folder)
 
     def score(self, name: str, credential: str) -> httpx.Response:
         """Ask the service itself, at the address that it had."""
@@ -242,7 +242,7 @@ def test_logs_from_before_the_upgrade_are_shown(takeover):
 
 
 def test_running_services_keep_their_processes(takeover):
-    alive = {pid for pids in takeover.sessions().values() for pid in pids}
+    alive = takeover.servers()
 
     assert {name: pid in alive for name, pid in takeover.pids.items()} == {
         "scale": True,
@@ -253,8 +253,8 @@ def test_running_services_keep_their_processes(takeover):
     assert all(asking.answered for asking in takeover.asked.values())
 
 
-def test_each_running_service_has_one_process_group(takeover):
-    assert len(takeover.sessions()) == len(RUNNING)
+def test_each_running_service_has_one_server(takeover):
+    assert len(takeover.servers()) == len(RUNNING)
 
 
 def test_metrics_count_every_request(takeover):
@@ -310,17 +310,17 @@ def test_an_adopted_service_takes_new_keys_and_stops(takeover):
     assert takeover.score("scale", takeover.keys["secondary"]).json() == takeover.record["answers"]["scale"]
     assert takeover.score("scale", old["secondary"]).status_code == 401
 
-    running = len(takeover.sessions())
+    running = len(takeover.servers())
     takeover.rest.post("services/scale/stop")
     takeover.rest.until("services/scale", lambda found: found["state"] == "Stopped", 60)
 
     assert not psutil.pid_exists(takeover.pids["scale"])
-    assert len(takeover.sessions()) == running - 1
+    assert len(takeover.servers()) == running - 1
 
 
 def test_an_adopted_service_is_updated_in_the_environment_that_it_had(takeover):
     """No package index can be reached: an environment that had to be made again would fail the build."""
-    running = len(takeover.sessions())
+    running = len(takeover.servers())
     update = {"config": "greeting:1", "overwrite": True, "deployment_config": {"token_auth": True, "max_body_mb": 7}}
     takeover.rest.deploy("greeter", "scale:2", **update)
     takeover.rest.until(
@@ -330,7 +330,7 @@ def test_an_adopted_service_is_updated_in_the_environment_that_it_had(takeover):
     answer = takeover.score("greeter", access_token(takeover.old))
     assert answer.json() == takeover.record["answers"]["greeter"]
     wait_for(lambda: not psutil.pid_exists(takeover.pids["greeter"]), 60, "the old process has ended")
-    wait_for(lambda: len(takeover.sessions()) == running, 60, "only the new revision is left")
+    wait_for(lambda: len(takeover.servers()) == running, 60, "only the new revision is left")
 
 
 def test_a_stopped_service_starts_from_the_bundle_that_it_had(takeover):

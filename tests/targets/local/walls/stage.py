@@ -19,7 +19,6 @@ from pathlib import Path
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 import django
-import msgspec
 
 django.setup()
 
@@ -30,11 +29,11 @@ from deployments.targets.local.isolation import Isolation  # noqa: E402
 from deployments.targets.local.library import scoring_library  # noqa: E402
 from studio.sandbox.levels import Walls  # noqa: E402
 from studio.sandbox.probe import probe  # noqa: E402
+from tests.server_packages import copy_server_packages  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[4]
 PATIENCE_SECONDS = 60.0
 SERVICE, INSTANCE = 7, 70
-PACKAGES = ("csimdjson", "httptools", "msgspec", "orjson", "psutil", "simdjson", "uvloop")
 
 
 def main(folder: Path, level: str) -> dict:
@@ -102,9 +101,7 @@ def make_environment(place: Path) -> Path:
     """A virtual environment with what the scoring server needs."""
     packages = place / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
     packages.mkdir(parents=True)
-    for name in PACKAGES:
-        for found in Path(msgspec.__file__).parents[1].glob(f"{name}*"):
-            shutil.copytree(found, packages / found.name) if found.is_dir() else shutil.copy(found, packages)
+    copy_server_packages(packages)
     (place / "pyvenv.cfg").write_text(f"home = {Path(sys.base_prefix) / 'bin'}\n")
     (place / "bin").mkdir()
     (place / "bin" / "python").symlink_to(sys.executable)
