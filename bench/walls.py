@@ -37,7 +37,7 @@ from studio.sandbox.levels import LEVELS, Walls  # noqa: E402
 from studio.sandbox.probe import probe  # noqa: E402
 
 MODEL = ROOT / "samples" / "iris" / "model.onnx"
-BODY = {"inputs": [{"name": "X", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
+BODY = ROOT / "samples" / "iris" / "sample-data.json"
 START_BAR_SECONDS = 0.050  # more than without walls
 THROUGHPUT_BAR = 0.98  # of that without walls
 CONNECTIONS = 16
@@ -103,7 +103,7 @@ class Service:
 def main() -> int:
     options = _options()
     walls = probe(options.level)
-    print(f"walls: {walls.sentence} {walls.how_to_get_better}".strip())
+    print(f"walls: {walls.sentence}. {walls.how_to_get_better}".strip())
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         _make_bundle(folder / "bundles" / "bundle")
@@ -118,7 +118,7 @@ def main() -> int:
         for level, service in services.items():
             service.start()
             stack.callback(service.stop)
-            load = Load(service.port, "/score", json.dumps(BODY).encode(), {"Content-Type": "application/json"})
+            load = Load(service.port, "/score", BODY.read_bytes(), {"Content-Type": "application/json"})
             loads[level] = stack.enter_context(Generator(load))
         for _ in range(options.rounds):
             for level, load in loads.items():
