@@ -4,11 +4,17 @@ The cases are made from the URL map. An address that is meant to be an exception
 lists below, with its reason.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.urls import get_resolver, reverse
+from django.utils import timezone
 
-from studio.accounts.models import Access, Membership, Role
+from deployments.services.create import create_service, local_target
+from studio.accounts.models import Access, ApiToken, Membership, Role
 from studio.accounts.rest import InWorkspace
+from studio.people.tokens import create_token, revoke_token
 from tests.routes import SAFE, Route, all_routes
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +90,43 @@ def test_unauthenticated_requests_are_refused(client, workspace, route, method):
     else:
         assert answer.status_code == 302
         assert answer.headers["location"].startswith("/sign-in/")
+
+
+@pytest.fixture
+def invalid_tokens(bob, workspace):
+    """What looks like a token and authenticates nobody."""
+    service = create_service(workspace, bob, "prices", local_target(workspace))
+    expired, revoked = (create_token(bob, workspace, name=name, access=Access.WRITE) for name in ("old", "revoked"))
+    ApiToken.objects.filter(pk=expired[0].pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    revoke_token(revoked[0].pk, workspace=workspace, actor=bob)
+    return {
+        "expired": expired[1],
+        "revoked": revoked[1],
+        "garbage": "slw_garbage",
+        "a service's key": service.keys.first().value,
+        "a service's telemetry token": service.telemetry_token or "none",
+        "empty": "",
+    }
+
+
+@pytest.mark.parametrize(("route", "method"), [case for case in CLOSED if case.values[0].is_rest])
+def test_invalid_tokens_are_rejected_before_the_workspace_is_looked_up(client, invalid_tokens, route, method):
+    for kind, secret in invalid_tokens.items():
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {secret}"
+        statuses = [call(client, route, method, workspace=name).status_code for name in ("vision", "no-such-place")]
+        assert statuses == [401, 401], kind
+
+
+@pytest.mark.parametrize("person", ["nobody", "an admin of a workspace"])
+def test_administration_pages_are_closed_to_all_but_staff(client, alice, person):
+    if person != "nobody":
+        client.force_login(alice)
+    pages = [each for each in get_resolver().url_patterns if str(each.pattern) == "admin/"]
+    names = {each.name for each in pages[0].url_patterns if getattr(each, "name", None)} - {"login", "logout"}
+    for name in names - {"view_on_site", "app_list"}:
+        answer = client.get(reverse(f"admin:{name}"))
+        assert answer.status_code == 302, name
+        assert answer.headers["location"].startswith(("/admin/login/", "/sign-in/")), name
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)

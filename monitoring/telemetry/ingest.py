@@ -17,7 +17,7 @@ from monitoring.errors import UnknownToken
 from monitoring.models import MetricWindow
 from monitoring.telemetry import push_format
 from scoring.contract import BUCKETS, METRICS, Metric, Push, Window
-from studio.core.errors import BadInput, Forbidden, TooLarge
+from studio.core.errors import BadInput, TooLarge
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_WINDOWS = 2000
@@ -42,7 +42,7 @@ def accept(token: str, push: Push) -> int:
 
     A window that was kept before is counted again here but not in the database. One that began in the future is
     moved back to now, one older than the retention is left out: refusing it would make the replica send it again.
-    Raises `UnknownToken`, `Forbidden` when the token is another service's, and `BadInput`.
+    Raises `UnknownToken` and `BadInput`.
     """
     _check_token(token, push.service)
     if len(push.windows) > MAX_WINDOWS:
@@ -62,9 +62,11 @@ def _check_token(token: str, service: int) -> None:
     expected = Service.objects.filter(pk=service).values_list("telemetry_digest", flat=True).first()
     if expected and hmac.compare_digest(expected, digest):
         return
-    if token and Service.objects.filter(telemetry_digest=digest).exists():
-        raise Forbidden(f"This token belongs to another service than {service}.", code="token_of_another_service")
-    raise UnknownToken("No service has this telemetry token.", hint="Deploy the service again to give it a new token.")
+    # The same answer for another service's token and for none: nobody learns that a token is good.
+    raise UnknownToken(
+        f"This is not the telemetry token of service {service}.",
+        hint="Deploy the service again to give it a new token.",
+    )
 
 
 def _check(window: Window) -> None:

@@ -104,11 +104,11 @@ def test_a_service_without_a_token_accepts_nothing(service):
     assert push(service, window(), token="").status_code == 401
 
 
-def test_the_token_of_another_service_is_refused_with_403(service, workspace, make_service):
+def test_token_of_another_service_is_rejected_like_an_unknown_one(service, workspace, make_service):
     make_service(workspace, "digits", token="token-of-digits")
-    answer = push(service, window(), token="token-of-digits")
-    assert answer.status_code == 403
-    assert answer.json()["errors"][0]["code"] == "token_of_another_service"
+    answers = [push(service, window(), token=token) for token in ("token-of-digits", "no-token")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].json() == answers[1].json()
     assert not MetricWindow.objects.exists()
 
 
