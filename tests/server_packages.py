@@ -10,6 +10,10 @@ NAMES = ("csimdjson", "httptools", "jwt", "msgspec", "orjson", "psutil", "simdjs
 
 def copy_server_packages(packages: Path) -> None:
     """Into the folder `site-packages` of an environment."""
+    compiled = shutil.ignore_patterns("__pycache__")  # whoever imported first may keep it to itself
     for name in NAMES:
         for found in Path(msgspec.__file__).parents[1].glob(f"{name}*"):
-            shutil.copytree(found, packages / found.name) if found.is_dir() else shutil.copy(found, packages)
+            if found.is_dir():
+                shutil.copytree(found, packages / found.name, ignore=compiled)
+            else:
+                shutil.copy(found, packages)

@@ -23,14 +23,15 @@ def asked_for(file: str) -> set[str]:
 
 
 def imported_by(source: Path) -> set[str]:
-    """Top names of what a file imports, wherever in it."""
+    """Top names of what a file imports, wherever in it, but for files beside it: one that is run may import those."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+    beside = {sibling.stem for sibling in source.parent.glob("*.py")}
+    return {name.partition(".")[0] for name in names} - beside
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])

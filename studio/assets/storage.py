@@ -14,6 +14,13 @@ class HashedStorage(CompressedManifestStaticFilesStorage):
 
     patterns = ()
 
+    def stored_name(self, name: str) -> str:
+        """The plain name of a file that was not collected: a page without its style is better than none."""
+        try:
+            return str(super().stored_name(name))
+        except ValueError:
+            return name
+
     def create_compressor(self, **kwargs: Any) -> Compressor:
         """Without brotli, which costs seconds and which browsers accept over TLS only."""
         return Compressor(**kwargs | {"use_brotli": False})

@@ -58,8 +58,8 @@ def test_registered_version_is_returned_with_all_fields(rest, send):
         "size": len(content) + 4,
         "folder": "",
         "files": [
-            {"path": "labels.txt", "size": 4, "sha256": hashlib.sha256(b"a\nb\n").hexdigest()},
-            {"path": "model.onnx", "size": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+            {"path": path, "size": len(stored), "sha256": hashlib.sha256(stored).hexdigest(), "damaged": False}
+            for path, stored in (("labels.txt", b"a\nb\n"), ("model.onnx", content))
         ],
         "created_by": "bob",
         "created_at": shown["created_at"],

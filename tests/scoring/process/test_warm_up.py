@@ -85,7 +85,7 @@ def refused(replica):
 def test_sample_warms_up_a_model(replica, warm_up):
     replica.with_models(double=double_model).start(warm_up=warm_up)
 
-    assert "warmed up with the sample request, asked" in replica.log()
+    assert "warmed up with the sample request, sent" in replica.log()
     assert replica.score(ROW).json() == {"data": [[2, 4, 6, 8]]}
 
 

@@ -56,9 +56,9 @@ def is_gone(pid: int) -> bool:
 
 WAITS = "import time; print('up', flush=True); time.sleep(600)"
 HANDLES = """
-import signal, sys, time
+import os, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
-signal.signal(signal.SIGHUP, lambda *_: print('looked', flush=True))
+signal.signal(signal.SIGHUP, lambda *_: os.write(1, b'looked\\n'))
 print('up', flush=True)
 while True: time.sleep(600)
 """
