@@ -26,7 +26,7 @@ from studio.core.secret_environment import restore
 restore(os.environ)
 print(os.environ.get('DATABASE_URL'), 'hunter2' in {SHOWN}, len(os.listdir('/proc/self/fd')))
 """
-URL = "postgres://me:hunter2@host/db"
+URL = "postgres://me:hunter2@host/db"  # pragma: allowlist secret
 
 
 def plain_environment(**more):
