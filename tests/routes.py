@@ -45,10 +45,12 @@ class Route:
     def unsafe_methods(self) -> list[str]:
         return [method for method in self.methods() if method not in SAFE]
 
-    def path(self, workspace: str = "vision") -> str:
-        """An address of this route in `workspace`, of things that do not exist."""
+    def path(self, workspace: str = "vision", **values: Any) -> str:
+        """An address of this route in `workspace`: of what `values` names, else of things that do not exist."""
         named = self.pattern.replace("<slug:workspace>", workspace)
-        return "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda found: NOTHING.get(found[1], "nothing"), named)
+        return "/" + re.sub(
+            r"<(?:(\w+):)?(\w+)>", lambda found: str(values.get(found[2]) or NOTHING.get(found[1], "nothing")), named
+        )
 
     def role(self, method: str) -> str:
         """The least role that may use `method`, as the view declares it."""

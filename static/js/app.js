@@ -1,10 +1,17 @@
 // Starts the behaviour that an element names: <button data-behaviour="copy"> runs start(button) of behaviours/copy.js,
 // on this page and in everything that arrives later. An element works alone: a behaviour that fails leaves the others be.
+// Tables need not name theirs: all say where they scroll.
 import { behaviours } from "./behaviours.js";
 import { start as startShortcuts } from "./behaviours/shortcuts.js";
 import { csrfToken } from "./csrf.js";
 
+const BEHAVES = "[data-behaviour], .table";
 const started = new WeakSet();
+
+function namesOf(element) {
+  const named = element.dataset.behaviour?.split(" ") ?? [];
+  return element.matches(".table") ? [...named, "scroll_edge"] : named;
+}
 
 async function startOne(name, element) {
   behaviours.get(name)(element);
@@ -13,12 +20,12 @@ async function startOne(name, element) {
 function start(element) {
   if (started.has(element)) return;
   started.add(element);
-  for (const name of element.dataset.behaviour.split(" ")) startOne(name, element);
+  for (const name of namesOf(element)) startOne(name, element);
 }
 
 function startIn(root) {
-  if (root.matches?.("[data-behaviour]")) start(root);
-  root.querySelectorAll?.("[data-behaviour]").forEach(start);
+  if (root.matches?.(BEHAVES)) start(root);
+  root.querySelectorAll?.(BEHAVES).forEach(start);
 }
 
 new MutationObserver((changes) => {

@@ -7,6 +7,8 @@ import { start as startCopy } from "./behaviours/copy.js";
 import { start as startJsonEditor } from "./behaviours/json_editor.js";
 import { start as startLogs } from "./behaviours/logs.js";
 import { start as startPropose } from "./behaviours/propose.js";
+import { start as startScrollEdge } from "./behaviours/scroll_edge.js";
+import { start as startShortcutList } from "./behaviours/shortcut_list.js";
 import { start as startSlug } from "./behaviours/slug.js";
 import { start as startSources } from "./behaviours/sources.js";
 import { start as startTheme } from "./behaviours/theme.js";
@@ -21,6 +23,8 @@ export const behaviours = new Map([
   ["json_editor", startJsonEditor],
   ["logs", startLogs],
   ["propose", startPropose],
+  ["scroll_edge", startScrollEdge],
+  ["shortcut_list", startShortcutList],
   ["slug", startSlug],
   ["sources", startSources],
   ["theme", startTheme],

@@ -28,7 +28,7 @@ def test_user_signs_in_and_out(page, live_server, alice):
     page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill("a-long-password")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Vision")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     page.get_by_role("button", name="Account of alice").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
@@ -72,6 +72,58 @@ def test_keyboard_shortcuts_open_the_main_pages(open_as, alice, live_server, key
     page.keyboard.press("g")
     page.keyboard.press(key)
     expect(page).to_have_url(f"{live_server.url}/w/vision/{place + '/' if place else ''}")
+
+
+def test_question_mark_lists_the_shortcuts_of_the_page(open_as, alice):
+    page = open_as(alice)
+    page.keyboard.press("?")
+    shortcuts = page.get_by_role("dialog", name="Keyboard shortcuts")
+    rows = dict(zip(shortcuts.locator("dt").all_inner_texts(), shortcuts.locator("dd").all_inner_texts(), strict=True))
+    assert {what: keys.strip() for what, keys in rows.items()} == {
+        "Search": "/",
+        "This list": "?",
+        "Close a dialog or menu": "Esc",
+        "Home": "g h",
+        "Models": "g m",
+        "Services": "g s",
+        "Activity": "g a",
+    }
+    look(page, "shortcuts")
+    page.keyboard.press("Escape")
+    expect(shortcuts).to_have_count(0)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(shortcuts).to_be_visible()
+
+
+def test_table_wider_than_a_phone_shows_at_which_edge_it_goes_on(open_as, alice, things):
+    page = open_as(alice, "/w/vision/models/")
+    page.set_viewport_size(PHONE)
+    table = page.locator("#model-rows")
+    expect(table).to_have_attribute("data-edge", "end")
+    table.evaluate("table => { table.scrollLeft = 10 }")
+    expect(table).to_have_attribute("data-edge", "start end")
+    table.evaluate("table => { table.scrollLeft = table.scrollWidth }")
+    expect(table).to_have_attribute("data-edge", "start")
+
+
+def test_unknown_address_is_named_and_leads_to_the_search(open_as, alice, things, live_server):
+    page = open_as(alice)
+    page.expected.append("404")
+    page.goto(f"{live_server.url}/w/vision/modles/iris/")
+    expect(page.get_by_text("There is nothing at /w/vision/modles/iris/.")).to_be_visible()
+    look(page, "not-found")
+    page.get_by_label("Search Vision").fill("iris")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("region", name="Models")).to_contain_text("iris")
+
+
+def test_missing_object_leads_to_the_lists(open_as, alice, things):
+    page = open_as(alice)
+    page.expected.append("404")
+    page.goto(page.url + "models/gone/")
+    look(page, "not-found-in-workspace")
+    page.get_by_role("navigation", name="Elsewhere").get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Models")
 
 
 def test_the_theme_is_remembered(open_as, alice):
@@ -131,6 +183,11 @@ def test_pages_are_readable_without_javascript(browser, live_server, alice, sign
     context.close()
 
 
-def test_api_page_complies_with_the_content_security_policy(open_as, alice):
-    page = open_as(alice, "/api/")
-    expect(page.get_by_text("/api/v1/me", exact=True)).to_be_visible()
+def test_api_page_opens_from_the_sidebar_and_is_accessible_with_an_operation_unfolded(open_as, alice):
+    page = open_as(alice)
+    page.get_by_role("link", name="REST API").click()
+    page.get_by_text("/api/v1/me", exact=True).click()
+    expect(page.get_by_role("heading", name="Responses")).to_be_visible()
+    page.get_by_text("/api/v1/workspaces/{workspace}/tokens", exact=True).nth(1).click()
+    expect(page.get_by_role("heading", name="Request body")).to_be_visible()
+    look(page, "api")
