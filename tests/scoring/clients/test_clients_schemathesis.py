@@ -35,7 +35,7 @@ def init(): pass
 @input_schema("options", Standard({"loud": True, "factor": 0.5}))
 @output_schema(Standard({"length": 3, "sum": 3}))
 def run(text, numbers, options):
-    return {"length": len(text), "sum": sum(numbers)}
+    return {"length": len(text), "sum": int(sum(numbers)) % 2**31}  # numbers beyond 64 bits arrive as floats
 """
 
 
