@@ -28,6 +28,7 @@ if [ ! -x "$VENV/bin/python" ] || [ ! -x "$VENV/bin/pip" ]; then
 Install it, or name it: PYTHON=/path/to/python3.12 make run"
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "this Python lacks the venv module. On Debian and Ubuntu: apt install python3-venv"
+    echo "setup: creating $VENV with $("$python" --version)"
     "$python" -m venv "$VENV"
 fi
 
@@ -40,13 +41,25 @@ print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
 stamp="$VENV/.slipway-${1:-run}"
 [ "$(cat "$stamp" 2>/dev/null)" = "$digest" ] && exit 0
 
+# What uv says, without its list of all packages. A pipeline ends with the status of its last command, hence the mark.
+install() {
+    rm -f "$VENV/.failed"
+    { VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install "$@" 2>&1 || touch "$VENV/.failed"; } |
+        while IFS= read -r line; do
+            case $line in " + "* | " - "* | " ~ "*) ;; *) echo "setup: $line" ;; esac
+        done
+    [ ! -e "$VENV/.failed" ] || fail "the packages could not be installed; the lines above say why"
+}
+
 echo "setup: installing into $VENV (once; a few hundred megabytes)"
 wanted=$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
 "$VENV/bin/python" -c "import importlib.metadata as m, sys; sys.exit('uv==' + m.version('uv') != '$wanted')" 2>/dev/null ||
     sed -n '/^uv==/,/[^\\]$/p' requirements.txt |
         "$VENV/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps -r /dev/stdin
 for lock in $locks; do
-    VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install --quiet --require-hashes -r "$lock"
+    echo "setup: $(grep -c '^[a-z0-9].*==' "$lock") packages of $lock"
+    install --require-hashes -r "$lock"
 done
-VIRTUAL_ENV="$VENV" "$VENV/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable . # setuptools is in the lock
+echo "setup: the studio and its command line"
+install --no-deps --no-build-isolation --editable . # setuptools is in the lock
 echo "$digest" >"$stamp"

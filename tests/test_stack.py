@@ -44,6 +44,16 @@ def test_start_prints_the_address_and_how_to_sign_in(stack):
     assert line[1] == stack.password
 
 
+def test_the_last_lines_of_a_start_are_the_address_and_the_password(stack):
+    wait_for(lambda: "sign in as admin" in stack.log(), 5, "a greeting")
+    start, _, _ = stack.log().partition("(shown only now)")
+    *_, before_last, last = start.splitlines()
+
+    assert before_last.endswith(f"http://localhost:{stack.port}/")
+    assert "sign in as admin with the password" in last
+    assert "WARNING" not in start
+
+
 def test_the_administrator_signs_in_and_lands_in_the_default_workspace(stack):
     answer, client = sign_in(stack)
 

@@ -91,6 +91,13 @@ def test_output_is_shown_in_whole_lines_with_the_program_name(capsys):
     assert capsys.readouterr().out == "web    | one\nweb    | two\nweb    | three\n"
 
 
+def test_needless_warning_of_the_embedded_broker_is_left_out(plan, capsys):
+    lines = Lines("broker", programs(plan)[0].unprinted)
+    lines.feed(b"9:M # WARNING Memory overcommit must be enabled! Without it, a save may fail.\n9:M # Out of memory\n")
+
+    assert capsys.readouterr().out == "broker | 9:M # Out of memory\n"
+
+
 def test_buffer_of_an_endless_line_is_bounded(capsys):
     lines = Lines("web")
     for _ in range(5):

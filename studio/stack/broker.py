@@ -11,6 +11,8 @@ from studio.core.secrets import read_or_create_secret
 
 # The kernel's limit for the path of a unix socket is 104 bytes on macOS and 108 on Linux.
 _LONGEST_SOCKET_PATH = 100
+# About copies of the whole memory, which the server makes only to rewrite a log of messages of a few kilobytes.
+NEEDLESS_WARNING = "WARNING Memory overcommit must be enabled"
 
 
 def socket_path(data: Path) -> Path:

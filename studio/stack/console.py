@@ -1,5 +1,6 @@
 """The terminal: every line of every program behind the program's name, in a colour of its own."""
 
+import re
 import sys
 
 COLOURS = {"broker": 35, "web": 36, "quick": 32, "heavy": 33, "builds": 31, "clock": 34, "up": 1}
@@ -20,19 +21,25 @@ def echo(text: str, name: str = "up") -> None:
 
 
 class Lines:
-    """Cuts what a program prints into whole lines."""
+    """Cuts what a program prints into whole lines; those in which `unprinted` is found are left out."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, unprinted: str | None = None) -> None:
         self.name = name
+        self.unprinted = re.compile(unprinted) if unprinted else None
         self.rest = b""
 
     def feed(self, data: bytes) -> None:
         """Print every finished line of what came so far; an endless line is cut."""
         whole, newline, self.rest = (self.rest + data).rpartition(b"\n")
         if newline or len(self.rest) > LONGEST_LINE:
-            echo((whole or self.rest).decode(errors="replace"), self.name)
+            self._print((whole or self.rest).decode(errors="replace"))
             self.rest = self.rest if newline else b""
 
     def close(self) -> None:
         if self.rest:
             self.feed(b"\n")
+
+    def _print(self, text: str) -> None:
+        if self.unprinted:
+            text = "\n".join(line for line in text.splitlines() if not self.unprinted.search(line))
+        echo(text, self.name)

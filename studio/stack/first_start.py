@@ -36,6 +36,7 @@ def migrate_if_needed() -> bool:
         return False
     if executor.loader.applied_migrations:
         copy_database_before(str(plan[0][0]))
+    echo(f"preparing the database: {len(plan)} step{'' if len(plan) == 1 else 's'}")
     call_command("migrate", interactive=False, verbosity=0)
     return True
 

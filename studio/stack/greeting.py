@@ -35,9 +35,10 @@ class Greeting:
             echo(f"still waiting for: {', '.join(health.missing)}")
 
     def _greet(self) -> None:
+        """The address and the password come last, where the eye is."""
+        echo("Ctrl-C stops the studio; deployed services keep serving and are found again at the next start.")
         echo(f"ready after {time.monotonic() - self.started:.1f} s: {self.plan.page_url}")
         if self.password is None:
             echo("sign in as admin with the password shown at the first start (or SLIPWAY_ADMIN_PASSWORD of then)")
         else:
             echo(f"sign in as admin with the password {self.password}   (shown only now)")
-        echo("Ctrl-C stops the studio; deployed services keep serving and are found again at the next start.")

@@ -17,7 +17,8 @@ from studio.stack import addresses, broker, clock, worker
 class Program:
     """What to run under which name: a command line, or a function that a forked child runs.
 
-    Programs are stopped in the order of `stop_order`. `knows_secrets`: those of the studio's environment.
+    Programs are stopped in the order of `stop_order`. `knows_secrets`: those of the studio's environment. What it prints
+    is shown, but for lines in which the regular expression `unprinted` is found.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Program:
     function: Callable[[], Any] | None = None
     stop_order: int = 0
     knows_secrets: bool = True
+    unprinted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,13 @@ def programs(plan: Plan) -> list[Program]:
 
 
 def _broker(plan: Plan) -> Program:
-    return Program("broker", command=broker.command(plan.data), stop_order=2, knows_secrets=False)
+    return Program(
+        "broker",
+        command=broker.command(plan.data),
+        stop_order=2,
+        knows_secrets=False,
+        unprinted=broker.NEEDLESS_WARNING,
+    )
 
 
 def _web(plan: Plan) -> list[str]:

@@ -21,7 +21,7 @@ class Watched:
         self.environment = environment
         self.process: subprocess.Popen[bytes] | Forked | None = None
         self.output = -1  # descriptor of what it prints
-        self.lines = Lines(program.name)
+        self.lines = Lines(program.name, program.unprinted)
         self.started = 0.0
         self.pause = FIRST_PAUSE
         self.due = 0.0  # monotonic time from which it may be started

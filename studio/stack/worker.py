@@ -48,7 +48,8 @@ def run(queue: str) -> int:
     _skip_checks()
     # Celery warns root because of pickled messages; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
-    logging.getLogger("celery.redirected").setLevel(logging.WARNING)
+    for talkative in ("celery.redirected", "celery.worker.consumer.connection"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     worker_before_create_process.connect(share_memory)
     own = os.getpid()
     worker_process_init.connect(lambda **_: die_with_supervisor(own), weak=False)  # in each process that it forks
