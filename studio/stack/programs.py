@@ -17,8 +17,8 @@ from studio.stack import addresses, broker, clock, worker
 class Program:
     """What to run under which name: a command line, or a function that a forked child runs.
 
-    Programs are stopped in the order of `stop_order`. `knows_secrets`: those of the studio's environment. What it prints
-    is shown, but for lines in which the regular expression `unprinted` is found.
+    Programs are stopped in the order of `stop_order`. `knows_secrets`: those of the studio's environment. What one
+    prints is shown, but for lines in which the regular expression `unprinted` is found.
     """
 
     name: str
