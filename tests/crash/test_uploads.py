@@ -35,7 +35,7 @@ def test_upload_survives_kills_of_the_web_server_between_and_during_chunks(studi
     version = rest.post("versions", {"name": "padded", "files": [upload["id"]]}, 201)["id"]
     found, seconds = rest.until_ready(version)
     report("upload through two kills of web, then inspected", seconds)
-    assert found["files"] == [{"path": "model.onnx", "size": len(content), "sha256": digest}]
+    assert found["files"] == [{"path": "model.onnx", "size": len(content), "sha256": digest, "damaged": False}]
     assert incoming(studio) == []
     assert_recorded_once("version", version, "registered", "accepted")
 
