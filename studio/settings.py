@@ -115,7 +115,7 @@ WEB_POOLS = [
     # Hashing a password takes a core for a third of a second, on purpose: two at a time.
     Rule(
         "sign-in",
-        "^POST ((/api/v1)?/sign-in/?|/account/|/invitations/.*|/admin/(login|password_change)/)$",
+        "^POST ((/api/v1)?/sign-in/?|/account/|/invitations/.*|/password/.*|/admin/(login|password_change)/)$",
         threads=2,
         waiting=100,
     ),

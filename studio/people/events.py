@@ -60,3 +60,29 @@ TOKEN_CREATED = event_type(
     details=TokenCreated,
 )
 TOKEN_REVOKED = event_type("token.revoked", "Token revoked", subject="token", sentence="revoked the token {subject}")
+
+# Of the studio's accounts: written in each workspace that the person belongs to.
+PASSWORD_LINK_CREATED = event_type(
+    "user.password_link_created",
+    "Password link created",
+    subject="user",
+    sentence="created a link with which {subject} chooses a password",
+)
+PERSON_DEACTIVATED = event_type(
+    "user.deactivated", "Person deactivated", subject="user", sentence="deactivated the account of {subject}"
+)
+PERSON_ACTIVATED = event_type(
+    "user.activated", "Person activated", subject="user", sentence="activated the account of {subject}"
+)
+ADMINISTRATOR_APPOINTED = event_type(
+    "user.appointed",
+    "Administrator appointed",
+    subject="user",
+    sentence="made {subject} an administrator of the studio",
+)
+ADMINISTRATOR_DISMISSED = event_type(
+    "user.dismissed",
+    "Administrator dismissed",
+    subject="user",
+    sentence="took the rights of an administrator of the studio from {subject}",
+)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.utils.text import slugify
 
@@ -62,6 +62,19 @@ class MemberForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices)
 
 
+class PersonForm(forms.Form):
+    username = forms.CharField(
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Letters, digits and @ . + - _; what they sign in with.",
+    )
+    administrator = forms.BooleanField(
+        label="Administrator of the studio",
+        required=False,
+        help_text="Admin of every workspace, who also manages people.",
+    )
+
+
 class InvitationForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices)
     note = forms.CharField(
@@ -69,12 +82,23 @@ class InvitationForm(forms.Form):
     )
 
 
+def _what_passwords_need() -> str:
+    """In sentences: Django's own help is a list, which a paragraph cannot hold."""
+    return " ".join(password_validators_help_texts())
+
+
+class ChoosePasswordForm(SetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = _what_passwords_need()
+
+
 class NewAccountForm(forms.Form):
     username = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=" ".join(password_validators_help_texts()),
+        help_text=_what_passwords_need(),
     )
 
 
@@ -83,6 +107,7 @@ class OwnPasswordForm(PasswordChangeForm):
 
     def __init__(self, request: SignedInRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request.user, *args, **kwargs)
+        self.fields["new_password1"].help_text = _what_passwords_need()
         self.request = request
 
     def clean_old_password(self) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from studio.accounts.models import Invitation, Membership, Role, User, Workspace
@@ -17,6 +17,7 @@ from studio.activity.recording import record
 from studio.core.errors import BadInput, Conflict, Forbidden, NotFound
 from studio.people import events
 from studio.people.members import checked_role
+from studio.people.user_accounts import create_account
 
 DAYS = 7  # an invitation is open for that long
 MAX_NOTE = 80  # characters
@@ -88,19 +89,11 @@ def accept_with_new_account(invitation: Invitation, *, username: str, password: 
     """Make an account and the person a member. Raises `Forbidden`, and `BadInput` naming the field at fault."""
     if not offers_account(invitation):
         raise Forbidden("This invitation is for people who have an account.", hint="Sign in, then open it again.")
-    person = User(username=User.normalize_username(username.strip()))
     try:
-        person.full_clean(exclude=["password"], validate_unique=False)
-        validate_password(password, person)
+        validate_password(password, User(username=username.strip()))
     except ValidationError as reason:
-        field = "username" if hasattr(reason, "error_dict") else "password"
-        raise BadInput(" ".join(reason.messages), field=field) from reason
-    person.set_password(password)
-    try:
-        with transaction.atomic():
-            person.save(force_insert=True)
-    except IntegrityError as taken:
-        raise BadInput("This name is taken.", hint="Choose another one.", field="username") from taken
+        raise BadInput(" ".join(reason.messages), field="password") from reason
+    person = create_account(username, password=password)
     accept_invitation(invitation, person)
     return person
 

@@ -45,7 +45,7 @@ def add_member(workspace: Workspace, *, username: str, role: str, actor: User) -
     if person is None:
         raise NotFound(
             f"Nobody is called '{username}' here.",
-            hint="An administrator makes accounts under /admin/.",
+            hint="Add the person under Settings → People first.",
             field="username",
         )
     membership, is_new = Membership.objects.get_or_create(

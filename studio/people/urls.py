@@ -2,7 +2,7 @@ from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from studio.people import account, invitation_pages, views
+from studio.people import account, invitation_pages, people_pages, views
 
 urlpatterns = [
     path("sign-in/", login_not_required(auth.LoginView.as_view(redirect_authenticated_user=True)), name="login"),
@@ -10,6 +10,12 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/revoke-tokens/", account.revoke_tokens, name="revoke_all_tokens"),
     path("invitations/<str:secret>/", invitation_pages.invitation, name="invitation"),
+    path("people/", people_pages.person_list, name="people"),
+    path("people/<str:username>/password-link/", people_pages.password_link, name="password_link"),
+    path("people/<str:username>/deactivate/", people_pages.person_deactivate, name="person_deactivate"),
+    path("people/<str:username>/activate/", people_pages.person_activate, name="person_activate"),
+    path("people/<str:username>/administrator/", people_pages.person_administrator, name="person_administrator"),
+    path("password/<uidb64>/<token>/", people_pages.ChoosePassword.as_view(), name="choose_password"),
     path("workspaces/new/", views.workspace_new, name="workspace_new"),
     path("w/<slug:workspace>/settings/", views.workspace_settings, name="workspace_settings"),
     path("w/<slug:workspace>/settings/tokens/", views.token_list, name="tokens"),

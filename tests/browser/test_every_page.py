@@ -23,8 +23,12 @@ QUERIES = {
 STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
     [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > innerWidth + 1
         && !each.closest('.table, pre')).map(each => each.outerHTML.slice(0, 80)).slice(-2)"""
-END_TRANSITIONS = """() => new Promise(requestAnimationFrame).then(() => document.getAnimations()
-    .filter(each => each instanceof CSSTransition).forEach(each => each.finish()))"""
+# Scripts hear of the other theme in one frame, and what they change is drawn in the next.
+END_TRANSITIONS = """async () => {
+    await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
+    document.getAnimations().filter(each => each instanceof CSSTransition).forEach(each => each.finish());
+}"""
 APPS = ["registry", "deployments", "monitoring", "studio"]
 
 
@@ -37,19 +41,19 @@ def administrator(alice):
 
 
 @pytest.fixture
-def examples(workspace, alice):
+def examples(workspace, administrator, bob):
     """The values of all parameters of the URL map, by the first part of the address below the workspace."""
-    version = make_version(workspace, LONG, user=alice, tags={"area": "tabular", "owner": LONG})
-    config = make_config(workspace, alice, "requests>=2.0,<3")
-    service = deploy(workspace, alice, version, name=LONG, description="Which customers leave")
+    version = make_version(workspace, LONG, user=administrator, tags={"area": "tabular", "owner": LONG})
+    config = make_config(workspace, administrator, "requests>=2.0,<3")
+    service = deploy(workspace, administrator, version, name=LONG, description="Which customers leave")
     Service.objects.filter(pk=service.pk).update(phase=Phase.HEALTHY)
     BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
-    deploy(workspace, alice, version, name=LONG, overwrite=True, built=False)
-    failed = deploy(workspace, alice, version, name="failed")
+    deploy(workspace, administrator, version, name=LONG, overwrite=True, built=False)
+    failed = deploy(workspace, administrator, version, name="failed")
     cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}
     Service.objects.filter(pk=failed.pk).update(phase=Phase.FAILED, cause=cause)
-    invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=alice)
-    token, _ = create_token(alice, workspace, name=LONG)
+    invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=administrator)
+    token, _ = create_token(administrator, workspace, name=LONG)
     return {
         "models": {"name": LONG, "number": 1, "path": "model.onnx"},
         "environments": {"name": config.environment.name, "number": 1},
@@ -57,6 +61,7 @@ def examples(workspace, alice):
         "services": {"name": LONG},
         "settings": {"name": service.target.name, "token": token.pk, "invitation": invitation.pk, "username": "alice"},
         "invitations": {"secret": secret},
+        "people": {"username": "bob"},
     }
 
 
