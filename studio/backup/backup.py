@@ -15,6 +15,7 @@ from studio.backup import manifest
 from studio.backup.databases import database
 from studio.backup.manifest import Kept, Manifest
 from studio.backup.places import Damaged, Place
+from studio.core.quantities import counted
 
 ARTIFACTS = "SELECT digest, size FROM registry_artifact ORDER BY digest"
 KEYS = ("encryption.key", "secret.key")
@@ -88,7 +89,7 @@ def _send_artifacts(
                 lost.append(digest)
                 continue
         sent.append(Kept(name=digest, size=size, sha256=digest))
-    tell(f"{len(rows):,} files of models and configs, of which {new:,} are new")
+    tell(f"{counted(len(rows), 'file')} of models and configs, {new:,} of them new")
     return sent, lost
 
 

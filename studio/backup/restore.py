@@ -19,6 +19,7 @@ from studio.backup.releases import check_backup_is_not_newer
 from studio.backup.restore_mark import MARK
 from studio.backup.verify import verify
 from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.quantities import counted
 
 
 def read_manifest(place: Place, snapshot: str = "") -> Manifest:
@@ -105,7 +106,7 @@ def _restore_artifacts(place: Place, found: Manifest, tell: Tell) -> None:
             tell(f"{kept.sha256[:12]}… is not in the backup any more")
         except (DigestMismatch, SizeMismatch):
             tell(f"{kept.sha256[:12]}… is damaged in the backup")
-    tell(f"{new:,} files of models and configs")
+    tell(f"{counted(new, 'file')} of models and configs")
 
 
 def _forget_what_is_not_here() -> None:

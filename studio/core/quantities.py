@@ -17,3 +17,8 @@ def digits(value: float | None) -> str:
         return "0"
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things whose plural ends in s: 1 file, 1,642 files."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -10,6 +10,7 @@ from studio.accounts.access import SignedInRequest
 from studio.accounts.models import ApiToken
 from studio.core.confirmation import Question, ask
 from studio.core.pages import render
+from studio.core.quantities import counted
 from studio.people import tokens
 from studio.people.forms import OwnPasswordForm, status_of
 
@@ -38,7 +39,7 @@ def revoke_tokens(request: SignedInRequest) -> HttpResponse:
         )
         return ask(request, question)
     count = tokens.revoke_all_tokens(request.user)
-    messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+    messages.success(request, f"{counted(count, 'token')} revoked.")
     return redirect("account")
 
 

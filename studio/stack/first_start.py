@@ -15,6 +15,7 @@ from studio.accounts.models import User, Workspace
 from studio.backup.databases import DatabaseNotCopied, database
 from studio.backup.releases import check_database_is_not_newer
 from studio.core.errors import BadInput
+from studio.core.quantities import counted
 from studio.stack.console import echo
 
 ADMINISTRATOR = "admin"
@@ -36,7 +37,7 @@ def migrate_if_needed() -> bool:
         return False
     if executor.loader.applied_migrations:
         copy_database_before(str(plan[0][0]))
-    echo(f"preparing the database: {len(plan)} step{'' if len(plan) == 1 else 's'}")
+    echo(f"preparing the database: {counted(len(plan), 'step')}")
     call_command("migrate", interactive=False, verbosity=0)
     return True
 

@@ -1,5 +1,6 @@
 import pytest
 
+from studio.core.quantities import counted
 from tests.core.test_template_tags import render
 
 
@@ -17,3 +18,8 @@ from tests.core.test_template_tags import render
 )
 def test_rate_below_one_per_second_is_given_per_minute(per_second, words):
     assert render("{{ value|rate:'req' }}", value=per_second) == words
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 files"), (1, "1 file"), (1642, "1,642 files")])
+def test_one_thing_has_no_plural(count, words):
+    assert counted(count, "file") == words

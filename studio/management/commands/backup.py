@@ -11,6 +11,7 @@ from studio.backup.backup import make_backup
 from studio.backup.databases import database
 from studio.backup.places import place_of
 from studio.core.errors import SlipwayError
+from studio.core.quantities import counted
 
 
 class Command(BaseCommand):
@@ -41,7 +42,8 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(facts) if as_json else str(facts["summary"]))
         if made.lost:
             named = ", ".join(digest[:12] for digest in made.lost[:5])
+            lost = counted(len(made.lost), "file")
             raise CommandError(
-                f"{len(made.lost)} files are lost or damaged in the studio itself, and so in this backup: {named}\n"
+                f"Lost or damaged in the studio itself, and so in this backup: {lost}, {named}\n"
                 "Register these versions again, or restore the files from an earlier backup."
             )

@@ -76,7 +76,7 @@ def test_an_interrupted_backup_goes_on_and_is_not_offered(studio, another, place
     again = studio.manage("backup", str(place))
 
     assert (nothing.returncode, "There is no backup there" in nothing.stderr) == (1, True)
-    assert "of which 1 are new" in again.stderr
+    assert "2 files of models and configs, 1 of them new" in again.stderr
     assert another.manage("restore", str(place)).returncode == 0
 
 
