@@ -30,7 +30,7 @@ def test_members_see_their_own_workspace_only(sign_in, carol, trail):
 
 def test_the_page_shows_titles_and_offers_them_as_filters(sign_in, carol, trail):
     page = sign_in(carol).get("/w/vision/activity/").text
-    assert '<a class="plain" href="?action=member.removed" title="member.removed">removed the member </a>' in page
+    assert '<span title="member.removed">removed the member </span>' in page
     assert '<option value="service.deployed">Service deployed</option>' in page
 
 

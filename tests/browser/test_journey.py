@@ -40,7 +40,7 @@ def sign_in(page: Page, stack: Stack) -> None:
     page.get_by_label("Username").fill(stack.username)
     page.get_by_label("Password").fill(stack.password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Default")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     look(page, "home-empty")
 
 
