@@ -1,0 +1,187 @@
+"""What the studio and the front agree on: the routing file, and the reports that the front sends back.
+
+The studio writes the routing file beside the old one and renames it; the front looks at it once a second and at SIGHUP.
+Its first line is the JSON of `Routing`, its second and last one the SHA-256 of the first, hex: a file that was cut
+off, is empty or was changed by hand does not fit, and the front goes on with the last good one. `number` rises with
+every change; a file with a lower one is as bad as one that does not fit.
+
+The front posts a `FrontReport` to the studio once a second while there is something to tell, every five seconds else.
+"""
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+
+from scoring.contract import TokenRules, Window
+
+SLOTS = 10_000  # of a service's split: a share is a multiple of 0.01 %
+FRONT_HEADER = "x-slipway-front"  # what the front shows a replica instead of the caller's key
+REVISION_HEADER = "x-slipway-revision"  # pins a request to a revision (number or label); in answers: who gave them
+
+
+class ClientKey(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A key of a service: `primary`, `secondary`, or a client's own by its name.
+
+    `digest` is its SHA-256, hex. Quotas are of the UTC day; the front counts on from the studio's figures
+    (`requests_today`, `rows_today`, of `day`, YYYY-MM-DD) when it starts.
+    """
+
+    name: str
+    digest: str
+    expires_at: float | None = None  # epoch seconds
+    requests_a_day: int | None = None
+    rows_a_day: int | None = None
+    day: str = ""
+    requests_today: int = 0
+    rows_today: int = 0
+
+
+class FrontReplica(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One running replica. `address` is `host:port` or `unix:/absolute/path`; a unix socket must belong to the user
+    `owner`, and whoever answers there must run as it."""
+
+    id: str
+    address: str
+    owner: int | None = None
+
+
+class FrontRevision(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A revision and what it gets of the traffic.
+
+    `slots`: runs [first, last] of the service's SLOTS that are its own (deployments.traffic.split assigns them). A
+    request without a sticky value draws a slot at random, one with it always the same. `mirror_percent`: share of all
+    other requests that it gets a copy of; its answers to those are compared and thrown away.
+    """
+
+    number: int
+    label: str = ""  # Azure's name of a version
+    slots: list[tuple[int, int]] = []
+    mirror_percent: float = 0.0
+    replicas: list[FrontReplica] = []
+
+
+class Sticky(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What of a request decides its slot: the value of a header or a cookie, hashed. One of both is given."""
+
+    header: str = ""
+    cookie: str = ""
+
+
+class FrontService(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A service, as the front sees it.
+
+    `auth`: what callers must show. `front_key`: shown to replicas in FRONT_HEADER; they know its digest. `seed` of the
+    hash that sticky values get their slot by. `default`: the revision that owns what nobody else does, answers
+    service pages such as /swagger.json, and gets gRPC. Limits are per replica; a request that cannot be sent within
+    `queue_wait_seconds` is answered 503, one not answered within `scoring_timeout_seconds` 504. `wakes`: without
+    a replica, the first requests are held up to `wake_seconds` while one starts.
+    """
+
+    id: int
+    workspace: str
+    name: str
+    default: int
+    revisions: list[FrontRevision]
+    hosts: list[str] = []
+    auth: str = "key"  # key, token or none
+    keys: list[ClientKey] = []
+    tokens: TokenRules | None = None
+    front_key: str = ""
+    seed: str = ""
+    sticky: Sticky | None = None
+    concurrency: int | None = None  # requests at a replica at once; None: as many as come
+    queue_limit: int = 128  # waiting requests, times the ready replicas
+    queue_wait_seconds: float = 0.5
+    scoring_timeout_seconds: float = 60.0
+    max_body_bytes: int = 100 * 1024 * 1024
+    wakes: bool = False
+    wake_seconds: float = 60.0
+    grpc_port: int | None = None  # where the front passes gRPC on to the default revision
+
+
+class Routing(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The routing file."""
+
+    number: int
+    services: list[FrontService] = []
+
+
+class ServiceLoad(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What a service had to do from `at` - `seconds` to `at` (epoch seconds): the input of scaling.
+
+    `busy`: mean requests at replicas; `arrivals`: requests that came, refused ones too; `service_seconds`: mean time at
+    a replica, None without an answer; `waiting`: requests that wait for a replica now; `last_request`: epoch seconds,
+    None before the first. By revision, as they are scaled.
+    """
+
+    service: int
+    revision: int
+    at: float
+    seconds: float
+    busy: float = 0.0
+    arrivals: int = 0
+    service_seconds: float | None = None
+    waiting: int = 0
+    last_request: float | None = None
+
+
+class KeyUse(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What came with a key since the UTC day `day` began: totals, so that a report that is lost costs nothing."""
+
+    service: int
+    key: str
+    day: str
+    requests: int = 0
+    rows: int = 0
+
+
+class Agreement(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Answers to copied requests compared with those that callers got, since the front started (`since`).
+
+    `disagreed` of `compared`; `failed`: the mirror answered with an error or late, `dropped`: not sent since too many
+    were under way. `outputs`: by name of output, the largest difference of numbers. `slower_microseconds`: mean of the
+    mirror's time minus the caller's.
+    """
+
+    service: int
+    revision: int  # that got the copies
+    since: float
+    compared: int = 0
+    disagreed: int = 0
+    failed: int = 0
+    dropped: int = 0
+    outputs: dict[str, float] = {}
+    slower_microseconds: float = 0.0
+
+
+class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """`applied`: number of the routing file in use; `refused`: why a newer file is not. `ejected`: replicas that get no
+    requests for now. `windows`: requests as the front saw them, by service; their `replica` begins with `front-`."""
+
+    front: str
+    started_at: float
+    applied: int
+    refused: str = ""
+    loads: list[ServiceLoad] = []
+    keys: list[KeyUse] = []
+    agreements: list[Agreement] = []
+    ejected: list[str] = []
+    windows: Annotated[dict[int, list[Window]], "by id of service"] = {}
+
+
+def encode_routing(routing: Routing) -> bytes:
+    """The contents of the routing file."""
+    line = msgspec.json.encode(routing)
+    return line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n"
+
+
+def decode_routing(contents: bytes) -> Routing:
+    """The inverse. ValueError, with a sentence for people, where it is cut off, changed or no routing file."""
+    line, separator, rest = contents.partition(b"\n")
+    if not separator or rest != hashlib.sha256(line).hexdigest().encode() + b"\n":
+        raise ValueError("the routing file is cut off or was changed by hand: its digest does not fit")
+    try:
+        return msgspec.json.decode(line, type=Routing)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the routing file is not as this front reads it: {error}") from error
