@@ -78,7 +78,10 @@ def test_static_files_are_served(stack):
     assert all(httpx.get(stack.url(sheet)).status_code == 200 for sheet in sheets)
 
 
-PAGES = ["", "models/", "models/register/", "environments/", "configs/", "services/", "activity/", "settings/"]
+PAGES = [
+    *("", "models/", "models/register/", "environments/", "environments/new/", "configs/", "configs/new/", "deploy/"),
+    *("services/", "activity/", "settings/", "settings/members/", "settings/tokens/", "settings/targets/"),
+]
 
 
 def test_pages_with_all_they_load_stay_small(stack):

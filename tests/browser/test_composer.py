@@ -20,7 +20,9 @@ def grapes(workspace, bob):
 
 
 def editor(page: Page):
-    """The editor that is shown."""
+    """The editor that is shown; it takes the place of the text when somebody moves into that."""
+    if (plain := page.locator("textarea:visible.mono")).count():
+        plain.first.focus()
     return page.locator(".editor:visible .ace_text-input")
 
 
@@ -32,8 +34,23 @@ def write(page: Page, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
+def test_editor_is_fetched_when_somebody_moves_into_the_text_and_goes_on_at_its_cursor(open_as, bob, workspace):
+    page = open_as(bob, COMPOSER)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_label("Name", exact=True).fill("own")
+    expect(page.locator("#id_script")).to_be_visible()
+    assert not any("vendor/ace" in url for url in asked)
+    page.locator("#id_script").focus()
+    page.evaluate("document.querySelector('#id_script').setSelectionRange(0, 0)")
+    expect(page.locator(".ace_text-input")).to_be_focused()
+    page.keyboard.insert_text("# first\n")
+    assert page.locator("#id_script").input_value().startswith("# first\n")
+
+
 def test_code_editor_has_line_numbers_colours_and_tab(open_as, bob, workspace):
     page = open_as(bob, COMPOSER)
+    page.locator("#id_script").hover()
     expect(page.locator(".ace_gutter-cell").first).to_have_text("1")
     expect(page.locator(".ace_keyword").first).to_be_visible()
     write(page, "def init(): ...\n\ndef run(data):\n")

@@ -1,4 +1,5 @@
-// The source files of a config as tabs, each in an editor (data-editor, data-python and data-json are its scripts).
+// The source files of a config as tabs, each in an editor (data-editor, data-python and data-json are its scripts). The
+// editor is larger than all the rest of the page: it is fetched when somebody points at a file or moves into it.
 // Without this script, or when the editor cannot be loaded, they are text fields; "Add a file" then asks the server.
 import { edit } from "../editor/editor.js";
 
@@ -32,7 +33,7 @@ export function start(box) {
     show(files[0], true);
     box.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const take = async (section) => {
+  const take = (section) => {
     const number = files.length;
     section.id ||= `source-${Date.now()}-${number}`;
     section.setAttribute("role", "tabpanel");
@@ -50,8 +51,14 @@ export function start(box) {
     }
     file.path.addEventListener("input", () => label(file));
     label(file);
-    file.editor = await edit(file.area, file.path.value, box.dataset);
-    return file;
+    const open = async () => {
+      section.removeEventListener("pointerenter", open);
+      section.removeEventListener("focusin", open);
+      file.editor = await edit(file.area, file.path.value, box.dataset);
+      file.editor.name(file.path.value); // it may have been typed meanwhile
+    };
+    section.addEventListener("pointerenter", open);
+    section.addEventListener("focusin", open);
   };
 
   tabs.addEventListener("click", (event) => {

@@ -26,6 +26,8 @@ export async function edit(area, path, addresses) {
   loading ??= library(addresses);
   const ace = await loading;
   const host = Object.assign(document.createElement("div"), { className: "editor" });
+  const isInUse = document.activeElement === area;
+  const cursor = area.selectionStart;
   area.after(host);
   area.hidden = true;
   const editor = ace.edit(host, {
@@ -46,5 +48,9 @@ export async function edit(area, path, addresses) {
     area.value = editor.getValue();
     area.dispatchEvent(new Event("input", { bubbles: true }));
   });
+  if (isInUse) {
+    editor.moveCursorToPosition(editor.session.doc.indexToPosition(cursor));
+    editor.focus();
+  }
   return { name: (now) => editor.session.setMode(modeOf(now)), resize: () => editor.resize(true) };
 }
