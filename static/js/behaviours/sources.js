@@ -1,6 +1,7 @@
-// The source files of a config as tabs, each in an editor (data-editor, data-python and data-json are its scripts). The
-// editor is larger than all the rest of the page: it is fetched when somebody points at a file or moves into it.
-// Without this script, or when the editor cannot be loaded, they are text fields; "Add a file" then asks the server.
+// The source files of a config as tabs, each in an editor (its files are data-editor, data-styles, data-python and
+// data-json). The editor is larger than all the rest of the page: it is fetched when somebody points at a file or moves
+// into it. Without this script, or when the editor cannot be loaded, they are text fields; "Add a file" then asks the
+// server.
 import { edit } from "../editor/editor.js";
 
 const make = (tag, properties, attributes = {}) => {

@@ -1,21 +1,19 @@
 /** A text field as a code editor: line numbers, colours, Tab. The field keeps the text, so that forms and htmx see it. */
 let loading;
 
-function load(url) {
+function load(name, properties) {
   return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = resolve;
-    script.onerror = reject;
-    document.head.append(script);
+    document.head.append(Object.assign(document.createElement(name), { onload: resolve, onerror: reject, ...properties }));
   });
 }
 
-/** The editor's library, once a page. `addresses` are those of the library and of the languages it colours. */
-async function library({ editor, python, json }) {
-  await load(editor);
-  window.ace.config.set("useStrictCSP", true); // its styles are linked by the page
-  await Promise.all([load(python), load(json)]);
+const script = (src) => load("script", { src });
+
+/** The editor's library, once a page. `addresses` are those of it, its styles and the languages that it colours. */
+async function library({ editor, styles, python, json }) {
+  await Promise.all([script(editor), load("link", { rel: "stylesheet", href: styles })]);
+  window.ace.config.set("useStrictCSP", true); // it would write its styles into the page itself
+  await Promise.all([script(python), script(json)]);
   return window.ace;
 }
 
