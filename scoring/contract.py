@@ -194,10 +194,14 @@ class TokenRules(msgspec.Struct):
 
 
 class KeysFile(msgspec.Struct, omit_defaults=True):
-    """`keys.json`: SHA-256 of the keys, hex, primary first. With `tokens`, no key is taken."""
+    """`keys.json`: SHA-256 of the keys, hex, primary first. With `tokens`, no key is taken.
+
+    `front`: SHA-256, hex, of the key by which the front shows that it has checked the caller; empty: it cannot.
+    """
 
     digests: list[str]
     tokens: TokenRules | None = None
+    front: str = ""
 
 
 class Failure(msgspec.Struct, omit_defaults=True):

@@ -1,6 +1,6 @@
 """What the studio and the front agree on: the routing file, and the reports that the front sends back.
 
-The studio writes the routing file beside the old one and renames it; the front looks at it once a second and at SIGHUP.
+The studio writes the routing file beside the old one and renames it; the front looks at it four times a second.
 Its first line is the JSON of `Routing`, its second and last one the SHA-256 of the first, hex: a file that was cut
 off, is empty or was changed by hand does not fit, and the front goes on with the last good one. `number` rises with
 every change; a file with a lower one is as bad as one that does not fit.
@@ -16,8 +16,41 @@ import msgspec
 from scoring.contract import TokenRules, Window
 
 SLOTS = 10_000  # of a service's split: a share is a multiple of 0.01 %
-FRONT_HEADER = "x-slipway-front"  # what the front shows a replica instead of the caller's key
+# What the front shows a replica instead of the caller's key: "<front_key> <one of scoring.contract.KEYS>". The replica
+# knows the key's digest from `KeysFile.front`, and counts the request for the key that the caller showed.
+FRONT_HEADER = "x-slipway-front"
 REVISION_HEADER = "x-slipway-revision"  # pins a request to a revision (number or label); in answers: who gave them
+
+
+class FrontSettings(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """The settings file of `python -m scoring.front <settings.json>`; only its owner may read it, for the token in it.
+
+    The program binds `host:port`, keeps a front process running on it, and prints what happens to stdout. SIGHUP reads
+    the settings again and starts a fresh front process, which takes over without losing a connection; so does starting
+    the program once more with the same `folder`: the one before drains and ends. SIGTERM finishes what is under way
+    and ends. It need not end with the studio, and serves without it.
+
+    `routing`: path of the routing file; until there is a good one, every address answers 503. `folder`: private folder
+    of this front, where it keeps its state. With `certificate` and `certificate_key` (PEM files) `port` speaks TLS;
+    `self_signed` makes a certificate for `names` in `folder` instead, for trying. `redirect_port`: plain HTTP there is
+    sent to https. `trusted_proxies`: addresses or networks whose X-Forwarded-For and -Proto are believed.
+    `report_url`: where `FrontReport`s are posted, with `Authorization: Bearer <report_token>`.
+    """
+
+    routing: str
+    folder: str
+    name: str = "front"
+    host: str = "127.0.0.1"
+    port: int = 8400
+    certificate: str = ""
+    certificate_key: str = ""
+    self_signed: bool = False
+    names: list[str] = ["localhost"]
+    redirect_port: int | None = None
+    trusted_proxies: list[str] = []
+    report_url: str = ""
+    report_token: str = ""
+    connections_limit: Annotated[int, msgspec.Meta(ge=16, le=65_536)] = 8192
 
 
 class ClientKey(msgspec.Struct, omit_defaults=True, kw_only=True):
