@@ -90,7 +90,8 @@ class Bundle(msgspec.Struct, omit_defaults=True):
 
 
 class Telemetry(msgspec.Struct):
-    """Where windows go. `url` is the studio's telemetry address, `token` the service's own."""
+    """Where windows go. `url` is the studio's telemetry address, `token` the service's own. Without `url` they are
+    left in spool/, where whoever takes them deletes them."""
 
     url: str
     token: str

@@ -25,5 +25,6 @@ app.conf.beat_schedule = {
     "collect-daily": {"task": "deployments.tasks.collect_daily", "schedule": 600.0, "options": {"expires": 600}},
     "request-scrub": {"task": "registry.tasks.request_scrub", "schedule": 600.0, "options": {"expires": 600}},
     "keep-statistics": {"task": "studio.core.tasks.keep_statistics", "schedule": 300.0, "options": {"expires": 300}},
+    "take-spooled-telemetry": {"task": "monitoring.tasks.take_spooled", "schedule": 5.0, "options": {"expires": 5}},
     "roll-up-windows": {"task": "monitoring.tasks.roll_up", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -56,10 +56,13 @@ def config_of(revision: HoldsConfig | None) -> DeploymentConfig:
 
 
 def to_json(config: DeploymentConfig) -> dict[str, Any]:
-    """What is stored with a revision."""
+    """What is stored with a revision. Options that came later are left out at their defaults: an equal config has the
+    same hash as before."""
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config) if field.name != SERVER}
     if not config.token_auth:
         del values["token_auth"]
+    if config.network == "full":
+        del values["network"]
     server = server_options.to_json(config.server)
     return values | ({SERVER: server} if server else {})
 

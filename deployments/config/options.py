@@ -144,6 +144,10 @@ class DeploymentConfig:
         False, label="Answer over gRPC too", short="gRPC", group=ACCESS, flag="--grpc/--no-grpc",
         help="On a second port, which the service keeps. For models without an inference config.",
     )  # fmt: skip
+    network: Literal["full", "none"] = option(
+        "full", label="Network", group=ACCESS, flag="--network", spec="network",
+        help="With none its code answers requests and connects to nobody; targets that cannot hold that refuse it.",
+    )  # fmt: skip
     environment_variables: dict[str, str] = option(  # noqa: RUF009 - it makes a field
         dict, label="Environment variables", group=OTHER, flag="--env", example="LOG_LEVEL=info",
         help="The process sees them; viewers do not see the values.", spec="environment_variables",

@@ -5,7 +5,7 @@ waits: each returns at once, may be called again at any time, by any driver of t
 is called again after a crash at any line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -207,6 +207,15 @@ class Driver(Protocol):
 
     def logs(self, ref: "InstanceRef", offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
         """Text from byte `offset` (negative: that many bytes before the end) and the offset to go on at."""
+
+
+@runtime_checkable
+class KeepsWindows(Protocol):
+    """A driver whose instances may leave telemetry with it, as they may connect to nobody."""
+
+    def take_windows(self, ref: "InstanceRef", keep: Callable[[list[bytes]], None]) -> int:
+        """Hand the oldest windows, each as JSON that nobody has checked, to `keep`, and forget them when it returns;
+        how many. They stay when it raises."""
 
 
 @runtime_checkable

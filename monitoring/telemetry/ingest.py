@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,9 +48,14 @@ def accept(token: str, push: Push) -> int:
     if len(push.windows) > MAX_WINDOWS:
         raise BadInput(f"A push has at most {MAX_WINDOWS} windows, this one has {len(push.windows)}.", field="windows")
     for window in push.windows:
-        _check(window)
+        check(window)
+    return keep(push.service, push.windows)
+
+
+def keep(service: int, windows: Iterable[Window]) -> int:
+    """Keep windows that are checked; the number of those young enough."""
     now = timezone.now()
-    rows = [_row(push.service, window, now) for window in push.windows]
+    rows = [_row(service, window, now) for window in windows]
     oldest = now - timedelta(seconds=settings.SLIPWAY["METRICS_KEEP_SECONDS"])
     young = [row for row in rows if row.start >= oldest]
     MetricWindow.objects.bulk_create(young, ignore_conflicts=True)
@@ -69,7 +74,7 @@ def _check_token(token: str, service: int) -> None:
     )
 
 
-def _check(window: Window) -> None:
+def check(window: Window) -> None:
     """Raise `BadInput` for values that would spoil a chart or the database."""
     checks = {
         "replica": bool(_replica.match(window.replica)),

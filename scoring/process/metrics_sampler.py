@@ -31,7 +31,7 @@ class MetricsSampler:
         telemetry = replica.run.telemetry
         self._seconds = telemetry.seconds if telemetry else DEFAULT_WINDOW_SECONDS
         self._spool = Spool(replica.folder / "spool") if telemetry else None
-        self._pusher = Pusher(self._spool, telemetry) if telemetry and self._spool else None
+        self._pusher = Pusher(self._spool, telemetry) if telemetry and telemetry.url and self._spool else None
         if self._pusher:
             self._pusher.start()
         now = time.monotonic()
@@ -84,6 +84,7 @@ class MetricsSampler:
         self._previous_cpu, self._window_started = cpu, now
         self._master[MEMORY] = memory
         self._master[CPU_MILLISECONDS] = int(cpu * 1000)
-        if self._spool and self._pusher:
+        if self._spool:
             self._spool.add(window)
+        if self._pusher:
             self._pusher.wake()

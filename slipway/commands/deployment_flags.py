@@ -59,6 +59,12 @@ FLAGS = (
         help="Answer over gRPC too. On a second port, which the service keeps. For models without an inference config.",
     ),
     Flag(
+        path=("network",),
+        flags=("--network",),
+        type=str,
+        help="Network. With none its code answers requests and connects to nobody; targets that cannot hold that refuse it. One of full, none. Default full.",
+    ),
+    Flag(
         path=("environment_variables",),
         flags=("--env",),
         type=list[str],

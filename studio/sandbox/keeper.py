@@ -22,11 +22,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from studio.sandbox import landlock, mounts
+    from studio.sandbox import landlock, mounts, seccomp
 else:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import landlock
     import mounts
+    import seccomp
 
     del sys.path[0]
 
@@ -203,6 +204,8 @@ def _lower(request: dict[str, Any]) -> None:
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
     if request["landlock"]:
         landlock.restrict(request["landlock"])
+    if request["refuse_connections"]:
+        seccomp.refuse_connections()
 
 
 def _limit(kind: int | None, value: int) -> None:

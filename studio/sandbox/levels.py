@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from studio.sandbox import seccomp
+from studio.sandbox.landlock import PORTS_SINCE
+
 Level = Literal["none", "uid", "landlock", "bubblewrap"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the least first
 
@@ -38,6 +41,11 @@ class Walls:
         if not self.changes_user:
             return None
         return FIRST_USER + studio % 2000 * USERS_OF_A_STUDIO + number % USERS_OF_A_STUDIO
+
+    @property
+    def can_cut_off(self) -> bool:
+        """Whether a program that listens can be kept from connecting to others."""
+        return self.level in ("landlock", "bubblewrap") and self.landlock >= PORTS_SINCE and seccomp.is_known()
 
     def shortfall(self, required: Level) -> str:
         """Why user code must not be started where this level is required; empty when it may."""

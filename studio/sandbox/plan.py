@@ -15,8 +15,9 @@ class Plan:
     `readable` and `writable` are files and folders beyond the system's own; a writable one may lie below a readable
     one. `hidden` folders, the studio's own, stay out of sight even where they lie in the system's, but for what is
     named here. `temporary` is what it finds at /tmp, where it has a file system of its own. `user`: as whom it runs,
-    when the studio is root. `network`: whether it may connect to anybody; `ports`: which it may listen on beside any
-    free one, None: all. `limits`: names of RLIMIT_* and values, set as hard limits.
+    when the studio is root. `network`: whether it sees the network at all; `connects`: whether it may open connections
+    to others there, instead of accepting them alone; `ports`: which it may listen on beside any free one, None: all.
+    `limits`: names of RLIMIT_* and values, set as hard limits.
     """
 
     program: tuple[str, ...]
@@ -28,8 +29,14 @@ class Plan:
     temporary: Path | None = None
     user: int | None = None
     network: bool = True
+    connects: bool = True
     ports: tuple[int, ...] | None = None
     limits: tuple[tuple[str, int], ...] = (NO_CORE_FILE,)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Nothing of it may reach others."""
+        return not (self.network and self.connects)
 
 
 def interpreter_folders(python: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from studio.sandbox import bubblewrap
+from studio.sandbox import bubblewrap, seccomp
 from studio.sandbox.landlock import SCOPES_SINCE
 from studio.sandbox.levels import Level, Walls
 from studio.sandbox.plan import Plan
@@ -59,6 +59,7 @@ def request(plan: Plan, walls: Walls, keeping: Keeping = Keeping(), *, level: Le
         "arguments": command_arguments(plan, devices) if level == "bubblewrap" else [],
         "landlock": landlock_rules(plan, level, walls.landlock, devices),
         "drop_capabilities": level == "landlock" and os.geteuid() == 0,
+        "refuse_connections": refuses_connections(plan, level),
         "no_new_privileges": level != "none" and sys.platform == "linux",
         "parent": os.getpid(),
         "detached": keeping.detached,
@@ -82,6 +83,13 @@ def landlock_rules(plan: Plan, level: Level, version: int, devices: list[str]) -
     if level == "bubblewrap" and version >= SCOPES_SINCE:
         return rules(plan, files=False)
     return None
+
+
+def refuses_connections(plan: Plan, level: Level) -> bool:
+    """Whether system calls are filtered. Bubblewrap makes a network of its own with calls that the filter refuses, and
+    a program in it needs no filter."""
+    has_own_network = level == "bubblewrap" and not plan.network
+    return plan.is_cut_off and not has_own_network and level != "none" and seccomp.is_known()
 
 
 def bubblewrap_path() -> str:

@@ -32,5 +32,5 @@ def rules(plan: Plan, *, files: bool, accelerators: Iterable[str] = ()) -> dict[
     return {
         "files": file_rules(plan, accelerators=accelerators) if files else None,
         "bind": None if plan.ports is None else [0, *plan.ports],
-        "connect": None if plan.network else [],
+        "connect": [] if plan.is_cut_off else None,
     }

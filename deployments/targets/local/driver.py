@@ -13,7 +13,7 @@ import msgspec
 from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files
 from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation, Route
-from deployments.targets.local import adoption, ownership, process
+from deployments.targets.local import adoption, ownership, process, spooled
 from deployments.targets.local.endings import failure_of
 from deployments.targets.local.files import make_folder, read_struct, read_untrusted, remove_tree, write_atomically
 from deployments.targets.local.isolation import Isolation, isolation_here
@@ -120,6 +120,9 @@ class LocalDriver:
     def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
         return log_files.read_from(self._folder(ref).log, offset, limit)
 
+    def take_windows(self, ref: InstanceRef, keep: Callable[[list[bytes]], None]) -> int:
+        return spooled.take_windows(self._folder(ref).work / "spool", keep)
+
     def _service(self, service_id: int) -> ServiceFolder:
         return ServiceFolder(self.root / str(int(service_id)))
 
@@ -198,7 +201,7 @@ class LocalDriver:
     def _start(self, folder: RunFolder, spec: InstanceSpec, lock: int) -> None:
         """Nothing lives and, as long as we hold the lock, nothing else can be started."""
         isolation = self.isolation()
-        isolation.check()
+        isolation.check(spec.network)
         check_room(spec)
         service = self._service(spec.ref.service_id)
         address = read_struct(service.address, Address)

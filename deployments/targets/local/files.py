@@ -24,15 +24,22 @@ def read_struct(path: Path, kind: type[T]) -> T | None:
 
 def read_untrusted(path: Path, kind: type[T]) -> T | None:
     """The same for a file in a folder that user code writes to: None as well for a link, a pipe and a huge file."""
+    content = read_untrusted_bytes(path)
+    try:
+        return msgspec.json.decode(content, type=kind) if content else None
+    except msgspec.DecodeError:
+        return None
+
+
+def read_untrusted_bytes(path: Path) -> bytes | None:
+    """At most `MOST_BYTES` of such a file; None where it is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return msgspec.json.decode(os.read(descriptor, MOST_BYTES), type=kind)
-    except (OSError, msgspec.DecodeError):
+        return os.read(descriptor, MOST_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except OSError:
         return None
     finally:
         os.close(descriptor)

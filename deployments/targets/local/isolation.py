@@ -20,10 +20,15 @@ class Isolation:
         """Why nothing may be started here; empty where it may."""
         return self.walls.shortfall(self.required)
 
-    def check(self) -> None:
-        """Raises `WallsMissing`."""
+    def check(self, network: str = "full") -> None:
+        """Raises `WallsMissing`; also where a deployment asks for no network, and this machine cannot hold it."""
         if self.refusal:
             raise WallsMissing(self.refusal)
+        if network == "none" and not self.walls.can_cut_off:
+            raise WallsMissing(
+                "The deployment may connect to nobody (network: none), and this machine cannot keep it from that. "
+                f"It takes Linux 6.7 or newer with Landlock. {self.walls.how_to_get_better}".strip()
+            )
 
     def user_of(self, service_id: int) -> int | None:
         """As whom a service runs; None: as the studio."""

@@ -160,8 +160,12 @@ class RunFolder:
 def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path, work: Path) -> RunSettings:
     """`run.json`."""
     ref = spec.ref
+    is_cut_off = spec.network == "none"
     telemetry = Telemetry(
-        url=spec.telemetry_url, token=spec.telemetry_token, service=ref.service_id, seconds=spec.telemetry_seconds
+        url="" if is_cut_off else spec.telemetry_url,
+        token="" if is_cut_off else spec.telemetry_token,
+        service=ref.service_id,
+        seconds=spec.telemetry_seconds,
     )
     return RunSettings(
         service=ref.service,

@@ -64,6 +64,7 @@ def service_plan(
         hidden=(places.data,),
         temporary=folder.temporary,
         user=user,
+        connects=spec.network != "none",
         ports=tuple(port for port in ports if port is not None),
         limits=service_limits(has_own_user=user is not None),
     )

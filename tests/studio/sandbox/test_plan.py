@@ -35,6 +35,22 @@ def pairs(arguments, flag):
     return [tuple(arguments[at + 1 : at + 3]) for at, one in enumerate(arguments) if one == flag]
 
 
+@pytest.mark.parametrize(
+    ("level", "changes", "filters"),
+    [
+        ("bubblewrap", {}, False),
+        ("bubblewrap", {"connects": False}, True),
+        ("bubblewrap", {"network": False}, False),  # it has a network of its own, with nobody in it
+        ("landlock", {"connects": False}, True),
+        ("landlock", {"network": False}, True),
+        ("none", {"connects": False}, False),
+    ],
+)
+def test_calls_are_filtered_where_nothing_else_keeps_a_program_from_connecting(level, changes, filters, monkeypatch):
+    monkeypatch.setattr("studio.sandbox.seccomp.is_known", lambda: True)
+    assert asked(level, **changes)["refuse_connections"] is filters
+
+
 def test_bubblewrap_gives_exactly_the_folders_of_the_plan_to_write_to():
     given = bubblewrap.arguments(PLAN)
     assert pairs(given, "--bind") == [("/data/1/work/tmp", "/tmp"), ("/data/1/work", "/data/1/work")]

@@ -42,6 +42,8 @@ def init():
         "write a temporary file": write_temporary,
         "write a file of 33 GiB": lambda: os.truncate(Path(there["home"], "large"), 33 * 2**30),
         "connect to a port": lambda: connect(socket.AF_INET, ("127.0.0.1", there["web"])),
+        "send a datagram": lambda: send_datagram(there["web"]),
+        "watch the network's settings": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
         "nest a user namespace": lambda: zero(nested()),
     }
     Path(os.environ["HOME"], "reached.json").write_text(
@@ -86,6 +88,11 @@ def connect(family, address):
     with socket.socket(family) as one:
         one.settimeout(5)
         one.connect(address)
+
+
+def send_datagram(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(b"x", ("127.0.0.1", port))
 
 
 def listen(port):

@@ -1,4 +1,4 @@
-"""`python -m tests.targets.local.walls.stage FOLDER LEVEL`: what an entry script reaches behind a level of walls.
+"""`python -m tests.targets.local.walls.stage FOLDER LEVEL NETWORK`: what a script reaches behind a level of walls.
 
 Prints it as JSON.
 
@@ -19,11 +19,12 @@ from pathlib import Path
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 import django
+import httpx
 
 django.setup()
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec  # noqa: E402
-from deployments.targets.base import Route  # noqa: E402
+from deployments.targets.base import Route, WallsMissing  # noqa: E402
 from deployments.targets.local.driver import LocalDriver  # noqa: E402
 from deployments.targets.local.isolation import Isolation  # noqa: E402
 from deployments.targets.local.library import scoring_library  # noqa: E402
@@ -36,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 SERVICE, INSTANCE = 7, 70
 
 
-def main(folder: Path, level: str) -> dict:
+def main(folder: Path, level: str, network: str) -> dict:
     walls = probe(level) if level != "none" else Walls()
     if walls.level != level:
         return {"missing": walls.missing}
@@ -50,7 +51,8 @@ def main(folder: Path, level: str) -> dict:
             python_at=lambda digest: data / "environments" / digest / "bin" / "python",
             isolation=lambda: Isolation(walls),
         )
-        return {"walls": [walls.level, walls.changes_user, walls.landlock]} | observe(driver, data, targets)
+        told = {"walls": [walls.level, walls.changes_user, walls.landlock]}
+        return told | observe(driver, data, targets, network, refuses=network == "none" and not walls.can_cut_off)
 
 
 def lay_out(data: Path, folder: Path, held: ExitStack) -> dict:
@@ -108,8 +110,8 @@ def make_environment(place: Path) -> Path:
     return place
 
 
-def observe(driver: LocalDriver, data: Path, targets: dict) -> dict:
-    """Start it, read what it reached, ask it for a prediction, and stop it."""
+def observe(driver: LocalDriver, data: Path, targets: dict, network: str, *, refuses: bool) -> dict:
+    """Start it, read what it reached, ask it for a prediction, take its telemetry, and stop it."""
     spec = InstanceSpec(
         ref=InstanceRef(INSTANCE, SERVICE, "vision", "iris", 1),
         generation=1,
@@ -120,16 +122,52 @@ def observe(driver: LocalDriver, data: Path, targets: dict) -> dict:
         auth=False,
         processes=1,
         cpus=1.0,
+        network=network,
+        telemetry_url="http://127.0.0.1:9/api/v1/telemetry" if network == "none" else "",
+        telemetry_seconds=0.5,
         environment_variables={"TARGETS": json.dumps(targets), "MARK": "planted"},
     )
-    driver.route(Route(SERVICE, "127.0.0.1", free_port(), None, None))
+    port = free_port()
+    driver.route(Route(SERVICE, "127.0.0.1", port, None, spec.ref))
     try:
         driver.apply(spec)
+    except WallsMissing as missing:
+        return {"refused": str(missing), "rightly": refuses}
+    try:
         found = until(driver, spec, "ready")
         reached = json.loads(Path(targets["home"], "reached.json").read_text())
+        answer = ask(port)
+        windows = taken(driver, spec) if network == "none" else []
     finally:
         until(driver, spec, "absent", lambda: driver.stop(spec.ref))
-    return {"reached": reached, "observed": [found.walls, found.user], "log": driver.logs(spec.ref)[0]}
+    told = {"observed": [found.walls, found.user], "log": driver.logs(spec.ref)[0]}
+    return told | {"reached": reached, "answer": answer, "windows": windows}
+
+
+def ask(port: int) -> str:
+    """At the service's address, which the instance takes over within a second or so."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return httpx.post(f"http://127.0.0.1:{port}/score", json={"data": [1]}).text
+        except httpx.TransportError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
+
+
+def taken(driver: LocalDriver, spec: InstanceSpec) -> list[int]:
+    """How many requests its windows tell of, until they tell of one."""
+    counts: list[int] = []
+    end = time.monotonic() + PATIENCE_SECONDS
+    while sum(counts) == 0 and time.monotonic() < end:
+        driver.take_windows(spec.ref, lambda bodies: counts.extend(map(requests_in, bodies)))
+        time.sleep(0.05)
+    return counts
+
+
+def requests_in(body: bytes) -> int:
+    return sum(json.loads(body).get("counters", {}).get("codes", {}).values())
 
 
 def until(driver: LocalDriver, spec: InstanceSpec, state: str, step=lambda: None):
@@ -159,4 +197,4 @@ def free_port() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve(), sys.argv[2])) + "\n")
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve(), sys.argv[2], sys.argv[3])) + "\n")

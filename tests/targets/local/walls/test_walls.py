@@ -22,7 +22,8 @@ NOBODY = 65534
 NEEDED = {"bubblewrap": "bubblewrap", "landlock": "landlock", "uid": "root", "none": ""}
 IDENTITIES = ["root", "nobody"] if os.geteuid() == 0 else ["me"]
 
-ALWAYS = {"write its own folder", "write a temporary file", "connect to a port"}
+CONNECTED = {"connect to a port", "send a datagram", "watch the network's settings"}
+ALWAYS = {"write its own folder", "write a temporary file"} | CONNECTED
 THE_STUDIO = {
     "read the database",
     "write the database",
@@ -58,7 +59,7 @@ NESTING = {"none", "uid", "landlock"}  # levels that do not forbid it, where the
 
 
 @cache
-def looked(level: str, identity: str) -> dict:
+def looked(level: str, identity: str, network: str = "full") -> dict:
     folder = Path(tempfile.mkdtemp(prefix="slipway-walls-", dir="/tmp"))  # which every user may enter
     folder.chmod(0o755)
     change, python = [], sys.executable
@@ -66,7 +67,7 @@ def looked(level: str, identity: str) -> dict:
         os.chown(folder, NOBODY, NOBODY)
         change = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         python = interpreter_for_all()
-    command = [*change, python, "-B", "-m", "tests.targets.local.walls.stage", str(folder), level]
+    command = [*change, python, "-B", "-m", "tests.targets.local.walls.stage", str(folder), level, network]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -122,3 +123,25 @@ def test_an_instance_tells_its_level_and_its_user(stage):
     walls, user = found["observed"]
     assert walls == level
     assert (user is None) == (identity != "root" or level == "none")
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+@pytest.mark.parametrize("level", ["landlock", "bubblewrap"])
+def test_cut_off_from_the_network_it_answers_tells_its_figures_and_connects_to_nobody(level, identity):
+    found = looked(level, identity, "none")
+    if "missing" in found:
+        require(NEEDED[level], json.dumps(found["missing"]))
+    if found.get("rightly"):
+        require("landlock", found["refused"])
+    reached = {what for what, did in found["reached"].items() if did}
+    assert reached & CONNECTED == set()
+    assert json.loads(json.loads(found["answer"])) == {"data": [1]}
+    assert sum(found["windows"]) == 1
+
+
+@pytest.mark.parametrize("level", ["none", "uid"])
+def test_level_that_cannot_cut_off_from_the_network_refuses_to(level):
+    found = looked(level, IDENTITIES[0], "none")
+    if "missing" in found:
+        require(NEEDED[level], json.dumps(found["missing"]))
+    assert "this machine cannot keep it from that" in found["refused"]
