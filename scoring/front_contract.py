@@ -45,7 +45,7 @@ class FrontSettings(msgspec.Struct, omit_defaults=True, kw_only=True):
     certificate: str = ""
     certificate_key: str = ""
     self_signed: bool = False
-    names: list[str] = ["localhost"]
+    names: list[str] = msgspec.field(default_factory=lambda: ["localhost"])
     redirect_port: int | None = None
     trusted_proxies: list[str] = []
     report_url: str = ""
