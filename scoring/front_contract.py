@@ -203,6 +203,23 @@ class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
     windows: Annotated[dict[int, list[Window]], "by id of service"] = {}
 
 
+def unit_of(seed: str, value: bytes) -> float:
+    """A number in [0, 1] that is always the same for a value under a seed, and evenly spread over values.
+
+    `seed`: at most 64 bytes of UTF-8. Each service has its own, so that not the same users are first in every split.
+    """
+    return _hash_of(seed, value) / 2**64
+
+
+def slot_of(seed: str, value: bytes) -> int:
+    """The slot, from 0 below SLOTS, of a sticky value under a service's seed."""
+    return _hash_of(seed, value) * SLOTS >> 64
+
+
+def _hash_of(seed: str, value: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(value, digest_size=8, key=seed.encode()).digest(), "big")
+
+
 def encode_routing(routing: Routing) -> bytes:
     """The contents of the routing file."""
     line = msgspec.json.encode(routing)

@@ -1,10 +1,20 @@
 """The routing file is read back whole or not at all."""
 
 import hashlib
+from collections import Counter
 
 import pytest
 
-from scoring.front_contract import FrontRevision, FrontService, Routing, decode_routing, encode_routing
+from scoring.front_contract import (
+    SLOTS,
+    FrontRevision,
+    FrontService,
+    Routing,
+    decode_routing,
+    encode_routing,
+    slot_of,
+    unit_of,
+)
 
 
 def _routing() -> Routing:
@@ -36,3 +46,25 @@ def test_routing_with_other_fields_is_refused_with_the_field() -> None:
     line = contents.partition(b"\n")[0]
     with pytest.raises(ValueError, match=r"not as this front reads it: .*number"):
         decode_routing(line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("seed", "value", "unit"),
+    [
+        ("svc-a", "user-1", 0.46985373451431545),
+        ("svc-a", "user-2", 0.869133346227102),
+        ("svc-b", "user-1", 0.9748874376647648),
+        ("svc-a", "", 0.9715917288873702),
+        ("svc-a", "Zoë", 0.061229027651875115),
+    ],
+)
+def test_place_of_a_sticky_value_never_changes(seed: str, value: str, unit: float) -> None:
+    assert unit_of(seed, value.encode()) == unit
+    assert slot_of(seed, value.encode()) == int(unit * SLOTS)
+
+
+def test_sticky_values_that_look_alike_are_spread_evenly() -> None:
+    """Chi-squared over 100 bins of 100,000 keys: above 135 for 1 % of good hashes, 6,800 for FNV-1a scaled down."""
+    counts = Counter(slot_of("svc-a", b"user-%d" % number) // 100 for number in range(100_000))
+
+    assert sum((counts[one] - 1000) ** 2 / 1000 for one in range(100)) < 135
