@@ -22,6 +22,7 @@ urlpatterns = [
     path("configs/new/trial/", composer.config_trial, name="config_trial"),
     path("configs/new/import/", config_import.config_import, name="config_import"),
     path("configs/<str:name>/<int:number>/", configs.config_detail, name="config_detail"),
+    path("configs/<str:name>/<int:number>/delete/", configs.config_delete, name="config_delete"),
     path("configs/<str:name>/<int:number>/inferenceconfig.json", configs.config_export, name="config_export"),
     path("deploy/", deploy.deploy, name="deploy"),
     path("deploy/commands/", deploy.deploy_commands, name="deploy_commands"),

@@ -20,4 +20,5 @@ urlpatterns = [
     path("environments/", environments.environment_list, name="environment_list"),
     path("environments/new/", environments.environment_new, name="environment_new"),
     path("environments/<str:name>/<int:number>/", environments.environment_detail, name="environment_detail"),
+    path("environments/<str:name>/<int:number>/delete/", environments.environment_delete, name="environment_delete"),
 ]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 
 from deployments.config import option_checks, options
 from deployments.config.checks import check
@@ -105,18 +104,23 @@ def find_file(config: InferenceConfig, path: str) -> ConfigFile:
 
 def delete(config: InferenceConfig, actor: User) -> None:
     """Delete a version; its number is never given again. Raises `Conflict`, naming the services that need it."""
+    check_deletable(config)
     try:
         with transaction.atomic():
             record(CONFIG_DELETED, config, workspace=config.workspace, actor=actor)
             config.delete()
-    except ProtectedError:
-        names = list(config.revisions.order_by("service__name").values_list("service__name", flat=True).distinct())
+    except IntegrityError as used:  # a revision took it up in this moment
+        raise InUse(f"{config} has just been taken into use.", hint="Try again.") from used
+
+
+def check_deletable(config: InferenceConfig) -> None:
+    """Raises `Conflict` for a config that revisions use, naming their services."""
+    names = config.revisions.order_by("service__name").values_list("service__name", flat=True).distinct()[:6]
+    if names:
         raise InUse(
             f"{config} is in use by {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}.",
             hint="Services need the configs of all their revisions; delete these services first.",
-        ) from None
-    except IntegrityError as used:  # a revision took it up in this moment
-        raise InUse(f"{config} has just been taken into use.", hint="Try again.") from used
+        )
 
 
 def read_variables(given: Mapping[str, str]) -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
 from deployments.config import azure_inference_config, configs
 from deployments.models import InferenceConfig, Service
@@ -13,6 +16,8 @@ from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.activity.operations import fold
+from studio.core.confirmation import Question, ask, refuse
+from studio.core.errors import SlipwayError
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
 
@@ -52,6 +57,28 @@ def config_export(request: WorkspaceRequest, name: str, number: int) -> HttpResp
     answer = JsonResponse(shown, json_dumps_params={"indent": 2})
     answer.headers["Content-Disposition"] = 'attachment; filename="inferenceconfig.json"'
     return answer
+
+
+@workspace_page(role=Role.CONTRIBUTOR)
+def config_delete(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
+    """Ask, or say what uses it; then delete."""
+    config = configs.find(request.workspace, f"{name}:{number}")
+    question = Question(
+        title=f"Delete {config}?",
+        text="Its files and environment variables are removed for good. No service uses it, and its environment stays. "
+        f"The number {number} is never reused.",
+        action=f"Delete {config}",
+        back=reverse("config_detail", args=[request.workspace.slug, name, number]),
+    )
+    try:
+        configs.check_deletable(config)
+        if request.method != "POST":
+            return ask(request, question)
+        configs.delete(config, request.user)
+    except SlipwayError as error:
+        return refuse(request, question, error)
+    messages.success(request, f"{name}:{number} is deleted.")
+    return redirect("config_list", workspace=request.workspace.slug)
 
 
 def _sees_values(request: WorkspaceRequest) -> bool:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 from packaging.utils import canonicalize_name
 
 from registry.environments import built, definitions, provided_modules, requirement_files
@@ -114,20 +113,24 @@ def delete(environment: Environment, actor: User) -> None:
 
     What is built of it stays until nothing of the same definition has been used for a while.
     """
-    if environment.definition_hash == CURATED_HASH:
-        raise Conflict(f"{environment} belongs to the studio, which runs scripts in it.")
+    check_deletable(environment)
     try:
         with transaction.atomic():
             record(ENVIRONMENT_DELETED, environment, workspace=environment.workspace, actor=actor)
             environment.delete()
-    except ProtectedError as used:
-        names = sorted(str(row) for row in used.protected_objects)
+    except IntegrityError as used:  # a config took it up in this moment
+        raise InUse(f"{environment} has just been taken into use.", hint="Try again.") from used
+
+
+def check_deletable(environment: Environment) -> None:
+    """Raises `Conflict` for the studio's own environment and for one that inference configs use, naming these."""
+    if environment.definition_hash == CURATED_HASH:
+        raise Conflict(f"{environment} belongs to the studio, which runs scripts in it.")
+    if names := [str(config) for config in environment.inferenceconfig_set.order_by("name", "number")[:6]]:
         raise InUse(
             f"{environment} is in use by {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}.",
             hint="Delete these inference configs first.",
-        ) from used
-    except IntegrityError as used:  # a config took it up in this moment
-        raise InUse(f"{environment} has just been taken into use.", hint="Try again.") from used
+        )
 
 
 def hash_of(definition: definitions.Definition) -> str:

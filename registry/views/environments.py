@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from registry.environments import built, environments, interpreters
 from registry.environments.lock_files import packages_of, read_tail
@@ -17,6 +18,7 @@ from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.activity.operations import fold
+from studio.core.confirmation import Question, ask, refuse
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
@@ -74,6 +76,28 @@ def environment_detail(request: WorkspaceRequest, name: str, number: int) -> Htt
         **_panel(environment, tab),
     }
     return render(request, "registry/environment_detail.html", context, partial="log" if tab == "log" else "state")
+
+
+@workspace_page(role=Role.CONTRIBUTOR)
+def environment_delete(request: WorkspaceRequest, name: str, number: int) -> HttpResponse:
+    """Ask, or say what uses it; then delete."""
+    environment = environments.find(request.workspace, f"{name}:{number}")
+    question = Question(
+        title=f"Delete {environment}?",
+        text="Its definition and its list of locked packages are removed for good. Nothing uses it. The number "
+        f"{number} is never reused.",
+        action=f"Delete {environment}",
+        back=reverse("environment_detail", args=[request.workspace.slug, name, number]),
+    )
+    try:
+        environments.check_deletable(environment)
+        if request.method != "POST":
+            return ask(request, question)
+        environments.delete(environment, request.user)
+    except SlipwayError as error:
+        return refuse(request, question, error)
+    messages.success(request, f"{name}:{number} is deleted.")
+    return redirect("environment_list", workspace=request.workspace.slug)
 
 
 def _panel(environment: Environment, tab: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
 
+from studio.core.errors import SlipwayError
 from studio.core.pages import render
 
 
@@ -37,3 +38,10 @@ class Question:
 def ask(request: HttpRequest, question: Question) -> HttpResponse:
     """The page with the question; for a script only its form."""
     return render(request, "confirm.html", {"question": question}, partial="question")
+
+
+def refuse(request: HttpRequest, question: Question, error: SlipwayError) -> HttpResponse:
+    """The page that says why it cannot be done, without the button. A question is answered, so GET has status 200."""
+    status = error.status if request.method == "POST" else 200
+    context = {"question": question, "error": error}
+    return render(request, "confirm.html", context, partial="question", status=status)

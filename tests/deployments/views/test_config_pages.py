@@ -490,3 +490,43 @@ def test_variable_values_are_hidden_from_viewers_over_rest(bob, carol, api, conf
         seen = api(carol).get(address).content.decode()
         assert "LEVEL" in seen
         assert "top-secret" not in seen
+
+
+def test_delete_page_asks_and_deletes_an_unused_config(bob, sign_in, config):
+    client = sign_in(bob)
+    address = f"{HERE}iris-score/1/delete/"
+    assert f'action="{address}"' in client.get(f"{HERE}iris-score/1/").content.decode()
+    assert "Delete iris-score:1</button>" in client.get(address).content.decode()
+    assert InferenceConfig.objects.filter(pk=config.pk).exists()
+
+    answer = client.post(address)
+
+    assert answer.url == HERE
+    assert not InferenceConfig.objects.filter(pk=config.pk).exists()
+
+
+def test_delete_page_of_a_used_config_names_its_services_and_deletes_nothing(
+    bob, sign_in, workspace, config, iris, fake
+):
+    deploy(workspace, bob, iris, name="flowers", config=config, target=fake.target)
+    client = sign_in(bob)
+
+    asked = client.get(f"{HERE}iris-score/1/delete/")
+    answer = client.post(f"{HERE}iris-score/1/delete/")
+
+    assert "iris-score:1 is in use by flowers." in asked.content.decode()
+    assert "Delete iris-score:1</button>" not in asked.content.decode()
+    assert answer.status_code == 409
+    assert InferenceConfig.objects.filter(pk=config.pk).exists()
+
+
+def test_delete_page_of_a_used_environment_names_its_configs_and_deletes_nothing(bob, sign_in, config, environment):
+    client = sign_in(bob)
+
+    asked = client.get("/w/vision/environments/own/1/delete/")
+    answer = client.post("/w/vision/environments/own/1/delete/")
+
+    assert "own:1 is in use by iris-score:1." in asked.content.decode()
+    assert "Delete own:1</button>" not in asked.content.decode()
+    assert answer.status_code == 409
+    assert Environment.objects.filter(pk=environment.pk).exists()

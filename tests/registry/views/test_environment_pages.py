@@ -269,3 +269,27 @@ def test_roles_apply_over_rest(carol, mallory, bob, api, environment):
     assert api(bob, access="read").post(API, {"name": "x"}).status_code == 403
     assert api(mallory).get(f"{API}/own:1").status_code == 404
     assert api(bob).get(f"{API}/own:9").status_code == 404
+
+
+def test_delete_page_asks_and_deletes_an_unused_environment(bob, sign_in, environment):
+    client = sign_in(bob)
+    address = f"{HERE}own/1/delete/"
+    assert f'action="{address}"' in page(client, f"{HERE}own/1/")
+    assert "Delete own:1</button>" in page(client, address)
+    assert Environment.objects.filter(pk=environment.pk).exists()
+
+    answer = client.post(address)
+
+    assert answer.url == HERE
+    assert not Environment.objects.filter(pk=environment.pk).exists()
+    assert "own:1 is deleted." in page(client, HERE)
+
+
+def test_curated_environment_has_no_delete_button_and_is_not_deleted(bob, sign_in):
+    client = sign_in(bob)
+    page(client, HERE)  # makes it
+    address = f"{HERE}slipway-runtime/1/delete/"
+
+    assert address not in page(client, f"{HERE}slipway-runtime/1/")
+    assert client.post(address).status_code == 409
+    assert Environment.objects.filter(name="slipway-runtime").exists()
