@@ -12,7 +12,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from deployments.services.create import create_service, local_target
-from studio.accounts.models import Access, ApiToken, Membership, Role
+from studio.accounts.models import Access, ApiToken, Membership, Role, User
 from studio.accounts.rest import InWorkspace
 from studio.people.tokens import create_token, revoke_token
 from tests.routes import SAFE, Route, all_routes
@@ -100,7 +100,13 @@ def invalid_tokens(bob, workspace):
     expired, revoked = (create_token(bob, workspace, name=name, access=Access.WRITE) for name in ("old", "revoked"))
     ApiToken.objects.filter(pk=expired[0].pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     revoke_token(revoked[0].pk, workspace=workspace, actor=bob)
+    gone = User.objects.create_user("dave", password="a-long-password")
+    Membership.objects.create(user=gone, workspace=workspace, role=Role.ADMIN)
+    token_of_gone = create_token(gone, workspace, name="dave's", access=Access.WRITE)[1]
+    gone.is_active = False
+    gone.save()
     return {
+        "a deactivated person's": token_of_gone,
         "expired": expired[1],
         "revoked": revoked[1],
         "garbage": "slw_garbage",
@@ -128,6 +134,18 @@ def test_administration_pages_are_closed_to_all_but_staff(client, alice, person)
         answer = client.get(reverse(f"admin:{name}"))
         assert answer.status_code == 302, name
         assert answer.headers["location"].startswith(("/admin/login/", "/sign-in/")), name
+
+
+@pytest.mark.parametrize(("route", "method"), [case for case in CLOSED if not case.values[0].is_rest])
+def test_session_of_a_deactivated_person_is_signed_out(sign_in, alice, route, method):
+    browser = sign_in(alice)
+    alice.is_active = False
+    alice.save()
+
+    answer = call(browser, route, method)
+
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith("/sign-in/")
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)

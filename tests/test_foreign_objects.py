@@ -1,0 +1,89 @@
+"""Objects of one workspace asked for under the address of another, at every address that names an object.
+
+The cases are made from the URL map. `foreign` has an object for every parameter; a new parameter needs one too, as
+`test_object_is_found_in_its_own_workspace` notices.
+"""
+
+import pytest
+
+from deployments.models import BuiltBundle
+from registry.store import uploads
+from studio.accounts.models import Membership, Role, User
+from studio.people.invitations import create_invitation
+from studio.people.tokens import create_token
+from tests.deployments.service_factories import deploy, make_config
+from tests.registry.factories import make_version
+from tests.routes import Route, all_routes
+
+pytestmark = pytest.mark.django_db
+
+NOT_FOUND, NOT_THIS_METHOD = 404, 405
+BELOW_WORKSPACE = "<slug:workspace>/"
+OTHERWISE = {  # what an address answers instead of 404 for an object that does not exist
+    "w/<slug:workspace>/services/<slug:name>/status/": 204,  # with the way to the list: the service may just be deleted
+}
+BODIES = {  # where an empty body is refused before the object is looked up
+    "PATCH api/v1/workspaces/<slug:workspace>/members/<str:username>": '{"role": "viewer"}',
+    "PATCH api/v1/workspaces/<slug:workspace>/targets/<slug:name>": '{"settings": {}}',
+}
+CALLS = [
+    pytest.param(route, method, id=f"{method} {route}")
+    for route in all_routes()
+    if "<" in route.pattern.partition(BELOW_WORKSPACE)[2]
+    for method in route.methods()
+]
+
+
+@pytest.fixture
+def foreign(workspace, elsewhere, mallory):
+    """Values of all parameters, by what they are parameters of. All belong to Mallory's workspace, none to ours."""
+    version = make_version(elsewhere, "secret-model", user=mallory)
+    config = make_config(elsewhere, mallory, files={"score.py": b"def init(): ...\ndef run(data): ...\n"})
+    service = deploy(elsewhere, mallory, version, name="secret-service")
+    BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
+    dave = User.objects.create_user("dave", password="a-long-password")
+    Membership.objects.create(user=dave, workspace=elsewhere, role=Role.VIEWER)
+    token = create_token(mallory, elsewhere, name="secret-token")[0].pk
+    invitation = create_invitation(elsewhere, role=Role.VIEWER, actor=mallory)[0].pk
+    target = elsewhere.targets.create(name="secret-target", kind="local")
+    upload = uploads.begin(elsewhere, mallory, "model.onnx", 3)
+    own = f"{config.name}:{config.number}"
+    return {
+        "models": {"name": "secret-model", "number": 1, "path": "model.onnx"},
+        "versions": {"reference": "secret-model:1", "path": "model.onnx"},
+        "environments": {"name": config.environment.name, "number": 1, "reference": own},
+        "configs": {"name": config.name, "number": 1, "reference": own, "path": "score.py"},
+        "services": {"name": service.name, "slot": "primary"},
+        "targets": {"name": target.name},
+        "settings": {"name": target.name, "token": token, "invitation": invitation, "username": "dave"},
+        "members": {"username": "dave"},
+        "tokens": {"pk": token},
+        "invitations": {"pk": invitation},
+        "uploads": {"pk": upload.pk},
+    }
+
+
+def call(client, route: Route, method: str, workspace: str, foreign):
+    place = route.pattern.partition(BELOW_WORKSPACE)[2].partition("/")[0]
+    address = route.path(workspace, **foreign[place])
+    if route.is_rest:
+        body = BODIES.get(f"{method} {route}", "{}")
+        return client.generic(method, address, body, content_type="application/json")
+    return client.generic(
+        method, f"{address}?slot=primary", "slot=primary", content_type="application/x-www-form-urlencoded"
+    )
+
+
+@pytest.mark.parametrize(("route", "method"), CALLS)
+def test_object_of_another_workspace_is_not_found(sign_in, alice, foreign, route, method):
+    answer = call(sign_in(alice), route, method, "vision", foreign)
+
+    assert answer.status_code in {OTHERWISE.get(route.pattern, NOT_FOUND), NOT_THIS_METHOD}
+
+
+@pytest.mark.parametrize(("route", "method"), CALLS)
+def test_object_is_found_in_its_own_workspace(sign_in, mallory, foreign, route, method):
+    """Else the test above would pass for objects that do not exist."""
+    status = call(sign_in(mallory), route, method, "elsewhere", foreign).status_code
+
+    assert status not in {NOT_FOUND, OTHERWISE.get(route.pattern)}
