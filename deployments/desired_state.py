@@ -41,7 +41,8 @@ def request_advance(service: Service) -> None:
 
 def renew_credentials(service: Service) -> None:
     """Have every running instance get the service's keys or secret as they are now. Call it in the transaction that
-    changes them."""
+    changes them; the service-level step then says that the change is carried out."""
+    request_advance(service)
     running = Instance.objects.filter(service=service, desired=InstanceDesired.RUNNING)
     running.update(generation=F("generation") + 1, due_at=timezone.now())
     for key in running.values_list("pk", flat=True):

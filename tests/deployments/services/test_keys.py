@@ -27,6 +27,17 @@ def test_regenerating_a_key_keeps_the_phase(workspace, bob, iris):
     assert Service.objects.get().phase == Phase.HEALTHY
 
 
+def test_regenerated_key_leaves_no_change_that_is_not_carried_out(fake, service, bob):
+    """The loop comes for a settled service only when that is due."""
+    fake.visit(service, 3)
+    assert service.due_at is None
+    regenerate_key(service, "primary", bob)
+    service.refresh_from_db()
+    assert service.due_at is not None
+    fake.visit(service, 2)
+    assert service.observed_generation == service.generation
+
+
 def test_unknown_slot_is_not_found(workspace, bob, iris):
     with pytest.raises(NotFound):
         regenerate_key(deploy(workspace, bob, iris), "tertiary", bob)
