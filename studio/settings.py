@@ -359,6 +359,8 @@ SLIPWAY = {
     # (studio.sandbox.levels: none, uid, landlock, bubblewrap).
     "WALLS": env("SLIPWAY_WALLS", default="bubblewrap"),
     "REQUIRE_WALLS": env("SLIPWAY_REQUIRE_WALLS", default="none"),
+    # Folders of this machine that entry scripts may read beyond their own, separated by commas.
+    "READABLE_FOLDERS": env.list("SLIPWAY_READABLE_FOLDERS", default=[]),
     # Ports that local services may take.
     "LOCAL_PORTS": (
         env.int("SLIPWAY_LOCAL_PORT_FIRST", default=20000),

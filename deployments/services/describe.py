@@ -68,6 +68,8 @@ def walls_of(observation: Observation) -> dict[str, Any] | None:
     if not observation.walls:
         return None
     description = describe_level(observation.walls, changes_user=observation.user is not None)
+    if observation.readable:
+        description = f"{description}; it may also read {', '.join(observation.readable)}"
     return {"level": observation.walls, "user": observation.user, "description": description}
 
 

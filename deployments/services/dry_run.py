@@ -150,7 +150,7 @@ def _run(folder: Path, environment: Environment, variables: Mapping[str, str]) -
             "PYTHONUNBUFFERED": "1",
         },
         folder=work,
-        readable=(*interpreter_folders(python), library, parts),
+        readable=(*interpreter_folders(python), library, parts, *isolation.readable),
         writable=(work,),
         hidden=(settings.DATA_DIR,),
         user=user,

@@ -117,7 +117,8 @@ class Observation:
 
     `serving`: it answers at the service's address. `connections`: still open there although it no longer serves.
     `walls`: the level of walls around its code (studio.sandbox.levels); `user`: as which user of the host it runs, None
-    for the studio's. Both are empty at targets that keep instances apart in ways of their own.
+    for the studio's; `readable`: folders of the host that it may read beyond its own. They are empty at targets that
+    keep instances apart in ways of their own.
     """
 
     state: State
@@ -132,6 +133,7 @@ class Observation:
     failure: Failure | None = None
     walls: str = ""
     user: int | None = None
+    readable: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -146,7 +148,8 @@ class Observation:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that can be stored as JSON."""
-        return asdict(self) | {"endpoints": [asdict(endpoint) for endpoint in self.endpoints]}
+        endpoints = [asdict(endpoint) for endpoint in self.endpoints]
+        return asdict(self) | {"endpoints": endpoints, "readable": list(self.readable)}  # as they are read back
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Self:
@@ -159,6 +162,7 @@ class Observation:
                 "state": known.get("state", "absent"),
                 "failure": Failure(**failure) if failure else None,
                 "endpoints": tuple(Endpoint(**endpoint) for endpoint in known.get("endpoints", ())),
+                "readable": tuple(known.get("readable", ())),
             }
         )
 

@@ -2,10 +2,12 @@
 
 import zlib
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 from django.conf import settings
 
+from studio.sandbox.extra_folders import sort_out
 from studio.sandbox.levels import LEVELS, Level, Walls
 from studio.sandbox.probe import probe_once
 
@@ -28,6 +30,16 @@ def required_level() -> Level:
 def missing_walls() -> str:
     """Why user code must not be started on this machine as it is; empty when it may."""
     return current_walls().shortfall(required_level())
+
+
+def readable_folders() -> tuple[Path, ...]:
+    """What user code may read beyond its own folders. What is named wrongly is left out."""
+    return sort_out(settings.SLIPWAY["READABLE_FOLDERS"], settings.DATA_DIR)[0]
+
+
+def problems_of_readable_folders() -> tuple[str, ...]:
+    """What is wrong with those that the setting names, a sentence or two for each."""
+    return sort_out(settings.SLIPWAY["READABLE_FOLDERS"], settings.DATA_DIR)[1]
 
 
 def studio_number() -> int:

@@ -49,12 +49,14 @@ class LocalDriver:
     resync_seconds: float = 2.0
 
     def check(self) -> list[str]:
-        refusal = self.isolation().refusal
-        return [refusal] if refusal else []
+        isolation = self.isolation()
+        return [*filter(None, [isolation.refusal]), *isolation.problems]
 
     def facts(self) -> list[str]:
-        walls = self.isolation().walls
-        return [f"Walls around user code: {walls.sentence}.", *filter(None, [walls.how_to_get_better])]
+        isolation = self.isolation()
+        walls, extra = isolation.walls, ", ".join(map(str, isolation.readable))
+        beyond = f"It may also read {extra}." if extra else ""
+        return [f"Walls around user code: {walls.sentence}.", *filter(None, [beyond, walls.how_to_get_better])]
 
     def apply(self, spec: InstanceSpec) -> None:
         folder = self._folder(spec.ref)
@@ -209,7 +211,7 @@ class LocalDriver:
             raise ValueError(f"the address of service {spec.ref.service_id} is not known")
         launch = self._next_launch(folder, spec, address, isolation)
         parts = Parts(self.python_at(spec.environment), self.library(), self.bundle_at(spec.bundle).resolve())
-        walls, places = isolation.walls, Places(service, folder, self.root.parent)
+        walls, places = isolation.walls, Places(service, folder, self.root.parent, isolation.readable)
         plan = service_plan(spec, parts, places, address, level=walls.level, user=launch.user)
         _empty(folder)
         settings = run_settings(spec, address, parts.bundle, service.handover, folder.work)
@@ -251,6 +253,7 @@ class LocalDriver:
             failure=last.failure,
             walls=isolation.walls.level,
             user=isolation.user_of(spec.ref.service_id),
+            readable=[str(one) for one in isolation.readable],
         )
 
     def _observe_running(self, folder: RunFolder, launch: Launch) -> Observation | None:

@@ -1,19 +1,30 @@
 """Which walls the services of this machine stand behind."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deployments.targets.base import WallsMissing
-from studio.sandbox.current import current_walls, required_level, studio_number
+from studio.sandbox.current import (
+    current_walls,
+    problems_of_readable_folders,
+    readable_folders,
+    required_level,
+    studio_number,
+)
 from studio.sandbox.levels import Level, Walls
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """`required`: behind less nothing is started. `studio` tells the users of studios of one machine apart."""
+    """`required`: behind less nothing is started. `studio` tells the users of studios of one machine apart. `readable`:
+    folders of the machine that services may read beyond their own; `problems`: why others that are named may not be.
+    """
 
     walls: Walls = field(default_factory=Walls)
     required: Level = "none"
     studio: int = 0
+    readable: tuple[Path, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def refusal(self) -> str:
@@ -37,4 +48,6 @@ class Isolation:
 
 def isolation_here() -> Isolation:
     """By the settings, on this machine."""
-    return Isolation(current_walls(), required_level(), studio_number())
+    return Isolation(
+        current_walls(), required_level(), studio_number(), readable_folders(), problems_of_readable_folders()
+    )

@@ -42,6 +42,7 @@ def common(launch: Launch, status: Status | None) -> dict[str, Any]:
         "ready_at": status.ready_at if status else None,
         "walls": launch.walls,
         "user": launch.user,
+        "readable": tuple(launch.readable),
     }
 
 

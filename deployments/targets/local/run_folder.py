@@ -15,6 +15,7 @@ class Launch(msgspec.Struct, omit_defaults=True):
 
     `on_request`: it answers at the service's address only when it is told to; a server of version 0.1.0 always does.
     `walls` and `user`: the level it was started behind, and as whom; None: as the studio.
+    `readable`: folders of the machine that it may read beyond its own.
     """
 
     generation: int
@@ -28,6 +29,7 @@ class Launch(msgspec.Struct, omit_defaults=True):
     failure: Failure | None = None  # why the run before this one ended
     walls: str = ""
     user: int | None = None
+    readable: list[str] = []
 
     def is_of(self, spec: InstanceSpec) -> bool:
         """The same revision: a running process may stay."""

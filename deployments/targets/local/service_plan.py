@@ -41,11 +41,13 @@ class Parts:
 
 @dataclass(frozen=True)
 class Places:
-    """Where it runs: the folders of its service and its own, and `data`, which all that is the studio's lies in."""
+    """Where it runs: the folders of its service and its own, and `data`, which all that is the studio's lies in.
+    `readable` are folders of the machine that it may read beyond those."""
 
     service: ServiceFolder
     folder: RunFolder
     data: Path
+    readable: tuple[Path, ...] = ()
 
 
 def service_plan(
@@ -59,7 +61,7 @@ def service_plan(
         program=(str(parts.python), "-m", "scoring", str(folder.run), "--console"),
         environment=environment(spec, folder, parts, temporary=temporary_folder(folder, level), has_name=user is None),
         folder=folder.work,
-        readable=(*interpreter_folders(parts.python), parts.library, parts.bundle, folder.control),
+        readable=(*interpreter_folders(parts.python), parts.library, parts.bundle, folder.control, *places.readable),
         writable=(folder.work, places.service.shared),
         hidden=(places.data,),
         temporary=folder.temporary,

@@ -11,7 +11,7 @@ from django.db import Error, connections
 from studio.assets.collect import collect_if_changed
 from studio.core.errors import SlipwayError
 from studio.core.statistics import keep_statistics
-from studio.sandbox.current import current_walls, missing_walls
+from studio.sandbox.current import current_walls, missing_walls, problems_of_readable_folders
 from studio.stack import first_start, guards, worker
 from studio.stack.console import echo
 from studio.stack.greeting import Greeting
@@ -75,6 +75,8 @@ def tell_walls() -> None:
         walls, refusal = current_walls(), missing_walls()
     except ValueError as error:
         raise CommandError(str(error)) from error
+    if problems := problems_of_readable_folders():
+        raise CommandError(" ".join(problems))
     echo(
         f"walls around user code: {' '.join(filter(None, [f'{walls.sentence}.', refusal or walls.how_to_get_better]))}"
     )

@@ -49,7 +49,7 @@ def main(folder: Path, level: str, network: str) -> dict:
             lambda: scoring_library(ROOT / "scoring", data / "lib"),
             bundle_at=lambda digest: data / "bundles" / digest,
             python_at=lambda digest: data / "environments" / digest / "bin" / "python",
-            isolation=lambda: Isolation(walls),
+            isolation=lambda: Isolation(walls, readable=(Path(targets["granted"]),)),
         )
         told = {"walls": [walls.level, walls.changes_user, walls.landlock]}
         return told | observe(driver, data, targets, network, refuses=network == "none" and not walls.can_cut_off)
@@ -58,9 +58,14 @@ def main(folder: Path, level: str, network: str) -> dict:
 def lay_out(data: Path, folder: Path, held: ExitStack) -> dict:
     """A data folder; gives where everything is that a script should not reach."""
     data.mkdir(mode=0o700)
-    elsewhere = folder / "elsewhere"
-    elsewhere.mkdir()
-    elsewhere.chmod(0o777)
+    elsewhere, granted = folder / "elsewhere", folder / "granted"
+    for open_to_all in (elsewhere, granted):
+        open_to_all.mkdir()
+        open_to_all.chmod(0o777)
+        (open_to_all / "file").touch()
+        (open_to_all / "file").chmod(0o666)
+    linked = folder / "linked"
+    linked.symlink_to(granted)
     for name in ("slipway.sqlite3", "encryption.key"):
         (data / name).write_text("secret")
         (data / name).chmod(0o600)
@@ -91,6 +96,7 @@ def lay_out(data: Path, folder: Path, held: ExitStack) -> dict:
         "environment": str(make_environment(data / "environments" / ("e" * 64))),
         "bundle": str(bundle / "source" / "score.py"),
         "elsewhere": str(elsewhere),
+        "granted": str(linked),
         "control": str(control),
         "lock": str(control / "lock"),
         "home": str(control.parent / "work" / "home"),
@@ -140,7 +146,11 @@ def observe(driver: LocalDriver, data: Path, targets: dict, network: str, *, ref
         windows = taken(driver, spec) if network == "none" else []
     finally:
         until(driver, spec, "absent", lambda: driver.stop(spec.ref))
-    told = {"observed": [found.walls, found.user], "log": driver.logs(spec.ref)[0]}
+    told = {
+        "observed": [found.walls, found.user, found.readable],
+        "granted": targets["granted"],
+        "log": driver.logs(spec.ref)[0],
+    }
     return told | {"reached": reached, "answer": answer, "windows": windows}
 
 

@@ -23,7 +23,8 @@ NEEDED = {"bubblewrap": "bubblewrap", "landlock": "landlock", "uid": "root", "no
 IDENTITIES = ["root", "nobody"] if os.geteuid() == 0 else ["me"]
 
 CONNECTED = {"connect to a port", "send a datagram", "watch the network's settings"}
-ALWAYS = {"write its own folder", "write a temporary file"} | CONNECTED
+ALWAYS = {"write its own folder", "write a temporary file", "read a granted folder"} | CONNECTED
+OPEN_TO_ALL = {"read elsewhere", "write elsewhere", "write to a granted folder"}  # by the modes of the files
 THE_STUDIO = {
     "read the database",
     "write the database",
@@ -37,13 +38,13 @@ SHARED = {
 }
 IDENTITY = {"be the user of the studio"}
 ROOT_ONLY = {"have a capability"}
-NEW_USER = ALWAYS | {"write elsewhere", "reach an abstract socket", "listen on the port of another service"}
+NEW_USER = ALWAYS | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service"}
 
 REACHED = {
     ("none", "root"): ALWAYS | THE_STUDIO | PROCESSES | SHARED | IDENTITY | ROOT_ONLY | {"reach the broker"}
-    | {"write elsewhere", "reach an abstract socket", "listen on the port of another service", "gain privileges"},
+    | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service", "gain privileges"},
     ("none", "nobody"): ALWAYS | THE_STUDIO | PROCESSES | SHARED | IDENTITY | {"reach the broker"}
-    | {"write elsewhere", "reach an abstract socket", "listen on the port of another service", "gain privileges"},
+    | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service", "gain privileges"},
     ("uid", "root"): NEW_USER,
     ("landlock", "root"): ALWAYS,
     ("landlock", "nobody"): ALWAYS | IDENTITY | {"reach the broker"},
@@ -118,10 +119,11 @@ def test_a_script_reaches_what_the_level_says_and_nothing_more(stage):
         assert "nest a user namespace" not in reached
 
 
-def test_an_instance_tells_its_level_and_its_user(stage):
+def test_an_instance_tells_its_level_its_user_and_the_folders_granted_to_it(stage):
     level, identity, found = stage
-    walls, user = found["observed"]
+    walls, user, readable = found["observed"]
     assert walls == level
+    assert readable == [found["granted"]]
     assert (user is None) == (identity != "root" or level == "none")
 
 
