@@ -93,7 +93,7 @@ class _Service:
 def simulate(
     load: Load, cold_start: float, limits: Limits, *, lost: tuple[int, int] = (0, 0), seed: int = 1
 ) -> Outcome:
-    """15 minutes under `load`; figures of the seconds in `lost` never come. Busy slots are sampled ten times in each."""
+    """15 minutes under `load`; figures of the seconds in `lost` are lost. Busy ones are sampled 10 times a second."""
     rng = numpy.random.default_rng(seed)
     service, state = _Service(cold_start, rng), ScalingState(wanted=FIRST_REPLICAS)
     asked, paid, changes, wanted = 0, 0.0, 0, []
