@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # uv 0.13.8, setuptools 80.9.0 (Linux x86_64)
 #
-# One would guess: UV_NO_BUILD=1 does what uv's list of environment variables says, the same as --no-build, for every command
-#   that has --no-build.
-# What happens: `uv pip compile` and `uv pip install` have --no-build and do not read the variable. With the variable both
-#   run the source package's build script, without a warning; with --no-build both refuse.
+# One would guess: UV_NO_BUILD=1 does what uv's list of environment variables says, the same as --no-build, for every
+#   command that has --no-build.
+# What happens: `uv pip compile` and `uv pip install` have --no-build and do not read the variable. With the variable
+#   both run the source package's build script, without a warning; with --no-build both refuse.
 # Whom it hurts: anyone who sets the variable once for a whole build (a container image, a CI job) so that resolving or
 #   installing somebody else's requirements runs no code of theirs.
 set -euo pipefail

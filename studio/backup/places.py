@@ -1,12 +1,13 @@
 """Where backups lie: a folder, or a prefix in a bucket. Both keep files by name and check digests on the way in."""
 
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 from urllib.parse import urlsplit
@@ -77,9 +78,11 @@ class Folder:
     def put(self, name: str, stream: Readable, sha256: str) -> None:
         target = self.root / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_drafts_of_killed_backups(target)
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                fcntl.flock(out, fcntl.LOCK_EX)  # held while somebody writes
                 _copy(stream, out, name, sha256)
                 out.flush()
                 os.fsync(out.fileno())
@@ -93,6 +96,14 @@ class Folder:
     def folders(self, name: str) -> list[str]:
         folder = self.root / name
         return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+
+def _remove_drafts_of_killed_backups(target: Path) -> None:
+    """Remove unfinished copies of a file that no process writes any more."""
+    for draft in target.parent.glob(f".{target.name}.*.draft"):
+        with suppress(BlockingIOError, FileNotFoundError), draft.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.unlink(missing_ok=True)
 
 
 class Bucket:

@@ -1,5 +1,6 @@
 """A folder and a bucket keep the same promises."""
 
+import fcntl
 import hashlib
 import io
 
@@ -49,6 +50,18 @@ def test_a_file_that_breaks_off_on_the_way_is_not_there(place):
     with pytest.raises(OSError, match="gone"):
         place.put("a/b", Broken(), sha256(b""))
     assert place.size_of("a/b") is None
+
+
+def test_drafts_of_killed_backups_are_removed_and_those_of_running_ones_stay(tmp_path):
+    killed, running, other = (tmp_path / name for name in (".b.01.draft", ".b.02.draft", ".c.03.draft"))
+    for draft in (killed, running, other):
+        draft.write_bytes(b"half")
+
+    with running.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        Folder(tmp_path).put("b", io.BytesIO(b"whole"), sha256(b"whole"))
+
+    assert {path.name for path in tmp_path.iterdir()} == {"b", running.name, other.name}
 
 
 def test_an_address_in_s3_names_bucket_and_prefix(monkeypatch):
