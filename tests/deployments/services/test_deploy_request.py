@@ -143,6 +143,15 @@ def test_invalid_deployment_config_is_rejected_at_its_field(workspace, bob, iris
     assert not Service.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "PATH", "HOME", "PYTHONHOME"]
+)
+def test_variables_that_load_other_code_are_refused_by_name(workspace, bob, iris, name):
+    with pytest.raises(BadDeploymentConfig, match=name) as refused:
+        deploy(workspace, bob, iris, deployment_config={"environment_variables": {name: "/"}})
+    assert refused.value.field == "environment_variables"
+
+
 def test_form_and_rest_body_make_the_same_request(workspace, bob, iris):
     typed = {"name": "iris", "models": "iris:1", "target": "local", "cpu": "2", "auth": "token", "reason": "first"}
     form = DeployForm(workspace, typed)
