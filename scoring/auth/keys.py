@@ -12,6 +12,7 @@ import msgspec
 from scoring.contract import KEYS, KeysFile, TokenRules
 from scoring.core.errors import ScoringError, StartFailure
 from scoring.core.log import log
+from scoring.core.request import Request
 
 if TYPE_CHECKING:
     from scoring.auth.tokens import TokenCheck
@@ -33,6 +34,8 @@ class Keys:
         self._required = required
         self._stamp: tuple[int, int, int] | None = None
         self._digests: list[str] = []
+        self._front = ""  # digest of the front's key
+        self._fronts: dict[bytes, int] = {}  # what fronts showed, to the kind of key
         self._tokens: TokenCheck | None = None
         self._logged = ""  # the last problem, so that it is logged once
         self._cached: dict[bytes | None, int] = {}
@@ -60,6 +63,7 @@ class Keys:
                 found = msgspec.json.decode(self._path.read_bytes(), type=KeysFile)
                 self._tokens = _token_check(found.tokens) if found.tokens else None
                 self._digests = [] if found.tokens else found.digests
+                self._front, self._fronts = found.front, {}
                 self._stamp, self._cached, self._expiry, self._logged = stamp, {}, {}, ""
         except (OSError, msgspec.DecodeError) as error:
             self._log_problem(error)
@@ -75,6 +79,28 @@ class Keys:
         if key is None:
             return self._check_uncached(header) if self._required else 0
         return key
+
+    def check_request(self, request: Request) -> int:
+        """The same for a request: the key that it shows, or that a front says it showed there."""
+        if request.front:
+            kind = self._fronts.get(request.front)
+            return self._check_front(request.front) if kind is None else kind
+        key = self._cached.get(header := request.headers.get(b"authorization"))
+        if key is None:
+            return self._check_uncached(header) if self._required else 0
+        return key
+
+    def _check_front(self, shown: bytes) -> int:
+        if not self._required:
+            return 0
+        credential, _, name = shown.partition(b" ")
+        digest = hashlib.sha256(credential).hexdigest()
+        if not self._front or not hmac.compare_digest(digest, self._front):
+            raise _refused("The front's key is not the one that this service knows.")
+        kind = KEYS.index(name.decode()) if name.decode("latin-1") in KEYS else 0
+        if len(self._fronts) < CACHE_SIZE:
+            self._fronts[shown] = kind
+        return kind
 
     def _check_uncached(self, header: bytes | None) -> int:
         scheme, _, credential = (header or b"").partition(b" ")

@@ -33,10 +33,11 @@ class Request:
 
     `arrived` is in perf_counter nanoseconds. `key` says which key it showed, an index of scoring.contract.KEYS. `id` is
     the client's or a new one; `id_lines` are the headers of the response that repeat it. `span` is its trace, if any.
+    `front`: what a front showed in the caller's place; it is never among the headers.
     """
 
     __slots__ = (
-        "arrived", "body", "client", "headers", "id", "id_lines", "key", "method", "query", "span", "target",
+        "arrived", "body", "client", "front", "headers", "id", "id_lines", "key", "method", "query", "span", "target",
     )  # fmt: skip
 
     def __init__(self, client: Client, method: bytes, target: bytes, headers: dict[bytes, bytes]) -> None:
@@ -45,7 +46,7 @@ class Request:
         self.target = target
         self.query = b""
         self.headers = headers
-        self.body = b""
+        self.body = self.front = b""
         self.arrived = 0
         self.key = 0
         self.id = self.id_lines = b""

@@ -70,18 +70,18 @@ class Dispatcher:
 
     def authenticate(self, request: Request) -> None:
         """Check the key alone; ScoringError 401."""
-        request.key = self.check_key(request.headers.get(b"authorization"))
+        request.key = self._keys.check_request(request)
 
     def admit(self, request: Request) -> None:
         """Check the key, assign an id, and tell the observers: ScoringError 401 or 431."""
-        request.key = self.check_key(request.headers.get(b"authorization"))
+        request.key = self._keys.check_request(request)
         self._ids.assign(request)
         if self._observers is not None:
             self._observers.on_request(request)
 
     def admit_headers(self, request: Request) -> None:
         """What of `admit` can precede the body; `begin` follows once the body has been read."""
-        request.key = self.check_key(request.headers.get(b"authorization"))
+        request.key = self._keys.check_request(request)
         self._ids.assign(request)
 
     def begin(self, request: Request) -> None:

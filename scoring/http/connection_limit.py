@@ -2,14 +2,27 @@
 
 from collections.abc import Iterable
 from time import monotonic
-
-from scoring.http.connection import Connection
+from typing import Protocol
 
 SLOW_REQUEST_SECONDS = 2.0  # a request that takes longer to arrive may be given up for another
 IDLE_SECONDS = 1.0
 
 
-def evict_one(connections: Iterable[Connection]) -> bool:
+class Evictable(Protocol):
+    """`started`: when its unfinished request began, 0 between requests; `is_active`: it waits for a response."""
+
+    last_active: float
+
+    @property
+    def is_active(self) -> bool: ...
+
+    @property
+    def started(self) -> float: ...
+
+    def abort(self) -> None: ...
+
+
+def evict_one(connections: Iterable[Evictable]) -> bool:
     """Close the connection whose request has been arriving longest, else the one idle longest; False if none is."""
     now = monotonic()
     candidates = [one for one in connections if not one.is_active]

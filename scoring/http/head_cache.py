@@ -18,12 +18,14 @@ KEPT = 256
 
 
 class Head(NamedTuple):
-    """The request line and the headers, whose names are in lower case; `length` is that of the body, in bytes."""
+    """The request line and the headers, whose names are in lower case; `length` is that of the body, in bytes,
+    `front` what `Request.front` is."""
 
     method: bytes
     target: bytes
     headers: dict[bytes, bytes]
     length: int
+    front: bytes = b""
 
 
 class HeadCache:

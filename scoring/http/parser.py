@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from scoring.core.errors import ScoringError, not_http, too_large
+from scoring.front_contract import FRONT_HEADER
 from scoring.http.head_cache import Head, HeadCache, without_upgrade
 from scoring.http.request import HttpRequest
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HEADER_BYTES = 64 * 1024
 COOKIE = b"cookie"
+FRONT = FRONT_HEADER.encode()
 SHORT_LENGTH = 4  # digits of a Content-Length that needs no check before the body arrives
 MOST_UNKNOWN = 64  # unknown heads in a row, after which the cache is no longer tried for a client
 
@@ -74,6 +76,7 @@ class RequestParser:
         else:  # a whole request, whose head is known
             self._unknown = 0
             request = self.request = HttpRequest(self._connection, head.method, head.target, head.headers)
+            request.front = head.front
             request.keep_alive = True  # or it would not be in the cache
             if head.length:
                 request.body = data[-head.length :]
@@ -102,7 +105,7 @@ class RequestParser:
         if request is None or self.started or self._connection.closing:
             return
         if request.keep_alive and self._parser.get_http_version() == "1.1":
-            head = Head(request.method, self._url, self._headers, self._size)
+            head = Head(request.method, self._url, self._headers, self._size, request.front)
             self._limits.heads.add(data, head, b"".join(self._chunks))
 
     def _after_upgrade(self, rest: bytes) -> bytes:
@@ -147,6 +150,7 @@ class RequestParser:
             self._header_bytes = 0
             self._count_headers(len(self._url) + sum(len(name) + len(value) for name, value in headers.items()))
         request = self.request = HttpRequest(self._connection, self._parser.get_method(), self._url, headers)
+        request.front = headers.pop(FRONT, b"")  # a secret, for nobody but the check of keys
         request.keep_alive = self._parser.should_keep_alive()
         if b"upgrade" in headers and self._parser.should_upgrade() and request.method != b"CONNECT":
             self._declined = without_upgrade(request, self._parser.get_http_version())

@@ -1,0 +1,45 @@
+"""Who gets a request: the slot of a service's split, and the replica of a revision."""
+
+import hashlib
+from collections.abc import Sequence
+from random import random
+
+from scoring.front.state import Replica
+from scoring.front_contract import SLOTS
+
+
+def unit_of(seed: str, value: bytes) -> float:
+    """A number in [0, 1) that is always the same for a value under a seed, and evenly spread over values."""
+    digest = hashlib.blake2b(value, digest_size=8, key=seed.encode()).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def slot_of(seed: str, value: bytes) -> int:
+    """The slot of a sticky value."""
+    return int(unit_of(seed, value) * SLOTS)
+
+
+def random_slot() -> int:
+    """The slot of a request without a sticky value."""
+    return int(random() * SLOTS)  # noqa: S311 - a share of traffic, no secret
+
+
+class LeastBusy:
+    """Picks the replica with the fewest requests for its weight; equal ones take turns."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def pick(self, replicas: Sequence[Replica], limit: int | None = None) -> Replica | None:
+        """None where there is none, or all have `limit` requests."""
+        count = len(replicas)
+        if not count:
+            return None
+        self._turn = first = (self._turn + 1) % count
+        best, least = None, float("inf")
+        for number in range(first, first + count):
+            replica = replicas[number % count]
+            load = (replica.busy + 1) / replica.weight
+            if load < least and (limit is None or replica.busy < limit):
+                best, least = replica, load
+        return best

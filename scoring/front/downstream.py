@@ -1,0 +1,367 @@
+"""A client's connection: requests in order, bodies passed on as they come, back-pressure, time limits."""
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from scoring.core.errors import ScoringError, not_http, too_large
+from scoring.front.exchange import Exchange
+from scoring.front.heads import CHUNKED, END, HEADER_BYTES, Answered, Head, Heads, Peer, parse_head
+from scoring.http.serializer import CONTINUE, LAST_CHUNK, chunk
+
+if TYPE_CHECKING:
+    from scoring.front.front import Front
+
+HEADER_SECONDS = 20.0  # from the first byte of a request to the end of its headers
+BODY_IDLE_SECONDS = 30.0  # without a byte, in the middle of a body
+WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
+KEEP_ALIVE_SECONDS = 120.0
+LINGER_SECONDS = 2.0  # how long a refused body is discarded, so that the client reads the refusal
+PIPELINED_BYTES = 256 * 1024  # of further requests that are kept before reading stops
+
+
+class ChunkedBody:
+    """Decodes a chunked body by the parser that read its head, and frames it anew."""
+
+    def __init__(self, head: bytes, most: int) -> None:
+        self.complete = False
+        self.overrun = False  # another request follows in the same piece
+        self._pieces: list[bytes] = []
+        self._most = most
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(head)
+
+    def feed(self, data: bytes) -> bytes:
+        """What goes to the replica. ScoringError for a body that is too large or wrong."""
+        self._pieces.clear()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self.overrun:
+                raise not_http(error) from error
+        written = b"".join(map(chunk, filter(None, self._pieces)))
+        return written + LAST_CHUNK if self.complete else written
+
+    def on_body(self, piece: bytes) -> None:
+        self._most -= len(piece)
+        if self._most < 0:
+            raise too_large(self._most)
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self.overrun = True
+            raise ScoringError(400, "bad_http", "Another request follows.")
+
+
+class Downstream(asyncio.Protocol):
+    """`exchange` is the request under way. `started`: when the unfinished request began, 0 between requests."""
+
+    __slots__ = (
+        "_buffer", "_chunks", "_forwarded", "_front", "_heads", "_left", "_paused", "_peer", "_transport",
+        "_unsent", "closing", "exchange", "half_closed", "is_write_paused", "last_active", "started",
+    )  # fmt: skip
+
+    def __init__(self, front: "Front", *, tls: bool) -> None:
+        self._front = front
+        self._peer = Peer(b"", tls)
+        self._buffer = b""
+        self._left = 0  # bytes of the body still to come
+        self._chunks: ChunkedBody | None = None
+        self._paused = False
+        self._unsent = 0
+        self.exchange: Exchange | None = None
+        self.closing = self.half_closed = self.is_write_paused = False
+        self.started = 0.0
+        self.last_active = monotonic()
+
+    # -- what the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        name = transport.get_extra_info("peername")
+        self._peer = self._front.peer(name[0] if name else "", tls=self._peer.tls)
+        self._forwarded = b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\n\r\n" % (
+            self._peer.address, b"https" if self._peer.tls else b"http",
+        )  # fmt: skip
+        self._heads = Heads() if self._peer.trusted else self._front.heads
+        self._front.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = self.half_closed = True
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None and not exchange.over:
+            exchange.abandon()
+        self._front.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.exchange is None:
+            if not self.closing:
+                self._read(self._buffer + data if self._buffer else data)
+        elif self._left or self._chunks is not None:
+            self._read_body(self.exchange, data)
+        elif not self.closing:
+            self._buffer += data
+            if len(self._buffer) > PIPELINED_BYTES:
+                self.pause()
+
+    def eof_received(self) -> bool:
+        """A client may close its sending side and still wait for its answer; not in the middle of a request."""
+        self.half_closed = True
+        if self.exchange is not None and self.exchange.complete:
+            self.closing = self.closing or not self._buffer
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        self.is_write_paused = True
+        self._unsent = 0
+        self.last_active = monotonic()
+        if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.pause()
+
+    def resume_writing(self) -> None:
+        self.is_write_paused = False
+        if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.resume()
+
+    # -- what an exchange calls
+
+    def lines(self, exchange: Exchange) -> bytes:
+        """Headers to add to the answer."""
+        head = exchange.head
+        if (
+            self._front.draining
+            or (self.half_closed and not self._buffer)
+            or not head.keep_alive
+            or not exchange.complete
+        ):
+            self.closing = True
+            return exchange.revision.answer_lines + b"\r\nconnection: close"
+        return (
+            exchange.revision.answer_lines + b"\r\nconnection: keep-alive"
+            if head.is_old
+            else exchange.revision.answer_lines
+        )
+
+    def take_part(self, part: bytes) -> None:
+        """A piece of the answer."""
+        self._transport.write(part)
+
+    def take_end(self, exchange: Exchange, closes: bool) -> None:
+        """The answer is complete; go on with the next request."""
+        self.exchange = None
+        self.closing = self.closing or closes
+        if self.closing:
+            self._close(lingers=not exchange.complete)
+            return
+        self.last_active = monotonic()
+        if self._paused:
+            self.resume()
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._read(data)
+
+    def refuse(self, exchange: Exchange, error: ScoringError) -> None:
+        """The front answers."""
+        self.exchange = exchange  # it may not have been taken note of yet
+        lines = self.lines(exchange)[2:] + b"\r\n"
+        self._transport.write(self._front.refusal(error, lines, exchange.head))
+        self.take_end(exchange, False)
+
+    def cut(self) -> None:
+        """The client must see that there is no rest of the answer."""
+        self.exchange = None
+        self.abort()
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        if not self._paused:
+            self._paused = True
+            self.last_active = monotonic()
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on reading."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def forget_heads(self, shared: Heads) -> None:
+        """There is a new table."""
+        self._heads = Heads() if self._peer.trusted else shared
+
+    # -- time limits
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits for an answer, or has one on its way."""
+        return (self.exchange is not None and self.exchange.complete) or self.is_write_paused or self.closing
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.closing = True
+        self._transport.abort()
+
+    def sweep(self, now: float, idle_seconds: float = KEEP_ALIVE_SECONDS) -> None:
+        """Enforce the time limits; called about once a second."""
+        exchange = self.exchange
+        if self.is_write_paused:
+            self._sweep_unread(now)
+        elif exchange is not None:
+            self._sweep_exchange(exchange, now)
+        elif self.started:
+            if now - self.started > HEADER_SECONDS:
+                self.fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
+        elif now - self.last_active > idle_seconds:
+            self.abort()
+
+    def _sweep_unread(self, now: float) -> None:
+        unsent = self._transport.get_write_buffer_size()
+        if unsent < self._unsent or not self._unsent:
+            self.last_active = now
+        elif now - self.last_active > WRITE_IDLE_SECONDS:
+            self._transport.abort()
+        self._unsent = unsent
+
+    def _sweep_exchange(self, exchange: Exchange, now: float) -> None:
+        limit = exchange.head.service.settings.scoring_timeout_seconds
+        if exchange.complete or self._paused:
+            if exchange.sent and now - exchange.moved > limit:
+                exchange.give_up()
+        elif now - self.last_active > BODY_IDLE_SECONDS:
+            self.fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
+
+    # -- reading
+
+    def _read(self, data: bytes) -> None:
+        """A request begins here."""
+        end = data.find(END)
+        if end < 0:
+            self._buffer = data
+            if not self.started:
+                self.started = monotonic()
+            if len(data) > HEADER_BYTES:
+                self.fail(_headers_too_large())
+            return
+        head = self._heads.known.get(data[:end])
+        if head is None or head.table is not self._front.table or head.ends < self._front.now:
+            head = self._parse(data[: end + 4])
+            if head is None:
+                return
+        self.started = 0.0
+        self._buffer = b""
+        self._begin(head, data, end + 4)
+
+    def _begin(self, head: Head, data: bytes, at: int) -> None:
+        size, length = len(data) - at, head.length
+        if length == CHUNKED:
+            self._begin_chunked(head, data, at)
+            return
+        if size > length:
+            self._buffer = data[at + length :]
+            data = data[: at + length]
+            size = length
+        forwarded = head.forwarded if self._peer.trusted else self._forwarded
+        self.exchange = exchange = self._front.begin(self, head, forwarded, data[at:], size == length)
+        if exchange.over:  # refused
+            self.exchange = None
+            return
+        self._left = length - size
+        if self._left:
+            self.last_active = monotonic()
+            if head.expects:
+                self._transport.write(CONTINUE)
+        self._front.dispatch(exchange)
+
+    def _begin_chunked(self, head: Head, data: bytes, at: int) -> None:
+        forwarded = head.forwarded if self._peer.trusted else self._forwarded
+        self.exchange = exchange = self._front.begin(self, head, forwarded, b"", False)
+        if exchange.over:
+            self.exchange = None
+            return
+        self.last_active = monotonic()
+        self._chunks = ChunkedBody(data[:at], head.service.settings.max_body_bytes)
+        if head.expects and at == len(data):
+            self._transport.write(CONTINUE)
+        if at < len(data):
+            self._read_body(exchange, data[at:])
+        if self.exchange is exchange and not exchange.over:
+            self._front.dispatch(exchange)
+
+    def _read_body(self, exchange: Exchange, data: bytes) -> None:
+        self.last_active = monotonic()
+        if self._chunks is not None:
+            self._read_chunks(exchange, self._chunks, data)
+            return
+        if len(data) > self._left:
+            self._buffer = data[self._left :]
+            data = data[: self._left]
+        self._left -= len(data)
+        exchange.add(data, complete=not self._left)
+
+    def _read_chunks(self, exchange: Exchange, chunks: ChunkedBody, data: bytes) -> None:
+        try:
+            written = chunks.feed(data)
+        except ScoringError as error:
+            self.fail(error)
+            return
+        if chunks.complete:
+            self._chunks = None
+            self.closing = self.closing or chunks.overrun  # what follows was not kept: its sender is told by the close
+        if written:
+            exchange.add(written, complete=chunks.complete)
+
+    def _parse(self, raw: bytes) -> Head | None:
+        try:
+            if len(raw) > HEADER_BYTES:
+                raise _headers_too_large()
+            head = parse_head(raw, self._front.table, self._peer, is_public=self._front.is_public)
+        except ScoringError as error:
+            self.fail(error)
+            return None
+        except Answered as found:
+            self._transport.write(self._front.health(found.is_head))
+            self._buffer, self.started = b"", 0.0
+            self.closing = True
+            self._close(lingers=False)
+            return None
+        self._heads.add(raw[:-4], head)
+        return head
+
+    # -- closing
+
+    def fail(self, error: ScoringError) -> None:
+        """Answer with an error and close; for a moment the rest of what the client sends is discarded."""
+        self.closing = True
+        self.started = 0.0
+        exchange, self.exchange = self.exchange, None
+        answering = exchange is not None and exchange.answering
+        if exchange is not None and not exchange.over:
+            exchange.abandon()
+        if answering:
+            self.abort()
+            return
+        self._transport.write(self._front.refusal(error, b"connection: close\r\n", None))
+        self._close(lingers=True)
+
+    def _close(self, *, lingers: bool) -> None:
+        self._left, self._chunks, self._buffer = 0, None, b""
+        if not lingers:
+            self._transport.close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self.resume()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+
+
+def _headers_too_large() -> ScoringError:
+    return ScoringError(
+        431, "headers_too_large", f"The address and headers are larger than {HEADER_BYTES // 1024} KiB."
+    )

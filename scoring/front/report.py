@@ -1,0 +1,155 @@
+"""Reports to the studio: loads for scaling, use of keys, agreements, windows. Without a studio the front goes on."""
+
+import asyncio
+import http.client
+import os
+from contextlib import suppress
+from time import monotonic, time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from scoring.contract import KEYS, Window
+from scoring.core.log import log
+from scoring.front.state import Revision
+from scoring.front_contract import FrontReport, FrontSettings, ServiceLoad
+
+if TYPE_CHECKING:
+    from scoring.front.front import Front
+
+BUSY_SECONDS, QUIET_SECONDS = 1.0, 5.0  # between reports
+TIMEOUT_SECONDS = 5.0
+MOST_BACKOFF_SECONDS = 30.0
+KEPT_WINDOWS = 720  # of a service, while the studio does not answer: an hour of five seconds each
+
+
+class Reporter:
+    """Posts a report once a second while there is something to tell, every five seconds else, at once on `hurry`."""
+
+    def __init__(self, settings: FrontSettings) -> None:
+        self._settings = settings
+        self._url = urlsplit(settings.report_url)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+        self._windows: dict[int, list[Window]] = {}
+        self._sequence = int(time())  # of windows; larger than before a restart
+        self._replica = f"front-{settings.name}"
+        self._started = time()
+
+    def start(self, front: "Front") -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run(front))
+
+    def hurry(self) -> None:
+        """Somebody waits for a replica that has to be started."""
+        self._wake.set()
+
+    async def close(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self, front: "Front") -> None:
+        pause, last = BUSY_SECONDS, 0.0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+                    await asyncio.sleep(0.02)  # what waits is in the report, and no more than fifty of them a second
+            self._wake.clear()
+            report = self.report(front)
+            if not self._settings.report_url:
+                self._windows.clear()
+                continue
+            if not _tells(report) and monotonic() - last < QUIET_SECONDS:
+                continue
+            done = await asyncio.to_thread(self._post, msgspec.json.encode(report))
+            pause = BUSY_SECONDS if done else min(max(pause, BUSY_SECONDS) * 2, MOST_BACKOFF_SECONDS)
+            if done:
+                last = monotonic()
+                self._windows = {}
+
+    def report(self, front: "Front") -> FrontReport:
+        """All there is to tell."""
+        revisions = front.registry.revisions
+        for revision in revisions:
+            self._cut(revision)
+        return FrontReport(
+            front=self._settings.name,
+            started_at=self._started,
+            applied=front.file.applied,
+            refused=front.file.refused,
+            loads=[_load(revision) for revision in revisions],
+            keys=front.quotas.report(),
+            ejected=[one.id for one in front.registry.replicas if one.health.ejected],
+            windows=dict(self._windows),
+        )
+
+    def _cut(self, revision: Revision) -> None:
+        counts = revision.counts
+        began, now = counts.began, time()
+        if not counts.codes:
+            counts.began = now
+            return
+        taken = counts.take(now)
+        self._sequence += 1
+        window = Window(
+            revision=revision.number,
+            replica=self._replica,
+            sequence=self._sequence,
+            start=began,
+            seconds=now - began,
+            counters={
+                "codes": {str(code): count for code, count in taken.codes.items()},
+                "keys": {KEYS[kind]: count for kind, count in enumerate(taken.keys) if count},
+            },
+            histograms={"latency": {str(bucket): count for bucket, count in enumerate(taken.latency) if count}},
+        )
+        kept = self._windows.setdefault(revision.service, [])
+        kept.append(window)
+        del kept[:-KEPT_WINDOWS]
+
+    def _post(self, body: bytes) -> bool:
+        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
+        connection = kind(self._url.hostname or "", self._url.port, timeout=TIMEOUT_SECONDS)
+        headers = {"Authorization": f"Bearer {self._settings.report_token}", "Content-Type": "application/json"}
+        try:
+            connection.request("POST", self._url.path, body, headers)
+            status, said = connection.getresponse().status, ""
+        except (OSError, http.client.HTTPException) as error:
+            status, said = 0, repr(error)
+        finally:
+            connection.close()
+        done = 200 <= status < 300
+        if not done and not self._failing:
+            log(f"the studio does not take reports ({said or status}); serving goes on without it", "W")
+        elif done and self._failing:
+            log(f"the studio takes reports again (process {os.getpid()})")
+        self._failing = not done
+        return done
+
+
+def _load(revision: Revision) -> ServiceLoad:
+    now, load = monotonic(), revision.load
+    seconds, busy, arrivals, service_seconds = load.take(now)
+    return ServiceLoad(
+        service=revision.service,
+        revision=revision.number,
+        at=time(),
+        seconds=seconds,
+        busy=busy,
+        arrivals=arrivals,
+        service_seconds=service_seconds,
+        waiting=sum(not one.over for one in revision.waiting),
+        last_request=time() - (now - load.last_request) if load.last_request else None,
+    )
+
+
+def _tells(report: FrontReport) -> bool:
+    return bool(report.windows or report.refused) or any(
+        one.arrivals or one.busy or one.waiting for one in report.loads
+    )

@@ -1,0 +1,128 @@
+"""The listening socket outlives front processes and keepers: nothing is lost when they are replaced."""
+
+import asyncio
+import os
+import signal
+import time
+
+import psutil
+
+from tests.scoring.front.fronts import request_bytes, revision, service
+
+SWAPS, CLIENTS = 20, 16
+
+
+class Caller:
+    """Sends requests one after another, on a connection that it keeps or on a new one each time."""
+
+    def __init__(self, port: int, *, keeps: bool) -> None:
+        self._port, self._keeps = port, keeps
+        self.answered, self.lost = 0, []
+
+    async def run(self, until: asyncio.Event) -> None:
+        reader = writer = None
+        while not until.is_set():
+            try:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.write(request_bytes())
+                head = await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]))
+                assert head.startswith(b"HTTP/1.1 200"), head
+                self.answered += 1
+                closes = b"connection: close" in head or not self._keeps
+            except (OSError, asyncio.IncompleteReadError, AssertionError) as error:
+                self.lost.append(repr(error))
+                closes = True
+            if closes and writer is not None:
+                writer.close()
+                reader = writer = None
+            await asyncio.sleep(0.005)
+
+
+def lost_during(front, swap) -> tuple[int, list[str]]:
+    """Calls `swap` in a thread while callers send requests: how many were answered, and what was lost."""
+
+    async def run():
+        callers = [Caller(front.port, keeps=bool(number % 2)) for number in range(2 * CLIENTS)]
+        until = asyncio.Event()
+        tasks = [asyncio.create_task(one.run(until)) for one in callers]
+        await asyncio.to_thread(swap)
+        until.set()
+        await asyncio.gather(*tasks)
+        return sum(one.answered for one in callers), [one for caller in callers for one in caller.lost]
+
+    return asyncio.run(run())
+
+
+def test_a_new_front_process_takes_over_without_losing_a_request(own_front, stub):
+    front = own_front().start(service(revision(1, stub())))
+
+    def swap():
+        for _ in range(SWAPS):
+            before = front.state()["front"]
+            front.process.send_signal(signal.SIGHUP)
+            front.until(lambda before=before: front.state()["front"] != before)
+
+    answered, lost = lost_during(front, swap)
+    assert answered > 1000
+    assert lost == []
+
+
+def test_a_front_process_that_is_killed_is_replaced_at_once(own_front, stub):
+    front = own_front().start(service(revision(1, stub())))
+    before = front.state()["front"]
+    os.kill(before, signal.SIGKILL)
+    assert front.score().status_code == 200  # it waits in the queue of the socket, which the keeper holds
+    assert front.state()["front"] != before
+
+
+def test_starting_the_program_once_more_takes_the_address_over_without_losing_a_request(own_front, stub):
+    front = own_front().start(service(revision(1, stub())))
+    first = front.process
+
+    def swap():
+        before = front.state()["keeper"]
+        front.process = front.launch()
+        front.until(lambda: front.state()["keeper"] != before)
+        assert first.wait(30) == 0
+
+    answered, lost = lost_during(front, swap)
+    assert answered > 100
+    assert lost == []
+
+
+def test_the_front_serves_on_when_its_keeper_is_killed_until_the_next_one_takes_over(own_front, stub):
+    front = own_front().start(service(revision(1, stub())))
+    serving = front.state()["front"]
+    front.process.kill()
+    front.process.wait()
+    assert front.score().status_code == 200
+    front.until((front.folder / "front" / "front.sock").exists)
+    time.sleep(1.2)  # the orphan looks once a second whether its keeper lives
+
+    def swap():
+        front.process = front.launch()
+        front.until(lambda: front.state()["front"] != serving)
+        front.until(lambda: not psutil.pid_exists(serving))
+
+    answered, lost = lost_during(front, swap)
+    assert answered > 100
+    assert lost == []
+
+
+def test_sigterm_finishes_what_is_under_way_and_ends(own_front, stub):
+    front = own_front().start(service(revision(1, stub(lambda asked, connection: time.sleep(0.5) or None))))
+    idle = front.connect()
+    front.process.send_signal(signal.SIGTERM)
+    assert front.process.wait(10) == 0
+    assert idle.recv(1) == b""
+    idle.close()
+
+
+def test_settings_that_cannot_be_used_change_nothing(own_front, stub):
+    front = own_front().start(service(revision(1, stub())))
+    front.settings_file.write_text("{")
+    front.process.send_signal(signal.SIGHUP)
+    front.until(lambda: "is no settings file of the front" in front.log())
+    assert front.score().status_code == 200
