@@ -9,21 +9,25 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import uv
 
+from registry.environments.build_room import BuildRoom
 from scoring.opt_outs import OPT_OUTS
 from studio.core.parent_death import die_with_parent_prefix
 from studio.core.tee import Log
+from studio.sandbox.request import keeper_command
 
 # What a resolver and the builds it may start get to see; the studio's own secrets are not among it.
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NETRC")
 PASSED_ON_PREFIXES = ("UV_", "SSL_CERT_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 CHECK_SECONDS = 0.2
+KEEPER_SECONDS = 5.0  # in which a keeper ends all that it keeps
 MAX_OUTPUT = 200_000  # characters kept for the error; the log gets everything
 
 
@@ -108,25 +112,38 @@ def environment_variables() -> dict[str, str]:
     }
 
 
-def run(arguments: list[str], *, folder: Path, log: Log, limits: Limits, result: IO[bytes] | None = None) -> Outcome:
-    """Run in `folder`; messages go to `log` line by line, standard output to `result` if given.
+def run(
+    arguments: list[str],
+    *,
+    folder: Path,
+    log: Log,
+    limits: Limits,
+    result: IO[bytes] | None = None,
+    room: BuildRoom | None = None,
+) -> Outcome:
+    """Run in `folder`; messages go to `log` line by line, standard output to `result` if given. With `room` it runs
+    there, behind walls.
 
     Its own process group, so that everything it started ends with it. It ends with us too: left alone it would
     go on writing where the next attempt cleans up, and hold the locks of uv's cache.
     """
+    variables = environment_variables()
     with subprocess.Popen(
-        [*die_with_parent_prefix(), *arguments],
-        cwd=folder,
-        env=environment_variables(),
-        stdin=subprocess.DEVNULL,
+        keeper_command() if room else [*die_with_parent_prefix(), *arguments],
+        cwd="/" if room else folder,
+        env={"LANG": "C.UTF-8"} if room else variables,
+        stdin=subprocess.PIPE if room else subprocess.DEVNULL,
         stdout=result or subprocess.PIPE,
         stderr=subprocess.PIPE if result else subprocess.STDOUT,
         text=True,
         errors="replace",
         start_new_session=True,
     ) as process:
-        guard = _Guard(process, limits)
+        guard = _Guard(process, limits, is_keeper=room is not None)
         try:
+            if room and process.stdin:
+                with process.stdin as keeper, suppress(BrokenPipeError):  # one that has ended says why by its exit code
+                    keeper.write(room.request(arguments, variables).decode())
             output = _pass_on(process.stderr if result else process.stdout, log)
             returncode = process.wait()
         finally:
@@ -148,9 +165,10 @@ def _pass_on(lines: IO[str] | None, log: Log) -> str:
 class _Guard:
     """Watches a process from a thread and kills its group at the deadline, when cancelled, or when closed."""
 
-    def __init__(self, process: subprocess.Popen[str], limits: Limits) -> None:
+    def __init__(self, process: subprocess.Popen[str], limits: Limits, *, is_keeper: bool = False) -> None:
         self.ended = ""
         self._process, self._limits, self._closed = process, limits, threading.Event()
+        self._is_keeper = is_keeper
         self._thread = threading.Thread(target=self._watch, name="uv-guard", daemon=True)
         self._thread.start()
 
@@ -166,6 +184,10 @@ class _Guard:
 
     def _kill(self) -> None:
         if self._process.returncode is None:
+            if self._is_keeper:
+                self._process.send_signal(signal.SIGQUIT)  # it ends what has left the group, too
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(KEEPER_SECONDS)
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:

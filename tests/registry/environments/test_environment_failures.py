@@ -73,6 +73,9 @@ def source_package(wheels):
     (wheels.parent / broken / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: demo-broken\nVersion: 1.0\n")
     (wheels.parent / broken / "setup.py").write_text(f"open({str(ran)!r}, 'w').close()\nraise SystemExit(3)\n")
     subprocess.run(["tar", "-czf", wheels / f"{broken}.tar.gz", "-C", wheels.parent, broken], check=True)
+    wheels.chmod(0o755)  # builds may run as another user
+    for wheel in wheels.iterdir():
+        wheel.chmod(0o644)
     return ran
 
 
