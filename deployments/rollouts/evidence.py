@@ -125,4 +125,4 @@ def spread(blocks: Sequence[Counts]) -> float:
         if variance >= 0.5:
             chi_squared += (one.bad - bad * theta) ** 2 / variance
             counted += 1
-    return max(1.0, (4 + chi_squared) / (4 + counted - 1)) if counted else 1.0
+    return max(1.0, (4 + chi_squared) / (4 + counted - 1)) if counted > 1 else 1.0
