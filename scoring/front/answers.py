@@ -80,6 +80,11 @@ class AnswerReader:
             self.done = True
         return self.done
 
+    @property
+    def has_length(self) -> bool:
+        """Whether the head says how long the body is."""
+        return self._left >= 0
+
     # -- callbacks of the parser
 
     def on_header(self, name: bytes, value: bytes) -> None:

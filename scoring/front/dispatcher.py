@@ -11,6 +11,7 @@ from scoring.front.addresses import Unreachable, connect, probe
 from scoring.front.choice import LeastBusy
 from scoring.front.exchange import Client, Exchange
 from scoring.front.heads import Head
+from scoring.front.mirror import Copy, Mirrors
 from scoring.front.repeat import Failure
 from scoring.front.state import Replica, Revision
 from scoring.front.upstream import Upstream
@@ -30,6 +31,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self.waiting: set[Revision] = set()  # those that have requests waiting
         self.ejected: set[Replica] = set()
+        self.mirrors = Mirrors(self._copy)
         self.owners: dict[Replica, set[Revision]] = {}
 
     def begin(self, client: Client, head: Head, forwarded: bytes, body: bytes, complete: bool) -> Exchange:
@@ -45,6 +47,18 @@ class Dispatcher:
         load.last_request = exchange.arrived
         revision.counts.keys[head.caller.kind] += 1
         return exchange
+
+    def mirror(self, exchange: Exchange, answer: bytes) -> None:
+        """A caller has its whole answer: copies of its request may follow."""
+        self.mirrors.answered(exchange, answer, exchange.took)
+
+    def _copy(self, copy: Copy, exchange: Exchange, revision: Revision) -> Exchange:
+        sent = Exchange(self, copy, exchange.head, exchange.forwarded, revision, b"".join(exchange.held), True)
+        sent.is_copy = True
+        revision.load.arrivals += 1
+        revision.load.last_request = sent.arrived
+        self.dispatch(sent)
+        return sent
 
     def dispatch(self, exchange: Exchange) -> None:
         """Send a request, or let it wait."""
@@ -134,14 +148,16 @@ class Dispatcher:
             replica.health.probing = True
             self._start(self._probe(replica))
 
-    def sweep_idle(self, now: float) -> None:
-        """Close connections that nobody has used for long: the oldest come first."""
+    def sweep(self, now: float) -> None:
+        """Once a second: copies that take too long, and connections that nobody has used for long, oldest first."""
+        self.mirrors.sweep(now)
         for replica in self.owners:
             while replica.idle and now - replica.idle[0].since > IDLE_SECONDS:
                 replica.idle.pop(0).close()
 
     def close(self) -> None:
         """End what runs in the background."""
+        self.mirrors.close()
         for task in self._tasks:
             task.cancel()
 

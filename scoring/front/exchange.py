@@ -13,6 +13,7 @@ from scoring.front.upstream import Upstream
 if TYPE_CHECKING:
     from scoring.front.dispatcher import Dispatcher
 
+KEPT_BYTES = 300 * 1024  # of an answer; more than that is compared with nothing
 BROKEN_IN_A_ROW = 3  # requests that a replica dropped, after which it is ejected
 
 
@@ -48,8 +49,8 @@ class Exchange:
 
     __slots__ = (
         "_dispatcher", "_repeats", "answering", "arrived", "client", "closes", "complete", "forwarded", "head", "held",
-        "held_size", "is_held", "is_simple", "moved", "over", "patience", "replica", "revision", "sent", "status",
-        "tried", "upstream",
+        "held_size", "is_copy", "is_held", "is_simple", "kept", "moved", "over", "patience", "replica", "revision",
+        "sent", "status", "took", "tried", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -64,10 +65,12 @@ class Exchange:
         self.held = [body] if body else []
         self.held_size = len(body)
         self.is_held = True
+        self.is_copy = False  # of another request, for a revision that is tried out
+        self.kept: bytearray | None = None  # the answer so far
         self.complete = complete
         self.is_simple = complete and not head.is_head  # its answer may be passed on without a closer look
         self.arrived = monotonic()
-        self.sent = self.moved = 0.0
+        self.sent = self.moved = self.took = 0.0
         self.answering = self.over = self.closes = False
         self.status = 0
         self.patience = 0.0  # until when it waits for a replica
@@ -123,6 +126,8 @@ class Exchange:
         self.client.take_part(b"".join((data[:end], self.client.lines(self), data[end:])))
         self._finish(upstream)
         self.client.take_end(self, False)
+        if self.head.service.mirrors and not self.is_copy:
+            self._dispatcher.mirror(self, data)
 
     def reader(self) -> AnswerReader:
         """What reads its answer where that is not simple."""
@@ -133,12 +138,20 @@ class Exchange:
         self.answering = True
         self.status, self.closes = reader.status, reader.closes
         self.moved = monotonic()
+        self._keep(part, reader)
         self.client.take_part(part)
 
     def answered_end(self, upstream: Upstream | None) -> None:
         """The answer is complete; the connection, where it may be used again."""
         self._finish(upstream)
         self.client.take_end(self, self.closes)
+        if self.kept is not None and not self.is_copy:
+            self._dispatcher.mirror(self, bytes(self.kept))
+
+    def _keep(self, part: bytes, reader: AnswerReader) -> None:
+        """Remember the answer where copies of the request may be sent."""
+        if self.head.service.mirrors and reader.has_length and not self.is_copy:
+            self.kept = (self.kept or bytearray()) + part[: KEPT_BYTES - len(self.kept or b"")]
 
     # -- what goes wrong
 
@@ -166,7 +179,9 @@ class Exchange:
         if not self.over:
             self.over = True
             self.status = error.status
-            self.revision.counts.codes[error.status] = self.revision.counts.codes.get(error.status, 0) + 1
+            if not self.is_copy:
+                codes = self.revision.counts.codes
+                codes[error.status] = codes.get(error.status, 0) + 1
             self.client.refuse(self, error)
 
     def abandon(self) -> None:
@@ -201,7 +216,10 @@ class Exchange:
             else:
                 upstream.since = self.moved
                 replica.idle.append(upstream)
-        self._dispatcher.note(self, self._leave())
+        sent, now = self.sent, self._leave()
+        self.took = now - sent
+        if not self.is_copy:
+            self._dispatcher.note(self, now)
 
     def _leave(self) -> float:
         """It is at no replica any more; the time that this took note of."""

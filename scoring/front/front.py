@@ -129,7 +129,7 @@ class Front:
                 connection.sweep(now, DRAIN_IDLE_SECONDS)
             else:
                 connection.sweep(now)
-        self.dispatcher.sweep_idle(now)
+        self.dispatcher.sweep(now)
 
     def stop_now(self) -> None:
         """Nobody comes after us: idle connections close at once."""

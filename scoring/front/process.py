@@ -120,6 +120,7 @@ class FrontProcess:
 def main() -> None:
     """The whole process."""
     settings = read_settings(Path(sys.argv[1]))
+    sys.setswitchinterval(0.0005)  # seconds for which a comparison or a report may keep the loop waiting
     with suppress(KeyboardInterrupt):
         uvloop.run(FrontProcess(settings).run())
 

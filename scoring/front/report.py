@@ -85,6 +85,7 @@ class Reporter:
             refused=front.file.refused,
             loads=[_load(revision) for revision in revisions],
             keys=front.quotas.report(),
+            agreements=front.dispatcher.mirrors.report(),
             ejected=[one.id for one in front.registry.replicas if one.health.ejected],
             windows=dict(self._windows),
         )

@@ -1,0 +1,76 @@
+"""Whether two answers to the same request agree. Pure."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-5  # numbers of 32 bits that were summed in another order agree within these
+NOT_COMPARED = frozenset(
+    ("id", "model_name", "model_version")
+)  # of the Open Inference Protocol: they name who answered
+ANSWER = "answer"  # an answer without names
+
+
+@dataclass
+class Difference:
+    """`agrees`, and by the name of an output the largest difference of its numbers."""
+
+    agrees: bool = True
+    outputs: dict[str, float] = field(default_factory=dict)
+
+
+def compare(caller: tuple[int, bytes], mirror: tuple[int, bytes]) -> Difference:
+    """Compare status and body, of JSON number by number.
+
+    For example {"a": [1.0, 2.0]} and {"a": [1.0, 2.5]} disagree, and the output a differs by 0.5.
+    """
+    found = Difference(agrees=caller[0] == mirror[0])
+    if not found.agrees or caller[1] == mirror[1]:
+        return found
+    try:
+        ours, theirs = orjson.loads(caller[1]), orjson.loads(mirror[1])
+    except orjson.JSONDecodeError:
+        found.agrees = False
+        return found
+    named, others = _by_output(ours), _by_output(theirs)
+    found.agrees = named.keys() == others.keys()
+    for name in named.keys() & others.keys():
+        _walk(named[name], others[name], name, found)
+    return found
+
+
+def _by_output(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        return {ANSWER: answer}
+    outputs = answer.get("outputs")
+    if isinstance(outputs, list) and all(isinstance(one, dict) and "name" in one for one in outputs):
+        return {str(one["name"]): one.get("data") for one in outputs}
+    return {name: value for name, value in answer.items() if name not in NOT_COMPARED}
+
+
+def _walk(ours: Any, theirs: Any, name: str, found: Difference) -> None:
+    if _is_number(ours) and _is_number(theirs):
+        _numbers(float(ours), float(theirs), name, found)
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for one, other in zip(ours, theirs, strict=True):
+            _walk(one, other, name, found)
+    elif isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        for key, one in ours.items():
+            _walk(one, theirs[key], name, found)
+    elif ours != theirs or type(ours) is not type(theirs):
+        found.agrees = False
+
+
+def _numbers(ours: float, theirs: float, name: str, found: Difference) -> None:
+    distance = abs(ours - theirs)
+    if math.isnan(distance):
+        distance = 0.0
+    found.outputs[name] = max(found.outputs.get(name, 0.0), distance)
+    if distance > ABSOLUTE + RELATIVE * max(abs(ours), abs(theirs)):
+        found.agrees = False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

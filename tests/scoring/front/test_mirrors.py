@@ -1,0 +1,125 @@
+"""Copies for a revision that is tried out, and what the studio is told about them and everything else."""
+
+import threading
+import time
+
+import msgspec
+import pytest
+
+from scoring.front_contract import ClientKey, FrontReport
+from tests.scoring.front.fronts import AUTH, KEY, ok, revision, service
+from tests.scoring.stand_in import StandIn
+
+
+@pytest.fixture
+def studio():
+    """A stand-in that keeps the reports it gets."""
+    reports, tokens = [], []
+
+    def take(body, headers):
+        reports.append(msgspec.json.decode(body, type=FrontReport))
+        tokens.append(headers["Authorization"])
+        return 202
+
+    made = StandIn(take)
+    made.reports, made.tokens = reports, tokens
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def told(own_front, studio):
+    """A front that reports to the stand-in."""
+    return own_front(report_url=f"{studio.address}/api/v1/front/report", report_token="the-token")
+
+
+def test_copies_are_compared_with_what_callers_got(told, studio, stub):
+    mirror = stub(lambda asked, connection: ok(b'{"answer": 1.5}'))
+    told.start(service(revision(1, stub()), revision(2, mirror, mirror_percent=100)))
+    for _ in range(5):
+        assert told.score().json() == {"answer": 1}
+    told.until(lambda: any(one.compared == 5 for report in studio.reports for one in report.agreements))
+    found = studio.reports[-1].agreements[0]
+    assert (found.service, found.revision, found.disagreed, found.failed) == (1, 2, 5, 0)
+    assert found.outputs == {"answer": 0.5}
+    assert {one.body for one in mirror.scored()} == {b'{"data": [1]}'}
+    assert {one.headers["x-slipway-front"] for one in mirror.scored()} == {"the-front-key primary"}
+    assert studio.tokens[-1] == "Bearer the-token"
+
+
+@pytest.mark.parametrize("behave", ["sleeps", "dies", "answers garbage"])
+def test_a_mirror_that_misbehaves_is_not_noticed_by_callers(told, studio, stub, behave):
+    release = threading.Event()
+
+    def misbehave(asked, connection):
+        if behave == "sleeps":
+            release.wait(20)
+        return b"garbage" if behave == "answers garbage" else None
+
+    told.start(
+        service(revision(1, stub()), revision(2, stub(misbehave), mirror_percent=100), scoring_timeout_seconds=1)
+    )
+    began = time.monotonic()
+    assert {told.score().status_code for _ in range(40)} == {200}
+    assert time.monotonic() - began < 10  # of forty sleeps
+    told.until(lambda: any(one.failed and not one.compared for report in studio.reports for one in report.agreements))
+    release.set()
+
+
+def test_only_so_many_copies_are_under_way(told, studio, stub):
+    release = threading.Event()
+    mirror = stub(lambda asked, connection: release.wait(20) and ok())
+    told.start(service(revision(1, stub()), revision(2, mirror, mirror_percent=100)))
+    for _ in range(30):
+        told.score()
+    told.until(lambda: any(one.dropped == 14 for report in studio.reports for one in report.agreements))
+    assert len(mirror.scored()) == 16
+    release.set()
+
+
+def test_the_studio_learns_what_scaling_needs(told, studio, stub):
+    told.start(service(revision(1, stub(lambda asked, connection: time.sleep(0.05) or ok()))))
+    for _ in range(10):
+        told.score()
+    told.until(lambda: sum(load.arrivals for report in studio.reports for load in report.loads) == 10)
+    loads = [load for report in studio.reports for load in report.loads if load.service_seconds is not None]
+    assert all(0.05 <= load.service_seconds < 1 for load in loads)
+    assert sum(load.busy * load.seconds for load in loads) == pytest.approx(0.5, abs=0.3)
+    assert studio.reports[-1].applied == told.number
+    windows = [window for report in studio.reports for window in report.windows.get(1, [])]
+    assert {window.sequence: window for window in windows}.keys()
+    unique = {window.sequence: window for window in windows}.values()
+    assert sum(window.counters["codes"]["200"] for window in unique) == 10
+    assert {window.replica for window in unique} == {"front-front"}
+
+
+def test_a_request_that_waits_for_a_sleeping_service_is_told_at_once(told, studio, stub):
+    told.start(service(revision(1), wakes=True, wake_seconds=20))
+    told.until(lambda: studio.reports)
+    asked = threading.Thread(target=told.score)
+    began = time.monotonic()
+    asked.start()
+    told.until(lambda: any(load.waiting for report in studio.reports for load in report.loads))
+    assert time.monotonic() - began < 5
+    told.route(service(revision(1, stub()), wakes=True))
+    asked.join(20)
+
+
+def test_a_key_with_a_quota_is_refused_beyond_it_and_its_use_reported(told, studio, stub):
+    from hashlib import sha256
+
+    key = ClientKey(name="ci", digest=sha256(KEY.encode()).hexdigest(), requests_a_day=3)
+    told.start(service(revision(1, stub()), keys=[key]))
+    answers = [told.score(headers=AUTH) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    assert answers[-1].json()["code"] == "quota_used"
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 86_401
+    told.until(lambda: studio.reports and studio.reports[-1].keys)
+    assert [(one.key, one.requests) for one in studio.reports[-1].keys] == [("ci", 3)]
+
+
+def test_the_front_serves_while_the_studio_is_down(own_front, stub):
+    front = own_front(report_url="http://127.0.0.1:9/report").start(service(revision(1, stub())))
+    assert front.score().status_code == 200
+    front.until(lambda: "the studio does not take reports" in front.log())
+    assert front.score().status_code == 200
