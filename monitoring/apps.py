@@ -5,8 +5,11 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        """Tell the pages of deployments how services are doing."""
+        """Tell the pages and the rollouts of deployments how services are doing."""
+        from deployments.rollouts import readings
         from deployments.services import recent_figures
+        from monitoring.telemetry.cells import read_cells
         from monitoring.telemetry.recent import read_recent
 
         recent_figures.register(read_recent)
+        readings.register(read_cells)

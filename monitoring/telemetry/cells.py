@@ -1,0 +1,80 @@
+"""Windows as the cells that rollouts are judged by (deployments.rollouts.cells).
+
+A window counts once and whole, in the cell of its middle: charts share a window out over their steps, which would make
+requests of a window look like more windows than there were. Rolled-up windows are too long, and are left out.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from deployments.rollouts.cells import CELL_SECONDS, Arm, Cell, Histogram, cell_at, total
+from deployments.rollouts.readings import Question
+from monitoring.models import MetricWindow, Resolution
+
+LONGEST_WINDOW = 60.0  # seconds, of a raw window that says enough about one cell
+FRONT = "front-"  # replicas of this name are fronts
+
+
+class _Counted(NamedTuple):
+    """What fronts counted, which is what callers got, and what replicas did."""
+
+    by_fronts: list[Arm]
+    by_replicas: list[Arm]
+
+
+def read_cells(question: Question) -> list[Cell]:
+    """Of each cell with windows, in order. Answers are counted where callers got them: by fronts, unless none served in
+    that cell. The time in the model is known to replicas alone."""
+    counted: dict[int, dict[int, _Counted]] = defaultdict(lambda: defaultdict(lambda: _Counted([], [])))
+    for window in _windows(question):
+        number = cell_at(window["start"].timestamp() + window["seconds"] / 2)
+        if question.first <= number <= question.last:
+            of_revision = counted[number][window["revision"]]
+            is_front = window["replica"].startswith(FRONT)
+            (of_revision.by_fronts if is_front else of_revision.by_replicas).append(_arm(window))
+    return [_cell(number, counted[number], question) for number in sorted(counted)]
+
+
+def _windows(question: Question) -> list[dict[str, Any]]:
+    first = question.first * CELL_SECONDS - LONGEST_WINDOW
+    last = (question.last + 1) * CELL_SECONDS
+    rows = MetricWindow.objects.filter(
+        service=question.service,
+        revision__in=(question.candidate, question.control),
+        resolution=Resolution.RAW,
+        start__range=(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)),
+        seconds__lte=LONGEST_WINDOW,
+    )
+    return list(rows.values("revision", "replica", "start", "seconds", "counters", "histograms"))
+
+
+def _cell(number: int, counted: Mapping[int, _Counted], question: Question) -> Cell:
+    has_front = any(one.by_fronts for one in counted.values())
+    arms = {revision: _of_revision(one, has_front=has_front) for revision, one in counted.items()}
+    return Cell(number, arms.get(question.candidate, Arm()), arms.get(question.control, Arm()))
+
+
+def _of_revision(counted: _Counted, *, has_front: bool) -> Arm:
+    replicas = total(counted.by_replicas)
+    if not has_front:
+        return replicas
+    front = total(counted.by_fronts)
+    return Arm(front.requests, front.failed, front.refused, front.times | {"infer": replicas.times.get("infer", {})})
+
+
+def _arm(window: Mapping[str, Any]) -> Arm:
+    codes: Mapping[str, int] = window["counters"].get("codes", {})
+    by_class = {kind: sum(n for code, n in codes.items() if code.startswith(kind)) for kind in "45"}
+    histograms = window["histograms"]
+    return Arm(
+        requests=sum(codes.values()),
+        failed=by_class["5"],
+        refused=by_class["4"],
+        times={"infer": _histogram(histograms.get("infer")), "latency": _histogram(histograms.get("latency"))},
+    )
+
+
+def _histogram(stored: Mapping[str, int] | None) -> Histogram:
+    return {int(bucket): count for bucket, count in (stored or {}).items()}

@@ -1,0 +1,76 @@
+"""Windows become cells: each once and whole, and answers as callers got them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from deployments.rollouts.cells import CELL_SECONDS, Arm, Cell
+from deployments.rollouts.readings import Question, read_cells
+from monitoring.models import Resolution
+from scoring.contract import bucket_of
+
+FIRST = 350_000_000  # a cell
+CONTROL, CANDIDATE = 1, 2
+
+
+@pytest.fixture
+def add(service, add_window):
+    """`add(cell, offset, revision=2, codes={"200": 5})`: a window of 5 s that begins `offset` seconds after the
+    cell."""
+
+    def add_at(cell, offset=0.0, **facts):
+        at = datetime.fromtimestamp(cell * CELL_SECONDS + offset, UTC)
+        return add_window(service, at=at, **{"revision": CANDIDATE} | facts)
+
+    return add_at
+
+
+@pytest.fixture
+def read(service):
+    def read_from(first=FIRST, last=FIRST + 9):
+        return read_cells(Question(service.pk, CANDIDATE, CONTROL, first, last))
+
+    return read_from
+
+
+def test_window_counts_whole_in_the_cell_of_its_middle(add, read):
+    add(FIRST, 2.4, codes={"200": 7})
+    add(FIRST, 2.6, codes={"200": 3}, replica="2")
+
+    assert [(cell.number, cell.candidate.requests) for cell in read()] == [(FIRST, 7), (FIRST + 1, 3)]
+
+
+def test_replicas_of_both_revisions_are_added(add, read):
+    add(FIRST, codes={"200": 5, "404": 2, "500": 1}, infer={str(bucket_of(900)): 6})
+    add(FIRST, codes={"200": 5, "503": 1}, infer={str(bucket_of(900)): 4}, replica="2")
+    add(FIRST, codes={"200": 90, "504": 1}, revision=CONTROL)
+
+    infer = {bucket_of(900): 10}
+    assert read() == [
+        Cell(
+            FIRST,
+            Arm(14, 2, 2, {"infer": infer, "latency": {}}),
+            Arm(91, 1, 0, {"infer": {}, "latency": {}}),
+        )
+    ]
+
+
+def test_answers_are_counted_by_fronts_and_the_model_by_replicas(add, read):
+    """A front also counts what it refused itself, and no copies of other revisions' requests."""
+    add(FIRST, codes={"200": 9}, infer={"80": 9}, latency={"90": 9})
+    add(FIRST, codes={"200": 4, "503": 2}, latency={"100": 6}, replica="front-main")
+    add(FIRST, codes={"200": 50}, revision=CONTROL, replica="front-main")
+
+    cell = read()[0]
+
+    assert cell.candidate == Arm(6, 2, 0, {"infer": {80: 9}, "latency": {100: 6}})
+    assert cell.control.requests == 50
+
+
+def test_rolled_up_windows_other_revisions_and_cells_are_left_out(add, read):
+    add(FIRST, codes={"200": 5}, resolution=Resolution.MINUTE, seconds=60)
+    add(FIRST, codes={"200": 5}, revision=3)
+    add(FIRST - 1, codes={"200": 5})
+    add(FIRST + 10, codes={"200": 5})
+
+    assert read() == []
