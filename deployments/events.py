@@ -51,6 +51,20 @@ class Collected(TypedDict):
 StateChanged = TypedDict("StateChanged", {"from": str, "to": str, "cause": str | None})
 
 
+def _deployed(details: Mapping[str, Any]) -> tuple[str, str]:
+    return "deployed ", f" as revision {details.get('revision', '?')}{_with_models(details)}"
+
+
+def _updated(details: Mapping[str, Any]) -> tuple[str, str]:
+    return "updated ", f" to revision {details.get('revision', '?')}{_with_models(details)}"
+
+
+def _with_models(details: Mapping[str, Any]) -> str:
+    """Scripts may be deployed without a model."""
+    models = details.get("models")
+    return f" with {', '.join(models)}" if models else ""
+
+
 def _state_changed(details: Mapping[str, Any]) -> tuple[str, str]:
     cause = details.get("cause")
     why = f": {cause.replace('_', ' ')}" if cause else ""
@@ -78,14 +92,14 @@ SERVICE_DEPLOYED = event_type(
     "service.deployed",
     "Service deployed",
     subject="service",
-    sentence="deployed {subject} as revision {revision} with {models}",
+    sentence=_deployed,
     details=Deployed,
 )
 SERVICE_UPDATED = event_type(
     "service.updated",
     "Service updated",
     subject="service",
-    sentence="updated {subject} to revision {revision} with {models}",
+    sentence=_updated,
     details=Deployed,
 )
 SERVICE_ROLLED_BACK = event_type(

@@ -13,6 +13,7 @@ from deployments.models import Service
 from deployments.services import deployment_log
 from deployments.services.log_entries import Block, Entry, LogFilter, blocks_of, entries_of
 from deployments.services.queries import find
+from deployments.shown_paths import shorten_paths
 from deployments.views.service_header import MOVING
 from studio.accounts.access import WorkspaceRequest, workspace_page
 
@@ -88,7 +89,7 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 
 def _kept(text: str, wanted: LogFilter) -> list[Entry]:
-    return [entry for entry in entries_of(text) if wanted.keeps(entry)]
+    return [entry for entry in entries_of(shorten_paths(text)) if wanted.keeps(entry)]
 
 
 def _shown(text: str, wanted: LogFilter) -> list[Block]:

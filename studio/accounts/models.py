@@ -107,7 +107,7 @@ class Invitation(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return self.note or f"{self.role} of {self.workspace}"
+        return self.note or "somebody"
 
 
 class NameCounter(models.Model):

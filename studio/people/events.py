@@ -43,14 +43,14 @@ INVITATION_CREATED = event_type(
     "invitation.created",
     "Invitation created",
     subject="invitation",
-    sentence="created the invitation {subject} ({role})",
+    sentence="created an invitation for {subject} ({role})",
     details=InvitationCreated,
 )
 INVITATION_WITHDRAWN = event_type(
     "invitation.withdrawn",
     "Invitation withdrawn",
     subject="invitation",
-    sentence="withdrew the invitation {subject}",
+    sentence="withdrew the invitation for {subject}",
 )
 TOKEN_CREATED = event_type(
     "token.created",

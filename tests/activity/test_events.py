@@ -101,6 +101,8 @@ def test_event_names_of_older_releases_map_to_the_catalogue():
             {"revision": 1, "models": ["iris:2", "wine:1"]},
             "deployed X as revision 1 with iris:2, wine:1",
         ),
+        ("service.deployed", {"revision": 1, "models": []}, "deployed X as revision 1"),
+        ("service.updated", {"revision": 2, "models": ["iris:2"]}, "updated X to revision 2 with iris:2"),
         ("service.rolled_back", {"revision": 1, "before": 2}, "rolled X back to revision 1 (was 2)"),
         (
             "service.state_changed",

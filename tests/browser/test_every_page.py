@@ -18,7 +18,7 @@ NO_PAGE = {302, 405}  # answers to GET of addresses that only redirect or only t
 QUERIES = {
     "w/<slug:workspace>/services/<slug:name>/rollback/": "?revision=1",
     "w/<slug:workspace>/services/<slug:name>/keys/regenerate/": "?slot=primary",
-    "w/<slug:workspace>/deploy/": f"?models={LONG}:1",
+    "w/<slug:workspace>/deploy/": f"?version={LONG}:1",
 }
 STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
     [...document.querySelectorAll('body *')].filter(each => each.getBoundingClientRect().right > innerWidth + 1

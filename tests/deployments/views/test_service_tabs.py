@@ -242,6 +242,12 @@ class TestLogs:
         assert (texts[0], texts[-1], len(texts)) == ("line 300", "line 499", 200)
         assert page.context["offset"] == len(log)
 
+    def test_paths_of_the_log_are_relative_to_the_bundle(self, sign_in, carol, service, monkeypatch, settings):
+        log = f"Model files:\n{settings.DATA_DIR}/bundles/{'a' * 64}/models/iris/1/model.pkl\n"
+        monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, limit=0: (log[offset:], len(log)))
+        [block] = sign_in(carol).get(url("service_detail", name="iris"), {"tab": "logs"}).context["blocks"]
+        assert [entry.text for entry in block.entries] == ["Model files:", "bundle/models/iris/1/model.pkl"]
+
     def test_log_of_another_revision_can_be_chosen(self, sign_in, bob, carol, workspace, iris, fake, service):
         fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 10)
         page = self.tab(sign_in(carol), revision="1")
