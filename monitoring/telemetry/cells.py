@@ -5,7 +5,7 @@ requests of a window look like more windows than there were. Rolled-up windows a
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ def read_cells(question: Question) -> list[Cell]:
     return [_cell(number, counted[number], question) for number in sorted(counted)]
 
 
-def _windows(question: Question) -> list[dict[str, Any]]:
+def _windows(question: Question) -> Iterable[Mapping[str, Any]]:
     first = question.first * CELL_SECONDS - LONGEST_WINDOW
     last = (question.last + 1) * CELL_SECONDS
     rows = MetricWindow.objects.filter(
@@ -47,7 +47,7 @@ def _windows(question: Question) -> list[dict[str, Any]]:
         start__range=(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)),
         seconds__lte=LONGEST_WINDOW,
     )
-    return list(rows.values("revision", "replica", "start", "seconds", "counters", "histograms"))
+    return rows.values("revision", "replica", "start", "seconds", "counters", "histograms")
 
 
 def _cell(number: int, counted: Mapping[int, _Counted], question: Question) -> Cell:
