@@ -47,6 +47,8 @@ def init():
         "connect to a port": lambda: connect(socket.AF_INET, ("127.0.0.1", there["web"])),
         "send a datagram": lambda: send_datagram(there["web"]),
         "watch the network's settings": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
+        "make many files": make_many_files,
+        "start more tasks than it may": lambda: start_tasks(1024 + 64 * os.cpu_count() + 100),
         "nest a user namespace": lambda: zero(nested()),
     }
     Path(os.environ["HOME"], "reached.json").write_text(
@@ -103,6 +105,32 @@ def listen(port):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", port))
         one.listen()
+
+
+def make_many_files():
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir=os.environ["HOME"]) as folder:
+        for number in range(2000):
+            Path(folder, str(number)).touch()
+
+
+def start_tasks(count):
+    """Threads, which the kernel counts like processes."""
+    import threading
+
+    end, started = threading.Event(), []
+    try:
+        for _ in range(count):
+            started.append(threading.Thread(target=end.wait))
+            started[-1].start()
+    except RuntimeError as refused:  # the last one has not been started
+        started.pop()
+        raise OSError(str(refused)) from refused
+    finally:
+        end.set()
+        for thread in started:
+            thread.join()
 
 
 def holds(lock):

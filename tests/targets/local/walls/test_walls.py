@@ -23,7 +23,9 @@ NEEDED = {"bubblewrap": "bubblewrap", "landlock": "landlock", "uid": "root", "no
 IDENTITIES = ["root", "nobody"] if os.geteuid() == 0 else ["me"]
 
 CONNECTED = {"connect to a port", "send a datagram", "watch the network's settings"}
-ALWAYS = {"write its own folder", "write a temporary file", "read a granted folder"} | CONNECTED
+OWN = {"write its own folder", "write a temporary file", "read a granted folder", "make many files"}
+ALWAYS = OWN | CONNECTED
+UNCOUNTED = {"start more tasks than it may"}  # the kernel counts tasks by user
 OPEN_TO_ALL = {"read elsewhere", "write elsewhere", "write to a granted folder"}  # by the modes of the files
 THE_STUDIO = {
     "read the database",
@@ -41,15 +43,15 @@ ROOT_ONLY = {"have a capability"}
 NEW_USER = ALWAYS | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service"}
 
 REACHED = {
-    ("none", "root"): ALWAYS | THE_STUDIO | PROCESSES | SHARED | IDENTITY | ROOT_ONLY | {"reach the broker"}
+    ("none", "root"): ALWAYS | UNCOUNTED | THE_STUDIO | PROCESSES | SHARED | IDENTITY | ROOT_ONLY | {"reach the broker"}
     | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service", "gain privileges"},
-    ("none", "nobody"): ALWAYS | THE_STUDIO | PROCESSES | SHARED | IDENTITY | {"reach the broker"}
+    ("none", "nobody"): ALWAYS | UNCOUNTED | THE_STUDIO | PROCESSES | SHARED | IDENTITY | {"reach the broker"}
     | OPEN_TO_ALL | {"reach an abstract socket", "listen on the port of another service", "gain privileges"},
     ("uid", "root"): NEW_USER,
     ("landlock", "root"): ALWAYS,
-    ("landlock", "nobody"): ALWAYS | IDENTITY | {"reach the broker"},
+    ("landlock", "nobody"): ALWAYS | UNCOUNTED | IDENTITY | {"reach the broker"},
     ("bubblewrap", "root"): ALWAYS,
-    ("bubblewrap", "nobody"): ALWAYS | IDENTITY,
+    ("bubblewrap", "nobody"): ALWAYS | UNCOUNTED | IDENTITY,
 }  # fmt: skip
 OF_NEWER_KERNELS = {  # what Landlock keeps from it, by the version that does
     "listen on the port of another service": 4,
