@@ -31,7 +31,7 @@ def file_response(request: HttpRequest, file: StoredFile) -> HttpResponseBase:
 
     Raises `FileDamaged` instead of sending other bytes than were uploaded.
     """
-    _must_be_whole(file)
+    must_be_whole(file)
     artifact, tag = file.artifact, f'"{file.artifact.digest}"'
     whole = request.headers.get("If-Range", tag) != tag
     part = None if whole else _part(request.headers.get("Range", ""), artifact.size)
@@ -51,11 +51,11 @@ def archive_response(version: ModelVersion) -> StreamingHttpResponse:
     """All files of the version in one zip, uncompressed: models hardly shrink, and time is worth more."""
     files = list(version.files.select_related("artifact"))
     for file in files:
-        _must_be_whole(file)
+        must_be_whole(file)
     return _attachment(_zipped(files), f"{version.name}-{version.number}.zip", "application/zip")
 
 
-def _must_be_whole(file: StoredFile) -> None:
+def must_be_whole(file: StoredFile) -> None:
     """Raises `FileLost` and `FileDamaged`, as far as that can be told without reading the file."""
     artifact, path = file.artifact, artifacts.local_path(file.artifact.digest)
     if path and not path.exists():

@@ -12,6 +12,7 @@ from registry.models import ModelVersion
 from registry.search.filter_links import chips
 from registry.versions import registration, usage
 from registry.views.fact_rows import fact_rows
+from registry.views.files import preview
 from registry.views.model_card import as_html
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.errors import BadInput, SlipwayError
@@ -103,6 +104,8 @@ def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayErr
         "error": error,
         "typed": request.POST.get("add_tag", "") if error else "",
     }
+    if current == "files" and (path := request.GET.get("file")):
+        shown["preview"] = preview(version, path)
     return shown | _PANELS[current](version)
 
 

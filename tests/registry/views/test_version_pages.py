@@ -55,6 +55,30 @@ def test_the_files_tab_shows_paths_sizes_and_digests(sign_in, carol, workspace):
     assert version.files.get(path="data/b.bin").artifact_id in page
 
 
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"# Iris <b>\n", "# Iris &lt;b&gt;\n</code>"),
+        ("é".encode() * 50_001, "é</code>"),
+        (b"a" + "é".encode() * 50_000, "é</code>"),
+        (b"\x80\x04K\x00.", "This file is not text: download it."),
+        (b"a\x00b", "This file is not text: download it."),
+        (b"", "This file is empty."),
+    ],
+)
+def test_the_files_tab_shows_a_text_file_for_reading(sign_in, carol, workspace, content, shown):
+    make_version(workspace, "folder", files={"docs/read me.md": content})
+    address = url("version_detail", name="folder", number=1)
+    page = text_of(sign_in(carol).get(address, {"tab": "files", "file": "docs/read me.md"}))
+    assert "?tab=files&amp;file=docs%2Fread%20me.md#preview" in page
+    assert shown in page
+    assert ("This is the beginning of the file" in page) == (len(content) > 100_000)
+
+
+def test_preview_of_an_unknown_file_is_not_found(sign_in, carol, here):
+    assert sign_in(carol).get(url("version_detail", **here), {"tab": "files", "file": "../x"}).status_code == 404
+
+
 @pytest.mark.parametrize("tab", ["overview", "files", "deployments", "activity", "nonsense"])
 def test_every_tab_opens(sign_in, carol, here, tab):
     assert sign_in(carol).get(url("version_detail", **here), {"tab": tab}).status_code == 200
@@ -92,6 +116,8 @@ def test_a_damaged_version_names_the_file_and_cannot_be_deployed(sign_in, bob, w
     assert f'href="{url("deploy")}?' not in page
     table = text_of(client.get(address, {"tab": "files"})).split("<tbody>")[1]
     assert ["damaged" in row for row in table.split("<tr>")[1:]] == [False, True]
+    preview = text_of(client.get(address, {"tab": "files", "file": "b.bin"})).partition('id="preview"')[2]
+    assert "no longer those that were uploaded" in preview
     download = client.get(url("version_file", name="broken", number=1, path="b.bin"))
     assert (download.status_code, "no longer those that were uploaded" in text_of(download)) == (409, True)
     assert "broken" in text_of(client.get(url("model_list"), {"filter": "state=damaged"}))
