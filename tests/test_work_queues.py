@@ -3,12 +3,14 @@
 import os
 import time
 
+import psutil
 import pytest
 import redis
 
-from studio.core.queues import BUILDS, HEAVY
+from studio.core.queues import BUILDS, HEAVY, QUEUES
 from studio.stack.broker import password, socket_path
 from tests.breaking import IRIS, frozen, inspectors, new_model, slow_to_inspect
+from tests.broken_messages import failing_messages, unreadable_messages
 from tests.rest import Rest
 from tests.stack import Stack, wait_for
 
@@ -82,3 +84,21 @@ def test_a_build_does_not_wait_for_inspections(stack, rest, tmp_path):
     finally:
         running.resume()
     rest.until_ready(version)
+
+
+def processes_of(stack):
+    """By queue: the worker, and the processes that it has forked for its tasks."""
+    workers = {queue: psutil.Process(stack.pids[queue]) for queue in QUEUES}
+    return {queue: {worker.pid, *(child.pid for child in worker.children())} for queue, worker in workers.items()}
+
+
+def test_workers_drop_messages_that_cannot_be_read_and_go_on(stack, rest, broker):
+    before = processes_of(stack)
+    for queue in QUEUES:
+        broker.lpush(queue, *unreadable_messages(queue).values(), *failing_messages(queue).values())
+    model = new_model(rest, "after-garbage")
+    rest.deploy("after-garbage", model)
+    rest.until_healthy("after-garbage")
+    wait_for(lambda: not broker.exists("unacked", *QUEUES), 20, "no message waiting or in work")
+    assert processes_of(stack) == before
+    assert stack.log().count("dropped a message that cannot be read") == len(QUEUES) * len(unreadable_messages(HEAVY))

@@ -17,9 +17,8 @@ from studio.stack.lifeline import die_with_supervisor
 
 def preload() -> None:
     """Load all that workers and clock need, before they are forked; open no connection."""
-    import kombu.transport.redis  # noqa: F401 - late, with the rest: nothing of this is needed to read the module
-
-    from studio.celery import app
+    from studio.celery import app  # late, with the rest: nothing of this is needed to read the module
+    from studio.workers import messages  # noqa: F401 - loads Kombu's transport
 
     _skip_checks()
     app.loader.import_default_modules()
@@ -44,7 +43,9 @@ def run(queue: str) -> int:
     from celery.signals import worker_before_create_process, worker_process_init
 
     from studio.celery import app
+    from studio.workers.messages import drop_unreadable_messages
 
+    drop_unreadable_messages()
     _skip_checks()
     # Celery warns root because of pickled messages; only JSON is accepted here.
     warnings.simplefilter("ignore", SecurityWarning)
