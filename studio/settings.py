@@ -115,7 +115,8 @@ WEB_POOLS = [
     # Hashing a password takes a core for a third of a second, on purpose: two at a time.
     Rule(
         "sign-in",
-        "^POST ((/api/v1)?/sign-in/?|/account/|/invitations/.*|/password/.*|/admin/(login|password_change)/)$",
+        "^POST ((/api/v1)?/sign-in/?|/account/|/invitations/.*|/password/.*"
+        "|/admin/(login|password_change|accounts/user/add|accounts/user/.*/password)/)$",
         threads=2,
         waiting=100,
     ),
