@@ -11,7 +11,7 @@ class Sink(BaseHTTPRequestHandler):
     windows = 0
 
     def do_POST(self) -> None:
-        Sink.windows += len(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["windows"])
+        Sink.windows += len(json.loads(self.rfile.read(int(self.headers["Content-Length"]))).get("windows", ()))
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
