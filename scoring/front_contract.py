@@ -72,11 +72,13 @@ class ClientKey(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 class FrontReplica(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One running replica. `address` is `host:port` or `unix:/absolute/path`; a unix socket must belong to the user
-    `owner`, and whoever answers there must run as it."""
+    `owner`, and whoever answers there must run as it. `grpc`: where it answers gRPC, written the same way, if it does.
+    """
 
     id: str
     address: str
     owner: int | None = None
+    grpc: str = ""
 
 
 class FrontRevision(msgspec.Struct, omit_defaults=True, kw_only=True):

@@ -11,12 +11,14 @@ import stat
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from scoring.front.state import Replica
 from scoring.front.upstream import Upstream
 
 CONNECT_SECONDS = 2.0
 PROBE_SECONDS = 2.0
+Made = TypeVar("Made", bound=asyncio.Protocol)
 UNIX = "unix:"
 PROBE = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 
@@ -27,20 +29,23 @@ class Unreachable(Exception):
 
 async def connect(replica: Replica, make: Callable[[], Upstream]) -> Upstream:
     """A new connection."""
-    loop = asyncio.get_running_loop()
     opened = None
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            opened = await _open(replica)
-            if opened.family == socket.AF_UNIX:
-                _, protocol = await loop.create_unix_connection(make, sock=opened)
-            else:
-                _, protocol = await loop.create_connection(make, sock=opened)
-            return protocol
+            opened = await open_socket(replica.address, replica.owner)
+            return await attach(make, opened)
     except (OSError, TimeoutError) as error:
         if opened is not None:
             opened.close()
         raise Unreachable(str(error)) from error
+
+
+async def attach(make: Callable[[], Made], opened: socket.socket) -> Made:
+    """A connected socket with a protocol."""
+    loop = asyncio.get_running_loop()
+    if opened.family == socket.AF_UNIX:
+        return (await loop.create_unix_connection(make, sock=opened))[1]
+    return (await loop.create_connection(make, sock=opened))[1]
 
 
 async def probe(replica: Replica) -> bool:
@@ -48,18 +53,19 @@ async def probe(replica: Replica) -> bool:
     loop = asyncio.get_running_loop()
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(PROBE_SECONDS):
-            opened = await _open(replica)
+            opened = await open_socket(replica.address, replica.owner)
             with opened:
                 await loop.sock_sendall(opened, PROBE)
                 return (await loop.sock_recv(opened, 64)).startswith(b"HTTP/1.1 200")
     return False
 
 
-async def _open(replica: Replica) -> socket.socket:
+async def open_socket(address: str, owner: int | None) -> socket.socket:
+    """A socket connected to `host:port`, or to `unix:/path` of a user. OSError."""
     loop = asyncio.get_running_loop()
-    if replica.address.startswith(UNIX):
-        return await _open_unix(replica.address.removeprefix(UNIX), replica.owner)
-    host, _, port = replica.address.rpartition(":")
+    if address.startswith(UNIX):
+        return await _open_unix(address.removeprefix(UNIX), owner)
+    host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if host.replace(".", "").isdigit() or ":" in host:

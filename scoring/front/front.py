@@ -12,6 +12,7 @@ from scoring.front.downstream import Downstream
 from scoring.front.exchange import Exchange
 from scoring.front.heads import Head, Heads, Peer
 from scoring.front.quota import Quotas
+from scoring.front.relay import Relay
 from scoring.front.routing_file import RoutingFile
 from scoring.front.state import Revision
 from scoring.front.table import Registry, Service, Table
@@ -33,6 +34,7 @@ class Front:
         self.table = Table(Routing(number=0), [])
         self.heads = Heads()
         self.quotas = Quotas()
+        self.relay = Relay(settings.host)
         self.connections: set[Downstream] = set()
         self.draining = False
         self.now = time()
@@ -102,6 +104,7 @@ class Front:
         self.table, self.heads = table, Heads()
         for connection in self.connections:
             connection.forget_heads(self.heads)
+        self.relay.changed(table.services)
         self.dispatcher.removed(removed, self._reroute)
         self.dispatcher.changed(self.registry.revisions)
         log(f"routing file {routing.number}: {len(table.services)} services")

@@ -87,6 +87,7 @@ class FrontProcess:
         for server in self._servers:
             server.close()
         self._servers.clear()
+        self._front.relay.close()
 
     def _drain(self) -> None:
         if not self._front.draining:
