@@ -5,9 +5,12 @@ import os
 import sys
 
 from studio.core.secret_environment import start_without_secrets
+from studio.stack.lifeline import die_with_parent
 
 
 def main() -> None:
+    if parent := os.environ.pop("SLIPWAY_PARENT", ""):  # `slipway admin` waits for this process
+        die_with_parent(int(parent))
     if sys.argv[1:2] == ["up"]:
         start_without_secrets()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")

@@ -1,6 +1,7 @@
 """`slipway admin`: what administrators of the studio do."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,8 @@ def _manage(*arguments: str) -> None:
             hint="Sign in to the studio's machine, and run it there as the user of the studio.",
         )
     command = [sys.executable, str(program), *arguments, "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    environ = os.environ | {"SLIPWAY_PARENT": str(os.getpid())}  # it ends with this process, also when that is killed
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=environ, check=False)
     if done.stdout.strip():
         facts = json.loads(done.stdout)
         output.done(facts, facts["summary"])

@@ -1,11 +1,16 @@
-"""`slipway admin`: collect."""
+"""`slipway admin`: collect, and what it hands to the studio's own program."""
 
 import json
+import os
+import subprocess
+import sys
 
 import httpx
+import psutil
 import pytest
 
 from tests.slipway.fake import error
+from tests.stack import ROOT, wait_for
 
 ITEM = {
     "kind": "bundle",
@@ -75,3 +80,24 @@ def test_failed_collection_is_reported_with_its_cause(slipway, collecting):
 def test_collection_by_non_administrator_ends_with_3(slipway, signed_in):
     signed_in.faults = [("POST", "admin/collection", error(403, "forbidden", "This is for administrators."))]
     assert slipway("admin", "collect", "--dry-run").code == 3
+
+
+STUCK = """
+import os, time
+from pathlib import Path
+
+Path(os.environ["STARTED"]).write_text(f"{os.getpid()} ")
+time.sleep(60)
+"""
+
+
+def test_what_the_studio_does_for_a_command_ends_when_the_command_is_killed(tmp_path):
+    (tmp_path / "stuck.py").write_text(STUCK)
+    started = tmp_path / "started"
+    environ = os.environ | {"DJANGO_SETTINGS_MODULE": "stuck", "PYTHONPATH": str(tmp_path), "STARTED": str(started)}
+    command = [sys.executable, "-m", "slipway", "admin", "backup", str(tmp_path / "place")]
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as wrapper:
+        wait_for(lambda: started.exists() and started.read_text().endswith(" "), 60, "the studio's program at work")
+        child = psutil.Process(int(started.read_text()))
+        wrapper.kill()
+    child.wait(30)
