@@ -1,5 +1,6 @@
-"""`ops/setup.sh`, with an installer in place of uv: what a person sees while it installs."""
+"""`ops/setup.sh`, with installers in place of pip and uv: what a person sees, and that every file is checked."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def setup(tmp_path):
     _script(tools / "pip", "")
 
     def run(said: str, status: int) -> subprocess.CompletedProcess[str]:
-        _script(tools / "uv", f"cat >&2 <<'END'{said}END\nexit {status}")
+        _script(tools / "uv", f"echo \"$*\" >>'{tmp_path}/uv'\ncat >&2 <<'END'{said}END\nexit {status}")
         command = ["sh", str(tmp_path / "ops" / "setup.sh")]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
@@ -64,3 +65,33 @@ def test_failed_setup_shows_the_reason_ends_with_an_error_and_is_tried_again(set
     assert "setup: error: numpy has another hash" in failed.stdout
     assert "the lines above say why" in failed.stderr
     assert setup(INSTALLED, 0).returncode == 0
+
+
+LOCK = r"""setuptools==83.0 \
+    --hash=sha256:aa
+uv==0.0.1 \
+    --hash=sha256:bb \
+    --hash=sha256:cc
+    # via -r requirements.in
+uvicorn==1.0 \
+    --hash=sha256:dd
+"""
+
+
+def test_every_file_is_checked_against_its_hash_the_installer_s_own_among_them(setup, tmp_path):
+    (tmp_path / "requirements.txt").write_text(LOCK)
+    _script(tmp_path / ".venv" / "bin" / "pip", f"(echo \"$*\"; cat) >>'{tmp_path}/pip'")
+    assert setup(INSTALLED, 0).returncode == 0
+
+    arguments, *lines = (tmp_path / "pip").read_text().splitlines()
+    assert {"install", "--require-hashes", "--no-deps"} <= set(arguments.split())
+    assert lines == LOCK.splitlines()[2:5], "uv and its hashes, and nothing else"
+    locked, own = (tmp_path / "uv").read_text().splitlines()
+    assert locked == "pip install --require-hashes -r requirements.txt"
+    assert own == "pip install --no-deps --no-build-isolation --editable ."
+
+
+@pytest.mark.parametrize("package", ["uv", "setuptools"])
+def test_what_installs_is_in_the_lock_with_hashes(package):
+    lock = (Path(settings.BASE_DIR) / "requirements.txt").read_text()
+    assert re.search(rf"^{package}==[^\n]* \\\n    --hash=sha256:[0-9a-f]{{64}}", lock, re.MULTILINE)
