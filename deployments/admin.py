@@ -20,7 +20,7 @@ class ServiceAdmin(ReadOnlyAdmin):
     list_display = ("name", "workspace", "phase", "desired", "generation", "observed_generation", "port", "due_at")
     list_filter = ("workspace", "phase", "desired")
     search_fields = ("name",)
-    exclude = ("telemetry_token", "token_secret")
+    exclude = ("telemetry_token", "token_secret", "front_key")
 
 
 @admin.register(Instance)

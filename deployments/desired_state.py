@@ -47,6 +47,7 @@ def renew_credentials(service: Service) -> None:
     running.update(generation=F("generation") + 1, due_at=timezone.now())
     for key in running.values_list("pk", flat=True):
         enqueue_task_on_commit("deployments.tasks.reconcile", key)
+    enqueue_task_on_commit("deployments.tasks.write_routing")
 
 
 def record_event(kind: EventType, service: Service, actor: User | None, *, reason: str = "", **details: Any) -> None:

@@ -34,6 +34,65 @@ class BeingDeleted(Conflict):
         )
 
 
+class OperationUnderWay(Conflict):
+    code = "operation_under_way"
+    retryable = True
+
+    def __init__(self, name: str, operation: str) -> None:
+        super().__init__(
+            f"The traffic of '{name}' cannot be changed now: {operation} is under way.",
+            hint="Wait until it has ended, or roll it back: slipway service rollback " + name,
+        )
+
+
+class BadTraffic(BadInput):
+    code = "bad_traffic"
+
+
+class IsDefault(Conflict):
+    code = "default_revision"
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(
+            f"Revision {number} is the default of '{name}', which gets what no other revision does.",
+            hint=f"Make another one the default first: slipway service traffic {name} --default NUMBER.",
+            field="default",
+        )
+
+
+class RevisionHasFailed(Conflict):
+    code = "revision_failed"
+
+    def __init__(self, name: str, number: int, message: str) -> None:
+        super().__init__(
+            f"Revision {number} of '{name}' has failed and cannot get requests: {message}".rstrip(": "),
+            hint="Its log tells more. Give it 0 % to have it tried once more, and a share once it is healthy.",
+            field="traffic",
+        )
+
+
+class LabelTaken(Conflict):
+    code = "label_taken"
+
+    def __init__(self, name: str, label: str, number: int) -> None:
+        super().__init__(
+            f"Revision {number} of '{name}' has the label '{label}' already.",
+            hint="Choose another label: requests ask for a revision by it.",
+            field="label",
+        )
+
+
+class HostTaken(Conflict):
+    code = "host_taken"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"The host name {host} belongs to another service of this studio.",
+            hint="Choose another one, or take it from that service first.",
+            field="hosts",
+        )
+
+
 class RevisionNotBuilt(Conflict):
     code = "revision_not_built"
 

@@ -26,6 +26,19 @@ class RolledBack(TypedDict):
     before: int  # the revision that was wanted until then
 
 
+class TrafficChanged(TypedDict):
+    before: str  # "1 = 90 %, 2 = 10 %"
+    after: str
+
+
+class StickinessChanged(TypedDict):
+    by: str  # "header x-user", "cookie user" or "chance"
+
+
+class HostsChanged(TypedDict):
+    hosts: list[str]
+
+
 class KeyRegenerated(TypedDict):
     slot: str
 
@@ -148,6 +161,27 @@ REVISION_ACTIVATED = event_type(
     sentence="moved the requests of {subject} to revision {revision}",
     details=OfRevision,
     azure=f"{AZURE}ModelDeployed",
+)
+TRAFFIC_CHANGED = event_type(
+    "service.traffic_changed",
+    "Traffic changed",
+    subject="service",
+    sentence="changed the traffic of {subject} to {after} (was {before})",
+    details=TrafficChanged,
+)
+STICKINESS_CHANGED = event_type(
+    "service.stickiness_changed",
+    "Stickiness changed",
+    subject="service",
+    sentence="had the revision of requests to {subject} decided by {by}",
+    details=StickinessChanged,
+)
+HOSTS_CHANGED = event_type(
+    "service.hosts_changed",
+    "Host names changed",
+    subject="service",
+    sentence="changed the host names of {subject} to {hosts}",
+    details=HostsChanged,
 )
 STATE_CHANGED = event_type(
     "service.state_changed", "State changed", subject="service", sentence=_state_changed, details=StateChanged

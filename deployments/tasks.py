@@ -8,6 +8,7 @@ from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.models import Build, Collection, TargetCheck
 from deployments.services import target_checks
+from deployments.traffic import routing_file
 from studio.core.job_catalogue import register_runner
 
 register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
@@ -38,3 +39,8 @@ def reconcile_due() -> None:
 @shared_task(name="deployments.tasks.collect_daily", soft_time_limit=30, time_limit=60)
 def collect_daily() -> None:
     collect.collect_daily()
+
+
+@shared_task(name="deployments.tasks.write_routing", soft_time_limit=30, time_limit=60)
+def write_routing() -> None:
+    routing_file.write_routing()

@@ -18,6 +18,7 @@ from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
 from slipway.people import Members, Tokens
 from slipway.targets import Targets
+from slipway.traffic import TrafficOfServices
 from slipway.transport import RETRIES, Transport
 from slipway.types import AccessToken, Event, Keys, Log, Model, Revision, Service, Update, Upload, Version
 from slipway.uploads import Progress, Report, Uploader
@@ -63,6 +64,7 @@ class Client:
         self.environments = Environments(self._calls)
         self.configs = Configs(self._calls, self._uploader)
         self.targets = Targets(self._calls)
+        self.traffic = TrafficOfServices(self._calls)
         self.members = Members(self._calls)
         self.tokens = Tokens(self._calls)
 
@@ -226,7 +228,8 @@ class Client:
     def deploy(self, name: str, models: list[str], *, config: str | None = None, **facts: Any) -> Service:
         """Deploy model versions, or a script that needs none, as a service.
 
-        `facts`: description, deployment_config, overwrite (a new revision of a service that exists), reason, target.
+        `facts`: description, deployment_config, overwrite (a new revision of a service that exists), reason, target,
+        label (a name of the revision), traffic (per cent that a new revision gets beside the others, 0 for none yet).
         `warnings` of the answer name settings without effect, and another name than the one that was given.
         """
         body = {"name": name, "models": models, "config": config} | facts

@@ -12,6 +12,27 @@ class Cause(TypedDict, total=False):
     evidence: str
 
 
+class Share(TypedDict):
+    """What a revision gets of its service's requests, in per cent. `state` is as a service's."""
+
+    revision: int
+    label: str
+    percent: float
+    mirror_percent: float
+    is_default: bool
+    state: str
+    error: Cause | None
+
+
+class Traffic(TypedDict):
+    """`sticky` is {"header": name} or {"cookie": name}, or None where chance decides."""
+
+    default: int | None
+    sticky: dict[str, str] | None
+    hosts: list[str]
+    revisions: list[Share]
+
+
 class Environment(TypedDict, total=False):
     """`id` is "name:number"; `warnings` name what is not installed as requested."""
 

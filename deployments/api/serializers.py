@@ -83,7 +83,8 @@ class RevisionSerializer(serializers.Serializer):
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
     config = serializers.CharField(help_text="name:number")
     state = serializers.ChoiceField(choices=Phase.choices)
-    share = serializers.IntegerField(help_text="per cent of the service's requests that it gets")
+    label = serializers.CharField()  # type: ignore[assignment]  # a field is no attribute of the class
+    share = serializers.FloatField(help_text="per cent of the service's requests that it gets")
     created_by = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
     reason = serializers.CharField()
@@ -115,6 +116,22 @@ class DeploySerializer(StrictSerializer):
     deployment_config = DeploymentConfigField(required=False, allow_null=True, default=None)
     overwrite = serializers.BooleanField(required=False, default=False)
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+    label = serializers.CharField(  # type: ignore[assignment]  # a field is no attribute of the class
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=63,
+        help_text="a name of the revision; requests ask for it by x-slipway-revision",
+    )
+    traffic = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=100,
+        help_text="per cent that the new revision of a service gets beside the others, 0 for none yet; by default it "
+        "takes over all requests once it is proven",
+    )
 
 
 class KeysSerializer(serializers.Serializer):

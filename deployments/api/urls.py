@@ -6,6 +6,7 @@ from deployments.api.configs import ConfigViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.services import ServiceViewSet
 from deployments.api.targets import TargetKindsView, TargetViewSet
+from deployments.api.traffic import TrafficViewSet
 
 service = "services/<slug:name>"
 target = "targets/<slug:name>"
@@ -22,6 +23,10 @@ urlpatterns = [
     path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
     path(f"{service}/revisions", ServiceViewSet.as_view({"get": "revisions"})),
     path(f"{service}/rollback", ServiceViewSet.as_view({"post": "rollback"})),
+    path(f"{service}/traffic", TrafficViewSet.as_view({"get": "retrieve", "put": "update"}), name="api_traffic"),
+    path(f"{service}/traffic/promote", TrafficViewSet.as_view({"post": "promote"})),
+    path(f"{service}/traffic/abort", TrafficViewSet.as_view({"post": "abort"})),
+    path(f"{service}/traffic/<int:revision>", TrafficViewSet.as_view({"delete": "destroy"})),
     path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
     path(f"{service}/token", ServiceViewSet.as_view({"post": "token"}), name="api_service_token"),

@@ -19,7 +19,7 @@ from deployments.control.phases import Verdict
 from deployments.control.service_phase import ServiceFacts, phase_of_service
 from deployments.events import SERVICE_DELETED, STATE_CHANGED
 from deployments.models import Desired, Instance, InstanceDesired, Phase, Service
-from deployments.traffic.shares import set_traffic
+from deployments.traffic.shares import ALL, set_traffic
 from deployments.version_uses import record_phase, remove_uses
 from studio.activity.recording import record
 from studio.core.enqueue import enqueue_task_on_commit
@@ -65,7 +65,7 @@ def _read(service_id: int) -> Service | None:
 def _carry_out(service: Service, facts: ServiceFacts, decision: Decision, now: datetime) -> bool:
     """Whether anything had to be changed. Traffic goes first: what follows from it is decided again after a crash."""
     moved = decision.traffic not in {None, facts.traffic}
-    if decision.traffic is not None and moved and not set_traffic(service, {decision.traffic: 100}):
+    if decision.traffic is not None and moved and not set_traffic(service, {decision.traffic: ALL}, decision.traffic):
         return False
     instances = {instance.revision.number: instance for instance in instances_of(service)}
     for number, want in decision.wants.items():
@@ -151,8 +151,10 @@ def _due_at(facts: ServiceFacts, phase: Phase, now: datetime) -> datetime | None
 
 
 def _ending(facts: ServiceFacts) -> list[int]:
-    """Revisions beside the wanted one that are not stopped yet."""
-    return [one.revision for one in facts.instances if one.revision != facts.wanted and one.phase != Phase.STOPPED]
+    """Revisions that nobody wants and that are not stopped yet, and those beside the default one that still move."""
+    others = (one for one in facts.instances if one.revision != facts.wanted)
+    settled = {Phase.STOPPED: False, Phase.HEALTHY: True, Phase.FAILED: True}
+    return [one.revision for one in others if settled.get(one.phase) is not (one.revision in facts.beside)]
 
 
 def _delete(service: Service) -> None:

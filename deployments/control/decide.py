@@ -1,5 +1,8 @@
 """Pure: what the service-level step wants of a service's instances and traffic, from the facts alone.
 
+The service's own address is answered by the instance of one revision, the default one: `serving`. Revisions that run
+beside it, with a share of what comes through the front or none, never answer there.
+
 It says the same however often it is asked, and what it says is always one step: when it has been done and found to be
 so, the next one follows.
 """
@@ -43,8 +46,9 @@ def decide(facts: ServiceFacts) -> Decision:
         return Decision(wants, gone=not facts.instances)
     if facts.desired == Desired.STOPPED:
         return Decision({instance.revision: _ended(instance) for instance in facts.instances} | _forgotten(facts))
+    beside = dict.fromkeys(facts.beside, RUN)
     if not facts.is_built:
-        return Decision(_others_end(facts, facts.traffic) | _run_and_serve(facts.traffic))
+        return Decision(_others_end(facts, facts.traffic) | beside | _run_and_serve(facts.traffic))
     if not facts.is_update:
         return Decision(_handed_over(facts), facts.wanted)
     return _updated(facts)
@@ -56,14 +60,15 @@ def _updated(facts: ServiceFacts) -> Decision:
     if before is None or (new and new.is_proven):
         return Decision({facts.wanted: RUN_AND_SERVE}, facts.wanted)
     ending = _others_end(facts, before.revision, facts.wanted)
-    return Decision(ending | {before.revision: RUN_AND_SERVE, facts.wanted: RUN})
+    return Decision(ending | dict.fromkeys(facts.beside, RUN) | {before.revision: RUN_AND_SERVE, facts.wanted: RUN})
 
 
 def _handed_over(facts: ServiceFacts) -> dict[int, Want]:
-    """The wanted revision has the traffic. Who answered before it goes on until it does, and then drains and ends."""
+    """The wanted revision has the traffic. Who answered before it goes on until it does, and then drains and ends, or
+    runs on beside it."""
     new = facts.instance(facts.wanted)
     answered = new is not None and new.answers
-    wants = _others_end(facts, facts.wanted)
+    wants = _others_end(facts, facts.wanted) | dict.fromkeys(facts.beside, RUN)
     for other in facts.instances:
         if other.serving and other.observation.is_live and not answered and other.revision != facts.wanted:
             del wants[other.revision]

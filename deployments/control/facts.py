@@ -4,7 +4,7 @@ database; nothing is asked of a target."""
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from deployments.control.notes import Notes
 from deployments.control.service_phase import BuildFacts, InstanceFacts, ServiceFacts
@@ -20,11 +20,10 @@ def with_facts(rows: QuerySet[Service], *of_wanted: "Prefetch[Any]") -> QuerySet
         .select_related("config__environment", "created_by")
         .prefetch_related(Prefetch("builds", Build.objects.order_by("-id")), *of_wanted)
     )
-    shares = Traffic.objects.filter(percent=100).select_related("revision__config__environment")
     instances = Instance.objects.select_related("revision").order_by("revision__number")
     return rows.select_related("target", "workspace", "created_by").prefetch_related(
         Prefetch("revisions", wanted, to_attr="wanted_revisions"),
-        Prefetch("traffic", shares, to_attr="full_shares"),
+        Prefetch("traffic", _shares(), to_attr="known_shares"),
         Prefetch("instances", instances, to_attr="known_instances"),
     )
 
@@ -38,12 +37,20 @@ def wanted_revision(service: Service) -> Revision | None:
 
 
 def traffic_revision(service: Service) -> Revision | None:
-    """The revision that gets the requests; None until the first one is built."""
-    if hasattr(service, "full_shares"):
-        share = next(iter(service.full_shares), None)
-    else:
-        share = service.traffic.filter(percent=100).select_related("revision__config__environment").first()
-    return share.revision if share else None
+    """The default revision, which gets what no other one does of the requests; None until the first one is built."""
+    shares = (share for share in traffic_of(service) if share.revision.number == service.default_revision)
+    return next((share.revision for share in shares), None)
+
+
+def traffic_of(service: Service) -> list[Traffic]:
+    """Its rows in order of their revisions, each with `build_state`: how the newest build of its revision stands."""
+    return list(service.known_shares) if hasattr(service, "known_shares") else list(_shares().filter(service=service))
+
+
+def _shares() -> QuerySet[Traffic]:
+    newest = Build.objects.filter(revision=OuterRef("revision")).order_by("-id").values("state")[:1]
+    rows = Traffic.objects.annotate(build_state=Subquery(newest)).order_by("revision__number")
+    return rows.select_related("revision__config__environment")
 
 
 def instances_of(service: Service) -> list[Instance]:
@@ -60,6 +67,7 @@ def facts_of(service: Service) -> ServiceFacts:
         desired=service.desired,
         wanted=service.wanted_revision,
         traffic=traffic.number if traffic else None,
+        beside=tuple(share.revision.number for share in traffic_of(service) if _runs_beside(service, share)),
         changed_at=service.changed_at,
         build=_build_facts(build_of(wanted)) if wanted else None,
         instances=tuple(_instance_facts(instance) for instance in instances_of(service)),
@@ -77,6 +85,11 @@ def latest_instance(service: Service) -> Instance | None:
     instances = {instance.revision_id: instance for instance in instances_of(service)}
     revisions = (wanted_revision(service), traffic_revision(service))
     return next((instances[one.pk] for one in revisions if one and one.pk in instances), None)
+
+
+def _runs_beside(service: Service, share: Traffic) -> bool:
+    is_built = getattr(share, "build_state", "") == JobState.SUCCEEDED
+    return is_built and share.revision.number != service.default_revision
 
 
 def _instance_facts(instance: Instance) -> InstanceFacts:

@@ -109,6 +109,7 @@ def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool
         if mine.filter(generation=instance.generation).update(lease_until=None, lease_holder="", **facts):
             if changed:
                 Service.objects.filter(pk=instance.service_id).update(due_at=now)  # also when this worker dies now
+                enqueue_task_on_commit("deployments.tasks.write_routing")
             if found.seconds < BEAT_SECONDS:
                 enqueue_task_in(found.seconds, "deployments.tasks.reconcile_if_due", instance.pk)
             return changed

@@ -54,8 +54,12 @@ class InstanceFacts:
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """Everything a service's state depends on. `wanted` is the revision that people want, `traffic` the one that gets
-    the requests; `changed_at` is when people last changed what they want, `build` the build of the wanted revision."""
+    """Everything a service's state depends on.
+
+    `wanted` is the revision that people want, `traffic` the default one, which gets what no other one does of the
+    requests; `beside` are the others that have a row of traffic and are built. `changed_at` is when people last changed
+    what they want, `build` the build of the wanted revision.
+    """
 
     desired: str
     wanted: int
@@ -64,6 +68,7 @@ class ServiceFacts:
     build: BuildFacts | None = None
     instances: tuple[InstanceFacts, ...] = ()
     build_seconds: float = 1800.0
+    beside: tuple[int, ...] = ()
 
     @property
     def is_built(self) -> bool:

@@ -2,9 +2,10 @@ from deployments.models.build import Build
 from deployments.models.bundle import BuiltBundle
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
-from deployments.models.service import Desired, Key, Phase, Revision, RevisionModel, Service, Traffic
+from deployments.models.service import Desired, HostName, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
 from deployments.models.target_check import TargetCheck
 
@@ -14,6 +15,8 @@ __all__ = [
     "Collection",
     "ConfigFile",
     "Desired",
+    "FrontStatus",
+    "HostName",
     "InferenceConfig",
     "Instance",
     "InstanceDesired",
@@ -22,6 +25,7 @@ __all__ = [
     "Port",
     "Revision",
     "RevisionModel",
+    "RoutingFile",
     "Service",
     "Target",
     "TargetCheck",

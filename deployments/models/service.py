@@ -1,5 +1,7 @@
 """A service is a stable name, address and keys; a revision is a frozen recipe behind it."""
 
+import secrets
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -42,6 +44,11 @@ class Phase(models.TextChoices):
         }[self.value]
 
 
+def new_front_key() -> str:
+    """256 random bits, printable."""
+    return secrets.token_urlsafe(32)
+
+
 class Service(models.Model):
     """What people want (`desired`, `wanted_revision`, `generation`), and what they see (`phase`, `cause`), which the
     service-level step (deployments.control.advance) computes over its instances.
@@ -59,7 +66,10 @@ class Service(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)  # when what should run last changed
     last_revision = models.PositiveIntegerField(default=0)  # the number that was given last
     wanted_revision = models.PositiveIntegerField(default=0)  # the number of the revision that people want
-    previous_revision = models.PositiveIntegerField(default=0)  # had the traffic before the present one; 0: unknown
+    default_revision = models.PositiveIntegerField(default=0)  # gets what no other one does of the traffic; 0: none yet
+    previous_revision = models.PositiveIntegerField(default=0)  # was the default before the present one; 0: unknown
+    sticky = models.JSONField(default=dict)  # {"header": name} or {"cookie": name}, whose value decides the revision
+    front_key = EncryptedTextField(blank=True, default=new_front_key)  # by which the front is known to replicas
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
     observed_generation = models.PositiveIntegerField(default=0)  # that the service-level step last worked on
@@ -107,6 +117,7 @@ class Revision(models.Model):
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
+    label = models.CharField(max_length=63, blank=True)  # a name for requests to ask for it by; Azure's version name
     config = models.ForeignKey(InferenceConfig, on_delete=models.PROTECT, related_name="revisions")
     deployment_config = models.JSONField(default=dict)
     content_hash = models.CharField(max_length=64, db_index=True)  # models, config, environment: what is built
@@ -117,7 +128,12 @@ class Revision(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["service", "number"], name="revision_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "number"], name="revision_number_once"),
+            models.UniqueConstraint(
+                fields=["service", "label"], condition=~models.Q(label=""), name="revision_label_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.service.name} r{self.number}"
@@ -137,17 +153,34 @@ class RevisionModel(models.Model):
 
 
 class Traffic(models.Model):
-    """Which share of a service's requests a revision gets. Written by deployments.traffic.shares alone."""
+    """A revision that is wanted to run, and what it gets of its service's requests.
+
+    Without a row a revision drains and stops; with 0 % it runs and answers requests that ask for it. `percent` of all
+    rows of a service sum to 100. `mirror_percent`: it also gets copies of that share of the others' requests. `slots`:
+    what deployments.traffic.split gave it. Written by deployments.traffic.shares alone.
+    """
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="traffic")
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="traffic")
-    percent = models.PositiveSmallIntegerField()
+    percent = models.FloatField()  # in steps of 0.01
+    mirror_percent = models.FloatField(default=0)
+    slots = models.JSONField(default=list)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["service", "revision"], name="one_share_a_revision")]
 
     def __str__(self) -> str:
-        return f"{self.percent} % to {self.revision}"
+        return f"{self.percent:g} % to {self.revision}"
+
+
+class HostName(models.Model):
+    """A host name under which the front answers for a service: one holder, whoever asks first."""
+
+    name = models.CharField(max_length=253, primary_key=True)  # lower case
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="hosts")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Key(models.Model):

@@ -44,6 +44,7 @@ class InstanceSpec:
     auth: bool = True  # whether callers must show anything
     key_digests: tuple[str, ...] = ()  # SHA-256, hex; primary first; none where tokens are taken
     token_secret: str = field(default="", repr=False)  # signs access tokens; empty where keys are taken, or nothing
+    front_digest: str = ""  # SHA-256, hex, of what the front shows that has checked the caller
     processes: int | None = None  # None: chosen from the cores
     cpus: float | None = None  # cores
     memory_bytes: int | None = None
@@ -86,6 +87,7 @@ def spec_for(instance: Any) -> InstanceSpec:
         grpc=config.grpc,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",
+        front_digest=_digest(service.front_key),
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
@@ -99,4 +101,8 @@ def _environment_hash(config: Any) -> str:
 
 
 def _key_digests(service: Any) -> tuple[str, ...]:
-    return tuple(hashlib.sha256(key.value.encode()).hexdigest() for key in service.keys.order_by("slot"))
+    return tuple(_digest(key.value) for key in service.keys.order_by("slot"))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest() if secret else ""

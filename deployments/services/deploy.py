@@ -1,17 +1,25 @@
 """Deploy: create a service, or give an existing one a new revision. All of it is written in one transaction."""
 
+from typing import Any
+
 from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.config import deployment_config
+from deployments.control.facts import facts_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
-from deployments.errors import BeingDeleted, NameTaken
+from deployments.errors import BeingDeleted, LabelTaken, NameTaken
 from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
 from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
+from deployments.services.traffic import check_no_operation
+from deployments.traffic.rules import complete_shares
+from deployments.traffic.shares import Share, set_traffic, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import Workspace
 
@@ -20,8 +28,8 @@ def deploy(request: DeployRequest) -> Service:
     """Create the service or, with `overwrite`, update the one of that name. Whatever fails leaves nothing behind.
 
     The revision answers requests once it is built and has proved itself; until then an existing service goes on with
-    the one before it.
-    Raises `NameTaken`, `BeingDeleted`, `ChangedMeanwhile` and `NoFreePort`.
+    the one before it. With `traffic` it runs beside the others instead, and gets that share once it is ready.
+    Raises `NameTaken`, `LabelTaken`, `BeingDeleted`, `OperationUnderWay`, `ChangedMeanwhile` and `NoFreePort`.
     """
     with transaction.atomic():
         existing = existing_service(request.workspace, request.name)
@@ -29,7 +37,10 @@ def deploy(request: DeployRequest) -> Service:
             raise NameTaken(request.name)
         service = existing or create_service(request.workspace, request.actor, request.name, request.target)
         config = request.config or ensure_default_config(request.versions[0], request.actor)
-        revision = _add_revision(service, request, config)
+        beside = existing is not None and request.traffic is not None and bool(service.default_revision)
+        if beside:
+            check_no_operation(service, facts_of(service))
+        revision = _add_revision(service, request, config, beside=beside)
         record_event(
             SERVICE_UPDATED if existing else SERVICE_DEPLOYED,
             service,
@@ -38,6 +49,8 @@ def deploy(request: DeployRequest) -> Service:
             revision=revision.number,
             models=[str(version) for version in request.versions],
         )
+        if beside:
+            _give_share(service, request, revision)
         record_uses(service)
         builds.build_for(revision)
         request_advance(service)
@@ -49,13 +62,38 @@ def existing_service(workspace: Workspace, name: str) -> Service | None:
     return Service.objects.in_workspace(workspace).select_related("target", "workspace").filter(name=name).first()
 
 
-def _add_revision(service: Service, request: DeployRequest, config: InferenceConfig) -> Revision:
+def _give_share(service: Service, request: DeployRequest, revision: Revision) -> None:
+    """The revision runs beside the others, which go on; its share counts once it is ready."""
+    service.refresh_from_db()
+    shares = shares_of(service) | {revision.number: Share(request.traffic or 0.0)}
+    kept = {number: share.percent for number, share in shares.items() if number != service.default_revision}
+    mirrors = {number: share.mirror_percent for number, share in shares.items()}
+    completed = complete_shares(kept, mirrors, service.default_revision)
+    set_traffic(service, completed, service.default_revision, actor=request.actor, reason=request.reason)
+
+
+def _check_label(service: Service, label: str) -> None:
+    taken = service.revisions.filter(label=label).values_list("number", flat=True).first() if label else None
+    if taken:
+        raise LabelTaken(service.name, label, taken)
+
+
+def _columns(number: int, *, beside: bool) -> dict[str, Any]:
+    """What changes of the service; beside others, what people see of it stays."""
+    if beside:
+        now = timezone.now()
+        return {"generation": F("generation") + 1, "due_at": now, "updated_at": now, "last_revision": number}
+    wanted = {"desired": Desired.RUNNING, "last_revision": number, "wanted_revision": number}
+    return transition_columns() | wanted
+
+
+def _add_revision(service: Service, request: DeployRequest, config: InferenceConfig, *, beside: bool) -> Revision:
     """Freeze the request as the newest revision; of two people at once, one gets `ChangedMeanwhile`."""
     if service.desired == Desired.DELETED:
         raise BeingDeleted(service.name)
+    _check_label(service, request.label)
     number = service.last_revision + 1
-    columns = transition_columns() | {"desired": Desired.RUNNING}
-    columns |= {"last_revision": number, "wanted_revision": number}
+    columns = _columns(number, beside=beside)
     if request.description is not None:
         columns["description"] = request.description
     change(service, **columns)
@@ -67,6 +105,7 @@ def _add_revision(service: Service, request: DeployRequest, config: InferenceCon
     revision = Revision.objects.create(
         service=service,
         number=number,
+        label=request.label,
         config=config,
         deployment_config=stored,
         content_hash=content_hash(request.versions, config),

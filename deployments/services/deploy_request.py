@@ -34,6 +34,8 @@ class DeployRequest:
     description: str | None = None  # None: a service that exists keeps its own
     reason: str = ""
     overwrite: bool = False
+    label: str = ""  # a name for the revision, which requests may ask for it by
+    traffic: float | None = None  # per cent that the revision gets beside the others; None: all, once it is proven
     warnings: tuple[str, ...] = ()  # what people should know of what they asked for
 
 
@@ -49,6 +51,8 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     description: str | None = None,
     reason: str = "",
     overwrite: bool = False,
+    label: str = "",
+    traffic: float | None = None,
 ) -> DeployRequest:
     """The request behind the references `name:number`, names and options that a person gave.
 
@@ -72,6 +76,8 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         description=description,
         reason=reason,
         overwrite=overwrite,
+        label=_label(label),
+        traffic=traffic,
         warnings=(*_renamed(name, possible), *_without_effect(deployment_config)),
     )
 
@@ -95,6 +101,23 @@ def _check_name(name: str, possible: str) -> None:
             hint=f"For example: {names.suggest_name(name)}.",
             field="name",
         ) from error
+
+
+def _label(label: str) -> str:
+    try:
+        if label:
+            slug_rule(label)
+    except ValidationError as error:
+        raise BadInput(
+            f"'{label}' is not a possible label. {error.messages[0]}", hint="For example: blue.", field="label"
+        ) from error
+    if label.isdecimal():
+        raise BadInput(
+            f"'{label}' is not a possible label: requests would mean the revision of that number.",
+            hint="For example: blue.",
+            field="label",
+        )
+    return label
 
 
 def _versions(workspace: Workspace, references: Sequence[str]) -> list[ModelVersion]:

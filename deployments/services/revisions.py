@@ -36,6 +36,7 @@ def describe_revisions(service: Service, revisions: Iterable[Revision]) -> list[
     return [
         {
             "number": revision.number,
+            "label": revision.label,
             "models": models_of(revision),
             "config": str(revision.config),
             "state": state_of(revision),

@@ -33,7 +33,7 @@ class Verb(TyperCommand):
     """A command whose help says of an argument what it is, and not the Python type beside it."""
 
     def get_help(self, ctx: Any) -> str:
-        return re.sub(r" <(str|int)>", lambda found: " " * len(found[0]), super().get_help(ctx))
+        return re.sub(r" <(str|int|list\[str\])>", lambda found: " " * len(found[0]), super().get_help(ctx))
 
 
 class Noun(typer.Typer):

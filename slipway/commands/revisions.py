@@ -16,9 +16,10 @@ COLUMNS = (
     Column("revision", "number"),
     Column("models", "models"),
     Column("state", "state"),
-    Column("traffic", lambda row: f"{row['share']} %"),
+    Column("traffic", lambda row: f"{row['share']:g} %"),
     Column("can roll back", "can_roll_back"),
     time_column("created", "created_at"),
+    Column("label", lambda row: row.get("label") or ""),
 )
 
 
@@ -48,6 +49,13 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
+    label: Annotated[str, typer.Option("--label", "--vn", help="A name of the revision, for x-slipway-revision.")] = "",
+    traffic: Annotated[
+        float | None,
+        typer.Option(
+            "--traffic", "--tp", min=0, max=100, help="Per cent that it gets beside the others; else all, once proven."
+        ),
+    ] = None,
     wait: Wait = False,
     timeout: Timeout = 900,
     *,
@@ -56,7 +64,8 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
     """Give a service a new revision; what is not named stays as it is.
 
     The new revision starts beside the one that answers and takes over once it has proved itself. One that fails leaves
-    the old one answering; with --wait the command then ends with 1 and says why.
+    the old one answering; with --wait the command then ends with 1 and says why. With --traffic it runs beside the
+    others and gets that share of the requests that come through the front, 0 for none yet.
     """
     limits = deploying.options(limits, server, deployment_config)
     source = deploying.Code(
@@ -74,7 +83,9 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
             config = deploying.make_config(client, name, source)
         if deployment_config is None:
             limits = deploying.changed(kept.get("deployment_config") or {}, limits)
-        facts = given(description=description, reason=reason)
+        facts = given(description=description, reason=reason, label=label) | (
+            {} if traffic is None else {"traffic": traffic}
+        )
         service = client.deploy(
             name,
             model or kept["models"],
@@ -85,9 +96,14 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
             **facts,
         )
         deploying.print_warnings(service)
-        output.note(f"Updating {name} to revision {service['revision']}.")
-        if wait:
-            service = deploying.wait_healthy(client, name, timeout)
+        if traffic is None:
+            output.note(f"Updating {name} to revision {service['revision']}.")
+            service = deploying.wait_healthy(client, name, timeout) if wait else service
+        else:
+            newest = next(client.revisions(name))["number"]
+            output.note(f"Starting revision {newest} of {name} beside the others.")
+            if wait:
+                client.traffic.wait_healthy(name, newest, timeout)
     output.result(service, lambda: deploying.show(service))
 
 

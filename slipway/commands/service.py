@@ -9,7 +9,7 @@ import typer
 
 from slipway import output, progress, request_body
 from slipway.columns import Column, time_column
-from slipway.commands import access, code_options, completion, deploying, metrics, revisions
+from slipway.commands import access, code_options, completion, deploying, metrics, revisions, traffic
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.nouns import Noun
@@ -54,6 +54,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     server: Annotated[str, typer.Option(help="Other options of the scoring server: JSON, or @file.")] = "",
     description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
+    label: Annotated[str, typer.Option("--label", "--vn", help="A name of the revision, for x-slipway-revision.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
     wait: Wait = False,
     timeout: Timeout = 900,
@@ -68,6 +69,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         deployment_config=deploying.options(limits, server, deployment_config, azure),
         description=description,
         reason=reason,
+        label=label,
         overwrite=overwrite or None,
     )
     source = deploying.Code(
@@ -83,11 +85,20 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     output.result(service, lambda: deploying.show(service))
 
 
-app.verb("slipway service update iris -m iris:2 --wait", "slipway service update iris --scoring-timeout 30")(
-    revisions.update
-)
+app.verb(
+    "slipway service update iris -m iris:2 --wait",
+    "slipway service update iris --scoring-timeout 30",
+    "slipway service update iris -m iris:2 --traffic 0 --label blue",
+)(revisions.update)
 app.verb("slipway service rollback iris --wait", "slipway service rollback iris --to 1")(revisions.rollback)
 app.verb("slipway service revisions iris", name="revisions")(revisions.list_)
+app.verb(
+    "slipway service traffic iris",
+    "slipway service traffic iris 1=90 2=10 --sticky header:x-user",
+    "slipway service traffic iris 1=100 --mirror 2=10",
+    "slipway service traffic iris --promote 2",
+    name="traffic",
+)(traffic.change)
 
 
 @app.verb(

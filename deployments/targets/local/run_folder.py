@@ -196,4 +196,6 @@ def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: P
 def keys_file(spec: InstanceSpec) -> bytes:
     """`keys.json`: digests of the keys, or what the server needs to check tokens."""
     rules = TokenRules(spec.token_secret, token_audience(spec.ref.workspace, spec.ref.service), TOKEN_ISSUER)
-    return msgspec.json.encode(KeysFile(list(spec.key_digests), rules if spec.token_secret else None))
+    return msgspec.json.encode(
+        KeysFile(list(spec.key_digests), rules if spec.token_secret else None, front=spec.front_digest)
+    )

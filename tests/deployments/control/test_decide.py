@@ -69,6 +69,32 @@ def service(*instances: InstanceFacts, **facts) -> ServiceFacts:
             service(moving(1, Phase.UNHEALTHY), ready(2, serving=True), wanted=2, traffic=2),
             Decision({1: STOP, 2: RUN_AND_SERVE}, 2),
         ),
+        # several at once: those beside the default one run and never answer at the service's own address
+        (service(answering(1), beside=(2,)), Decision({1: RUN_AND_SERVE, 2: RUN}, 1)),
+        (service(answering(1), ready(2), beside=(2,)), Decision({1: RUN_AND_SERVE, 2: RUN}, 1)),
+        (service(answering(1), moving(2, Phase.FAILED), beside=(2,)), Decision({1: RUN_AND_SERVE, 2: RUN}, 1)),
+        (service(answering(1), ready(2), ready(3), beside=(3,)), Decision({1: RUN_AND_SERVE, 2: STOP, 3: RUN}, 1)),
+        # an update while others run: they go on until it is proven, and then lose their rows
+        (service(answering(1), ready(2), wanted=3, beside=(2,)), Decision({1: RUN_AND_SERVE, 2: RUN, 3: RUN})),
+        (
+            service(answering(1), ready(2), wanted=3, build=UNBUILT, beside=(2,)),
+            Decision({1: RUN_AND_SERVE, 2: RUN}),
+        ),
+        (service(answering(1), ready(2), ready(3), wanted=3, beside=(2,)), Decision({3: RUN_AND_SERVE}, 3)),
+        # the default moves to one that runs already; the one before goes on answering until it does, and stays beside
+        (
+            service(answering(1), ready(2), wanted=2, traffic=2, beside=(1,)),
+            Decision({2: RUN_AND_SERVE}, 2),
+        ),
+        (
+            service(answering(1), answering(2), wanted=2, traffic=2, beside=(1,)),
+            Decision({1: RUN, 2: RUN_AND_SERVE}, 2),
+        ),
+        # stopped and deleted with all of them
+        (
+            service(answering(1), ready(2), desired=Desired.STOPPED, beside=(2,)),
+            Decision({1: STOP, 2: STOP}),
+        ),
         # on the way out
         (service(answering(1), moving(2), desired=Desired.STOPPED), Decision({1: STOP, 2: STOP})),
         (service(answering(1), removed(2), desired=Desired.STOPPED), Decision({1: STOP, 2: REMOVE})),

@@ -1,0 +1,212 @@
+"""What people do with a service's traffic: give revisions shares, copies and stickiness; promote, abort."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from deployments.builds import builds
+from deployments.control.facts import build_of, facts_of, instances_of, traffic_of
+from deployments.control.service_phase import ServiceFacts, update_of
+from deployments.desired_state import change, record_event, request_advance
+from deployments.errors import (
+    BadTraffic,
+    BeingDeleted,
+    HostTaken,
+    IsDefault,
+    OperationUnderWay,
+    RevisionHasFailed,
+)
+from deployments.events import HOSTS_CHANGED, STICKINESS_CHANGED
+from deployments.models import Desired, HostName, InstanceDesired, Phase, Revision, Service
+from deployments.services.rollback import revision_of
+from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
+from deployments.traffic.shares import Share, set_traffic, shares_of
+from deployments.version_uses import record_uses
+from studio.accounts.models import User
+from studio.core.enqueue import enqueue_task_on_commit
+from studio.core.errors import NotFound
+from studio.core.jobs import JobState
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficRequest:
+    """What a person asks for. `percents` and `mirrors`: by number of revision; revisions that neither names lose their
+    row and stop, but for the default one. `default`: None for the present one. `sticky`, `hosts`: None stays."""
+
+    percents: Mapping[int, float]
+    mirrors: Mapping[int, float]
+    default: int | None = None
+    sticky: Mapping[str, Any] | None = None
+    hosts: list[str] | None = None
+    reason: str = ""
+
+
+def change_traffic(service: Service, actor: User, request: TrafficRequest) -> None:
+    """Give the revisions these shares. Those that are new to it start; they get requests once they are ready.
+
+    Raises `BadTraffic`, `NotFound`, `RevisionHasFailed`, `RevisionNotBuilt`, `OperationUnderWay`, `BeingDeleted`,
+    `HostTaken` and `ChangedMeanwhile`.
+    """
+    facts = facts_of(service)
+    check_no_operation(service, facts)
+    default = request.default or service.default_revision
+    shares = complete_shares(request.percents, request.mirrors, default)
+    added = [_revision(service, number) for number in shares if number not in shares_of(service)]
+    for number, share in shares.items():
+        _check_can_answer(service, number, share)
+    if default != service.default_revision:
+        _check_can_be_default(service, facts, default)
+    columns: dict[str, Any] = {"wanted_revision": default}
+    if request.sticky is not None:
+        columns["sticky"] = complete_sticky(request.sticky)
+    with transaction.atomic():
+        change(service, generation=F("generation") + 1, due_at=timezone.now())
+        service.generation += 1
+        if request.hosts is not None and _set_hosts(service, names := complete_hosts(request.hosts)):
+            record_event(HOSTS_CHANGED, service, actor, reason=request.reason, hosts=names or ["none"])
+        for revision in added:
+            if not revision.builds.unfinished().exists():
+                builds.build_for(revision)  # succeeds at once: the bundle is there
+        set_traffic(service, shares, default, actor=actor, reason=request.reason, **columns)
+        _record_routing(service, actor, request, columns.get("sticky"))
+        record_uses(service)
+        request_advance(service)
+        enqueue_task_on_commit("deployments.tasks.write_routing")
+
+
+def promote(service: Service, actor: User, number: int) -> None:
+    """Give all requests to one of the revisions that run, and stop the others."""
+    change_traffic(service, actor, TrafficRequest(percents={number: 100.0}, mirrors={}, default=number))
+
+
+def abort(service: Service, actor: User) -> None:
+    """Give all requests to the default revision again, and stop the others."""
+    change_traffic(service, actor, TrafficRequest(percents={}, mirrors={}))
+
+
+def take_out(service: Service, actor: User, number: int) -> None:
+    """Stop one of the revisions; its share goes to the default one. Raises `IsDefault`, `NotFound` and as
+    `change_traffic` does."""
+    shares = shares_of(service)
+    if number == service.default_revision:
+        raise IsDefault(service.name, number)
+    if shares.pop(number, None) is None:
+        raise NotFound(f"Revision {number} of '{service.name}' has no traffic and does not run.", field="revision")
+    change_traffic(service, actor, as_request(shares))
+
+
+def as_request(shares: Mapping[int, Share]) -> TrafficRequest:
+    """To ask for what is so."""
+    return TrafficRequest(
+        percents={number: share.percent for number, share in shares.items()},
+        mirrors={number: share.mirror_percent for number, share in shares.items() if share.mirror_percent},
+    )
+
+
+def check_no_operation(service: Service, facts: ServiceFacts) -> None:
+    """Raises `OperationUnderWay`, which names it, and `BeingDeleted`."""
+    if service.desired == Desired.DELETED:
+        raise BeingDeleted(service.name)
+    if service.desired == Desired.STOPPED:
+        raise BadTraffic(f"'{service.name}' is stopped.", hint=f"Start it first: slipway service start {service.name}.")
+    if facts.traffic is None:
+        raise OperationUnderWay(service.name, "the first deployment")
+    update = update_of(facts, timezone.now())
+    if update and update["state"] != Phase.FAILED:
+        raise OperationUnderWay(service.name, f"the update to revision {update['revision']}")
+
+
+def describe_traffic(service: Service) -> dict[str, Any]:
+    """As REST answers and pages show it."""
+    instances = {instance.revision.number: instance for instance in instances_of(service)}
+    return {
+        "default": service.default_revision or None,
+        "sticky": service.sticky or None,
+        "hosts": sorted(host.name for host in service.hosts.all()),
+        "revisions": [
+            {
+                "revision": row.revision.number,
+                "label": row.revision.label,
+                "percent": row.percent,
+                "mirror_percent": row.mirror_percent,
+                "is_default": row.revision.number == service.default_revision,
+                "state": _state(row.revision, instances),
+                "error": _error(row.revision, instances),
+            }
+            for row in traffic_of(service)
+        ],
+    }
+
+
+def _state(revision: Revision, instances: Mapping[int, Any]) -> str:
+    if instance := instances.get(revision.number):
+        return str(instance.phase)
+    build = build_of(revision)
+    failed = build is not None and build.state in {JobState.FAILED, JobState.CANCELLED}
+    return (Phase.FAILED if failed else Phase.TRANSITIONING).value
+
+
+def _error(revision: Revision, instances: Mapping[int, Any]) -> dict[str, Any] | None:
+    if instance := instances.get(revision.number):
+        cause: dict[str, Any] | None = instance.cause
+        return cause
+    build = build_of(revision)
+    return build.error if build else None
+
+
+def _revision(service: Service, number: int) -> Revision:
+    """One that can run: it is built, or is being built."""
+    row = service.revisions.filter(number=number).select_related("config__environment").first()
+    if row is not None and row.builds.unfinished().exists():
+        return row
+    return revision_of(service, number)
+
+
+def _check_can_answer(service: Service, number: int, share: Share) -> None:
+    """A revision that has failed may be tried again, and gets no share before it is healthy."""
+    if not (share.percent or share.mirror_percent) or number == service.default_revision:
+        return
+    revision = service.revisions.get(number=number)
+    instances = {one.revision.number: one for one in instances_of(service)}
+    wanted = instances.get(number)
+    if wanted is not None and wanted.desired != InstanceDesired.RUNNING:
+        instances.pop(number)  # how it ended before says nothing of the next try
+    if _state(revision, instances) == Phase.FAILED:
+        raise RevisionHasFailed(service.name, number, (_error(revision, instances) or {}).get("message", ""))
+
+
+def _check_can_be_default(service: Service, facts: ServiceFacts, number: int) -> None:
+    instance = facts.instance(number)
+    if instance is None or not instance.is_proven:
+        raise BadTraffic(
+            f"Revision {number} is not ready, and cannot be the default of '{service.name}'.",
+            hint=f"Give it 0 % until it is healthy, or use slipway service rollback {service.name} --to {number}.",
+            field="default",
+        )
+
+
+def _set_hosts(service: Service, names: list[str]) -> bool:
+    """Whether anything changed. Raises `HostTaken`."""
+    if names == sorted(service.hosts.values_list("name", flat=True)):
+        return False
+    service.hosts.exclude(name__in=names).delete()
+    for name in names:
+        try:
+            with transaction.atomic():
+                held, _ = HostName.objects.get_or_create(name=name, defaults={"service": service})
+        except IntegrityError as error:
+            raise HostTaken(name) from error
+        if held.service_id != service.pk:
+            raise HostTaken(name)
+    return True
+
+
+def _record_routing(service: Service, actor: User, request: TrafficRequest, sticky: dict[str, str] | None) -> None:
+    """The event of another stickiness or other host names."""
+    if sticky is not None and sticky != service.sticky:
+        by = " ".join(next(iter(sticky.items()), ("chance",)))
+        record_event(STICKINESS_CHANGED, service, actor, reason=request.reason, by=by)

@@ -1,0 +1,88 @@
+"""Pure: services, with their rows read ahead, → what the front is told of them."""
+
+import hashlib
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from deployments.config.deployment_config import config_of, limits_of
+from deployments.models import Desired, Instance, InstanceDesired, Key, Service, Traffic
+from deployments.recipe.spec import TOKEN_ISSUER, token_audience
+from deployments.traffic import split
+from scoring.contract import TokenRules
+from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, FrontService, Sticky
+
+ANSWERING = {"ready", "unreachable"}  # states of an instance that has an address; the front finds out if it answers
+
+
+def services_of(rows: Iterable[Service]) -> list[FrontService]:
+    """In the order of `rows`, which deployments.traffic.routing_file reads. Services that nothing is deployed of yet,
+    are stopped or being deleted are left out."""
+    found = (_service(row) for row in rows if row.desired == Desired.RUNNING)
+    return [service for service in found if service is not None]
+
+
+def _service(row: Service) -> FrontService | None:
+    shares, instances = list(row.traffic.all()), {one.revision_id: one for one in row.instances.all()}
+    default = next((share for share in shares if share.revision.number == row.default_revision), None)
+    if default is None:
+        return None
+    config = config_of(default.revision)
+    limits = limits_of(config)
+    takes_tokens = config.credential == "token"
+    audience = token_audience(row.workspace.slug, row.name)
+    return FrontService(
+        id=row.pk,
+        workspace=row.workspace.slug,
+        name=row.name,
+        default=row.default_revision,
+        revisions=_revisions(shares, instances, default),
+        hosts=sorted(host.name for host in row.hosts.all()),
+        auth=config.credential or "none",
+        keys=[_key(key) for key in sorted(row.keys.all(), key=lambda key: key.slot)]
+        if config.credential == "key"
+        else [],
+        tokens=TokenRules(row.token_secret, audience, TOKEN_ISSUER) if takes_tokens else None,
+        front_key=row.front_key,
+        seed=str(row.pk),
+        sticky=Sticky(**row.sticky) if row.sticky else None,
+        scoring_timeout_seconds=limits["scoring_timeout_seconds"],
+        max_body_bytes=limits["max_body_bytes"],
+    )
+
+
+def _revisions(shares: list[Traffic], instances: dict[int, Instance], default: Traffic) -> list[FrontRevision]:
+    """All of them by number. Slots of one that nothing runs of are answered by the default one; those of a default that
+    nothing runs of by the one with the largest share: nobody waits for what is starting while another one answers."""
+    replicas = {share.revision_id: _replicas(instances.get(share.revision_id)) for share in shares}
+    running = [share for share in shares if replicas[share.revision_id]]
+    substitute = (
+        default if replicas[default.revision_id] else max(running, key=lambda one: one.percent, default=default)
+    )
+    slots: dict[int, split.Runs] = {share.revision_id: [] for share in shares}
+    for share in shares:
+        owner = share if share in running else substitute
+        slots[owner.revision_id] += [(first, last) for first, last in share.slots]
+    return [
+        FrontRevision(
+            number=share.revision.number,
+            label=share.revision.label,
+            slots=split.ascending(slots[share.revision_id]),
+            mirror_percent=share.mirror_percent if share in running else 0.0,
+            replicas=replicas[share.revision_id],
+        )
+        for share in sorted(shares, key=lambda share: share.revision.number)
+    ]
+
+
+def _replicas(instance: Instance | None) -> list[FrontReplica]:
+    """Where the instance answers by itself, as it was last observed."""
+    if instance is None or instance.desired != InstanceDesired.RUNNING:
+        return []
+    if instance.observed.get("state") not in ANSWERING:
+        return []
+    found = [urlsplit(one["address"]).netloc for one in instance.endpoints if one["protocol"] == "http"]
+    return [FrontReplica(id=str(instance.pk), address=address) for address in found[:1] if address]
+
+
+def _key(key: Key) -> ClientKey:
+    return ClientKey(name=key.slot, digest=hashlib.sha256(key.value.encode()).hexdigest())

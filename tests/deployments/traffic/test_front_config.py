@@ -1,0 +1,135 @@
+"""What the front is told of services, and the file in which it is told."""
+
+import hashlib
+
+import pytest
+
+from deployments.models import RoutingFile, Service
+from deployments.services import lifecycle
+from deployments.services.traffic import TrafficRequest, change_traffic
+from deployments.traffic import routing_file
+from deployments.traffic.routing_file import routing_path, write_routing
+from scoring.front_contract import FrontService, decode_routing
+from tests.deployments.service_factories import deploy
+
+QUERIES = 5  # services, shares, instances, keys, host names
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def two(workspace, bob, iris, fake, service):
+    """Revision 1 gets 90 %, revision 2 10 %; both run."""
+    fake.visit(service, 5)
+    deploy(workspace, bob, iris, overwrite=True, target=fake.target, traffic=10, label="blue")
+    return fake.visit(service, 5)
+
+
+def written() -> FrontService:
+    write_routing()
+    (service,) = decode_routing(routing_path().read_bytes()).services
+    return service
+
+
+def test_front_learns_addresses_shares_and_digests_of_keys(two):
+    service = written()
+    addresses = [replica.address for revision in service.revisions for replica in revision.replicas]
+    endpoints = [instance.endpoints[0]["address"] for instance in two.instances.order_by("pk")]
+    assert [f"http://{address}" for address in addresses] == endpoints
+    assert [(one.number, one.label, one.slots) for one in service.revisions] == [
+        (1, "", [(0, 8999)]),
+        (2, "blue", [(9000, 9999)]),
+    ]
+    assert (service.workspace, service.name, service.default, service.auth) == ("vision", "iris", 1, "key")
+    primary = two.keys.get(slot="primary").value
+    assert (service.keys[0].name, service.keys[0].digest) == ("primary", hashlib.sha256(primary.encode()).hexdigest())
+    assert primary not in routing_path().read_text()
+    assert service.front_key == two.front_key
+
+
+def test_replicas_know_the_digest_of_the_front_key(fake, two):
+    digests = {spec.front_digest for spec in fake.world.specs.values()}
+    assert digests == {hashlib.sha256(two.front_key.encode()).hexdigest()}
+
+
+def test_slots_of_a_revision_that_does_not_run_are_the_defaults(fake, two):
+    fake.world.kill(two.instances.get(revision__number=2).pk)
+    fake.visit(two, 1)
+    assert [(one.number, one.slots, len(one.replicas)) for one in written().revisions] == [
+        (1, [(0, 9999)], 1),
+        (2, [], 0),
+    ]
+
+
+def test_slots_of_a_default_that_does_not_run_are_the_others(fake, two):
+    fake.world.kill(two.instances.get(revision__number=1).pk)
+    fake.visit(two, 1)
+    assert [(one.number, one.slots) for one in written().revisions] == [(1, []), (2, [(0, 9999)])]
+
+
+def test_stickiness_copies_and_hosts_are_told(bob, two):
+    asked = TrafficRequest(percents={}, mirrors={2: 5}, sticky={"header": "x-user"}, hosts=["iris.example.com"])
+    change_traffic(two, bob, asked)
+    service = written()
+    assert (service.sticky.header, service.hosts) == ("x-user", ["iris.example.com"])
+    assert [one.mirror_percent for one in service.revisions] == [0, 5]
+
+
+def test_stopped_services_are_left_out(bob, two):
+    write_routing()
+    lifecycle.stop(two, bob)
+    assert write_routing()
+    assert decode_routing(routing_path().read_bytes()).services == []
+
+
+def test_file_is_written_only_when_it_has_changed(two):
+    assert [write_routing() for _ in range(3)] == [True, False, False]
+    assert decode_routing(routing_path().read_bytes()).number == 1
+    assert routing_path().stat().st_mode & 0o777 == 0o600
+
+
+def test_file_that_is_gone_or_cut_is_written_anew_with_a_higher_number(two):
+    write_routing()
+    routing_path().write_bytes(routing_path().read_bytes()[:-9])
+    assert write_routing()
+    routing_path().unlink()
+    assert write_routing()
+    assert decode_routing(routing_path().read_bytes()).number == 3
+
+
+@pytest.mark.parametrize("line", ["encode_routing", "_replace", "save"])
+def test_writer_killed_at_any_line_is_made_good_by_the_next(two, monkeypatch, line):
+    """The transaction is lost with the worker; the number on disk is never used for other contents."""
+    write_routing()
+    Service.objects.update(sticky={"header": "x-user"})
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RoutingFile if line == "save" else routing_file, line, die)
+        with pytest.raises(KeyboardInterrupt):
+            write_routing()
+
+    before = decode_routing(routing_path().read_bytes())
+    Service.objects.update(sticky={"cookie": "user"})
+    assert write_routing()
+    after = decode_routing(routing_path().read_bytes())
+    assert after.number > before.number
+    assert after.services[0].sticky.cookie == "user"
+    assert not write_routing()
+
+
+def test_builder_asks_as_often_for_many_services_as_for_one(workspace, bob, iris, fake, two, django_assert_num_queries):
+    def queries() -> int:
+        with django_assert_num_queries(QUERIES):
+            return len(routing_file.services_of(routing_file.rows()))
+
+    assert queries() == 1
+    other = deploy(workspace, bob, iris, name="other", target=fake.target)
+    fake.visit(other, 5)
+    assert queries() == 2
