@@ -1,7 +1,7 @@
 """Sends requests to replicas: least busy first, waiting where none is free, ejecting those that fail."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from time import monotonic
 
 from scoring.contract import bucket_of
@@ -22,9 +22,12 @@ SMALL_BUCKETS = [bucket_of(value) for value in range(4096)]
 
 
 class Dispatcher:
-    """`on_waiting` is called when somebody waits for a revision without a replica."""
+    """`on_waiting` is called when somebody waits for a revision without a replica; `reroute` says where a request goes
+    whose revision is gone, None where it goes nowhere.
+    """
 
-    def __init__(self, on_waiting: Callable[[], None]) -> None:
+    def __init__(self, on_waiting: Callable[[], None], reroute: Callable[[Exchange], Revision | None]) -> None:
+        self._reroute = reroute
         self._picker = LeastBusy()
         self._on_waiting = on_waiting
         self._loop = asyncio.get_running_loop()
@@ -63,6 +66,9 @@ class Dispatcher:
     def dispatch(self, exchange: Exchange) -> None:
         """Send a request, or let it wait."""
         revision = exchange.revision
+        if revision.removed:  # while it was under way
+            self.removed([revision], [exchange])
+            return
         ready, limit = revision.ready, exchange.head.service.settings.concurrency
         if exchange.tried is not None:
             ready = [one for one in ready if one not in exchange.tried] or ready
@@ -103,20 +109,20 @@ class Dispatcher:
         for revision in self.owners.get(replica, ()):
             revision.sort_out()
 
-    def removed(self, revisions: list[Revision], reroute: Callable[[Exchange], Revision | None]) -> None:
-        """Revisions are gone: who waits for one of them waits for what `reroute` gives."""
+    def removed(self, revisions: list[Revision], exchanges: Iterable[Exchange] = ()) -> None:
+        """Revisions are gone: who waits for one of them, or must be sent again, goes where `reroute` says."""
+        moving = [*exchanges, *(exchange for revision in revisions for exchange in revision.waiting)]
         for revision in revisions:
             self.waiting.discard(revision)
-            for exchange in revision.waiting:
-                other = None if exchange.over else reroute(exchange)
-                if other is not None:
-                    exchange.revision = other
-                    self.dispatch(exchange)
-                elif not exchange.over:
-                    exchange.refuse(
-                        ScoringError(503, "removed", "The service was removed or has no such revision now.")
-                    )
             revision.waiting.clear()
+        for exchange in moving:
+            other = None if exchange.over else self._reroute(exchange)
+            if other is not None:
+                exchange.revision = other
+                self.dispatch(exchange)
+            elif not exchange.over:
+                message = "The service was removed or has no such revision now."
+                exchange.refuse(ScoringError(503, "removed", message))
 
     def changed(self, revisions: list[Revision]) -> None:
         """There is a new table."""
@@ -163,7 +169,7 @@ class Dispatcher:
 
     def _send(self, exchange: Exchange, replica: Replica, now: float) -> None:
         exchange.assign(replica, now)
-        while replica.idle:
+        while replica.idle and exchange.tried is None:  # one that is sent again gets a connection that cannot be stale
             upstream = replica.idle.pop()
             if upstream.is_open:
                 exchange.send(upstream)

@@ -29,7 +29,7 @@ class ChunkedBody:
         self.complete = False
         self.overrun = False  # another request follows in the same piece
         self._pieces: list[bytes] = []
-        self._most = most
+        self._limit = self._most = most
         self._parser = httptools.HttpRequestParser(self)
         self._parser.feed_data(head)
 
@@ -47,7 +47,7 @@ class ChunkedBody:
     def on_body(self, piece: bytes) -> None:
         self._most -= len(piece)
         if self._most < 0:
-            raise too_large(self._most)
+            raise too_large(self._limit)
         self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
@@ -63,8 +63,23 @@ class Downstream(asyncio.Protocol):
     """`exchange` is the request under way. `started`: when the unfinished request began, 0 between requests."""
 
     __slots__ = (
-        "_buffer", "_chunks", "_forwarded", "_front", "_heads", "_left", "_paused", "_peer", "_transport",
-        "_unsent", "closing", "exchange", "half_closed", "is_write_paused", "last_active", "started",
+        "_buffer",
+        "_chunks",
+        "_forwarded",
+        "_front",
+        "_heads",
+        "_left",
+        "_paused",
+        "_peer",
+        "_rereads",
+        "_transport",
+        "_unsent",
+        "closing",
+        "exchange",
+        "half_closed",
+        "is_write_paused",
+        "last_active",
+        "started",
     )  # fmt: skip
 
     def __init__(self, front: "Front", *, tls: bool) -> None:
@@ -73,7 +88,7 @@ class Downstream(asyncio.Protocol):
         self._buffer = b""
         self._left = 0  # bytes of the body still to come
         self._chunks: ChunkedBody | None = None
-        self._paused = False
+        self._paused = self._rereads = False
         self._unsent = 0
         self.exchange: Exchange | None = None
         self.closing = self.half_closed = self.is_write_paused = False
@@ -128,6 +143,7 @@ class Downstream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.is_write_paused = False
         if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.moved = monotonic()
             self.exchange.upstream.resume()
 
     # -- what an exchange calls
@@ -151,7 +167,8 @@ class Downstream(asyncio.Protocol):
 
     def take_part(self, part: bytes) -> None:
         """A piece of the answer."""
-        self._transport.write(part)
+        if not self._transport.is_closing():
+            self._transport.write(part)
 
     def take_end(self, exchange: Exchange, closes: bool) -> None:
         """The answer is complete; go on with the next request."""
@@ -163,15 +180,14 @@ class Downstream(asyncio.Protocol):
         self.last_active = monotonic()
         if self._paused:
             self.resume()
-        if self._buffer:
-            data, self._buffer = self._buffer, b""
-            self._read(data)
+        if self._buffer and not self._rereads:
+            self._read_again()
 
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
         """The front answers."""
         self.exchange = exchange  # it may not have been taken note of yet
         lines = self.lines(exchange)[2:] + b"\r\n"
-        self._transport.write(self._front.refusal(error, lines, exchange.head))
+        self.take_part(self._front.refusal(error, lines, exchange.head))
         self.take_end(exchange, False)
 
     def cut(self) -> None:
@@ -239,17 +255,32 @@ class Downstream(asyncio.Protocol):
 
     # -- reading
 
+    def _read_again(self) -> None:
+        """Further requests have arrived meanwhile. In a loop, as each may be refused at once."""
+        self._rereads = True
+        while self._buffer and self.exchange is None and not self.closing:
+            data, self._buffer = self._buffer, b""
+            self._read(data)
+            if len(self._buffer) >= len(data):  # no whole head
+                break
+        self._rereads = False
+
     def _read(self, data: bytes) -> None:
         """A request begins here."""
         end = data.find(END)
         if end < 0:
-            self._buffer = data
+            self._buffer = data = data.lstrip(b"\r\n")
+            if not data:
+                return
             if not self.started:
                 self.started = monotonic()
             if len(data) > HEADER_BYTES:
                 self.fail(_headers_too_large())
             return
         head = self._heads.known.get(data[:end])
+        if head is None and data.startswith(b"\r\n"):  # old clients end a body with an empty line (RFC 9112, 2.2)
+            self._read(data.lstrip(b"\r\n"))
+            return
         if head is None or head.table is not self._front.table or head.ends < self._front.now:
             head = self._parse(data[: end + 4])
             if head is None:
@@ -269,9 +300,6 @@ class Downstream(asyncio.Protocol):
             size = length
         forwarded = head.forwarded if self._peer.trusted else self._forwarded
         self.exchange = exchange = self._front.begin(self, head, forwarded, data[at:], size == length)
-        if exchange.over:  # refused
-            self.exchange = None
-            return
         self._left = length - size
         if self._left:
             self.last_active = monotonic()
@@ -282,9 +310,6 @@ class Downstream(asyncio.Protocol):
     def _begin_chunked(self, head: Head, data: bytes, at: int) -> None:
         forwarded = head.forwarded if self._peer.trusted else self._forwarded
         self.exchange = exchange = self._front.begin(self, head, forwarded, b"", False)
-        if exchange.over:
-            self.exchange = None
-            return
         self.last_active = monotonic()
         self._chunks = ChunkedBody(data[:at], head.service.settings.max_body_bytes)
         if head.expects and at == len(data):
@@ -347,7 +372,7 @@ class Downstream(asyncio.Protocol):
         if answering:
             self.abort()
             return
-        self._transport.write(self._front.refusal(error, b"connection: close\r\n", None))
+        self.take_part(self._front.refusal(error, b"connection: close\r\n", None))
         self._close(lingers=True)
 
     def _close(self, *, lingers: bool) -> None:

@@ -168,7 +168,7 @@ class Exchange:
             self.client.cut()
         elif may_repeat(failure, self._repeats, held=self.is_held, answering=False):
             self._repeats += 1
-            if replica is not None and failure is not Failure.STALE:
+            if replica is not None:
                 self.tried = (self.tried or set()) | {replica}
             self._dispatcher.dispatch(self)
         else:

@@ -1,6 +1,7 @@
 """The front in one process: its table of services, its clients' connections, and what happens once a second."""
 
 import ipaddress
+import resource
 from collections.abc import Callable
 from time import monotonic, time
 
@@ -21,6 +22,7 @@ from scoring.http.connection_limit import evict_one
 from scoring.http.serializer import Serializer, error_body, header_lines
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+SPARE_CONNECTIONS = 256  # that are told why they are refused
 DRAIN_IDLE_SECONDS = 5.0  # a request may cross the close of an idle connection, so that waits
 
 
@@ -29,7 +31,7 @@ class Front:
 
     def __init__(self, settings: FrontSettings, on_waiting: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
-        self.dispatcher = Dispatcher(on_waiting)
+        self.dispatcher = Dispatcher(on_waiting, self._reroute)
         self.registry = Registry()
         self.table = Table(Routing(number=0), [])
         self.heads = Heads()
@@ -37,6 +39,7 @@ class Front:
         self.relay = Relay(settings.host)
         self.connections: set[Downstream] = set()
         self.draining = False
+        self.connections_limit = _connections_limit(settings.connections_limit)
         self.now = time()
         self.is_public = not _is_loopback(settings.host)
         self.file = RoutingFile(settings.routing)
@@ -52,28 +55,29 @@ class Front:
 
     def opened(self, connection: Downstream) -> None:
         """A new connection; where there are too many, a slow or idle one makes room."""
-        full = len(self.connections) >= self.settings.connections_limit
+        limit = self.connections_limit
+        full = len(self.connections) >= limit
         refused = full and not evict_one(self.connections)
         self.connections.add(connection)
-        if len(self.connections) > 2 * self.settings.connections_limit:
+        if len(self.connections) > limit + SPARE_CONNECTIONS:
             connection.abort()
         elif refused:
-            connection.fail(overloaded(f"{self.settings.connections_limit} connections are open already."))
+            connection.fail(overloaded(f"{limit} connections are open already."))
 
     def closed(self, connection: Downstream) -> None:
         """A connection has ended."""
         self.connections.discard(connection)
 
     def begin(self, client: Downstream, head: Head, forwarded: bytes, body: bytes, complete: bool) -> Exchange:
-        """A request; it is `over` where it was refused at once."""
-        exchange = self.dispatcher.begin(client, head, forwarded, body, complete)
-        caller = head.caller
-        if caller.key is not None and (error := self.quotas.use(head.service.id, caller)) is not None:
-            exchange.refuse(error)
-        return exchange
+        """A request; `dispatch` follows."""
+        return self.dispatcher.begin(client, head, forwarded, body, complete)
 
     def dispatch(self, exchange: Exchange) -> None:
-        """Send it to a replica."""
+        """Send it to a replica, unless its key has been used up."""
+        caller = exchange.head.caller
+        if caller.key is not None and (error := self.quotas.use(exchange.head.service.id, caller)) is not None:
+            exchange.refuse(error)
+            return
         self.dispatcher.dispatch(exchange)
 
     def refusal(self, error: ScoringError, lines: bytes, head: Head | None) -> bytes:
@@ -105,7 +109,7 @@ class Front:
         for connection in self.connections:
             connection.forget_heads(self.heads)
         self.relay.changed(table.services)
-        self.dispatcher.removed(removed, self._reroute)
+        self.dispatcher.removed(removed)
         self.dispatcher.changed(self.registry.revisions)
         log(f"routing file {routing.number}: {len(table.services)} services")
 
@@ -139,6 +143,13 @@ class Front:
         for connection in list(self.connections):
             if connection.exchange is None:
                 connection.abort()
+
+
+def _connections_limit(wanted: int) -> int:
+    """As many connections as there are descriptors for: each may need one towards a replica."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return wanted if hard == resource.RLIM_INFINITY else max(min(wanted, (hard - SPARE_CONNECTIONS) // 2), 1)
 
 
 def _is_loopback(host: str) -> bool:

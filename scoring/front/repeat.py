@@ -3,8 +3,8 @@
 | what happened | sent again |
 | --- | --- |
 | the connection was refused: it reached nobody | to every other replica in turn |
-| the connection was kept from before and closed before an answer began | yes, as it may have been stale |
-| the replica died or answered garbage before an answer began | once, while the body is held |
+| a kept connection was closed before an answer began | once, elsewhere or on a new one, while the body is held |
+| the replica died or answered garbage before an answer began | once, elsewhere if there is another, likewise |
 | an answer had begun | never: the client sees it cut off |
 """
 
@@ -23,7 +23,7 @@ class Failure(Enum):
     LATE = "did not answer in time"
 
 
-MOST_REPEATS = {Failure.UNREACHED: 16, Failure.STALE: 16, Failure.BROKEN: 1, Failure.GARBAGE: 1, Failure.LATE: 0}
+MOST_REPEATS = {Failure.UNREACHED: 16, Failure.STALE: 1, Failure.BROKEN: 1, Failure.GARBAGE: 1, Failure.LATE: 0}
 
 
 def may_repeat(failure: Failure, repeats: int, *, held: bool, answering: bool) -> bool:

@@ -6,10 +6,11 @@ import socket
 import struct
 import threading
 import time
+from hashlib import sha256
 
 import pytest
 
-from scoring.front_contract import FrontReplica, FrontRevision, Sticky, encode_routing
+from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, Sticky, encode_routing
 from tests.scoring.conftest import read_answers
 from tests.scoring.front.fronts import AUTH, KEY, ok, request_bytes, revision, service
 
@@ -275,3 +276,40 @@ def test_errors_below_v2_are_written_as_its_protocol_has_them(front, stub):
     answer = front.client.post("/default/iris/v2/models/iris/infer", content=b"{}", headers=AUTH)
     assert answer.status_code == 503
     assert set(answer.json()) == {"error"}
+
+
+def test_pipelined_requests_that_are_refused_at_once_are_all_answered(front, stub):
+    keys = [ClientKey(name="ci", digest=sha256(KEY.encode()).hexdigest(), requests_a_day=1)]
+    front.route(service(revision(1, stub()), keys=keys, id=77))
+    with front.connect() as connection:
+        connection.sendall(request_bytes() * 1000)
+        statuses = [status for status, _, _ in read_answers(connection, 1000)]
+    assert statuses == [200] + [429] * 999
+
+
+def test_empty_lines_between_requests_are_skipped(front, stub):
+    front.route(service(revision(1, stub())))
+    with front.connect() as connection:
+        for gap in (b"", b"\r\n", b"\r\n\r\n"):
+            connection.sendall(gap + request_bytes())
+            assert read_answers(connection)[0][0] == 200
+        connection.sendall(request_bytes() + b"\r\n")
+        assert read_answers(connection)[0][0] == 200
+
+
+HIDING = {
+    "behind chunks": b"POST /default/iris/score HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
+    "behind bare line feeds": b"POST /default/iris/score HTTP/1.1\nHost: a\nContent-Length: 1\n\nX\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("smuggled", HIDING.values(), ids=HIDING)
+def test_a_request_that_hides_another_is_refused_and_its_connection_closed(front, stub, smuggled):
+    replica = stub()
+    front.route(service(revision(1, replica), auth="none"))
+    with front.connect() as connection:
+        connection.sendall(smuggled + request_bytes())
+        [(status, headers, _)] = read_answers(connection)
+        assert (status, headers["connection"]) == (400, "close")
+    assert not replica.scored()
