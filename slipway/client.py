@@ -91,6 +91,10 @@ class Client:
         """Whose token this is: {"username", "workspaces": [the one it is valid in], …}."""
         return cast(dict[str, Any], self._transport.json("GET", "me"))
 
+    def rename_workspace(self, name: str) -> dict[str, Any]:
+        """Another name for people to read; the address stays. For admins."""
+        return cast(dict[str, Any], self._transport.json("PATCH", self._calls.base, body={"name": name}))
+
     def sign_out(self) -> None:
         """Revoke the token of this client; nothing can be asked with it any more."""
         self._transport.call("POST", "sign-out")

@@ -1,4 +1,4 @@
-"""`slipway workspace`: which ones there are, and which one is in use."""
+"""`slipway workspace`: which ones there are, which one is in use, and what it is called."""
 
 from typing import Annotated, Any, cast
 
@@ -8,9 +8,10 @@ from slipway import output, profiles
 from slipway.columns import Column
 from slipway.commands import completion
 from slipway.commands.nouns import Noun
+from slipway.commands.options import open_client
 from slipway.errors import NotSignedIn, SlipwayApiError
 
-app = Noun(help="Workspaces: list them, choose one.")
+app = Noun(help="Workspaces: list them, choose one, rename it.")
 COLUMNS = (
     Column("", lambda row: "*" if row["current"] else ""),
     Column("workspace", "slug"),
@@ -39,6 +40,14 @@ def use(
             hint=f"Run 'slipway login {profiles.current().url} --workspace {name}'.",
         )
     output.done(profiles.as_dict(profiles.current()), f"Using workspace {name}.")
+
+
+@app.verb("slipway workspace rename 'Vision team'")
+def rename(name: Annotated[str, typer.Argument(metavar="NAME", help="What people read.")]) -> None:
+    """Give the workspace in use another name; its address stays. For admins."""
+    with open_client() as client:
+        found = client.rename_workspace(name)
+    output.done(found, f"The workspace {found['slug']} is called {found['name']} now.")
 
 
 def _behind(login: profiles.Login) -> list[dict[str, Any]]:

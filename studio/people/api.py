@@ -139,6 +139,29 @@ class WorkspaceViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, viewsets.
         serializer.instance = members.create_workspace(person_of(self.request), **serializer.validated_data)
 
 
+class WorkspaceNameSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=Workspace._meta.get_field("name").max_length)
+
+
+class OneWorkspace(InWorkspace, APIView):
+    """The workspace itself. Admins rename it; its address stays."""
+
+    write_role = Role.ADMIN
+
+    @extend_schema(responses=WorkspaceSerializer, operation_id="workspaces_retrieve")
+    def get(self, request: Request, **_: Any) -> Response:
+        return Response(WorkspaceSerializer(self.workspace, context={"request": request}).data)
+
+    @extend_schema(
+        request=WorkspaceNameSerializer, responses=WorkspaceSerializer, operation_id="workspaces_partial_update"
+    )
+    def patch(self, request: Request, **_: Any) -> Response:
+        given = WorkspaceNameSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        members.rename_workspace(self.workspace, name=given.validated_data["name"], actor=self.person)
+        return Response(WorkspaceSerializer(self.workspace, context={"request": request}).data)
+
+
 class MemberSerializer(StrictFields, serializers.ModelSerializer):
     username = serializers.CharField(source="user.username")
 

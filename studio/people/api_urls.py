@@ -12,6 +12,7 @@ urlpatterns = [
     path("sign-out", api.SignOut.as_view(), name="api_sign_out"),
     path("me", api.Me.as_view(), name="api_me"),
     path("workspaces", api.WorkspaceViewSet.as_view(_list), name="api_workspaces"),
+    path("workspaces/<slug:workspace>", api.OneWorkspace.as_view(), name="api_workspace"),
     path(f"{_one}members", api.MemberViewSet.as_view(_list), name="api_members"),
     path(
         f"{_one}members/<str:username>",

@@ -5,6 +5,11 @@ from typing import TypedDict
 from studio.activity.events import event_type
 
 
+class Renamed(TypedDict):
+    before: str
+    after: str
+
+
 class MemberAdded(TypedDict):
     person: str
     role: str
@@ -25,6 +30,13 @@ class InvitationCreated(TypedDict):
 
 WORKSPACE_CREATED = event_type(
     "workspace.created", "Workspace created", subject="workspace", sentence="created the workspace {subject}"
+)
+WORKSPACE_RENAMED = event_type(
+    "workspace.renamed",
+    "Workspace renamed",
+    subject="workspace",
+    sentence="renamed the workspace {subject} to {after} (was {before})",
+    details=Renamed,
 )
 MEMBER_ADDED = event_type(
     "member.added", "Member added", subject="membership", sentence="added the member {subject}", details=MemberAdded

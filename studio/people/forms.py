@@ -44,6 +44,13 @@ class WorkspaceForm(forms.ModelForm):
         """The verb answers a taken name, so that pages and REST say the same."""
 
 
+class WorkspaceNameForm(forms.ModelForm):
+    class Meta:
+        model = Workspace
+        fields = ["name"]
+        help_texts = {"name": "For people to read; the address stays."}
+
+
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=80, help_text="What will use it, for example 'nightly build'.")
     access = forms.ChoiceField(choices=Access.choices)

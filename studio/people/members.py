@@ -31,6 +31,24 @@ def create_workspace(actor: User, *, slug: str, name: str) -> Workspace:
 
 
 @transaction.atomic
+def rename_workspace(workspace: Workspace, *, name: str, actor: User) -> None:
+    """Another name for people to read; the address stays. Raises `BadInput`."""
+    if not name.strip():
+        raise BadInput("A workspace has a name.", field="name")
+    before, workspace.name = workspace.name, name.strip()
+    if workspace.name != before:
+        workspace.save(update_fields=["name"])
+        record(
+            events.WORKSPACE_RENAMED,
+            workspace,
+            workspace=workspace,
+            actor=actor,
+            before=before,
+            after=workspace.name,
+        )
+
+
+@transaction.atomic
 def add_member(workspace: Workspace, *, username: str, role: str, actor: User) -> Membership:
     """Let somebody in by their name, unasked. Raises `NotFound` for an unknown person and `Conflict` for a member.
 

@@ -13,7 +13,7 @@ from studio.core.errors import SlipwayError
 from studio.core.form_errors import show
 from studio.core.pages import render
 from studio.people import members, tokens
-from studio.people.forms import MemberForm, TokenForm, WorkspaceForm, status_of
+from studio.people.forms import MemberForm, TokenForm, WorkspaceForm, WorkspaceNameForm, status_of
 from studio.people.members_page import render_members
 from studio.people.settings_tabs import settings_tabs
 
@@ -30,9 +30,17 @@ def workspace_new(request: SignedInRequest) -> HttpResponse:
     return render(request, "people/workspace_new.html", {"form": form}, status=status_of(form))
 
 
-@workspace_page
+@workspace_page(write_role=Role.ADMIN)
 def workspace_settings(request: WorkspaceRequest) -> HttpResponse:
-    return render(request, "people/settings.html", settings_tabs(request, "General"))
+    """What the workspace is; its admins rename it."""
+    workspace = request.workspace
+    form = WorkspaceNameForm(request.POST or None, initial={"name": workspace.name})
+    if form.is_valid():
+        members.rename_workspace(workspace, name=form.cleaned_data["name"], actor=request.user)
+        return redirect("workspace_settings", workspace=workspace.slug)
+    return render(
+        request, "people/settings.html", settings_tabs(request, "General") | {"form": form}, status=status_of(form)
+    )
 
 
 @workspace_page(write_role=Role.VIEWER)

@@ -3,6 +3,7 @@
 import pytest
 
 from studio.accounts.models import Membership, Workspace
+from studio.activity.models import Event
 
 pytestmark = pytest.mark.django_db
 MEMBERS = "/w/vision/settings/members/"
@@ -125,3 +126,34 @@ def test_rest_manages_members_too(api, superuser, workspace, alice, mallory):
     )
     assert client.delete("/api/v1/workspaces/vision/members/mallory").status_code == 204
     assert [row["username"] for row in client.get("/api/v1/workspaces/vision/members").data["results"]] == ["alice"]
+
+
+def test_an_admin_renames_the_workspace_whose_address_stays(sign_in, api, alice, workspace):
+    page = sign_in(alice).post("/w/vision/settings/", {"name": " Vision <team> "}, follow=True).content.decode()
+    assert 'value="Vision &lt;team&gt;"' in page
+    answer = api(alice).patch("/api/v1/workspaces/vision", {"name": "Sight"})
+    assert {key: answer.json()[key] for key in ("slug", "name", "role")} == {
+        "slug": "vision",
+        "name": "Sight",
+        "role": "admin",
+    }
+    renamed = Event.objects.filter(action="workspace.renamed").order_by("id").values_list("details", flat=True)
+    assert [(each["before"], each["after"]) for each in renamed] == [
+        (workspace.name, "Vision <team>"),
+        ("Vision <team>", "Sight"),
+    ]
+
+
+def test_an_empty_name_is_an_error_of_its_field(sign_in, api, alice, workspace):
+    page, answer = (
+        sign_in(alice).post("/w/vision/settings/", {"name": " "}),
+        api(alice).patch("/api/v1/workspaces/vision", {"name": " "}),
+    )
+    assert (page.status_code, answer.status_code) == (422, 400)
+    assert Workspace.objects.get(slug="vision").name == workspace.name
+
+
+def test_a_contributor_reads_the_name_and_has_no_form_for_it(sign_in, bob, workspace):
+    page = sign_in(bob).get("/w/vision/settings/").content.decode()
+    assert workspace.name in page
+    assert 'name="name"' not in page

@@ -54,6 +54,8 @@ class FakeStudio:
             return httpx.Response(204)
         if path == "me":
             return httpx.Response(200, json={"username": "alice", "workspaces": [{"slug": "vision", "name": "Vision"}]})
+        if (request.method, path) == ("PATCH", "workspaces/vision"):
+            return httpx.Response(200, json={"slug": "vision"} | json.loads(request.content))
         _, workspace, kind, *rest = path.split("/", 3)
         if workspace != "vision":
             return error(404, "not_found", f"There is no workspace '{workspace}' that you can see.")

@@ -44,6 +44,11 @@ def test_invitation_is_a_link_alone_on_standard_output_until_it_is_withdrawn(sli
     assert signed_in.invitations == {}
 
 
+def test_workspace_is_renamed(slipway, signed_in):
+    assert slipway("workspace", "rename", "Vision team").out == "The workspace vision is called Vision team now.\n"
+    assert signed_in.requests == [("PATCH", "workspaces/vision")]
+
+
 EVENT = {
     "at": "2026-11-21T04:00:00Z",
     "actor_name": "alice",
