@@ -5,6 +5,7 @@ from django.db import OperationalError
 from django.test import RequestFactory
 from rest_framework.exceptions import NotAuthenticated
 
+from studio.accounts.models import Workspace
 from studio.core import errors
 from studio.core.drf import ErrorHandler
 from studio.core.middleware import ErrorPageMiddleware
@@ -115,3 +116,30 @@ def test_database_error_is_shown_without_its_secrets(raw, shown):
     assert shown in converted.detail
     assert converted.hint
     assert "db.internal" not in converted.detail
+
+
+SECRET = "/srv/slipway/data/secret.key"
+UNEXPECTED = {
+    "a bug": ValueError(f"cannot read {SECRET}"),
+    "a file that is not there": FileNotFoundError(2, "No such file", SECRET),
+    "the database": OperationalError(f"unable to open {SECRET}"),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/workspaces/vision/models", "/", "/w/vision/services/"])
+@pytest.mark.parametrize("error", UNEXPECTED.values(), ids=UNEXPECTED)
+def test_unexpected_errors_show_neither_path_nor_traceback(monkeypatch, sign_in, bob, path, error):
+    def fail(*_):
+        raise error
+
+    browser = sign_in(bob)
+    browser.raise_request_exception = False
+    monkeypatch.setattr(type(Workspace.objects), "visible_to", fail)
+    answer = browser.get(path)
+
+    of_rest = path.startswith("/api/")
+    assert answer.status_code == (503 if of_rest and isinstance(error, OperationalError) else 500)
+    assert answer.headers["Content-Type"].startswith("application/json" if of_rest else "text/html")
+    shown = answer.content.decode()
+    assert [word for word in (SECRET, "Traceback", ".py", type(error).__name__) if word in shown] == []
