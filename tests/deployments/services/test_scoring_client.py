@@ -3,7 +3,7 @@
 import socketserver
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 
 import pytest
@@ -28,16 +28,24 @@ class Answering(socketserver.StreamRequestHandler):
                 time.sleep(0.05)
 
 
+@contextmanager
+def serving():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
+        server.daemon_threads, server.pieces, server.heads = True, [DONE], []
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
 @pytest.fixture
 def server(service):
     """An HTTP server in place of the service."""
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
-        server.daemon_threads, server.pieces, server.heads = True, [DONE], []
+    with serving() as server:
         Service.objects.update(port=server.server_address[1])
         service.refresh_from_db()
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
         yield server
-        server.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -81,3 +89,15 @@ def test_invalid_path_is_bad_input(api, bob, server, path):
     answer = api(bob).generic("POST", f"{SCORE}?path={path}")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "bad_input")
     assert server.heads == []
+
+
+def test_neither_a_redirect_nor_a_proxy_takes_the_request_elsewhere(service, server, monkeypatch):
+    with serving() as elsewhere:
+        address = f"http://127.0.0.1:{elsewhere.server_address[1]}"
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, address)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        server.pieces = [f"HTTP/1.1 307 Moved\r\nLocation: {address}/\r\nContent-Length: 0\r\n\r\n".encode()]
+        assert scoring_client.score(service, b"{}").status == 307
+        assert (len(server.heads), elsewhere.heads) == (1, [])
