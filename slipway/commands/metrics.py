@@ -29,7 +29,7 @@ def _show(found: Mapping[str, Any]) -> None:
             "service": found["service"],
             "range": found["range"],
             "requests": str(total["requests"]),
-            "rate": _with_unit(total.get("requests_per_second"), "requests/s"),
+            "rate": _rate(total.get("requests_per_second")),
             "errors": f"{total['errors']}{'' if errors is None else f' ({errors:.2%})'}",
             "p50": _with_unit(total.get("p50_ms"), "ms"),
             "p95": _with_unit(total.get("p95_ms"), "ms"),
@@ -39,6 +39,13 @@ def _show(found: Mapping[str, Any]) -> None:
     )
     if not total["requests"]:
         output.note("Nothing was measured in this time.")
+
+
+def _rate(per_second: float | None) -> str | None:
+    """Per minute where that reads better, as on the pages."""
+    if per_second is not None and 0 < per_second < 1:
+        return _with_unit(per_second * 60, "requests/min")
+    return _with_unit(per_second, "requests/s")
 
 
 def _with_unit(figure: float | None, unit: str) -> str | None:

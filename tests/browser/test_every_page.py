@@ -9,7 +9,7 @@ from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
 from tests.browser.conftest import DESK, PHONE, axe_findings
 from tests.deployments.service_factories import deploy, make_config
-from tests.registry.factories import make_version
+from tests.registry.factories import make_version, onnx_bytes
 from tests.routes import Route, all_routes
 
 MODES = {"dark": ("dark", DESK), "phone": ("light", PHONE), "light": ("light", DESK)}
@@ -18,6 +18,7 @@ NO_PAGE = {302, 405}  # answers to GET of addresses that only redirect or only t
 QUERIES = {
     "w/<slug:workspace>/services/<slug:name>/rollback/": "?revision=1",
     "w/<slug:workspace>/services/<slug:name>/keys/regenerate/": "?slot=primary",
+    "w/<slug:workspace>/models/<str:name>/<int:number>/": "?tab=files&file=README.md",
     "w/<slug:workspace>/deploy/": f"?version={LONG}:1",
 }
 STICKING_OUT = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
@@ -43,7 +44,8 @@ def administrator(alice):
 @pytest.fixture
 def examples(workspace, administrator, bob):
     """The values of all parameters of the URL map, by the first part of the address below the workspace."""
-    version = make_version(workspace, LONG, user=administrator, tags={"area": "tabular", "owner": LONG})
+    files = {"model.onnx": onnx_bytes(), "README.md": b"# Churn\n" + b"Which customers leave. " * 20}
+    version = make_version(workspace, LONG, user=administrator, files=files, tags={"area": "tabular", "owner": LONG})
     config = make_config(workspace, administrator, "requests>=2.0,<3")
     service = deploy(workspace, administrator, version, name=LONG, description="Which customers leave")
     Service.objects.filter(pk=service.pk).update(phase=Phase.HEALTHY)

@@ -326,7 +326,7 @@ def test_regenerated_key_stands_alone_on_standard_output(slipway, deployed, key)
 def test_figures_of_a_service_are_printed_with_their_units(slipway, deployed):
     lines = dict(line.split(maxsplit=1) for line in slipway("service", "metrics", "iris").out.splitlines())
     assert (lines["requests"], lines["errors"]) == ("12", "3 (25.00%)")
-    assert (lines["rate"], lines["p50"], lines["memory"]) == ("0.2 requests/s", "0.41 ms", "81.0 MB")
+    assert (lines["rate"], lines["p50"], lines["memory"]) == ("12 requests/min", "0.41 ms", "81.0 MB")
 
 
 def test_range_of_metrics_is_passed_on(slipway, deployed):
