@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path, PurePosixPath
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
 from registry.inspection.formats import onnx_signature
@@ -26,9 +26,10 @@ def read(path: Path, root: Path) -> Report:
     """Everything about the graph. Raises `Refused`; `root` is the folder that external data must stay in."""
     model = _parse(path)
     tensors = [tensor for graph in _graphs(model) for tensor in _tensors(graph)]
-    _check_external_data(tensors, path, root)
-    _check_lengths(tensors, path)
-    _check(model, path)
+    external = list(_external_tensors(model))
+    _check_external_data(external, path, root)
+    _check_lengths(external, path)
+    _check(_without_external_data(model) if external else str(path), path)
     operators = Counter(_operator(node) for graph in _graphs(model) for node in graph.node)
     inputs, outputs = onnx_signature.inputs_of(model), list(model.graph.output)
     signature = onnx_signature.signature_of(model)
@@ -42,7 +43,7 @@ def read(path: Path, root: Path) -> Report:
         "parameters": sum(prod(tensor.dims) for tensor in tensors),
         "parameter_bytes": sum(_bytes_of(tensor) for tensor in tensors),
         "dimensions": {value.name: onnx_signature.dimension_names(value) for value in [*inputs, *outputs]},
-        "external_data": sorted({_location(tensor) for tensor in tensors if _is_external(tensor)}),
+        "external_data": sorted({_location(tensor) for tensor in external}),
         "metadata": {entry.key[:100]: entry.value[:1000] for entry in model.metadata_props[:50]},
     }
     version = str(facts["opset"].get("ai.onnx", ""))
@@ -86,13 +87,12 @@ def _parse(path: Path) -> ModelProto:
     return model
 
 
-def _check(model: ModelProto, path: Path) -> None:
+def _check(model: ModelProto | str, path: Path) -> None:
     """The checker's own word. Weights beside the graph have been looked at and are left out: the checker takes
     the links that versions are laid out with for an attack.
     """
-    external = any(_is_external(tensor) for graph in _graphs(model) for tensor in _tensors(graph))
     try:
-        onnx.checker.check_model(_without_external_data(model) if external else str(path))
+        onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as reason:
         raise Refused(
             "onnx_invalid",
@@ -106,10 +106,8 @@ def _without_external_data(model: ModelProto) -> ModelProto:
     """A copy in which tensors that lie elsewhere are empty ones."""
     copy = ModelProto()
     copy.CopyFrom(model)
-    for graph in _graphs(copy):
-        for tensor in _tensors(graph):
-            if _is_external(tensor):
-                tensor.CopyFrom(TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
+    for tensor in _external_tensors(copy):
+        tensor.CopyFrom(TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
     return copy
 
 
@@ -135,8 +133,16 @@ def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
             yield from attribute.tensors
 
 
-def _is_external(tensor: TensorProto) -> bool:
-    return tensor.data_location == TensorProto.EXTERNAL
+def _external_tensors(message: Message) -> Iterator[TensorProto]:
+    """Every tensor of a message whose bytes lie in another file, wherever it is: in graphs, functions, training."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for part in [value] if isinstance(value, Message) else value:
+            if not isinstance(part, TensorProto):
+                yield from _external_tensors(part)
+            elif part.data_location == TensorProto.EXTERNAL:
+                yield part
 
 
 def _location(tensor: TensorProto) -> str:
@@ -145,7 +151,7 @@ def _location(tensor: TensorProto) -> str:
 
 def _check_external_data(tensors: list[TensorProto], path: Path, root: Path) -> None:
     """The weights beside the graph must be among the files, and nowhere else."""
-    locations = sorted({_location(tensor) for tensor in tensors if _is_external(tensor)})
+    locations = sorted({_location(tensor) for tensor in tensors})
     for location in locations:
         parts = PurePosixPath(location).parts
         outside = not parts or location.startswith("/") or ".." in parts or "\\" in location or "\0" in location
@@ -167,8 +173,6 @@ def _check_external_data(tensors: list[TensorProto], path: Path, root: Path) -> 
 
 def _check_lengths(tensors: list[TensorProto], path: Path) -> None:
     for tensor in tensors:
-        if not _is_external(tensor):
-            continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         spans = [entries.get(key, "0") for key in ("offset", "length")]
         end = sum(int(text) for text in spans if text.isdecimal())

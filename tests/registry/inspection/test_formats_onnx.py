@@ -136,6 +136,56 @@ def test_missing_external_weights_are_rejected(read_formats, location, files, co
     assert said.value.code == code
 
 
+def elsewhere():
+    """A tensor whose bytes lie outside of the version's folder."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    return tensor
+
+
+def sparse(**parts):
+    return onnx.SparseTensorProto(dims=[4], **parts)
+
+
+def with_node(given):
+    """A change of a model: one more node, with this attribute."""
+    return lambda model: model.graph.node.add(op_type="Constant", output=["c"]).attribute.append(given)
+
+
+def attribute(kind, **value):
+    return onnx.AttributeProto(name="a", type=getattr(onnx.AttributeProto, kind), **value)
+
+
+PLACES = {
+    "initializer": lambda model: model.graph.initializer.append(elsewhere()),
+    "values of a sparse initializer": lambda model: model.graph.sparse_initializer.append(sparse(values=elsewhere())),
+    "indices of a sparse initializer": lambda model: model.graph.sparse_initializer.append(sparse(indices=elsewhere())),
+    "attribute": with_node(attribute("TENSOR", t=elsewhere())),
+    "attribute of several": with_node(attribute("TENSORS", tensors=[elsewhere()])),
+    "sparse attribute": with_node(attribute("SPARSE_TENSOR", sparse_tensor=sparse(indices=elsewhere()))),
+    "branch": with_node(attribute("GRAPH", g=onnx.GraphProto(initializer=[elsewhere()]))),
+    "branches": with_node(attribute("GRAPHS", graphs=[onnx.GraphProto(initializer=[elsewhere()])])),
+    "function": lambda model: (
+        model.functions.add(name="f", domain="d")
+        .node.add(op_type="Constant", output=["c"])
+        .attribute.append(attribute("TENSOR", t=elsewhere()))
+    ),
+    "default of a function": lambda model: model.functions.add(name="f", domain="d").attribute_proto.append(
+        attribute("TENSOR", t=elsewhere())
+    ),
+    "training": lambda model: model.training_info.add().initialization.initializer.append(elsewhere()),
+}
+
+
+@pytest.mark.parametrize("change", PLACES.values(), ids=PLACES)
+def test_weights_outside_of_the_folder_are_rejected_wherever_the_model_names_them(read_formats, change):
+    model = onnx.load_from_string(onnx_bytes([("x", TensorProto.FLOAT, [1])]))
+    change(model)
+    with pytest.raises(Refused) as said:
+        read_formats({"m.onnx": model.SerializeToString()})
+    assert said.value.code == "onnx_external_data_outside"
+
+
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, len(onnx_bytes()) - 1))
 def test_truncated_onnx_is_rejected(read_formats, length):
