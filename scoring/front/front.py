@@ -3,6 +3,7 @@
 import ipaddress
 import resource
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic, time
 
 from scoring.core.answer import TEXT
@@ -35,7 +36,7 @@ class Front:
         self.registry = Registry()
         self.table = Table(Routing(number=0), [])
         self.heads = Heads()
-        self.quotas = Quotas()
+        self.quotas = Quotas(Path(settings.folder) / "quotas.json")
         self.relay = Relay(settings.host)
         self.connections: set[Downstream] = set()
         self.draining = False

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -104,18 +105,26 @@ class FrontProcess:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self._front.tick()
+            _guarded(self._front.tick)
             if self._front.draining and (not self._front.connections or monotonic() > self._drains_until):
                 self._ended.set()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._front.sweep()
-            self._front.quotas.tick()
+            _guarded(self._front.sweep)
+            _guarded(self._front.quotas.tick)
             if os.getppid() != self._keeper:  # it died: the next one finds the socket here
                 self._handover.offer()
                 self._handover.answer()
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    """A fault of ours in what happens once a second must not end what happens in every other."""
+    try:
+        work()
+    except Exception as error:
+        log(f"{work.__qualname__} failed: {error!r}", "E")
 
 
 def main() -> None:

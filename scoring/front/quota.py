@@ -1,6 +1,15 @@
-"""Quotas of keys: requests a UTC day. What was used before the front started comes with the routing file."""
+"""Quotas of keys: requests a UTC day.
 
+What was used before a front process started comes with the routing file, and from the process before it by a file in
+the front's folder, which is at most a second old.
+"""
+
+import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
 
 from scoring.core.errors import ScoringError
 from scoring.front.auth import Caller
@@ -9,11 +18,14 @@ from scoring.front_contract import KeyUse
 
 
 class Quotas:
-    """Counts the use of every key of the day."""
+    """Counts the use of every key of the day; `file` keeps it for the next process."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self._day = _today()
         self._used: dict[tuple[int, str], int] = {}
+        self._saved: dict[tuple[int, str], int] = {}
+        self._load()
 
     def changed(self, services: list[Service]) -> None:
         """There is a new table: counting goes on from the larger of what is known here and there."""
@@ -35,10 +47,25 @@ class Quotas:
         return ScoringError(429, "quota_used", message, headers=(("retry-after", str(_seconds_left())),))
 
     def tick(self) -> None:
-        """A new day begins at midnight, UTC."""
+        """Once a second: a new day begins at midnight, UTC; what changed is kept."""
         if (today := _today()) != self._day:
             self._day = today
             self._used.clear()
+        if self._used != self._saved:
+            self._save()
+
+    def _save(self) -> None:
+        self._saved = dict(self._used)
+        scratch = self._file.with_suffix(".new")
+        with suppress(OSError):  # a full disk is no reason to stop
+            scratch.write_bytes(msgspec.json.encode(self.report()))
+            os.replace(scratch, self._file)
+
+    def _load(self) -> None:
+        with suppress(OSError, msgspec.DecodeError):
+            for use in msgspec.json.decode(self._file.read_bytes(), type=list[KeyUse]):
+                if use.day == self._day:
+                    self._used[use.service, use.key] = use.requests
 
     def report(self) -> list[KeyUse]:
         """The use of every key so far."""

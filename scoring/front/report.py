@@ -37,6 +37,7 @@ class Reporter:
         self._sequence = int(time())  # of windows; larger than before a restart
         self._replica = f"front-{settings.name}"
         self._started = time()
+        self._last = 0.0  # when the studio took a report, monotonic
 
     def start(self, front: "Front") -> None:
         """Begin."""
@@ -54,37 +55,49 @@ class Reporter:
                 await self._task
 
     async def _run(self, front: "Front") -> None:
-        pause, last = BUSY_SECONDS, 0.0
+        pause = BUSY_SECONDS
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
                     await asyncio.sleep(0.02)  # what waits is in the report, and no more than fifty of them a second
             self._wake.clear()
-            report = self.report(front)
-            if not self._settings.report_url:
-                self._windows.clear()
-                continue
-            if not _tells(report) and monotonic() - last < QUIET_SECONDS:
-                continue
-            done = await asyncio.to_thread(self._post, msgspec.json.encode(report))
-            pause = BUSY_SECONDS if done else min(max(pause, BUSY_SECONDS) * 2, MOST_BACKOFF_SECONDS)
-            if done:
-                last = monotonic()
-                self._windows = {}
+            try:
+                done = await self._tell(front)
+            except Exception as error:  # a fault of ours; nobody would start this again
+                log(f"a report failed: {error!r}", "E")
+                done = False
+            pause = BUSY_SECONDS if done else min(pause * 2, MOST_BACKOFF_SECONDS)
+
+    async def _tell(self, front: "Front") -> bool:
+        """Post a report, if it is time for one; False where the studio does not take it."""
+        report = self.report(front)
+        if not self._settings.report_url:
+            self._windows.clear()
+            return True
+        if not _tells(report) and monotonic() - self._last < QUIET_SECONDS:
+            return True
+        sent = list(report.windows)
+        done = await asyncio.to_thread(self._post, msgspec.json.encode(report))
+        if done:
+            self._last = monotonic()
+            for service in sent:
+                self._windows.pop(service)
+        return done
 
     def report(self, front: "Front") -> FrontReport:
         """All there is to tell."""
         revisions = front.registry.revisions
         for revision in revisions:
             self._cut(revision)
+        loads = [] if front.draining else [_load(revision) for revision in revisions]  # its successor reports those
         return FrontReport(
             front=self._settings.name,
             started_at=self._started,
             applied=front.file.applied,
             refused=front.file.refused,
-            loads=[_load(revision) for revision in revisions],
-            keys=front.quotas.report(),
+            loads=loads,
+            keys=[] if front.draining else front.quotas.report(),
             agreements=front.dispatcher.mirrors.report(),
             ejected=[one.id for one in front.registry.replicas if one.health.ejected],
             windows=dict(self._windows),

@@ -8,6 +8,7 @@ from scoring.front.choice import random_slot, slot_of
 from scoring.front.state import Replica, Revision
 from scoring.front_contract import SLOTS, FrontService, Routing
 
+MOST_SEED_BYTES = 64  # of the hash that sticky values get their slot by
 FIRST_WORKSPACE = "main"  # whose services have Azure's addresses where names are not unique
 AZURE = (b"api", b"v1", b"service")
 Found = tuple["Service", bytes]
@@ -156,7 +157,20 @@ class Registry:
 def _service(found: FrontService, revisions: dict[tuple[int, int], Revision]) -> Service:
     if not found.revisions:
         raise ValueError(f"{found.workspace}/{found.name} has no revision")
+    if len(found.seed.encode()) > MOST_SEED_BYTES:
+        raise ValueError(f"{found.workspace}/{found.name}: its seed is longer than {MOST_SEED_BYTES} bytes")
+    for revision in found.revisions:
+        for replica in revision.replicas:
+            _check_address(replica.address)
+            if replica.grpc:
+                _check_address(replica.grpc)
     return Service(found, {one.number: revisions[found.id, one.number] for one in found.revisions})
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not address.startswith("unix:/") and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError(f"{address} is neither host:port nor unix:/path")
 
 
 def _check_unique(services: list[Service]) -> None:

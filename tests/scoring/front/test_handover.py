@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 import time
+from hashlib import sha256
 
 import psutil
 
-from tests.scoring.front.fronts import request_bytes, revision, service
+from scoring.front_contract import ClientKey
+from tests.scoring.front.fronts import KEY, request_bytes, revision, service
 
 SWAPS, CLIENTS = 20, 16
 
@@ -109,6 +111,18 @@ def test_the_front_serves_on_when_its_keeper_is_killed_until_the_next_one_takes_
     answered, lost = lost_during(front, swap)
     assert answered > 100
     assert lost == []
+
+
+def test_quotas_go_on_in_the_next_front_process(own_front, stub):
+    key = ClientKey(name="ci", digest=sha256(KEY.encode()).hexdigest(), requests_a_day=2)
+    front = own_front().start(service(revision(1, stub()), keys=[key]))
+    assert front.score().status_code == 200
+    kept = front.folder / "front" / "quotas.json"
+    front.until(lambda: kept.exists() and b'"requests":1' in kept.read_bytes())
+    before = front.state()["front"]
+    os.kill(before, signal.SIGKILL)
+    front.until(lambda: front.state()["front"] != before)
+    assert [front.score().status_code for _ in range(2)] == [200, 429]
 
 
 def test_sigterm_finishes_what_is_under_way_and_ends(own_front, stub):

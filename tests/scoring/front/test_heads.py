@@ -7,9 +7,10 @@ import pytest
 from scoring.core.errors import ScoringError
 from scoring.front.heads import CHUNKED, Answered, Peer, parse_head
 from scoring.front.table import Registry
-from scoring.front_contract import ClientKey, FrontRevision, FrontService, Routing, Sticky
+from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, FrontService, Routing, Sticky
 
 KEY = "a-key"
+NOWHERE = FrontReplica(id="1", address="nowhere")
 
 
 def table(**more):
@@ -68,6 +69,25 @@ def test_an_azure_address_of_a_name_in_two_workspaces_says_so():
     with pytest.raises(ScoringError, match="Several workspaces") as refused:
         Registry().build(routing)[0].find(b"/api/v1/service/iris/score", b"")
     assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"default": 3}, "revision 3 is its default and not there"),
+        ({"seed": "x" * 65}, "seed is longer"),
+        ({"revisions": []}, "no revision"),
+        ({"revisions": [FrontRevision(number=1, slots=[(9000, 10_000)])]}, "no slots 9000 to 10000"),
+        (
+            {"revisions": [FrontRevision(number=1, replicas=[NOWHERE])]},
+            "neither host:port",
+        ),
+        ({"auth": "token"}, "needs their rules"),
+    ],
+)
+def test_a_routing_file_that_contradicts_itself_is_refused(more, message):
+    with pytest.raises(ValueError, match=message):
+        table(**more)
 
 
 AMBIGUOUS = {
