@@ -75,6 +75,7 @@ def test_pages_are_accessible_fit_a_phone_and_raise_no_error(open_as, sign_in, a
     assert waiting, f"no page of {app} was found"
     for address in waiting:
         page.goto(root + address, wait_until="networkidle")
+        page.locator("h1").first.wait_for()  # scripts draw the API page after the network has become idle
         waiting += [tab for tab in tabs_of(page) if tab not in waiting]
         found += [f"{address} {finding}" for finding in findings_of(page)]
     assert not found, "\n".join(found)
