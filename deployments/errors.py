@@ -1,6 +1,6 @@
 """Why a verb on a service is refused. Why a service itself fails stands in causes.py."""
 
-from studio.core.errors import BadInput, Conflict, Temporary
+from studio.core.errors import BadInput, Conflict, NotFound, Temporary
 
 
 class NameTaken(Conflict):
@@ -42,6 +42,20 @@ class OperationUnderWay(Conflict):
         super().__init__(
             f"The traffic of '{name}' cannot be changed now: {operation} is under way.",
             hint="Wait until it has ended, or roll it back: slipway service rollback " + name,
+        )
+
+
+class BadRollout(BadInput):
+    code = "bad_rollout"
+
+
+class NoRollout(NotFound):
+    code = "no_rollout"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No rollout of '{name}' is under way.",
+            hint=f"Start one: slipway service rollout start {name} REVISION.",
         )
 
 

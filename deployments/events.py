@@ -61,6 +61,22 @@ class Collected(TypedDict):
     freed_bytes: int
 
 
+class RolloutStarted(TypedDict):
+    revision: int
+    before: int  # the revision that it is compared with
+    steps: str  # "5 %, 25 %, 100 %"
+
+
+class RolloutAdvanced(TypedDict):
+    revision: int
+    percent: float
+
+
+class RolloutChanged(TypedDict):
+    revision: int
+    why: str
+
+
 StateChanged = TypedDict("StateChanged", {"from": str, "to": str, "cause": str | None})
 
 
@@ -185,6 +201,63 @@ HOSTS_CHANGED = event_type(
 )
 STATE_CHANGED = event_type(
     "service.state_changed", "State changed", subject="service", sentence=_state_changed, details=StateChanged
+)
+
+ROLLOUT_STARTED = event_type(
+    "service.rollout_started",
+    "Rollout started",
+    subject="service",
+    sentence="started a rollout of {subject} from revision {before} to {revision}: {steps}",
+    details=RolloutStarted,
+)
+ROLLOUT_ADVANCED = event_type(
+    "service.rollout_advanced",
+    "Rollout advanced",
+    subject="service",
+    sentence="moved the rollout of {subject} to {percent} % for revision {revision}",
+    details=RolloutAdvanced,
+)
+ROLLOUT_HELD = event_type(
+    "service.rollout_suspended",
+    "Rollout held",
+    subject="service",
+    sentence="held the rollout of {subject} to revision {revision}: {why}",
+    details=RolloutChanged,
+)
+ROLLOUT_PAUSED = event_type(
+    "service.rollout_paused",
+    "Rollout paused",
+    subject="service",
+    sentence="paused the rollout of {subject} to revision {revision}",
+    details=OfRevision,
+)
+ROLLOUT_RESUMED = event_type(
+    "service.rollout_resumed",
+    "Rollout resumed",
+    subject="service",
+    sentence="resumed the rollout of {subject} to revision {revision}",
+    details=OfRevision,
+)
+ROLLOUT_COMPLETED = event_type(
+    "service.rollout_completed",
+    "Rollout completed",
+    subject="service",
+    sentence="completed the rollout of {subject} to revision {revision}",
+    details=OfRevision,
+)
+ROLLOUT_ROLLED_BACK = event_type(
+    "service.rollout_rolled_back",
+    "Rollout rolled back",
+    subject="service",
+    sentence="rolled the rollout of {subject} to revision {revision} back: {why}",
+    details=RolloutChanged,
+)
+ROLLOUT_ABORTED = event_type(
+    "service.rollout_aborted",
+    "Rollout aborted",
+    subject="service",
+    sentence="aborted the rollout of {subject} to revision {revision}: {why}",
+    details=RolloutChanged,
 )
 
 KEY_REGENERATED = event_type(

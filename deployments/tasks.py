@@ -7,6 +7,7 @@ from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.models import Build, Collection, TargetCheck
+from deployments.rollouts import judge
 from deployments.services import target_checks
 from deployments.traffic import routing_file
 from studio.core.job_catalogue import register_runner
@@ -44,3 +45,8 @@ def collect_daily() -> None:
 @shared_task(name="deployments.tasks.write_routing", soft_time_limit=30, time_limit=60)
 def write_routing() -> None:
     routing_file.write_routing()
+
+
+@shared_task(name="deployments.tasks.judge_rollouts", soft_time_limit=30, time_limit=60)
+def judge_rollouts() -> None:
+    judge.judge_all()

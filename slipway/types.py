@@ -33,6 +33,49 @@ class Traffic(TypedDict):
     revisions: list[Share]
 
 
+class RolloutStep(TypedDict):
+    """`expected_seconds`: with the present traffic; None without an end."""
+
+    percent: float
+    bake_seconds: float
+    expected_seconds: float | None
+
+
+class Finding(TypedDict):
+    """How a guard sees the new revision: `figure` beside its `limit` and that of the revision before, in `unit`."""
+
+    name: str
+    figure: float
+    limit: float
+    control: float
+    unit: str
+    requests: int
+
+
+class Rollout(TypedDict):
+    """`phase`: waiting, warming, judging, extended, held, done, rolled_back or aborted; `step` from 1.
+
+    `why`: what it waits for, or how it ended; `warning`: that the traffic is too little for these steps.
+    """
+
+    revision: int
+    control: int
+    phase: str
+    paused: bool
+    percent: float
+    step: int
+    steps: list[RolloutStep]
+    baked_seconds: float
+    requests: int
+    guards: list[Finding]
+    why: str
+    warning: str
+    reason: str
+    started_by: str | None
+    started_at: str
+    ended_at: str | None
+
+
 class Environment(TypedDict, total=False):
     """`id` is "name:number"; `warnings` name what is not installed as requested."""
 

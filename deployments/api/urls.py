@@ -4,6 +4,7 @@ from django.urls import path
 
 from deployments.api.configs import ConfigViewSet
 from deployments.api.parsers import RawParser
+from deployments.api.rollouts import RolloutViewSet
 from deployments.api.services import ServiceViewSet
 from deployments.api.targets import TargetKindsView, TargetViewSet
 from deployments.api.traffic import TrafficViewSet
@@ -27,6 +28,11 @@ urlpatterns = [
     path(f"{service}/traffic/promote", TrafficViewSet.as_view({"post": "promote"})),
     path(f"{service}/traffic/abort", TrafficViewSet.as_view({"post": "abort"})),
     path(f"{service}/traffic/<int:revision>", TrafficViewSet.as_view({"delete": "destroy"})),
+    path(f"{service}/rollout", RolloutViewSet.as_view({"get": "retrieve", "post": "create"})),
+    path(f"{service}/rollout/pause", RolloutViewSet.as_view({"post": "pause"})),
+    path(f"{service}/rollout/resume", RolloutViewSet.as_view({"post": "resume"})),
+    path(f"{service}/rollout/advance", RolloutViewSet.as_view({"post": "advance"})),
+    path(f"{service}/rollout/abort", RolloutViewSet.as_view({"post": "abort"})),
     path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
     path(f"{service}/token", ServiceViewSet.as_view({"post": "token"}), name="api_service_token"),

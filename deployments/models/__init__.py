@@ -5,6 +5,7 @@ from deployments.models.config import ConfigFile, InferenceConfig
 from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
+from deployments.models.rollout import Rollout, RolloutPhase
 from deployments.models.service import Desired, HostName, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
 from deployments.models.target_check import TargetCheck
@@ -25,6 +26,8 @@ __all__ = [
     "Port",
     "Revision",
     "RevisionModel",
+    "Rollout",
+    "RolloutPhase",
     "RoutingFile",
     "Service",
     "Target",

@@ -17,7 +17,7 @@ from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
-from deployments.services.traffic import check_no_operation
+from deployments.services.traffic import check_no_operation, check_no_rollout
 from deployments.traffic.rules import complete_shares
 from deployments.traffic.shares import Share, set_traffic, shares_of
 from deployments.version_uses import record_uses
@@ -40,6 +40,7 @@ def deploy(request: DeployRequest) -> Service:
         beside = existing is not None and request.traffic is not None and bool(service.default_revision)
         if beside:
             check_no_operation(service, facts_of(service))
+        check_no_rollout(service)
         revision = _add_revision(service, request, config, beside=beside)
         record_event(
             SERVICE_UPDATED if existing else SERVICE_DEPLOYED,

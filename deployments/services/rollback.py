@@ -10,7 +10,8 @@ from deployments.control.service_phase import ServiceFacts, update_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import BeingDeleted, NothingToRollBackTo, RevisionNotBuilt
 from deployments.events import SERVICE_ROLLED_BACK
-from deployments.models import Build, BuiltBundle, Desired, Phase, Revision, Service
+from deployments.models import Build, BuiltBundle, Desired, Phase, Revision, RolloutPhase, Service
+from deployments.rollouts.moving import end, running
 from deployments.services.describe import models_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
@@ -20,13 +21,17 @@ from studio.core.errors import NotFound
 def rollback(service: Service, actor: User, number: int | None = None) -> None:
     """Have revision `number` answer again; it starts beside the one that answers, as in an update.
 
-    A build that is still under way for another revision is cancelled.
+    A build that is still under way for another revision is cancelled, and a rollout aborted.
     None: the revision that has the traffic while an update is under way or has failed, which ends that update; else the
     one that had the traffic before. A stopped service is started. To ask for what is wanted already changes nothing.
     Raises `BeingDeleted`, `NotFound`, `NothingToRollBackTo`, `RevisionNotBuilt` and `ChangedMeanwhile`.
     """
     if service.desired == Desired.DELETED:
         raise BeingDeleted(service.name)
+    if rollout := running(service):
+        rollout.service = service
+        end(rollout, RolloutPhase.ABORTED, f"{actor.username} rolled it back", actor)
+        number = number or rollout.control
     number = number or _default(service)
     if number == service.wanted_revision and service.desired == Desired.RUNNING:
         return

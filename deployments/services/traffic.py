@@ -22,6 +22,7 @@ from deployments.errors import (
 )
 from deployments.events import HOSTS_CHANGED, STICKINESS_CHANGED
 from deployments.models import Desired, HostName, InstanceDesired, Phase, Revision, Service
+from deployments.rollouts.moving import running
 from deployments.services.rollback import revision_of
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
 from deployments.traffic.shares import Share, set_traffic, shares_of
@@ -99,11 +100,12 @@ def take_out(service: Service, actor: User, number: int) -> None:
     change_traffic(service, actor, as_request(shares))
 
 
-def as_request(shares: Mapping[int, Share]) -> TrafficRequest:
+def as_request(shares: Mapping[int, Share], *, reason: str = "") -> TrafficRequest:
     """To ask for what is so."""
     return TrafficRequest(
         percents={number: share.percent for number, share in shares.items()},
         mirrors={number: share.mirror_percent for number, share in shares.items() if share.mirror_percent},
+        reason=reason,
     )
 
 
@@ -118,6 +120,13 @@ def check_no_operation(service: Service, facts: ServiceFacts) -> None:
     update = update_of(facts, timezone.now())
     if update and update["state"] != Phase.FAILED:
         raise OperationUnderWay(service.name, f"the update to revision {update['revision']}")
+    check_no_rollout(service)
+
+
+def check_no_rollout(service: Service) -> None:
+    """Raises `OperationUnderWay`."""
+    if rollout := running(service):
+        raise OperationUnderWay(service.name, f"the rollout to revision {rollout.candidate}")
 
 
 def describe_traffic(service: Service) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 
 from slipway import output, progress, request_body
 from slipway.columns import Column, time_column
-from slipway.commands import access, code_options, completion, deploying, metrics, revisions, traffic
+from slipway.commands import access, code_options, completion, deploying, metrics, revisions, rollout, traffic
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.nouns import Noun
@@ -99,6 +99,7 @@ app.verb(
     "slipway service traffic iris --promote 2",
     name="traffic",
 )(traffic.change)
+app.add_typer(rollout.app, name="rollout")
 
 
 @app.verb(

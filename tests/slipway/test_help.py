@@ -15,10 +15,13 @@ COMMAND_LINE = ROOT / "docs" / "how-to" / "command-line.md"
 ROOT_COMMAND = get_command(app)
 
 
-def commands():
-    for name, group in ROOT_COMMAND.commands.items():
-        for verb, command in getattr(group, "commands", {"": group}).items():
-            yield pytest.param([name, verb] if verb else [name], command, id=f"{name} {verb}".strip())
+def commands(group=ROOT_COMMAND, path=()):
+    for name, command in group.commands.items():
+        here = [*path, name]
+        if hasattr(command, "commands"):
+            yield from commands(command, here)
+        else:
+            yield pytest.param(here, command, id=" ".join(here))
 
 
 COMMANDS = list(commands())

@@ -1,0 +1,150 @@
+"""`/services/<name>/rollout`: a revision gets its share step by step while guards watch it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from deployments.models import RolloutPhase, Service
+from deployments.rollouts.guards import Guard
+from deployments.rollouts.steps import Step
+from deployments.services import rollouts
+from deployments.services.queries import find
+from deployments.services.rollouts import DEFAULT_STEPS, LONGEST_BAKE, STEPS_LIMIT, RolloutRequest
+from studio.accounts.models import User
+from studio.accounts.openapi import WORKSPACE
+from studio.accounts.rest import InWorkspace
+from studio.core.strict_fields import StrictSerializer
+
+NAME = OpenApiParameter("name", str, "path", description="the service's name")
+LARGEST = 2**31 - 1
+DEFAULT_PERCENTS = ", ".join(f"{step.percent:g}" for step in DEFAULT_STEPS)
+
+
+class StepSerializer(StrictSerializer):
+    percent = serializers.FloatField(min_value=0.01, max_value=100)
+    bake_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_BAKE, required=False, default=300.0)
+
+
+class GuardSerializer(StrictSerializer):
+    kind = serializers.ChoiceField(choices=["errors", "client_errors", "time"])
+    ratio = serializers.FloatField(
+        required=False, min_value=1, max_value=100, help_text="times the revision before that is still good; 1.25"
+    )
+    difference = serializers.FloatField(
+        required=False, min_value=0.0001, max_value=1, help_text="share of requests more that is still good; 0.002"
+    )
+    metric = serializers.ChoiceField(
+        choices=["infer", "latency"], required=False, help_text="infer: in the model, whatever the load; the default"
+    )
+    quantile = serializers.FloatField(required=False, min_value=0.5, max_value=0.999, help_text="0.95")
+
+
+class StartRolloutSerializer(StrictSerializer):
+    revision = serializers.IntegerField(min_value=1, max_value=LARGEST)
+    steps = serializers.ListField(
+        child=StepSerializer(), required=False, max_length=STEPS_LIMIT, help_text=f"default: {DEFAULT_PERCENTS} %"
+    )
+    guards = serializers.ListField(
+        child=GuardSerializer(), required=False, max_length=10, help_text="default: errors, and the time in the model"
+    )
+    warm_requests = serializers.IntegerField(
+        required=False, default=200, min_value=0, max_value=1_000_000, help_text="first ones, whose times do not count"
+    )
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class ShownStepSerializer(serializers.Serializer):
+    percent = serializers.FloatField()
+    bake_seconds = serializers.FloatField()
+    expected_seconds = serializers.FloatField(allow_null=True, help_text="with the present traffic; null: without end")
+
+
+class FindingSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    figure = serializers.FloatField(help_text="of the new revision")
+    limit = serializers.FloatField()
+    control = serializers.FloatField(help_text="of the revision before, in the same moments")
+    unit = serializers.CharField()
+    requests = serializers.IntegerField()
+
+
+class RolloutSerializer(serializers.Serializer):
+    revision = serializers.IntegerField()
+    control = serializers.IntegerField(help_text="the revision before, which it is compared with")
+    phase = serializers.ChoiceField(choices=RolloutPhase.choices)
+    paused = serializers.BooleanField()
+    percent = serializers.FloatField(help_text="that the new revision gets now")
+    step = serializers.IntegerField(help_text="from 1; 0 before it has begun")
+    steps = ShownStepSerializer(many=True)
+    baked_seconds = serializers.FloatField(help_text="of the present step")
+    requests = serializers.IntegerField(help_text="that the new revision answered in the present step")
+    guards = FindingSerializer(many=True)
+    why = serializers.CharField(help_text="what it waits for, or how it ended")
+    warning = serializers.CharField(help_text="that the traffic is too little for these steps")
+    reason = serializers.CharField()
+    started_by = serializers.CharField(allow_null=True)
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+@extend_schema(tags=["services"], parameters=[WORKSPACE, NAME])
+class RolloutViewSet(InWorkspace, GenericViewSet):
+    queryset = Service.objects.none()
+    serializer_class = RolloutSerializer
+    filter_backends = []
+    pagination_class = None
+    actions_without_fields = frozenset({"pause", "resume", "advance", "abort"})
+
+    def retrieve(self, request: Request, name: str, **_: Any) -> Response:
+        """The rollout that is under way, or the last one; 404 if there was none."""
+        return self._shown(name)
+
+    @extend_schema(request=StartRolloutSerializer, responses={201: RolloutSerializer})
+    def create(self, request: Request, name: str, **_: Any) -> Response:
+        """Start one. It advances by itself, and goes back by itself. 409 while another operation is under way."""
+        form = StartRolloutSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        rollouts.start(find(self.workspace, name), self.person, _asked(form.validated_data))
+        return self._shown(name, status=201)
+
+    @extend_schema(request=None)
+    def pause(self, request: Request, name: str, **_: Any) -> Response:
+        """Have the clock stand. Guards watch on, and may roll back."""
+        return self._do(rollouts.pause, name)
+
+    @extend_schema(request=None)
+    def resume(self, request: Request, name: str, **_: Any) -> Response:
+        """Go on after a pause; a step that is held gets its time once more."""
+        return self._do(rollouts.resume, name)
+
+    @extend_schema(request=None)
+    def advance(self, request: Request, name: str, **_: Any) -> Response:
+        """Go to the next step now, whatever the present one has shown."""
+        return self._do(rollouts.advance, name)
+
+    @extend_schema(request=None)
+    def abort(self, request: Request, name: str, **_: Any) -> Response:
+        """Give all requests back to the revision before, at once."""
+        return self._do(rollouts.abort, name)
+
+    def _do(self, verb: Callable[[Service, User], None], name: str) -> Response:
+        verb(find(self.workspace, name), self.person)
+        return self._shown(name)
+
+    def _shown(self, name: str, status: int = 200) -> Response:
+        shown = rollouts.describe_rollout(find(self.workspace, name))
+        return Response(RolloutSerializer(shown).data, status=status)
+
+
+def _asked(given: dict[str, Any]) -> RolloutRequest:
+    facts = {key: given[key] for key in ("revision", "warm_requests", "reason")}
+    if "steps" in given:
+        facts["steps"] = tuple(Step(**step) for step in given["steps"])
+    if "guards" in given:
+        facts["guards"] = tuple(Guard(**guard) for guard in given["guards"])
+    return RolloutRequest(**facts)

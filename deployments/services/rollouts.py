@@ -1,0 +1,192 @@
+"""What people do with rollouts: start, pause, resume, advance, abort, and look at them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from deployments import events
+from deployments.control.facts import facts_of
+from deployments.desired_state import record_event
+from deployments.errors import BadRollout, NoRollout, OperationUnderWay
+from deployments.models import Rollout, RolloutPhase, Service
+from deployments.rollouts import steps as life
+from deployments.rollouts.forecast import step_seconds, waiting_for, warning
+from deployments.rollouts.guards import DEFAULT_GUARDS, Guard
+from deployments.rollouts.moving import as_json, end, move, plan_of, running, state_of, write
+from deployments.rollouts.steps import Plan, Step
+from deployments.services.recent_figures import recent_figures
+from deployments.services.traffic import as_request, change_traffic, check_no_operation
+from deployments.traffic.shares import Share, shares_of
+from studio.accounts.models import User
+
+STEPS_LIMIT = 20
+DEFAULT_STEPS = tuple(Step(percent, 300.0) for percent in (5.0, 25.0, 50.0, 100.0))
+LONGEST_BAKE = 7 * 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutRequest:
+    """To which `revision`, in which steps, under which guards."""
+
+    revision: int
+    steps: tuple[Step, ...] = DEFAULT_STEPS
+    guards: tuple[Guard, ...] = DEFAULT_GUARDS
+    warm_requests: int = 200
+    reason: str = ""
+
+
+def start(service: Service, actor: User, request: RolloutRequest) -> Rollout:
+    """Have the revision started beside the default one; its share rises as it proves itself.
+
+    Raises `BadRollout`, `OperationUnderWay`, and as `change_traffic` does.
+    """
+    check_no_operation(service, facts_of(service))
+    control = service.default_revision
+    shares = shares_of(service)
+    _check(request, control, shares)
+    plan = Plan(request.steps, request.guards, request.warm_requests)
+    wanted = as_request(shares | {control: Share(100.0), request.revision: Share(0.0)}, reason=request.reason)
+    try:
+        with transaction.atomic():
+            change_traffic(service, actor, wanted)
+            rollout = Rollout.objects.create(
+                service=service,
+                control=control,
+                candidate=request.revision,
+                plan=as_json(plan),
+                why=f"Revision {request.revision} is starting.",
+                reason=request.reason,
+                created_by=actor,
+            )
+            shown = ", ".join(f"{step.percent:g} %" for step in plan.steps)
+            record_event(
+                events.ROLLOUT_STARTED,
+                service,
+                actor,
+                reason=request.reason,
+                revision=request.revision,
+                before=control,
+                steps=shown,
+            )
+    except IntegrityError as error:
+        raise OperationUnderWay(service.name, "another rollout") from error
+    return rollout
+
+
+def pause(service: Service, actor: User) -> None:
+    """The clock stands; guards watch on, and may roll back. Raises `NoRollout`."""
+    _set_paused(service, actor, is_paused=True)
+
+
+def resume(service: Service, actor: User) -> None:
+    """Go on after a pause; a held step gets its time once more. Raises `NoRollout`."""
+    rollout = _running(service)
+    if rollout.phase == RolloutPhase.HELD and (state := state_of(rollout)):
+        with transaction.atomic():
+            record_event(events.ROLLOUT_RESUMED, service, actor, revision=rollout.candidate)
+            move(rollout, life.resumed(plan_of(rollout), state), actor)
+    if rollout.is_paused:
+        _set_paused(service, actor, is_paused=False)
+
+
+def advance(service: Service, actor: User) -> None:
+    """Go to the next step, whatever the present one has shown. Raises `NoRollout` and `BadRollout`."""
+    rollout = _running(service)
+    state = state_of(rollout)
+    if state is None:
+        raise BadRollout(
+            f"The rollout of '{service.name}' has not begun: revision {rollout.candidate} is not ready yet.",
+            hint="Wait until it is, or abort the rollout.",
+        )
+    move(rollout, life.advanced(plan_of(rollout), state), actor)
+
+
+def abort(service: Service, actor: User) -> None:
+    """Give all requests back to the revision before, at once. Raises `NoRollout`."""
+    end(_running(service), RolloutPhase.ABORTED, f"{actor.username} aborted it", actor)
+
+
+def describe_rollout(service: Service) -> dict[str, Any]:
+    """The rollout under way, or the last one, as REST answers and pages show it. Raises `NoRollout`."""
+    rollout = service.rollouts.select_related("created_by").order_by("-id").first()
+    if rollout is None:
+        raise NoRollout(service.name)
+    plan, state = plan_of(rollout), state_of(rollout)
+    rate = _rate(service)
+    seconds = step_seconds(plan, rate)
+    return {
+        "revision": rollout.candidate,
+        "control": rollout.control,
+        "phase": rollout.phase,
+        "paused": rollout.is_paused,
+        "percent": rollout.percent,
+        "step": state.step + 1 if state else 0,
+        "steps": [
+            {
+                "percent": step.percent,
+                "bake_seconds": step.bake_seconds,
+                "expected_seconds": None if math.isinf(expected) else round(expected),
+            }
+            for step, expected in zip(plan.steps, seconds, strict=True)
+        ],
+        "baked_seconds": state.baked if state else 0.0,
+        "requests": state.requests if state else 0,
+        "guards": [as_json(one) for one in life.findings(plan, state)] if state else [],
+        "why": rollout.why if rollout.ended_at or not state else waiting_for(plan, state) or rollout.why,
+        "warning": "" if rollout.ended_at else warning(plan, rate),
+        "reason": rollout.reason,
+        "started_by": rollout.created_by.username if rollout.created_by else None,
+        "started_at": rollout.created_at,
+        "ended_at": rollout.ended_at,
+    }
+
+
+def _running(service: Service) -> Rollout:
+    rollout = running(service)
+    if rollout is None:
+        raise NoRollout(service.name)
+    rollout.service = service
+    return rollout
+
+
+def _set_paused(service: Service, actor: User, *, is_paused: bool) -> None:
+    rollout = _running(service)
+    if rollout.is_paused == is_paused:
+        return
+    kind = events.ROLLOUT_PAUSED if is_paused else events.ROLLOUT_RESUMED
+    with transaction.atomic():
+        write(rollout, is_paused=is_paused)
+        record_event(kind, service, actor, revision=rollout.candidate)
+
+
+def _rate(service: Service) -> float:
+    figures = recent_figures([service]).get(service.pk)
+    return (figures.requests_per_second if figures else None) or 0.0
+
+
+def _check(request: RolloutRequest, control: int, shares: dict[int, Share]) -> None:
+    if request.revision == control:
+        raise _bad(f"Revision {control} gets the requests already.", "Choose another revision.", "revision")
+    others = [number for number, share in shares.items() if share.percent and number not in {control, request.revision}]
+    if others:
+        raise _bad(
+            f"Revision {others[0]} has a share of the requests, too: a rollout compares two.",
+            "Give the others 0 % first.",
+            "revision",
+        )
+    percents = [step.percent for step in request.steps]
+    if not 1 <= len(percents) <= STEPS_LIMIT:
+        raise _bad(f"A rollout has 1 to {STEPS_LIMIT} steps.", "For example: 5, 25, 50, 100.", "steps")
+    rises = all(low < high for low, high in zip([0.0, *percents], percents, strict=False))
+    if not rises or percents[-1] > 100:
+        raise _bad("The shares of the steps must rise, from above 0 to 100 % at most.", "5, 25, 50, 100.", "steps")
+    if any(not 0 <= step.bake_seconds <= LONGEST_BAKE for step in request.steps):
+        raise _bad("A bake lasts from 0 seconds to 7 days.", "For example: 300.", "steps")
+    if not request.guards:
+        raise _bad("A rollout needs a guard.", "For example: errors.", "guards")
+
+
+def _bad(message: str, hint: str, field: str) -> BadRollout:
+    return BadRollout(message, hint=hint, field=field)

@@ -1,0 +1,129 @@
+"""`slipway service rollout`: have a revision take over step by step while guards watch it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slipway import output
+from slipway.columns import Column
+from slipway.commands.nouns import Noun
+from slipway.commands.options import ServiceName, open_client
+from slipway.errors import Misuse
+
+if TYPE_CHECKING:
+    from slipway.types import Rollout
+
+app = Noun(help="Rollouts: a revision takes over step by step, and goes back when a guard fires.")
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+COLUMNS = (
+    Column("guard", "name"),
+    Column("figure", lambda row: f"{row['figure']:.3g} {row['unit']}"),
+    Column("limit", lambda row: f"{row['limit']:.3g} {row['unit']}"),
+    Column("before", lambda row: f"{row['control']:.3g} {row['unit']}"),
+    Column("requests", "requests"),
+)
+
+
+@app.verb(
+    "slipway service rollout start iris 2",
+    "slipway service rollout start iris 2 --steps 10,50,100 --bake 10m --wait",
+)
+def start(
+    name: ServiceName,
+    revision: Annotated[int, typer.Argument(help="The revision that takes over.")],
+    steps: Annotated[str, typer.Option(help="Shares in per cent, such as 5,25,50,100.")] = "5,25,50,100",
+    bake: Annotated[str, typer.Option(help="How long each step is watched, such as 90s, 5m or 1h.")] = "5m",
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(help="errors, client_errors or time; may be repeated. Default: errors and time."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or is held.")] = False,
+) -> None:
+    """Start a rollout. It advances and goes back by itself, whether anybody waits or not."""
+    seconds = _seconds(bake)
+    with open_client() as client:
+        found = client.rollouts.start(
+            name,
+            revision,
+            steps=[{"percent": percent, "bake_seconds": seconds} for percent in _percents(steps)],
+            guards=[{"kind": kind} for kind in guard] if guard else None,
+            reason=reason,
+        )
+        if wait:
+            found = client.rollouts.wait(name)
+    output.result(found, lambda: _show(found))
+    if wait and found["phase"] != "done":
+        raise typer.Exit(1)
+
+
+@app.verb("slipway service rollout show iris")
+def show(name: ServiceName) -> None:
+    """Show the rollout that is under way, or the last one."""
+    with open_client() as client:
+        found = client.rollouts.show(name)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway service rollout pause iris")
+def pause(name: ServiceName) -> None:
+    """Have the clock stand. Guards watch on, and may roll back."""
+    with open_client() as client:
+        found = client.rollouts.pause(name)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway service rollout resume iris")
+def resume(name: ServiceName) -> None:
+    """Go on after a pause; a step that is held gets its time once more."""
+    with open_client() as client:
+        found = client.rollouts.resume(name)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway service rollout advance iris")
+def advance(name: ServiceName) -> None:
+    """Go to the next step now, whatever the present one has shown."""
+    with open_client() as client:
+        found = client.rollouts.advance(name)
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway service rollout abort iris")
+def abort(name: ServiceName) -> None:
+    """Give all requests back to the revision before, at once."""
+    with open_client() as client:
+        found = client.rollouts.abort(name)
+    output.result(found, lambda: _show(found))
+
+
+def _percents(given: str) -> list[float]:
+    try:
+        return [float(part.strip().removesuffix("%")) for part in given.split(",")]
+    except ValueError as error:
+        raise Misuse(f"'{given}' is no list of percentages.", hint="For example: --steps 5,25,50,100") from error
+
+
+def _seconds(given: str) -> float:
+    """'5m' as 300.0; without a unit, seconds."""
+    number, unit = (given[:-1], given[-1:]) if given[-1:] in UNITS else (given, "s")
+    try:
+        return float(number) * UNITS[unit]
+    except ValueError as error:
+        raise Misuse(f"'{given}' is no duration.", hint="For example: --bake 5m") from error
+
+
+def _show(found: "Rollout") -> None:
+    output.facts(
+        {
+            "revision": f"{found['revision']} instead of {found['control']}",
+            "phase": found["phase"].replace("_", " ") + (", paused" if found["paused"] else ""),
+            "step": f"{found['step']} of {len(found['steps'])}" if found["step"] else "",
+            "traffic": f"{found['percent']:g} %",
+            "why": found["why"],
+            "warning": found["warning"],
+        }
+    )
+    if found["guards"]:
+        output.rows(found["guards"], COLUMNS)
