@@ -383,6 +383,21 @@ SLIPWAY = {
     "METRICS_KEEP_SECONDS": env.int("SLIPWAY_METRICS_KEEP_SECONDS", default=30 * 86400),
 }
 
+# The front before all services: docs/front.md. Its settings file is written at each start of `make run`.
+FRONT_FOLDER = DATA_DIR / "front"
+FRONT = {
+    "enabled": env.bool("SLIPWAY_FRONT", default=True),
+    "host": env("SLIPWAY_FRONT_HOST", default="127.0.0.1"),
+    "port": env.int("SLIPWAY_FRONT_PORT", default=8400),
+    "certificate": env("SLIPWAY_FRONT_CERTIFICATE", default=""),
+    "certificate_key": env("SLIPWAY_FRONT_CERTIFICATE_KEY", default=""),
+    "self_signed": env.bool("SLIPWAY_FRONT_SELF_SIGNED", default=False),
+    "redirect_port": env.int("SLIPWAY_FRONT_REDIRECT_PORT", default=None),
+    "trusted_proxies": env.list("SLIPWAY_FRONT_TRUSTED_PROXIES", default=[]),
+    # Where people reach it, where that is not its own host and port: https://models.example.com
+    "url": env("SLIPWAY_FRONT_URL", default=""),
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

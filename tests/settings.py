@@ -25,3 +25,4 @@ WHITENOISE_USE_FINDERS = True
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file, as in real life: SQLite in memory has no write-ahead log and refuses threads that write at once.
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}  # noqa: F405
+FRONT = FRONT | {"enabled": False}  # noqa: F405 - tests of the front turn it on

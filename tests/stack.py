@@ -72,6 +72,7 @@ class Stack:
             | own_servers()
             | {
                 "SLIPWAY_DATA": str(self.data),
+                "SLIPWAY_FRONT": "0",
                 "SLIPWAY_PORT": str(self.port),
                 "SLIPWAY_LOCAL_PORT_FIRST": str(first),
                 "SLIPWAY_LOCAL_PORT_LAST": str(first + 49),

@@ -25,6 +25,7 @@ PUBLIC = {
     "invitations/<str:secret>/": "whoever has the link may see what it offers, see tests/people",
     "password/<uidb64>/<token>/": "whoever has the link may choose a password, see tests/people",
     "api/v1/sign-in": "the way in for programs",
+    "api/v1/front/report": "the front comes with a token of its own, see tests/monitoring",
     "api/v1/telemetry": "services come with their own token, see tests/monitoring",
     "api/v1/openapi.json": "documentation: the same for everybody",
     "api/": "documentation: the same for everybody",

@@ -49,6 +49,9 @@ class ServiceSerializer(serializers.Serializer):
     desired = serializers.ChoiceField(choices=Desired.choices)
     cause = CauseSerializer(allow_null=True)
     scoring_uri = serializers.CharField(allow_null=True)
+    front_uri = serializers.CharField(
+        allow_null=True, help_text="through the front, which splits requests over revisions; null without one"
+    )
     swagger_uri = serializers.CharField(allow_null=True)
     grpc_address = serializers.CharField(
         allow_null=True, help_text="host:port of the Open Inference Protocol over gRPC"

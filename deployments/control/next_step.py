@@ -7,6 +7,8 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from django.conf import settings
+
 from deployments.builds.builds import build_again
 from deployments.causes import cause_of, is_permanent
 from deployments.config.deployment_config import config_of
@@ -28,6 +30,7 @@ IDLE_SECONDS = 600.0  # a revision that another one has replaced and that is kep
 OBSTACLE_SECONDS = 10.0
 MAX_BACK_OFF_SECONDS = 60.0
 UNWATCHED_SECONDS = 120.0  # longer than any pause between two visits: the machine slept, or no worker ran
+FRONT_SECONDS = 2.0  # after which the front sends nothing any more to an instance that is to stop
 DRAIN_SECONDS = 30.0  # how long connections of an instance that has handed over its address may stay open
 
 
@@ -152,8 +155,12 @@ def _stop_or_drain(driver: Driver, instance: Instance, found: Observation, now: 
 
 
 def _drains(instance: Instance, found: Observation, now: datetime) -> bool:
+    """Also while the front may still send it something: it looks at its routing file four times a second."""
     handed_over = instance.service.desired == Desired.RUNNING and (found.serving or found.connections > 0)
-    return handed_over and now - instance.changed_at < timedelta(seconds=DRAIN_SECONDS)
+    since, running = now - instance.changed_at, instance.service.desired == Desired.RUNNING
+    if settings.FRONT["enabled"] and running and found.is_live and since < timedelta(seconds=FRONT_SECONDS):
+        return True
+    return handed_over and since < timedelta(seconds=DRAIN_SECONDS)
 
 
 def _run(instance: Instance, driver: Driver, found: Observation, now: datetime) -> float:

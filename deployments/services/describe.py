@@ -11,6 +11,7 @@ from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
 from deployments.targets.base import Observation
+from deployments.traffic.front_address import front_address_of
 from studio.sandbox.levels import describe as describe_level
 
 
@@ -24,6 +25,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "desired": service.desired,
         "cause": service.cause,
         "scoring_uri": f"{address}/score" if address else None,
+        "front_uri": f"{front}/score" if (front := front_address_of(service)) else None,
         "swagger_uri": f"{address}/swagger.json" if address else None,
         "grpc_address": grpc_address_of(service, revision) or None,
         "models": models_of(revision),

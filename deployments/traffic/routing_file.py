@@ -18,7 +18,7 @@ ONLY = 1  # key of the only row
 
 def routing_path() -> Path:
     """Only its owner may read it: it holds the keys that replicas know the front by."""
-    return Path(settings.DATA_DIR) / "front" / "routing.json"
+    return Path(settings.FRONT_FOLDER) / "routing.json"
 
 
 def write_routing() -> bool:

@@ -137,6 +137,7 @@ def show(service: "Service") -> None:
             "next step": cause.get("hint"),
             **_update(service),
             "address": service.get("scoring_uri"),
+            "through the front": service.get("front_uri"),
             "swagger": service.get("swagger_uri"),
             "gRPC": service.get("grpc_address"),
             "models": ", ".join(service.get("models") or []),

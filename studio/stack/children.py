@@ -29,9 +29,11 @@ class Forked:
         return self.returncode
 
 
-def run_command(command: list[str], environment: Mapping[str, str], output: int) -> subprocess.Popen[bytes]:
+def run_command(
+    command: list[str], environment: Mapping[str, str], output: int, *, outlives: bool = False
+) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that Ctrl-C reaches only the supervisor. It finds secrets with
-    `secret_environment.restore`."""
+    `secret_environment.restore`. With `outlives` it does not end with its parent."""
     shown, secrets = hand_over(environment)
     try:
         return subprocess.Popen(
@@ -42,7 +44,7 @@ def run_command(command: list[str], environment: Mapping[str, str], output: int)
             stderr=output,
             pass_fds=[secrets] if secrets >= 0 else [],
             start_new_session=True,
-            preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded
+            preexec_fn=partial(die_with_parent, os.getpid()) if sys.platform == "linux" and not outlives else None,  # noqa: PLW1509 - single-threaded
         )
     finally:
         if secrets >= 0:

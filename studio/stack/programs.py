@@ -26,6 +26,7 @@ class Program:
     function: Callable[[], Any] | None = None
     stop_order: int = 0
     knows_secrets: bool = True
+    outlives: bool = False  # it goes on when the studio ends, and the next start replaces it
     unprinted: str | None = None
 
 
@@ -37,6 +38,7 @@ class Plan:
     host: str
     port: int
     embedded_broker: bool = True
+    front_settings: Path | None = None  # of the front; None: there is none
 
     @property
     def reachable_host(self) -> str:
@@ -60,6 +62,7 @@ def programs(plan: Plan) -> list[Program]:
         Program("web", command=_web(plan), stop_order=1),
         *(Program(queue, function=partial(worker.run, queue), stop_order=1) for queue in QUEUES),
         Program("clock", function=clock.run),
+        *([_front(plan.front_settings)] if plan.front_settings else []),
     ]
 
 
@@ -71,6 +74,11 @@ def _broker(plan: Plan) -> Program:
         knows_secrets=False,
         unprinted=broker.NEEDLESS_WARNING,
     )
+
+
+def _front(settings_file: Path) -> Program:
+    command = [sys.executable, "-m", "scoring.front", str(settings_file)]
+    return Program("front", command=command, knows_secrets=False, outlives=True)
 
 
 def _web(plan: Plan) -> list[str]:

@@ -82,14 +82,16 @@ class Supervisor:
 
     def _record_pids(self) -> None:
         try:
-            self.on_change({each.program.name: each.process.pid for each in self.watched if each.process})
+            own = (each for each in self.watched if each.process and not each.program.outlives)
+            self.on_change({each.program.name: each.process.pid for each in own if each.process})
         except OSError as reason:
             echo(f"the process ids cannot be written down: {reason}")
 
     def _stop_all(self) -> None:
         """In stop order, politely first; a second request to stop kills at once."""
-        for order in sorted({each.program.stop_order for each in self.watched}):
-            group = [each for each in self.watched if each.program.stop_order == order]
+        ending = [each for each in self.watched if not each.program.outlives]
+        for order in sorted({each.program.stop_order for each in ending}):
+            group = [each for each in ending if each.program.stop_order == order]
             for each in group:
                 each.signal(signal.SIGTERM)
             self._wait_for_exit(group)

@@ -35,7 +35,7 @@ class Watched:
         if program.function:
             self.process = run_function(program.function, environment, write_end)
         else:
-            self.process = run_command(program.command or [], environment, write_end)
+            self.process = run_command(program.command or [], environment, write_end, outlives=program.outlives)
         os.close(write_end)
         self.started = time.monotonic()
 
@@ -64,7 +64,8 @@ class Watched:
         self.read()  # what it printed last
         self.lines.close()
         os.close(self.output)
-        self.signal(signal.SIGKILL)
+        if not self.program.outlives:  # what it left behind serves on, for the next one to take over
+            self.signal(signal.SIGKILL)
         lived = time.monotonic() - self.started
         self.pause = FIRST_PAUSE if lived > STEADY else min(self.pause * 2, LONGEST_PAUSE)
         self.due = time.monotonic() + self.pause

@@ -12,6 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from deployments.models import Service
+from deployments.traffic.front_reports import is_token
 from studio.accounts.authentication import TokenAuthentication
 
 
@@ -35,6 +36,8 @@ def _has_token(request: WSGIRequest) -> bool:
     if request.path == "/api/v1/telemetry":
         token = request.headers.get("Authorization", "").partition(" ")[2].strip()
         return Service.objects.filter(telemetry_digest=hashlib.sha256(token.encode()).hexdigest()).exists()
+    if request.path == "/api/v1/front/report":
+        return is_token(request.headers.get("Authorization", "").partition(" ")[2].strip())
     try:
         return TokenAuthentication().authenticate(Request(request)) is not None
     except AuthenticationFailed:

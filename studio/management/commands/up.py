@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from studio.assets.collect import collect_if_changed
 from studio.core.errors import SlipwayError
 from studio.core.statistics import keep_statistics
 from studio.sandbox.current import current_walls, missing_walls, problems_of_readable_folders
-from studio.stack import first_start, guards, worker
+from studio.stack import first_start, front, guards, worker
 from studio.stack.console import echo
 from studio.stack.greeting import Greeting
 from studio.stack.programs import Plan, environment, programs
@@ -37,6 +38,7 @@ class Command(BaseCommand):
             if not settings.WHITENOISE_USE_FINDERS and collect_if_changed():
                 echo("the style sheets and scripts are up to date")
             try:
+                plan = replace(plan, front_settings=front.write_settings(plan.url))
                 supervise(plan)
             except SlipwayError as error:
                 raise CommandError(f"{error.message}\n{error.hint}") from error

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _own_folder(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+    settings.FRONT_FOLDER = tmp_path
 
 
 @pytest.fixture

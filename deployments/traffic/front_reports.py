@@ -1,0 +1,48 @@
+"""What fronts report of themselves: kept, and told on pages."""
+
+import hmac
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from deployments.models import FrontStatus, RoutingFile
+from scoring.front_contract import FrontReport
+from studio.core.secrets import read_or_create_secret
+
+SILENT_SECONDS = 20.0  # a front reports every five at the latest
+
+
+def is_token(given: str) -> bool:
+    """Whether it is what this installation's front shows."""
+    return hmac.compare_digest(given.encode(), read_or_create_secret(settings.FRONT_FOLDER / "report.key").encode())
+
+
+def keep_report(report: FrontReport) -> None:
+    """Keep what the front says of itself."""
+    facts = {
+        "started_at": datetime.fromtimestamp(report.started_at, UTC),
+        "applied": report.applied,
+        "refused": report.refused[:1000],
+        "ejected": report.ejected[:1000],
+        "seen_at": timezone.now(),
+    }
+    FrontStatus.objects.update_or_create(name=report.front[:100], defaults=facts)
+
+
+def front_problem() -> str:
+    """What is wrong with the front in a sentence; empty where nothing is, or there is to be none."""
+    if not settings.FRONT["enabled"]:
+        return ""
+    newest = FrontStatus.objects.order_by("-seen_at").first()
+    if newest is None or timezone.now() - newest.seen_at > timedelta(seconds=SILENT_SECONDS):
+        when = f"last seen {newest.seen_at:%Y-%m-%d %H:%M:%S} UTC" if newest else "it has never been seen"
+        return f"The front does not report: {when}. See what it prints in the window of make run."
+    if newest.refused:
+        return f"The front goes on with an earlier routing file, {newest.applied}: {newest.refused}"
+    written = RoutingFile.objects.values_list("number", "changed_at").first()
+    if written and written[0] > newest.applied and timezone.now() - written[1] > timedelta(seconds=SILENT_SECONDS):
+        return (
+            f"The front still uses routing file {newest.applied}; {written[0]} was written {written[1]:%H:%M:%S} UTC."
+        )
+    return ""

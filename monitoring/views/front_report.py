@@ -1,0 +1,31 @@
+"""`POST /api/v1/front/report`: what the front tells every few seconds."""
+
+import msgspec
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deployments.traffic.front_reports import is_token, keep_report
+from monitoring.errors import UnknownToken
+from scoring.front_contract import FrontReport
+from studio.core.errors import BadInput
+
+
+@extend_schema(exclude=True)
+class FrontReportView(APIView):
+    """Knows no people: the front shows the installation's own token in `Authorization: Bearer …`."""
+
+    authentication_classes = []
+    permission_classes = []
+
+    def post(self, request: Request) -> Response:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not is_token(token.strip()):
+            raise UnknownToken("This is not the token of the front.", hint="It stands in the front's settings file.")
+        try:
+            report = msgspec.json.decode(request.body, type=FrontReport)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"This is no report of a front: {error}", code="report_malformed") from error
+        keep_report(report)
+        return Response(status=204)

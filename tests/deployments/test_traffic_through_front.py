@@ -1,0 +1,154 @@
+"""Two revisions behind the front: the split, pins, stickiness, and changes under load that lose no request."""
+
+import math
+import os
+import random
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.conftest import require
+from tests.rest import Rest
+from tests.stack import ROOT, Stack, free_port, wait_for
+from tests.wrk import CONNECTIONS, Wrk
+
+pytestmark = pytest.mark.stack
+MODEL = ROOT / "samples" / "iris" / "model.onnx"
+ROW = {"data": [[5.1, 3.5, 1.4, 0.2]]}
+SECONDS = 120
+REQUESTS = 3000
+GIVEN_BY = "x-slipway-revision"
+
+
+@pytest.fixture(scope="module")
+def rest(tmp_path_factory) -> Iterator[Rest]:
+    """iris behind the front: revision 1 is the default, revision 2, labelled blue, gets 10 %."""
+    if shutil.which("wrk") is None:
+        require("wrk", "it is not installed")
+    folder = tmp_path_factory.mktemp("stack")
+    with Stack(folder, SLIPWAY_FRONT="1", SLIPWAY_FRONT_PORT=str(free_port())) as stack:
+        rest = Rest(stack)
+        version = rest.register("iris", MODEL)
+        rest.until_ready(version)
+        rest.deploy("iris", version)
+        rest.until("services/iris", lambda found: found["state"] == "Healthy", SECONDS)
+        rest.deploy("iris", version, overwrite=True, traffic=10, label="blue")
+        both_ready(rest)
+        yield rest
+
+
+def both_ready(rest: Rest) -> None:
+    def ready(found: dict) -> bool:
+        return [row["state"] for row in found["revisions"]] == ["Healthy", "Healthy"]
+
+    rest.until("services/iris/traffic", ready, SECONDS)
+
+
+def caller(rest: Rest) -> httpx.Client:
+    key = rest.get("services/iris/keys")["primary"]
+    return httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=20)
+
+
+def address(rest: Rest) -> str:
+    return rest.get("services/iris")["front_uri"]
+
+
+def put(rest: Rest, *shares: tuple[int, float], **more) -> None:
+    rows = [{"revision": number, "percent": percent} for number, percent in shares]
+    answer = rest.send("PUT", "services/iris/traffic", json={"revisions": rows} | more)
+    assert answer.status_code == 200, answer.text
+
+
+def given_by(client: httpx.Client, url: str, **headers: str) -> str:
+    answer = client.post(url, json=ROW, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.headers[GIVEN_BY]
+
+
+def answered_by_both(client: httpx.Client, url: str) -> None:
+    def both() -> bool:
+        return {client.post(url, json=ROW, headers={GIVEN_BY: pin}).status_code for pin in ("1", "2")} == {200}
+
+    wait_for(both, 30, "answers of both revisions")
+
+
+def test_requests_split_within_binomial_bounds_and_pins_are_exact(rest: Rest) -> None:
+    url = address(rest)
+    with caller(rest) as client:
+        answered_by_both(client, url)
+        counts = Counter(given_by(client, url) for _ in range(REQUESTS))
+        assert {given_by(client, url, **{GIVEN_BY: "blue"}) for _ in range(50)} == {"2"}
+        assert {given_by(client, url, **{GIVEN_BY: "1"}) for _ in range(50)} == {"1"}
+    sys.stdout.write(f"{dict(counts)}\n")
+    bound = 4 * math.sqrt(REQUESTS * 0.1 * 0.9)
+    assert abs(counts["2"] - REQUESTS * 0.1) < bound
+
+
+def test_requests_with_the_same_value_get_the_same_revision(rest: Rest) -> None:
+    url = address(rest)
+    put(rest, (1, 50), (2, 50), sticky={"header": "x-user"})
+    users = [f"user-{number}" for number in range(60)]
+    with caller(rest) as client:
+
+        def sticks() -> bool:
+            return len({given_by(client, url, **{"x-user": "user-1"}) for _ in range(12)}) == 1
+
+        wait_for(sticks, 30, "stickiness")
+        first = {user: given_by(client, url, **{"x-user": user}) for user in users}
+        random.shuffle(users)
+        assert {user: given_by(client, url, **{"x-user": user}) for user in users for _ in range(3)} == first
+    assert set(first.values()) == {"1", "2"}
+    put(rest, (1, 90), (2, 10), sticky={})
+
+
+def test_changes_of_traffic_a_promotion_and_a_rollback_lose_no_request(rest: Rest, tmp_path: Path) -> None:
+    url = address(rest)
+    clients = Wrk(tmp_path, url, ROW, rest.get("services/iris/keys")["primary"])
+    try:
+        with caller(rest) as client:
+            for percent in (0, 100, 50, 10, 25, 75, 5, 100, 0, 50):
+                put(rest, (1, 100 - percent), (2, percent))
+                expected = {"2"} if percent == 100 else {"1"} if percent == 0 else {"1", "2"}
+
+                def split(expected: set[str] = expected) -> bool:
+                    return {given_by(client, url) for _ in range(80)} == expected
+
+                wait_for(split, 30, f"{percent} % at the front")
+        rest.post("services/iris/traffic/promote", {"revision": 2})
+        rest.until("services/iris", lambda found: found["observed_revision"] == 2, SECONDS)
+        rest.post("services/iris/rollback")
+        rest.until("services/iris", lambda found: (found["observed_revision"], found["update"]) == (1, None), SECONDS)
+    finally:
+        answered, lost = clients.finish()
+    sys.stdout.write(f"{answered} requests answered, {lost} lost\n")
+    assert answered > CONNECTIONS
+    assert lost == 0
+
+
+def test_the_front_serves_on_without_the_studio(rest: Rest, tmp_path: Path) -> None:
+    url, stack = address(rest), rest.stack
+    clients = Wrk(tmp_path, url, ROW, rest.get("services/iris/keys")["primary"])
+    try:
+        os.kill(stack.process.pid, signal.SIGKILL)
+        stack.process.wait(20)
+        assert [process for process in stack.processes() if "scoring.front" in " ".join(cmdline(process))]
+        stack.start()
+        rest.until("services/iris", lambda found: found["state"] == "Healthy", SECONDS)
+    finally:
+        answered, lost = clients.finish()
+    sys.stdout.write(f"{answered} requests answered, {lost} lost\n")
+    assert lost == 0
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
