@@ -12,6 +12,7 @@ from deployments.views import (
     service_logs,
     services,
     targets,
+    traffic_tab,
     version_revisions,
 )
 
@@ -40,6 +41,7 @@ urlpatterns = [
     path("services/<slug:name>/stop/", service_actions.service_stop, name="service_stop"),
     path("services/<slug:name>/start/", service_actions.service_start, name="service_start"),
     path("services/<slug:name>/rollback/", service_actions.service_rollback, name="service_rollback"),
+    path("services/<slug:name>/traffic/", traffic_tab.service_traffic, name="service_traffic"),
     path("services/<slug:name>/delete/", service_actions.service_delete, name="service_delete"),
     path("services/<slug:name>/keys/", service_actions.service_keys, name="service_keys"),
     path(

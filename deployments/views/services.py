@@ -22,6 +22,7 @@ from deployments.views import equivalent_commands
 from deployments.views.scoring_tab import test_panel
 from deployments.views.service_header import MOVING, header
 from deployments.views.service_logs import deployment_panel, log_panel
+from deployments.views.traffic_tab import traffic_panel
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.errors import NotFound
@@ -35,6 +36,7 @@ TABS = {
     "overview": "Overview",
     "test": "Test",
     METRICS: "Metrics",
+    "traffic": "Traffic",
     "logs": "Logs",
     "revisions": "Revisions",
     "settings": "Settings",
@@ -112,12 +114,12 @@ def service_status(request: WorkspaceRequest, name: str) -> HttpResponse:
 def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, Any]:
     """What the chosen tab needs, and no more."""
     newest, may_write = wanted_revision(service), request.role in Role.at_least(Role.CONTRIBUTOR)
-    if tab == "test":
-        return test_panel(request, service)
+    if tab in {"test", "logs"}:
+        return test_panel(request, service) if tab == "test" else log_panel(request, service)
     if tab == METRICS:
         return {}
-    if tab == "logs":
-        return log_panel(request, service)
+    if tab == "traffic":
+        return traffic_panel(service)
     if tab == "revisions":
         return {"revisions": _revisions(service, with_values=may_write)}
     if tab == "settings":

@@ -11,6 +11,7 @@ import { start as startScrollEdge } from "./behaviours/scroll_edge.js";
 import { start as startShortcutList } from "./behaviours/shortcut_list.js";
 import { start as startSlug } from "./behaviours/slug.js";
 import { start as startSources } from "./behaviours/sources.js";
+import { start as startSplit } from "./behaviours/split.js";
 import { start as startTheme } from "./behaviours/theme.js";
 import { start as startUpload } from "./behaviours/upload.js";
 
@@ -27,6 +28,7 @@ export const behaviours = new Map([
   ["shortcut_list", startShortcutList],
   ["slug", startSlug],
   ["sources", startSources],
+  ["split", startSplit],
   ["theme", startTheme],
   ["upload", startUpload],
 ]);
