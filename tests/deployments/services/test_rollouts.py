@@ -1,8 +1,10 @@
 """Rollouts of services: they move the traffic as windows tell, and give it back; one operation at a time."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from deployments.errors import BadRollout, ChangedMeanwhile, NoRollout, OperationUnderWay
 from deployments.models import Instance, Rollout, Service
@@ -14,6 +16,7 @@ from deployments.services import lifecycle, rollouts, traffic
 from deployments.services.rollback import rollback
 from deployments.services.rollouts import RolloutRequest, describe_rollout
 from deployments.traffic.shares import ALL, Share, shares_of
+from monitoring.models import MetricWindow
 from tests.deployments.service_factories import actions, deploy
 
 STEPS = (Step(25, 60), Step(100, 60))
@@ -98,6 +101,27 @@ def test_bad_revision_goes_back_and_the_limit_is_named(fake, bob, both, requests
     assert "limit 0.6 %" in ended["why"]
     assert ended["guards"][0]["name"] == "errors"
     assert actions(both)[-2:] == ["rollout_rolled_back", "traffic_changed"]
+
+
+def test_it_is_judged_by_the_windows_that_fronts_and_replicas_send(fake, bob, both):
+    begin(both, bob)
+    judged(fake, both, 1)
+    for number in range(1, 7):
+        for revision, codes in ((1, {"200": 1490, "500": 10}), (2, {"200": 450, "502": 50})):
+            MetricWindow.objects.create(
+                service=both,
+                revision=revision,
+                replica="front-main",
+                sequence=number,
+                start=timezone.now() + timedelta(seconds=5 * number),
+                seconds=5,
+                counters={"codes": codes},
+            )
+
+    ended = judged(fake, both, 9)
+
+    assert (ended["phase"], shares_of(both)) == ("rolled_back", {1: ALL})
+    assert ended["why"].startswith("errors: 10 % in ")
 
 
 def test_each_cell_is_judged_once_whatever_the_ticks(fake, bob, both, requests):
