@@ -119,6 +119,28 @@ class RevisionNotBuilt(Conflict):
         )
 
 
+class KeyExists(Conflict):
+    code = "key_exists"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service has this key already.",
+            hint="Choose another value: two keys that are alike could not be replaced one at a time.",
+            field="value",
+        )
+
+
+class ClientKeyNameTaken(Conflict):
+    code = "client_key_exists"
+
+    def __init__(self, service: str, name: str) -> None:
+        super().__init__(
+            f"'{service}' has a client key '{name}' already.",
+            hint="Choose another name, or regenerate that key.",
+            field="name",
+        )
+
+
 class NothingToRollBackTo(Conflict):
     code = "no_earlier_revision"
 

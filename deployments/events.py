@@ -43,6 +43,10 @@ class KeyRegenerated(TypedDict):
     slot: str
 
 
+class OfClientKey(TypedDict):
+    key: str
+
+
 class TokenIssued(TypedDict):
     token_id: str
     expiry_on: str  # ISO 8601
@@ -266,6 +270,34 @@ KEY_REGENERATED = event_type(
     subject="service",
     sentence="regenerated the {slot} key of {subject}",
     details=KeyRegenerated,
+)
+CLIENT_KEY_CREATED = event_type(
+    "service.client_key_created",
+    "Client key created",
+    subject="service",
+    sentence="created the client key {key} of {subject}",
+    details=OfClientKey,
+)
+CLIENT_KEY_CHANGED = event_type(
+    "service.client_key_changed",
+    "Client key changed",
+    subject="service",
+    sentence="changed expiry and quota of the client key {key} of {subject}",
+    details=OfClientKey,
+)
+CLIENT_KEY_REGENERATED = event_type(
+    "service.client_key_regenerated",
+    "Client key regenerated",
+    subject="service",
+    sentence="regenerated the client key {key} of {subject}",
+    details=OfClientKey,
+)
+CLIENT_KEY_DELETED = event_type(
+    "service.client_key_deleted",
+    "Client key deleted",
+    subject="service",
+    sentence="deleted the client key {key} of {subject}",
+    details=OfClientKey,
 )
 TOKEN_ISSUED = event_type(
     "service.token_issued",

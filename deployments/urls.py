@@ -3,6 +3,7 @@
 from django.urls import path
 
 from deployments.views import (
+    client_keys,
     composer,
     config_import,
     configs,
@@ -46,6 +47,16 @@ urlpatterns = [
     path("services/<slug:name>/keys/", service_actions.service_keys, name="service_keys"),
     path(
         "services/<slug:name>/keys/regenerate/", service_actions.service_regenerate_key, name="service_regenerate_key"
+    ),
+    path("services/<slug:name>/client-keys/", client_keys.client_key_list, name="client_key_list"),
+    path("services/<slug:name>/client-keys/<slug:key>/", client_keys.client_key_change, name="client_key_change"),
+    path(
+        "services/<slug:name>/client-keys/<slug:key>/regenerate/",
+        client_keys.client_key_regenerate,
+        name="client_key_regenerate",
+    ),
+    path(
+        "services/<slug:name>/client-keys/<slug:key>/delete/", client_keys.client_key_delete, name="client_key_delete"
     ),
     path("services/<slug:name>/token/", service_actions.service_token, name="service_token"),
     path(

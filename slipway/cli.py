@@ -15,6 +15,7 @@ from slipway import output
 from slipway.commands import (
     activity,
     admin,
+    client_key,
     completion,
     config,
     environment,
@@ -51,6 +52,7 @@ app.add_typer(upload.app, name="upload")
 app.add_typer(environment.app, name="environment")
 app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
+app.add_typer(client_key.app, name="client-key")
 app.add_typer(target.app, name="target")
 add_verb(
     app,

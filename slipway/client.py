@@ -12,6 +12,7 @@ import httpx
 
 from slipway import downloads, filters, folders, profiles, waiting
 from slipway.calls import Calls
+from slipway.client_keys import ClientKeys
 from slipway.configs import Configs
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
@@ -320,9 +321,14 @@ class Client:
     def keys(self, name: str) -> Keys:
         return cast(Keys, self._call("GET", f"services/{quote(name)}/keys"))
 
-    def regenerate_key(self, name: str, slot: str) -> Keys:
-        """A new `primary` or `secondary` key; the old one stops working."""
-        return cast(Keys, self._call("POST", f"services/{quote(name)}/keys/{quote(slot)}/regenerate"))
+    def regenerate_key(self, name: str, slot: str, value: str | None = None) -> Keys:
+        """A new `primary` or `secondary` key, `value` where it is given; the old one stops working."""
+        chosen = None if value is None else {"value": value}
+        return cast(Keys, self._call("POST", f"services/{quote(name)}/keys/{quote(slot)}/regenerate", chosen))
+
+    def client_keys(self, name: str) -> ClientKeys:
+        """Keys of single clients of a service."""
+        return ClientKeys(self._calls, name)
 
     def access_token(self, name: str) -> AccessToken:
         """A token to call the service with, where it takes tokens; `score` needs none."""

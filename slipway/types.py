@@ -293,6 +293,24 @@ class Keys(TypedDict):
     secondary: str
 
 
+class ClientKey(TypedDict):
+    """A key of one client; `hint` is the beginning of its value. Use: today (UTC) and in the last 30 days."""
+
+    name: str
+    hint: str
+    created_at: str
+    expires_at: str | None
+    requests_a_day: int | None
+    requests_today: int
+    requests: int
+
+
+class NewClientKey(ClientKey):
+    """A client key with its value, which nothing shows again."""
+
+    value: str
+
+
 class AccessToken(TypedDict):
     """For services that take tokens; `refresh_after` and `expiry_on` are ISO 8601."""
 

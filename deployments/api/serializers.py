@@ -142,6 +142,10 @@ class KeysSerializer(serializers.Serializer):
     secondary = serializers.CharField()
 
 
+class ChosenKeySerializer(StrictSerializer):
+    value = serializers.CharField(required=False, help_text="the new key; left out, the studio makes one")
+
+
 class AccessTokenSerializer(serializers.Serializer):
     """Clients send `access_token` as `Authorization: Bearer …`, and get a new one after `refresh_after`."""
 

@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from deployments.api.serializers import (
     AccessTokenSerializer,
+    ChosenKeySerializer,
     DeployedSerializer,
     DeploySerializer,
     KeysSerializer,
@@ -52,7 +53,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
     serializer_class = ServiceSerializer
     filter_backends = []
     action_roles = {"keys": Role.CONTRIBUTOR, "token": Role.VIEWER}
-    actions_without_fields = frozenset({"destroy", "stop", "start", "regenerate_key", "token", "regenerate_tokens"})
+    actions_without_fields = frozenset({"destroy", "stop", "start", "token", "regenerate_tokens"})
 
     @extend_schema(parameters=[STATE, MODEL])
     def list(self, request: Request, **_: Any) -> Response:
@@ -118,12 +119,14 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         tokens.refuse_keys(service)
         return Response(_keys(service))
 
-    @extend_schema(parameters=[NAME, SLOT], request=None, responses=KeysSerializer)
+    @extend_schema(parameters=[NAME, SLOT], request=ChosenKeySerializer, responses=KeysSerializer)
     def regenerate_key(self, request: Request, name: str, slot: str, **_: Any) -> Response:
-        """Replace one key; the old one stops working within seconds."""
+        """Replace one key, by `value` where it is given; the old one stops working within seconds."""
+        form = ChosenKeySerializer(data=request.data)
+        form.is_valid(raise_exception=True)
         service = find(self.workspace, name)
         tokens.refuse_keys(service)
-        regenerate_key(service, slot, self.person)
+        regenerate_key(service, slot, self.person, form.validated_data.get("value"))
         return Response(_keys(service))
 
     @extend_schema(parameters=[NAME], request=None, responses=AccessTokenSerializer)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.rollouts import RolloutViewSet
@@ -35,6 +36,11 @@ urlpatterns = [
     path(f"{service}/rollout/abort", RolloutViewSet.as_view({"post": "abort"})),
     path(f"{service}/keys", ServiceViewSet.as_view({"get": "keys"})),
     path(f"{service}/keys/<slug:slot>/regenerate", ServiceViewSet.as_view({"post": "regenerate_key"})),
+    path(f"{service}/client-keys", ClientKeyViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        f"{service}/client-keys/<slug:key>", ClientKeyViewSet.as_view({"patch": "partial_update", "delete": "destroy"})
+    ),
+    path(f"{service}/client-keys/<slug:key>/regenerate", ClientKeyViewSet.as_view({"post": "regenerate"})),
     path(f"{service}/token", ServiceViewSet.as_view({"post": "token"}), name="api_service_token"),
     path(f"{service}/token/regenerate", ServiceViewSet.as_view({"post": "regenerate_tokens"})),
     path(f"{service}/deploymentconfig", ServiceViewSet.as_view({"get": "deploymentconfig"})),

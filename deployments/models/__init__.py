@@ -1,5 +1,6 @@
 from deployments.models.build import Build
 from deployments.models.bundle import BuiltBundle
+from deployments.models.client_key import ClientKey, KeyUse
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
 from deployments.models.front import FrontStatus, RoutingFile
@@ -13,6 +14,7 @@ from deployments.models.target_check import TargetCheck
 __all__ = [
     "Build",
     "BuiltBundle",
+    "ClientKey",
     "Collection",
     "ConfigFile",
     "Desired",
@@ -22,6 +24,7 @@ __all__ = [
     "Instance",
     "InstanceDesired",
     "Key",
+    "KeyUse",
     "Phase",
     "Port",
     "Revision",

@@ -1,22 +1,33 @@
 """Keys of services: two of each, so that one can be changed while clients use the other."""
 
+import hashlib
+import hmac
+import re
 import secrets
 
 from django.db import transaction
 from django.db.models import F
 
 from deployments.desired_state import change, record_event, renew_credentials
+from deployments.errors import KeyExists
 from deployments.events import KEY_REGENERATED
 from deployments.models import Key, Service
 from studio.accounts.models import User
-from studio.core.errors import NotFound
+from studio.core.errors import BadInput, NotFound
 
 SLOTS = ("primary", "secondary")
+# RFC 6750, section 2.1: what may follow `Bearer`; long enough that guessing one is hopeless
+CHOSEN = re.compile(r"[A-Za-z0-9._~+/-]{16,128}={0,2}")
 
 
 def new_secret() -> str:
     """256 random bits, printable."""
     return secrets.token_urlsafe(32)
+
+
+def digest_of(value: str) -> str:
+    """What scoring servers and the front know of a key: its SHA-256, hex."""
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def create_keys(service: Service) -> None:
@@ -32,12 +43,31 @@ def find_key(service: Service, slot: str) -> Key:
     return key
 
 
-def regenerate_key(service: Service, slot: str, actor: User) -> None:
-    """Replace the primary or secondary key; the old one stops working within seconds."""
+def regenerate_key(service: Service, slot: str, actor: User, value: str | None = None) -> None:
+    """Replace the primary or secondary key, by `value` where one is given; the old one stops working within seconds.
+
+    Raises `BadInput` for a value that is no key, `KeyExists` for one that the service has already.
+    """
     key = find_key(service, slot)
     with transaction.atomic():
-        key.value = new_secret()
-        key.save(update_fields=["value", "created_at"])
         change(service, generation=F("generation") + 1)
+        key.value = new_secret() if value is None else checked_value(service, value)
+        key.save(update_fields=["value", "created_at"])
         renew_credentials(service)
         record_event(KEY_REGENERATED, service, actor, slot=slot)
+
+
+def checked_value(service: Service, value: str) -> str:
+    """A key that a person has chosen. Raises `BadInput` or `KeyExists`."""
+    if not CHOSEN.fullmatch(value):
+        raise BadInput(
+            "A key has 16 to 128 letters, digits and characters of . _ ~ + / -",
+            hint="Leave the value out, and the studio makes a key of 256 random bits.",
+            field="value",
+        )
+    digest = digest_of(value)
+    if any(hmac.compare_digest(value, key.value) for key in service.keys.all()):
+        raise KeyExists
+    if service.client_keys.filter(digest=digest).exists():
+        raise KeyExists
+    return value

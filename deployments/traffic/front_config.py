@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from deployments import models
 from deployments.config.deployment_config import config_of, limits_of
-from deployments.models import Desired, Instance, InstanceDesired, Key, Service, Traffic
+from deployments.models import Desired, Instance, InstanceDesired, Key, KeyUse, Service, Traffic
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
 from deployments.traffic import split
 from scoring.contract import TokenRules
@@ -38,9 +39,7 @@ def _service(row: Service) -> FrontService | None:
         revisions=_revisions(shares, instances, default),
         hosts=sorted(host.name for host in row.hosts.all()),
         auth=config.credential or "none",
-        keys=[_key(key) for key in sorted(row.keys.all(), key=lambda key: key.slot)]
-        if config.credential == "key"
-        else [],
+        keys=_keys(row) if config.credential == "key" else [],
         tokens=TokenRules(row.token_secret, audience, TOKEN_ISSUER) if takes_tokens else None,
         front_key=row.front_key,
         seed=str(row.pk),
@@ -84,5 +83,28 @@ def _replicas(instance: Instance | None) -> list[FrontReplica]:
     return [FrontReplica(id=str(instance.pk), address=address) for address in found[:1] if address]
 
 
-def _key(key: Key) -> ClientKey:
+def _keys(row: Service) -> list[ClientKey]:
+    """The service's own two, then those of its clients."""
+    own = sorted(row.keys.all(), key=lambda key: key.slot)
+    used = {use.key: use for use in row.key_uses.all()}
+    clients = sorted(row.client_keys.all(), key=lambda key: key.name)
+    return [*map(_own_key, own), *(_client_key(key, used.get(key.name)) for key in clients)]
+
+
+def _own_key(key: Key) -> ClientKey:
     return ClientKey(name=key.slot, digest=hashlib.sha256(key.value.encode()).hexdigest())
+
+
+def _client_key(key: models.ClientKey, used: KeyUse | None) -> ClientKey:
+    """With a quota, what was used of it today in steps of a hundredth: the file is not written for each request, and a
+    front that starts anew gives away a hundredth at most."""
+    step = max((key.requests_a_day or 0) // 100, 1)
+    has_used = key.requests_a_day is not None and used is not None
+    return ClientKey(
+        name=key.name,
+        digest=key.digest,
+        expires_at=key.expires_at.timestamp() if key.expires_at else None,
+        requests_a_day=key.requests_a_day,
+        day=str(used.day) if has_used and used else "",
+        requests_today=used.requests // step * step if has_used and used else 0,
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Prefetch, QuerySet
 
-from deployments.models import FrontStatus, Instance, RoutingFile, Service, Traffic
+from deployments.models import FrontStatus, Instance, KeyUse, RoutingFile, Service, Traffic
 from deployments.traffic.front_config import services_of
 from scoring.front_contract import Routing, decode_routing, encode_routing
 
@@ -43,10 +44,18 @@ def write_routing() -> bool:
 
 def rows() -> QuerySet[Service]:
     """All services with everything that the front is told of them, read once for all."""
+    today = KeyUse.objects.filter(day=datetime.now(UTC).date())
     shares = Traffic.objects.select_related("revision").order_by("revision__number")
     return (
         Service.objects.select_related("workspace")
-        .prefetch_related(Prefetch("traffic", shares), Prefetch("instances", Instance.objects.all()), "keys", "hosts")
+        .prefetch_related(
+            Prefetch("traffic", shares),
+            Prefetch("instances", Instance.objects.all()),
+            "keys",
+            "hosts",
+            "client_keys",
+            Prefetch("key_uses", today),
+        )
         .order_by("pk")
     )
 

@@ -111,7 +111,7 @@ def service_regenerate_key(request: WorkspaceRequest, name: str) -> HttpResponse
         )
         return ask(request, question)
     slot = request.POST.get("slot", "")
-    keys.regenerate_key(service, slot, request.user)
+    keys.regenerate_key(service, slot, request.user, request.POST.get("value"))
     messages.success(request, f"The {slot} key of {name} is new. The old one stops working within seconds.")
     return redirect("service_keys", workspace=request.workspace.slug, name=name)
 

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from deployments.services.key_use import record_key_use
 from deployments.traffic.front_reports import is_token, keep_report
 from monitoring.errors import UnknownToken
 from scoring.front_contract import FrontReport
@@ -28,4 +29,5 @@ class FrontReportView(APIView):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"This is no report of a front: {error}", code="report_malformed") from error
         keep_report(report)
+        record_key_use(report.keys)
         return Response(status=204)

@@ -6,6 +6,7 @@ import typer
 
 from slipway import output, wording
 from slipway.commands import completion
+from slipway.commands.client_key import value_from_input
 from slipway.commands.options import ServiceName, open_client
 from slipway.errors import Misuse
 
@@ -29,10 +30,14 @@ def regenerate_key(
     key: Annotated[
         Slot, typer.Option("--key", "-k", case_sensitive=False, help="The key to replace; the other one stays.")
     ],
+    set_key: Annotated[
+        str | None, typer.Option("--set-key", metavar="VALUE", help="A key of your own; - reads it from the input.")
+    ] = None,
 ) -> None:
     """Replace a key of a service and print the new one; the old one stops working within seconds."""
+    value = value_from_input() if set_key == "-" else set_key
     with open_client() as client:
-        new = client.regenerate_key(name, key)[key]
+        new = client.regenerate_key(name, key, value)[key]
     output.done({"key": key, "value": new}, new)
     output.note(f"The {key} key of {name} is replaced; the old one stops working within seconds.")
 

@@ -199,6 +199,7 @@ app.verb("slipway service keys iris", "slipway service keys iris --query primary
 app.verb(
     "slipway service regen-key iris --key secondary",
     "export SERVICE_KEY=$(slipway service regen-key iris -k primary)",
+    "slipway service regen-key iris --key primary --set-key - < key.txt",
     name="regen-key",
 )(access.regenerate_key)
 app.verb(

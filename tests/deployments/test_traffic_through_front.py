@@ -132,6 +132,25 @@ def test_changes_of_traffic_a_promotion_and_a_rollback_lose_no_request(rest: Res
     assert lost == 0
 
 
+def test_client_key_is_taken_at_the_front_alone_and_until_its_quota_is_used(rest: Rest) -> None:
+    url, direct = address(rest), rest.get("services/iris")["scoring_uri"]
+    value = rest.post("services/iris/client-keys", {"name": "shop", "requests_a_day": 3}, 201)["value"]
+    with httpx.Client(headers={"Authorization": f"Bearer {value}"}, timeout=20) as client:
+        assert client.post(direct, json=ROW).status_code == 401
+        wait_for(lambda: client.post(url, json=ROW).status_code == 200, 30, "the key at the front")
+        answers = [client.post(url, json=ROW) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert int(answers[2].headers["retry-after"]) > 0
+
+        def use() -> int:
+            (shop,) = rest.get("services/iris/client-keys")["results"]
+            return shop["requests_today"]
+
+        wait_for(lambda: use() == 3, 30, "the report of the front")
+        rest.send("DELETE", "services/iris/client-keys/shop")
+        wait_for(lambda: client.post(url, json=ROW).status_code == 401, 30, "the end of the key")
+
+
 def test_the_front_serves_on_without_the_studio(rest: Rest, tmp_path: Path) -> None:
     url, stack = address(rest), rest.stack
     clients = Wrk(tmp_path, url, ROW, rest.get("services/iris/keys")["primary"])

@@ -7,6 +7,14 @@ from urllib.parse import parse_qs
 import httpx
 
 TOKEN = "slw_good"
+CLIENT_KEY = {
+    "hint": "abcdef",
+    "created_at": "2026-11-21T04:00:00Z",
+    "expires_at": None,
+    "requests_a_day": None,
+    "requests_today": 7,
+    "requests": 700,
+}
 
 
 class FakeStudio:
@@ -310,7 +318,11 @@ class FakeStudio:
         service = self.services.get(name)
         if service is None:
             return error(404, "not_found", f"There is no service '{name}'.")
-        if answer := getattr(self, f"answer_{verb.partition('/')[0]}", None) if "token" not in verb else None:
+        if (
+            answer := getattr(self, f"answer_{verb.partition('/')[0].replace('-', '_')}", None)
+            if "token" not in verb
+            else None
+        ):
             return answer(service, request)
         if verb in {"token", "token/regenerate"}:
             return self.answer_token(service, verb)
@@ -345,8 +357,24 @@ class FakeStudio:
     def answer_keys(self, _, request):
         keys = {"primary": "p" * 8, "secondary": "s" * 8}
         if request.method == "POST":
-            keys[request.url.path.split("/")[-2]] = "new-key"
+            chosen = json.loads(request.content)["value"] if request.content else "new-key"
+            keys[request.url.path.split("/")[-2]] = chosen
         return httpx.Response(200, json=keys)
+
+    def answer_client_keys(self, service, request):
+        keys = service.setdefault("client_keys", {})
+        name, _, verb = request.url.path.partition("client-keys")[2].removeprefix("/").partition("/")
+        if request.method == "GET":
+            return page(request, list(keys.values()))
+        if request.method == "DELETE":
+            del keys[name]
+            return httpx.Response(204)
+        given = json.loads(request.content) if request.content else {}
+        self.asked = given
+        key = keys.setdefault(name or given["name"], CLIENT_KEY | {"name": name or given["name"]})
+        key |= {limit: given[limit] for limit in ("requests_a_day",) if limit in given}
+        made = {} if request.method == "PATCH" else {"value": given.get("value", f"{verb or 'new'}-value")}
+        return httpx.Response(200 if name else 201, json=key | made)
 
     def answer_metrics(self, service, request):
         total = {"requests": 12, "requests_per_second": 0.2, "p50_ms": 0.41, "p95_ms": 0.8, "p99_ms": 12.3}

@@ -12,7 +12,7 @@ from tests.slipway.test_help import COMMANDS
 from tests.slipway.test_people_commands import EVENT
 from tests.slipway.test_target_commands import KINDS, TARGET
 
-ARGUMENTS = {"service revisions": ["iris"]}
+ARGUMENTS = {"service revisions": ["iris"], "client-key list": ["iris"]}
 
 
 def lists(command):
@@ -34,6 +34,7 @@ def full(slipway, deployed, tmp_path):
         ["config", "create", "-n", "iris", "--entry-script", "score.py", "--source-dir", source],
         ["token", "create", "ci"],
         ["member", "invite"],
+        ["client-key", "create", "iris", "shop"],
     ):
         answer = slipway(*made)
         assert answer.code == 0, answer.err

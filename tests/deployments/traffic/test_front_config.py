@@ -1,18 +1,21 @@
 """What the front is told of services, and the file in which it is told."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
-from deployments.models import RoutingFile, Service
+from deployments.models import KeyUse, RoutingFile, Service
 from deployments.services import lifecycle
+from deployments.services.client_keys import Limits, create_client_key
 from deployments.services.traffic import TrafficRequest, change_traffic
 from deployments.traffic import routing_file
 from deployments.traffic.routing_file import routing_path, write_routing
 from scoring.front_contract import FrontService, decode_routing
 from tests.deployments.service_factories import deploy
 
-QUERIES = 5  # services, shares, instances, keys, host names
+QUERIES = 7  # services, shares, instances, keys, host names, client keys, their use
 pytestmark = pytest.mark.django_db
 
 
@@ -133,3 +136,29 @@ def test_builder_asks_as_often_for_many_services_as_for_one(workspace, bob, iris
     other = deploy(workspace, bob, iris, name="other", target=fake.target)
     fake.visit(other, 5)
     assert queries() == 2
+
+
+class TestClientKeys:
+    """Beside the service's own two; what was used of a quota comes in steps of a hundredth."""
+
+    def test_front_learns_digest_expiry_and_quota_but_no_value(self, two, bob):
+        expiry = timezone.now() + timedelta(days=3)
+        key, value = create_client_key(two, bob, "shop", Limits(expiry, 1000))
+        assert [one.name for one in written().keys] == ["primary", "secondary", "shop"]
+        found = written().keys[2]
+        assert (found.digest, found.expires_at, found.requests_a_day) == (key.digest, expiry.timestamp(), 1000)
+        assert value not in routing_path().read_text()
+
+    @pytest.mark.parametrize(("used", "told"), [(0, 0), (9, 0), (10, 10), (999, 990), (1000, 1000)])
+    def test_use_of_today_is_told_in_steps(self, two, bob, used, told):
+        create_client_key(two, bob, "shop", Limits(requests_a_day=1000))
+        today = datetime.now(UTC).date()
+        KeyUse.objects.create(service=two, key="shop", day=today, requests=used)
+        KeyUse.objects.create(service=two, key="shop", day=today - timedelta(days=1), requests=5000)
+        assert (written().keys[2].requests_today, written().keys[2].day) == (told, str(today))
+
+    def test_use_without_a_quota_does_not_write_the_file_anew(self, two, bob):
+        create_client_key(two, bob, "shop")
+        write_routing()
+        KeyUse.objects.create(service=two, key="shop", day=datetime.now(UTC).date(), requests=500)
+        assert not write_routing()

@@ -1,6 +1,6 @@
 """Reports of the front: who may send them, and what pages tell of them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -8,9 +8,11 @@ from django.test import Client
 from django.utils import timezone
 
 from deployments.models import FrontStatus, RoutingFile
+from deployments.services.key_use import Use, use_by_key
 from deployments.traffic.front_reports import SILENT_SECONDS, front_problem
-from scoring.front_contract import FrontReport
+from scoring.front_contract import FrontReport, KeyUse
 from studio.core.secrets import read_or_create_secret
+from tests.deployments.service_factories import deploy
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/v1/front/report"
@@ -70,3 +72,10 @@ def test_page_tells_of_a_file_that_is_refused_or_not_applied(send):
 def test_nothing_is_told_without_a_front(settings):
     settings.FRONT = settings.FRONT | {"enabled": False}
     assert front_problem() == ""
+
+
+def test_use_of_keys_is_kept(send, workspace, bob, iris):
+    service, today = deploy(workspace, bob, iris), str(datetime.now(UTC).date())
+    uses = [KeyUse(service=service.pk, key=key, day=today, requests=3) for key in ("shop", "primary", "x" * 64)]
+    assert send(keys=uses) == 204
+    assert use_by_key(service) == {"shop": Use(3, 3), "primary": Use(3, 3)}

@@ -1,0 +1,58 @@
+"""What came with each key of a service, as the front reports it and pages show it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db.models import Sum
+from django.db.models.functions import Greatest
+
+from deployments.models import KeyUse, Service
+from scoring import front_contract
+
+MOST_DAYS = 400  # kept
+NAME = 63  # characters of a key's name
+
+
+@dataclass(frozen=True)
+class Use:
+    """Requests of a key: today (UTC) and in the days shown."""
+
+    requests_today: int = 0
+    requests: int = 0
+
+
+def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
+    """Keep the totals of a day. They only rise, so that a report that comes late or twice changes nothing; what is of
+    services that are gone, or of days long past, is passed over."""
+    uses = {(use.service, use.key, day): use for use in reported if (day := _day(use.day)) and len(use.key) <= NAME}
+    services, days = {service for service, _, _ in uses}, {day for _, _, day in uses}
+    kept = {
+        (row.service_id, row.key, row.day): row.requests
+        for row in KeyUse.objects.filter(service__in=services, day__in=days)
+    }
+    changed = {place: use.requests for place, use in uses.items() if use.requests > kept.get(place, 0)}
+    known = set(Service.objects.filter(pk__in={service for service, _, _ in changed}).values_list("pk", flat=True))
+    for (service, key, day), requests in changed.items():
+        if service in known:
+            KeyUse.objects.get_or_create(service_id=service, key=key, day=day)
+            rows = KeyUse.objects.filter(service_id=service, key=key, day=day)
+            rows.update(requests=Greatest("requests", requests))
+
+
+def use_by_key(service: Service, days: int = 30) -> dict[str, Use]:
+    """By name of key, in the last `days` UTC days, today among them."""
+    today = datetime.now(UTC).date()
+    rows = KeyUse.objects.filter(service=service, day__gt=today - timedelta(days=days))
+    totals = rows.values_list("key").annotate(requests=Sum("requests"))
+    of_today = dict(rows.filter(day=today).values_list("key", "requests"))
+    return {key: Use(of_today.get(key, 0), requests) for key, requests in totals}
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    today = datetime.now(UTC).date()
+    return day if today - timedelta(days=MOST_DAYS) < day <= today + timedelta(days=1) else None
