@@ -81,13 +81,14 @@ def _numbers(given: list[str]) -> dict[int, float]:
     """'2=10' as {2: 10.0}."""
     found: dict[int, float] = {}
     for one in given:
-        number, separator, percent = one.partition("=")
+        text, _, percent = one.partition("=")
         try:
-            found[int(number)] = float(percent.removesuffix("%"))
+            number, share = int(text), float(percent.removesuffix("%"))
         except ValueError as error:
             raise Misuse(f"'{one}' is not REVISION=PERCENT.", hint="For example: 1=90 2=10") from error
-        if len(found) != given.index(one) + 1 or not separator:
+        if number in found:
             raise Misuse(f"Revision {number} is named twice.")
+        found[number] = share
     return found
 
 
