@@ -1,22 +1,10 @@
 """Who gets a request: the slot of a service's split, and the replica of a revision."""
 
-import hashlib
 from collections.abc import Sequence
 from random import random
 
 from scoring.front.state import Replica
 from scoring.front_contract import SLOTS
-
-
-def unit_of(seed: str, value: bytes) -> float:
-    """A number in [0, 1) that is always the same for a value under a seed, and evenly spread over values."""
-    digest = hashlib.blake2b(value, digest_size=8, key=seed.encode()).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
-def slot_of(seed: str, value: bytes) -> int:
-    """The slot of a sticky value."""
-    return int(unit_of(seed, value) * SLOTS)
 
 
 def random_slot() -> int:

@@ -4,9 +4,9 @@ from urllib.parse import unquote_to_bytes
 
 from scoring.core.errors import ScoringError
 from scoring.front.auth import Credentials
-from scoring.front.choice import random_slot, slot_of
+from scoring.front.choice import random_slot
 from scoring.front.state import Replica, Revision
-from scoring.front_contract import SLOTS, FrontService, Routing
+from scoring.front_contract import SLOTS, FrontService, Routing, slot_of
 
 MOST_SEED_BYTES = 64  # of the hash that sticky values get their slot by
 FIRST_WORKSPACE = "main"  # whose services have Azure's addresses where names are not unique

@@ -2,9 +2,9 @@
 
 import pytest
 
-from scoring.front.choice import LeastBusy, slot_of, unit_of
+from scoring.front.choice import LeastBusy
 from scoring.front.state import Replica
-from scoring.front_contract import FrontReplica
+from scoring.front_contract import FrontReplica, slot_of, unit_of
 
 
 @pytest.mark.parametrize(
