@@ -330,7 +330,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"ServiceStateEnum": "deployments.models.service.Phase.choices"}
+    "ENUM_NAME_OVERRIDES": {
+        "ServiceStateEnum": "deployments.models.service.Phase.choices",
+        "ConfigKindEnum": "deployments.models.config.ConfigKind.choices",
+        "GuardKindEnum": "deployments.api.rollouts.GUARD_KINDS",
+    }
     | {
         f"{name}Enum": f"drf_standardized_errors.openapi_serializers.{name}Enum.choices"
         for name in (

@@ -25,13 +25,16 @@ LARGEST = 2**31 - 1
 DEFAULT_PERCENTS = ", ".join(f"{step.percent:g}" for step in DEFAULT_STEPS)
 
 
-class StepSerializer(StrictSerializer):
+GUARD_KINDS = [(kind, kind) for kind in ("errors", "client_errors", "time")]
+
+
+class RolloutStepSerializer(StrictSerializer):
     percent = serializers.FloatField(min_value=0.01, max_value=100)
     bake_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_BAKE, required=False, default=300.0)
 
 
 class GuardSerializer(StrictSerializer):
-    kind = serializers.ChoiceField(choices=["errors", "client_errors", "time"])
+    kind = serializers.ChoiceField(choices=GUARD_KINDS)
     ratio = serializers.FloatField(
         required=False, min_value=1, max_value=100, help_text="times the revision before that is still good; 1.25"
     )
@@ -47,7 +50,10 @@ class GuardSerializer(StrictSerializer):
 class StartRolloutSerializer(StrictSerializer):
     revision = serializers.IntegerField(min_value=1, max_value=LARGEST)
     steps = serializers.ListField(
-        child=StepSerializer(), required=False, max_length=STEPS_LIMIT, help_text=f"default: {DEFAULT_PERCENTS} %"
+        child=RolloutStepSerializer(),
+        required=False,
+        max_length=STEPS_LIMIT,
+        help_text=f"default: {DEFAULT_PERCENTS} %",
     )
     guards = serializers.ListField(
         child=GuardSerializer(), required=False, max_length=10, help_text="default: errors, and the time in the model"
@@ -58,7 +64,7 @@ class StartRolloutSerializer(StrictSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
 
-class ShownStepSerializer(serializers.Serializer):
+class ShownRolloutStepSerializer(serializers.Serializer):
     percent = serializers.FloatField()
     bake_seconds = serializers.FloatField()
     expected_seconds = serializers.FloatField(allow_null=True, help_text="with the present traffic; null: without end")
@@ -80,7 +86,7 @@ class RolloutSerializer(serializers.Serializer):
     paused = serializers.BooleanField()
     percent = serializers.FloatField(help_text="that the new revision gets now")
     step = serializers.IntegerField(help_text="from 1; 0 before it has begun")
-    steps = ShownStepSerializer(many=True)
+    steps = ShownRolloutStepSerializer(many=True)
     baked_seconds = serializers.FloatField(help_text="of the present step")
     requests = serializers.IntegerField(help_text="that the new revision answered in the present step")
     guards = FindingSerializer(many=True)
