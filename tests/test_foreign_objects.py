@@ -6,7 +6,11 @@ The cases are made from the URL map. `foreign` has an object for every parameter
 
 import pytest
 
-from deployments.models import BuiltBundle
+from deployments.models import BuiltBundle, Rollout
+from deployments.rollouts.moving import as_json
+from deployments.rollouts.steps import Plan
+from deployments.services.client_keys import create_client_key
+from deployments.services.rollouts import DEFAULT_STEPS
 from registry.store import uploads
 from studio.accounts.models import Membership, Role, User
 from studio.people.invitations import create_invitation
@@ -22,9 +26,14 @@ BELOW_WORKSPACE = "<slug:workspace>/"
 OTHERWISE = {  # what an address answers instead of 404 for an object that does not exist
     "w/<slug:workspace>/services/<slug:name>/status/": 204,  # with the way to the list: the service may just be deleted
 }
+SERVICE = "api/v1/workspaces/<slug:workspace>/services/<slug:name>"
 BODIES = {  # where an empty body is refused before the object is looked up
     "PATCH api/v1/workspaces/<slug:workspace>/members/<str:username>": '{"role": "viewer"}',
     "PATCH api/v1/workspaces/<slug:workspace>/targets/<slug:name>": '{"settings": {}}',
+    f"PUT {SERVICE}/traffic": '{"revisions": [{"revision": 1, "percent": 100}]}',
+    f"POST {SERVICE}/traffic/promote": '{"revision": 1}',
+    f"POST {SERVICE}/rollout": '{"revision": 2}',
+    f"POST {SERVICE}/client-keys": '{"name": "another-key"}',
 }
 CALLS = [
     pytest.param(route, method, id=f"{method} {route}")
@@ -41,6 +50,9 @@ def foreign(workspace, elsewhere, mallory):
     config = make_config(elsewhere, mallory, files={"score.py": b"def init(): ...\ndef run(data): ...\n"})
     service = deploy(elsewhere, mallory, version, name="secret-service")
     BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
+    create_client_key(service, mallory, "secret-key")
+    plan = as_json(Plan(DEFAULT_STEPS))
+    Rollout.objects.create(service=service, control=1, candidate=2, plan=plan)
     dave = User.objects.create_user("dave", password="a-long-password")
     Membership.objects.create(user=dave, workspace=elsewhere, role=Role.VIEWER)
     token = create_token(mallory, elsewhere, name="secret-token")[0].pk
@@ -53,7 +65,7 @@ def foreign(workspace, elsewhere, mallory):
         "versions": {"reference": "secret-model:1", "path": "model.onnx"},
         "environments": {"name": config.environment.name, "number": 1, "reference": own},
         "configs": {"name": config.name, "number": 1, "reference": own, "path": "score.py"},
-        "services": {"name": service.name, "slot": "primary"},
+        "services": {"name": service.name, "slot": "primary", "key": "secret-key", "revision": 1},
         "targets": {"name": target.name},
         "settings": {"name": target.name, "token": token, "invitation": invitation, "username": "dave"},
         "members": {"username": "dave"},

@@ -26,7 +26,7 @@ class FrontReportView(APIView):
             raise UnknownToken("This is not the token of the front.", hint="It stands in the front's settings file.")
         try:
             report = msgspec.json.decode(request.body, type=FrontReport)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadInput(f"This is no report of a front: {error}", code="report_malformed") from error
         keep_report(report)
         record_key_use(report.keys)

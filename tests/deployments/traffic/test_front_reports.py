@@ -79,3 +79,10 @@ def test_use_of_keys_is_kept(send, workspace, bob, iris):
     uses = [KeyUse(service=service.pk, key=key, day=today, requests=3) for key in ("shop", "primary", "x" * 64)]
     assert send(keys=uses) == 204
     assert use_by_key(service) == {"shop": Use(3, 3), "primary": Use(3, 3)}
+
+
+def test_report_to_a_studio_that_has_no_front_is_refused_and_makes_no_token(tmp_path, settings):
+    settings.FRONT_FOLDER = tmp_path / "none"
+    headers = {"Authorization": "Bearer anything"}
+    assert Client().post(ADDRESS, b"{}", content_type="application/json", headers=headers).status_code == 401
+    assert not settings.FRONT_FOLDER.exists()
