@@ -2,6 +2,11 @@
 
 import pytest
 
+from deployments.models import Rollout
+from deployments.rollouts.moving import as_json
+from deployments.rollouts.steps import Plan
+from deployments.services.client_keys import create_client_key
+from deployments.services.rollouts import DEFAULT_STEPS
 from tests.deployments.service_factories import deploy
 from tests.routes import all_routes
 
@@ -15,7 +20,9 @@ def test_address_with_an_underscore_answers_like_the_service_s_own(
     route, workspace, bob, iris, fake, sign_in, api, settings, tmp_path
 ):
     settings.DATA_DIR = tmp_path
-    deploy(workspace, bob, iris, name="my_deploy", target=fake.target)
+    service = deploy(workspace, bob, iris, name="my_deploy", target=fake.target)
+    create_client_key(service, bob, "nothing")  # what stands for a name in a route's path
+    Rollout.objects.create(service=service, control=1, candidate=2, plan=as_json(Plan(DEFAULT_STEPS)))
     client = api(bob) if route.is_rest else sign_in(bob)
     own, other = (
         client.get(route.path().replace("services/nothing", f"services/{name}"), {"slot": "primary"}).status_code
