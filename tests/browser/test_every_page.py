@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from deployments.models import BuiltBundle, Phase, Service
+from deployments.services.client_keys import Limits, create_client_key
 from studio.accounts.models import Role
 from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
@@ -51,6 +52,8 @@ def examples(workspace, administrator, bob):
     Service.objects.filter(pk=service.pk).update(phase=Phase.HEALTHY)
     BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
     deploy(workspace, administrator, version, name=LONG, overwrite=True, built=False)
+    service.refresh_from_db()
+    create_client_key(service, administrator, LONG, Limits(requests_a_day=100_000))
     failed = deploy(workspace, administrator, version, name="failed")
     cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}
     Service.objects.filter(pk=failed.pk).update(phase=Phase.FAILED, cause=cause)
@@ -60,7 +63,7 @@ def examples(workspace, administrator, bob):
         "models": {"name": LONG, "number": 1, "path": "model.onnx"},
         "environments": {"name": config.environment.name, "number": 1},
         "configs": {"name": config.name, "number": 1},
-        "services": {"name": LONG},
+        "services": {"name": LONG, "key": LONG},
         "settings": {"name": service.target.name, "token": token.pk, "invitation": invitation.pk, "username": "alice"},
         "invitations": {"secret": secret},
         "people": {"username": "bob"},
