@@ -18,6 +18,7 @@ from scoring.front_contract import FrontReport, FrontSettings, ServiceLoad
 if TYPE_CHECKING:
     from scoring.front.front import Front
 
+FAILURES_TOLD = 3  # in a row: a studio that starts with the front takes some seconds until it listens
 BUSY_SECONDS, QUIET_SECONDS = 1.0, 5.0  # between reports
 TIMEOUT_SECONDS = 5.0
 MOST_BACKOFF_SECONDS = 30.0
@@ -32,7 +33,7 @@ class Reporter:
         self._url = urlsplit(settings.report_url)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._failures = 0  # in a row
         self._windows: dict[int, list[Window]] = {}
         self._sequence = int(time())  # of windows; larger than before a restart
         self._replica = f"front-{settings.name}"
@@ -138,12 +139,12 @@ class Reporter:
             status, said = 0, repr(error)
         finally:
             connection.close()
-        done = 200 <= status < 300
-        if not done and not self._failing:
+        done, failures = 200 <= status < 300, self._failures
+        self._failures = 0 if done else self._failures + 1
+        if self._failures == FAILURES_TOLD:
             log(f"the studio does not take reports ({said or status}); serving goes on without it", "W")
-        elif done and self._failing:
+        elif done and failures >= FAILURES_TOLD:
             log(f"the studio takes reports again (process {os.getpid()})")
-        self._failing = not done
         return done
 
 
