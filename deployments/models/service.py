@@ -12,6 +12,7 @@ from registry.models import ModelVersion
 from studio.accounts.models import Workspace, slug_rule
 from studio.accounts.ownership import OwnedQuerySet
 from studio.core.encryption import EncryptedTextField
+from studio.core.secrets import digest_of
 
 
 class Desired(models.TextChoices):
@@ -196,3 +197,8 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slot} key of {self.service}"
+
+    @property
+    def digest(self) -> str:
+        """What scoring servers and the front know of it: its SHA-256, hex."""
+        return digest_of(self.value)

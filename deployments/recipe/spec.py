@@ -4,7 +4,6 @@ It says what to run and never where: no path, port or host. Imports no tables, s
 `spec_for` reads the rows it is handed and writes nothing.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.conf import settings
 
 from deployments.config.deployment_config import config_of, limits_of
 from registry.environments.paths import CURATED_HASH
+from studio.core.secrets import digest_of
 
 GIGABYTE = 1024**3
 MEGABYTE = 1024**2
@@ -87,7 +87,7 @@ def spec_for(instance: Any) -> InstanceSpec:
         grpc=config.grpc,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",
-        front_digest=_digest(service.front_key),
+        front_digest=digest_of(service.front_key) if service.front_key else "",
         telemetry_url=f"{settings.STUDIO_URL.rstrip('/')}/api/v1/telemetry",
         telemetry_token=service.telemetry_token,
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
@@ -101,8 +101,4 @@ def _environment_hash(config: Any) -> str:
 
 
 def _key_digests(service: Any) -> tuple[str, ...]:
-    return tuple(_digest(key.value) for key in service.keys.order_by("slot"))
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest() if secret else ""
+    return tuple(key.digest for key in service.keys.order_by("slot"))

@@ -17,12 +17,13 @@ from deployments.events import (
     CLIENT_KEY_REGENERATED,
 )
 from deployments.models import ClientKey, KeyUse, Service
-from deployments.services.keys import SLOTS, checked_value, digest_of, new_secret
+from deployments.services.keys import SLOTS, checked_value, new_secret
 from deployments.services.tokens import refuse_keys
 from scoring.contract import KEYS
 from studio.accounts.models import User, slug_rule
 from studio.activity.events import EventType
 from studio.core.errors import BadInput, Conflict, NotFound
+from studio.core.secrets import digest_of
 
 MOST = 200  # of a service
 HINT = 6  # characters of a value that pages show

@@ -1,7 +1,5 @@
 """Create services: row, ports, keys, telemetry token, target."""
 
-import hashlib
-
 from django.db import IntegrityError, transaction
 
 from deployments.errors import NameTaken, NoFreePort, PortTaken
@@ -10,6 +8,7 @@ from deployments.services.keys import create_keys, new_secret
 from deployments.services.ports import claim, free_port
 from deployments.targets.kinds import kind_of
 from studio.accounts.models import User, Workspace
+from studio.core.secrets import digest_of
 
 LOCAL = "local"  # the target that is this machine
 PORT_TRIES = 20
@@ -64,7 +63,7 @@ def _insert(workspace: Workspace, actor: User, name: str, target: Target) -> Ser
         target=target,
         created_by=actor,
         telemetry_token=token,
-        telemetry_digest=hashlib.sha256(token.encode()).hexdigest(),
+        telemetry_digest=digest_of(token),
     )
     try:
         with transaction.atomic():

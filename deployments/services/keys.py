@@ -1,6 +1,5 @@
 """Keys of services: two of each, so that one can be changed while clients use the other."""
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -14,6 +13,7 @@ from deployments.events import KEY_REGENERATED
 from deployments.models import Key, Service
 from studio.accounts.models import User
 from studio.core.errors import BadInput, NotFound
+from studio.core.secrets import digest_of
 
 SLOTS = ("primary", "secondary")
 # RFC 6750, section 2.1: what may follow `Bearer`; long enough that guessing one is hopeless
@@ -23,11 +23,6 @@ CHOSEN = re.compile(r"[A-Za-z0-9._~+/-]{16,128}={0,2}")
 def new_secret() -> str:
     """256 random bits, printable."""
     return secrets.token_urlsafe(32)
-
-
-def digest_of(value: str) -> str:
-    """What scoring servers and the front know of a key: its SHA-256, hex."""
-    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def create_keys(service: Service) -> None:

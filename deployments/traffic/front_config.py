@@ -1,6 +1,5 @@
 """Pure: services, with their rows read ahead, → what the front is told of them."""
 
-import hashlib
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -92,7 +91,7 @@ def _keys(row: Service) -> list[ClientKey]:
 
 
 def _own_key(key: Key) -> ClientKey:
-    return ClientKey(name=key.slot, digest=hashlib.sha256(key.value.encode()).hexdigest())
+    return ClientKey(name=key.slot, digest=key.digest)
 
 
 def _client_key(key: models.ClientKey, used: KeyUse | None) -> ClientKey:

@@ -16,8 +16,7 @@ from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.activity.operations import fold
-from studio.core.confirmation import Question, ask, refuse
-from studio.core.errors import SlipwayError
+from studio.core.confirmation import Question, unless_refused
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
 
@@ -70,13 +69,14 @@ def config_delete(request: WorkspaceRequest, name: str, number: int) -> HttpResp
         action=f"Delete {config}",
         back=reverse("config_detail", args=[request.workspace.slug, name, number]),
     )
-    try:
-        configs.check_deletable(config)
-        if request.method != "POST":
-            return ask(request, question)
-        configs.delete(config, request.user)
-    except SlipwayError as error:
-        return refuse(request, question, error)
+    answer = unless_refused(
+        request,
+        question,
+        check=lambda: configs.check_deletable(config),
+        act=lambda: configs.delete(config, request.user),
+    )
+    if answer is not None:
+        return answer
     messages.success(request, f"{name}:{number} is deleted.")
     return redirect("config_list", workspace=request.workspace.slug)
 

@@ -18,7 +18,7 @@ from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.activity.models import Event
 from studio.activity.operations import fold
-from studio.core.confirmation import Question, ask, refuse
+from studio.core.confirmation import Question, unless_refused
 from studio.core.errors import SlipwayError
 from studio.core.pages import render
 from studio.core.templatetags.slipway import ago
@@ -89,13 +89,14 @@ def environment_delete(request: WorkspaceRequest, name: str, number: int) -> Htt
         action=f"Delete {environment}",
         back=reverse("environment_detail", args=[request.workspace.slug, name, number]),
     )
-    try:
-        environments.check_deletable(environment)
-        if request.method != "POST":
-            return ask(request, question)
-        environments.delete(environment, request.user)
-    except SlipwayError as error:
-        return refuse(request, question, error)
+    answer = unless_refused(
+        request,
+        question,
+        check=lambda: environments.check_deletable(environment),
+        act=lambda: environments.delete(environment, request.user),
+    )
+    if answer is not None:
+        return answer
     messages.success(request, f"{name}:{number} is deleted.")
     return redirect("environment_list", workspace=request.workspace.slug)
 

@@ -1,5 +1,6 @@
 """`slipway service rollout`: have a revision take over step by step while guards watch it."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from slipway.commands.options import ServiceName, open_client
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
+    from slipway.rollouts import RolloutsOfServices
     from slipway.types import Rollout
 
 app = Noun(help="Rollouts: a revision takes over step by step, and goes back when a guard fires.")
@@ -61,40 +63,37 @@ def start(
 @app.verb("slipway service rollout show iris")
 def show(name: ServiceName) -> None:
     """Show the rollout that is under way, or the last one."""
-    with open_client() as client:
-        found = client.rollouts.show(name)
-    output.result(found, lambda: _show(found))
+    _print_after(lambda rollouts: rollouts.show(name))
 
 
 @app.verb("slipway service rollout pause iris")
 def pause(name: ServiceName) -> None:
     """Have the clock stand. Guards watch on, and may roll back."""
-    with open_client() as client:
-        found = client.rollouts.pause(name)
-    output.result(found, lambda: _show(found))
+    _print_after(lambda rollouts: rollouts.pause(name))
 
 
 @app.verb("slipway service rollout resume iris")
 def resume(name: ServiceName) -> None:
     """Go on after a pause; a step that is held gets its time once more."""
-    with open_client() as client:
-        found = client.rollouts.resume(name)
-    output.result(found, lambda: _show(found))
+    _print_after(lambda rollouts: rollouts.resume(name))
 
 
 @app.verb("slipway service rollout advance iris")
 def advance(name: ServiceName) -> None:
     """Go to the next step now, whatever the present one has shown."""
-    with open_client() as client:
-        found = client.rollouts.advance(name)
-    output.result(found, lambda: _show(found))
+    _print_after(lambda rollouts: rollouts.advance(name))
 
 
 @app.verb("slipway service rollout abort iris")
 def abort(name: ServiceName) -> None:
     """Give all requests back to the revision before, at once."""
+    _print_after(lambda rollouts: rollouts.abort(name))
+
+
+def _print_after(call: "Callable[[RolloutsOfServices], Rollout]") -> None:
+    """Print the rollout that the call gives."""
     with open_client() as client:
-        found = client.rollouts.abort(name)
+        found = call(client.rollouts)
     output.result(found, lambda: _show(found))
 
 

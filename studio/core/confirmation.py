@@ -4,7 +4,7 @@ The page that asks stands behind the address that acts: GET asks, POST acts. Wit
 in a dialog over the page whose button leads there (static/js/behaviours/confirm.js).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
@@ -38,6 +38,20 @@ class Question:
 def ask(request: HttpRequest, question: Question) -> HttpResponse:
     """The page with the question; for a script only its form."""
     return render(request, "confirm.html", {"question": question}, partial="question")
+
+
+def unless_refused(
+    request: HttpRequest, question: Question, *, check: Callable[[], None], act: Callable[[], None]
+) -> HttpResponse | None:
+    """GET asks, and POST acts; both say why not where `check` or `act` refuses. None once it is done."""
+    try:
+        check()
+        if request.method != "POST":
+            return ask(request, question)
+        act()
+    except SlipwayError as error:
+        return refuse(request, question, error)
+    return None
 
 
 def refuse(request: HttpRequest, question: Question, error: SlipwayError) -> HttpResponse:

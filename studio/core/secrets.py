@@ -1,6 +1,7 @@
 """Secrets kept in files: made once, readable by their owner only."""
 
 import base64
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -29,3 +30,9 @@ def read_or_create_secret(path: Path, *, fernet: bool = False) -> str:
     finally:
         draft.unlink()
     return path.read_text().strip()
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a secret that only has to be recognized: its SHA-256, hex. For random secrets; not for passwords,
+    which are guessed."""
+    return hashlib.sha256(secret.encode()).hexdigest()

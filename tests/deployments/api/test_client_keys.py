@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from deployments.models import Key
-from deployments.services.keys import digest_of
+from studio.core.secrets import digest_of
 from tests.deployments.service_factories import deploy
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,10 @@ from deployments.services.client_keys import (
     regenerate_client_key,
 )
 from deployments.services.key_use import Use, record_key_use, use_by_key
-from deployments.services.keys import digest_of, regenerate_key
+from deployments.services.keys import regenerate_key
 from scoring import front_contract
 from studio.core.errors import BadInput, NotFound
+from studio.core.secrets import digest_of
 from tests.deployments.service_factories import actions, deploy
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.services.client_keys import create_client_key
-from deployments.services.keys import digest_of
+from studio.core.secrets import digest_of
 from tests.deployments.service_factories import deploy
 from tests.pages import text_of, url
 
