@@ -8,7 +8,7 @@ from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.models import Build, Collection, TargetCheck
 from deployments.rollouts import judge
-from deployments.services import target_checks
+from deployments.services import key_use, target_checks
 from deployments.traffic import routing_file
 from studio.core.job_catalogue import register_runner
 
@@ -40,6 +40,7 @@ def reconcile_due() -> None:
 @shared_task(name="deployments.tasks.collect_daily", soft_time_limit=30, time_limit=60)
 def collect_daily() -> None:
     collect.collect_daily()
+    key_use.forget_old_use()
 
 
 @shared_task(name="deployments.tasks.write_routing", soft_time_limit=30, time_limit=60)

@@ -15,6 +15,7 @@ import msgspec
 
 from scoring.contract import TokenRules, Window
 
+FIRST_WORKSPACE = "default"  # that every studio has; Azure's addresses mean it where a name is not unique
 SLOTS = 10_000  # of a service's split: a share is a multiple of 0.01 %
 # What the front shows a replica instead of the caller's key: "<front_key> <one of scoring.contract.KEYS>". The replica
 # knows the key's digest from `KeysFile.front`, and counts the request for the key that the caller showed.

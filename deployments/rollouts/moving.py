@@ -50,15 +50,19 @@ def move(rollout: Rollout, state: RolloutState, actor: User | None) -> None:
     if phase == RolloutPhase.ROLLED_BACK:
         end(rollout, phase, str(state.finding or ""), actor, state=as_json(state))
         return
-    has_moved, was_held = percent != rollout.percent, rollout.phase == RolloutPhase.HELD
+    before = state_of(rollout)
+    has_moved = percent != rollout.percent
+    has_advanced = has_moved or (before is not None and state.step != before.step)
+    was_held = rollout.phase == RolloutPhase.HELD
     with transaction.atomic():
         _write(rollout, phase, waiting_for(plan, state), state=as_json(state), percent=percent)
         if phase == RolloutPhase.DONE:
             _record(events.ROLLOUT_COMPLETED, rollout, actor)
-            _set_shares(rollout, {rollout.candidate: ALL}, rollout.candidate)
-        elif has_moved:
+            _set_shares(rollout, {rollout.candidate: ALL}, rollout.candidate, actor)
+        elif has_advanced:
             _record(events.ROLLOUT_ADVANCED, rollout, actor, percent=percent)
-            _set_shares(rollout, _split(percent, rollout), rollout.control)
+            if has_moved:
+                _set_shares(rollout, _split(percent, rollout), rollout.control, actor)
         elif phase == RolloutPhase.HELD and not was_held:
             _record(events.ROLLOUT_HELD, rollout, actor, why=rollout.why)
 
@@ -70,7 +74,7 @@ def end(rollout: Rollout, phase: RolloutPhase, why: str, actor: User | None, **c
         _write(rollout, phase, why, percent=0.0, **columns)
         _record(kind, rollout, actor, why=why)
         if rollout.service.default_revision == rollout.control:
-            _set_shares(rollout, {rollout.control: ALL}, rollout.control)
+            _set_shares(rollout, {rollout.control: ALL}, rollout.control, actor)
 
 
 def write(rollout: Rollout, **columns: Any) -> None:
@@ -92,15 +96,15 @@ def _split(percent: float, rollout: Rollout) -> dict[int, Share]:
     return {rollout.control: Share(100 - percent), rollout.candidate: Share(percent)}
 
 
-def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int) -> None:
-    """Of both revisions; others that run beside them stay, without a share."""
+def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int, actor: User | None) -> None:
+    """Of both revisions; others that run beside them stay, without a share. `actor`: None where it moves by itself."""
     service = rollout.service
     both = {rollout.control, rollout.candidate}
     others = {number: share for number, share in shares_of(service).items() if number not in both}
     change(service, generation=F("generation") + 1, due_at=timezone.now())
     service.generation += 1
     reason = f"Rollout to revision {rollout.candidate}: {rollout.why}".rstrip(": ")
-    set_traffic(service, shares | others, default, actor=rollout.created_by, reason=reason, wanted_revision=default)
+    set_traffic(service, shares | others, default, actor=actor, reason=reason, wanted_revision=default)
     record_uses(service)
     request_advance(service)
 

@@ -55,11 +55,20 @@ class RolloutState(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
 
 
 def begin(plan: Plan, past: Iterable[Cell], cell: int) -> RolloutState:
-    """Before the first step. `past`: the minutes before, in which the old revision shows how long it takes."""
-    states = tuple(GuardState() for _ in plan.guards)
+    """The first step that is watched at all. `past`: the minutes before, in which the old revision shows how long it
+    takes and how often it fails."""
+    states, failed, requests = tuple(GuardState() for _ in plan.guards), 0, 0
     for one in past:
         states = tuple(guards.learn(guard, state, one) for guard, state in zip(plan.guards, states, strict=True))
-    return RolloutState(cell=cell, guards=states, phase="judging" if not plan.warm_requests else "warming")
+        failed, requests = failed + one.control.failed, requests + one.control.requests
+    return RolloutState(
+        cell=cell,
+        step=next((number for number, step in enumerate(plan.steps) if step.bake_seconds), len(plan.steps) - 1),
+        guards=states,
+        control_failed=failed,
+        control_requests=requests,
+        phase="judging" if not plan.warm_requests else "warming",
+    )
 
 
 def next_state(plan: Plan, state: RolloutState, cells: Iterable[Cell], *, clock_stands: bool = False) -> RolloutState:

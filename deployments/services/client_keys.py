@@ -22,6 +22,7 @@ from deployments.services.tokens import refuse_keys
 from scoring.contract import KEYS
 from studio.accounts.models import User, slug_rule
 from studio.activity.events import EventType
+from studio.core.enqueue import enqueue_task_on_commit
 from studio.core.errors import BadInput, Conflict, NotFound
 from studio.core.secrets import digest_of
 
@@ -99,7 +100,7 @@ def find_client_key(service: Service, name: str) -> ClientKey:
     if key is None:
         raise NotFound(
             f"'{service.name}' has no client key '{name}'.",
-            hint=f"`slipway service client-key list {service.name}` names those that it has.",
+            hint=f"`slipway client-key list {service.name}` names those that it has.",
         )
     return key
 
@@ -115,6 +116,7 @@ def _touch(service: Service) -> None:
     """One change at a time, and the routing that the front gets is written anew."""
     change(service, generation=F("generation") + 1)
     request_advance(service)
+    enqueue_task_on_commit("deployments.tasks.write_routing")
 
 
 def _check_name(service: Service, name: str) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from django.db.models import Sum
 from django.db.models.functions import Greatest
 
-from deployments.models import KeyUse, Service
+from deployments.models import ClientKey, KeyUse, Service
+from deployments.services.keys import SLOTS
 from scoring import front_contract
 
 MOST_DAYS = 400  # kept
@@ -24,7 +25,7 @@ class Use:
 
 def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
     """Keep the totals of a day. They only rise, so that a report that comes late or twice changes nothing; what is of
-    services that are gone, or of days long past, is passed over."""
+    keys that are gone, or of days long past, is passed over."""
     uses = {(use.service, use.key, day): use for use in reported if (day := _day(use.day)) and len(use.key) <= NAME}
     services, days = {service for service, _, _ in uses}, {day for _, _, day in uses}
     kept = {
@@ -32,12 +33,25 @@ def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
         for row in KeyUse.objects.filter(service__in=services, day__in=days)
     }
     changed = {place: use.requests for place, use in uses.items() if use.requests > kept.get(place, 0)}
-    known = set(Service.objects.filter(pk__in={service for service, _, _ in changed}).values_list("pk", flat=True))
+    asked = {service for service, _, _ in changed}
+    known = {
+        *(
+            (service, slot)
+            for service in Service.objects.filter(pk__in=asked).values_list("pk", flat=True)
+            for slot in SLOTS
+        ),
+        *ClientKey.objects.filter(service__in=asked).values_list("service", "name"),
+    }
     for (service, key, day), requests in changed.items():
-        if service in known:
+        if (service, key) in known:
             KeyUse.objects.get_or_create(service_id=service, key=key, day=day)
             rows = KeyUse.objects.filter(service_id=service, key=key, day=day)
             rows.update(requests=Greatest("requests", requests))
+
+
+def forget_old_use() -> None:
+    """Remove what is older than `MOST_DAYS`."""
+    KeyUse.objects.filter(day__lt=datetime.now(UTC).date() - timedelta(days=MOST_DAYS)).delete()
 
 
 def use_by_key(service: Service, days: int = 30) -> dict[str, Use]:

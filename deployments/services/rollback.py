@@ -28,23 +28,27 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
     """
     if service.desired == Desired.DELETED:
         raise BeingDeleted(service.name)
-    if rollout := running(service):
-        rollout.service = service
-        end(rollout, RolloutPhase.ABORTED, f"{actor.username} rolled it back", actor)
-        number = number or rollout.control
-    number = number or _default(service)
-    if number == service.wanted_revision and service.desired == Desired.RUNNING:
-        return
-    revision = revision_of(service, number)
-    before = service.wanted_revision
-    columns = transition_columns() | {"desired": Desired.RUNNING, "wanted_revision": number}
+    rollout = running(service)
+    number = number or (rollout.control if rollout else _default(service))
+    is_wanted = number == service.wanted_revision and service.desired == Desired.RUNNING
+    revision = None if is_wanted else revision_of(service, number)
     with transaction.atomic():
-        change(service, **columns)
-        record_uses(service)
-        builds.build_for(revision)  # succeeds at once: the bundle is there
-        record_event(SERVICE_ROLLED_BACK, service, actor, revision=number, before=before)
-        _cancel_builds_of_others(service, revision, actor)
-        request_advance(service)
+        if rollout:
+            rollout.service = service
+            end(rollout, RolloutPhase.ABORTED, f"{actor.username} rolled it back", actor)
+        if revision is not None:
+            _want(service, revision, actor)
+
+
+def _want(service: Service, revision: Revision, actor: User) -> None:
+    before = service.wanted_revision
+    columns = transition_columns() | {"desired": Desired.RUNNING, "wanted_revision": revision.number}
+    change(service, **columns)
+    record_uses(service)
+    builds.build_for(revision)  # succeeds at once: the bundle is there
+    record_event(SERVICE_ROLLED_BACK, service, actor, revision=revision.number, before=before)
+    _cancel_builds_of_others(service, revision, actor)
+    request_advance(service)
 
 
 def _cancel_builds_of_others(service: Service, revision: Revision, actor: User) -> None:

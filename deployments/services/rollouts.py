@@ -109,7 +109,7 @@ def abort(service: Service, actor: User) -> None:
 
 
 def describe_rollout(service: Service) -> dict[str, Any]:
-    """The rollout under way, or the last one, as REST answers and pages show it. Raises `NoRollout`."""
+    """The rollout under way, or the last one, as REST answers. Raises `NoRollout`."""
     rollout = service.rollouts.select_related("created_by").order_by("-id").first()
     if rollout is None:
         raise NoRollout(service.name)

@@ -52,7 +52,10 @@ def set_traffic(
         if before_default != default:
             previous = {"previous_revision": before_default} if before_default else {}
             Service.objects.filter(pk=service.pk).update(default_revision=default, **previous)
-        _record(service, before, shares, default, actor, reason)
+        if actor is None and before_default != default:
+            record_event(REVISION_ACTIVATED, service, None, revision=default)
+        else:
+            _record(service, before, shares, actor, reason)
         enqueue_task_on_commit("deployments.tasks.write_routing")
     return True
 
@@ -83,16 +86,11 @@ def _record(
     service: Service,
     before: Mapping[int, Share],
     after: Mapping[int, Share],
-    default: int,
     actor: User | None,
     reason: str,
 ) -> None:
-    """A person's change tells all shares before and after; the move that ends an update, the revision."""
-    if actor is None:
-        record_event(REVISION_ACTIVATED, service, None, revision=default)
-    else:
-        shown = {"before": in_words(before), "after": in_words(after)}
-        record_event(TRAFFIC_CHANGED, service, actor, reason=reason, **shown)
+    shown = {"before": in_words(before), "after": in_words(after)}
+    record_event(TRAFFIC_CHANGED, service, actor, reason=reason, **shown)
 
 
 def in_words(shares: Mapping[int, Share]) -> str:

@@ -25,8 +25,8 @@ class _Counted(NamedTuple):
 
 
 def read_cells(question: Question) -> list[Cell]:
-    """Of each cell with windows, in order. Answers are counted where callers got them: by fronts, unless none served in
-    that cell. The time in the model is known to replicas alone."""
+    """Of each cell with windows, in order. Answers are counted where callers got them, by fronts, where their windows
+    are kept, else by replicas. The time in the model is known to replicas alone."""
     counted: dict[int, dict[int, _Counted]] = defaultdict(lambda: defaultdict(lambda: _Counted([], [])))
     for window in _windows(question):
         number = cell_at(window["start"].timestamp() + window["seconds"] / 2)

@@ -6,10 +6,9 @@ from scoring.core.errors import ScoringError
 from scoring.front.auth import Credentials
 from scoring.front.choice import random_slot
 from scoring.front.state import Replica, Revision
-from scoring.front_contract import SLOTS, FrontService, Routing, slot_of
+from scoring.front_contract import FIRST_WORKSPACE, SLOTS, FrontService, Routing, slot_of
 
 MOST_SEED_BYTES = 64  # of the hash that sticky values get their slot by
-FIRST_WORKSPACE = "main"  # whose services have Azure's addresses where names are not unique
 AZURE = (b"api", b"v1", b"service")
 Found = tuple["Service", bytes]
 

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from scoring.front_contract import FIRST_WORKSPACE
 from studio.accounts.models import User, Workspace
 from studio.backup.databases import DatabaseNotCopied, database
 from studio.backup.releases import check_database_is_not_newer
@@ -19,7 +20,6 @@ from studio.core.quantities import counted
 from studio.stack.console import echo
 
 ADMINISTRATOR = "admin"
-FIRST_WORKSPACE = "default"
 
 
 COPIES = 3  # of the database from before migrations that are kept

@@ -99,6 +99,23 @@ def test_clock_stands_while_nothing_can_be_judged(new: Arm, old: Arm) -> None:
     assert (after.phase, after.baked, after.step) == (before.phase, before.baked, 0)
 
 
+def test_old_revision_that_has_always_failed_as_often_is_judged() -> None:
+    failing = Arm(2000, 100)
+    state = begin(PLAN, [Cell(number, Arm(), failing) for number in range(-60, 0)], 0)
+
+    after = next_state(PLAN, state, [Cell(number, Arm(500, 25), failing) for number in range(1, 4)])
+
+    assert not after.is_ill
+    assert after.requests == 1500
+
+
+def test_first_steps_without_a_bake_are_passed_at_once() -> None:
+    plan = Plan((Step(5, 0), Step(25, 60), Step(100, 60)))
+
+    assert begin(plan, [], 0).step == 1
+    assert percent_of(plan, begin(plan, [], 0)) == 25
+
+
 def test_paused_rollout_does_not_advance_but_goes_back() -> None:
     state = _after(PLAN, 6)
     cells = [Cell(6 + number, NEW, OLD) for number in range(1, 21)]

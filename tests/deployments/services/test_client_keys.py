@@ -14,7 +14,7 @@ from deployments.services.client_keys import (
     delete_client_key,
     regenerate_client_key,
 )
-from deployments.services.key_use import Use, record_key_use, use_by_key
+from deployments.services.key_use import MOST_DAYS, Use, forget_old_use, record_key_use, use_by_key
 from deployments.services.keys import regenerate_key
 from scoring import front_contract
 from studio.core.errors import BadInput, NotFound
@@ -123,6 +123,10 @@ class TestClientKeys:
 
 
 class TestUse:
+    @pytest.fixture(autouse=True)
+    def _shop(self, service, bob):
+        create_client_key(service, bob, "shop")
+
     def report(self, service, requests, day=TODAY, key="shop"):
         use = front_contract.KeyUse(service=service.pk, key=key, day=str(day), requests=requests)
         record_key_use([use])
@@ -147,3 +151,15 @@ class TestUse:
         ]
         record_key_use(reports)
         assert [row.requests for row in KeyUse.objects.all()] == [2]
+
+    def test_late_report_of_a_deleted_key_is_not_its_successors_use(self, service, bob):
+        delete_client_key(fresh(service), bob, "shop")
+        self.report(service, 7)
+        create_client_key(fresh(service), bob, "shop")
+        assert use_by_key(service) == {}
+
+    def test_use_of_long_ago_is_forgotten(self, service):
+        for days in (0, MOST_DAYS, MOST_DAYS + 1):
+            KeyUse.objects.create(service=service, key="shop", day=TODAY - timedelta(days=days), requests=1)
+        forget_old_use()
+        assert sorted(row.day for row in KeyUse.objects.all()) == [TODAY - timedelta(days=MOST_DAYS), TODAY]

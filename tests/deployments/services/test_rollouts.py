@@ -17,6 +17,7 @@ from deployments.services.rollback import rollback
 from deployments.services.rollouts import RolloutRequest, describe_rollout
 from deployments.traffic.shares import ALL, Share, shares_of
 from monitoring.models import MetricWindow
+from studio.core.errors import NotFound
 from tests.deployments.service_factories import actions, deploy
 
 STEPS = (Step(25, 60), Step(100, 60))
@@ -216,6 +217,16 @@ def test_aborted_rollout_gives_everything_back_at_once(way, fake, bob, both, req
     assert describe_rollout(both)["phase"] == "aborted"
     fake.visit(both, 8)
     assert (both.default_revision, both.phase) == (1, "Healthy")
+
+
+def test_rollback_to_a_revision_that_is_not_there_leaves_the_rollout(fake, bob, both, requests):
+    begin(both, bob)
+    judged(fake, both, 2)
+
+    with pytest.raises(NotFound):
+        rollback(fresh(both), bob, 99)
+
+    assert describe_rollout(both)["phase"] not in {"aborted", "rolled_back"}
 
 
 def test_nothing_else_may_be_done_to_the_service_meanwhile(workspace, fake, bob, iris, both, requests):

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from deployments.models import FrontStatus, RoutingFile
+from deployments.services.client_keys import create_client_key
 from deployments.services.key_use import Use, use_by_key
 from deployments.traffic.front_reports import SILENT_SECONDS, front_problem
 from scoring.front_contract import FrontReport, KeyUse
@@ -76,6 +77,7 @@ def test_nothing_is_told_without_a_front(settings):
 
 def test_use_of_keys_is_kept(send, workspace, bob, iris):
     service, today = deploy(workspace, bob, iris), str(datetime.now(UTC).date())
+    create_client_key(service, bob, "shop")
     uses = [KeyUse(service=service.pk, key=key, day=today, requests=3) for key in ("shop", "primary", "x" * 64)]
     assert send(keys=uses) == 204
     assert use_by_key(service) == {"shop": Use(3, 3), "primary": Use(3, 3)}
