@@ -125,7 +125,7 @@ class AnswerReader:
     def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Garbage(str(error)) from error
 
     def _frame(self, head: bytes) -> bytes:

@@ -19,19 +19,20 @@ BODY_IDLE_SECONDS = 30.0  # without a byte, in the middle of a body
 WRITE_IDLE_SECONDS = 60.0  # a client that does not read its answer
 KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 2.0  # how long a refused body is discarded, so that the client reads the refusal
+HEAD_OF_CHUNKS = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 PIPELINED_BYTES = 256 * 1024  # of further requests that are kept before reading stops
 
 
 class ChunkedBody:
-    """Decodes a chunked body by the parser that read its head, and frames it anew."""
+    """Decodes a chunked body and frames it anew."""
 
-    def __init__(self, head: bytes, most: int) -> None:
+    def __init__(self, most: int) -> None:
         self.complete = False
         self.overrun = False  # another request follows in the same piece
         self._pieces: list[bytes] = []
         self._limit = self._most = most
         self._parser = httptools.HttpRequestParser(self)
-        self._parser.feed_data(head)
+        self._parser.feed_data(HEAD_OF_CHUNKS)  # the request's own may offer an upgrade, after which no body is read
 
     def feed(self, data: bytes) -> bytes:
         """What goes to the replica. ScoringError for a body that is too large or wrong."""
@@ -311,7 +312,7 @@ class Downstream(asyncio.Protocol):
         forwarded = head.forwarded if self._peer.trusted else self._forwarded
         self.exchange = exchange = self._front.begin(self, head, forwarded, b"", False)
         self.last_active = monotonic()
-        self._chunks = ChunkedBody(data[:at], head.service.settings.max_body_bytes)
+        self._chunks = ChunkedBody(head.service.settings.max_body_bytes)
         if head.expects and at == len(data):
             self._transport.write(CONTINUE)
         if at < len(data):

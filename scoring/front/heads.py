@@ -28,7 +28,8 @@ FORWARDED_FOR, FORWARDED_PROTO = b"x-forwarded-for", b"x-forwarded-proto"
 NOT_PASSED_ON = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"proxy-authenticate", b"te",
      b"trailer", b"upgrade", b"http2-settings", b"transfer-encoding", b"content-length", b"expect", b"cookie",
-     b"forwarded", FRONT, REVISION, FORWARDED_FOR, FORWARDED_PROTO)
+     b"forwarded", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-real-ip",
+     FRONT, REVISION, FORWARDED_FOR, FORWARDED_PROTO)
 )  # fmt: skip
 HEALTH = (b"GET", b"HEAD")
 ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization")
@@ -229,7 +230,7 @@ def _written(
     *, is_public: bool,
 ) -> bytes:  # fmt: skip
     named = b",".join(value for name, value in headers if name == b"connection").lower().split(b",")
-    left_out = NOT_PASSED_ON | {name.strip() for name in named}
+    left_out = NOT_PASSED_ON | {name.strip() for name in named} - {b"host"}
     if service.credentials.required:
         left_out |= {b"authorization"}
     lines = [b"%b %b HTTP/1.1" % (method, target)]

@@ -4,7 +4,7 @@ import asyncio
 import http.client
 import os
 from contextlib import suppress
-from time import monotonic, time
+from time import monotonic, time, time_ns
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ class Reporter:
         self._task: asyncio.Task[None] | None = None
         self._failures = 0  # in a row
         self._windows: dict[int, list[Window]] = {}
-        self._sequence = int(time())  # of windows; larger than before a restart
+        self._sequence = time_ns() // 1000  # of windows; larger than before a restart, however many there were
         self._replica = f"front-{settings.name}"
         self._started = time()
         self._last = 0.0  # when the studio took a report, monotonic

@@ -7,7 +7,15 @@ import pytest
 from scoring.core.errors import ScoringError
 from scoring.front.heads import CHUNKED, Answered, Peer, parse_head
 from scoring.front.table import Registry
-from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, FrontService, Routing, Sticky
+from scoring.front_contract import (
+    FIRST_WORKSPACE,
+    ClientKey,
+    FrontReplica,
+    FrontRevision,
+    FrontService,
+    Routing,
+    Sticky,
+)
 
 KEY = "a-key"
 NOWHERE = FrontReplica(id="1", address="nowhere")
@@ -126,6 +134,22 @@ def test_a_request_without_a_host_is_refused():
 def test_headers_that_the_client_names_for_this_connection_only_end_here():
     _, headers = written(parse("Connection: keep-alive, X-Mine", "X-Mine: 1", "Upgrade: h2c", "TE: trailers"))
     assert set(headers) == {"host", "x-slipway-front", "content-length"}
+
+
+def test_a_client_cannot_say_for_whom_it_was_forwarded_or_take_the_host_away():
+    said = [f"X-{name}: evil" for name in ("Forwarded-Host", "Forwarded-Port", "Forwarded-Prefix", "Real-IP")]
+    _, headers = written(parse("Connection: host", *said))
+    assert headers["host"] == "a"
+    assert "evil" not in headers.values()
+
+
+def test_an_azure_address_of_a_name_in_two_workspaces_means_the_first_workspace():
+    routing = Routing(number=1, services=[
+        FrontService(id=number, workspace=workspace, name="iris", default=1, revisions=[FrontRevision(number=1)])
+        for number, workspace in enumerate(["a", FIRST_WORKSPACE])
+    ])  # fmt: skip
+    found, _ = Registry().build(routing)[0].find(b"/api/v1/service/iris/score", b"")
+    assert found.settings.workspace == FIRST_WORKSPACE
 
 
 def test_a_chunked_body_stays_chunked():

@@ -171,6 +171,16 @@ def test_a_chunked_body_arrives_whole_however_it_is_cut(front, stub, size):
     assert replica.scored()[-1].body == b"hello" + (b"x" * 60_000 if size > 3 else b"")
 
 
+def test_a_chunked_body_with_an_offer_to_upgrade_is_read_as_it_is(front, stub):
+    replica = stub()
+    front.route(service(revision(1, replica)))
+    offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    with front.connect() as connection:
+        connection.sendall(request_bytes(b"", "Transfer-Encoding: chunked", *offer) + b"5\r\nhello\r\n0\r\n\r\n")
+        assert read_answers(connection)[0][0] == 200
+    assert replica.scored()[-1].body == b"hello"
+
+
 def test_a_chunked_body_beyond_the_limit_is_refused(front, stub):
     front.route(service(revision(1, stub()), max_body_bytes=1000))
     with front.connect() as connection:
