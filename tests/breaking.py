@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from registry.environments.build_room import SCRATCH
 from tests.rest import Rest
-from tests.slow_package import Gate
 from tests.stack import ROOT, Stack
 
 IRIS = ROOT / "samples" / "iris"
@@ -124,8 +124,11 @@ def half_made(studio: Stack) -> list[str]:
     return [path.name for path in folders if path.is_dir() and path.name.startswith(".")]
 
 
-def studio_orphans(gate: Gate) -> list[int]:
-    return [pid for pid in gate.builders() if psutil.pid_exists(pid)]
+def builders(studio: Stack) -> list[int]:
+    """Processes that build a package for an environment of the studio."""
+    inside, scratch = str(studio.data / "environments"), f"/{SCRATCH}/"
+    commands = {process.pid: process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])}
+    return [pid for pid, words in commands.items() if any(inside in word and scratch in word for word in words)]
 
 
 @contextmanager

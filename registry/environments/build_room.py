@@ -4,7 +4,6 @@ of this machine, beside nothing of the studio's, with a cache of their own that 
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +20,14 @@ from studio.sandbox.request import request
 
 BUILDS = -3  # in the place of a service's number; inspections and dry runs have others
 NO_SPECIAL_BITS = ~(stat.S_ISUID | stat.S_ISGID | stat.S_IWGRP | stat.S_IWOTH)
+SCRATCH = ".build"  # goes with the folder it lies in, if nobody gets round to removing it before
 OWN = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "UV_CACHE_DIR", "NETRC")  # variables that it decides
 
 
 @dataclass(frozen=True)
 class BuildRoom:
-    """`folder` is what is made; `scratch`, which is thrown away, holds its home, cache and temporary files. `reads` are
-    further files and folders that it needs."""
+    """`folder` is what is made; `scratch` in it, which is thrown away, holds its home, cache and temporary files.
+    `reads` are further files and folders that it needs."""
 
     folder: Path
     scratch: Path
@@ -44,7 +44,7 @@ class BuildRoom:
             environment={name: value for name, value in variables.items() if name not in OWN} | own,
             folder=self.folder,
             readable=(*interpreter_folders(self.python), Path(program[0]).resolve(), *self.reads),
-            writable=(self.folder, self.scratch),
+            writable=(self.folder,),
             hidden=(settings.DATA_DIR,),
             temporary=self.scratch / "tmp",
             user=self.walls.user_for(BUILDS, studio_number()),
@@ -68,11 +68,10 @@ def build_room(folder: Path, python: Path, reads: tuple[Path, ...]) -> Iterator[
     reads = tuple(path for path in reads if path.exists())
     if user is not None:
         _check_readable(reads)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.build-", dir=folder.parent))
+    scratch = folder / SCRATCH
     try:
         _furnish(scratch)
-        for one in (folder, scratch):
-            _give(one, user)
+        _give(folder, user)
         yield BuildRoom(folder, scratch, python, reads, walls)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)  # first: what was linked from its cache has one name again

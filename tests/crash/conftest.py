@@ -19,8 +19,8 @@ if not os.path.exists("/proc"):  # the tests find and kill processes by Linux's 
 
 
 @pytest.fixture(scope="package")
-def gate(tmp_path_factory):
-    return Gate(tmp_path_factory.mktemp("gate") / "gate")
+def gate():
+    return Gate()
 
 
 @pytest.fixture(scope="package")

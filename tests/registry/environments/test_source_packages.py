@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from registry.environments import build_room, environments
-from registry.environments.build_room import BUILDS
+from registry.environments.build_room import BUILDS, SCRATCH
 from studio.core.errors import SlipwayError
 from studio.sandbox.current import current_walls, studio_number
 from studio.sandbox.levels import Walls
@@ -122,7 +122,7 @@ def test_what_a_build_makes_is_the_studios_and_nobody_elses_to_write(curious, de
         status = path.lstat()
         assert status.st_uid == os.geteuid(), path
         assert stat.S_ISLNK(status.st_mode) or not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH), path
-    assert not list(place.parent.glob("*.build-*"))
+    assert not (place / SCRATCH).exists()
 
 
 def test_folder_of_wheels_that_the_builds_user_cannot_read_is_named(curious, define):
