@@ -25,6 +25,18 @@ class ChangedMeanwhile(Conflict):
         )
 
 
+class TrafficChangedSince(Conflict):
+    code = "traffic_changed"
+
+    def __init__(self, name: str, now: str) -> None:
+        super().__init__(
+            f"The service '{name}' was changed after you had looked at it, and nothing was overwritten. Its traffic is "
+            f"now {now}.",
+            hint="Repeat your change with its present generation if it is still wanted.",
+            field="generation",
+        )
+
+
 class BeingDeleted(Conflict):
     code = "service_being_deleted"
 

@@ -22,32 +22,28 @@ class TrafficOfServices:
         """Its revisions with their shares, and how each of them stands."""
         return cast(Traffic, self._call("GET", _place(service)))
 
-    def change(
+    def change(  # noqa: PLR0913 - a keyword for each thing that may change
         self,
         service: str,
-        percents: Mapping[int, float],
+        percents: Mapping[int, float] | None = None,
         *,
         mirrors: Mapping[int, float] | None = None,
         default: int | None = None,
         sticky: Mapping[str, str] | None = None,
         hosts: Sequence[str] | None = None,
+        generation: int | None = None,
         reason: str = "",
     ) -> Traffic:
         """Give revisions shares of the requests in per cent and, with `mirrors`, copies.
 
-        Those that neither names stop, but for the default one, which gets what is missing to 100 %. What is None stays;
-        `sticky` is {"header": name}, {"cookie": name}, or {} to leave it to chance.
+        Those that neither names stop, but for the default one, which gets what is missing to 100 %. Without either,
+        shares and copies stay, and so does all else that is None; `sticky` is {"header": name}, {"cookie": name}, or {}
+        to leave it to chance. With the `generation` of what `show` gave, a service that has changed since is left as it
+        is: `SlipwayApiError`.
         """
-        copies = mirrors or {}
-        body: dict[str, Any] = {
-            "revisions": [
-                {"revision": number, "percent": percents.get(number, 0), "mirror_percent": copies.get(number, 0)}
-                for number in sorted({*percents, *copies})
-            ],
-            "default": default,
-            "reason": reason,
-        }
-        body |= {key: value for key, value in (("sticky", sticky), ("hosts", hosts)) if value is not None}
+        given = {"revisions": _rows(percents, mirrors), "sticky": sticky, "hosts": hosts, "generation": generation}
+        body: dict[str, Any] = {"default": default, "reason": reason}
+        body |= {key: value for key, value in given.items() if value is not None}
         return cast(Traffic, self._call("PUT", _place(service), body))
 
     def promote(self, service: str, revision: int) -> Traffic:
@@ -72,6 +68,17 @@ class TrafficOfServices:
         if row["state"] != "Healthy":
             raise Failed.because(f"Revision {revision} of {service} is Failed", cast(Any, row["error"]))
         return found
+
+
+def _rows(percents: Mapping[int, float] | None, mirrors: Mapping[int, float] | None) -> list[dict[str, float]] | None:
+    """None where neither is given."""
+    if percents is None and mirrors is None:
+        return None
+    shares, copies = percents or {}, mirrors or {}
+    return [
+        {"revision": number, "percent": shares.get(number, 0), "mirror_percent": copies.get(number, 0)}
+        for number in sorted({*shares, *copies})
+    ]
 
 
 def _place(service: str) -> str:

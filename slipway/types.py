@@ -25,8 +25,10 @@ class Share(TypedDict):
 
 
 class Traffic(TypedDict):
-    """`sticky` is {"header": name} or {"cookie": name}, or None where chance decides."""
+    """`sticky` is {"header": name} or {"cookie": name}, or None where chance decides. `generation` rises with every
+    change of the service."""
 
+    generation: int
     default: int | None
     sticky: dict[str, str] | None
     hosts: list[str]
@@ -285,7 +287,8 @@ class Service(TypedDict, total=False):
     created_at: str
     updated_at: str
     deployment_config: dict[str, Any]
-    warnings: list[str]  # of a deployment that was just asked for
+    deployed_revision: int  # that a deployment which was just asked for has made
+    warnings: list[str]  # of that deployment
 
 
 class Keys(TypedDict):

@@ -74,6 +74,7 @@ class ServiceSerializer(serializers.Serializer):
 
 
 class DeployedSerializer(ServiceSerializer):
+    deployed_revision = serializers.IntegerField(help_text="number of the revision that this deployment made")
     warnings = serializers.ListField(
         child=serializers.CharField(),
         help_text="what people should know of what they asked for: settings of Azure's that have no effect, "

@@ -72,9 +72,10 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         form = DeploySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         wanted = resolve(workspace=self.workspace, actor=self.person, **form.validated_data)
-        service = deploy(wanted)
-        shown = self._shown(find(self.workspace, service.name))
-        return Response(shown | {"warnings": list(wanted.warnings)}, status=201)
+        revision = deploy(wanted)
+        shown = self._shown(find(self.workspace, revision.service.name))
+        made = {"deployed_revision": revision.number, "warnings": list(wanted.warnings)}
+        return Response(shown | made, status=201)
 
     @extend_schema(parameters=[NAME])
     def retrieve(self, request: Request, name: str, **_: Any) -> Response:

@@ -40,7 +40,9 @@ class AskedShareSerializer(StrictSerializer):
 class ChangeTrafficSerializer(StrictSerializer):
     revisions = AskedShareSerializer(
         many=True,
-        help_text="those that run, each once; the default one gets what is missing to 100 %, others stop",
+        required=False,
+        help_text="those that run, each once; the default one gets what is missing to 100 %, others stop. Left out: "
+        "shares and copies stay",
     )
     default = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=1, max_value=LARGEST, help_text="null: it stays"
@@ -48,6 +50,14 @@ class ChangeTrafficSerializer(StrictSerializer):
     sticky = StickySerializer(required=False, help_text="{}: chance decides; left out: it stays")
     hosts = serializers.ListField(
         child=serializers.CharField(max_length=300), required=False, max_length=10 * HOSTS_LIMIT
+    )
+    generation = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=LARGEST,
+        help_text="that the change was made for; 409 if the service has another one by now",
     )
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
@@ -69,6 +79,7 @@ class ShareSerializer(serializers.Serializer):
 
 
 class TrafficSerializer(serializers.Serializer):
+    generation = serializers.IntegerField(help_text="rises with every change of the service")
     default = serializers.IntegerField(allow_null=True, help_text="null before the first revision is built")
     sticky = StickySerializer(allow_null=True)
     hosts = serializers.ListField(child=serializers.CharField())
@@ -89,7 +100,8 @@ class TrafficViewSet(InWorkspace, GenericViewSet):
 
     @extend_schema(request=ChangeTrafficSerializer)
     def update(self, request: Request, name: str, **_: Any) -> Response:
-        """Change them. 409 while an update is under way, and for a share of a revision that has failed."""
+        """Change what is named. 409 while an update or a rollout is under way, for a share of a revision that has
+        failed, and for a `generation` that has passed."""
         form = ChangeTrafficSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         traffic.change_traffic(find(self.workspace, name), self.person, _asked(form.validated_data))
@@ -120,13 +132,15 @@ class TrafficViewSet(InWorkspace, GenericViewSet):
 
 
 def _asked(given: dict[str, Any]) -> traffic.TrafficRequest:
-    numbers = [share["revision"] for share in given["revisions"]]
+    rows = given.get("revisions")
+    numbers = [share["revision"] for share in rows or []]
     if len(numbers) != len(set(numbers)):
         raise traffic.BadTraffic("A revision is named twice.", hint="Name each once.", field="revisions")
     return traffic.TrafficRequest(
-        percents={share["revision"]: share["percent"] for share in given["revisions"]},
-        mirrors={share["revision"]: share["mirror_percent"] for share in given["revisions"]},
+        percents=None if rows is None else {share["revision"]: share["percent"] for share in rows},
+        mirrors={share["revision"]: share["mirror_percent"] for share in rows or []},
         default=given["default"],
+        generation=given["generation"],
         sticky=given.get("sticky"),
         hosts=given.get("hosts"),
         reason=given["reason"],

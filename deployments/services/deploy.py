@@ -24,11 +24,12 @@ from deployments.version_uses import record_uses
 from studio.accounts.models import Workspace
 
 
-def deploy(request: DeployRequest) -> Service:
+def deploy(request: DeployRequest) -> Revision:
     """Create the service or, with `overwrite`, update the one of that name. Whatever fails leaves nothing behind.
 
-    The revision answers requests once it is built and has proved itself; until then an existing service goes on with
-    the one before it. With `traffic` it runs beside the others instead, and gets that share once it is ready.
+    The revision that it makes answers requests once it is built and has proved itself; until then an existing service
+    goes on with the one before it. With `traffic` it runs beside the others instead, and gets that share once it is
+    ready.
     Raises `NameTaken`, `LabelTaken`, `BeingDeleted`, `OperationUnderWay`, `ChangedMeanwhile` and `NoFreePort`.
     """
     with transaction.atomic():
@@ -56,7 +57,7 @@ def deploy(request: DeployRequest) -> Service:
         builds.build_for(revision)
         request_advance(service)
     service.refresh_from_db()
-    return service
+    return revision
 
 
 def existing_service(workspace: Workspace, name: str) -> Service | None:

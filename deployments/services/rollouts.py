@@ -77,18 +77,26 @@ def start(service: Service, actor: User, request: RolloutRequest) -> Rollout:
 
 def pause(service: Service, actor: User) -> None:
     """The clock stands; guards watch on, and may roll back. Raises `NoRollout`."""
-    _set_paused(service, actor, is_paused=True)
+    rollout = _running(service)
+    if rollout.is_paused:
+        return
+    with transaction.atomic():
+        write(rollout, is_paused=True)
+        record_event(events.ROLLOUT_PAUSED, service, actor, revision=rollout.candidate)
 
 
 def resume(service: Service, actor: User) -> None:
     """Go on after a pause; a held step gets its time once more. Raises `NoRollout`."""
     rollout = _running(service)
-    if rollout.phase == RolloutPhase.HELD and (state := state_of(rollout)):
-        with transaction.atomic():
-            record_event(events.ROLLOUT_RESUMED, service, actor, revision=rollout.candidate)
+    state = state_of(rollout) if rollout.phase == RolloutPhase.HELD else None
+    if not rollout.is_paused and state is None:
+        return
+    with transaction.atomic():
+        if rollout.is_paused:
+            write(rollout, is_paused=False)
+        if state is not None:
             move(rollout, life.resumed(plan_of(rollout), state), actor)
-    if rollout.is_paused:
-        _set_paused(service, actor, is_paused=False)
+        record_event(events.ROLLOUT_RESUMED, service, actor, revision=rollout.candidate)
 
 
 def advance(service: Service, actor: User) -> None:
@@ -149,16 +157,6 @@ def _running(service: Service) -> Rollout:
         raise NoRollout(service.name)
     rollout.service = service
     return rollout
-
-
-def _set_paused(service: Service, actor: User, *, is_paused: bool) -> None:
-    rollout = _running(service)
-    if rollout.is_paused == is_paused:
-        return
-    kind = events.ROLLOUT_PAUSED if is_paused else events.ROLLOUT_RESUMED
-    with transaction.atomic():
-        write(rollout, is_paused=is_paused)
-        record_event(kind, service, actor, revision=rollout.candidate)
 
 
 def _rate(service: Service) -> float:

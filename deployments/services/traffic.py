@@ -1,7 +1,7 @@
 """What people do with a service's traffic: give revisions shares, copies and stickiness; promote, abort."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -19,13 +19,14 @@ from deployments.errors import (
     IsDefault,
     OperationUnderWay,
     RevisionHasFailed,
+    TrafficChangedSince,
 )
 from deployments.events import HOSTS_CHANGED, STICKINESS_CHANGED
 from deployments.models import Desired, HostName, InstanceDesired, Phase, Revision, Service
 from deployments.rollouts.moving import running
 from deployments.services.rollback import revision_of
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
-from deployments.traffic.shares import Share, set_traffic, shares_of
+from deployments.traffic.shares import Share, in_words, set_traffic, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
 from studio.core.enqueue import enqueue_task_on_commit
@@ -36,13 +37,16 @@ from studio.core.jobs import JobState
 @dataclass(frozen=True, kw_only=True)
 class TrafficRequest:
     """What a person asks for. `percents` and `mirrors`: by number of revision; revisions that neither names lose their
-    row and stop, but for the default one. `default`: None for the present one. `sticky`, `hosts`: None stays."""
+    row and stop, but for the default one. `percents`: None for the present shares and copies. `default`: None for the
+    present one. `sticky`, `hosts`: None stays. `generation`: of the service that the person looked at; None: whatever
+    it is by now."""
 
-    percents: Mapping[int, float]
-    mirrors: Mapping[int, float]
+    percents: Mapping[int, float] | None = None
+    mirrors: Mapping[int, float] = field(default_factory=dict)
     default: int | None = None
     sticky: Mapping[str, Any] | None = None
     hosts: list[str] | None = None
+    generation: int | None = None
     reason: str = ""
 
 
@@ -50,13 +54,16 @@ def change_traffic(service: Service, actor: User, request: TrafficRequest) -> No
     """Give the revisions these shares. Those that are new to it start; they get requests once they are ready.
 
     Raises `BadTraffic`, `NotFound`, `RevisionHasFailed`, `RevisionNotBuilt`, `OperationUnderWay`, `BeingDeleted`,
-    `HostTaken` and `ChangedMeanwhile`.
+    `HostTaken`, `TrafficChangedSince` and `ChangedMeanwhile`.
     """
-    facts = facts_of(service)
+    facts, before = facts_of(service), shares_of(service)
     check_no_operation(service, facts)
+    if request.generation not in {None, service.generation}:
+        raise TrafficChangedSince(service.name, _in_words(service, before))
+    wanted = as_request(before) if request.percents is None else request
     default = request.default or service.default_revision
-    shares = complete_shares(request.percents, request.mirrors, default)
-    added = [_revision(service, number) for number in shares if number not in shares_of(service)]
+    shares = complete_shares(wanted.percents or {}, wanted.mirrors, default)
+    added = [_revision(service, number) for number in shares if number not in before]
     for number, share in shares.items():
         _check_can_answer(service, number, share)
     if default != service.default_revision:
@@ -81,12 +88,12 @@ def change_traffic(service: Service, actor: User, request: TrafficRequest) -> No
 
 def promote(service: Service, actor: User, number: int) -> None:
     """Give all requests to one of the revisions that run, and stop the others."""
-    change_traffic(service, actor, TrafficRequest(percents={number: 100.0}, mirrors={}, default=number))
+    change_traffic(service, actor, TrafficRequest(percents={number: 100.0}, default=number))
 
 
 def abort(service: Service, actor: User) -> None:
     """Give all requests to the default revision again, and stop the others."""
-    change_traffic(service, actor, TrafficRequest(percents={}, mirrors={}))
+    change_traffic(service, actor, TrafficRequest(percents={}))
 
 
 def take_out(service: Service, actor: User, number: int) -> None:
@@ -133,6 +140,7 @@ def describe_traffic(service: Service) -> dict[str, Any]:
     """As REST answers and pages show it."""
     instances = {instance.revision.number: instance for instance in instances_of(service)}
     return {
+        "generation": service.generation,
         "default": service.default_revision or None,
         "sticky": service.sticky or None,
         "hosts": sorted(host.name for host in service.hosts.all()),
@@ -217,5 +225,14 @@ def _set_hosts(service: Service, names: list[str]) -> bool:
 def _record_routing(service: Service, actor: User, request: TrafficRequest, sticky: dict[str, str] | None) -> None:
     """The event of another stickiness or other host names."""
     if sticky is not None and sticky != service.sticky:
-        by = " ".join(next(iter(sticky.items()), ("chance",)))
-        record_event(STICKINESS_CHANGED, service, actor, reason=request.reason, by=by)
+        record_event(STICKINESS_CHANGED, service, actor, reason=request.reason, by=sticky_in_words(sticky))
+
+
+def sticky_in_words(sticky: Mapping[str, str]) -> str:
+    """'header x-user', or 'chance'."""
+    return " ".join(next(iter(sticky.items()), ("chance",)))
+
+
+def _in_words(service: Service, shares: Mapping[int, Share]) -> str:
+    hosts = ", ".join(sorted(host.name for host in service.hosts.all())) or "none"
+    return f"{in_words(shares)}; revisions by {sticky_in_words(service.sticky)}; host names: {hosts}"

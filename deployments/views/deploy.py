@@ -70,7 +70,7 @@ def _deployed(request: WorkspaceRequest, form: DeployForm) -> Service | None:
     """The service, or None with the error beside its field."""
     try:
         wanted = form.deploy_request(request.user)
-        service = services.deploy(wanted)
+        service = services.deploy(wanted).service
     except SlipwayError as error:
         show(form, error)
         return None

@@ -100,10 +100,10 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
             output.note(f"Updating {name} to revision {service['revision']}.")
             service = deploying.wait_healthy(client, name, timeout) if wait else service
         else:
-            newest = next(client.revisions(name))["number"]
-            output.note(f"Starting revision {newest} of {name} beside the others.")
+            made = service["deployed_revision"]
+            output.note(f"Starting revision {made} of {name} beside the others.")
             if wait:
-                client.traffic.wait_healthy(name, newest, timeout)
+                client.traffic.wait_healthy(name, made, timeout)
     output.result(service, lambda: deploying.show(service))
 
 

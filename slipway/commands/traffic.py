@@ -58,15 +58,10 @@ def change(  # noqa: PLR0913, PLR0917 - a parameter for each option
         elif abort:
             found = client.traffic.abort(name)
         elif any(ways) or sticky is not None or host:
-            percents, mirrors = _numbers(shares or []), _numbers(mirror or [])
-            if not any(ways):  # only what else there is changes
-                rows = client.traffic.show(name)["revisions"]
-                percents = {row["revision"]: row["percent"] for row in rows}
-                mirrors = {row["revision"]: row["mirror_percent"] for row in rows}
             found = client.traffic.change(
                 name,
-                percents,
-                mirrors=mirrors,
+                _numbers(shares) if shares else None,
+                mirrors=_numbers(mirror) if mirror else None,
                 default=default,
                 sticky=None if sticky is None else _sticky(sticky),
                 hosts=None if not host else [one for one in host if one != "none"],

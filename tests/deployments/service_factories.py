@@ -71,7 +71,7 @@ def deploy_request(workspace, actor, *versions, name: str = "iris", config=None,
 
 def deploy(workspace, actor, *versions, name: str = "iris", built: bool = True, **more) -> Service:
     """A deployed service; `built` ends its build as a success without doing it."""
-    service = verbs.deploy(deploy_request(workspace, actor, *versions, name=name, **more))
+    service = verbs.deploy(deploy_request(workspace, actor, *versions, name=name, **more)).service
     if built:
         end_build(service)
     return service

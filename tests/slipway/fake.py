@@ -336,6 +336,12 @@ class FakeStudio:
             service |= self.looks(self.states[name].pop(0))
         return httpx.Response(200, json=service)
 
+    @staticmethod
+    def answer_traffic(service, request):
+        if request.method == "PUT":
+            service["asked_of_traffic"] = json.loads(request.content)
+        return httpx.Response(200, json={"generation": 1, "default": 1, "sticky": None, "hosts": [], "revisions": []})
+
     def answer_revisions(self, _, request):
         return page(request, self.revisions)
 
@@ -418,6 +424,7 @@ class FakeStudio:
             "created_at": "2026-11-21T04:00:00Z",
             "updated_at": "2026-11-21T04:00:00Z",
             "asked": given,
+            "deployed_revision": before["revision"] + 1,
             "warnings": [f"{name} has no effect: so be it." for name in sorted(azure)],
         }
         return httpx.Response(201, json=self.services[given["name"]])

@@ -37,6 +37,11 @@ def test_an_update_keeps_what_it_does_not_name(slipway, studio_with_options):
     assert (asked(studio_with_options)["models"], asked(studio_with_options)["config"]) == (["iris:2"], "own:4")
 
 
+def test_revision_that_starts_beside_the_others_is_named_by_the_answer(slipway, studio_with_options):
+    answer = slipway("service", "update", "iris", "-m", "iris:2", "--traffic", "0")
+    assert (answer.code, answer.err) == (0, "Starting revision 2 of iris beside the others.\n")
+
+
 def test_tokens_take_the_place_of_keys(slipway, studio_with_options):
     assert slipway("service", "update", "iris", "--token-auth").code == 0
     assert asked(studio_with_options)["deployment_config"]["token_auth"] is True

@@ -45,6 +45,23 @@ def test_shares_copies_stickiness_and_hosts_are_put_and_read(api, bob, carol, tw
     }
 
 
+def test_stickiness_alone_leaves_shares_and_copies(api, bob, two):
+    put(api(bob), (1, 100, 0), (2, 0, 5))
+    answer = api(bob).put(ADDRESS, {"sticky": {"header": "x-user"}}, format="json")
+    assert (shares_in(answer), answer.json()["sticky"]) == ({1: (100, 0), 2: (0, 5)}, {"header": "x-user"})
+    answer = api(bob).put(ADDRESS, {"hosts": ["iris.example.com"]}, format="json")
+    assert (shares_in(answer), answer.json()["hosts"]) == ({1: (100, 0), 2: (0, 5)}, ["iris.example.com"])
+
+
+def test_change_for_a_generation_that_has_passed_overwrites_nothing(api, bob, two):
+    seen = api(bob).get(ADDRESS).json()["generation"]
+    assert put(api(bob), (2, 25, 0), generation=seen).json()["generation"] > seen
+    answer = put(api(bob), (2, 50, 0), generation=seen)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "traffic_changed")
+    assert "now 1 = 75 %, 2 = 25 %; revisions by chance; host names: none" in answer.json()["errors"][0]["detail"]
+    assert shares_in(api(bob).get(ADDRESS)) == {1: (75, 0), 2: (25, 0)}
+
+
 def test_promote_abort_and_take_out(api, bob, two):
     client = api(bob)
     assert shares_in(put(client, (2, 20, 0))) == {1: (80, 0), 2: (20, 0)}

@@ -206,6 +206,18 @@ def test_paused_rollout_stays_and_still_goes_back(fake, bob, both, requests):
     assert judged(fake, both, 12)["phase"] == "rolled_back"
 
 
+def test_paused_and_held_rollout_is_resumed_once(fake, bob, both, requests):
+    begin(both, bob)
+    requests.candidate = Arm(1)
+    judged(fake, both, 40)
+    rollouts.pause(fresh(both), bob)
+    rollouts.resume(fresh(both), bob)
+    rollouts.resume(fresh(both), bob)
+
+    assert (describe_rollout(both)["phase"], describe_rollout(both)["paused"]) == ("judging", False)
+    assert actions(both).count("rollout_resumed") == 1
+
+
 @pytest.mark.parametrize("way", [rollouts.abort, rollback], ids=["abort", "one-click rollback"])
 def test_aborted_rollout_gives_everything_back_at_once(way, fake, bob, both, requests):
     begin(both, bob)
