@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 CELL_SECONDS = 5
-CLOSED_AFTER_SECONDS = 10  # windows are reported with some delay; later ones are left out
+DELAY_SECONDS = 7.5  # until the window of a cell has been reported and kept; later ones are left out
 
 Time = Literal["infer", "latency"]  # in the model, which does not depend on load; from the last byte in to the answer
 Histogram = dict[int, int]  # requests by bucket of scoring.contract
@@ -47,9 +47,10 @@ def cell_at(seconds: float) -> int:
     return int(seconds // CELL_SECONDS)
 
 
-def last_closed(now: float) -> int:
-    """The newest cell that nothing is waited for any more."""
-    return cell_at(now - CLOSED_AFTER_SECONDS) - 1
+def last_closed(now: float, window_seconds: float) -> int:
+    """The newest cell that nothing is waited for any more, where windows last so long: the last one of a cell has its
+    middle at the cell's end, and is sent when it is over."""
+    return cell_at(now - window_seconds / 2 - DELAY_SECONDS) - 1
 
 
 def total(arms: Iterable[Arm]) -> Arm:

@@ -6,6 +6,7 @@ where it was.
 
 import logging
 
+from django.conf import settings
 from django.utils import timezone
 
 from deployments.errors import ChangedMeanwhile
@@ -83,13 +84,13 @@ def _begin(rollout: Rollout) -> None:
     instance = _instance(rollout)
     if instance is None or instance.phase != Phase.HEALTHY or instance.desired != InstanceDesired.RUNNING:
         return
-    now = last_closed(timezone.now().timestamp())
+    now = _last_closed()
     past = read_cells(_question(rollout, now - PAST_CELLS + 1, now))
     move(rollout, begin(plan_of(rollout), past, now), None)
 
 
 def _go_on(rollout: Rollout, state: RolloutState) -> None:
-    last = last_closed(timezone.now().timestamp())
+    last = _last_closed()
     cells = read_cells(_question(rollout, max(state.cell + 1, last - MOST_CELLS), last))
     plan = plan_of(rollout)
     after = next_state(plan, state, cells, clock_stands=rollout.is_paused)
@@ -97,6 +98,10 @@ def _go_on(rollout: Rollout, state: RolloutState) -> None:
         move(rollout, after, None)
     elif after != state:
         write(rollout, state=as_json(after), why=waiting_for(plan, after))
+
+
+def _last_closed() -> int:
+    return last_closed(timezone.now().timestamp(), settings.SLIPWAY["TELEMETRY_SECONDS"])
 
 
 def _question(rollout: Rollout, first: int, last: int) -> Question:

@@ -99,6 +99,23 @@ def _errors(series: Series) -> list[Column]:
     return [Column(code, f"{code} errors/s", values, _code_colour(code)) for code, values in series.errors.items()]
 
 
+def _callers_latency(series: Series) -> list[Column]:
+    found = zip((0.5, 0.95, 0.99), (BLUE, ORANGE, RED), strict=True)
+    columns = [
+        Column(
+            f"p{100 * share:g}", f"p{100 * share:g} for callers ms", series.callers.percentile("latency", share), colour
+        )
+        for share, colour in found
+    ]
+    return columns if any(value is not None for column in columns for value in column.values) else []
+
+
+def _callers_errors(series: Series) -> list[Column]:
+    codes = [code for code in series.callers.labels("codes") if code >= "400"]
+    rates = [(code, series.callers.rate("codes", code)) for code in codes]
+    return [Column(code, f"{code} for callers/s", values, _code_colour(code)) for code, values in rates]
+
+
 def _code_colour(code: str) -> str:
     return _CODE_COLOURS.get(code, RED if code >= "500" else ORANGE)
 
@@ -159,6 +176,16 @@ CHARTS: dict[str, Chart] = {
             counted="errors",
             if_empty="No errors in this time",
             as_json=lambda series: {"errors_per_second": series.errors},
+        ),
+        Chart(
+            "callers_latency",
+            "Latency as callers saw it",
+            "ms",
+            _callers_latency,
+            may_be_log=True,
+        ),
+        Chart(
+            "callers_errors", "Errors as callers saw them", "errors/s", _callers_errors, stacked=True, counted="errors"
         ),
         Chart(
             "cpu",

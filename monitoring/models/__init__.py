@@ -1,3 +1,3 @@
-from monitoring.models.window import MetricWindow, Resolution
+from monitoring.models.window import FrontWindow, MetricWindow, Resolution, Window
 
-__all__ = ["MetricWindow", "Resolution"]
+__all__ = ["FrontWindow", "MetricWindow", "Resolution", "Window"]

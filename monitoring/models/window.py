@@ -31,8 +31,8 @@ class Resolution(models.IntegerChoices):
     TEN_MINUTES = 600
 
 
-class MetricWindow(models.Model):
-    """Counts and histograms of one replica from `start`.
+class Window(models.Model):
+    """Counts and histograms of one revision from `start`, by whoever is `replica`.
 
     `counters` {name: {label: count}}, `histograms` {name: {bucket: count}} and `gauges` {name: value} hold the metrics
     of `scoring.contract.METRICS`; those that a scoring server did not send, or that are empty, are missing.
@@ -43,7 +43,7 @@ class MetricWindow(models.Model):
     so that a push repeated after the roll-up counts once, too.
     """
 
-    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="windows")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="%(class)ss")
     revision = models.PositiveIntegerField()
     replica = models.CharField(max_length=64)
     resolution = models.PositiveSmallIntegerField(choices=Resolution.choices, default=Resolution.RAW)
@@ -58,18 +58,10 @@ class MetricWindow(models.Model):
     objects = WindowQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["service", "replica", "resolution", "sequence", "revision"], name="window_once"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["service", "start"], name="window_by_time"),
-            models.Index(fields=["resolution", "start"], name="window_by_age"),
-        ]
+        abstract = True
 
     def __str__(self) -> str:
-        return f"{self.service_id} {self.start:%H:%M:%S} +{self.resolution or self.seconds:g} s"
+        return f"{self.start:%Y-%m-%d %H:%M:%S} +{self.resolution or self.seconds:g} s"
 
     @property
     def codes(self) -> dict[str, int] | None:
@@ -82,3 +74,37 @@ class MetricWindow(models.Model):
     @property
     def memory(self) -> float | None:
         return self.gauges.get("memory")
+
+
+class MetricWindow(Window):
+    """What a replica counted: what every figure of a service is made of."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "replica", "resolution", "sequence", "revision"], name="window_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["service", "start"], name="window_by_time"),
+            models.Index(fields=["resolution", "start"], name="window_by_age"),
+        ]
+
+
+class FrontWindow(Window):
+    """What a front counted; `replica` is its name.
+
+    A table of its own, since a front counts what replicas count once more, as callers see it: with what no replica
+    answered, and the time that requests waited for one. So no figure can add the two.
+    """
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "replica", "resolution", "sequence", "revision"], name="front_window_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["service", "start"], name="front_window_by_time"),
+            models.Index(fields=["resolution", "start"], name="front_window_by_age"),
+        ]

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from django.conf import settings
+
 from deployments.rollouts.cells import CELL_SECONDS, Arm, Cell, Histogram, cell_at, total
 from deployments.rollouts.readings import Question
-from monitoring.models import MetricWindow, Resolution
+from monitoring.models import FrontWindow, MetricWindow, Resolution
 
-LONGEST_WINDOW = 60.0  # seconds, of a raw window that says enough about one cell
-FRONT = "front-"  # replicas of this name are fronts
+LONGEST_WINDOW = 60.0  # seconds, of a raw window that says enough about one cell; longer ones where they are asked for
 
 
 class _Counted(NamedTuple):
@@ -28,26 +29,28 @@ def read_cells(question: Question) -> list[Cell]:
     """Of each cell with windows, in order. Answers are counted where callers got them, by fronts, where their windows
     are kept, else by replicas. The time in the model is known to replicas alone."""
     counted: dict[int, dict[int, _Counted]] = defaultdict(lambda: defaultdict(lambda: _Counted([], [])))
-    for window in _windows(question):
-        number = cell_at(window["start"].timestamp() + window["seconds"] / 2)
-        if question.first <= number <= question.last:
-            of_revision = counted[number][window["revision"]]
-            is_front = window["replica"].startswith(FRONT)
-            (of_revision.by_fronts if is_front else of_revision.by_replicas).append(_arm(window))
+    for kind in (FrontWindow, MetricWindow):
+        for window in _windows(kind, question):
+            number = cell_at(window["start"].timestamp() + window["seconds"] / 2)
+            if question.first <= number <= question.last:
+                of_revision = counted[number][window["revision"]]
+                arms = of_revision.by_fronts if kind is FrontWindow else of_revision.by_replicas
+                arms.append(_arm(window))
     return [_cell(number, counted[number], question) for number in sorted(counted)]
 
 
-def _windows(question: Question) -> Iterable[Mapping[str, Any]]:
-    first = question.first * CELL_SECONDS - LONGEST_WINDOW
+def _windows(kind: type[FrontWindow | MetricWindow], question: Question) -> Iterable[Mapping[str, Any]]:
+    longest = max(LONGEST_WINDOW, 2 * settings.SLIPWAY["TELEMETRY_SECONDS"])
+    first = question.first * CELL_SECONDS - longest
     last = (question.last + 1) * CELL_SECONDS
-    rows = MetricWindow.objects.filter(
+    rows = kind.objects.filter(
         service=question.service,
         revision__in=(question.candidate, question.control),
         resolution=Resolution.RAW,
         start__range=(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)),
-        seconds__lte=LONGEST_WINDOW,
+        seconds__lte=longest,
     )
-    return rows.values("revision", "replica", "start", "seconds", "counters", "histograms")
+    return rows.values("revision", "start", "seconds", "counters", "histograms")
 
 
 def _cell(number: int, counted: Mapping[int, _Counted], question: Question) -> Cell:

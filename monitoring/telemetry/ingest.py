@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,10 +15,12 @@ from django.utils import timezone
 
 from deployments.models import Service
 from monitoring.errors import UnknownToken
-from monitoring.models import MetricWindow
+from monitoring.models import FrontWindow, MetricWindow
 from monitoring.telemetry import push_format
 from scoring.contract import BUCKETS, METRICS, Metric, Push, Window
 from studio.core.errors import BadInput, TooLarge
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_WINDOWS = 2000
@@ -54,12 +57,38 @@ def accept(token: str, push: Push) -> int:
 
 def keep(service: int, windows: Iterable[Window]) -> int:
     """Keep windows that are checked; the number of those young enough."""
-    now = timezone.now()
-    rows = [_row(service, window, now) for window in windows]
-    oldest = now - timedelta(seconds=settings.SLIPWAY["METRICS_KEEP_SECONDS"])
-    young = [row for row in rows if row.start >= oldest]
+    young = [MetricWindow(**facts) for facts in _young({service: windows})]
     MetricWindow.objects.bulk_create(young, ignore_conflicts=True)
     return len(young)
+
+
+def keep_front_windows(windows: Mapping[int, list[Window]]) -> None:
+    """Keep what a front counted, by service; each window once, however often it is reported.
+
+    What cannot be is left out, with a line in the log, and so are services that are gone: refusing the report would
+    make the front send it again, and lose what is right in it.
+    """
+    good = {service: [window for window in of_one if _is_good(window)] for service, of_one in windows.items()}
+    known = set(Service.objects.filter(pk__in=good).values_list("pk", flat=True))
+    young = _young({service: of_one for service, of_one in good.items() if service in known})
+    FrontWindow.objects.bulk_create([FrontWindow(**facts) for facts in young], ignore_conflicts=True)
+
+
+def _is_good(window: Window) -> bool:
+    try:
+        check(window)
+    except BadInput as reason:
+        log.warning("a window of front %.64s is left out: %s", window.replica, reason)
+        return False
+    return True
+
+
+def _young(windows: Mapping[int, Iterable[Window]]) -> list[dict[str, Any]]:
+    """The columns of those that are not older than the retention."""
+    now = timezone.now()
+    rows = [_columns(service, window, now) for service, of_one in windows.items() for window in of_one]
+    oldest = now - timedelta(seconds=settings.SLIPWAY["METRICS_KEEP_SECONDS"])
+    return [row for row in rows if row["start"] >= oldest]
 
 
 def _check_token(token: str, service: int) -> None:
@@ -113,11 +142,11 @@ def _are_counts(counts: dict[str, int]) -> bool:
     return all(0 <= count < MAX_COUNT for count in counts.values())
 
 
-def _row(service: int, window: Window, now: datetime) -> MetricWindow:
+def _columns(service: int, window: Window, now: datetime) -> dict[str, Any]:
     start = datetime.fromtimestamp(window.start, UTC)
     if start > now + timedelta(seconds=FUTURE_SECONDS):
         start = now - timedelta(seconds=window.seconds)
-    return MetricWindow(
+    return dict(
         service_id=service,
         revision=window.revision,
         replica=window.replica,

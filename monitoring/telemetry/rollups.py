@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from monitoring.models import MetricWindow, Resolution
+from monitoring.models import FrontWindow, MetricWindow, Resolution, Window
 from monitoring.telemetry.histograms import add
 from scoring.contract import METRICS, Metric
 from studio.core.states import StateChanged
@@ -22,6 +22,7 @@ from studio.core.states import StateChanged
 log = logging.getLogger(__name__)
 
 BATCH = 500
+KINDS: tuple[type[Window], ...] = (MetricWindow, FrontWindow)
 Key = tuple[int, int, str, int]  # service, revision, replica, number of the stretch since 1970
 
 
@@ -39,9 +40,10 @@ def roll_up(now: datetime | None = None) -> int:
     )
     merged = 0
     try:
-        for source, target, before in stages:
-            while count := _merge_batch(source, target, before):
-                merged += count
+        for kind in KINDS:
+            for source, target, before in stages:
+                while count := _merge_batch(kind, source, target, before):
+                    merged += count
     except (StateChanged, IntegrityError, OperationalError) as reason:
         log.info("another worker rolls up at the same time, left to it: %s", reason)
     delete_old(now - timedelta(seconds=keep["METRICS_KEEP_SECONDS"]))
@@ -50,43 +52,44 @@ def roll_up(now: datetime | None = None) -> int:
 
 def delete_old(before: datetime) -> int:
     """Delete every window that began before."""
-    return MetricWindow.objects.filter(resolution__in=Resolution.values, start__lt=before).delete()[0]
+    of_any_kind = (kind._default_manager.filter(resolution__in=Resolution.values, start__lt=before) for kind in KINDS)
+    return sum(rows.delete()[0] for rows in of_any_kind)
 
 
 @transaction.atomic
-def _merge_batch(source: int, target: int, before: datetime) -> int:
-    rows = list(MetricWindow.objects.filter(resolution=source, start__lt=before).order_by("start", "pk")[:BATCH])
+def _merge_batch(kind: type[Window], source: int, target: int, before: datetime) -> int:
+    rows = list(kind._default_manager.filter(resolution=source, start__lt=before).order_by("start", "pk")[:BATCH])
     if not rows:
         return 0
     # Deleting first locks the rows: of two workers with the same rows, one finds them gone and lets go.
-    deleted, _ = MetricWindow.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    deleted, _ = kind._default_manager.filter(pk__in=[row.pk for row in rows]).delete()
     if deleted != len(rows):
         raise StateChanged("These windows were merged by somebody else in the meantime.")
-    groups: dict[Key, list[MetricWindow]] = defaultdict(list)
+    groups: dict[Key, list[Window]] = defaultdict(list)
     for row in rows:
         groups[_key(row, target)].append(row)
-    totals = _totals(groups, target)
+    totals = _totals(kind, groups, target)
     for key, group in groups.items():
         for row in group:
             absorb(totals[key], row)
-    _save(list(totals.values()))
+    _save(kind, list(totals.values()))
     return len(rows)
 
 
-def _totals(groups: dict[Key, list[MetricWindow]], target: int) -> dict[Key, MetricWindow]:
+def _totals(kind: type[Window], groups: dict[Key, list[Window]], target: int) -> dict[Key, Window]:
     """The rolled-up row of every group: the one that stands already, or a new one."""
-    standing = MetricWindow.objects.filter(
+    standing = kind._default_manager.filter(
         resolution=target,
         service__in={service for service, *_ in groups},
         sequence__in={number for *_, number in groups},
     )
     found = {_key(row, target): row for row in standing}
-    return {key: found.get(key) or _blank(key, target) for key in groups}
+    return {key: found.get(key) or _blank(kind, key, target) for key in groups}
 
 
-def _blank(key: Key, target: int) -> MetricWindow:
+def _blank(kind: type[Window], key: Key, target: int) -> Window:
     service, revision, replica, number = key
-    return MetricWindow(
+    return kind(
         service_id=service,
         revision=revision,
         replica=replica,
@@ -97,7 +100,7 @@ def _blank(key: Key, target: int) -> MetricWindow:
     )
 
 
-def absorb(total: MetricWindow, row: MetricWindow) -> bool:
+def absorb(total: Window, row: Window) -> bool:
     """Add `row` to `total`, in memory; False when `total` holds it already."""
     held, new = set(unpack(total.merged)), unpack(row.merged) or [row.sequence]
     if held.intersection(new):
@@ -109,7 +112,7 @@ def absorb(total: MetricWindow, row: MetricWindow) -> bool:
     return True
 
 
-def _merge_metric(metric: Metric, total: MetricWindow, row: MetricWindow) -> None:
+def _merge_metric(metric: Metric, total: Window, row: Window) -> None:
     name = metric.name
     if metric.kind == "gauge":
         values = [window.gauges[name] for window in (total, row) if name in window.gauges]
@@ -121,7 +124,7 @@ def _merge_metric(metric: Metric, total: MetricWindow, row: MetricWindow) -> Non
         add(merged.setdefault(name, {}), more[name])
 
 
-def _mean(name: str, *windows: MetricWindow) -> float:
+def _mean(name: str, *windows: Window) -> float:
     """A gauge over the time that was counted; before `total` has the seconds of `row`."""
     gauged = [window for window in windows if name in window.gauges]
     return sum(window.gauges[name] * window.seconds for window in gauged) / sum(window.seconds for window in gauged)
@@ -138,13 +141,13 @@ def unpack(packed: list[int]) -> list[int]:
     return list(accumulate(packed))
 
 
-def _save(rows: list[MetricWindow]) -> None:
-    MetricWindow.objects.bulk_create([row for row in rows if row.pk is None])
+def _save(kind: type[Window], rows: list[Window]) -> None:
+    kind._default_manager.bulk_create([row for row in rows if row.pk is None])
     changed = ["counters", "histograms", "gauges", "seconds", "merged"]
-    MetricWindow.objects.bulk_update([row for row in rows if row.pk is not None], changed, batch_size=50)
+    kind._default_manager.bulk_update([row for row in rows if row.pk is not None], changed, batch_size=50)
 
 
-def _key(row: MetricWindow, target: int) -> Key:
+def _key(row: Window, target: int) -> Key:
     return row.service_id, row.revision, row.replica, int(row.start.timestamp()) // target
 
 

@@ -6,13 +6,13 @@ that a window touches, so that steps and windows need not line up.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.utils.functional import cached_property
 
 from deployments.models import Revision, Service
-from monitoring.models import MetricWindow
+from monitoring.models import FrontWindow, MetricWindow, Window
 from monitoring.telemetry.histograms import add, percentile
 from scoring.contract import METRICS
 
@@ -54,12 +54,12 @@ class Mark:
 class _Step:
     """The windows that fall into one step, each with its share; what they count is merged when it is asked for."""
 
-    windows: list[tuple[MetricWindow, float]] = field(default_factory=list)
+    windows: list[tuple[Window, float]] = field(default_factory=list)
     first: float = float("inf")
     last: float = 0
     _merged: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def take(self, window: MetricWindow, begin: float, end: float, share: float) -> None:
+    def take(self, window: Window, begin: float, end: float, share: float) -> None:
         self.windows.append((window, share))
         self.first, self.last = min(self.first, begin), max(self.last, end)
 
@@ -125,7 +125,8 @@ class Series:
     Rates are per second, durations milliseconds, `cpu` cores, `memory` bytes. `errors` holds one list per status
     from 400 on that occurred. `parts` is the mean time per request by part, in which queue, decode, infer, encode and
     other add up to the mean latency; empty where no window tells. `batch` is the mean number of rows of the run that a
-    request shared; empty where no run was shared. `metrics` reads any metric of the contract's table.
+    request shared; empty where no run was shared. `metrics` reads any metric of the contract's table, of replicas, and
+    `callers` those that fronts count, as callers see it: with requests that no replica answered, and all waiting.
     """
 
     times: list[datetime]
@@ -143,37 +144,31 @@ class Series:
     marks: list[Mark] = field(default_factory=list)
     total: Figures = field(default_factory=Figures)
     metrics: Steps = field(default_factory=lambda: Steps([], []))
+    callers: Steps = field(default_factory=lambda: Steps([], []))
 
 
 def service_series(service: Service, since: datetime, until: datetime, step: float) -> Series:
     """The series of a service from `since` to `until`, merged over replicas and revisions."""
-    windows = list(
-        MetricWindow.objects.filter(
-            service=service, start__gte=since - timedelta(seconds=LONGEST_WINDOW), start__lt=until
-        ).order_by("start")
-    )
+    time = {"start__gte": since - timedelta(seconds=LONGEST_WINDOW), "start__lt": until}
+    windows = list(MetricWindow.objects.filter(service=service, **time).order_by("start"))
+    of_fronts = FrontWindow.objects.filter(service=service, **time).order_by("start")
     marks = [
         Mark(revision.created_at, f"r{revision.number}")
         for revision in Revision.objects.filter(service=service, created_at__range=(since, until)).order_by("number")
     ]
-    return merge(windows, since, until, step, marks)
+    return replace(merge(windows, since, until, step, marks), callers=_steps(of_fronts, since, until, step))
 
 
 def merge(
     windows: Iterable[MetricWindow], since: datetime, until: datetime, step: float, marks: Iterable[Mark] = ()
 ) -> Series:
     """Share `windows` out over the steps between `since` and `until`; pure."""
-    origin, count = since.timestamp(), max(1, -int((since - until).total_seconds() // step))
-    steps: dict[int, _Step] = defaultdict(_Step)
-    inside = [window for window in windows if _end(window) > origin]
-    for window in inside:
-        _share_out(window, origin, step, count, steps)
-    rows = [steps.get(index) for index in range(count)]
-    read = Steps(rows, _spans(rows, step))
-    timed = any(row.timed for row in steps.values())
+    inside = [window for window in windows if _end(window) > since.timestamp()]
+    read = _steps(inside, since, until, step)
+    timed = any(row.timed for row in read.rows if row)
     shared = set(read.labels("rows")) - {"0", "1"}
     return Series(
-        times=[since + timedelta(seconds=step * index) for index in range(count)],
+        times=[since + timedelta(seconds=step * index) for index in range(len(read.rows))],
         step=step,
         requests=read.rate("codes"),
         p50=read.percentile("latency", 0.50),
@@ -189,6 +184,15 @@ def merge(
         total=figures_of(inside),
         metrics=read,
     )
+
+
+def _steps(windows: Iterable[Window], since: datetime, until: datetime, step: float) -> Steps:
+    origin, count = since.timestamp(), max(1, -int((since - until).total_seconds() // step))
+    steps: dict[int, _Step] = defaultdict(_Step)
+    for window in windows:
+        _share_out(window, origin, step, count, steps)
+    rows = [steps.get(index) for index in range(count)]
+    return Steps(rows, _spans(rows, step))
 
 
 def _mean_of(part: str) -> Callable[[_Step, float], float | None]:
@@ -213,11 +217,11 @@ def _mean_rows(row: _Step) -> float | None:
     return sum(int(rows) * count for rows, count in runs.items()) / requests if requests else None
 
 
-def _end(window: MetricWindow) -> float:
+def _end(window: Window) -> float:
     return window.start.timestamp() + max(window.resolution, window.seconds)
 
 
-def _share_out(window: MetricWindow, origin: float, step: float, count: int, steps: dict[int, _Step]) -> None:
+def _share_out(window: Window, origin: float, step: float, count: int, steps: dict[int, _Step]) -> None:
     start, end = window.start.timestamp(), _end(window)
     first = max(0, int((start - origin) // step))
     last = min(count - 1, int((end - origin) // step))

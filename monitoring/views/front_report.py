@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 from deployments.services.key_use import record_key_use
 from deployments.traffic.front_reports import is_token, keep_report
 from monitoring.errors import UnknownToken
+from monitoring.telemetry.ingest import keep_front_windows
 from scoring.front_contract import FrontReport
 from studio.core.errors import BadInput
 
@@ -29,5 +30,6 @@ class FrontReportView(APIView):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadInput(f"This is no report of a front: {error}", code="report_malformed") from error
         keep_report(report)
+        keep_front_windows(report.windows)
         record_key_use(report.keys)
         return Response(status=204)

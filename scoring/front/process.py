@@ -67,7 +67,7 @@ class FrontProcess:
         ticks.cancel()
         sweeps.cancel()
         front.dispatcher.close()
-        await reporter.close()
+        await reporter.close(front)
 
     async def _listen(self, context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()

@@ -22,6 +22,8 @@ FAILURES_TOLD = 3  # in a row: a studio that starts with the front takes some se
 BUSY_SECONDS, QUIET_SECONDS = 1.0, 5.0  # between reports
 TIMEOUT_SECONDS = 5.0
 MOST_BACKOFF_SECONDS = 30.0
+WINDOW_SECONDS = 5.0  # of the clock: a window ends with the first report after a multiple of it
+WINDOWS_AT_ONCE = 2000  # in a report; the rest follows in the next
 KEPT_WINDOWS = 720  # of a service, while the studio does not answer: an hour of five seconds each
 
 
@@ -48,12 +50,14 @@ class Reporter:
         """Somebody waits for a replica that has to be started."""
         self._wake.set()
 
-    async def close(self) -> None:
-        """End."""
+    async def close(self, front: "Front") -> None:
+        """End, and tell the last of it."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            with suppress(Exception):  # the studio may be down, and the next front process has the rest
+                await self._tell(front)
 
     async def _run(self, front: "Front") -> None:
         pause = BUSY_SECONDS
@@ -78,19 +82,26 @@ class Reporter:
             return True
         if not _tells(report) and monotonic() - self._last < QUIET_SECONDS:
             return True
-        sent = list(report.windows)
         done = await asyncio.to_thread(self._post, msgspec.json.encode(report))
         if done:
             self._last = monotonic()
-            for service in sent:
-                self._windows.pop(service)
+            for service, sent in report.windows.items():
+                self._forget(service, sent[-1].sequence)
         return done
+
+    def _forget(self, service: int, sequence: int) -> None:
+        """The studio has the windows of a service up to this one."""
+        left = [one for one in self._windows[service] if one.sequence > sequence]
+        if left:
+            self._windows[service] = left
+        else:
+            del self._windows[service]
 
     def report(self, front: "Front") -> FrontReport:
         """All there is to tell."""
         revisions = front.registry.revisions
         for revision in revisions:
-            self._cut(revision)
+            self._cut(revision, at_once=front.draining)
         loads = [] if front.draining else [_load(revision) for revision in revisions]  # its successor reports those
         return FrontReport(
             front=self._settings.name,
@@ -101,14 +112,25 @@ class Reporter:
             keys=[] if front.draining else front.quotas.report(),
             agreements=front.dispatcher.mirrors.report(),
             ejected=[one.id for one in front.registry.replicas if one.health.ejected],
-            windows=dict(self._windows),
+            windows=self._oldest(),
         )
 
-    def _cut(self, revision: Revision) -> None:
+    def _oldest(self) -> dict[int, list[Window]]:
+        """As many windows as a report has room for, of each service from its oldest on."""
+        room, found = WINDOWS_AT_ONCE, {}
+        for service, windows in self._windows.items():
+            if room > 0:
+                found[service] = windows[:room]
+                room -= len(windows)
+        return found
+
+    def _cut(self, revision: Revision, *, at_once: bool) -> None:
         counts = revision.counts
         began, now = counts.began, time()
         if not counts.codes:
             counts.began = now
+            return
+        if not at_once and now // WINDOW_SECONDS == began // WINDOW_SECONDS:
             return
         taken = counts.take(now)
         self._sequence += 1
@@ -117,7 +139,7 @@ class Reporter:
             replica=self._replica,
             sequence=self._sequence,
             start=began,
-            seconds=now - began,
+            seconds=max(now - began, 0.001),
             counters={
                 "codes": {str(code): count for code, count in taken.codes.items()},
                 "keys": {KEYS[kind]: count for kind, count in enumerate(taken.keys) if count},

@@ -39,7 +39,7 @@ def service(workspace, make_service):
 def add_window():
     """`add_window(service, ago=30, codes={"200": 5}, latencies=[1200])` stores a window, begun `ago` s ago."""
 
-    def add(service, *, ago=None, at=None, latencies=(), **facts):
+    def add(service, *, ago=None, at=None, latencies=(), kind=MetricWindow, **facts):
         start = at or timezone.now() - timedelta(seconds=ago)
         histogram: dict[str, int] = {}
         for microseconds in latencies:
@@ -54,7 +54,7 @@ def add_window():
             if (value := facts.pop(name)) != {}:
                 maps[METRICS[name].kind][name] = value
         counters, histograms, gauges = maps.values()
-        return MetricWindow.objects.create(
+        return kind.objects.create(
             service=service, start=start, counters=counters, histograms=histograms, gauges=gauges, **facts
         )
 

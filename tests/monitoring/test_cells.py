@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployments.rollouts.cells import CELL_SECONDS, Arm, Cell
+from deployments.rollouts.cells import CELL_SECONDS, Arm, Cell, last_closed
 from deployments.rollouts.readings import Question, read_cells
-from monitoring.models import Resolution
+from monitoring.models import FrontWindow, Resolution
 from scoring.contract import bucket_of
 
 FIRST = 350_000_000  # a cell
@@ -58,8 +58,8 @@ def test_replicas_of_both_revisions_are_added(add, read):
 def test_answers_are_counted_by_fronts_and_the_model_by_replicas(add, read):
     """A front also counts what it refused itself, and no copies of other revisions' requests."""
     add(FIRST, codes={"200": 9}, infer={"80": 9}, latency={"90": 9})
-    add(FIRST, codes={"200": 4, "503": 2}, latency={"100": 6}, replica="front-main")
-    add(FIRST, codes={"200": 50}, revision=CONTROL, replica="front-main")
+    add(FIRST, codes={"200": 4, "503": 2}, latency={"100": 6}, kind=FrontWindow)
+    add(FIRST, codes={"200": 50}, revision=CONTROL, kind=FrontWindow)
 
     cell = read()[0]
 
@@ -74,3 +74,17 @@ def test_rolled_up_windows_other_revisions_and_cells_are_left_out(add, read):
     add(FIRST + 10, codes={"200": 5})
 
     assert read() == []
+
+
+@pytest.mark.parametrize(("window_seconds", "expected"), [(5, FIRST - 3), (20, FIRST - 5), (60, FIRST - 9)])
+def test_cell_is_closed_when_windows_of_any_length_have_come(window_seconds, expected):
+    """The last window of a cell begins half its length before the cell ends, and is sent when it is over."""
+    assert last_closed(FIRST * CELL_SECONDS, window_seconds) == expected
+
+
+def test_long_windows_count_where_they_are_asked_for(add, read, settings):
+    add(FIRST, -58, codes={"200": 5}, seconds=120)
+    assert read() == []
+
+    settings.SLIPWAY = settings.SLIPWAY | {"TELEMETRY_SECONDS": 120}
+    assert [cell.candidate.requests for cell in read()] == [5]

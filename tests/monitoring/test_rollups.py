@@ -139,7 +139,7 @@ def test_late_window_is_added_to_its_roll_up(service, add_window, later):
 def test_crash_during_a_roll_up_changes_nothing(monkeypatch):
     before = totals()
 
-    def crash(rows):
+    def crash(kind, rows):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rollups, "_save", crash)

@@ -16,7 +16,7 @@ from deployments.services import lifecycle, rollouts, traffic
 from deployments.services.rollback import rollback
 from deployments.services.rollouts import RolloutRequest, describe_rollout
 from deployments.traffic.shares import ALL, Share, shares_of
-from monitoring.models import MetricWindow
+from monitoring.models import FrontWindow
 from studio.core.errors import NotFound
 from tests.deployments.service_factories import actions, deploy
 
@@ -109,7 +109,7 @@ def test_it_is_judged_by_the_windows_that_fronts_and_replicas_send(fake, bob, bo
     judged(fake, both, 1)
     for number in range(1, 7):
         for revision, codes in ((1, {"200": 1490, "500": 10}), (2, {"200": 450, "502": 50})):
-            MetricWindow.objects.create(
+            FrontWindow.objects.create(
                 service=both,
                 revision=revision,
                 replica="front-main",
