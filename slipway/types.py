@@ -43,15 +43,19 @@ class RolloutStep(TypedDict):
     expected_seconds: float | None
 
 
-class Finding(TypedDict):
-    """How a guard sees the new revision: `figure` beside its `limit` and that of the revision before, in `unit`."""
+class Standing(TypedDict):
+    """How a guard sees the new revision: `figure`, with bounds that hold with 95 %, beside its `limit` and that of the
+    revision before, in `unit`; None where too little was seen. `verdict`: beyond, good or unknown."""
 
     name: str
-    figure: float
-    limit: float
-    control: float
+    figure: float | None
+    low: float | None
+    high: float | None
+    limit: float | None
+    control: float | None
     unit: str
     requests: int
+    verdict: str
 
 
 class Rollout(TypedDict):
@@ -68,8 +72,9 @@ class Rollout(TypedDict):
     step: int
     steps: list[RolloutStep]
     baked_seconds: float
+    seconds_left: int | None
     requests: int
-    guards: list[Finding]
+    guards: list[Standing]
     why: str
     warning: str
     reason: str

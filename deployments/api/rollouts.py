@@ -70,13 +70,20 @@ class ShownRolloutStepSerializer(serializers.Serializer):
     expected_seconds = serializers.FloatField(allow_null=True, help_text="with the present traffic; null: without end")
 
 
-class FindingSerializer(serializers.Serializer):
+class StandingSerializer(serializers.Serializer):
     name = serializers.CharField()
-    figure = serializers.FloatField(help_text="of the new revision")
-    limit = serializers.FloatField()
-    control = serializers.FloatField(help_text="of the revision before, in the same moments")
+    figure = serializers.FloatField(allow_null=True, help_text="of the new revision; null: too little was seen")
+    low = serializers.FloatField(allow_null=True, help_text="with high: bounds of the figure, at any time with 95 %")
+    high = serializers.FloatField(allow_null=True, help_text="null: not bounded yet")
+    limit = serializers.FloatField(allow_null=True)
+    control = serializers.FloatField(
+        allow_null=True, help_text="of the revision before: errors in the same moments, times lately"
+    )
     unit = serializers.CharField()
     requests = serializers.IntegerField()
+    verdict = serializers.ChoiceField(
+        choices=["beyond", "good", "unknown"], help_text="good: shown in this step; unknown: not enough data yet"
+    )
 
 
 class RolloutSerializer(serializers.Serializer):
@@ -88,8 +95,11 @@ class RolloutSerializer(serializers.Serializer):
     step = serializers.IntegerField(help_text="from 1; 0 before it has begun")
     steps = ShownRolloutStepSerializer(many=True)
     baked_seconds = serializers.FloatField(help_text="of the present step")
+    seconds_left = serializers.IntegerField(
+        allow_null=True, help_text="until the step has probably shown what it has to; null: not with this traffic"
+    )
     requests = serializers.IntegerField(help_text="that the new revision answered in the present step")
-    guards = FindingSerializer(many=True)
+    guards = StandingSerializer(many=True)
     why = serializers.CharField(help_text="what it waits for, or how it ended")
     warning = serializers.CharField(help_text="that the traffic is too little for these steps")
     reason = serializers.CharField()

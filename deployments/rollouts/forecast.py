@@ -2,7 +2,15 @@
 
 import math
 
-from deployments.rollouts.steps import CONTROL_PERCENT, EXTENDED, REQUESTS_NEEDED, Plan, RolloutState
+from deployments.rollouts.steps import (
+    CONTROL_PERCENT,
+    ENDED,
+    EXTENDED,
+    REQUESTS_NEEDED,
+    Plan,
+    RolloutState,
+    percent_of,
+)
 
 
 def step_seconds(plan: Plan, rate: float) -> list[float]:
@@ -19,6 +27,19 @@ def step_seconds(plan: Plan, rate: float) -> list[float]:
             seconds.append(warming / new_rate + max(step.bake_seconds, REQUESTS_NEEDED / new_rate))
             warming = 0.0
     return seconds
+
+
+def seconds_left(plan: Plan, state: RolloutState, rate: float) -> float:
+    """Until the present step has probably shown a good revision good; infinite without requests, 0 where nothing is
+    waited for."""
+    if state.phase in ENDED:
+        return 0.0
+    step = plan.steps[state.step]
+    new_rate = rate * percent_of(plan, state) / 100
+    if new_rate <= 0:
+        return math.inf
+    warming = max(plan.warm_requests - state.all_requests, 0) / new_rate if state.phase == "warming" else 0.0
+    return warming + max(step.bake_seconds - state.baked, (REQUESTS_NEEDED - state.requests) / new_rate, 0.0)
 
 
 def warning(plan: Plan, rate: float) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from deployments import events
 from deployments.control.facts import facts_of
@@ -12,9 +13,10 @@ from deployments.desired_state import record_event
 from deployments.errors import BadRollout, NoRollout, OperationUnderWay
 from deployments.models import Rollout, RolloutPhase, Service
 from deployments.rollouts import steps as life
-from deployments.rollouts.forecast import step_seconds, waiting_for, warning
+from deployments.rollouts.forecast import seconds_left, step_seconds, waiting_for, warning
 from deployments.rollouts.guards import DEFAULT_GUARDS, Guard
 from deployments.rollouts.moving import as_json, end, move, plan_of, running, state_of, write
+from deployments.rollouts.standing import standings
 from deployments.rollouts.steps import Plan, Step
 from deployments.services.recent_figures import recent_figures
 from deployments.services.traffic import as_request, change_traffic, check_no_operation
@@ -116,14 +118,24 @@ def abort(service: Service, actor: User) -> None:
     end(_running(service), RolloutPhase.ABORTED, f"{actor.username} aborted it", actor)
 
 
+def rollouts_of(service: Service) -> QuerySet[Rollout]:
+    """All of them, the newest first."""
+    return service.rollouts.select_related("created_by").order_by("-id")
+
+
 def describe_rollout(service: Service) -> dict[str, Any]:
     """The rollout under way, or the last one, as REST answers. Raises `NoRollout`."""
-    rollout = service.rollouts.select_related("created_by").order_by("-id").first()
+    rollout = rollouts_of(service).first()
     if rollout is None:
         raise NoRollout(service.name)
+    return describe(rollout, present_rate(service))
+
+
+def describe(rollout: Rollout, rate: float) -> dict[str, Any]:
+    """A rollout as REST answers, with `rate` requests per second to its service."""
     plan, state = plan_of(rollout), state_of(rollout)
-    rate = _rate(service)
     seconds = step_seconds(plan, rate)
+    left = math.inf if state is None or rollout.ended_at else seconds_left(plan, state, rate)
     return {
         "revision": rollout.candidate,
         "control": rollout.control,
@@ -135,13 +147,14 @@ def describe_rollout(service: Service) -> dict[str, Any]:
             {
                 "percent": step.percent,
                 "bake_seconds": step.bake_seconds,
-                "expected_seconds": None if math.isinf(expected) else round(expected),
+                "expected_seconds": _finite(expected),
             }
             for step, expected in zip(plan.steps, seconds, strict=True)
         ],
         "baked_seconds": state.baked if state else 0.0,
+        "seconds_left": _finite(left),
         "requests": state.requests if state else 0,
-        "guards": [as_json(one) for one in life.findings(plan, state)] if state else [],
+        "guards": [as_json(one) for one in standings(plan, state)] if state else [],
         "why": rollout.why if rollout.ended_at or not state else waiting_for(plan, state) or rollout.why,
         "warning": "" if rollout.ended_at else warning(plan, rate),
         "reason": rollout.reason,
@@ -159,7 +172,12 @@ def _running(service: Service) -> Rollout:
     return rollout
 
 
-def _rate(service: Service) -> float:
+def _finite(seconds: float) -> int | None:
+    return None if math.isinf(seconds) else round(seconds)
+
+
+def present_rate(service: Service) -> float:
+    """Requests per second lately, as far as they were counted."""
     figures = recent_figures([service]).get(service.pk)
     return (figures.requests_per_second if figures else None) or 0.0
 

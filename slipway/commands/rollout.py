@@ -1,7 +1,7 @@
 """`slipway service rollout`: have a revision take over step by step while guards watch it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,17 +13,19 @@ from slipway.errors import Misuse
 
 if TYPE_CHECKING:
     from slipway.rollouts import RolloutsOfServices
-    from slipway.types import Rollout
+    from slipway.types import Rollout, Standing
 
 app = Noun(help="Rollouts: a revision takes over step by step, and goes back when a guard fires.")
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+VERDICTS = {"beyond": "beyond the limit", "good": "good", "unknown": "not enough data yet"}
 COLUMNS = (
     Column("guard", "name"),
-    Column("figure", lambda row: f"{row['figure']:.3g} {row['unit']}"),
-    Column("limit", lambda row: f"{row['limit']:.3g} {row['unit']}"),
-    Column("before", lambda row: f"{row['control']:.3g} {row['unit']}"),
+    Column("figure", lambda row: _amount(row, "figure")),
+    Column("limit", lambda row: _amount(row, "limit")),
+    Column("before", lambda row: _amount(row, "control")),
     Column("requests", "requests"),
+    Column("verdict", lambda row: VERDICTS[row["verdict"]]),
 )
 
 
@@ -95,6 +97,12 @@ def _print_after(call: "Callable[[RolloutsOfServices], Rollout]") -> None:
     with open_client() as client:
         found = call(client.rollouts)
     output.result(found, lambda: _show(found))
+
+
+def _amount(row: "Standing", key: Literal["figure", "limit", "control"]) -> str:
+    """'0.42 %'; a dash where too little was seen."""
+    amount = row[key]
+    return "–" if amount is None else f"{amount:.3g} {row['unit']}"
 
 
 def _percents(given: str) -> list[float]:

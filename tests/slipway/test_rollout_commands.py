@@ -3,7 +3,15 @@
 import httpx
 import pytest
 
-GUARD = {"name": "errors", "figure": 5.12, "limit": 0.7, "control": 0.5, "unit": "%", "requests": 1250}
+GUARD = {
+    "name": "errors",
+    "figure": 5.12,
+    "limit": 0.7,
+    "control": 0.5,
+    "unit": "%",
+    "requests": 1250,
+    "verdict": "good",
+}
 ROLLOUT = {
     "revision": 2,
     "control": 1,
@@ -35,7 +43,12 @@ def test_how_a_rollout_stands(slipway, answers):
     assert shown.code == 0
     for line in ("2 instead of 1", "judging", "2 of 3", "25 %", "30 s of 60 s, 1,250 requests."):
         assert line in shown.out
-    assert "5.12 %\t0.7 %\t0.5 %\t1250" in shown.out
+    assert "5.12 %\t0.7 %\t0.5 %\t1250\tgood" in shown.out
+
+
+def test_guard_that_has_seen_too_little_has_no_figure(slipway, answers):
+    answers("GET", {"guards": [GUARD | {"figure": None, "verdict": "unknown"}]})
+    assert "errors\t–\t0.7 %\t0.5 %\t1250\tnot enough data yet" in slipway("service", "rollout", "show", "iris").out
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "advance", "abort"])

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from deployments.rollouts.forecast import step_seconds, waiting_for, warning
+from deployments.rollouts.forecast import seconds_left, step_seconds, waiting_for, warning
 from deployments.rollouts.steps import Plan, RolloutState
 from tests.deployments.rollouts.simulated_traffic import steps
 
@@ -13,6 +13,21 @@ def test_seconds_of_each_step() -> None:
     assert step_seconds(PLAN, 100) == [40 + 300, 300, 300]
     assert step_seconds(PLAN, 10) == [400 + 2000, 300, 300]
     assert step_seconds(PLAN, 0) == [math.inf] * 3
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [
+        (RolloutState(all_requests=50), 150 / 5 + 300),
+        (RolloutState(phase="judging", baked=200, requests=900, all_requests=1100), 100),
+        (RolloutState(phase="extended", baked=400, requests=400, all_requests=600), 600 / 5),
+        (RolloutState(phase="judging", step=1, baked=290, requests=2000), 10),
+        (RolloutState(phase="done"), 0),
+    ],
+)
+def test_seconds_until_a_step_has_shown_what_it_has_to(state: RolloutState, seconds: float) -> None:
+    assert seconds_left(PLAN, state, 100) == pytest.approx(seconds)
+    assert seconds_left(PLAN, state, 0) == (0 if state.phase == "done" else math.inf)
 
 
 @pytest.mark.parametrize(
