@@ -260,6 +260,7 @@ SERVING_FILE = "serving"  # in the run folder
 
 # What a request showed; none: nothing was needed, or nothing right was shown.
 KEYS = ("none", "primary", "secondary", "token")
+COPIES = ("agreed", "disagreed", "failed", "dropped")
 PARTS = ("total", "queue", "decode", "infer", "encode")  # of the time that requests take
 
 
@@ -269,7 +270,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     A counter has a number for each label, a histogram one for each bucket, a gauge one number. `merge` says how windows
     of one replica make a longer one: counts are added, of gauges the mean over time or the highest is kept; over
     replicas gauges are added. `labels` are all that a counter may have ("" where it has no label), or `pattern` matches
-    them. Histograms are of microseconds.
+    them. Histograms are of microseconds. `by`: who counts it, replicas or fronts alone.
     """
 
     name: str
@@ -279,6 +280,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     merge: Literal["add", "mean", "max"] = "add"
     labels: tuple[str, ...] = ("",)
     pattern: str = ""
+    by: Literal["replica", "front"] = "replica"
 
 
 # Cutting windows, /metrics, ingest, roll-ups and series loop over this table.
@@ -298,6 +300,31 @@ METRICS: dict[str, Metric] = {
         Metric(name="latency", kind="histogram", unit="microseconds", help="From the last byte in to the answer."),
         Metric(name="queue", kind="histogram", unit="microseconds", help="Waiting for a run to start."),
         Metric(name="infer", kind="histogram", unit="microseconds", help="The run, of what reached the model."),
+        Metric(
+            name="copies",
+            kind="counter",
+            unit="requests",
+            labels=COPIES,
+            by="front",
+            help="Copies of requests: the answer agreed with the caller's or not, there was none, or it was not sent.",
+        ),
+        Metric(
+            name="copy_time",
+            kind="counter",
+            unit="microseconds",
+            labels=("caller", "copy"),
+            by="front",
+            help="Time at replicas of all copies that were answered, and of the requests that they are copies of.",
+        ),
+        Metric(
+            name="distances",
+            kind="counter",
+            unit="answers",
+            pattern="(0|[1-9]e[+-][0-9]{2,3}) [^\\x00-\\x1f\\x7f]{1,64}",
+            by="front",
+            help="Answers to copies, by the largest difference of an output's numbers, rounded up to one digit, and "
+            "the output's name.",
+        ),
         Metric(name="cpu", kind="gauge", unit="cores", merge="mean", help="Cores used on average."),
         Metric(name="memory", kind="gauge", unit="bytes", merge="max", help="Resident memory of all processes."),
     )

@@ -172,28 +172,10 @@ class KeyUse(msgspec.Struct, omit_defaults=True, kw_only=True):
     rows: int = 0
 
 
-class Agreement(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """Answers to copied requests compared with those that callers got, since the front started (`since`).
-
-    `disagreed` of `compared`; `failed`: the mirror answered with an error or late, `dropped`: not sent since too many
-    were under way. `outputs`: by name of output, the largest difference of numbers. `slower_microseconds`: mean of the
-    mirror's time minus the caller's.
-    """
-
-    service: int
-    revision: int  # that got the copies
-    since: float
-    compared: int = 0
-    disagreed: int = 0
-    failed: int = 0
-    dropped: int = 0
-    outputs: dict[str, float] = {}
-    slower_microseconds: float = 0.0
-
-
 class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`applied`: number of the routing file in use; `refused`: why a newer file is not. `ejected`: replicas that get no
-    requests for now. `windows`: requests as the front saw them, by service; their `replica` begins with `front-`."""
+    requests for now. `windows`: requests as callers saw them, by service, and how copies of requests were answered
+    (scoring.contract.METRICS); their `replica` begins with `front-`."""
 
     front: str
     started_at: float
@@ -201,7 +183,6 @@ class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
     refused: str = ""
     loads: list[ServiceLoad] = []
     keys: list[KeyUse] = []
-    agreements: list[Agreement] = []
     ejected: list[str] = []
     windows: Annotated[dict[int, list[Window]], "by id of service"] = {}
 

@@ -36,7 +36,7 @@ def exposition(file: CounterFile) -> bytes:
     """One scrape, summed over the processes: the metrics of the contract's table, and the state of the server."""
     totals = file.totals()
     lines: list[str] = []
-    for metric in METRICS.values():
+    for metric in (one for one in METRICS.values() if one.by == "replica"):
         lines += FAMILIES[metric.name](totals) if metric.name in FAMILIES else _plain(metric, file, totals)
     lines += _state(file, totals)
     return ("\n".join(lines) + "\n").encode()

@@ -57,7 +57,7 @@ def layout() -> tuple[dict[tuple[str, str], int], int]:
     places: dict[tuple[str, str], int] = {}
     size = REGION
     for metric in METRICS.values():
-        for label in () if metric.name in PLACED else metric.labels:
+        for label in () if metric.name in PLACED or metric.by != "replica" else metric.labels:
             places[metric.name, label] = size
             size += BUCKETS + 1 if metric.kind == "histogram" else 1
     return places, size

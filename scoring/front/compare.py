@@ -10,6 +10,7 @@ RELATIVE, ABSOLUTE = 1e-4, 1e-5  # numbers of 32 bits that were summed in anothe
 NOT_COMPARED = frozenset(
     ("id", "model_name", "model_version")
 )  # of the Open Inference Protocol: they name who answered
+NAME = 64  # characters of an output's name that are kept
 ANSWER = "answer"  # an answer without names
 
 
@@ -74,3 +75,19 @@ def _numbers(ours: float, theirs: float, name: str, found: Difference) -> None:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def rounded_up(distance: float) -> str:
+    """One digit, as in METRICS' distances: 0.00031 is "4e-04"."""
+    if not distance:
+        return "0"
+    text = f"{distance:.0e}"
+    if float(text) >= distance:
+        return text
+    digit, exponent = text.split("e")
+    return f"{int(digit) + 1}e{exponent}" if digit != "9" else f"1e{int(exponent) + 1:+03d}"
+
+
+def shown(name: str) -> str:
+    """The name of an output, of which a replica may write anything."""
+    return "".join(letter for letter in name[:NAME] if letter.isprintable()) or ANSWER

@@ -8,17 +8,18 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import random
-from time import monotonic, time
+from time import monotonic
 
 from scoring.core.errors import ScoringError
-from scoring.front.compare import Difference, compare
+from scoring.front.compare import Difference, compare, rounded_up, shown
 from scoring.front.exchange import Exchange
 from scoring.front.heads import END
 from scoring.front.state import Revision
-from scoring.front_contract import Agreement
 
 COPIED_BYTES = 256 * 1024
 AT_ONCE = 16  # copies under way at a revision; more are dropped
+OUTPUTS = 20  # of an answer whose distances are kept
+LABELS = 1000  # of distances in a window
 INLINE_BYTES = 2048  # larger answers are compared in a thread
 Answer = tuple[int, bytes]
 Send = Callable[["Copy", Exchange, Revision], Exchange]
@@ -40,16 +41,16 @@ class Copy:
 
     def take_end(self, exchange: Exchange, closes: bool) -> None:
         answer = (exchange.status, b"".join(self._parts).partition(END)[2])
-        self._tally.slower += monotonic() - self._began - self._took
+        self._tally.took(self._took, monotonic() - self._began)
         self._mirrors.ended(exchange, self._tally)
         self._mirrors.compare(self._tally, self._caller, answer)
 
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
-        self._tally.failed += 1
+        self._tally.count("failed")
         self._mirrors.ended(exchange, self._tally)
 
     def cut(self) -> None:
-        self._tally.failed += 1
+        self._tally.count("failed")
         self._mirrors.ended(None, self._tally)
 
     def lines(self, exchange: Exchange) -> bytes:
@@ -63,20 +64,34 @@ class Copy:
 
 
 class Tally:
-    """What was found of a mirror since the front started."""
+    """Counts what is found of a mirror, for the next window of the revision."""
 
-    def __init__(self) -> None:
-        self.compared = self.disagreed = self.failed = self.dropped = self.under_way = 0
-        self.slower = 0.0
-        self.outputs: dict[str, float] = {}
+    def __init__(self, revision: Revision) -> None:
+        self._revision = revision
+        self.under_way = 0
+
+    def count(self, end: str) -> None:
+        """How one more copy ended, of scoring.contract.COPIES."""
+        _add(self._revision.counts.copies, end, 1)
+
+    def took(self, caller: float, copy: float) -> None:
+        """Seconds of the caller's answer and of the copy's."""
+        times = self._revision.counts.copy_time
+        _add(times, "caller", int(caller * 1e6))
+        _add(times, "copy", int(copy * 1e6))
 
     def add(self, difference: Difference) -> None:
         """One more comparison."""
-        self.compared += 1
-        self.disagreed += not difference.agrees
-        for name, distance in difference.outputs.items():
-            if len(self.outputs) < 100 or name in self.outputs:
-                self.outputs[name] = max(self.outputs.get(name, 0.0), distance)
+        self.count("agreed" if difference.agrees else "disagreed")
+        distances = self._revision.counts.distances
+        for name, distance in list(difference.outputs.items())[:OUTPUTS]:
+            label = f"{rounded_up(distance)} {shown(name)}"
+            if label in distances or len(distances) < LABELS:
+                _add(distances, label, 1)
+
+
+def _add(counts: dict[str, int], label: str, count: int) -> None:
+    counts[label] = counts.get(label, 0) + count
 
 
 class Mirrors:
@@ -85,8 +100,7 @@ class Mirrors:
     def __init__(self, send: Send) -> None:
         """`send` sends an exchange's request once more, for a copy, to a revision."""
         self._send = send
-        self._since = time()
-        self._tallies: dict[tuple[int, int], Tally] = {}
+        self._tallies: dict[Revision, Tally] = {}
         self._under_way: set[Exchange] = set()
         self._comparing = ThreadPoolExecutor(1, "compare")
         self._loop = asyncio.get_running_loop()
@@ -98,9 +112,9 @@ class Mirrors:
         for revision, share in exchange.head.service.mirrors:
             if revision is exchange.revision or random() >= share:  # noqa: S311
                 continue
-            tally = self._tallies.setdefault((revision.service, revision.number), Tally())
+            tally = self._tallies.get(revision) or self._tallies.setdefault(revision, Tally(revision))
             if tally.under_way >= AT_ONCE or not revision.ready:
-                tally.dropped += 1
+                tally.count("dropped")
                 continue
             tally.under_way += 1
             copy = Copy(self, tally, (exchange.status, answer.partition(END)[2]), took)
@@ -123,29 +137,14 @@ class Mirrors:
         done.add_done_callback(lambda found: None if found.cancelled() else tally.add(found.result()))
 
     def sweep(self, now: float) -> None:
-        """Once a second: copies that take too long."""
+        """Once a second: copies that take too long, and mirrors that are gone."""
+        for revision in [one for one, tally in self._tallies.items() if one.removed and not tally.under_way]:
+            del self._tallies[revision]
         for exchange in list(self._under_way):
             if exchange.over:
                 self._under_way.discard(exchange)
             elif exchange.sent and now - exchange.moved > exchange.head.service.settings.scoring_timeout_seconds:
                 exchange.give_up()
-
-    def report(self) -> list[Agreement]:
-        """What was found so far."""
-        return [
-            Agreement(
-                service=service,
-                revision=revision,
-                since=self._since,
-                compared=tally.compared,
-                disagreed=tally.disagreed,
-                failed=tally.failed,
-                dropped=tally.dropped,
-                outputs=dict(tally.outputs),
-                slower_microseconds=tally.slower / tally.compared * 1e6 if tally.compared else 0.0,
-            )
-            for (service, revision), tally in self._tallies.items()
-        ]
 
     def close(self) -> None:
         """End."""

@@ -1,4 +1,4 @@
-"""Reports to the studio: loads for scaling, use of keys, agreements, windows. Without a studio the front goes on."""
+"""Reports to the studio: loads for scaling, use of keys, windows. Without a studio the front goes on."""
 
 import asyncio
 import http.client
@@ -110,7 +110,6 @@ class Reporter:
             refused=front.file.refused,
             loads=loads,
             keys=[] if front.draining else front.quotas.report(),
-            agreements=front.dispatcher.mirrors.report(),
             ejected=[one.id for one in front.registry.replicas if one.health.ejected],
             windows=self._oldest(),
         )
@@ -127,7 +126,7 @@ class Reporter:
     def _cut(self, revision: Revision, *, at_once: bool) -> None:
         counts = revision.counts
         began, now = counts.began, time()
-        if not counts.codes:
+        if not counts.codes and not counts.copies:
             counts.began = now
             return
         if not at_once and now // WINDOW_SECONDS == began // WINDOW_SECONDS:
@@ -140,11 +139,14 @@ class Reporter:
             sequence=self._sequence,
             start=began,
             seconds=max(now - began, 0.001),
-            counters={
-                "codes": {str(code): count for code, count in taken.codes.items()},
-                "keys": {KEYS[kind]: count for kind, count in enumerate(taken.keys) if count},
-            },
-            histograms={"latency": {str(bucket): count for bucket, count in enumerate(taken.latency) if count}},
+            counters=_filled(
+                codes={str(code): count for code, count in taken.codes.items()},
+                keys={KEYS[kind]: count for kind, count in enumerate(taken.keys) if count},
+                copies=taken.copies,
+                copy_time=taken.copy_time,
+                distances=taken.distances,
+            ),
+            histograms=_filled(latency={str(bucket): count for bucket, count in enumerate(taken.latency) if count}),
         )
         kept = self._windows.setdefault(revision.service, [])
         kept.append(window)
@@ -168,6 +170,11 @@ class Reporter:
         elif done and failures >= FAILURES_TOLD:
             log(f"the studio takes reports again (process {os.getpid()})")
         return done
+
+
+def _filled(**figures: dict[str, int]) -> dict[str, dict[str, int]]:
+    """Without what is empty."""
+    return {name: counts for name, counts in figures.items() if counts}
 
 
 def _load(revision: Revision) -> ServiceLoad:

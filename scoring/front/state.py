@@ -101,19 +101,31 @@ class Load:
 
 
 class Counts:
-    """Answers of a revision since `began` (epoch seconds): by status, kind of key, and bucket of latency."""
+    """Answers of a revision since `began` (epoch seconds): by status, kind of key, and bucket of latency. Of copies of
+    requests that it got: how they ended, the microseconds of both answers, and distances (scoring.contract.METRICS)."""
 
-    __slots__ = ("began", "codes", "keys", "latency")
+    __slots__ = ("began", "codes", "copies", "copy_time", "distances", "keys", "latency")
 
     def __init__(self, began: float | None = None) -> None:
         self.began = time() if began is None else began
-        self.codes: dict[int, int] = {}
-        self.keys = [0, 0, 0, 0]
-        self.latency = [0] * BUCKETS
+        self._clear()
 
     def take(self, now: float) -> "Counts":
         """What was counted so far; begins anew."""
         taken = Counts(self.began)
-        taken.codes, taken.keys, taken.latency = self.codes, self.keys, self.latency
-        self.began, self.codes, self.keys, self.latency = now, {}, [0, 0, 0, 0], [0] * BUCKETS
+        for name in COUNTED:
+            setattr(taken, name, getattr(self, name))
+        self.began = now
+        self._clear()
         return taken
+
+    def _clear(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.keys = [0, 0, 0, 0]
+        self.latency = [0] * BUCKETS
+        self.copies: dict[str, int] = {}
+        self.copy_time: dict[str, int] = {}
+        self.distances: dict[str, int] = {}
+
+
+COUNTED = tuple(name for name in Counts.__slots__ if name != "began")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoring.front.compare import compare
+from scoring.front.compare import compare, rounded_up, shown
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,19 @@ def test_answers_are_compared_number_by_number(ours, theirs, agrees, outputs):
 
 def test_answers_of_another_status_disagree():
     assert not compare((200, b"{}"), (500, b"{}")).agrees
+
+
+@pytest.mark.parametrize(
+    ("distance", "expected"),
+    [
+        (0.0, "0"), (0.5, "5e-01"), (0.00031, "4e-04"), (0.00029, "3e-04"), (0.96, "1e+00"), (1.0, "1e+00"),
+        (9.4, "1e+01"), (9.6e-5, "1e-04"), (123.0, "2e+02"), (9.6e99, "1e+100"),
+    ],
+)  # fmt: skip
+def test_distances_are_rounded_up_to_one_digit(distance, expected):
+    assert rounded_up(distance) == expected
+    assert float(expected) >= distance
+
+
+def test_names_of_outputs_are_short_and_printable():
+    assert [shown(name) for name in ("logits", "a\0b\nc", "", "x" * 100)] == ["logits", "abc", "answer", "x" * 64]
