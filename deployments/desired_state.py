@@ -17,7 +17,6 @@ def transition_columns() -> dict[str, Any]:
     """The columns that every change of the desired state sets: the clock restarts, the service-level step is due."""
     now = timezone.now()
     return {
-        "generation": F("generation") + 1,
         "changed_at": now,
         "due_at": now,
         "updated_at": now,
@@ -27,10 +26,11 @@ def transition_columns() -> dict[str, Any]:
 
 
 def change(service: Service, **facts: Any) -> None:
-    """Update the row unless it has changed since it was read; then `ChangedMeanwhile`."""
+    """Update the row, its generation with it, unless it has changed since it was read; then `ChangedMeanwhile`."""
     seen = Service.objects.filter(pk=service.pk, generation=service.generation)
-    if not seen.update(**facts):
+    if not seen.update(generation=F("generation") + 1, **facts):
         raise ChangedMeanwhile(service.name)
+    service.generation += 1
 
 
 def request_advance(service: Service) -> None:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.api.parameters import NAME
 from deployments.models import ClientKey
 from deployments.services.client_keys import (
     Limits,
@@ -27,7 +28,6 @@ from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
 
-NAME = OpenApiParameter("name", str, "path", description="the service's name")
 KEY = OpenApiParameter("key", str, "path", description="the key's name")
 LONGEST_DAYS = 3650
 

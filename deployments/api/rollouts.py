@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.api.parameters import LARGEST, NAME
 from deployments.models import RolloutPhase, Service
 from deployments.rollouts.guards import Guard
 from deployments.rollouts.steps import Step
@@ -20,8 +21,6 @@ from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.strict_fields import StrictSerializer
 
-NAME = OpenApiParameter("name", str, "path", description="the service's name")
-LARGEST = 2**31 - 1
 DEFAULT_PERCENTS = ", ".join(f"{step.percent:g}" for step in DEFAULT_STEPS)
 
 

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from deployments.api.deployment_config import DeploymentConfigField
+from deployments.api.parameters import LARGEST
 from deployments.models import Desired, Phase
 from studio.core.strict_fields import StrictSerializer
 
@@ -101,7 +102,7 @@ class RollbackSerializer(StrictSerializer):
         allow_null=True,
         default=None,
         min_value=1,
-        max_value=2**31 - 1,
+        max_value=LARGEST,
         help_text="number of the revision that is to answer again; by default the one that answers while an update is "
         "under way or has failed, else the one that answered before",
     )

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.api.parameters import NAME
 from deployments.api.serializers import (
     AccessTokenSerializer,
     ChosenKeySerializer,
@@ -37,7 +38,6 @@ from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
 
-NAME = OpenApiParameter("name", str, "path", description="the service's name")
 SLOT = OpenApiParameter("slot", str, "path", enum=SLOTS)
 OFFSET = OpenApiParameter("offset", int, description="byte to read from; negative counts from the end")
 SOURCE = OpenApiParameter("source", str, enum=["service", "build"], default="service")

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.api.parameters import LARGEST, NAME
 from deployments.api.serializers import CauseSerializer
 from deployments.models import Phase, Service
 from deployments.services import traffic
@@ -17,9 +18,7 @@ from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.strict_fields import StrictSerializer
 
-NAME = OpenApiParameter("name", str, "path", description="the service's name")
 REVISION = OpenApiParameter("revision", int, "path", description="number of a revision")
-LARGEST = 2**31 - 1
 
 
 class StickySerializer(StrictSerializer):

@@ -8,8 +8,8 @@ import secrets
 import django.db.models.deletion
 from django.db import migrations, models
 
-import deployments.models.service
 import studio.core.encryption
+import studio.core.secrets
 
 ALL_SLOTS = [[0, 9999]]
 
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "service",
             "front_key",
-            studio.core.encryption.EncryptedTextField(blank=True, default=deployments.models.service.new_front_key),
+            studio.core.encryption.EncryptedTextField(blank=True, default=studio.core.secrets.new_secret),
         ),
         migrations.AddField("service", "sticky", models.JSONField(default=dict)),
         migrations.AddField("traffic", "mirror_percent", models.FloatField(default=0)),

@@ -1,7 +1,5 @@
 """A service is a stable name, address and keys; a revision is a frozen recipe behind it."""
 
-import secrets
-
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -12,7 +10,7 @@ from registry.models import ModelVersion
 from studio.accounts.models import Workspace, slug_rule
 from studio.accounts.ownership import OwnedQuerySet
 from studio.core.encryption import EncryptedTextField
-from studio.core.secrets import digest_of
+from studio.core.secrets import digest_of, new_secret
 
 
 class Desired(models.TextChoices):
@@ -45,11 +43,6 @@ class Phase(models.TextChoices):
         }[self.value]
 
 
-def new_front_key() -> str:
-    """256 random bits, printable."""
-    return secrets.token_urlsafe(32)
-
-
 class Service(models.Model):
     """What people want (`desired`, `wanted_revision`, `generation`), and what they see (`phase`, `cause`), which the
     service-level step (deployments.control.advance) computes over its instances.
@@ -70,7 +63,7 @@ class Service(models.Model):
     default_revision = models.PositiveIntegerField(default=0)  # gets what no other one does of the traffic; 0: none yet
     previous_revision = models.PositiveIntegerField(default=0)  # was the default before the present one; 0: unknown
     sticky = models.JSONField(default=dict)  # {"header": name} or {"cookie": name}, whose value decides the revision
-    front_key = EncryptedTextField(blank=True, default=new_front_key)  # by which the front is known to replicas
+    front_key = EncryptedTextField(blank=True, default=new_secret)  # by which the front is known to replicas
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
     observed_generation = models.PositiveIntegerField(default=0)  # that the service-level step last worked on

@@ -17,7 +17,7 @@ from deployments.errors import ChangedMeanwhile
 from deployments.models import Rollout, RolloutPhase, Service
 from deployments.rollouts.forecast import waiting_for
 from deployments.rollouts.steps import Plan, RolloutState, percent_of
-from deployments.traffic.shares import ALL, Share, set_traffic, shares_of
+from deployments.traffic.shares import ALL, Share, give_shares, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
 
@@ -101,10 +101,9 @@ def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int, actor:
     service = rollout.service
     both = {rollout.control, rollout.candidate}
     others = {number: share for number, share in shares_of(service).items() if number not in both}
-    change(service, generation=F("generation") + 1, due_at=timezone.now())
-    service.generation += 1
+    change(service, due_at=timezone.now())
     reason = f"Rollout to revision {rollout.candidate}: {rollout.why}".rstrip(": ")
-    set_traffic(service, shares | others, default, actor=actor, reason=reason, wanted_revision=default)
+    give_shares(service, shares | others, default, actor=actor, reason=reason, wanted_revision=default)
     record_uses(service)
     request_advance(service)
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from deployments.desired_state import change, record_event, request_advance
@@ -17,14 +16,14 @@ from deployments.events import (
     CLIENT_KEY_REGENERATED,
 )
 from deployments.models import ClientKey, KeyUse, Service
-from deployments.services.keys import SLOTS, checked_value, new_secret
+from deployments.services.keys import SLOTS, checked_value
 from deployments.services.tokens import refuse_keys
 from scoring.contract import KEYS
 from studio.accounts.models import User, slug_rule
 from studio.activity.events import EventType
 from studio.core.enqueue import enqueue_task_on_commit
 from studio.core.errors import BadInput, Conflict, NotFound
-from studio.core.secrets import digest_of
+from studio.core.secrets import digest_of, new_secret
 
 MOST = 200  # of a service
 HINT = 6  # characters of a value that pages show
@@ -114,7 +113,7 @@ def _save(key: ClientKey, event: EventType, actor: User) -> ClientKey:
 
 def _touch(service: Service) -> None:
     """One change at a time, and the routing that the front gets is written anew."""
-    change(service, generation=F("generation") + 1)
+    change(service)
     request_advance(service)
     enqueue_task_on_commit("deployments.tasks.write_routing")
 

@@ -4,11 +4,11 @@ from django.db import IntegrityError, transaction
 
 from deployments.errors import NameTaken, NoFreePort, PortTaken
 from deployments.models import Port, Service, Target
-from deployments.services.keys import create_keys, new_secret
+from deployments.services.keys import create_keys
 from deployments.services.ports import claim, free_port
 from deployments.targets.kinds import kind_of
 from studio.accounts.models import User, Workspace
-from studio.core.secrets import digest_of
+from studio.core.secrets import digest_of, new_secret
 
 LOCAL = "local"  # the target that is this machine
 PORT_TRIES = 20

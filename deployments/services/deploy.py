@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from deployments.builds import builds
@@ -19,7 +18,7 @@ from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
 from deployments.services.traffic import check_no_operation, check_no_rollout
 from deployments.traffic.rules import complete_shares
-from deployments.traffic.shares import Share, set_traffic, shares_of
+from deployments.traffic.shares import Share, give_shares, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import Workspace
 
@@ -66,12 +65,11 @@ def existing_service(workspace: Workspace, name: str) -> Service | None:
 
 def _give_share(service: Service, request: DeployRequest, revision: Revision) -> None:
     """The revision runs beside the others, which go on; its share counts once it is ready."""
-    service.refresh_from_db()
     shares = shares_of(service) | {revision.number: Share(request.traffic or 0.0)}
     kept = {number: share.percent for number, share in shares.items() if number != service.default_revision}
     mirrors = {number: share.mirror_percent for number, share in shares.items()}
     completed = complete_shares(kept, mirrors, service.default_revision)
-    set_traffic(service, completed, service.default_revision, actor=request.actor, reason=request.reason)
+    give_shares(service, completed, service.default_revision, actor=request.actor, reason=request.reason)
 
 
 def _check_label(service: Service, label: str) -> None:
@@ -84,7 +82,7 @@ def _columns(number: int, *, beside: bool) -> dict[str, Any]:
     """What changes of the service; beside others, what people see of it stays."""
     if beside:
         now = timezone.now()
-        return {"generation": F("generation") + 1, "due_at": now, "updated_at": now, "last_revision": number}
+        return {"due_at": now, "updated_at": now, "last_revision": number}
     wanted = {"desired": Desired.RUNNING, "last_revision": number, "wanted_revision": number}
     return transition_columns() | wanted
 

@@ -2,10 +2,8 @@
 
 import hmac
 import re
-import secrets
 
 from django.db import transaction
-from django.db.models import F
 
 from deployments.desired_state import change, record_event, renew_credentials
 from deployments.errors import KeyExists
@@ -13,16 +11,11 @@ from deployments.events import KEY_REGENERATED
 from deployments.models import Key, Service
 from studio.accounts.models import User
 from studio.core.errors import BadInput, NotFound
-from studio.core.secrets import digest_of
+from studio.core.secrets import digest_of, new_secret
 
 SLOTS = ("primary", "secondary")
 # RFC 6750, section 2.1: what may follow `Bearer`; long enough that guessing one is hopeless
 CHOSEN = re.compile(r"[A-Za-z0-9._~+/-]{16,128}={0,2}")
-
-
-def new_secret() -> str:
-    """256 random bits, printable."""
-    return secrets.token_urlsafe(32)
 
 
 def create_keys(service: Service) -> None:
@@ -45,7 +38,7 @@ def regenerate_key(service: Service, slot: str, actor: User, value: str | None =
     """
     key = find_key(service, slot)
     with transaction.atomic():
-        change(service, generation=F("generation") + 1)
+        change(service)
         key.value = new_secret() if value is None else checked_value(service, value)
         key.save(update_fields=["value", "created_at"])
         renew_credentials(service)

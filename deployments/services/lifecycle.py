@@ -37,5 +37,5 @@ def _set_desired(service: Service, actor: User, desired: str, kind: EventType) -
         record_uses(service)
         record_event(kind, service, actor)
         request_advance(service)
-    service.desired, service.generation, service.changed_at = desired, service.generation + 1, columns["changed_at"]
+    service.desired, service.changed_at = desired, columns["changed_at"]
     service.phase, service.cause = Phase.TRANSITIONING, None

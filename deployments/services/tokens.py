@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import jwt
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from deployments.config.deployment_config import config_of
@@ -20,8 +19,8 @@ from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.events import TOKEN_ISSUED, TOKENS_REVOKED
 from deployments.models import Service
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
-from deployments.services.keys import new_secret
 from studio.accounts.models import User
+from studio.core.secrets import new_secret
 
 LIFETIME = timedelta(hours=1)
 FRESH = timedelta(minutes=45)  # then a new one is due, so that none expires in use
@@ -69,7 +68,7 @@ def regenerate(service: Service, actor: User) -> None:
     _check(service)
     secret = new_secret()
     with transaction.atomic():
-        change(service, generation=F("generation") + 1, token_secret=secret)
+        change(service, token_secret=secret)
         renew_credentials(service)
         record_event(TOKENS_REVOKED, service, actor)
     service.token_secret = secret

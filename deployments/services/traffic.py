@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from deployments.builds import builds
@@ -26,7 +25,7 @@ from deployments.models import Desired, HostName, InstanceDesired, Phase, Revisi
 from deployments.rollouts.moving import running
 from deployments.services.rollback import revision_of
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
-from deployments.traffic.shares import Share, in_words, set_traffic, shares_of
+from deployments.traffic.shares import Share, give_shares, in_words, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
 from studio.core.enqueue import enqueue_task_on_commit
@@ -64,22 +63,20 @@ def change_traffic(service: Service, actor: User, request: TrafficRequest) -> No
     default = request.default or service.default_revision
     shares = complete_shares(wanted.percents or {}, wanted.mirrors, default)
     added = [_revision(service, number) for number in shares if number not in before]
-    for number, share in shares.items():
-        _check_can_answer(service, number, share)
+    _check_can_answer(service, shares, default=service.default_revision)
     if default != service.default_revision:
         _check_can_be_default(service, facts, default)
     columns: dict[str, Any] = {"wanted_revision": default}
     if request.sticky is not None:
         columns["sticky"] = complete_sticky(request.sticky)
     with transaction.atomic():
-        change(service, generation=F("generation") + 1, due_at=timezone.now())
-        service.generation += 1
+        change(service, due_at=timezone.now())
         if request.hosts is not None and _set_hosts(service, names := complete_hosts(request.hosts)):
             record_event(HOSTS_CHANGED, service, actor, reason=request.reason, hosts=names or ["none"])
         for revision in added:
             if not revision.builds.unfinished().exists():
                 builds.build_for(revision)  # succeeds at once: the bundle is there
-        set_traffic(service, shares, default, actor=actor, reason=request.reason, **columns)
+        give_shares(service, shares, default, actor=actor, reason=request.reason, **columns)
         _record_routing(service, actor, request, columns.get("sticky"))
         record_uses(service)
         request_advance(service)
@@ -183,17 +180,18 @@ def _revision(service: Service, number: int) -> Revision:
     return revision_of(service, number)
 
 
-def _check_can_answer(service: Service, number: int, share: Share) -> None:
-    """A revision that has failed may be tried again, and gets no share before it is healthy."""
-    if not (share.percent or share.mirror_percent) or number == service.default_revision:
-        return
-    revision = service.revisions.get(number=number)
-    instances = {one.revision.number: one for one in instances_of(service)}
-    wanted = instances.get(number)
-    if wanted is not None and wanted.desired != InstanceDesired.RUNNING:
-        instances.pop(number)  # how it ended before says nothing of the next try
-    if _state(revision, instances) == Phase.FAILED:
-        raise RevisionHasFailed(service.name, number, (_error(revision, instances) or {}).get("message", ""))
+def _check_can_answer(service: Service, shares: Mapping[int, Share], default: int) -> None:
+    """A revision that has failed may be tried again, and gets no share before it is healthy. How one ended that is not
+    wanted any more says nothing of its next try."""
+    asked = [
+        number for number, share in shares.items() if (share.percent or share.mirror_percent) and number != default
+    ]
+    running = [one for one in instances_of(service) if one.desired == InstanceDesired.RUNNING]
+    instances = {one.revision.number: one for one in running}
+    for revision in service.revisions.filter(number__in=asked).prefetch_related("builds"):
+        if _state(revision, instances) == Phase.FAILED:
+            message = (_error(revision, instances) or {}).get("message", "")
+            raise RevisionHasFailed(service.name, revision.number, message)
 
 
 def _check_can_be_default(service: Service, facts: ServiceFacts, number: int) -> None:

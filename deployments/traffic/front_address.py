@@ -13,8 +13,8 @@ def front_url() -> str:
         return ""
     if chosen["url"]:
         return str(chosen["url"]).rstrip("/")
-    is_tls = chosen["certificate"] or chosen["self_signed"]
-    return url_of(chosen["host"], chosen["port"]).replace("http:", "https:" if is_tls else "http:").rstrip("/")
+    has_tls = bool(chosen["certificate"] or chosen["self_signed"])
+    return url_of(chosen["host"], chosen["port"], tls=has_tls).rstrip("/")
 
 
 def front_address_of(service: Service) -> str:

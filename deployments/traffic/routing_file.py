@@ -1,7 +1,6 @@
 """The routing file: written beside the old one and renamed, only when it has changed, numbers rising."""
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,8 @@ from django.db.models import F, Max, Prefetch, QuerySet
 
 from deployments.models import FrontStatus, Instance, KeyUse, RoutingFile, Service, Traffic
 from deployments.traffic.front_config import services_of
-from scoring.front_contract import Routing, decode_routing, encode_routing
+from scoring.front_contract import FrontService, Routing, decode_routing, encode_routing
+from studio.core.atomic_files import write_atomically
 
 ONLY = 1  # key of the only row
 
@@ -23,23 +23,35 @@ def routing_path() -> Path:
 
 
 def write_routing() -> bool:
-    """Bring the file up to date; whether it had to be written. Of two workers the second waits for the first and finds
-    nothing to do. Killed at any line, the next call makes it good: a number that was used is not used again."""
+    """Bring the file up to date; whether it had to be written. Where nothing has changed, nothing is locked. Of two
+    workers the second waits for the first and finds nothing to do. Killed at any line, the next call makes it good: a
+    number that was used is not used again."""
+    if not settings.FRONT["enabled"] or _is_written(services_of(rows())):
+        return False
     RoutingFile.objects.get_or_create(pk=ONLY)
     with transaction.atomic():
         RoutingFile.objects.filter(pk=ONLY).update(
             digest=F("digest")
         )  # takes the lock, also where rows cannot be locked
-        row = RoutingFile.objects.get(pk=ONLY)
-        services = services_of(rows())
-        digest = hashlib.sha256(msgspec.json.encode(services)).hexdigest()
-        written = _number_of(routing_path())
-        if digest == row.digest and written == row.number:
+        services = services_of(rows())  # as they are now: another worker may have written what is newer
+        if _is_written(services):
             return False
-        row.number, row.digest = 1 + max(row.number, written, _applied()), digest
-        _replace(routing_path(), encode_routing(Routing(number=row.number, services=services)))
+        row = RoutingFile.objects.get(pk=ONLY)
+        row.number, row.digest = 1 + max(row.number, _number_of(routing_path()), _applied()), _digest_of(services)
+        contents = encode_routing(Routing(number=row.number, services=services))
+        routing_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(routing_path(), contents, durable=True)
         row.save()
     return True
+
+
+def _is_written(services: list[FrontService]) -> bool:
+    row = RoutingFile.objects.filter(pk=ONLY).first()
+    return row is not None and row.digest == _digest_of(services) and row.number == _number_of(routing_path())
+
+
+def _digest_of(services: list[FrontService]) -> str:
+    return hashlib.sha256(msgspec.json.encode(services)).hexdigest()
 
 
 def rows() -> QuerySet[Service]:
@@ -48,6 +60,7 @@ def rows() -> QuerySet[Service]:
     shares = Traffic.objects.select_related("revision").order_by("revision__number")
     return (
         Service.objects.select_related("workspace")
+        .defer("telemetry_token")
         .prefetch_related(
             Prefetch("traffic", shares),
             Prefetch("instances", Instance.objects.all()),
@@ -71,18 +84,3 @@ def _number_of(path: Path) -> int:
 def _applied() -> int:
     """The largest number that a front uses: it refuses one that is not larger."""
     return FrontStatus.objects.aggregate(largest=Max("applied"))["largest"] or 0
-
-
-def _replace(path: Path, contents: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(contents)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

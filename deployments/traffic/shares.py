@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from deployments.desired_state import record_event
+from deployments.errors import ChangedMeanwhile
 from deployments.events import REVISION_ACTIVATED, TRAFFIC_CHANGED
 from deployments.models import Desired, Service
 from deployments.traffic import split
@@ -58,6 +59,12 @@ def set_traffic(
             _record(service, before, shares, actor, reason)
         enqueue_task_on_commit("deployments.tasks.write_routing")
     return True
+
+
+def give_shares(service: Service, shares: Mapping[int, Share], default: int, **more: Any) -> None:
+    """The same for who must not go on otherwise. Raises `ChangedMeanwhile`."""
+    if not set_traffic(service, shares, default, **more):
+        raise ChangedMeanwhile(service.name)
 
 
 def shares_of(service: Service) -> dict[int, Share]:

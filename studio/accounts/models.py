@@ -1,6 +1,5 @@
 """People, workspaces, roles and API tokens."""
 
-import hashlib
 import secrets
 from typing import Self
 
@@ -10,6 +9,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from studio.core.secrets import digest_of
 
 slug_rule = RegexValidator(
     r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
@@ -175,5 +176,4 @@ class ApiToken(models.Model):
 
     @staticmethod
     def digest_of(secret: str) -> str:
-        """A plain SHA-256 is enough: the secret has 256 random bits, so there is nothing to guess."""
-        return hashlib.sha256(secret.encode()).hexdigest()
+        return digest_of(secret)

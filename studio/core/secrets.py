@@ -32,6 +32,11 @@ def read_or_create_secret(path: Path, *, fernet: bool = False) -> str:
     return path.read_text().strip()
 
 
+def new_secret() -> str:
+    """256 random bits, printable."""
+    return secrets.token_urlsafe(32)
+
+
 def digest_of(secret: str) -> str:
     """What is kept of a secret that only has to be recognized: its SHA-256, hex. For random secrets; not for passwords,
     which are guessed."""

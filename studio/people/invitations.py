@@ -3,7 +3,6 @@
 Whoever invites learns nothing of which people there are, and nobody becomes a member unasked.
 """
 
-import hashlib
 import secrets
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 from studio.accounts.models import Invitation, Membership, Role, User, Workspace
 from studio.activity.recording import record
 from studio.core.errors import BadInput, Conflict, Forbidden, NotFound
+from studio.core.secrets import digest_of
 from studio.people import events
 from studio.people.members import checked_role
 from studio.people.user_accounts import create_account
@@ -33,7 +33,7 @@ def create_invitation(workspace: Workspace, *, role: str, note: str = "", actor:
         workspace=workspace,
         role=checked_role(role),
         note=note.strip(),
-        digest=_digest_of(secret),
+        digest=digest_of(secret),
         invited_by=actor,
         expires_at=timezone.now() + timedelta(days=DAYS),
     )
@@ -54,7 +54,7 @@ def withdraw_invitation(invitation_id: int, *, workspace: Workspace, actor: User
 def find_invitation(secret: str) -> Invitation:
     """The open invitation behind a link. Raises `NotFound`, also when the inviter may no longer invite."""
     rows = Invitation.objects.open().select_related("workspace", "invited_by")
-    found = rows.filter(digest=_digest_of(secret)).first()
+    found = rows.filter(digest=digest_of(secret)).first()
     if found is None or not found.invited_by.is_active or found.workspace.role_of(found.invited_by) != Role.ADMIN:
         raise NotFound(
             "This invitation is not open any more: it was accepted or withdrawn, or it has expired.",
@@ -96,8 +96,3 @@ def accept_with_new_account(invitation: Invitation, *, username: str, password: 
     person = create_account(username, password=password)
     accept_invitation(invitation, person)
     return person
-
-
-def _digest_of(secret: str) -> str:
-    """A plain SHA-256 is enough: the secret has 256 random bits, so there is nothing to guess."""
-    return hashlib.sha256(secret.encode()).hexdigest()

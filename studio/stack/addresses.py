@@ -13,6 +13,6 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, tls: bool = False) -> str:
     """The address, on this machine, of a server that listens on `host`."""
-    return f"http://{in_url(reachable(host))}:{port}/"
+    return f"{'https' if tls else 'http'}://{in_url(reachable(host))}:{port}/"

@@ -1,12 +1,12 @@
 """The front before all services, as a program: it outlives the studio, as the services do."""
 
-import os
 from pathlib import Path
 
 import msgspec
 from django.conf import settings
 
 from scoring.front_contract import FrontSettings
+from studio.core.atomic_files import write_atomically
 from studio.core.secrets import read_or_create_secret
 
 
@@ -25,8 +25,6 @@ def write_settings(studio_url: str) -> Path | None:
         report_token=read_or_create_secret(folder / "report.key"),
         **given,
     )
-    path, draft = folder / "settings.json", folder / ".settings.json.draft"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(contents))
-    draft.replace(path)
+    path = folder / "settings.json"
+    write_atomically(path, msgspec.json.encode(contents))
     return path

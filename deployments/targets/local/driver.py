@@ -15,7 +15,7 @@ from deployments.targets import log_files
 from deployments.targets.base import LOG_CHUNK, NotRemoved, Observation, Route
 from deployments.targets.local import adoption, ownership, process, spooled
 from deployments.targets.local.endings import failure_of
-from deployments.targets.local.files import make_folder, read_struct, read_untrusted, remove_tree, write_atomically
+from deployments.targets.local.files import make_folder, read_struct, read_untrusted, remove_tree
 from deployments.targets.local.isolation import Isolation, isolation_here
 from deployments.targets.local.reports import common, report
 from deployments.targets.local.room import check_room
@@ -29,6 +29,7 @@ from deployments.targets.local.run_folder import (
 )
 from deployments.targets.local.service_plan import Parts, Places, service_plan
 from scoring.contract import Status
+from studio.core.atomic_files import write_atomically
 from studio.sandbox.plan import Plan
 
 TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the server takes to finish requests
@@ -63,7 +64,7 @@ class LocalDriver:
         for needed in (folder.path, folder.control, folder.work):
             needed.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.path.chmod(0o700)
-        write_atomically(folder.keys, keys_file(spec), self.isolation().user_of(spec.ref.service_id))
+        write_atomically(folder.keys, keys_file(spec), group=self.isolation().user_of(spec.ref.service_id))
         with self._locked(spec.ref) as (folder, lock):
             if lock is None:
                 self._converge_running(folder, spec)
@@ -215,7 +216,7 @@ class LocalDriver:
         plan = service_plan(spec, parts, places, address, level=walls.level, user=launch.user)
         _empty(folder)
         settings = run_settings(spec, address, parts.bundle, service.handover, folder.work)
-        write_atomically(folder.run, msgspec.json.encode(settings), launch.user)
+        write_atomically(folder.run, msgspec.json.encode(settings), group=launch.user)
         for stale in folder.of_one_run:
             remove_tree(stale)
         write_atomically(folder.launch, msgspec.json.encode(launch))

@@ -1,9 +1,8 @@
-"""Small files that are whole or not there, files that anybody may have written, and the end of a folder of files."""
+"""Small files that anybody may have written, and the end of a folder of files."""
 
 import os
 import shutil
 import stat
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -43,21 +42,6 @@ def read_untrusted_bytes(path: Path) -> bytes | None:
         return None
     finally:
         os.close(descriptor)
-
-
-def write_atomically(path: Path, content: bytes, group: int | None = None) -> None:
-    """Replace the file, unless it already says this: a reader that watches it is not woken for nothing. Only its owner
-    may read it, and the members of `group`."""
-    if path.exists() and path.read_bytes() == content and group in (None, path.stat().st_gid):
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(content)
-        if group is not None:
-            os.fchown(descriptor, -1, group)
-            os.fchmod(descriptor, 0o640)
-    draft.replace(path)
 
 
 def make_folder(path: Path) -> None:

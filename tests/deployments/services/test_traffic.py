@@ -67,6 +67,22 @@ def test_shares_change_without_touching_what_runs(fake, bob, both):
     assert (event.actor, event.details) == (bob, {"before": "1 = 100 %, 2 = 0 %", "after": "1 = 90 %, 2 = 10 %"})
 
 
+def test_shares_of_many_revisions_take_as_many_queries_as_those_of_two(
+    workspace, fake, bob, iris, both, django_assert_max_num_queries
+):
+    def ask(numbers) -> int:
+        with django_assert_max_num_queries(200) as asked:
+            change(both, bob, dict.fromkeys(numbers, 5))
+        return len([one for one in asked if one["sql"].startswith("SELECT")])
+
+    two = ask([2])
+    for _ in range(3):
+        deploy(workspace, bob, iris, overwrite=True, target=fake.target, traffic=0)
+    fake.visit(both, 5)
+    change(both, bob, dict.fromkeys(range(2, 6), 1))
+    assert ask(range(2, 6)) <= two + 3  # which look for the row of each share that is written
+
+
 def test_promoted_revision_answers_alone(fake, bob, both):
     traffic.promote(both, bob, 2)
     fake.visit(both, 8)

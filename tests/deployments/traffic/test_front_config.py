@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _own_folder(settings, tmp_path):
     settings.FRONT_FOLDER = tmp_path
+    settings.FRONT = settings.FRONT | {"enabled": True}
 
 
 @pytest.fixture
@@ -95,6 +96,20 @@ def test_file_is_written_only_when_it_has_changed(two):
     assert routing_path().stat().st_mode & 0o777 == 0o600
 
 
+def test_nothing_is_locked_where_nothing_has_changed(two, django_assert_num_queries):
+    write_routing()
+    with django_assert_num_queries(QUERIES + 1) as asked:
+        assert not write_routing()
+    assert [one["sql"] for one in asked if not one["sql"].startswith("SELECT")] == []
+
+
+def test_without_a_front_nothing_is_read_or_written(two, settings, django_assert_num_queries):
+    settings.FRONT = settings.FRONT | {"enabled": False}
+    with django_assert_num_queries(0):
+        assert not write_routing()
+    assert not routing_path().exists()
+
+
 def test_file_that_is_gone_or_cut_is_written_anew_with_a_higher_number(two):
     write_routing()
     routing_path().write_bytes(routing_path().read_bytes()[:-9])
@@ -104,13 +119,13 @@ def test_file_that_is_gone_or_cut_is_written_anew_with_a_higher_number(two):
     assert decode_routing(routing_path().read_bytes()).number == 3
 
 
-@pytest.mark.parametrize("line", ["encode_routing", "_replace", "save"])
+@pytest.mark.parametrize("line", ["encode_routing", "write_atomically", "save"])
 def test_writer_killed_at_any_line_is_made_good_by_the_next(two, monkeypatch, line):
     """The transaction is lost with the worker; the number on disk is never used for other contents."""
     write_routing()
     Service.objects.update(sticky={"header": "x-user"})
 
-    def die(*_):
+    def die(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
