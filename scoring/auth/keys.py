@@ -96,18 +96,14 @@ class Keys:
         credential, _, name = shown.partition(b" ")
         digest = hashlib.sha256(credential).hexdigest()
         if not self._front or not hmac.compare_digest(digest, self._front):
-            raise _refused("The front's key is not the one that this service knows.")
+            raise unauthenticated("The front's key is not the one that this service knows.")
         kind = KEYS.index(name.decode()) if name.decode("latin-1") in KEYS else 0
         if len(self._fronts) < CACHE_SIZE:
             self._fronts[shown] = kind
         return kind
 
     def _check_uncached(self, header: bytes | None) -> int:
-        scheme, _, credential = (header or b"").partition(b" ")
-        credential = credential.strip()
-        if scheme.lower() != b"bearer" or not credential:
-            wanted = "<token>` (a JSON Web Token that the studio makes)." if self._tokens else "<key>`."
-            raise _refused(f"This service needs the header `Authorization: Bearer {wanted}")
+        credential = bearer_of(header, takes_tokens=self._tokens is not None)
         if self._tokens is not None:
             self._cache(header, TOKEN, self._tokens.expiry_of(credential))
             return TOKEN
@@ -119,7 +115,7 @@ class Keys:
         digest = hashlib.sha256(credential).hexdigest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]  # all, in constant time
         if not any(matches):
-            raise _refused("The key is not one of this service's keys.")
+            raise unauthenticated("The key is not one of this service's keys.")
         return min(matches.index(True) + 1, SECONDARY)
 
     def _cache(self, header: bytes | None, key: int, end: float | None = None) -> None:
@@ -146,5 +142,16 @@ def _token_check(rules: TokenRules) -> "TokenCheck":
     return TokenCheck(rules)
 
 
-def _refused(message: str) -> ScoringError:
+def bearer_of(header: bytes | None, *, takes_tokens: bool) -> bytes:
+    """The credential in the header Authorization; ScoringError 401 where it has none."""
+    scheme, _, credential = (header or b"").partition(b" ")
+    credential = credential.strip()
+    if scheme.lower() != b"bearer" or not credential:
+        wanted = "<token>` (a JSON Web Token that the studio makes)." if takes_tokens else "<key>`."
+        raise unauthenticated(f"This service needs the header `Authorization: Bearer {wanted}")
+    return credential
+
+
+def unauthenticated(message: str) -> ScoringError:
+    """401, with the challenge that RFC 6750 asks for."""
     return ScoringError(401, "unauthorized", message, headers=(("www-authenticate", 'Bearer realm="scoring"'),))

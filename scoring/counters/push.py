@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,7 +24,6 @@ class Pusher(threading.Thread):
         super().__init__(name="telemetry", daemon=True)
         self._spool = spool
         self._telemetry = telemetry
-        self._url = urlsplit(telemetry.url)
         self._wake_up = threading.Event()
         self._stopping = threading.Event()
         self._delay = 0.0
@@ -57,7 +56,8 @@ class Pusher(threading.Thread):
         most = MAX_BATCH_WINDOWS
         while windows := self._spool.oldest(most):
             pushed = {"service": self._telemetry.service, "windows": [window.body for window in windows]}
-            status = self._post(msgspec.json.encode(pushed))
+            body, telemetry = msgspec.json.encode(pushed), self._telemetry
+            status, said = post(telemetry.url, telemetry.token, body, TIMEOUT_SECONDS)
             if status in REJECTING_STATUSES:
                 log(f"the studio refuses this service's telemetry ({status}); it is kept, not sent", "W")
                 return False
@@ -65,10 +65,10 @@ class Pusher(threading.Thread):
                 most = len(windows) // 2  # until the one is found, so that the others are not lost with it
                 continue
             if status in UNREADABLE_STATUSES:
-                body = bytes(windows[0].body).decode()
-                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {body}", "E")
+                unread = bytes(windows[0].body).decode()
+                log(f"the studio cannot read a telemetry window ({status}), which is dropped: {unread}", "E")
             elif not 200 <= status < 300:
-                self._back_off(str(status or "no answer"))
+                self._back_off(said or str(status))
                 return True
             self._spool.drop([window.sequence for window in windows])
             self._delay, most = 0.0, MAX_BATCH_WINDOWS
@@ -79,26 +79,18 @@ class Pusher(threading.Thread):
             log(f"the studio does not take telemetry now ({reason}); trying again later", "W")
         self._delay = min(max(self._delay * 2, self._telemetry.seconds / 2), MAX_BACKOFF_SECONDS)
 
-    def _post(self, body: bytes) -> int:
-        """The HTTP status, 0 where there is no answer."""
-        headers = {"Authorization": f"Bearer {self._telemetry.token}", "Content-Type": "application/json"}
-        connection = _connection(self._url)
-        try:
-            connection.request("POST", _path(self._url), body, headers)
-            response = connection.getresponse()
-            response.read()
-            return response.status
-        except (OSError, http.client.HTTPException):
-            return 0
-        finally:
-            connection.close()
 
-
-def _connection(address: SplitResult) -> http.client.HTTPConnection:
-    secure = address.scheme == "https"
-    kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    return kind(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
-
-
-def _path(address: SplitResult) -> str:
-    return (address.path or "/") + (f"?{address.query}" if address.query else "")
+def post(url: str, token: str, body: bytes, seconds: float) -> tuple[int, str]:
+    """Post JSON to the studio: the HTTP status, or 0 and why there is none."""
+    address, headers = urlsplit(url), {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+    connection = kind(address.hostname or "", address.port, timeout=seconds)
+    try:
+        connection.request("POST", f"{address.path or '/'}?{address.query}".rstrip("?"), body, headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status, ""
+    except (OSError, http.client.HTTPException) as error:
+        return 0, repr(error)
+    finally:
+        connection.close()

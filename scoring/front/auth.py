@@ -5,8 +5,8 @@ import hmac
 from time import time
 from typing import TYPE_CHECKING
 
+from scoring.auth.keys import bearer_of, unauthenticated
 from scoring.contract import KEYS, TokenRules
-from scoring.core.errors import ScoringError
 from scoring.front_contract import ClientKey, FrontService
 
 if TYPE_CHECKING:
@@ -16,14 +16,25 @@ NEVER = float("inf")
 TOKEN = KEYS.index("token")
 
 
-class Caller:
-    """Who calls: the key's name, its kind in scoring.contract.KEYS, when it ends (epoch seconds), and its use."""
+class Used:
+    """What came with a key since the UTC day began."""
 
-    __slots__ = ("ends", "key", "kind", "name", "requests", "rows")
+    __slots__ = ("requests", "rows")
+
+    def __init__(self, requests: int = 0, rows: int = 0) -> None:
+        self.requests, self.rows = requests, rows
+
+
+class Caller:
+    """Who calls: the key's name, its kind in scoring.contract.KEYS, when it ends (epoch seconds), and with a key its
+    use, which scoring.front.quota counts.
+    """
+
+    __slots__ = ("ends", "key", "kind", "name", "used")
 
     def __init__(self, name: str, kind: int, ends: float = NEVER, key: ClientKey | None = None) -> None:
         self.name, self.kind, self.ends, self.key = name, kind, ends, key
-        self.requests = self.rows = 0  # of the UTC day
+        self.used: Used | None = None
 
 
 NOBODY = Caller("", 0)
@@ -37,25 +48,20 @@ class Credentials:
         self.callers = [(key.digest, Caller(key.name, kind_of(key.name), key.expires_at or NEVER, key))
                         for key in service.keys]  # fmt: skip
         self._tokens = _token_check(service.tokens) if service.auth == "token" else None
-        self._wants_token = service.auth == "token"
 
     def check(self, header: bytes | None) -> Caller:
-        """Who shows this header; ScoringError 401."""
+        """Who shows this header; ScoringError 401 where it is nobody who may call."""
         if not self.required:
             return NOBODY
-        scheme, _, credential = (header or b"").partition(b" ")
-        credential = credential.strip()
-        if scheme.lower() != b"bearer" or not credential:
-            wanted = "<token>` (a JSON Web Token that the studio makes)." if self._wants_token else "<key>`."
-            raise refused(f"This service needs the header `Authorization: Bearer {wanted}")
+        credential = bearer_of(header, takes_tokens=self._tokens is not None)
         if self._tokens is not None:
             return Caller("token", TOKEN, self._tokens.expiry_of(credential))
         digest = hashlib.sha256(credential).hexdigest()
         found = [one for known, one in self.callers if hmac.compare_digest(digest, known)]  # all, in constant time
         if not found:
-            raise refused("The key is not one of this service's keys.")
+            raise unauthenticated("The key is not one of this service's keys.")
         if found[0].ends <= time():
-            raise refused("The key has expired.")
+            raise unauthenticated("The key has expired.")
         return found[0]
 
 
@@ -70,8 +76,3 @@ def _token_check(rules: TokenRules | None) -> "TokenCheck":
 def kind_of(name: str) -> int:
     """The kind of a key by its name; that of a client counts as primary."""
     return KEYS.index("secondary") if name == "secondary" else KEYS.index("primary")
-
-
-def refused(message: str) -> ScoringError:
-    """401."""
-    return ScoringError(401, "unauthorized", message, headers=(("www-authenticate", 'Bearer realm="scoring"'),))

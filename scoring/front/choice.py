@@ -6,6 +6,8 @@ from random import random
 from scoring.front.state import Replica
 from scoring.front_contract import SLOTS
 
+NO_LIMIT = 1 << 62
+
 
 def random_slot() -> int:
     """The slot of a request without a sticky value."""
@@ -13,7 +15,7 @@ def random_slot() -> int:
 
 
 class LeastBusy:
-    """Picks the replica with the fewest requests for its weight; equal ones take turns."""
+    """Picks the replica with the fewest requests; equal ones take turns."""
 
     def __init__(self) -> None:
         self._turn = 0
@@ -24,10 +26,9 @@ class LeastBusy:
         if not count:
             return None
         self._turn = first = (self._turn + 1) % count
-        best, least = None, float("inf")
+        best, least = None, NO_LIMIT if limit is None else limit
         for number in range(first, first + count):
             replica = replicas[number % count]
-            load = (replica.busy + 1) / replica.weight
-            if load < least and (limit is None or replica.busy < limit):
-                best, least = replica, load
+            if replica.busy < least:
+                best, least = replica, replica.busy
         return best

@@ -1,8 +1,9 @@
 """Whether two answers to the same request agree. Pure."""
 
 import math
+import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,6 +13,16 @@ NOT_COMPARED = frozenset(
 )  # of the Open Inference Protocol: they name who answered
 NAME = 64  # characters of an output's name that are kept
 ANSWER = "answer"  # an answer without names
+DECODED_BYTES = 8 * 1024 * 1024  # of a compressed answer; a larger one is compared as it is
+ANY_HEAD = 32 + zlib.MAX_WBITS  # zlib looks itself whether it is gzip or deflate
+
+
+class Answer(NamedTuple):
+    """Status, body, and the coding that the body is compressed with, empty for none."""
+
+    status: int
+    body: bytes
+    coding: bytes = b""
 
 
 @dataclass
@@ -22,24 +33,42 @@ class Difference:
     outputs: dict[str, float] = field(default_factory=dict)
 
 
-def compare(caller: tuple[int, bytes], mirror: tuple[int, bytes]) -> Difference:
-    """Compare status and body, of JSON number by number.
+def compare(caller: Answer, mirror: Answer) -> Difference:
+    """Compare status and body, of JSON number by number, however it is compressed.
 
     For example {"a": [1.0, 2.0]} and {"a": [1.0, 2.5]} disagree, and the output a differs by 0.5.
     """
-    found = Difference(agrees=caller[0] == mirror[0])
-    if not found.agrees or caller[1] == mirror[1]:
+    found = Difference(agrees=caller.status == mirror.status)
+    if not found.agrees:
+        return found
+    caller_body, mirror_body = _decoded(caller), _decoded(mirror)
+    if caller_body == mirror_body:
         return found
     try:
-        ours, theirs = orjson.loads(caller[1]), orjson.loads(mirror[1])
+        ours, theirs = orjson.loads(caller_body), orjson.loads(mirror_body)
     except orjson.JSONDecodeError:
         found.agrees = False
         return found
     named, others = _by_output(ours), _by_output(theirs)
     found.agrees = named.keys() == others.keys()
-    for name in named.keys() & others.keys():
-        _walk(named[name], others[name], name, found)
+    try:
+        for name in named.keys() & others.keys():
+            _walk(named[name], others[name], name, found)
+    except RecursionError:  # nested more deeply than anything that is compared
+        found.agrees = False
     return found
+
+
+def _decoded(answer: Answer) -> bytes:
+    """The body without its coding; as it is where that is another one, or what it says is not true."""
+    if answer.coding not in (b"gzip", b"x-gzip", b"deflate"):
+        return answer.body
+    try:
+        decoder = zlib.decompressobj(ANY_HEAD)
+        decoded = decoder.decompress(answer.body, DECODED_BYTES)
+    except zlib.error:
+        return answer.body
+    return decoded if decoder.eof else answer.body
 
 
 def _by_output(answer: Any) -> dict[str, Any]:

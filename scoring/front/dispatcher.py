@@ -37,7 +37,7 @@ class Dispatcher:
         self.mirrors = Mirrors(self._copy)
         self.owners: dict[Replica, set[Revision]] = {}
 
-    def begin(self, client: Client, head: Head, forwarded: bytes, body: bytes, complete: bool) -> Exchange:
+    def begin(self, client: Client, head: Head, forwarded: bytes, body: bytes, *, complete: bool) -> Exchange:
         """A new request."""
         revision = head.pinned
         if revision is None:
@@ -100,7 +100,7 @@ class Dispatcher:
         """Nothing goes to a replica until a probe succeeds."""
         if replica.gone:
             return
-        if replica.health.fail(monotonic(), why):
+        if replica.health.fail(monotonic()):
             log(f"replica {replica.id} at {replica.address} {why}: it gets no requests until it answers a probe", "W")
         self.ejected.add(replica)
         for connection in replica.idle:
@@ -195,7 +195,7 @@ class Dispatcher:
         if len(revision.waiting) >= settings.queue_limit * max(len(revision.ready), 1):
             exchange.refuse(overloaded(f"{len(revision.waiting)} requests wait already."))
             return
-        now = exchange.arrived
+        now = monotonic()  # it may have been at a replica before
         wakes = settings.wakes and (not revision.ready or now < revision.woke_at + WOKEN_SECONDS)
         exchange.patience = now + (settings.wake_seconds if wakes else settings.queue_wait_seconds)
         revision.waiting.append(exchange)

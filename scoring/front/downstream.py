@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from scoring.core.errors import ScoringError, not_http, too_large
-from scoring.front.exchange import Exchange
-from scoring.front.heads import CHUNKED, END, HEADER_BYTES, Answered, Head, Heads, Peer, parse_head
+from scoring.front.exchange import CUT, Exchange
+from scoring.front.heads import (
+    CHUNKED,
+    END,
+    HEADER_BYTES,
+    Answered,
+    Head,
+    Peer,
+    forwarded_lines,
+    is_v2_address,
+    parse_head,
+)
 from scoring.http.serializer import CONTINUE, LAST_CHUNK, chunk
 
 if TYPE_CHECKING:
@@ -21,14 +31,22 @@ KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 2.0  # how long a refused body is discarded, so that the client reads the refusal
 HEAD_OF_CHUNKS = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 PIPELINED_BYTES = 256 * 1024  # of further requests that are kept before reading stops
+UNREAD_BYTES = 256 * 1024  # of answers that wait for a client to read on; beyond, their replica has to wait
+SLOWEST_BYTES = 16 * 1024  # in the idle time of a body or an answer; less, and the client keeps others from a replica
+MOST_SPLITS = 64  # of a piece of a chunked body, see there
 
 
 class ChunkedBody:
-    """Decodes a chunked body and frames it anew."""
+    """Decodes a chunked body and frames it anew. `rest`: what follows it, once it is complete.
+
+    The parser does not say where a body ends, so that it is given no more than that could be: bodies end with an empty
+    line. Where a piece has very many of those, what follows the body in it is lost (`overrun`).
+    """
 
     def __init__(self, most: int) -> None:
-        self.complete = False
-        self.overrun = False  # another request follows in the same piece
+        self.complete = self.overrun = False
+        self.rest = b""
+        self._tail = b""  # of what the parser has got: an empty line may come in parts
         self._pieces: list[bytes] = []
         self._limit = self._most = most
         self._parser = httptools.HttpRequestParser(self)
@@ -37,13 +55,22 @@ class ChunkedBody:
     def feed(self, data: bytes) -> bytes:
         """What goes to the replica. ScoringError for a body that is too large or wrong."""
         self._pieces.clear()
+        at, splits, data = len(self._tail), 0, self._tail + data
+        while at < len(data) and not self.complete:
+            found = data.find(END, max(at - len(END) + 1, 0)) if splits < MOST_SPLITS else -1
+            end = found + len(END) if found >= 0 else len(data)
+            self._parse(data[at:end])
+            at, splits = end, splits + 1
+        self._tail, self.rest = data[1 - len(END) :], data[at:]
+        written = b"".join(map(chunk, filter(None, self._pieces)))
+        return written + LAST_CHUNK if self.complete else written
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             if not self.overrun:
                 raise not_http(error) from error
-        written = b"".join(map(chunk, filter(None, self._pieces)))
-        return written + LAST_CHUNK if self.complete else written
 
     def on_body(self, piece: bytes) -> None:
         self._most -= len(piece)
@@ -64,12 +91,13 @@ class Downstream(asyncio.Protocol):
     """`exchange` is the request under way. `started`: when the unfinished request began, 0 between requests."""
 
     __slots__ = (
+        "_arrived",
         "_buffer",
         "_chunks",
         "_forwarded",
         "_front",
-        "_heads",
         "_left",
+        "_lingers",
         "_paused",
         "_peer",
         "_rereads",
@@ -78,6 +106,7 @@ class Downstream(asyncio.Protocol):
         "closing",
         "exchange",
         "half_closed",
+        "is_fresh",
         "is_write_paused",
         "last_active",
         "started",
@@ -88,11 +117,13 @@ class Downstream(asyncio.Protocol):
         self._peer = Peer(b"", tls)
         self._buffer = b""
         self._left = 0  # bytes of the body still to come
+        self._arrived = 0  # bytes of it since `last_active`
         self._chunks: ChunkedBody | None = None
-        self._paused = self._rereads = False
+        self._paused = self._rereads = self._lingers = False
         self._unsent = 0
         self.exchange: Exchange | None = None
         self.closing = self.half_closed = self.is_write_paused = False
+        self.is_fresh = True  # nothing of it has been answered yet
         self.started = 0.0
         self.last_active = monotonic()
 
@@ -102,10 +133,8 @@ class Downstream(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         name = transport.get_extra_info("peername")
         self._peer = self._front.peer(name[0] if name else "", tls=self._peer.tls)
-        self._forwarded = b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\n\r\n" % (
-            self._peer.address, b"https" if self._peer.tls else b"http",
-        )  # fmt: skip
-        self._heads = Heads() if self._peer.trusted else self._front.heads
+        self._forwarded = forwarded_lines(self._peer)
+        self._transport.set_write_buffer_limits(UNREAD_BYTES)
         self._front.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -116,10 +145,10 @@ class Downstream(asyncio.Protocol):
         self._front.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.exchange is None:
+        if self.exchange is None and not self.is_write_paused:
             if not self.closing:
                 self._read(self._buffer + data if self._buffer else data)
-        elif self._left or self._chunks is not None:
+        elif self.exchange is not None and (self._left or self._chunks is not None):
             self._read_body(self.exchange, data)
         elif not self.closing:
             self._buffer += data
@@ -132,7 +161,7 @@ class Downstream(asyncio.Protocol):
         if self.exchange is not None and self.exchange.complete:
             self.closing = self.closing or not self._buffer
             return True
-        return False
+        return self.exchange is None and self.is_write_paused and bool(self._buffer)
 
     def pause_writing(self) -> None:
         self.is_write_paused = True
@@ -146,6 +175,8 @@ class Downstream(asyncio.Protocol):
         if self.exchange is not None and self.exchange.upstream is not None:
             self.exchange.moved = monotonic()
             self.exchange.upstream.resume()
+        elif self.exchange is None:
+            self._go_on()
 
     # -- what an exchange calls
 
@@ -179,8 +210,15 @@ class Downstream(asyncio.Protocol):
             self._close(lingers=not exchange.complete)
             return
         self.last_active = monotonic()
-        if self._paused:
-            self.resume()
+        self.is_fresh = False
+        if self._paused or self._buffer:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Further requests may be read, but while the client does not read the answers to those before."""
+        if self.is_write_paused or self.closing:
+            return
+        self.resume()
         if self._buffer and not self._rereads:
             self._read_again()
 
@@ -188,7 +226,8 @@ class Downstream(asyncio.Protocol):
         """The front answers."""
         self.exchange = exchange  # it may not have been taken note of yet
         lines = self.lines(exchange)[2:] + b"\r\n"
-        self.take_part(self._front.refusal(error, lines, exchange.head))
+        head = exchange.head
+        self.take_part(self._front.refusal(error, lines, is_v2=head.is_v2, is_head=head.is_head))
         self.take_end(exchange, False)
 
     def cut(self) -> None:
@@ -209,27 +248,28 @@ class Downstream(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def forget_heads(self, shared: Heads) -> None:
-        """There is a new table."""
-        self._heads = Heads() if self._peer.trusted else shared
-
     # -- time limits
 
     @property
     def is_active(self) -> bool:
-        """Whether it waits for an answer, or has one on its way."""
+        """Whether it waits for an answer, or has one on its way; one that has been refused makes room first."""
+        if self._lingers:
+            return False
         return (self.exchange is not None and self.exchange.complete) or self.is_write_paused or self.closing
 
     def abort(self) -> None:
         """Close at once."""
         self.closing = True
         self._transport.abort()
+        self._front.closed(self)  # there is room for another one at once
 
     def sweep(self, now: float, idle_seconds: float = KEEP_ALIVE_SECONDS) -> None:
         """Enforce the time limits; called about once a second."""
         exchange = self.exchange
         if self.is_write_paused:
             self._sweep_unread(now)
+        elif self._lingers:
+            pass  # its end is near
         elif exchange is not None:
             self._sweep_exchange(exchange, now)
         elif self.started:
@@ -240,11 +280,10 @@ class Downstream(asyncio.Protocol):
 
     def _sweep_unread(self, now: float) -> None:
         unsent = self._transport.get_write_buffer_size()
-        if unsent < self._unsent or not self._unsent:
-            self.last_active = now
+        if not self._unsent or unsent + SLOWEST_BYTES <= self._unsent:
+            self.last_active, self._unsent = now, unsent
         elif now - self.last_active > WRITE_IDLE_SECONDS:
             self._transport.abort()
-        self._unsent = unsent
 
     def _sweep_exchange(self, exchange: Exchange, now: float) -> None:
         limit = exchange.head.service.settings.scoring_timeout_seconds
@@ -259,7 +298,7 @@ class Downstream(asyncio.Protocol):
     def _read_again(self) -> None:
         """Further requests have arrived meanwhile. In a loop, as each may be refused at once."""
         self._rereads = True
-        while self._buffer and self.exchange is None and not self.closing:
+        while self._buffer and self.exchange is None and not self.closing and not self.is_write_paused:
             data, self._buffer = self._buffer, b""
             self._read(data)
             if len(self._buffer) >= len(data):  # no whole head
@@ -276,9 +315,9 @@ class Downstream(asyncio.Protocol):
             if not self.started:
                 self.started = monotonic()
             if len(data) > HEADER_BYTES:
-                self.fail(_headers_too_large())
+                self.fail(_headers_too_large(), data)
             return
-        head = self._heads.known.get(data[:end])
+        head = self._front.heads.known.get(data[:end])
         if head is None and data.startswith(b"\r\n"):  # old clients end a body with an empty line (RFC 9112, 2.2)
             self._read(data.lstrip(b"\r\n"))
             return
@@ -299,8 +338,9 @@ class Downstream(asyncio.Protocol):
             self._buffer = data[at + length :]
             data = data[: at + length]
             size = length
-        forwarded = head.forwarded if self._peer.trusted else self._forwarded
-        self.exchange = exchange = self._front.begin(self, head, forwarded, data[at:], size == length)
+        self.exchange = exchange = self._front.dispatcher.begin(
+            self, head, self._forwarded_of(head), data[at:], complete=size == length
+        )
         self._left = length - size
         if self._left:
             self.last_active = monotonic()
@@ -308,9 +348,15 @@ class Downstream(asyncio.Protocol):
                 self._transport.write(CONTINUE)
         self._front.dispatch(exchange)
 
+    def _forwarded_of(self, head: Head) -> bytes:
+        if not self._peer.trusted:
+            return self._forwarded
+        return forwarded_lines(self._peer, head.said_for, head.said_proto)
+
     def _begin_chunked(self, head: Head, data: bytes, at: int) -> None:
-        forwarded = head.forwarded if self._peer.trusted else self._forwarded
-        self.exchange = exchange = self._front.begin(self, head, forwarded, b"", False)
+        self.exchange = exchange = self._front.dispatcher.begin(
+            self, head, self._forwarded_of(head), b"", complete=False
+        )
         self.last_active = monotonic()
         self._chunks = ChunkedBody(head.service.settings.max_body_bytes)
         if head.expects and at == len(data):
@@ -321,7 +367,10 @@ class Downstream(asyncio.Protocol):
             self._front.dispatch(exchange)
 
     def _read_body(self, exchange: Exchange, data: bytes) -> None:
-        self.last_active = monotonic()
+        self._arrived += len(data)
+        if self._arrived >= SLOWEST_BYTES or not exchange.occupies:
+            self._arrived = 0
+            self.last_active = monotonic()
         if self._chunks is not None:
             self._read_chunks(exchange, self._chunks, data)
             return
@@ -338,7 +387,7 @@ class Downstream(asyncio.Protocol):
             self.fail(error)
             return
         if chunks.complete:
-            self._chunks = None
+            self._chunks, self._buffer = None, chunks.rest
             self.closing = self.closing or chunks.overrun  # what follows was not kept: its sender is told by the close
         if written:
             exchange.add(written, complete=chunks.complete)
@@ -347,9 +396,9 @@ class Downstream(asyncio.Protocol):
         try:
             if len(raw) > HEADER_BYTES:
                 raise _headers_too_large()
-            head = parse_head(raw, self._front.table, self._peer, is_public=self._front.is_public)
+            head = parse_head(raw, self._front.table, is_public=self._front.is_public)
         except ScoringError as error:
-            self.fail(error)
+            self.fail(error, raw)
             return None
         except Answered as found:
             self._transport.write(self._front.health(found.is_head))
@@ -357,23 +406,29 @@ class Downstream(asyncio.Protocol):
             self.closing = True
             self._close(lingers=False)
             return None
-        self._heads.add(raw[:-4], head)
+        self._front.heads.add(raw[:-4], head)
         return head
 
     # -- closing
 
-    def fail(self, error: ScoringError) -> None:
-        """Answer with an error and close; for a moment the rest of what the client sends is discarded."""
+    def fail(self, error: ScoringError, raw: bytes = b"") -> None:
+        """Answer with an error and close; for a moment the rest of what the client sends is discarded. `raw`: what
+        there is of the head of a request that is refused."""
         self.closing = True
         self.started = 0.0
+        raw = raw or self._buffer
         exchange, self.exchange = self.exchange, None
         answering = exchange is not None and exchange.answering
         if exchange is not None and not exchange.over:
-            exchange.abandon()
+            exchange.abandon(CUT if answering else error.status)
         if answering:
             self.abort()
             return
-        self.take_part(self._front.refusal(error, b"connection: close\r\n", None))
+        if exchange is not None:
+            is_v2, is_head = exchange.head.is_v2, exchange.head.is_head
+        else:
+            is_v2, is_head = is_v2_address(raw, self._front.table), raw.startswith(b"HEAD ")
+        self.take_part(self._front.refusal(error, b"connection: close\r\n", is_v2=is_v2, is_head=is_head))
         self._close(lingers=True)
 
     def _close(self, *, lingers: bool) -> None:
@@ -381,10 +436,15 @@ class Downstream(asyncio.Protocol):
         if not lingers:
             self._transport.close()
             return
+        self._lingers, self.last_active = True, 0.0  # longest idle, where somebody has to make room
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self.resume()
-        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end_lingering)
+
+    def _end_lingering(self) -> None:
+        self._lingers, self.last_active = False, monotonic()
+        self._transport.close()
 
 
 def _headers_too_large() -> ScoringError:

@@ -9,17 +9,16 @@ class Health:
     For example a failure at 10.0 means a probe at 10.25; where that fails, one at 10.75, then 11.75, and so on.
     """
 
-    __slots__ = ("ejected", "pause", "probe_at", "probing", "why")
+    __slots__ = ("ejected", "pause", "probe_at", "probing")
 
     def __init__(self) -> None:
         self.ejected = self.probing = False
         self.probe_at = 0.0
         self.pause = FIRST_PAUSE
-        self.why = ""
 
-    def fail(self, now: float, why: str) -> bool:
+    def fail(self, now: float) -> bool:
         """It failed; True if it is ejected with that."""
-        newly, self.ejected, self.why = not self.ejected, True, why
+        newly, self.ejected = not self.ejected, True
         if newly:
             self.pause = FIRST_PAUSE
         self.probe_at = now + self.pause

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scoring.front.dispatcher import Dispatcher
 
 KEPT_BYTES = 300 * 1024  # of an answer; more than that is compared with nothing
+GONE, CUT = 499, 502  # what is counted for a client that left, and for an answer that was cut off
 BROKEN_IN_A_ROW = 3  # requests that a replica dropped, after which it is ejected
 
 
@@ -44,13 +45,15 @@ class Client(Protocol):
 
 class Exchange:
     """`held`: the pieces of the body, framed as they are sent, while `is_held`. `complete`: all of it has come.
-    `sent`: when it went to the replica, 0 before; `moved`: when its answer last moved. `over`: nothing more happens.
+    `gathers`: it goes to a replica when all of its body has come, or as much as is held, since replicas are few.
+    `sent`: when it went to the replica, 0 before; `moved`: when it first did, or its body or answer last moved, from
+    which the time it may take is counted, however often it is sent. `over`: nothing more happens.
     """
 
     __slots__ = (
-        "_dispatcher", "_repeats", "answering", "arrived", "client", "closes", "complete", "forwarded", "head", "held",
-        "held_size", "is_copy", "is_held", "is_simple", "kept", "moved", "over", "patience", "replica", "revision",
-        "sent", "status", "took", "tried", "upstream",
+        "_dispatcher", "_repeats", "answering", "arrived", "client", "closes", "complete", "forwarded", "gathers",
+        "head", "held", "held_size", "is_copy", "is_held", "is_simple", "kept", "moved", "over", "patience", "replica",
+        "revision", "sent", "status", "took", "tried", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -76,15 +79,23 @@ class Exchange:
         self.patience = 0.0  # until when it waits for a replica
         self.replica: Replica | None = None
         self.upstream: Upstream | None = None
-        self._repeats = 0
+        self._repeats: list[Failure] | None = None  # why it was sent again
+        self.gathers = False
         self.tried: set[Replica] | None = None
+
+    @property
+    def occupies(self) -> bool:
+        """Whether it keeps others from a replica."""
+        return self.replica is not None and self.head.service.settings.concurrency is not None
 
     # -- towards the replica
 
     def assign(self, replica: Replica, now: float) -> None:
         """It will go to this replica, over a connection that follows."""
         self.replica = replica
-        self.sent = self.moved = now
+        self.sent = now
+        if self._repeats is None:
+            self.moved = now
         replica.busy += 1
         self.revision.load.start(now)
 
@@ -110,6 +121,10 @@ class Exchange:
             self._hold_no_more_than_allowed()
             if self.upstream.is_write_paused:
                 self.client.pause()
+        elif self.gathers:
+            if complete or self.held_size > HELD_BYTES:
+                self.gathers = False
+                self._dispatcher.dispatch(self)
         elif self.held_size > HELD_BYTES:
             self.client.pause()
 
@@ -131,7 +146,8 @@ class Exchange:
 
     def reader(self) -> AnswerReader:
         """What reads its answer where that is not simple."""
-        return AnswerReader(self.client.lines(self), is_head=self.head.is_head, is_old=self.head.is_old)
+        is_old = self.head.is_old or self.is_copy  # a copy's answer is compared, chunks or not
+        return AnswerReader(self.client.lines(self), is_head=self.head.is_head, is_old=is_old)
 
     def answered_part(self, reader: AnswerReader, part: bytes) -> None:
         """A piece of the answer for the client."""
@@ -165,9 +181,10 @@ class Exchange:
             return
         if self.answering:
             self.over = True
+            self._count(CUT)
             self.client.cut()
-        elif may_repeat(failure, self._repeats, held=self.is_held, answering=False):
-            self._repeats += 1
+        elif may_repeat(failure, self._repeats or (), held=self.is_held):
+            self._repeats = [*(self._repeats or ()), failure]
             if replica is not None:
                 self.tried = (self.tried or set()) | {replica}
             self._dispatcher.dispatch(self)
@@ -179,14 +196,13 @@ class Exchange:
         if not self.over:
             self.over = True
             self.status = error.status
-            if not self.is_copy:
-                codes = self.revision.counts.codes
-                codes[error.status] = codes.get(error.status, 0) + 1
+            self._count(error.status)
             self.client.refuse(self, error)
 
-    def abandon(self) -> None:
-        """The client has gone."""
+    def abandon(self, status: int = GONE) -> None:
+        """Nobody waits for it any more: the client has gone, or has been answered with this status."""
         self.over = True
+        self._count(status)
         upstream = self.upstream
         self._leave()
         if upstream is not None:
@@ -199,6 +215,12 @@ class Exchange:
             upstream.close()
         self.fail(Failure.LATE)
 
+    def _count(self, status: int) -> None:
+        """Count what became of it where no whole answer of a replica did."""
+        if not self.is_copy:
+            codes = self.revision.counts.codes
+            codes[status] = codes.get(status, 0) + 1
+
     def _blame(self, replica: Replica, failure: Failure) -> None:
         if failure is Failure.BROKEN:
             replica.broken += 1
@@ -208,15 +230,14 @@ class Exchange:
 
     def _finish(self, upstream: Upstream | None) -> None:
         self.over = True
-        replica = self.replica
+        replica, sent = self.replica, self.sent
         if upstream is not None and replica is not None:
             replica.broken = 0
             if replica.gone:
                 upstream.close()
             else:
-                upstream.since = self.moved
-                replica.idle.append(upstream)
-        sent, now = self.sent, self._leave()
+                upstream.rest()
+        now = self._leave()
         self.took = now - sent
         if not self.is_copy:
             self._dispatcher.note(self, now)

@@ -12,18 +12,21 @@ from scoring.core.log import log
 from scoring.front.dispatcher import Dispatcher
 from scoring.front.downstream import Downstream
 from scoring.front.exchange import Exchange
-from scoring.front.heads import Head, Heads, Peer
+from scoring.front.heads import Heads, Peer
 from scoring.front.quota import Quotas
 from scoring.front.relay import Relay
 from scoring.front.routing_file import RoutingFile
 from scoring.front.state import Revision
-from scoring.front.table import Registry, Service, Table
-from scoring.front_contract import FrontSettings, Routing
-from scoring.http.connection_limit import evict_one
+from scoring.front.table import Registry, Table
+from scoring.front_contract import FrontSettings
+from scoring.http.connection_limit import evict
+from scoring.http.loopback_guard import is_loopback
 from scoring.http.serializer import Serializer, error_body, header_lines
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SPARE_CONNECTIONS = 256  # that are told why they are refused
+EVICTED_AT_ONCE = 64  # one in so many connections
+FULL_SECONDS = 0.1  # without a look for connections that could make room, after one that found none
 DRAIN_IDLE_SECONDS = 5.0  # a request may cross the close of an idle connection, so that waits
 
 
@@ -31,18 +34,18 @@ class Front:
     """What connections ask. `table` is replaced whole; `now` is the time of the last tick, epoch seconds."""
 
     def __init__(self, settings: FrontSettings, on_waiting: Callable[[], None] = lambda: None) -> None:
-        self.settings = settings
         self.dispatcher = Dispatcher(on_waiting, self._reroute)
         self.registry = Registry()
-        self.table = Table(Routing(number=0), [])
+        self.table = Table([])
         self.heads = Heads()
-        self.quotas = Quotas(Path(settings.folder) / "quotas.json")
+        self.quotas = Quotas(Path(settings.folder) / "quotas")
         self.relay = Relay(settings.host)
         self.connections: set[Downstream] = set()
         self.draining = False
         self.connections_limit = _connections_limit(settings.connections_limit)
         self.now = time()
-        self.is_public = not _is_loopback(settings.host)
+        self._full_until = 0.0
+        self.is_public = not is_loopback(settings.host)
         self.file = RoutingFile(settings.routing)
         self._serializer = Serializer()
         self._trusted = [ipaddress.ip_network(one, strict=False) for one in settings.trusted_proxies]
@@ -57,35 +60,41 @@ class Front:
     def opened(self, connection: Downstream) -> None:
         """A new connection; where there are too many, a slow or idle one makes room."""
         limit = self.connections_limit
-        full = len(self.connections) >= limit
-        refused = full and not evict_one(self.connections)
+        refused = len(self.connections) >= limit and not self._make_room()
         self.connections.add(connection)
         if len(self.connections) > limit + SPARE_CONNECTIONS:
             connection.abort()
         elif refused:
             connection.fail(overloaded(f"{limit} connections are open already."))
 
+    def _make_room(self) -> bool:
+        """A look at all connections takes long: it closes several, and where it finds none it is not repeated at once,
+        or a flood of connections would leave time for nothing else."""
+        now = monotonic()
+        if now < self._full_until:
+            return False
+        found = evict(self.connections, max(self.connections_limit // EVICTED_AT_ONCE, 1))
+        self._full_until = 0.0 if found else now + FULL_SECONDS
+        return bool(found)
+
     def closed(self, connection: Downstream) -> None:
         """A connection has ended."""
         self.connections.discard(connection)
 
-    def begin(self, client: Downstream, head: Head, forwarded: bytes, body: bytes, complete: bool) -> Exchange:
-        """A request; `dispatch` follows."""
-        return self.dispatcher.begin(client, head, forwarded, body, complete)
-
     def dispatch(self, exchange: Exchange) -> None:
         """Send it to a replica, unless its key has been used up."""
         caller = exchange.head.caller
-        if caller.key is not None and (error := self.quotas.use(exchange.head.service.id, caller)) is not None:
+        if caller.used is not None and (error := self.quotas.use(caller)) is not None:
             exchange.refuse(error)
-            return
-        self.dispatcher.dispatch(exchange)
+        elif exchange.complete or exchange.head.service.settings.concurrency is None:
+            self.dispatcher.dispatch(exchange)
+        else:  # replicas take few at a time: none is kept waiting for a body
+            exchange.gathers = True
 
-    def refusal(self, error: ScoringError, lines: bytes, head: Head | None) -> bytes:
-        """An answer of the front itself; `lines` are complete header lines."""
-        body = error_body(error, head is not None and head.is_v2)
-        without = head is not None and head.is_head
-        return self._serializer.reply(error.status, body, header_lines(error.headers) + lines, without_body=without)
+    def refusal(self, error: ScoringError, lines: bytes, *, is_v2: bool, is_head: bool) -> bytes:
+        """An answer of the front itself; `lines` are complete header lines, `is_v2` chooses the form of the body."""
+        body, headers = error_body(error, is_v2), header_lines(error.headers) + lines
+        return self._serializer.reply(error.status, body, headers, without_body=is_head)
 
     def health(self, is_head: bool) -> bytes:
         """The front's own health page; a header says which routing file is in use."""
@@ -107,18 +116,17 @@ class Front:
         self.file.take(routing)
         self.quotas.changed(table.services)
         self.table, self.heads = table, Heads()
-        for connection in self.connections:
-            connection.forget_heads(self.heads)
         self.relay.changed(table.services)
         self.dispatcher.removed(removed)
         self.dispatcher.changed(self.registry.revisions)
         log(f"routing file {routing.number}: {len(table.services)} services")
 
     def _reroute(self, exchange: Exchange) -> Revision | None:
-        """Where a request waits on whose revision is gone."""
-        wanted = exchange.head.service.id
-        found: Service | None = next((one for one in self.table.services if one.id == wanted), None)
-        return found.default if found is not None and exchange.head.pinned is None else None
+        """Where a request waits on whose revision is gone. Copies are of no use to another one."""
+        found = self.table.by_id.get(exchange.head.service.id)
+        if found is None or exchange.is_copy or exchange.head.pinned is not None:
+            return None
+        return found.default
 
     # -- time
 
@@ -151,13 +159,6 @@ def _connections_limit(wanted: int) -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return wanted if hard == resource.RLIM_INFINITY else max(min(wanted, (hard - SPARE_CONNECTIONS) // 2), 1)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_in(address: str, networks: list[Network]) -> bool:

@@ -5,7 +5,6 @@ and replica cannot disagree on where a request ends (request smuggling). What is
 """
 
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import NoReturn
 
 import httptools
@@ -47,14 +46,16 @@ class Peer:
 @dataclass(slots=True)
 class Head:
     """What a request's head says. `written`: the head for the replica but for the line about where it came from, and
-    the empty line. `slot`: of its sticky value, -1 without. `pinned`: the revision it asks for, or None.
+    the empty line. `said_for`, `said_proto`: its own X-Forwarded-For and -Proto. `slot`: of its sticky value, -1
+    without. `pinned`: the revision it asks for, or None.
     """
 
     table: Table
     service: Service
     length: int
     written: bytes
-    forwarded: bytes
+    said_for: bytes
+    said_proto: bytes
     slot: int
     pinned: Revision | None
     caller: Caller
@@ -91,7 +92,7 @@ class Answered(Exception):
         self.is_head = is_head
 
 
-def parse_head(raw: bytes, table: Table, peer: Peer, *, is_public: bool) -> Head:
+def parse_head(raw: bytes, table: Table, *, is_public: bool) -> Head:
     """The meaning of a head, with its empty line. ScoringError for what is refused; `Answered` for the front's health.
 
     `is_public`: the front listens to other machines, so services behind it are not this machine's own.
@@ -112,17 +113,34 @@ def parse_head(raw: bytes, table: Table, peer: Peer, *, is_public: bool) -> Head
         service=service,
         length=length,
         written=_written(method, target, parsed.headers, service, caller, length, is_public=is_public),
-        forwarded=_forwarded(headers, peer),
-        slot=_sticky_slot(service, headers),
+        said_for=headers.get(FORWARDED_FOR, b""),
+        said_proto=headers.get(FORWARDED_PROTO, b""),
+        slot=_sticky_slot(service, parsed.headers),
         pinned=_pinned(service, headers.get(REVISION), is_page),
         caller=caller,
         is_head=method == b"HEAD",
         is_old=version != "1.1",
-        is_v2=path.startswith((b"/v1/", b"/v2")),
+        is_v2=_is_v2(path),
         keep_alive=keep_alive,
         expects=_expects(headers.get(b"expect")),
         ends=caller.ends,
     )
+
+
+def is_v2_address(raw: bytes, table: Table) -> bool:
+    """Whether a head that is refused asks for an address of the Open Inference Protocol or of TensorFlow Serving, whose
+    errors look otherwise. It may be cut off, or no HTTP at all."""
+    first, *lines = raw.split(b"\r\n")
+    parts = first.split(b" ")
+    host = next((line[5:].strip() for line in lines if line[:5].lower() == b"host:"), b"")
+    try:
+        return len(parts) > 1 and _is_v2(table.find(parts[1], host)[1])
+    except ScoringError:
+        return False
+
+
+def _is_v2(path: bytes) -> bool:
+    return path.startswith((b"/v1/", b"/v2"))
 
 
 def _parse(raw: bytes) -> tuple[Parsed, bytes, str, bool]:
@@ -187,20 +205,25 @@ def _caller(service: Service, header: bytes | None, is_page: bool) -> Caller:
         raise
 
 
-def _sticky_slot(service: Service, headers: dict[bytes, bytes]) -> int:
+def _sticky_slot(service: Service, headers: list[tuple[bytes, bytes]]) -> int:
     sticky = service.settings.sticky
     if sticky is None:
         return -1
-    value = headers.get(sticky.header.lower().encode()) if sticky.header else _cookie(headers, sticky.cookie)
-    return -1 if not value else service.slot_of(value)
+    if sticky.header:
+        value = dict(headers).get(sticky.header.lower().encode(), b"")
+    else:
+        value = _cookie([value for name, value in headers if name == b"cookie"], sticky.cookie.encode())
+    return service.slot_of(value) if value else -1
 
 
-def _cookie(headers: dict[bytes, bytes], name: str) -> bytes | None:
-    try:
-        found = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1")).get(name)
-    except CookieError:
-        return None
-    return found.value.encode("latin-1") if found else None
+def _cookie(lines: list[bytes], wanted: bytes) -> bytes:
+    """The first cookie of this name. Read by hand: the standard library stops at the first cookie that is not as it
+    should be, and other sites of the same domain set what they like."""
+    for pair in b";".join(lines).split(b";"):
+        name, _, value = pair.partition(b"=")
+        if name.strip() == wanted:
+            return value.strip().strip(b'"')
+    return b""
 
 
 def _pinned(service: Service, wanted: bytes | None, is_page: bool) -> Revision | None:
@@ -257,18 +280,18 @@ def _own_lines(method: bytes, service: Service, caller: Caller, length: int) -> 
     return lines
 
 
-def _forwarded(headers: dict[bytes, bytes], peer: Peer) -> bytes:
-    """Where the request came from; a trusted proxy's word counts."""
+def forwarded_lines(peer: Peer, said_for: bytes = b"", said_proto: bytes = b"") -> bytes:
+    """The end of a head, which says where the request came from; what it says itself counts where the peer is a trusted
+    proxy."""
     address, scheme = peer.address, b"https" if peer.tls else b"http"
     if peer.trusted:
-        scheme = headers.get(FORWARDED_PROTO, scheme)
-        if before := headers.get(FORWARDED_FOR):
-            address = before + b", " + address
+        scheme = said_proto or scheme
+        address = said_for + b", " + address if said_for else address
     return b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\n\r\n" % (address, scheme)
 
 
 class Heads:
-    """The heads that were parsed for clients of an address; the oldest is forgotten for a new one."""
+    """The heads that were parsed under a table; the oldest is forgotten for a new one."""
 
     KEPT = 1024
 

@@ -1,7 +1,7 @@
 """Copies of requests for revisions that are tried out: after the caller has its answer, bounded, never in its way.
 
 A copy is sent when the answer has gone to the caller, so it cannot delay it; what the mirror answers is compared with
-that and thrown away. Bodies and answers above COPIED_BYTES and answers in chunks are not copied.
+that and thrown away. Requests whose body or answer is above COPIED_BYTES, or answered in chunks, are not copied.
 """
 
 import asyncio
@@ -11,17 +11,16 @@ from random import random
 from time import monotonic
 
 from scoring.core.errors import ScoringError
-from scoring.front.compare import Difference, compare, rounded_up, shown
+from scoring.front.compare import Answer, Difference, compare, rounded_up, shown
 from scoring.front.exchange import Exchange
 from scoring.front.heads import END
 from scoring.front.state import Revision
 
 COPIED_BYTES = 256 * 1024
-AT_ONCE = 16  # copies under way at a revision; more are dropped
+AT_ONCE = 16  # copies of a revision that are under way or waiting to be compared; more are dropped
 OUTPUTS = 20  # of an answer whose distances are kept
 LABELS = 1000  # of distances in a window
 INLINE_BYTES = 2048  # larger answers are compared in a thread
-Answer = tuple[int, bytes]
 Send = Callable[["Copy", Exchange, Revision], Exchange]
 
 
@@ -40,18 +39,17 @@ class Copy:
             self._parts.append(part)
 
     def take_end(self, exchange: Exchange, closes: bool) -> None:
-        answer = (exchange.status, b"".join(self._parts).partition(END)[2])
         self._tally.took(self._took, monotonic() - self._began)
-        self._mirrors.ended(exchange, self._tally)
-        self._mirrors.compare(self._tally, self._caller, answer)
+        self._mirrors.under_way.discard(exchange)
+        self._mirrors.compare(self._tally, self._caller, answer_of(exchange.status, b"".join(self._parts)))
 
     def refuse(self, exchange: Exchange, error: ScoringError) -> None:
-        self._tally.count("failed")
-        self._mirrors.ended(exchange, self._tally)
+        """The front answers: the mirror failed it or was late; or it never got it, for want of room or of a replica."""
+        self._tally.end("failed" if exchange.sent else "dropped")
+        self._mirrors.under_way.discard(exchange)
 
     def cut(self) -> None:
-        self._tally.count("failed")
-        self._mirrors.ended(None, self._tally)
+        self._tally.end("failed")
 
     def lines(self, exchange: Exchange) -> bytes:
         return b""
@@ -74,6 +72,11 @@ class Tally:
         """How one more copy ended, of scoring.contract.COPIES."""
         _add(self._revision.counts.copies, end, 1)
 
+    def end(self, how: str) -> None:
+        """A copy that was under way has ended so."""
+        self.under_way -= 1
+        self.count(how)
+
     def took(self, caller: float, copy: float) -> None:
         """Seconds of the caller's answer and of the copy's."""
         times = self._revision.counts.copy_time
@@ -82,7 +85,7 @@ class Tally:
 
     def add(self, difference: Difference) -> None:
         """One more comparison."""
-        self.count("agreed" if difference.agrees else "disagreed")
+        self.end("agreed" if difference.agrees else "disagreed")
         distances = self._revision.counts.distances
         for name, distance in list(difference.outputs.items())[:OUTPUTS]:
             label = f"{rounded_up(distance)} {shown(name)}"
@@ -101,7 +104,7 @@ class Mirrors:
         """`send` sends an exchange's request once more, for a copy, to a revision."""
         self._send = send
         self._tallies: dict[Revision, Tally] = {}
-        self._under_way: set[Exchange] = set()
+        self.under_way: set[Exchange] = set()
         self._comparing = ThreadPoolExecutor(1, "compare")
         self._loop = asyncio.get_running_loop()
 
@@ -117,20 +120,14 @@ class Mirrors:
                 tally.count("dropped")
                 continue
             tally.under_way += 1
-            copy = Copy(self, tally, (exchange.status, answer.partition(END)[2]), took)
+            copy = Copy(self, tally, answer_of(exchange.status, answer), took)
             sent = self._send(copy, exchange, revision)
             if not sent.over:
-                self._under_way.add(sent)
-
-    def ended(self, exchange: Exchange | None, tally: Tally) -> None:
-        """A copy is done with."""
-        tally.under_way -= 1
-        if exchange is not None:
-            self._under_way.discard(exchange)
+                self.under_way.add(sent)
 
     def compare(self, tally: Tally, caller: Answer, mirror: Answer) -> None:
         """Compare two answers, large ones in a thread, behind those before them."""
-        if len(caller[1]) + len(mirror[1]) <= INLINE_BYTES:
+        if len(caller.body) + len(mirror.body) <= INLINE_BYTES and not (caller.coding or mirror.coding):
             tally.add(compare(caller, mirror))
             return
         done = self._loop.run_in_executor(self._comparing, compare, caller, mirror)
@@ -140,12 +137,19 @@ class Mirrors:
         """Once a second: copies that take too long, and mirrors that are gone."""
         for revision in [one for one, tally in self._tallies.items() if one.removed and not tally.under_way]:
             del self._tallies[revision]
-        for exchange in list(self._under_way):
+        for exchange in list(self.under_way):
             if exchange.over:
-                self._under_way.discard(exchange)
+                self.under_way.discard(exchange)
             elif exchange.sent and now - exchange.moved > exchange.head.service.settings.scoring_timeout_seconds:
                 exchange.give_up()
 
     def close(self) -> None:
         """End."""
         self._comparing.shutdown(wait=False, cancel_futures=True)
+
+
+def answer_of(status: int, data: bytes) -> Answer:
+    """An answer as it was passed on."""
+    head, _, body = data.partition(END)
+    lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
+    return Answer(status, body, next((value.strip() for name, _, value in lines if name == b"content-encoding"), b""))

@@ -1,17 +1,16 @@
 """Reports to the studio: loads for scaling, use of keys, windows. Without a studio the front goes on."""
 
 import asyncio
-import http.client
 import os
 from contextlib import suppress
 from time import monotonic, time, time_ns
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 
 from scoring.contract import KEYS, Window
 from scoring.core.log import log
+from scoring.counters.push import post
 from scoring.front.state import Revision
 from scoring.front_contract import FrontReport, FrontSettings, ServiceLoad
 
@@ -32,7 +31,6 @@ class Reporter:
 
     def __init__(self, settings: FrontSettings) -> None:
         self._settings = settings
-        self._url = urlsplit(settings.report_url)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failures = 0  # in a row
@@ -85,6 +83,7 @@ class Reporter:
         done = await asyncio.to_thread(self._post, msgspec.json.encode(report))
         if done:
             self._last = monotonic()
+            front.quotas.told(report.keys)
             for service, sent in report.windows.items():
                 self._forget(service, sent[-1].sequence)
         return done
@@ -153,16 +152,7 @@ class Reporter:
         del kept[:-KEPT_WINDOWS]
 
     def _post(self, body: bytes) -> bool:
-        kind = http.client.HTTPSConnection if self._url.scheme == "https" else http.client.HTTPConnection
-        connection = kind(self._url.hostname or "", self._url.port, timeout=TIMEOUT_SECONDS)
-        headers = {"Authorization": f"Bearer {self._settings.report_token}", "Content-Type": "application/json"}
-        try:
-            connection.request("POST", self._url.path, body, headers)
-            status, said = connection.getresponse().status, ""
-        except (OSError, http.client.HTTPException) as error:
-            status, said = 0, repr(error)
-        finally:
-            connection.close()
+        status, said = post(self._settings.report_url, self._settings.report_token, body, TIMEOUT_SECONDS)
         done, failures = 200 <= status < 300, self._failures
         self._failures = 0 if done else self._failures + 1
         if self._failures == FAILURES_TOLD:

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 class Replica:
     """A replica: its connections that wait for use, newest last, and how many requests it has."""
 
-    __slots__ = ("address", "broken", "busy", "gone", "health", "id", "idle", "owner", "weight")
+    __slots__ = ("address", "broken", "busy", "gone", "health", "id", "idle", "owner")
 
     def __init__(self, found: FrontReplica) -> None:
         self.id = found.id
         self.address = found.address
         self.owner = found.owner
-        self.weight = 1.0
         self.busy = 0
         self.broken = 0  # requests in a row that it dropped
         self.idle: list[Upstream] = []
@@ -41,14 +40,13 @@ class Revision:
     """A revision that gets traffic. `ready`: its replicas that are not ejected; `waiting`: requests for one of them."""
 
     __slots__ = (
-        "answer_lines", "counts", "label", "load", "number", "ready", "removed", "replicas", "service", "waiting",
+        "answer_lines", "counts", "load", "number", "ready", "removed", "replicas", "service", "waiting",
         "woke_at",
     )  # fmt: skip
 
     def __init__(self, service: int, number: int) -> None:
         self.service = service
         self.number = number
-        self.label = ""
         self.answer_lines = b"\r\nx-slipway-revision: %d" % number
         self.replicas: list[Replica] = []
         self.ready: list[Replica] = []

@@ -1,5 +1,7 @@
 """The routing file as look-up tables. A change makes a new table, which takes the place of the old one in one step."""
 
+from collections import Counter
+from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from scoring.core.errors import ScoringError
@@ -7,6 +9,7 @@ from scoring.front.auth import Credentials
 from scoring.front.choice import random_slot
 from scoring.front.state import Replica, Revision
 from scoring.front_contract import FIRST_WORKSPACE, SLOTS, FrontService, Routing, slot_of
+from scoring.http.loopback_guard import name_of
 
 MOST_SEED_BYTES = 64  # of the hash that sticky values get their slot by
 AZURE = (b"api", b"v1", b"service")
@@ -31,9 +34,9 @@ class Service:
         self.mirrors = [
             (revisions[one.number], one.mirror_percent / 100) for one in found.revisions if one.mirror_percent
         ]
-        self._slots = _slots_of(found)
-        self._is_split = len(set(self._slots)) > 1
-        self._only = self.revisions[self._slots[0]]
+        slots = _slots_of(found)
+        self._only = self.revisions[slots[0]]
+        self._slots = b"" if slots.count(slots[0]) == SLOTS else slots  # empty: all are of one revision
 
     def slot_of(self, value: bytes) -> int:
         """The slot of a sticky value."""
@@ -41,7 +44,7 @@ class Service:
 
     def draw(self, slot: int = -1) -> Revision:
         """The revision that owns a slot; of a random one where none is given."""
-        if not self._is_split:
+        if not self._slots:
             return self._only
         return self.revisions[self._slots[random_slot() if slot < 0 else slot]]
 
@@ -61,14 +64,14 @@ def _slots_of(found: FrontService) -> bytes:
 class Table:
     """All services. `find` is where an address leads."""
 
-    def __init__(self, routing: Routing, services: list[Service]) -> None:
-        self.number = routing.number
+    def __init__(self, services: list[Service]) -> None:
         self.services = services
-        self._paths = {(_name(one.settings.workspace), _name(one.settings.name)): one for one in services}
+        self.by_id = {one.id: one for one in services}
+        self._paths = {(one.settings.workspace.encode(), one.settings.name.encode()): one for one in services}
         self._hosts = {host.lower().encode(): one for one in services for host in one.settings.hosts}
         self._names: dict[bytes, list[Service]] = {}
         for one in services:
-            self._names.setdefault(_name(one.settings.name), []).append(one)
+            self._names.setdefault(one.settings.name.encode(), []).append(one)
 
     def find(self, target: bytes, host: bytes) -> Found:
         """The service of an address, and what it is called there. ScoringError 404."""
@@ -89,7 +92,7 @@ class Table:
 
     def of_host(self, host: bytes) -> Service | None:
         """The service that a Host header names, if one has a host name of its own."""
-        return self._hosts.get(_without_port(host)) if self._hosts else None
+        return self._hosts.get(name_of(host)) if self._hosts else None
 
     def _by_name(self, name: bytes) -> Service:
         found = self._names.get(unquote_to_bytes(name), [])
@@ -109,6 +112,7 @@ class Registry:
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, str, int | None], Replica] = {}
         self._revisions: dict[tuple[int, int], Revision] = {}
+        self._services: dict[int, Service] = {}
 
     @property
     def revisions(self) -> list[Revision]:
@@ -127,21 +131,28 @@ class Registry:
             for service in routing.services
             for one in service.revisions
         }
-        services = [_service(found, revisions) for found in routing.services]
+        services = [self._service(found, revisions) for found in routing.services]
         _check_unique(services)
         self._connect(routing, revisions)
         removed = [one for key, one in self._revisions.items() if key not in revisions]
         for one in removed:
             one.removed, one.replicas, one.ready = True, [], []
         self._revisions = revisions
-        return Table(routing, services), removed
+        table = Table(services)
+        self._services = table.by_id
+        return table, removed
+
+    def _service(self, found: FrontService, revisions: dict[tuple[int, int], Revision]) -> Service:
+        """The one of the table before, where nothing of it has changed: making one takes long, and most do not."""
+        before = self._services.get(found.id)
+        return before if before is not None and before.settings == found else _service(found, revisions)
 
     def _connect(self, routing: Routing, revisions: dict[tuple[int, int], Revision]) -> None:
         replicas: dict[tuple[str, str, int | None], Replica] = {}
         for service in routing.services:
             for found in service.revisions:
                 revision = revisions[service.id, found.number]
-                revision.label, revision.removed, revision.replicas = found.label, False, []
+                revision.removed, revision.replicas = False, []
                 for one in found.replicas:
                     key = one.id, one.address, one.owner
                     replicas[key] = self._replicas.get(key) or Replica(one)
@@ -173,23 +184,16 @@ def _check_address(address: str) -> None:
 
 
 def _check_unique(services: list[Service]) -> None:
-    """Ids, addresses and host names belong to one service each."""
-    for what, names in (
+    """Ids, addresses, host names and ports belong to one service each."""
+    named: list[tuple[str, Iterable[str]]] = [
         ("id", [str(one.id) for one in services]),
         ("address", [f"/{one.settings.workspace}/{one.settings.name}" for one in services]),
         ("host name", [host.lower() for one in services for host in one.settings.hosts]),
-    ):
-        if twice := {name for name in names if names.count(name) > 1}:
+        ("gRPC port", [str(one.settings.grpc_port) for one in services if one.settings.grpc_port is not None]),
+    ]
+    for what, names in named:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(f"two services have the {what} {min(twice)}")
-
-
-def _name(text: str) -> bytes:
-    return text.encode()
-
-
-def _without_port(host: bytes) -> bytes:
-    name = host.lower()
-    return name.rpartition(b":")[0] if b":" in name and not name.endswith(b"]") else name
 
 
 def _nothing_at(path: bytes) -> ScoringError:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class Upstream(asyncio.Protocol):
     """`exchange` is what it carries; `fresh` until it has carried one; `is_write_paused`: the replica does not read."""
 
-    __slots__ = ("_reader", "_transport", "exchange", "fresh", "is_write_paused", "replica", "since")
+    __slots__ = ("_is_paused", "_reader", "_transport", "exchange", "fresh", "is_write_paused", "replica", "since")
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.exchange: Exchange | None = None
         self.fresh = True
-        self.is_write_paused = False
+        self.is_write_paused = self._is_paused = False
         self.since = monotonic()  # when it became idle
         self._reader: AnswerReader | None = None
 
@@ -84,12 +84,21 @@ class Upstream(asyncio.Protocol):
 
     def pause(self) -> None:
         """The client does not read."""
+        self._is_paused = True
         self._transport.pause_reading()
 
     def resume(self) -> None:
         """It does again."""
+        self._is_paused = False
         if not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def rest(self) -> None:
+        """Wait for the next request, which need not be of a client that does not read."""
+        if self._is_paused:
+            self.resume()
+        self.since = monotonic()
+        self.replica.idle.append(self)
 
     def close(self) -> None:
         """Close at once; what is under way is the caller's business."""

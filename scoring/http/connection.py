@@ -173,6 +173,11 @@ class Connection(asyncio.Protocol):
         return self._parser.started
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether nothing has come from the client yet."""
+        return not self.arrived
+
+    @property
     def is_active(self) -> bool:
         """Whether it waits for a response, or has one on its way."""
         return self.busy or bool(self._waiting) or self.is_write_paused or self.closing

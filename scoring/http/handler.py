@@ -13,7 +13,7 @@ from scoring.engine.engine import Engine, Served
 from scoring.http.busy_poll import BusyPoll, has_cores_to_spare
 from scoring.http.compression import Compressor
 from scoring.http.connection import Connection
-from scoring.http.connection_limit import evict_one
+from scoring.http.connection_limit import evict
 from scoring.http.endpoint import HttpEndpoint
 from scoring.http.head_cache import HeadCache
 from scoring.http.loopback_guard import LoopbackGuard
@@ -62,7 +62,7 @@ class HttpHandler:
 
     def opened(self, connection: Connection) -> None:
         full = len(self.connections) >= self._connections_limit
-        refused = full and not evict_one(self.connections)
+        refused = full and not evict(self.connections)
         self.connections.add(connection)
         self._dispatcher.clients += 1
         self._counters.cells[CONNECTIONS] += 1

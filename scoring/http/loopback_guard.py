@@ -26,12 +26,12 @@ class LoopbackGuard:
     def of(cls, run: RunSettings) -> "LoopbackGuard | None":
         """None for a service that asks for a key or token, or that listens to other machines anyway."""
         origins = allowed_origins(run)
-        return None if run.auth or not _is_loopback(run.host) or ANY in origins else cls(origins)
+        return None if run.auth or not is_loopback(run.host) or ANY in origins else cls(origins)
 
     def check(self, request: Request) -> None:
         """Raises ScoringError 403."""
         host, origin = request.headers.get(b"host"), request.headers.get(b"origin")
-        if host is not None and _name_of(host) not in self._hosts:
+        if host is not None and name_of(host) not in self._hosts:
             raise _refusal(f"This service answers to localhost and 127.0.0.1, not to {_shown(host)}.")
         if (
             origin is not None
@@ -41,15 +41,16 @@ class LoopbackGuard:
             raise _refusal(f"Pages of {_shown(origin)} may not call this service.")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether who listens at this host is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def _name_of(host: bytes) -> bytes:
-    """Without the port."""
+def name_of(host: bytes) -> bytes:
+    """The name in a Host header: lower case, without the port."""
     name = host.lower()
     return name.rpartition(b":")[0] if b":" in name and not name.endswith(b"]") else name
 

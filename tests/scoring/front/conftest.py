@@ -1,8 +1,11 @@
 """Fronts and replicas for tests; both end with the test."""
 
+import msgspec
 import pytest
 
+from scoring.front_contract import FrontReport
 from tests.scoring.front.fronts import FrontProgram, StubReplica
+from tests.scoring.stand_in import StandIn
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,25 @@ def stub():
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def studio():
+    """A stand-in that keeps the reports it gets."""
+    reports, tokens = [], []
+
+    def take(body, headers):
+        reports.append(msgspec.json.decode(body, type=FrontReport))
+        tokens.append(headers["Authorization"])
+        return 202
+
+    made = StandIn(take)
+    made.reports, made.tokens = reports, tokens
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def told(own_front, studio):
+    """A front that reports to the stand-in."""
+    return own_front(report_url=f"{studio.address}/api/v1/front/report", report_token="the-token")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -227,3 +228,12 @@ def request_bytes(body: bytes = b'{"data": [1]}', *headers: str, path="/default/
     if not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def counted(studio, metric, revision=2) -> dict[str, int]:
+    """What the windows of a revision say of a metric, each window once."""
+    windows = [one for report in studio.reports for one in report.windows.get(1, []) if one.revision == revision]
+    found = Counter()
+    for window in {one.sequence: one for one in windows}.values():
+        found.update(window.counters.get(metric, {}))
+    return dict(found)

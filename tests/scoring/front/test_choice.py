@@ -29,17 +29,15 @@ def test_slots_of_a_hundred_thousand_users_are_even():
     assert sum((count - 1000) ** 2 / 1000 for count in counts) < 135  # chi square of 99 degrees, 1 %
 
 
-def replicas(*busy, weights=None):
+def replicas(*busy):
     made = [Replica(FrontReplica(id=str(number), address="")) for number in range(len(busy))]
-    for one, count, weight in zip(made, busy, weights or [1.0] * len(busy), strict=True):
-        one.busy, one.weight = count, weight
+    for one, count in zip(made, busy, strict=True):
+        one.busy = count
     return made
 
 
-def test_the_least_busy_replica_is_picked_for_its_weight():
+def test_the_least_busy_replica_is_picked():
     assert LeastBusy().pick(replicas(3, 1, 2)).id == "1"
-    assert LeastBusy().pick(replicas(3, 1, weights=[4.0, 1.0])).id in "01"
-    assert LeastBusy().pick(replicas(2, 1, weights=[4.0, 1.0])).id == "0"
 
 
 def test_equally_busy_replicas_take_turns():

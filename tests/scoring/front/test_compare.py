@@ -1,8 +1,11 @@
 """Whether the answers of a mirror agree with those that callers got."""
 
+import gzip
+import zlib
+
 import pytest
 
-from scoring.front.compare import compare, rounded_up, shown
+from scoring.front.compare import Answer, compare, rounded_up, shown
 
 
 @pytest.mark.parametrize(
@@ -28,13 +31,13 @@ from scoring.front.compare import compare, rounded_up, shown
     ],
 )
 def test_answers_are_compared_number_by_number(ours, theirs, agrees, outputs):
-    found = compare((200, ours.encode()), (200, theirs.encode()))
+    found = compare(Answer(200, ours.encode()), Answer(200, theirs.encode()))
     assert found.agrees is agrees
     assert found.outputs == pytest.approx(outputs)
 
 
 def test_answers_of_another_status_disagree():
-    assert not compare((200, b"{}"), (500, b"{}")).agrees
+    assert not compare(Answer(200, b"{}"), Answer(500, b"{}")).agrees
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,21 @@ def test_distances_are_rounded_up_to_one_digit(distance, expected):
 
 def test_names_of_outputs_are_short_and_printable():
     assert [shown(name) for name in ("logits", "a\0b\nc", "", "x" * 100)] == ["logits", "abc", "answer", "x" * 64]
+
+
+@pytest.mark.parametrize(("coding", "encode"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
+def test_compressed_answers_are_compared_by_what_they_say(coding, encode):
+    plain = Answer(200, b'{"a": 1.0}')
+    assert compare(plain, Answer(200, encode(b'{"a": 1.00000001}'), coding)).agrees
+    other = compare(plain, Answer(200, encode(b'{"a": 3.0}'), coding))
+    assert (other.agrees, other.outputs) == (False, {"a": 2.0})
+
+
+def test_what_is_not_compressed_as_it_says_disagrees():
+    assert not compare(Answer(200, b'{"a": 1.0}'), Answer(200, b"no gzip", b"gzip")).agrees
+    assert not compare(Answer(200, b"{}"), Answer(200, gzip.compress(bytes(100_000_000)), b"gzip")).agrees
+
+
+def test_answers_that_are_nested_too_deeply_disagree():
+    ours, theirs = (b"[" * 1000 + one + b"]" * 1000 for one in (b"1", b"2"))
+    assert not compare(Answer(200, ours), Answer(200, theirs)).agrees

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+import threading
 import time
 from hashlib import sha256
 
 import psutil
 
 from scoring.front_contract import ClientKey
-from tests.scoring.front.fronts import KEY, request_bytes, revision, service
+from tests.scoring.conftest import read_answers
+from tests.scoring.front.fronts import KEY, ok, request_bytes, revision, service
 
 SWAPS, CLIENTS = 20, 16
 
@@ -117,8 +119,8 @@ def test_quotas_go_on_in_the_next_front_process(own_front, stub):
     key = ClientKey(name="ci", digest=sha256(KEY.encode()).hexdigest(), requests_a_day=2)
     front = own_front().start(service(revision(1, stub()), keys=[key]))
     assert front.score().status_code == 200
-    kept = front.folder / "front" / "quotas.json"
-    front.until(lambda: kept.exists() and b'"requests":1' in kept.read_bytes())
+    kept = front.folder / "front" / "quotas"
+    front.until(lambda: any(b'"requests":1' in file.read_bytes() for file in kept.glob("*.json")))
     before = front.state()["front"]
     os.kill(before, signal.SIGKILL)
     front.until(lambda: front.state()["front"] != before)
@@ -126,12 +128,19 @@ def test_quotas_go_on_in_the_next_front_process(own_front, stub):
 
 
 def test_sigterm_finishes_what_is_under_way_and_ends(own_front, stub):
-    front = own_front().start(service(revision(1, stub(lambda asked, connection: time.sleep(0.5) or None))))
-    idle = front.connect()
-    front.process.send_signal(signal.SIGTERM)
-    assert front.process.wait(10) == 0
-    assert idle.recv(1) == b""
-    idle.close()
+    release = threading.Event()
+    replica = stub(lambda asked, connection: release.wait(20) and ok(b"at last"))
+    front = own_front().start(service(revision(1, replica)))
+    with front.connect() as idle, front.connect() as asking:
+        asking.sendall(request_bytes())
+        front.until(replica.scored)
+        front.process.send_signal(signal.SIGTERM)
+        assert idle.recv(1) == b""  # it ends, and waits only for what is under way
+        assert front.process.poll() is None
+        release.set()
+        [(status, headers, body)] = read_answers(asking)
+        assert (status, headers["connection"], body) == (200, "close", b"at last")
+        assert front.process.wait(20) == 0
 
 
 def test_settings_that_cannot_be_used_change_nothing(own_front, stub):

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pytest
 
 from scoring.core.errors import ScoringError
-from scoring.front.heads import CHUNKED, Answered, Peer, parse_head
+from scoring.front.heads import CHUNKED, Answered, Peer, forwarded_lines, is_v2_address, parse_head
 from scoring.front.table import Registry
 from scoring.front_contract import (
     FIRST_WORKSPACE,
@@ -28,10 +28,10 @@ def table(**more):
     return Registry().build(Routing(number=1, services=[FrontService(**given | more)]))[0]
 
 
-def parse(*lines, target="/default/iris/score", method="POST", key=KEY, peer=None, is_public=False, **more):
+def parse(*lines, target="/default/iris/score", method="POST", key=KEY, is_public=False, **more):
     first = [f"{method} {target} HTTP/1.1", "Host: a", *([f"Authorization: Bearer {key}"] if key else [])]
     raw = "\r\n".join([*first, *lines]).encode("latin-1") + b"\r\n\r\n"
-    return parse_head(raw, table(**more), peer or Peer(b"10.0.0.9"), is_public=is_public)
+    return parse_head(raw, table(**more), is_public=is_public)
 
 
 def written(head):
@@ -65,7 +65,7 @@ def test_addresses_lead_to_the_service(target, expected):
 
 def test_a_host_name_leads_to_its_service_with_the_whole_address():
     raw = b"GET /score?x=1 HTTP/1.1\r\nHost: Iris.Example:8400\r\n\r\n"
-    head = parse_head(raw, table(hosts=["iris.example"], auth="none"), Peer(b""), is_public=False)
+    head = parse_head(raw, table(hosts=["iris.example"], auth="none"), is_public=False)
     assert head.written.startswith(b"GET /score?x=1 HTTP/1.1\r\n")
 
 
@@ -128,7 +128,7 @@ def test_a_head_that_could_be_read_in_two_ways_is_refused(lines):
 
 def test_a_request_without_a_host_is_refused():
     with pytest.raises(ScoringError, match="no Host"):
-        parse_head(b"POST /default/iris/score HTTP/1.1\r\nX-A: 1\r\n\r\n", table(), Peer(b""), is_public=False)
+        parse_head(b"POST /default/iris/score HTTP/1.1\r\nX-A: 1\r\n\r\n", table(), is_public=False)
 
 
 def test_headers_that_the_client_names_for_this_connection_only_end_here():
@@ -171,7 +171,11 @@ def test_a_revision_that_does_not_run_cannot_be_asked_for():
 
 @pytest.mark.parametrize(
     ("sticky", "line"),
-    [(Sticky(header="X-User"), "X-User: user-1"), (Sticky(cookie="user"), "Cookie: a=b; user=user-1; c=d")],
+    [
+        (Sticky(header="X-User"), "X-User: user-1"),
+        (Sticky(cookie="user"), "Cookie: a=b; user=user-1; c=d"),
+        (Sticky(cookie="user"), 'Cookie: {"odd": [1]}; x y; =; user="user-1"'),
+    ],
 )
 def test_a_sticky_value_always_has_the_same_slot(sticky, line):
     assert parse(line, sticky=sticky, seed="svc-a").slot == 4698
@@ -182,10 +186,11 @@ def test_a_request_without_its_sticky_value_draws_a_slot():
 
 
 def test_only_a_trusted_proxy_says_where_a_request_came_from():
-    lines = "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https"
-    assert b"1.2.3.4" not in (untrusted := parse(*lines)).forwarded + untrusted.written
-    trusted = parse(*lines, peer=Peer(b"10.0.0.9", trusted=True))
-    assert trusted.forwarded == b"x-forwarded-for: 1.2.3.4, 10.0.0.9\r\nx-forwarded-proto: https\r\n\r\n"
+    head = parse("X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https")
+    assert b"1.2.3.4" not in head.written
+    for trusted, address, scheme in ((False, b"10.0.0.9", b"http"), (True, b"1.2.3.4, 10.0.0.9", b"https")):
+        found = forwarded_lines(Peer(b"10.0.0.9", trusted=trusted), head.said_for, head.said_proto)
+        assert found == b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\n\r\n" % (address, scheme)
 
 
 def test_pages_go_to_the_default_revision_and_may_need_no_key():
@@ -215,6 +220,41 @@ def test_a_service_without_authentication_gets_the_authorization_header_itself()
 def test_the_fronts_own_health_is_no_services():
     with pytest.raises(Answered):
         parse(method="GET", target="/healthz", key="")
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"POST /default/iris/v2/models/iris/infer HTTP/1.1\r\nHost: a", True),
+        (b"POST /api/v1/service/iris/v1/models/iris:predict HTTP/1.1", True),
+        (b"POST /v2/models/iris/infer HTTP/1.1\r\nX: 1\r\nHOST:  iris.example:80", True),
+        (b"POST /default/iris/score HTTP/1.1", False),
+        (b"POST /nobody/nothing/v2 HTTP/1.1", False),
+        (b"garbage", False),
+    ],
+)
+def test_the_form_of_errors_is_that_of_the_address_that_was_asked(raw, expected):
+    assert is_v2_address(raw, table(hosts=["iris.example"])) is expected
+
+
+def test_two_services_with_the_same_port_for_grpc_are_refused():
+    services = [
+        FrontService(id=number, workspace="a", name=f"s{number}", default=1, revisions=[FrontRevision(number=1)],
+                     grpc_port=9000) for number in range(2)
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="two services have the gRPC port 9000"):
+        Registry().build(Routing(number=1, services=services))
+
+
+def test_a_service_of_which_nothing_has_changed_is_not_made_anew():
+    registry, made = Registry(), []
+    for number, seed in enumerate(["a", "a", "b"]):
+        services = [FrontService(id=one, workspace="a", name=f"s{one}", default=1, seed=seed if one else "",
+                                 revisions=[FrontRevision(number=1)]) for one in range(2)]  # fmt: skip
+        made.append(registry.build(Routing(number=number, services=services))[0].services)
+    assert made[0] == made[1]
+    assert made[1][0] is made[2][0]
+    assert made[2][1].settings.seed == "b"
 
 
 def test_a_body_beyond_the_limit_is_refused_before_it_is_sent():

@@ -2,45 +2,11 @@
 
 import threading
 import time
-from collections import Counter
 
-import msgspec
 import pytest
 
-from scoring.front_contract import ClientKey, FrontReport
-from tests.scoring.front.fronts import AUTH, KEY, ok, revision, service
-from tests.scoring.stand_in import StandIn
-
-
-@pytest.fixture
-def studio():
-    """A stand-in that keeps the reports it gets."""
-    reports, tokens = [], []
-
-    def take(body, headers):
-        reports.append(msgspec.json.decode(body, type=FrontReport))
-        tokens.append(headers["Authorization"])
-        return 202
-
-    made = StandIn(take)
-    made.reports, made.tokens = reports, tokens
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def told(own_front, studio):
-    """A front that reports to the stand-in."""
-    return own_front(report_url=f"{studio.address}/api/v1/front/report", report_token="the-token")
-
-
-def counted(studio, metric, revision=2):
-    """What the windows of a revision say of a metric, each window once."""
-    windows = [one for report in studio.reports for one in report.windows.get(1, []) if one.revision == revision]
-    found = Counter()
-    for window in {one.sequence: one for one in windows}.values():
-        found.update(window.counters.get(metric, {}))
-    return dict(found)
+from scoring.front_contract import ClientKey
+from tests.scoring.front.fronts import AUTH, KEY, counted, ok, revision, service
 
 
 def test_copies_are_compared_with_what_callers_got(told, studio, stub):

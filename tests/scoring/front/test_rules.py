@@ -9,8 +9,8 @@ from scoring.front.repeat import Failure, may_repeat
 
 def test_an_ejected_replica_is_probed_at_growing_intervals_until_it_answers():
     health, probes, now = Health(), [], 10.0
-    assert health.fail(now, "why")
-    assert not health.fail(now, "why")  # it was ejected already
+    assert health.fail(now)
+    assert not health.fail(now)  # it was ejected already
     while now < 20:
         now = round(now + 0.05, 2)
         if health.is_due(now):
@@ -22,18 +22,21 @@ def test_an_ejected_replica_is_probed_at_growing_intervals_until_it_answers():
 
 
 @pytest.mark.parametrize(
-    ("failure", "repeats", "held", "answering", "expected"),
+    ("failure", "before", "held", "expected"),
     [
-        (Failure.UNREACHED, 5, True, False, True),
-        (Failure.BROKEN, 0, True, False, True),
-        (Failure.BROKEN, 1, True, False, False),
-        (Failure.BROKEN, 0, False, False, False),
-        (Failure.GARBAGE, 0, True, True, False),
-        (Failure.LATE, 0, True, False, False),
+        (Failure.UNREACHED, 5 * [Failure.UNREACHED], True, True),
+        (Failure.UNREACHED, 16 * [Failure.UNREACHED], True, False),
+        (Failure.BROKEN, [], True, True),
+        (Failure.BROKEN, [Failure.UNREACHED, Failure.UNREACHED, Failure.STALE], True, True),
+        (Failure.STALE, [Failure.BROKEN], True, True),
+        (Failure.BROKEN, [Failure.BROKEN], True, False),
+        (Failure.GARBAGE, [Failure.BROKEN], True, False),
+        (Failure.BROKEN, [], False, False),
+        (Failure.LATE, [], True, False),
     ],
 )
-def test_what_may_be_sent_again(failure, repeats, held, answering, expected):
-    assert may_repeat(failure, repeats, held=held, answering=answering) is expected
+def test_what_may_be_sent_again(failure, before, held, expected):
+    assert may_repeat(failure, before, held=held) is expected
 
 
 @pytest.mark.parametrize(
