@@ -29,10 +29,11 @@ import psutil  # noqa: E402
 from bench.load import Generator, Load  # noqa: E402
 from bench.machine import free_port  # noqa: E402
 from deployments.recipe.spec import InstanceRef, InstanceSpec  # noqa: E402
-from deployments.targets.base import Observation, Route  # noqa: E402
+from deployments.targets.base import Route  # noqa: E402
 from deployments.targets.local.driver import LocalDriver  # noqa: E402
 from deployments.targets.local.isolation import Isolation  # noqa: E402
 from deployments.targets.local.library import scoring_library  # noqa: E402
+from deployments.targets.observation import Observation  # noqa: E402
 from studio.sandbox.levels import LEVELS, Walls  # noqa: E402
 from studio.sandbox.probe import probe  # noqa: E402
 

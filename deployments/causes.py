@@ -208,6 +208,13 @@ _RUN: dict[str, Entry] = {
         retryable=True,
     ),
     "not_running": Entry("The service's process is gone.", "Slipway is starting it again.", turn="us", retryable=True),
+    "replicas_missing": Entry(
+        "Some of the service's replicas are not ready.",
+        "The others go on answering, and Slipway starts those that are missing again. If it lasts, read the log of a "
+        "replica that is missing.",
+        turn="us",
+        retryable=True,
+    ),
     "not_removed": Entry(
         "Files of the deleted service cannot be removed.",
         "Look at who owns them and what holds them, or remove them by hand; Slipway goes on trying.",

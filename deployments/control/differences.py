@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deployments.control.phases import ABSENT
 from deployments.control.service_phase import ServiceFacts
 from deployments.models import Desired, Revision, Service
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 
 
 @dataclass(frozen=True)

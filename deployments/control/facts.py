@@ -102,6 +102,7 @@ def _instance_facts(instance: Instance) -> InstanceFacts:
         cause=instance.cause,
         observation=notes.observation,
         was_healthy=notes.was_healthy,
+        replicas=instance.replicas,
     )
 
 

@@ -7,8 +7,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
-
 from deployments.builds.builds import build_again
 from deployments.causes import cause_of, is_permanent
 from deployments.config.deployment_config import config_of
@@ -17,7 +15,9 @@ from deployments.control.notes import Notes
 from deployments.control.phases import Cause, Facts, phase_of
 from deployments.models import Desired, Instance, InstanceDesired, Phase
 from deployments.recipe.spec import ref_of, spec_for
-from deployments.targets.base import Driver, NotBuilt, Observation, Obstacle, Route, TargetUnavailable
+from deployments.targets.base import Driver, NotBuilt, Obstacle, Route, TargetUnavailable
+from deployments.targets.observation import Observation, without_ends
+from deployments.traffic.withdrawal import is_withdrawn, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ IDLE_SECONDS = 600.0  # a revision that another one has replaced and that is kep
 OBSTACLE_SECONDS = 10.0
 MAX_BACK_OFF_SECONDS = 60.0
 UNWATCHED_SECONDS = 120.0  # longer than any pause between two visits: the machine slept, or no worker ran
-FRONT_SECONDS = 2.0  # after which the front sends nothing any more to an instance that is to stop
 DRAIN_SECONDS = 30.0  # how long connections of an instance that has handed over its address may stay open
 
 
@@ -49,10 +48,11 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
     """Observe, take at most one step, judge. Never waits and never raises because of the target."""
     notes = _observed(instance, driver, now)
     facts = _facts(instance, notes)
-    notes = _latch_permanent_failure(notes, facts, now)
+    notes = _withdrawn(instance, _latch_permanent_failure(notes, facts, now), facts)
+    facts = replace(facts, permanent_failure=notes.permanent_failure)
     pause = 0.0
     try:
-        pause = _act(instance, driver, replace(facts, permanent_failure=notes.permanent_failure), now)
+        pause = _act(instance, driver, facts, notes, now)
         gone = instance.desired == InstanceDesired.REMOVED and not notes.obstacle and not driver.holds(ref_of(instance))
     except NotBuilt as missing:
         build_again(instance.revision)
@@ -61,8 +61,9 @@ def visit(instance: Instance, driver: Driver, now: datetime) -> Visit:
         notes, gone = replace(notes, obstacle=cause_of(met.code, str(met))), False
     except Exception as error:
         notes, gone = _target_unavailable(notes, error, instance), False
-    phase, cause = phase_of(_facts(instance, notes), now)
-    notes = _after_visit(notes, phase)
+    facts = _facts(instance, notes)
+    phase, cause = phase_of(facts, now)
+    notes = _after_visit(notes, facts, phase)
     return Visit(phase, cause, notes, _due_in(instance, phase, notes, pause, driver, now), gone)
 
 
@@ -75,8 +76,15 @@ def _facts(instance: Instance, notes: Notes) -> Facts:
         obstacle=notes.obstacle,
         permanent_failure=notes.permanent_failure,
         was_healthy=notes.was_healthy,
+        healthy_replicas=notes.healthy_replicas,
+        replicas=_replicas(instance, notes),
         start_seconds=config_of(instance.revision).start_deadline_seconds,
     )
+
+
+def _replicas(instance: Instance, notes: Notes) -> int:
+    """What has not proven itself does not sleep yet."""
+    return instance.replicas if notes.was_healthy else max(instance.replicas, 1)
 
 
 def _observed(instance: Instance, driver: Driver, now: datetime) -> Notes:
@@ -86,25 +94,27 @@ def _observed(instance: Instance, driver: Driver, now: datetime) -> Notes:
     except Exception as error:
         return _target_unavailable(_with_deadline_start(last, last.observation, instance, now), error, instance)
     notes = _with_deadline_start(last, found, instance, now)
-    return replace(notes, observation=_without_earlier_end(found, last), obstacle=None)
+    return replace(notes, observation=_without_earlier_ends(found, last), obstacle=None)
 
 
 def _with_deadline_start(last: Notes, found: Observation, instance: Instance, now: datetime) -> Notes:
-    """A deadline begins with the first look at what is not Healthy, and with the first at another process.
+    """A deadline begins with the first look at what is not Healthy, with another number of replicas, and with the first
+    look at another process while no replica is ready.
 
     It begins anew after a time in which nobody looked: nothing was tried then, and what slept has not had that time.
     """
-    another = found.started_at != last.observation.started_at
+    wanted = _replicas(instance, last)
+    another = found.started_at != last.observation.started_at and not found.ready(wanted)
     unwatched = not instance.observed_at or now - instance.observed_at > timedelta(seconds=UNWATCHED_SECONDS)
-    return replace(last, since=now.timestamp()) if last.since is None or another or unwatched else last
+    begins = last.since is None or another or unwatched or last.replicas != wanted
+    return replace(last, since=now.timestamp(), replicas=wanted) if begins else last
 
 
-def _without_earlier_end(found: Observation, last: Notes) -> Observation:
+def _without_earlier_ends(found: Observation, last: Notes) -> Observation:
     """How a process ended before somebody changed what is wanted says nothing about what comes next: as long as there
-    is no other process, nothing is there. `started_at` keeps in mind which one it was."""
-    nothing = Observation("absent", started_at=found.started_at)
-    ended_before = last.are_new or last.observation == nothing
-    return nothing if ended_before and found.state in {"failed", "dead"} else found
+    is no other process, nothing is there. Which one it was is kept in mind."""
+    earlier = found.replicas if last.are_new else last.observation.replicas
+    return without_ends(found, [one for one in earlier if last.are_new or one.state == "absent"])
 
 
 def _target_unavailable(notes: Notes, error: Exception, instance: Instance) -> Notes:
@@ -114,10 +124,10 @@ def _target_unavailable(notes: Notes, error: Exception, instance: Instance) -> N
     return replace(notes, obstacle=cause_of("target_unavailable", evidence=evidence), errors=notes.errors + 1)
 
 
-def _after_visit(notes: Notes, phase: Phase) -> Notes:
+def _after_visit(notes: Notes, facts: Facts, phase: Phase) -> Notes:
     """What the next visit should know. Nobody waits for what is Healthy, and from now on anything less is a loss."""
     if phase == Phase.HEALTHY:
-        notes = replace(notes, since=None, was_healthy=True)
+        notes = replace(notes, since=None, was_healthy=True, healthy_replicas=facts.replicas)
     return notes if notes.obstacle else replace(notes, errors=0)
 
 
@@ -130,46 +140,73 @@ def _latch_permanent_failure(notes: Notes, facts: Facts, now: datetime) -> Notes
     return notes
 
 
-def _act(instance: Instance, driver: Driver, facts: Facts, now: datetime) -> float:
+def _withdrawn(instance: Instance, notes: Notes, facts: Facts) -> Notes:
+    """What is to end leaves the front first. It is left to end by itself where the whole service ends."""
+    if instance.service.desired != Desired.RUNNING or facts.obstacle:
+        return notes
+    ends = facts.observation.beyond(facts.replicas if instance.desired == InstanceDesired.RUNNING else 0)
+    return replace(notes, withdrawal=withdraw(instance.generation, notes.withdrawal) if ends else None)
+
+
+def _act(instance: Instance, driver: Driver, facts: Facts, notes: Notes, now: datetime) -> float:
     """The next missing thing; gives the seconds to wait before it may be done, if it may not be done yet."""
     if facts.obstacle:
         return 0.0  # it could not even be looked at
     if instance.desired == InstanceDesired.REMOVED:
         driver.remove(ref_of(instance))
     elif instance.desired == InstanceDesired.STOPPED or facts.permanent_failure:
-        _stop_or_drain(driver, instance, facts.observation, now)
+        _stop_or_drain(driver, instance, notes, now)
     else:
-        return _run(instance, driver, facts.observation, now)
+        return _run(instance, driver, facts, notes, now)
     return 0.0
 
 
-def _stop_or_drain(driver: Driver, instance: Instance, found: Observation, now: datetime) -> None:
+def _stop_or_drain(driver: Driver, instance: Instance, notes: Notes, now: datetime) -> None:
     """A failed process that lives on is ended too; one that has ended keeps its traces until the next start.
 
     What another instance has taken over from first finishes what it is at.
     """
-    if instance.desired == InstanceDesired.STOPPED and _drains(instance, found, now):
+    if instance.desired == InstanceDesired.STOPPED and _drains(instance, notes, now):
         driver.drain(ref_of(instance))
-    elif found.is_live or instance.desired == InstanceDesired.STOPPED:
+    elif notes.observation.is_live or instance.desired == InstanceDesired.STOPPED:
         driver.stop(ref_of(instance))
 
 
-def _drains(instance: Instance, found: Observation, now: datetime) -> bool:
-    """Also while the front may still send it something: it looks at its routing file four times a second."""
-    handed_over = instance.service.desired == Desired.RUNNING and (found.serving or found.connections > 0)
-    since, running = now - instance.changed_at, instance.service.desired == Desired.RUNNING
-    if settings.FRONT["enabled"] and running and found.is_live and since < timedelta(seconds=FRONT_SECONDS):
+def _drains(instance: Instance, notes: Notes, now: datetime) -> bool:
+    """Also while the front may still send it something."""
+    if instance.service.desired != Desired.RUNNING:
+        return False
+    found = notes.observation
+    if found.is_live and not _has_left_the_front(notes, now):
         return True
-    return handed_over and since < timedelta(seconds=DRAIN_SECONDS)
+    return (found.serving or found.connections > 0) and now - instance.changed_at < timedelta(seconds=DRAIN_SECONDS)
 
 
-def _run(instance: Instance, driver: Driver, found: Observation, now: datetime) -> float:
-    pause = restart_backoff.seconds_to_next_start(found, now.timestamp())
-    if pause == 0.0:
-        if not found.is_live or found.serving != instance.serving:
+def _run(instance: Instance, driver: Driver, facts: Facts, notes: Notes, now: datetime) -> float:
+    """Bring as many replicas up as are wanted, and end the others once nobody sends them anything."""
+    wanted, surplus = facts.observation.first(facts.replicas), facts.observation.beyond(facts.replicas)
+    pauses = _pauses(facts, now)
+    if surplus or len(pauses) < len(wanted) or not wanted:
+        if any(not one.is_live or one.serving != instance.serving for one in wanted):
             _apply_route(instance, driver)
-        driver.apply(spec_for(instance))
-    return QUIET_SECONDS if pause is None else pause
+        stays = surplus and not _has_left_the_front(notes, now)
+        keep = max(one.number for one in surplus) if stays else 0
+        driver.apply(replace(spec_for(instance), replicas=facts.replicas), keep=keep, paused=pauses)
+    return min(pauses.values(), default=0.0)
+
+
+def _has_left_the_front(notes: Notes, now: datetime) -> bool:
+    return notes.withdrawal is not None and is_withdrawn(notes.withdrawal, now)
+
+
+def _pauses(facts: Facts, now: datetime) -> dict[int, float]:
+    """By number of replica: how long those that have ended must still wait."""
+    others_run = facts.observation.ready(facts.replicas) > 0
+    found = {
+        one.number: restart_backoff.seconds_to_next_start(one, now.timestamp(), others_run=others_run)
+        for one in facts.observation.first(facts.replicas)
+    }
+    return {number: QUIET_SECONDS if pause is None else pause for number, pause in found.items() if pause != 0.0}
 
 
 def _apply_route(instance: Instance, driver: Driver) -> None:
@@ -185,9 +222,9 @@ def _due_in(instance: Instance, phase: Phase, notes: Notes, pause: float, driver
     if notes.errors:
         return min(MAX_BACK_OFF_SECONDS, 2.0**notes.errors)
     if pause:
-        return min(pause, QUIET_SECONDS)
+        return min(pause, driver.resync_seconds if notes.observation.is_live else QUIET_SECONDS)
     if phase == Phase.HEALTHY:
-        return driver.resync_seconds
+        return MOVING_SECONDS if notes.withdrawal else driver.resync_seconds
     if notes.obstacle:
         return OBSTACLE_SECONDS
     return _until_it_changes(instance, phase, notes, driver, now)

@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from deployments.control.next_step import Visit, visit
 from deployments.control.notes import Notes
 from deployments.models import Instance, Service
 from deployments.targets import driver_for
+from deployments.targets.observation import Observation
 from studio.core.enqueue import enqueue_task_in, enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,7 @@ def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool
         "observed": notes,
         "observed_generation": instance.generation,
         "observed_at": now,
-        "endpoints": notes["endpoints"],
+        "endpoints": [asdict(endpoint) for endpoint in found.notes.observation.endpoints],
         "phase": found.phase,
         "cause": found.cause,
         "due_at": timezone.now() + timedelta(seconds=found.seconds),
@@ -118,9 +120,14 @@ def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool
 
 
 def _differs(instance: Instance, found: Visit) -> bool:
-    before, after = Notes.of(instance).observation, found.notes.observation
-    shown = (instance.phase, instance.cause and instance.cause["code"], before.state, before.serving)
-    return shown != (found.phase, found.cause and found.cause["code"], after.state, after.serving)
+    before = Notes.of(instance).observation
+    shown = (instance.phase, instance.cause and instance.cause["code"], _shown(before))
+    return shown != (found.phase, found.cause and found.cause["code"], _shown(found.notes.observation))
+
+
+def _shown(found: Observation) -> list[tuple[Any, ...]]:
+    """What the front and the service-level step go by."""
+    return [(one.number, one.state, one.serving, one.endpoints) for one in found.replicas if one.state != "absent"]
 
 
 def _postpone(instance_id: int, holder: str, now: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from deployments.causes import cause_of
 from deployments.control.phases import ABSENT, GRACE_SECONDS, Cause, Verdict, passed
 from deployments.models import Desired, InstanceDesired, Phase
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 from studio.core.jobs import JobState
 
 QUEUE_SECONDS = 60.0  # a build that waits longer although none is before it: that no worker takes it is told
@@ -31,7 +31,8 @@ class BuildFacts:
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """What the service-level step sees of an instance. `serving`: it should answer at the service's address."""
+    """What the service-level step sees of an instance. `serving`: it should answer at the service's address.
+    `replicas`: how many of it should run; 0: it sleeps, once it has been healthy."""
 
     revision: int
     desired: str = InstanceDesired.RUNNING
@@ -40,16 +41,22 @@ class InstanceFacts:
     cause: Cause | None = None
     observation: Observation = ABSENT
     was_healthy: bool = False
+    replicas: int = 1
 
     @property
     def is_proven(self) -> bool:
-        """It runs and is ready for requests."""
+        """It runs and is ready for requests, or sleeps and was."""
         return self.desired == InstanceDesired.RUNNING and self.phase == Phase.HEALTHY
 
     @property
+    def is_asleep(self) -> bool:
+        """Nothing of it is to run until somebody asks."""
+        return self.is_proven and self.replicas == 0
+
+    @property
     def answers(self) -> bool:
-        """It is what the service's address is answered by."""
-        return self.is_proven and self.serving and self.observation.serving
+        """It is what the service's address is answered by, or would be if it were awake."""
+        return self.is_proven and self.serving and (self.observation.serving or self.is_asleep)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class InstanceRef:
 
 @dataclass(frozen=True)
 class InstanceSpec:
-    """Everything a target needs to run one instance."""
+    """Everything a target needs to run one instance, in as many replicas as are wanted of it."""
 
     ref: InstanceRef
     generation: int  # of the instance: rises with everything that changes for it
@@ -39,6 +39,7 @@ class InstanceSpec:
     kind: str  # no_code or entry_script
     bundle: str  # digest
     environment: str  # digest
+    replicas: int = 1  # 0: it sleeps
     image: str = ""  # reference; empty where the target runs bundles as they are
     grpc: bool = False
     auth: bool = True  # whether callers must show anything
@@ -46,7 +47,7 @@ class InstanceSpec:
     token_secret: str = field(default="", repr=False)  # signs access tokens; empty where keys are taken, or nothing
     front_digest: str = ""  # SHA-256, hex, of what the front shows that has checked the caller
     processes: int | None = None  # None: chosen from the cores
-    cpus: float | None = None  # cores
+    cpus: float | None = None  # cores, of each replica, as all that follows
     memory_bytes: int | None = None
     max_body_bytes: int = 100 * MEGABYTE
     scoring_timeout_seconds: float = 60.0
@@ -84,6 +85,7 @@ def spec_for(instance: Any) -> InstanceSpec:
         kind=revision.config.kind,
         bundle=revision.content_hash,
         environment=_environment_hash(revision.config),
+        replicas=instance.replicas,
         grpc=config.grpc,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",

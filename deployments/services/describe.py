@@ -10,7 +10,7 @@ from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 from deployments.traffic.front_address import front_address_of
 from studio.sandbox.levels import describe as describe_level
 

@@ -5,16 +5,16 @@ waits: each returns at once, may be called again at any time, by any driver of t
 is called again after a crash at any line.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from deployments.targets.observation import Observation
 
 if TYPE_CHECKING:  # only for the types: drivers get the specification handed in
     from deployments.recipe.spec import InstanceRef, InstanceSpec
 
-State = Literal["absent", "starting", "ready", "unreachable", "stopping", "failed", "dead"]
-STABLE_SECONDS = 60.0  # ready for so long, and the next crash counts as the first
 LOG_CHUNK = 64 * 1024  # bytes of log in one answer
 
 
@@ -74,24 +74,6 @@ class TargetUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why an instance is not up: one of scoring.contract.Reason, a sentence, the raw text behind it, a better hint."""
-
-    reason: str
-    message: str
-    evidence: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where an instance answers by itself, whether it serves or not: a URL for HTTP, host:port for gRPC."""
-
-    protocol: Literal["http", "grpc"]
-    address: str
-
-
-@dataclass(frozen=True)
 class Route:
     """The address of a service, and the instance that is to answer there.
 
@@ -106,69 +88,12 @@ class Route:
     instance: "InstanceRef | None" = None
 
 
-@dataclass(frozen=True)
-class Observation:
-    """What a driver found of an instance. Times are epoch seconds; `restarts` counts starts after a crash,
-    `started_at` tells one run from the next.
-
-    absent: nothing runs, and nothing is wrong. starting: it lives but is not ready. ready: it says so and answers.
-    unreachable: it said so but does not answer. stopping: asked to go. failed: it gave up and said why. dead: it ended
-    without saying why.
-
-    `serving`: it answers at the service's address. `connections`: still open there although it no longer serves.
-    `walls`: the level of walls around its code (studio.sandbox.levels); `user`: as which user of the host it runs, None
-    for the studio's; `readable`: folders of the host that it may read beyond its own. They are empty at targets that
-    keep instances apart in ways of their own.
-    """
-
-    state: State
-    revision: int | None = None
-    endpoints: tuple[Endpoint, ...] = ()
-    serving: bool = False
-    connections: int = 0
-    restarts: int = 0
-    started_at: float | None = None
-    ready_at: float | None = None
-    ended_at: float | None = None
-    failure: Failure | None = None
-    walls: str = ""
-    user: int | None = None
-    readable: tuple[str, ...] = ()
-
-    @property
-    def is_live(self) -> bool:
-        """Something is there, whatever it says of itself."""
-        return self.state in {"starting", "ready", "unreachable", "stopping"}
-
-    @property
-    def restarts_in_a_row(self) -> int:
-        """Restarts that count; a run that was ready for `STABLE_SECONDS` wipes the slate."""
-        quiet = (self.ended_at or 0.0) - self.ready_at if self.ready_at else 0.0
-        return 0 if quiet >= STABLE_SECONDS else self.restarts
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values that can be stored as JSON."""
-        endpoints = [asdict(endpoint) for endpoint in self.endpoints]
-        return asdict(self) | {"endpoints": endpoints, "readable": list(self.readable)}  # as they are read back
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Self:
-        """Read back what `as_dict` gave; keys of other makers are passed over."""
-        known = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
-        failure = known.get("failure")
-        return cls(
-            **known
-            | {
-                "state": known.get("state", "absent"),
-                "failure": Failure(**failure) if failure else None,
-                "endpoints": tuple(Endpoint(**endpoint) for endpoint in known.get("endpoints", ())),
-                "readable": tuple(known.get("readable", ())),
-            }
-        )
-
-
 class Driver(Protocol):
     """`resync_seconds`: how often a settled instance is looked at again.
+
+    An instance consists of `InstanceSpec.replicas` replicas, which may be none. They are numbered from 1, the highest
+    numbers go first, and where the instance is routed to, each of them answers at the service's address. A number is
+    the replica's name in figures, which must not move from one to another while both run.
 
     `route` with the address comes before the first `apply` of an instance, and again whenever the instance should serve
     and does not. To move an address: `route` to the next instance, wait until it is seen to serve, then `drain` and
@@ -180,10 +105,15 @@ class Driver(Protocol):
     def check(self) -> list[str]:
         """What is wrong with the target; empty when services can run there."""
 
-    def apply(self, spec: "InstanceSpec") -> None:
+    def apply(self, spec: "InstanceSpec", *, keep: int = 0, paused: Collection[int] = ()) -> None:
         """Take one step towards this instance running as specified, beside all others. What runs and matches stays.
 
-        Raises `NoRoom` when the target cannot place it and `TargetUnavailable` when the target does not answer.
+        Replicas beyond `spec.replicas` end, once they have finished what they are at; those up to number `keep` live
+        on for now, as somebody may still send them requests. What has ended and is in `paused` is not started again
+        yet; a target that restarts by itself, and waits in between, may pass over that.
+
+        Raises `NoRoom` when the target cannot place all replicas, after starting those that it can, and
+        `TargetUnavailable` when the target does not answer.
         """
 
     def observe(self, ref: "InstanceRef") -> Observation:
@@ -209,8 +139,9 @@ class Driver(Protocol):
     def holds(self, ref: "InstanceRef") -> bool:
         """Whether anything of the instance is left there, be it only its log."""
 
-    def logs(self, ref: "InstanceRef", offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
-        """Text from byte `offset` (negative: that many bytes before the end) and the offset to go on at."""
+    def logs(self, ref: "InstanceRef", offset: int = 0, limit: int = LOG_CHUNK, *, replica: int = 1) -> tuple[str, int]:
+        """What a replica printed: text from byte `offset` (negative: that many bytes before the end) and the offset to
+        go on at."""
 
 
 @runtime_checkable

@@ -7,11 +7,12 @@ from deployments import models
 from deployments.config.deployment_config import config_of, limits_of
 from deployments.models import Desired, Instance, InstanceDesired, Key, KeyUse, Service, Traffic
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
+from deployments.targets.observation import Observation, Replica
 from deployments.traffic import split
 from scoring.contract import TokenRules
 from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, FrontService, Sticky
 
-ANSWERING = {"ready", "unreachable"}  # states of an instance that has an address; the front finds out if it answers
+ANSWERING = {"ready", "unreachable"}  # states of a replica that has an address; the front finds out if it answers
 
 
 def services_of(rows: Iterable[Service]) -> list[FrontService]:
@@ -73,13 +74,20 @@ def _revisions(shares: list[Traffic], instances: dict[int, Instance], default: T
 
 
 def _replicas(instance: Instance | None) -> list[FrontReplica]:
-    """Where the instance answers by itself, as it was last observed."""
+    """Where each of them answers by itself, as it was last observed; not those that are to end."""
     if instance is None or instance.desired != InstanceDesired.RUNNING:
         return []
-    if instance.observed.get("state") not in ANSWERING:
-        return []
-    found = [urlsplit(one["address"]).netloc for one in instance.endpoints if one["protocol"] == "http"]
-    return [FrontReplica(id=str(instance.pk), address=address) for address in found[:1] if address]
+    found = Observation.from_dict(instance.observed).first(instance.replicas)
+    return [told for one in found if (told := _replica(instance, one))]
+
+
+def _replica(instance: Instance, found: Replica) -> FrontReplica | None:
+    by_protocol = {one.protocol: one.address for one in found.endpoints}
+    address = urlsplit(by_protocol.get("http", "")).netloc
+    if found.state not in ANSWERING or not address:
+        return None
+    name = f"{instance.pk}-{found.number}"
+    return FrontReplica(id=name, address=address, owner=found.user, grpc=by_protocol.get("grpc", ""))
 
 
 def _keys(row: Service) -> list[ClientKey]:

@@ -10,7 +10,7 @@ from deployments.control import advance, reconcile
 from deployments.models import Build, InferenceConfig, Instance, Service, Target
 from deployments.services import deploy as verbs
 from deployments.services.deploy_request import DeployRequest, resolve
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 from registry.environments import environments
 from studio.core.job_runner import run_job
 from tests.targets.fake.driver import World, register_fake

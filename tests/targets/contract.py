@@ -2,7 +2,7 @@
 
 A driver's test module subclasses `DriverContract` and gives the fixtures `make_driver` (each call: a driver object made
 anew for the same target), `other_driver` (of another target of the same kind), `spec` (an instance that becomes ready)
-and `route` (its address, and it as who answers), and says how to `kill` an instance and who answers at an address.
+and `route` (its address, and it as who answers), and says how to `kill` a replica and who answers at an address.
 Everything is asked for in steps, as the loop does.
 """
 
@@ -14,7 +14,8 @@ from dataclasses import replace
 import pytest
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
-from deployments.targets.base import Driver, Observation, Route
+from deployments.targets.base import Driver, Route
+from deployments.targets.observation import Observation
 from tests.targets.specs import next_of
 
 PATIENCE_SECONDS = 20.0
@@ -66,7 +67,7 @@ class DriverContract:
         assert driver.check() == []
 
     def test_unknown_instance_is_absent(self, driver):
-        assert driver.observe(NOBODY) == Observation("absent")
+        assert driver.observe(NOBODY) == Observation()
         assert not driver.holds(NOBODY)
         assert driver.logs(NOBODY) == ("", 0)
 
@@ -102,7 +103,7 @@ class DriverContract:
         assert driver.observe(spec.ref).started_at == up.started_at
 
     def test_targets_of_one_kind_are_separate(self, other_driver, spec, up):
-        assert other_driver.observe(spec.ref) == Observation("absent")
+        assert other_driver.observe(spec.ref) == Observation()
         other_driver.remove(spec.ref)
         assert not other_driver.holds(spec.ref)
 
@@ -148,7 +149,7 @@ class DriverContract:
 
     def test_removed_instance_leaves_nothing(self, driver, spec, up):
         gone(driver, spec.ref)
-        assert driver.observe(spec.ref) == Observation("absent")
+        assert driver.observe(spec.ref) == Observation()
         assert driver.logs(spec.ref) == ("", 0)
 
     def test_killed_instance_is_reported_dead_and_serves_again_after_apply(self, driver, spec, route, up):
@@ -161,6 +162,64 @@ class DriverContract:
         assert again.restarts == 1
         assert again.started_at > up.started_at
         assert self.who_answers(driver, route) == spec.ref.revision
+
+    @pytest.fixture
+    def three(self, driver, spec, route):
+        """The specification of an instance that serves with three replicas."""
+        more = replace(spec, replicas=3)
+        served(driver, more, route)
+        all_ready(driver, more)
+        return more
+
+    def test_replicas_have_numbers_endpoints_and_logs_of_their_own(self, driver, three):
+        found = driver.observe(three.ref).replicas
+        assert [one.number for one in found] == [1, 2, 3]
+        assert len({one.endpoints for one in found}) == 3
+        assert all(one.revision == three.ref.revision for one in found)
+        assert all(driver.logs(three.ref, replica=number)[0] for number in (1, 2, 3))
+        assert driver.logs(three.ref, replica=4) == ("", 0)
+
+    def test_more_replicas_start_beside_those_that_run(self, driver, spec, route, up):
+        driver.apply(replace(spec, replicas=2, generation=2))
+        found = all_ready(driver, replace(spec, replicas=2, generation=2))
+        assert found.replicas[0].started_at == up.started_at
+        assert found.replicas[1].restarts == 0
+
+    def test_surplus_replicas_end_unless_they_are_kept(self, driver, three, route):
+        before = driver.observe(three.ref).replicas
+        fewer = replace(three, replicas=1)
+        driver.apply(fewer, keep=3)
+        assert [one.started_at for one in driver.observe(three.ref).replicas] == [one.started_at for one in before]
+        driver.apply(fewer, keep=2)
+        left = wait_for_numbers(driver, three.ref, [1, 2], lambda: driver.apply(fewer, keep=2))
+        assert [one.started_at for one in left] == [one.started_at for one in before[:2]]
+        wait_for_numbers(driver, three.ref, [1], lambda: driver.apply(fewer))
+        assert self.who_answers(driver, route) == three.ref.revision
+
+    def test_instance_without_replicas_keeps_its_log_and_wakes(self, driver, three, route):
+        asleep = replace(three, replicas=0)
+        wait_for_numbers(driver, three.ref, [], lambda: driver.apply(asleep))
+        assert driver.observe(three.ref).state == "absent"
+        assert driver.holds(three.ref)
+        assert driver.logs(three.ref)[0]
+        served(driver, replace(three, replicas=1), route)
+
+    def test_killed_replica_comes_back_and_the_others_stay(self, driver, three):
+        before = driver.observe(three.ref).replicas
+        self.kill(driver, three.ref, 2)
+        dead = wait_for(driver, three.ref, lambda found: found.first(3)[1].state == "dead")
+        assert dead.first(3)[1].failure.reason == "worker_crashed"
+        assert dead.ready(3) == 2
+        driver.apply(three, paused={2})
+        assert driver.observe(three.ref).first(3)[1].state == "dead"
+        after = all_ready(driver, three).replicas
+        assert [one.restarts for one in after] == [0, 1, 0]
+        assert [new.started_at == old.started_at for new, old in zip(after, before, strict=True)] == [True, False, True]
+
+    def test_replicas_stop_and_go_together(self, driver, three):
+        until(driver, three.ref, "absent", lambda: driver.stop(three.ref))
+        assert driver.observe(three.ref) == Observation()
+        gone(driver, three.ref)
 
     def test_verbs_are_idempotent_across_driver_objects(self, make_driver, spec, route, up):
         for _ in range(2):
@@ -187,11 +246,39 @@ class DriverContract:
     def test_observation_round_trips_through_json(self, up):
         assert Observation.from_dict(json.loads(json.dumps(up.as_dict()))) == up
 
-    def kill(self, driver: Driver, ref: InstanceRef) -> None:
-        raise AssertionError("the driver's tests say how to kill an instance")
+    def kill(self, driver: Driver, ref: InstanceRef, number: int = 1) -> None:
+        raise AssertionError("the driver's tests say how to kill a replica")
 
     def who_answers(self, driver: Driver, route: Route) -> int | None:
         raise AssertionError("the driver's tests say which revision answers at the service's address")
+
+
+def all_ready(driver: Driver, spec: InstanceSpec) -> Observation:
+    """Take steps until all replicas are ready, and answer at the address if one does."""
+
+    def settled(found: Observation) -> bool:
+        replicas = found.first(spec.replicas)
+        return found.ready(spec.replicas) == spec.replicas and len({one.serving for one in replicas}) == 1
+
+    return wait_for(driver, spec.ref, settled, lambda: driver.apply(spec))
+
+
+def wait_for_numbers(driver: Driver, ref: InstanceRef, numbers: list[int], step: Callable[[], None]):
+    """Take steps until there are replicas of these numbers only."""
+    found = wait_for(driver, ref, lambda found: [one.number for one in found.replicas] == numbers, step)
+    return found.replicas
+
+
+def wait_for(
+    driver: Driver, ref: InstanceRef, condition: Callable[[Observation], bool], step: Callable[[], None] = lambda: None
+) -> Observation:
+    """Take steps until what is observed fulfils the condition."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition(found := driver.observe(ref)):
+        assert time.monotonic() < end, f"last seen: {found}"
+        step()
+        time.sleep(0.02)
+    return found
 
 
 def gone(driver: Driver, ref: InstanceRef, step: Callable[[], None] = lambda: None) -> None:

@@ -24,8 +24,8 @@ class TestFakeDriver(DriverContract):
     def route(self, spec):
         return make_route(spec, 21000)
 
-    def kill(self, driver, ref):
-        driver.world.kill(ref.instance_id)
+    def kill(self, driver, ref, number=1):
+        driver.world.kill(ref.instance_id, number)
 
     def who_answers(self, driver, route):
         answering = driver.world.who_answers(route.service_id)

@@ -17,7 +17,7 @@ import msgspec
 
 from deployments.targets.local.files import read_struct
 from deployments.targets.local.process import is_held
-from deployments.targets.local.run_folder import RunFolder, ServiceFolder
+from deployments.targets.local.run_folder import OTHERS, RunFolder, ServiceFolder
 from scoring.contract import Status
 
 CONTROL = ("keys.json", "lock", "exit", "stopping", "serving", "server.log", "server.log.1")
@@ -25,7 +25,7 @@ LAST = (
     "run.json",
     "launch.json",
 )  # what tells that a folder is of an earlier version, so that a move is taken up again
-LEFT = ("group", "control", "work")
+LEFT = ("group", "control", "work", OTHERS)
 
 
 class _Started(msgspec.Struct):

@@ -3,8 +3,8 @@
 import signal
 
 from deployments.targets import log_files
-from deployments.targets.base import Failure
 from deployments.targets.local.run_folder import Launch, RunFolder
+from deployments.targets.observation import Failure
 from scoring.contract import Status
 
 NOT_WALLED = 125  # the keeper's exit codes: the walls could not be built

@@ -1,30 +1,31 @@
-"""What a run folder tells about its instance."""
+"""What a run folder tells about its replica."""
 
 import http.client
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from deployments.targets.base import Endpoint, Observation
 from deployments.targets.local.endings import failure_of
 from deployments.targets.local.run_folder import Launch, RunFolder
+from deployments.targets.observation import Endpoint, Replica
 from scoring.contract import Status
 
 PROBE_SECONDS = 1.0
 
 
-def report(folder: RunFolder, launch: Launch, status: Status | None) -> Observation:
-    """A living instance: what it says of itself, and whether it answers."""
+def report(folder: RunFolder, number: int, launch: Launch, status: Status | None) -> Replica:
+    """A living replica: what it says of itself, and whether it answers."""
     if folder.stopping.exists() or (status and status.state == "stopping"):
-        return Observation("stopping", **common(launch, status))
+        return Replica(number, "stopping", **common(launch, status))
     if status is None or status.state == "starting":
-        return Observation("starting", **common(launch, status), failure=launch.failure)
+        return Replica(number, "starting", **common(launch, status), failure=launch.failure)
     if status.state == "failed":
         failure = failure_of(folder, launch, status, oom_kills=0)
         ended_at = folder.status.lstat().st_mtime
-        return Observation("failed", **common(launch, status), ended_at=ended_at, failure=failure)
+        return Replica(number, "failed", **common(launch, status), ended_at=ended_at, failure=failure)
     endpoints = endpoints_of(launch, status)
-    return Observation(
+    return Replica(
+        number,
         "ready" if endpoints and answers(endpoints[0].address) else "unreachable",
         **common(launch, status),
         endpoints=endpoints,
@@ -34,7 +35,7 @@ def report(folder: RunFolder, launch: Launch, status: Status | None) -> Observat
 
 
 def common(launch: Launch, status: Status | None) -> dict[str, Any]:
-    """What every observation of a launched instance tells."""
+    """What is told of every replica that was launched."""
     return {
         "revision": launch.revision,
         "restarts": launch.restarts,

@@ -1,4 +1,8 @@
-"""Pure: what folders of services and instances hold, and how a specification becomes the files that a server reads."""
+"""Pure: what folders of services and their instances hold, and how a specification becomes the files that a server
+reads.
+
+The first replica of an instance has the instance's own folder; those of the others lie below it.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from deployments.recipe.spec import TOKEN_ISSUER, InstanceSpec, token_audience
-from deployments.targets.base import Failure
+from deployments.targets.observation import Failure
 from scoring.contract import SERVING_FILE, KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
 
 
@@ -44,6 +48,9 @@ class Address(msgspec.Struct):
     grpc_port: int | None = None
 
 
+OTHERS = "replicas"
+
+
 @dataclass(frozen=True)
 class ServiceFolder:
     """What the instances of a service share: their run folders, and the address at which they take turns."""
@@ -65,10 +72,21 @@ class ServiceFolder:
         return self.shared / "handover"
 
     def instance(self, instance_id: int) -> "RunFolder":
+        """Of its first replica."""
         return RunFolder(self.path / str(instance_id))
 
+    def replica(self, instance_id: int, number: int) -> "RunFolder":
+        first = self.instance(instance_id)
+        return first if number == 1 else RunFolder(first.path / OTHERS / str(number))
+
+    def other_replicas(self, instance_id: int) -> dict[int, "RunFolder"]:
+        """The run folders that are there beside the first one, by number."""
+        folder = self.instance(instance_id).path / OTHERS
+        found = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+        return {number: self.replica(instance_id, number) for number in sorted(found)}
+
     def instances(self) -> list["RunFolder"]:
-        """The run folders that are there."""
+        """The run folders that are there, each that of an instance's first replica."""
         if not self.path.is_dir():
             return []
         return [RunFolder(path) for path in sorted(self.path.iterdir()) if path.name.isdecimal()]
@@ -76,9 +94,9 @@ class ServiceFolder:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the files of one instance's processes lie.
+    """Where the files of one replica's processes lie.
 
-    `control` holds what the studio and the keeper trust: the instance only reads there. `work` holds what the instance
+    `control` holds what the studio and the keeper trust: the replica only reads there. `work` holds what the replica
     writes, which may be anything: it is read with `files.read_untrusted` and its like. An earlier version kept both in
     one folder (`flat`).
     """
@@ -160,7 +178,7 @@ class RunFolder:
 
 
 def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path, work: Path) -> RunSettings:
-    """`run.json`."""
+    """`run.json`, of the first replica."""
     ref = spec.ref
     is_cut_off = spec.network == "none"
     telemetry = Telemetry(

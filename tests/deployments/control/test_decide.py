@@ -8,7 +8,7 @@ import pytest
 from deployments.control.decide import KEPT, REMOVE, RUN, RUN_AND_SERVE, STOP, Decision, decide
 from deployments.control.service_phase import BuildFacts, InstanceFacts, ServiceFacts
 from deployments.models import Desired, InstanceDesired, Phase
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 BUILT, UNBUILT = BuildFacts("succeeded", NOW), BuildFacts("running", NOW)
@@ -16,17 +16,17 @@ SERVICE = ServiceFacts(Desired.RUNNING, wanted=1, traffic=1, changed_at=NOW, bui
 
 
 def answering(revision: int) -> InstanceFacts:
-    found = Observation("ready", revision=revision, serving=True)
+    found = Observation.of_one("ready", revision=revision, serving=True)
     return InstanceFacts(revision, serving=True, phase=Phase.HEALTHY, observation=found)
 
 
 def ready(revision: int, **facts) -> InstanceFacts:
-    found = Observation("ready", revision=revision)
+    found = Observation.of_one("ready", revision=revision)
     return InstanceFacts(revision, **{"phase": Phase.HEALTHY, "observation": found} | facts)
 
 
 def moving(revision: int, phase: Phase = Phase.TRANSITIONING) -> InstanceFacts:
-    return InstanceFacts(revision, phase=phase, observation=Observation("starting", revision=revision))
+    return InstanceFacts(revision, phase=phase, observation=Observation.of_one("starting", revision=revision))
 
 
 def stopped(revision: int) -> InstanceFacts:

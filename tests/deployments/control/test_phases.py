@@ -10,7 +10,7 @@ from deployments.causes import cause_of
 from deployments.control.phases import Facts, phase_of
 from deployments.control.restart_backoff import LOOP
 from deployments.models import InstanceDesired, Phase
-from deployments.targets.base import Failure, Observation
+from deployments.targets.observation import Failure, Observation, Replica
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 CRASH = Failure("worker_crashed", "The server was ended by SIGSEGV.", "log")
@@ -22,7 +22,7 @@ def ago(seconds: float) -> datetime:
 
 
 def seen(state: str, **facts) -> Observation:
-    return Observation(state, revision=2, **facts)
+    return Observation.of_one(state, revision=2, **facts)
 
 
 RUNNING = Facts(InstanceDesired.RUNNING, serving=True, since=ago(5), start_seconds=100)
@@ -32,6 +32,24 @@ REMOVED = replace(RUNNING, desired=InstanceDesired.REMOVED)
 LOST = replace(RUNNING, was_healthy=True)
 
 
+ONE_IS = {
+    "failed": {"state": "failed", "failure": BROKEN},
+    "dead": {"state": "dead", "failure": CRASH},
+    "looping": {"state": "dead", "failure": CRASH, "restarts": LOOP},
+    "ready": {"state": "ready", "serving": True},
+}
+
+
+def several(states: str, *, healthy_replicas: int = 0, **facts) -> Facts:
+    """Three replicas are wanted; the observation has what `states` says, one after the other."""
+    replicas = [
+        Replica(number, **{"state": state, "revision": 2} | ONE_IS.get(state, {}))
+        for number, state in enumerate(states.split(), 1)
+    ]
+    known = {"healthy_replicas": healthy_replicas, "was_healthy": healthy_replicas > 0} | facts
+    return replace(RUNNING, replicas=3, observation=Observation(tuple(replicas)), **known)
+
+
 @pytest.mark.parametrize(
     ("facts", "phase", "code"),
     [
@@ -39,7 +57,7 @@ LOST = replace(RUNNING, was_healthy=True)
         (replace(RUNNING, observation=seen("ready", serving=True)), Phase.HEALTHY, None),
         (replace(RUNNING, observation=seen("ready")), Phase.TRANSITIONING, None),
         (replace(BESIDE, observation=seen("ready")), Phase.HEALTHY, None),
-        (replace(RUNNING, observation=Observation("absent")), Phase.TRANSITIONING, None),
+        (replace(RUNNING, observation=Observation()), Phase.TRANSITIONING, None),
         (replace(RUNNING, observation=seen("starting")), Phase.TRANSITIONING, None),
         (replace(RUNNING, observation=seen("stopping")), Phase.TRANSITIONING, None),
         (replace(RUNNING, observation=seen("unreachable")), Phase.UNHEALTHY, "unreachable"),
@@ -50,13 +68,34 @@ LOST = replace(RUNNING, was_healthy=True)
         # was ready, and is not
         (replace(LOST, observation=seen("dead", failure=CRASH)), Phase.UNHEALTHY, "worker_crashed"),
         (replace(LOST, observation=seen("starting")), Phase.UNHEALTHY, None),
-        (replace(LOST, observation=Observation("absent")), Phase.UNHEALTHY, "not_running"),
-        (replace(LOST, since=ago(200), observation=Observation("absent")), Phase.FAILED, "not_running"),
+        (replace(LOST, observation=Observation()), Phase.UNHEALTHY, "not_running"),
+        (replace(LOST, since=ago(200), observation=Observation()), Phase.FAILED, "not_running"),
         # too long
         (replace(RUNNING, since=ago(200), observation=seen("starting")), Phase.FAILED, "start_timeout"),
         (replace(RUNNING, since=ago(200), observation=seen("ready")), Phase.FAILED, "start_timeout"),
         (replace(RUNNING, since=ago(9999), observation=seen("ready", serving=True)), Phase.HEALTHY, None),
-        (replace(RUNNING, since=None, observation=Observation("absent")), Phase.TRANSITIONING, None),
+        (replace(RUNNING, since=None, observation=Observation()), Phase.TRANSITIONING, None),
+        # several replicas
+        (several("ready ready ready"), Phase.HEALTHY, None),
+        (several("ready starting absent"), Phase.TRANSITIONING, None),
+        (several("starting absent absent"), Phase.TRANSITIONING, None),
+        (several("ready starting absent", since=ago(200)), Phase.FAILED, "replicas_missing"),
+        (several("ready ready dead"), Phase.TRANSITIONING, None),
+        (several("ready ready dead", healthy_replicas=2), Phase.TRANSITIONING, None),
+        (several("ready ready dead", healthy_replicas=3), Phase.UNHEALTHY, "replicas_missing"),
+        (several("ready ready starting", healthy_replicas=4), Phase.UNHEALTHY, "replicas_missing"),
+        (several("ready failed ready"), Phase.TRANSITIONING, None),
+        (several("ready looping ready"), Phase.UNHEALTHY, "replicas_missing"),
+        (several("unreachable ready ready", healthy_replicas=3), Phase.UNHEALTHY, "replicas_missing"),
+        (several("failed starting starting"), Phase.TRANSITIONING, "init_failed"),
+        (several("failed failed failed"), Phase.FAILED, "init_failed"),
+        (several("failed looping failed"), Phase.FAILED, "init_failed"),
+        (several("looping looping looping"), Phase.FAILED, "worker_crashed"),
+        (several("dead dead dead", healthy_replicas=3), Phase.UNHEALTHY, "worker_crashed"),
+        (several("ready ready ready ready"), Phase.HEALTHY, None),  # the fourth is on its way out
+        # none
+        (replace(LOST, replicas=0, observation=Observation()), Phase.HEALTHY, None),
+        (replace(LOST, replicas=0, observation=seen("stopping")), Phase.HEALTHY, None),
         # given up
         (replace(RUNNING, permanent_failure=cause_of("init_failed")), Phase.FAILED, "init_failed"),
         # the target
@@ -67,10 +106,10 @@ LOST = replace(RUNNING, was_healthy=True)
         # on the way out
         (replace(STOPPED, observation=seen("ready")), Phase.TRANSITIONING, None),
         (replace(STOPPED, observation=seen("stopping")), Phase.TRANSITIONING, None),
-        (replace(STOPPED, observation=Observation("absent")), Phase.STOPPED, None),
+        (replace(STOPPED, observation=Observation()), Phase.STOPPED, None),
         (replace(STOPPED, observation=seen("dead")), Phase.STOPPED, None),
         (replace(STOPPED, observation=seen("ready"), since=ago(61)), Phase.FAILED, "stop_timeout"),
-        (replace(REMOVED, observation=Observation("absent")), Phase.TRANSITIONING, None),
+        (replace(REMOVED, observation=Observation()), Phase.TRANSITIONING, None),
         (replace(REMOVED, observation=seen("ready"), since=ago(61)), Phase.FAILED, "stop_timeout"),
         (replace(REMOVED, obstacle=cause_of("not_removed"), since=ago(61)), Phase.FAILED, "not_removed"),
     ],
@@ -89,12 +128,11 @@ def every_combination():
         for serving in ((False, True) if state == "ready" else (False,))
     ]
     obstacles = [None, cause_of("no_room"), cause_of("target_unavailable")]
-    for desired, found, obstacle, serving, was_healthy in product(
-        InstanceDesired, observations, obstacles, (False, True), (False, True)
+    for desired, found, obstacle, serving, was_healthy, replicas in product(
+        InstanceDesired, observations, obstacles, (False, True), (False, True), (1, 2)
     ):
-        yield replace(
-            RUNNING, desired=desired, observation=found, obstacle=obstacle, serving=serving, was_healthy=was_healthy
-        )
+        facts = {"serving": serving, "was_healthy": was_healthy, "replicas": replicas}
+        yield replace(RUNNING, desired=desired, observation=found, obstacle=obstacle, **facts)
 
 
 def test_no_state_outlasts_its_deadline():
@@ -122,6 +160,12 @@ def test_healthy_instance_is_wanted_ready_and_serving_where_desired():
             assert facts.observation.state == "ready"
             assert facts.observation.serving or not facts.serving
             assert facts.obstacle is None
+
+
+def test_cause_names_how_many_replicas_are_ready_and_why_one_is_not():
+    _, cause = phase_of(several("ready dead starting", healthy_replicas=3), NOW)
+    assert cause["message"] == "1 of 3 replicas are ready. Replica 2: The server was ended by SIGSEGV."
+    assert cause["evidence"] == "log"
 
 
 def test_instance_is_unschedulable_only_on_a_full_target():

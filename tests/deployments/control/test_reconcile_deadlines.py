@@ -15,10 +15,10 @@ def fail_once(monkeypatch, verb):
     """The next call of the driver's `verb` raises."""
     original, failures = getattr(FakeDriver, verb), iter([OSError("no route")])
 
-    def call(*args):
+    def call(*args, **more):
         for failure in failures:
             raise failure
-        return original(*args)
+        return original(*args, **more)
 
     monkeypatch.setattr(FakeDriver, verb, call)
 
@@ -55,7 +55,7 @@ class TestDeadlines:
 
     def test_timeout_before_a_process_exists_is_retried(self, fake, service, monkeypatch):
         with monkeypatch.context() as stuck:
-            stuck.setattr(FakeDriver, "apply", lambda driver, spec: None)
+            stuck.setattr(FakeDriver, "apply", lambda driver, spec, **more: None)
             fake.visit(service, 40, every=10)
             assert (service.phase, cause_code(service)) == (Phase.FAILED, "start_timeout")
         fake.visit(service, 2, every=60)
@@ -104,7 +104,7 @@ class TestFailedDriverCall:
         assert fake.visit(service).phase == Phase.HEALTHY
 
     def test_repeated_apply_errors_end_in_failed_although_the_process_is_ready(self, fake, service, monkeypatch):
-        def full(driver, spec):
+        def full(driver, spec, **more):
             raise OSError("disk full")
 
         fake.visit(service, 2)

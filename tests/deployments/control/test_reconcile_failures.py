@@ -7,7 +7,7 @@ from deployments.control import reconcile
 from deployments.control.restart_backoff import LOOP
 from deployments.models import Phase, Target
 from deployments.services import lifecycle
-from deployments.targets.base import Failure, Observation
+from deployments.targets.observation import Failure, Observation
 from tests.deployments.service_factories import cause_code, deploy, instance_of, observation_of
 from tests.targets.fake.driver import FakeDriver
 
@@ -151,7 +151,7 @@ KEPT = "weights\N{REPLACEMENT CHARACTER}?"
 
 def test_failure_is_stored_without_characters_that_postgres_rejects(fake, service, monkeypatch):
     failure = Failure("init_failed", f"No {SAID}", f"Traceback {SAID}")
-    failed = Observation("failed", revision=1, failure=failure, started_at=1.0)
+    failed = Observation.of_one("failed", revision=1, failure=failure, started_at=1.0)
     fake.visit(service)
     monkeypatch.setattr(FakeDriver, "observe", lambda driver, ref: failed)
     fake.visit(service, 3)

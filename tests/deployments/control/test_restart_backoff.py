@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 import pytest
 
 from deployments.control.restart_backoff import LOOP, is_looping, seconds_to_next_start
-from deployments.targets.base import STABLE_SECONDS, Failure, Observation
+from deployments.targets.observation import STABLE_SECONDS, Failure, Replica
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 CRASH = Failure("worker_crashed", "The server was ended by SIGSEGV.", "log")
 
 
-def seen(state: str, **facts) -> Observation:
-    return Observation(state, revision=2, **facts)
+def seen(state: str, **facts) -> Replica:
+    return Replica(1, state, revision=2, **facts)
 
 
-def ended(**facts) -> Observation:
+def ended(**facts) -> Replica:
     return seen("dead", ended_at=NOW.timestamp(), **facts)
 
 
@@ -43,6 +43,11 @@ def test_stable_period_resets_the_backoff():
     assert not is_looping(loop)
     assert seconds_to_next_start(loop, NOW.timestamp()) == 0
     assert is_looping(replace(loop, ready_at=NOW.timestamp() - 1))
+
+
+def test_permanent_failure_of_one_replica_is_retried_where_another_one_runs():
+    failed = seen("failed", failure=Failure("start_timeout", "no"), ended_at=NOW.timestamp(), restarts=3)
+    assert seconds_to_next_start(failed, NOW.timestamp(), others_run=True) == 2
 
 
 @pytest.mark.parametrize("state", ["absent", "starting", "ready", "stopping", "unreachable"])

@@ -16,7 +16,7 @@ from deployments.control.service_phase import (
 )
 from deployments.control.steps import steps_of
 from deployments.models import Desired, InstanceDesired, Phase
-from deployments.targets.base import Observation
+from deployments.targets.observation import Observation
 from studio.core.jobs import JobState
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -33,7 +33,8 @@ def build(state: str, age: float = 5.0, **facts) -> BuildFacts:
 
 def instance(revision: int, phase: Phase, *, serving: bool = False, code: str = "", **facts) -> InstanceFacts:
     live = "starting" if phase in {Phase.TRANSITIONING, Phase.UNHEALTHY} else "absent"
-    observation = Observation("ready" if phase == Phase.HEALTHY else live, revision=revision, serving=serving)
+    state = "ready" if phase == Phase.HEALTHY else live
+    observation = Observation.of_one(state, revision=revision, serving=serving)
     facts = {"observation": observation, "cause": cause_of(code) if code else None} | facts
     return InstanceFacts(revision, serving=serving, phase=phase, **facts)
 

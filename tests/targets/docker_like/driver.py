@@ -1,9 +1,11 @@
-"""The driver: an instance is a container named after it, and serves while the service's network name resolves to it."""
+"""The driver: a replica is a container named after it, and serves while the service's network name resolves to it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
-from deployments.targets.base import LOG_CHUNK, Endpoint, Failure, Observation, Route, TargetUnavailable
+from deployments.targets.base import LOG_CHUNK, Route, TargetUnavailable
+from deployments.targets.observation import Endpoint, Failure, Observation, Replica
 from tests.targets.docker_like.engine import Container, Engine
 
 KILLED = 137
@@ -21,17 +23,25 @@ class DockerLikeDriver:
     def check(self) -> list[str]:
         return [] if self.registry else ["The target has no registry to pull images from."]
 
-    def apply(self, spec: InstanceSpec) -> None:
+    def apply(self, spec: InstanceSpec, *, keep: int = 0, paused: Collection[int] = ()) -> None:
         if not self.registry:
             raise TargetUnavailable("The registry cannot be asked.")
-        name, engine = _name(spec.ref), self.engine
         image = spec.image or f"{self.registry}/{spec.ref.workspace}/{spec.bundle[:12]}"
-        if image not in engine.images:
-            engine.images.add(image)  # pulled; the container comes with the next step
+        for number in self._numbers(spec.ref):
+            if number > max(spec.replicas, keep):
+                self._stop(spec.ref, number)
+        if image not in self.engine.images:
+            self.engine.images.add(image)  # pulled; the containers come with the next step
             return
+        for number in range(1, spec.replicas + 1):
+            if number not in paused:
+                self._apply_one(spec, number, image)
+
+    def _apply_one(self, spec: InstanceSpec, number: int, image: str) -> None:
+        name, engine = _name(spec.ref, number), self.engine
         container = engine.containers.get(name)
         if container is None or container.image != image:
-            labels = {"revision": str(spec.ref.revision), "service": str(spec.ref.service_id)}
+            labels = {"revision": str(spec.ref.revision), "service": str(spec.ref.service_id), "replica": str(number)}
             engine.containers[name] = container = Container(image, labels)
         if container.state == "running":
             return
@@ -39,12 +49,19 @@ class DockerLikeDriver:
         container.restarts = container.restarts + 1 if again else 0
         container.labels["generation"] = str(spec.generation)
         engine.start(name)
+        names = engine.names.get(_service_name(spec.ref.service_id), set())
+        if any(_name(spec.ref, other) in names for other in self._numbers(spec.ref)):
+            names.add(name)
 
     def observe(self, ref: InstanceRef) -> Observation:
-        container = self.engine.containers.get(_name(ref))
-        if container is None or container.state == "created":
-            return Observation("absent")
-        serving = _name(ref) in self.engine.names.get(_service_name(ref.service_id), ())
+        found = [self._observe_one(ref, number) for number in self._numbers(ref)]
+        return Observation(tuple(one for one in found if one.state != "absent"))
+
+    def _observe_one(self, ref: InstanceRef, number: int) -> Replica:
+        name = _name(ref, number)
+        container = self.engine.containers[name]
+        if container.state == "created":
+            return Replica(number)
         facts = {
             "revision": int(container.labels["revision"]),
             "restarts": container.restarts,
@@ -52,43 +69,57 @@ class DockerLikeDriver:
         }
         if container.state == "exited":
             failure = Failure("worker_crashed", f"The container ended with {container.exit_code}.", container.log)
-            return Observation("dead", **facts, ended_at=container.finished_at, failure=failure)
-        endpoint = Endpoint("http", f"http://{_name(ref)}.{self.network}:8080")
+            return Replica(number, "dead", **facts, ended_at=container.finished_at, failure=failure)
+        endpoint = Endpoint("http", f"http://{name}.{self.network}:8080")
         ready_at = container.started_at + READY_SECONDS
-        return Observation("ready", **facts, ready_at=ready_at, endpoints=(endpoint,), serving=serving)
+        serving = name in self.engine.names.get(_service_name(ref.service_id), ())
+        return Replica(number, "ready", **facts, ready_at=ready_at, endpoints=(endpoint,), serving=serving)
 
     def route(self, route: Route) -> None:
         names = self.engine.names.setdefault(_service_name(route.service_id), set())
         if route.instance is not None:
-            names.add(_name(route.instance))
+            names.update(_name(route.instance, number) for number in self._numbers(route.instance) or [1])
 
     def drain(self, ref: InstanceRef) -> None:
-        self.engine.names.get(_service_name(ref.service_id), set()).discard(_name(ref))
+        names = self.engine.names.get(_service_name(ref.service_id), set())
+        names.difference_update(_name(ref, number) for number in self._numbers(ref))
 
     def stop(self, ref: InstanceRef) -> None:
-        self.drain(ref)
-        container = self.engine.containers.get(_name(ref))
-        if container is not None:
-            container.state = "created"
+        for number in self._numbers(ref):
+            self._stop(ref, number)
 
     def remove(self, ref: InstanceRef) -> None:
         self.stop(ref)
-        self.engine.containers.pop(_name(ref), None)
+        for number in self._numbers(ref):
+            self.engine.containers.pop(_name(ref, number), None)
         if not self.engine.names.get(_service_name(ref.service_id)):
             self.engine.names.pop(_service_name(ref.service_id), None)
 
     def holds(self, ref: InstanceRef) -> bool:
-        return _name(ref) in self.engine.containers
+        return bool(self._numbers(ref))
 
-    def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
-        container = self.engine.containers.get(_name(ref))
+    def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK, *, replica: int = 1) -> tuple[str, int]:
+        container = self.engine.containers.get(_name(ref, replica))
         text = container.log if container else ""
         start = max(0, len(text) + offset) if offset < 0 else min(offset, len(text))
         return text[start : start + limit], min(len(text), start + limit)
 
+    def _stop(self, ref: InstanceRef, number: int) -> None:
+        self.engine.names.get(_service_name(ref.service_id), set()).discard(_name(ref, number))
+        self.engine.containers[_name(ref, number)].state = "created"
 
-def _name(ref: InstanceRef) -> str:
-    return f"slipway-{ref.workspace}-{ref.service}-r{ref.revision}-{ref.instance_id}"
+    def _numbers(self, ref: InstanceRef) -> list[int]:
+        """Of the replicas that have a container."""
+        found = [one.labels["replica"] for name, one in self.engine.containers.items() if name.startswith(_prefix(ref))]
+        return sorted(map(int, found))
+
+
+def _name(ref: InstanceRef, number: int) -> str:
+    return f"{_prefix(ref)}{number}"
+
+
+def _prefix(ref: InstanceRef) -> str:
+    return f"slipway-{ref.workspace}-{ref.service}-r{ref.revision}-{ref.instance_id}-"
 
 
 def _service_name(service_id: int) -> str:

@@ -26,8 +26,8 @@ class TestDockerLikeDriver(DriverContract):
     def route(self, spec):
         return Route(spec.ref.service_id, instance=spec.ref)
 
-    def kill(self, driver, ref):
-        [name] = [name for name in driver.engine.containers if name.endswith(f"-{ref.instance_id}")]
+    def kill(self, driver, ref, number=1):
+        [name] = [name for name in driver.engine.containers if name.endswith(f"-{ref.instance_id}-{number}")]
         driver.engine.kill(name, KILLED)
 
     def who_answers(self, driver, route):

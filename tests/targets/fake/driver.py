@@ -4,21 +4,13 @@ The setting `behaviour` of the target chooses how it behaves, see `BEHAVIOURS`.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
-from deployments.targets.base import (
-    LOG_CHUNK,
-    Endpoint,
-    Failure,
-    NoRoom,
-    Observation,
-    Route,
-    TargetRef,
-    TargetUnavailable,
-)
+from deployments.targets.base import LOG_CHUNK, NoRoom, Route, TargetRef, TargetUnavailable
 from deployments.targets.kinds import Setting, TargetKind, register, unregister
+from deployments.targets.observation import Endpoint, Failure, Observation, Replica
 
 BEHAVIOURS = {
     "good": "ready at the first look",
@@ -31,31 +23,38 @@ BEHAVIOURS = {
     "away": "does not answer at all",
 }
 SLOW_LOOKS = 3
-ABSENT = Observation("absent")
+
+
+Key = tuple[int, int]  # id of an instance, number of a replica
 
 
 @dataclass
 class World:
-    """What the drivers of a fake target share: what runs there, by id of the instance. `behaving` holds behaviours of
-    single revisions, for those that differ from the target's."""
+    """What the drivers of a fake target share: what runs there. `behaving` holds behaviours of single revisions,
+    `behaving_replicas` of single numbers, for those that differ from the target's."""
 
     clock: Callable[[], float] = time.time
-    running: dict[int, Observation] = field(default_factory=dict)
-    specs: dict[int, InstanceSpec] = field(default_factory=dict)
-    looks: dict[int, int] = field(default_factory=dict)
+    running: dict[Key, Replica] = field(default_factory=dict)
+    specs: dict[int, InstanceSpec] = field(default_factory=dict)  # by id of the instance
+    looks: dict[Key, int] = field(default_factory=dict)
     routes: dict[int, Route] = field(default_factory=dict)  # by id of the service, as known last
     serving: set[int] = field(default_factory=set)  # instances that are to answer at their service's address
     busy: dict[int, int] = field(default_factory=dict)  # connections of an instance that has been drained
     behaving: dict[int, str] = field(default_factory=dict)
+    behaving_replicas: dict[int, str] = field(default_factory=dict)
     starts: int = 0
 
-    def kill(self, instance_id: int) -> None:
+    def kill(self, instance_id: int, number: int = 1) -> None:
         """What `kill -9` would do."""
-        found = self.running[instance_id]
+        found = self.running[instance_id, number]
         failure = Failure("worker_crashed", "The server was ended by SIGKILL.", "log")
-        self.running[instance_id] = replace(
+        self.running[instance_id, number] = replace(
             found, state="dead", ended_at=self.clock(), failure=failure, serving=False, endpoints=()
         )
+
+    def numbers(self, instance_id: int) -> list[int]:
+        """Of the replicas that are there, also of those that have ended."""
+        return sorted(number for key, number in self.running if key == instance_id)
 
     def who_answers(self, service_id: int) -> list[int]:
         """Revisions that answer at the service's address."""
@@ -63,7 +62,7 @@ class World:
         return [spec.ref.revision for spec in here if self._is_ready(spec.ref.instance_id)]
 
     def _is_ready(self, instance_id: int) -> bool:
-        return instance_id in self.running and self.running[instance_id].state == "ready"
+        return any(self.running[instance_id, number].state == "ready" for number in self.numbers(instance_id))
 
 
 @dataclass
@@ -75,32 +74,22 @@ class FakeDriver:
     def check(self) -> list[str]:
         return [] if self.behaviour in BEHAVIOURS else [f"There is no behaviour '{self.behaviour}'."]
 
-    def apply(self, spec: InstanceSpec) -> None:
+    def apply(self, spec: InstanceSpec, *, keep: int = 0, paused: Collection[int] = ()) -> None:
         if self._behaviour(spec.ref) == "full":
             raise NoRoom("The fake target is full on purpose.")
         if self._behaviour(spec.ref) == "away":
             raise TargetUnavailable("The fake target is away on purpose.")
         world, key = self.world, spec.ref.instance_id
-        before, old = world.running.get(key), world.specs.get(key)
-        world.specs[key] = spec
-        same = old is not None and old.recipe == spec.recipe
-        if before and before.is_live and same:
-            return
-        again = bool(before and same and old and old.generation == spec.generation)
-        self._start(spec, before.restarts + 1 if before and again else 0)
+        old, world.specs[key] = world.specs.get(key), spec
+        for number in world.numbers(key):
+            if number > max(spec.replicas, keep):
+                del world.running[key, number]
+        for number in range(1, spec.replicas + 1):
+            if number not in paused:
+                self._apply_one(spec, old, number)
 
     def observe(self, ref: InstanceRef) -> Observation:
-        world, key = self.world, ref.instance_id
-        found = world.running.get(key)
-        if found is None:
-            return ABSENT
-        world.looks[key] += 1
-        found = self._next(found, ref)
-        ready = found.state == "ready"
-        connections = 0 if key in world.serving else world.busy.get(key, 0)
-        found = replace(found, serving=ready and key in world.serving, connections=connections if ready else 0)
-        world.running[key] = found
-        return found
+        return Observation(tuple(self._look(ref, number) for number in self.world.numbers(ref.instance_id)))
 
     def route(self, route: Route) -> None:
         self.world.routes[route.service_id] = route
@@ -111,7 +100,8 @@ class FakeDriver:
         self.world.serving.discard(ref.instance_id)
 
     def stop(self, ref: InstanceRef) -> None:
-        self.world.running.pop(ref.instance_id, None)
+        for number in self.world.numbers(ref.instance_id):
+            del self.world.running[ref.instance_id, number]
         self.world.serving.discard(ref.instance_id)
 
     def remove(self, ref: InstanceRef) -> None:
@@ -121,23 +111,45 @@ class FakeDriver:
     def holds(self, ref: InstanceRef) -> bool:
         return ref.instance_id in self.world.specs
 
-    def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK) -> tuple[str, int]:
-        text = f"revision {ref.revision} starts\n" if self.holds(ref) else ""
+    def logs(self, ref: InstanceRef, offset: int = 0, limit: int = LOG_CHUNK, *, replica: int = 1) -> tuple[str, int]:
+        which = f", replica {replica}" if replica > 1 else ""
+        was_started = self.holds(ref) and (ref.instance_id, replica) in self.world.looks
+        text = f"revision {ref.revision} starts{which}\n" if was_started else ""
         start = max(0, len(text) + offset) if offset < 0 else min(offset, len(text))
         return text[start : start + limit], min(len(text), start + limit)
 
-    def _start(self, spec: InstanceSpec, restarts: int) -> None:
+    def _apply_one(self, spec: InstanceSpec, old: InstanceSpec | None, number: int) -> None:
+        before = self.world.running.get((spec.ref.instance_id, number))
+        same = old is not None and old.recipe == spec.recipe
+        if before and before.is_live and same:
+            return
+        again = bool(before and same and old and old.generation == spec.generation)
+        self._start(spec, number, before.restarts + 1 if before and again else 0)
+
+    def _start(self, spec: InstanceSpec, number: int, restarts: int) -> None:
         self.world.starts += 1
-        self.world.looks[spec.ref.instance_id] = 0
-        self.world.running[spec.ref.instance_id] = Observation(
-            "starting", revision=spec.ref.revision, restarts=restarts, started_at=self.world.clock()
+        key = spec.ref.instance_id, number
+        self.world.looks[key] = 0
+        self.world.running[key] = Replica(
+            number, "starting", revision=spec.ref.revision, restarts=restarts, started_at=self.world.clock()
         )
 
-    def _next(self, found: Observation, ref: InstanceRef) -> Observation:
-        """What a look at an instance finds, given how it behaves and how often it was looked at."""
+    def _look(self, ref: InstanceRef, number: int) -> Replica:
+        world, instance = self.world, ref.instance_id
+        world.looks[instance, number] += 1
+        found = self._next(world.running[instance, number], ref)
+        ready = found.state == "ready"
+        connections = 0 if instance in world.serving else world.busy.get(instance, 0)
+        found = replace(found, serving=ready and instance in world.serving, connections=connections if ready else 0)
+        world.running[instance, number] = found
+        return found
+
+    def _next(self, found: Replica, ref: InstanceRef) -> Replica:
+        """What a look at a replica finds, given how it behaves and how often it was looked at."""
         if not found.is_live:
             return found
-        behaviour, looks, now = self._behaviour(ref), self.world.looks[ref.instance_id], self.world.clock()
+        behaviour = self.world.behaving_replicas.get(found.number) or self._behaviour(ref)
+        looks, now = self.world.looks[ref.instance_id, found.number], self.world.clock()
         if behaviour == "failing":
             failure = Failure("init_failed", "init() raised KeyError: 'weights'", "Traceback …")
             return replace(found, state="failed", ended_at=now, failure=failure)
@@ -148,7 +160,7 @@ class FakeDriver:
         waits = behaviour == "never" or (behaviour == "slow" and looks <= SLOW_LOOKS)
         if waits:
             return found
-        endpoint = Endpoint("http", f"http://fake.example:{10_000 + ref.instance_id}")
+        endpoint = Endpoint("http", f"http://replica-{found.number}.fake.example:{10_000 + ref.instance_id}")
         return replace(found, state="ready", ready_at=found.ready_at or now, endpoints=(endpoint,))
 
     def _behaviour(self, ref: InstanceRef) -> str:

@@ -12,7 +12,7 @@ import psutil
 from deployments.targets.local import adoption, process
 from deployments.targets.local.driver import LocalDriver
 from deployments.targets.local.isolation import Isolation
-from deployments.targets.local.run_folder import RunFolder
+from deployments.targets.local.run_folder import RunFolder, ServiceFolder
 
 STAND_IN = Path(__file__).parents[1] / "standin"
 
@@ -44,13 +44,13 @@ def wait_for(condition) -> bool:
     return condition()
 
 
-def folder_of(driver, spec) -> RunFolder:
-    return RunFolder(driver.root / str(spec.ref.service_id) / str(spec.ref.instance_id))
+def folder_of(driver, spec, number: int = 1) -> RunFolder:
+    return ServiceFolder(driver.root / str(spec.ref.service_id)).replica(spec.ref.instance_id, number)
 
 
-def pid_of(driver, ref) -> int:
+def pid_of(driver, ref, number: int = 1) -> int:
     """The server's pid on the host."""
-    folder = RunFolder(driver.root / str(ref.service_id) / str(ref.instance_id))
+    folder = ServiceFolder(driver.root / str(ref.service_id)).replica(ref.instance_id, number)
     return json.loads(folder.processes.read_bytes())["program"]
 
 

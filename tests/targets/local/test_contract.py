@@ -36,8 +36,8 @@ class TestLocalDriver(DriverContract):
     def other_driver(self, tmp_path, isolation):
         return local_driver(tmp_path / "other", isolation)
 
-    def kill(self, driver, ref):
-        os.kill(pid_of(driver, ref), signal.SIGKILL)
+    def kill(self, driver, ref, number=1):
+        os.kill(pid_of(driver, ref, number), signal.SIGKILL)
 
     def who_answers(self, driver, route):
         try:

@@ -89,7 +89,7 @@ def test_files_that_cannot_be_removed_are_named_and_removed_later(driver, spec, 
 
 
 def test_log_is_rotated_at_its_limit(driver, spec, monkeypatch):
-    monkeypatch.setattr("deployments.targets.local.driver.LOG_BYTES", 1000)
+    monkeypatch.setattr("deployments.targets.local.replica.LOG_BYTES", 1000)
     driver.apply(spec)
     until(driver, spec.ref, "ready")
     with folder_of(driver, spec).log.open("a") as log:

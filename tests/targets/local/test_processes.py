@@ -49,7 +49,7 @@ def test_suspended_process_is_unreachable_until_it_continues(driver, spec, monke
 
 
 def test_process_that_ignores_sigterm_is_killed(driver, spec, monkeypatch):
-    monkeypatch.setattr("deployments.targets.local.driver.TERM_SECONDS", 0.3)
+    monkeypatch.setattr("deployments.targets.local.replica.TERM_SECONDS", 0.3)
     driver.apply(behaving(spec, "stubborn"))
     until(driver, spec.ref, "ready")
     pid = pid_of(driver, spec.ref)

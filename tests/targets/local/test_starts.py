@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.targets.base import NoRoom, WallsMissing
-from deployments.targets.local import driver as local
+from deployments.targets.local import replica
 from deployments.targets.local.isolation import Isolation
 from deployments.targets.local.run_folder import Launch
 from studio.sandbox.levels import Walls
@@ -44,12 +44,12 @@ def test_process_started_between_observation_and_stop_is_kept(driver, spec, monk
     driver.apply(spec)
     until(driver, spec.ref, "ready")
     old = Launch(generation=0, revision=0, recipe="old", port=1, started_at=0.0)
-    launches, real = iter([old]), local.read_struct
+    launches, real = iter([old]), replica.read_struct
 
     def read(path, kind):
         return next(launches, None) or real(path, kind) if kind is Launch else real(path, kind)
 
-    monkeypatch.setattr(local, "read_struct", read)
+    monkeypatch.setattr(replica, "read_struct", read)
     driver.apply(spec)
 
     assert not folder.stopping.exists()
