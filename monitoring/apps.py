@@ -8,8 +8,11 @@ class MonitoringConfig(AppConfig):
         """Tell the pages and the rollouts of deployments how services are doing."""
         from deployments.rollouts import readings
         from deployments.services import recent_figures
+        from deployments.traffic import shadow_figures
         from monitoring.telemetry.cells import read_cells
         from monitoring.telemetry.recent import read_recent
+        from monitoring.telemetry.shadows import read_shadows
 
         recent_figures.register(read_recent)
         readings.register(read_cells)
+        shadow_figures.register(read_shadows)

@@ -30,7 +30,8 @@ class RolloutsOfServices:
         guards: Sequence[Mapping[str, Any]] | None = None,
         **facts: Any,
     ) -> Rollout:
-        """Start one. `steps`: {"percent", "bake_seconds"} each; `guards`: {"kind": "errors"}, {"kind": "time"}.
+        """Start one. `steps`: {"percent", "bake_seconds"} each, and "mirror_percent" for copies; `guards`: {"kind":
+        "errors"}, {"kind": "time"}.
 
         `facts`: warm_requests, the first ones of the new revision whose times do not count; reason.
         """

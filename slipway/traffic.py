@@ -89,5 +89,14 @@ def _of(traffic: Traffic, revision: int) -> Share:
     """That of a revision; one that is not among them has been taken out."""
     return next(
         (row for row in traffic["revisions"] if row["revision"] == revision),
-        Share(revision=revision, percent=0, mirror_percent=0, is_default=False, label="", state="Failed", error=None),
+        Share(
+            revision=revision,
+            percent=0,
+            mirror_percent=0,
+            is_default=False,
+            label="",
+            state="Failed",
+            error=None,
+            shadow=None,
+        ),
     )

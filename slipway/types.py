@@ -12,6 +12,17 @@ class Cause(TypedDict, total=False):
     evidence: str
 
 
+class Shadow(TypedDict):
+    """What a revision made of copies of requests in the last day. `outputs`: the largest difference by output."""
+
+    compared: int
+    disagreed: int
+    failed: int
+    dropped: int
+    outputs: dict[str, float]
+    slower_ms: float | None
+
+
 class Share(TypedDict):
     """What a revision gets of its service's requests, in per cent. `state` is as a service's."""
 
@@ -22,6 +33,7 @@ class Share(TypedDict):
     is_default: bool
     state: str
     error: Cause | None
+    shadow: Shadow | None
 
 
 class Traffic(TypedDict):
@@ -39,6 +51,7 @@ class RolloutStep(TypedDict):
     """`expected_seconds`: with the present traffic; None without an end."""
 
     percent: float
+    mirror_percent: float
     bake_seconds: float
     expected_seconds: float | None
 

@@ -11,7 +11,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from deployments.api.parameters import LARGEST, NAME
 from deployments.models import RolloutPhase, Service
-from deployments.rollouts.guards import Guard
+from deployments.rollouts.guards import AGREEMENT, Guard
 from deployments.rollouts.steps import Step
 from deployments.services import rollouts
 from deployments.services.queries import find
@@ -24,11 +24,18 @@ from studio.core.strict_fields import StrictSerializer
 DEFAULT_PERCENTS = ", ".join(f"{step.percent:g}" for step in DEFAULT_STEPS)
 
 
-GUARD_KINDS = [(kind, kind) for kind in ("errors", "client_errors", "time")]
+GUARD_KINDS = [(kind, kind) for kind in ("errors", "client_errors", "time", "agreement")]
 
 
 class RolloutStepSerializer(StrictSerializer):
-    percent = serializers.FloatField(min_value=0.01, max_value=100)
+    percent = serializers.FloatField(min_value=0, max_value=100)
+    mirror_percent = serializers.FloatField(
+        min_value=0,
+        max_value=100,
+        required=False,
+        default=0.0,
+        help_text="of the requests that it gets copies of; the first steps may be of copies alone, with 0 percent",
+    )
     bake_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_BAKE, required=False, default=300.0)
 
 
@@ -38,7 +45,10 @@ class GuardSerializer(StrictSerializer):
         required=False, min_value=1, max_value=100, help_text="times the revision before that is still good; 1.25"
     )
     difference = serializers.FloatField(
-        required=False, min_value=0.0001, max_value=1, help_text="share of requests more that is still good; 0.002"
+        required=False,
+        min_value=0.0001,
+        max_value=1,
+        help_text="share of requests more that is still good; 0.002. Of agreement: of answers that differ; 0.005",
     )
     metric = serializers.ChoiceField(
         choices=["infer", "latency"], required=False, help_text="infer: in the model, whatever the load; the default"
@@ -65,6 +75,7 @@ class StartRolloutSerializer(StrictSerializer):
 
 class ShownRolloutStepSerializer(serializers.Serializer):
     percent = serializers.FloatField()
+    mirror_percent = serializers.FloatField(help_text="of the requests that the new revision gets copies of")
     bake_seconds = serializers.FloatField()
     expected_seconds = serializers.FloatField(allow_null=True, help_text="with the present traffic; null: without end")
 
@@ -156,10 +167,14 @@ class RolloutViewSet(InWorkspace, GenericViewSet):
         return Response(RolloutSerializer(shown).data, status=status)
 
 
+def _with_usual(guard: dict[str, Any]) -> dict[str, Any]:
+    return {"difference": AGREEMENT} | guard if guard["kind"] == "agreement" else guard
+
+
 def _asked(given: dict[str, Any]) -> RolloutRequest:
     facts = {key: given[key] for key in ("revision", "warm_requests", "reason")}
     if "steps" in given:
         facts["steps"] = tuple(Step(**step) for step in given["steps"])
     if "guards" in given:
-        facts["guards"] = tuple(Guard(**guard) for guard in given["guards"])
+        facts["guards"] = tuple(Guard(**_with_usual(guard)) for guard in given["guards"])
     return RolloutRequest(**facts)

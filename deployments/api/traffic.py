@@ -65,6 +65,19 @@ class PromoteSerializer(StrictSerializer):
     revision = serializers.IntegerField(min_value=1, max_value=LARGEST)
 
 
+class ShadowSerializer(serializers.Serializer):
+    """Of the last day."""
+
+    compared = serializers.IntegerField(help_text="answers to copies that were compared with the callers'")
+    disagreed = serializers.IntegerField(help_text="those of them that differ")
+    failed = serializers.IntegerField(help_text="copies without an answer")
+    dropped = serializers.IntegerField(help_text="copies that were not sent, since too many were under way")
+    outputs = serializers.DictField(
+        child=serializers.FloatField(), help_text="by name, the largest difference of numbers, rounded up to one digit"
+    )
+    slower_ms = serializers.FloatField(allow_null=True, help_text="mean time of the copies minus the callers'")
+
+
 class ShareSerializer(serializers.Serializer):
     revision = serializers.IntegerField()
     label = serializers.CharField(  # type: ignore[assignment]  # a field is no attribute of the class
@@ -75,6 +88,7 @@ class ShareSerializer(serializers.Serializer):
     is_default = serializers.BooleanField()
     state = serializers.ChoiceField(choices=Phase.choices)
     error = CauseSerializer(allow_null=True)
+    shadow = ShadowSerializer(allow_null=True, help_text="what it made of copies; null: it got none in the last day")
 
 
 class TrafficSerializer(serializers.Serializer):

@@ -9,7 +9,7 @@ from deployments.rollouts.steps import (
     REQUESTS_NEEDED,
     Plan,
     RolloutState,
-    percent_of,
+    Step,
 )
 
 
@@ -18,7 +18,7 @@ def step_seconds(plan: Plan, rate: float) -> list[float]:
     requests. The first one warms up as well."""
     seconds, warming = [], float(plan.warm_requests)
     for step in plan.steps:
-        new_rate = rate * min(step.percent, 100 - CONTROL_PERCENT) / 100
+        new_rate = rate * _seen_percent(step) / 100
         if not step.bake_seconds:
             seconds.append(0.0)
         elif new_rate <= 0:
@@ -29,13 +29,18 @@ def step_seconds(plan: Plan, rate: float) -> list[float]:
     return seconds
 
 
+def _seen_percent(step: Step) -> float:
+    """Of the requests, that the new revision answers in a step, copies included."""
+    return min(step.percent, 100 - CONTROL_PERCENT) or step.mirror_percent
+
+
 def seconds_left(plan: Plan, state: RolloutState, rate: float) -> float:
     """Until the present step has probably shown a good revision good; infinite without requests, 0 where nothing is
     waited for."""
     if state.phase in ENDED:
         return 0.0
     step = plan.steps[state.step]
-    new_rate = rate * percent_of(plan, state) / 100
+    new_rate = rate * _seen_percent(step) / 100
     if new_rate <= 0:
         return math.inf
     warming = max(plan.warm_requests - state.all_requests, 0) / new_rate if state.phase == "warming" else 0.0
@@ -48,8 +53,9 @@ def warning(plan: Plan, rate: float) -> str:
         if math.isinf(seconds):
             return "Nobody asks this service at the moment. Without requests nothing can be shown, and it waits."
         if seconds > EXTENDED * step.bake_seconds and step.bake_seconds:
+            shown = f"{_seen_percent(step):g} % shows something after about {words(seconds)}"
             return (
-                f"With {rate:.3g} requests a second, {step.percent:g} % shows something after about {words(seconds)}: "
+                f"With {rate:.3g} requests a second, {shown}: "
                 f"step {number} would be held after {words(EXTENDED * step.bake_seconds)}. Choose a longer bake or a "
                 "larger share."
             )

@@ -39,6 +39,11 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     quantile: float = 0.95
 
     @property
+    def needs_copies(self) -> bool:
+        """Whether it says something in steps alone in which the new revision gets copies."""
+        return self.kind == "agreement"
+
+    @property
     def name(self) -> str:
         """For people."""
         if self.kind == "time":
@@ -46,6 +51,7 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return {"errors": "errors", "client_errors": "client errors", "agreement": "disagreement"}[self.kind]
 
 
+AGREEMENT = 0.005  # the usual difference of a guard of agreement
 DEFAULT_GUARDS = (Guard(kind="errors"), Guard(kind="time"))
 
 

@@ -16,7 +16,7 @@ from deployments.desired_state import change, record_event, request_advance
 from deployments.errors import ChangedMeanwhile
 from deployments.models import Rollout, RolloutPhase, Service
 from deployments.rollouts.forecast import waiting_for
-from deployments.rollouts.steps import Plan, RolloutState, percent_of
+from deployments.rollouts.steps import Plan, RolloutState, mirror_percent_of, percent_of
 from deployments.traffic.shares import ALL, Share, give_shares, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
@@ -51,7 +51,8 @@ def move(rollout: Rollout, state: RolloutState, actor: User | None) -> None:
         end(rollout, phase, str(state.finding or ""), actor, state=as_json(state))
         return
     before = state_of(rollout)
-    has_moved = percent != rollout.percent
+    copies = mirror_percent_of(plan, state)
+    has_moved = percent != rollout.percent or copies != (mirror_percent_of(plan, before) if before else 0.0)
     has_advanced = has_moved or (before is not None and state.step != before.step)
     was_held = rollout.phase == RolloutPhase.HELD
     with transaction.atomic():
@@ -62,7 +63,7 @@ def move(rollout: Rollout, state: RolloutState, actor: User | None) -> None:
         elif has_advanced:
             _record(events.ROLLOUT_ADVANCED, rollout, actor, percent=percent)
             if has_moved:
-                _set_shares(rollout, _split(percent, rollout), rollout.control, actor)
+                _set_shares(rollout, _split(percent, copies, rollout), rollout.control, actor)
         elif phase == RolloutPhase.HELD and not was_held:
             _record(events.ROLLOUT_HELD, rollout, actor, why=rollout.why)
 
@@ -92,8 +93,8 @@ def _write(rollout: Rollout, phase: RolloutPhase, why: str, **columns: Any) -> N
     write(rollout, phase=phase, why=why, **columns, **ended)
 
 
-def _split(percent: float, rollout: Rollout) -> dict[int, Share]:
-    return {rollout.control: Share(100 - percent), rollout.candidate: Share(percent)}
+def _split(percent: float, copies: float, rollout: Rollout) -> dict[int, Share]:
+    return {rollout.control: Share(100 - percent), rollout.candidate: Share(percent, copies)}
 
 
 def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int, actor: User | None) -> None:

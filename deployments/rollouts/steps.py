@@ -23,8 +23,12 @@ ENDED: tuple[Phase, ...] = ("done", "rolled_back")
 
 
 class Step(msgspec.Struct, frozen=True):
+    """`percent` of the requests, and copies of `mirror_percent` of the others, for at least `bake_seconds`. With copies
+    alone, which no caller sees, it is a shadow step."""
+
     percent: float
     bake_seconds: float
+    mirror_percent: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -102,6 +106,11 @@ def percent_of(plan: Plan, state: RolloutState) -> float:
     return min(plan.steps[state.step].percent, 100 - CONTROL_PERCENT)
 
 
+def mirror_percent_of(plan: Plan, state: RolloutState) -> float:
+    """Of how much of the old revision's traffic the new one should get copies now."""
+    return 0.0 if state.phase in ENDED else plan.steps[state.step].mirror_percent
+
+
 def findings(plan: Plan, state: RolloutState) -> list[Finding]:
     """How things stand, by guard."""
     return [guards.finding(guard, one) for guard, one in zip(plan.guards, state.guards, strict=True)]
@@ -152,7 +161,9 @@ def _clocked(plan: Plan, state: RolloutState) -> RolloutState:
     state = msgspec.structs.replace(state, baked=state.baked + CELL_SECONDS)
     if state.baked < bake:
         return state
-    if all(guards.is_shown_good(guard, one) for guard, one in zip(plan.guards, state.guards, strict=True)):
+    has_copies = plan.steps[state.step].mirror_percent > 0
+    asked = [pair for pair in zip(plan.guards, state.guards, strict=True) if has_copies or not pair[0].needs_copies]
+    if all(guards.is_shown_good(guard, one) for guard, one in asked):
         return advanced(plan, state)
     return msgspec.structs.replace(state, phase="held" if state.baked >= EXTENDED * bake else "extended")
 

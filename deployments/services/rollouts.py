@@ -146,6 +146,7 @@ def describe(rollout: Rollout, rate: float) -> dict[str, Any]:
         "steps": [
             {
                 "percent": step.percent,
+                "mirror_percent": step.mirror_percent,
                 "bake_seconds": step.bake_seconds,
                 "expected_seconds": _finite(expected),
             }
@@ -192,16 +193,39 @@ def _check(request: RolloutRequest, control: int, shares: dict[int, Share]) -> N
             "Give the others 0 % first.",
             "revision",
         )
+    _check_steps(request)
+    _check_guards(request)
+
+
+def _check_steps(request: RolloutRequest) -> None:
     percents = [step.percent for step in request.steps]
     if not 1 <= len(percents) <= STEPS_LIMIT:
         raise _bad(f"A rollout has 1 to {STEPS_LIMIT} steps.", "For example: 5, 25, 50, 100.", "steps")
-    rises = all(low < high for low, high in zip([0.0, *percents], percents, strict=False))
-    if not rises or percents[-1] > 100:
-        raise _bad("The shares of the steps must rise, from above 0 to 100 % at most.", "5, 25, 50, 100.", "steps")
+    rises = all(
+        low < step.percent or (step.mirror_percent and low == step.percent == 0)
+        for low, step in zip([0.0, *percents], request.steps, strict=False)
+    )
+    if not rises or not 0 < percents[-1] <= 100:
+        raise _bad(
+            "The shares of the steps must rise, from above 0 to 100 %. Only the first ones may be of copies alone.",
+            "5, 25, 50, 100.",
+            "steps",
+        )
+    if not all(0 <= step.mirror_percent <= 100 for step in request.steps):
+        raise _bad("Copies are of 0 to 100 % of the requests.", "For example: 20.", "steps")
     if any(not 0 <= step.bake_seconds <= LONGEST_BAKE for step in request.steps):
         raise _bad("A bake lasts from 0 seconds to 7 days.", "For example: 300.", "steps")
+
+
+def _check_guards(request: RolloutRequest) -> None:
     if not request.guards:
         raise _bad("A rollout needs a guard.", "For example: errors.", "guards")
+    if any(guard.needs_copies for guard in request.guards) and not any(step.mirror_percent for step in request.steps):
+        raise _bad(
+            "Nothing can be said of agreement without copies.",
+            "Give the first step a mirror_percent, such as 20 with a share of 0; --shadow 20 on the command line.",
+            "guards",
+        )
 
 
 def _bad(message: str, hint: str, field: str) -> BadRollout:

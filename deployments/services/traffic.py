@@ -1,7 +1,7 @@
 """What people do with a service's traffic: give revisions shares, copies and stickiness; promote, abort."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -25,6 +25,7 @@ from deployments.models import Desired, HostName, InstanceDesired, Phase, Revisi
 from deployments.rollouts.moving import running
 from deployments.services.rollback import revision_of
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
+from deployments.traffic.shadow_figures import shadow_figures
 from deployments.traffic.shares import Share, give_shares, in_words, shares_of
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
@@ -136,6 +137,7 @@ def check_no_rollout(service: Service) -> None:
 def describe_traffic(service: Service) -> dict[str, Any]:
     """As REST answers and pages show it."""
     instances = {instance.revision.number: instance for instance in instances_of(service)}
+    shadows = shadow_figures(service)
     return {
         "generation": service.generation,
         "default": service.default_revision or None,
@@ -150,6 +152,7 @@ def describe_traffic(service: Service) -> dict[str, Any]:
                 "is_default": row.revision.number == service.default_revision,
                 "state": _state(row.revision, instances),
                 "error": _error(row.revision, instances),
+                "shadow": asdict(shadows[row.revision.number]) if row.revision.number in shadows else None,
             }
             for row in traffic_of(service)
         ],

@@ -4,7 +4,7 @@ A window counts once and whole, in the cell of its middle: charts share a window
 requests of a window look like more windows than there were. Rolled-up windows are too long, and are left out.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -19,16 +19,18 @@ LONGEST_WINDOW = 60.0  # seconds, of a raw window that says enough about one cel
 
 
 class _Counted(NamedTuple):
-    """What fronts counted, which is what callers got, and what replicas did."""
+    """What fronts counted, which is what callers got, and what replicas did; and how copies of requests ended."""
 
     by_fronts: list[Arm]
     by_replicas: list[Arm]
+    copies: Counter[str]
 
 
 def read_cells(question: Question) -> list[Cell]:
     """Of each cell with windows, in order. Answers are counted where callers got them, by fronts, where their windows
-    are kept, else by replicas. The time in the model is known to replicas alone."""
-    counted: dict[int, dict[int, _Counted]] = defaultdict(lambda: defaultdict(lambda: _Counted([], [])))
+    are kept, else by replicas. The time in the model is known to replicas alone. A candidate that gets copies alone is
+    judged by what replicas answered, of both revisions, and by the copies that nothing answered."""
+    counted: dict[int, dict[int, _Counted]] = defaultdict(lambda: defaultdict(lambda: _Counted([], [], Counter())))
     for kind in (FrontWindow, MetricWindow):
         for window in _windows(kind, question):
             number = cell_at(window["start"].timestamp() + window["seconds"] / 2)
@@ -36,6 +38,7 @@ def read_cells(question: Question) -> list[Cell]:
                 of_revision = counted[number][window["revision"]]
                 arms = of_revision.by_fronts if kind is FrontWindow else of_revision.by_replicas
                 arms.append(_arm(window))
+                of_revision.copies.update(window["counters"].get("copies", {}))
     return [_cell(number, counted[number], question) for number in sorted(counted)]
 
 
@@ -54,9 +57,15 @@ def _windows(kind: type[FrontWindow | MetricWindow], question: Question) -> Iter
 
 
 def _cell(number: int, counted: Mapping[int, _Counted], question: Question) -> Cell:
-    has_front = any(one.by_fronts for one in counted.values())
+    new = counted.get(question.candidate, _Counted([], [], Counter()))
+    is_shadow = bool(new.copies) and not total(new.by_fronts).requests
+    has_front = any(one.by_fronts for one in counted.values()) and not is_shadow
     arms = {revision: _of_revision(one, has_front=has_front) for revision, one in counted.items()}
-    return Cell(number, arms.get(question.candidate, Arm()), arms.get(question.control, Arm()))
+    candidate, control = arms.get(question.candidate, Arm()), arms.get(question.control, Arm())
+    if is_shadow:
+        candidate += Arm(requests=new.copies["failed"], failed=new.copies["failed"])
+    compared, disagreed = new.copies["agreed"] + new.copies["disagreed"], new.copies["disagreed"]
+    return Cell(number, candidate, control, compared, disagreed)
 
 
 def _of_revision(counted: _Counted, *, has_front: bool) -> Arm:

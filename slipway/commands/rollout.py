@@ -32,26 +32,35 @@ COLUMNS = (
 @app.verb(
     "slipway service rollout start iris 2",
     "slipway service rollout start iris 2 --steps 10,50,100 --bake 10m --wait",
+    "slipway service rollout start iris 2 --shadow 20 --guard errors --guard time --guard agreement",
 )
-def start(
+def start(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: ServiceName,
     revision: Annotated[int, typer.Argument(help="The revision that takes over.")],
     steps: Annotated[str, typer.Option(help="Shares in per cent, such as 5,25,50,100.")] = "5,25,50,100",
     bake: Annotated[str, typer.Option(help="How long each step is watched, such as 90s, 5m or 1h.")] = "5m",
+    shadow: Annotated[
+        float,
+        typer.Option(help="First a step with copies of so many per cent of the requests, and no request itself."),
+    ] = 0.0,
     guard: Annotated[
         list[str] | None,
-        typer.Option(help="errors, client_errors or time; may be repeated. Default: errors and time."),
+        typer.Option(
+            help="errors, client_errors, time or, with --shadow, agreement; may be repeated. Default: errors and time."
+        ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or is held.")] = False,
 ) -> None:
     """Start a rollout. It advances and goes back by itself, whether anybody waits or not."""
     seconds = _seconds(bake)
+    shares: list[dict[str, float]] = [{"percent": 0, "mirror_percent": shadow}] if shadow else []
+    shares += [{"percent": percent} for percent in _percents(steps)]
     with open_client() as client:
         found = client.rollouts.start(
             name,
             revision,
-            steps=[{"percent": percent, "bake_seconds": seconds} for percent in _percents(steps)],
+            steps=[share | {"bake_seconds": seconds} for share in shares],
             guards=[{"kind": kind} for kind in guard] if guard else None,
             reason=reason,
         )

@@ -10,13 +10,22 @@ from slipway.commands.options import ServiceName, open_client
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
-    from slipway.types import Traffic
+    from slipway.types import Shadow, Traffic
+
+
+def _agreement(shadow: "Shadow | None") -> str:
+    """'99.8 % of 1,200' answers to copies."""
+    if not shadow or not shadow["compared"]:
+        return ""
+    return f"{100 - 100 * shadow['disagreed'] / shadow['compared']:.4g} % of {shadow['compared']:,}"
+
 
 COLUMNS = (
     Column("revision", "revision"),
     Column("label", "label"),
     Column("traffic", lambda row: f"{row['percent']:g} %"),
     Column("copies", lambda row: f"{row['mirror_percent']:g} %" if row["mirror_percent"] else ""),
+    Column("agree", lambda row: _agreement(row.get("shadow"))),
     Column("default", lambda row: "yes" if row["is_default"] else ""),
     Column("state", "state"),
 )

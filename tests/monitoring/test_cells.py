@@ -88,3 +88,25 @@ def test_long_windows_count_where_they_are_asked_for(add, read, settings):
 
     settings.SLIPWAY = settings.SLIPWAY | {"TELEMETRY_SECONDS": 120}
     assert [cell.candidate.requests for cell in read()] == [5]
+
+
+def test_copies_that_agree_or_not_are_read_from_fronts(add, read):
+    copies = {"agreed": 8, "disagreed": 2, "failed": 1, "dropped": 3}
+    add(FIRST, codes={"200": 6}, copies=copies, kind=FrontWindow)
+    add(FIRST, codes={"200": 50}, copies={"agreed": 7}, revision=CONTROL, kind=FrontWindow)
+
+    cell = read()[0]
+
+    assert (cell.compared, cell.disagreed, cell.candidate.requests) == (10, 2, 6)
+
+
+def test_revision_that_gets_copies_alone_is_judged_by_what_its_replicas_and_nothing_answered(add, read):
+    add(FIRST, copies={"agreed": 8, "failed": 2}, kind=FrontWindow)
+    add(FIRST, codes={"200": 49, "502": 1}, latency={"100": 50}, revision=CONTROL, kind=FrontWindow)
+    add(FIRST, codes={"200": 7, "500": 1}, infer={"80": 8}, latency={"90": 8})
+    add(FIRST, codes={"200": 48}, latency={"95": 48}, revision=CONTROL)
+
+    cell = read()[0]
+
+    assert cell.candidate == Arm(10, 3, 0, {"infer": {80: 8}, "latency": {90: 8}})
+    assert (cell.control.requests, cell.control.times["latency"]) == (48, {95: 48})

@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from deployments.models import Traffic
+from deployments.services.traffic import describe_traffic
 from monitoring.models import FrontWindow, MetricWindow, Resolution
 from monitoring.telemetry.overview import overview
 from monitoring.telemetry.ranges import choose, series_for
@@ -127,3 +129,41 @@ def test_old_windows_of_fronts_and_replicas_are_merged_apart(service, add_window
         rows = kind.objects.all()
         assert {row.resolution for row in rows} == {Resolution.MINUTE}
         assert sum(row.counters["codes"]["200"] for row in rows) == 6
+
+
+def test_agreement_of_copies_is_shown_with_the_traffic(send, service, add_revision):
+    revision = add_revision(service, 2, timezone.now())
+    Traffic.objects.create(service=service, revision=revision, percent=100, mirror_percent=10)
+    copies = {"agreed": 90, "disagreed": 10, "failed": 1, "dropped": 2}
+    for number in range(2):
+        counters = {
+            "copies": copies,
+            "copy_time": {"caller": 1_000_000, "copy": 1_500_000},
+            "distances": {f"{number + 1}e-03 logits": 40, "4e-04 class": 3, "0 id": 7},
+        }
+        send({service.pk: [window(revision=2, sequence=number, counters=counters, histograms={})]})
+
+    (row,) = describe_traffic(service)["revisions"]
+
+    assert row["shadow"] == {
+        "compared": 200,
+        "disagreed": 20,
+        "failed": 2,
+        "dropped": 4,
+        "outputs": {"class": 0.0004, "id": 0.0, "logits": 0.002},
+        "slower_ms": 5.0,
+    }
+
+
+def test_revision_without_copies_has_no_agreement(send, service, add_revision):
+    Traffic.objects.create(service=service, revision=add_revision(service, 1, timezone.now()), percent=100)
+    send({service.pk: [window()]})
+
+    assert describe_traffic(service)["revisions"][0]["shadow"] is None
+
+
+@pytest.mark.parametrize("label", ["1e-03", "12e-03 a", "1e-03 a\x00b", "nan a", "1e-03 " + "x" * 65])
+def test_impossible_distances_are_left_out(send, service, label):
+    send({service.pk: [window(counters={"distances": {label: 1}})]})
+
+    assert not FrontWindow.objects.exists()

@@ -27,6 +27,7 @@ class FakeStudio:
     def __init__(self, chunk_bytes=4):
         self.chunk_bytes = chunk_bytes
         self.requests = []
+        self.bodies = []  # of the requests, as they came
         self.faults = []
         self.uploads = {}
         self.versions = {}
@@ -51,6 +52,7 @@ class FakeStudio:
     def handle(self, request):
         path = request.url.path.removeprefix("/api/v1/")
         self.requests.append((request.method, path))
+        self.bodies.append(request.content)
         if fault := self.fault_for(request.method, path):
             return fault
         if path == "sign-in":

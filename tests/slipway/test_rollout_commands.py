@@ -1,5 +1,7 @@
 """`slipway service rollout`."""
 
+import json
+
 import httpx
 import pytest
 
@@ -68,6 +70,16 @@ def test_waiting_for_a_rollout_tells_how_it_ended(slipway, answers, phase, code)
     ended = slipway("service", "rollout", "start", "iris", "2", "--steps", "10,100", "--bake", "1m", "--wait")
 
     assert ended.code == code
+
+
+def test_shadow_step_comes_first(slipway, deployed, answers):
+    answers("POST", {})
+    slipway("service", "rollout", "start", "iris", "2", "--steps", "50", "--bake", "60", "--shadow", "20")
+
+    assert json.loads(deployed.bodies[-1])["steps"] == [
+        {"percent": 0, "mirror_percent": 20, "bake_seconds": 60},
+        {"percent": 50, "bake_seconds": 60},
+    ]
 
 
 @pytest.mark.parametrize("wrong", [("--steps", "5,many"), ("--bake", "soon")])

@@ -42,6 +42,7 @@ def test_shares_copies_stickiness_and_hosts_are_put_and_read(api, bob, carol, tw
         "is_default": False,
         "state": "Healthy",
         "error": None,
+        "shadow": None,
     }
 
 

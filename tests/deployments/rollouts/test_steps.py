@@ -14,6 +14,7 @@ from deployments.rollouts.steps import (
     advanced,
     begin,
     findings,
+    mirror_percent_of,
     next_state,
     percent_of,
     resumed,
@@ -147,6 +148,40 @@ def test_how_things_stand_is_told_by_guard() -> None:
 
     assert [one.name for one in findings(plan, last)] == ["errors", "p95 in the model"]
     assert all(one.figure < one.limit for one in findings(plan, last))
+
+
+COPIES = Plan(
+    (Step(0, 60, mirror_percent=20), Step(25, 60), Step(100, 60)), (*ERRORS, Guard(kind="agreement", difference=0.01))
+)
+
+
+def _copied(state: RolloutState, count: int, disagreed: int = 0) -> RolloutState:
+    cells = [Cell(state.cell + number, NEW, OLD, 40, disagreed) for number in range(1, count + 1)]
+    return next_state(COPIES, state, cells)
+
+
+def test_shadow_step_gives_copies_and_no_requests_until_answers_agree() -> None:
+    start = begin(COPIES, [], 0)
+    assert (percent_of(COPIES, start), mirror_percent_of(COPIES, start)) == (0, 20)
+
+    after = _copied(start, 14)
+
+    assert (after.step, percent_of(COPIES, after), mirror_percent_of(COPIES, after)) == (1, 25, 0)
+
+
+def test_shadow_step_without_comparisons_is_extended_and_later_steps_need_none() -> None:
+    nothing = _after(COPIES, 14)
+    assert (nothing.step, nothing.phase) == (0, "extended")
+
+    later = _after(COPIES, 12, state=_copied(begin(COPIES, [], 0), 14))
+    assert later.step == 2
+
+
+def test_revision_whose_answers_differ_goes_back_before_anybody_got_one() -> None:
+    after = _copied(begin(COPIES, [], 0), 14, disagreed=4)
+
+    assert (after.phase, mirror_percent_of(COPIES, after)) == ("rolled_back", 0)
+    assert str(after.finding).startswith("disagreement: 10 % in ")
 
 
 # Simulated rollouts

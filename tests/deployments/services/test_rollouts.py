@@ -125,6 +125,31 @@ def test_it_is_judged_by_the_windows_that_fronts_and_replicas_send(fake, bob, bo
     assert ended["why"].startswith("errors: 10 % in ")
 
 
+def test_shadow_step_is_judged_by_copies_before_callers_get_answers(fake, bob, both):
+    steps = (Step(0, 60, mirror_percent=20), Step(50, 60))
+    begin(both, bob, steps=steps, guards=(Guard(kind="agreement", difference=0.01),))
+    judged(fake, both, 1)
+    assert shares_of(both) == {1: ALL, 2: Share(0, 20)}
+    facts = {"service": both, "replica": "front-main", "seconds": 5}
+    for number in range(1, 7):
+        start = timezone.now() + timedelta(seconds=5 * number)
+        windows = [(1, {"codes": {"200": 500}}), (2, {"copies": {"agreed": 80, "disagreed": 20}})]
+        for revision, counters in windows:
+            FrontWindow.objects.create(revision=revision, sequence=number, start=start, counters=counters, **facts)
+
+    ended = judged(fake, both, 9)
+
+    assert (ended["phase"], shares_of(both)) == ("rolled_back", {1: ALL})
+    assert ended["why"].startswith("disagreement: 20 % in ")
+
+
+def test_copies_begin_and_end_with_their_step(fake, bob, both, requests):
+    begin(both, bob, steps=(Step(0, 5, mirror_percent=20), Step(0, 5, mirror_percent=40), Step(50, 60)))
+    seen = [(judged(fake, both, 1)["step"], shares_of(both)[2]) for _ in range(12)]
+
+    assert list(dict.fromkeys(seen)) == [(1, Share(0, 20)), (2, Share(0, 40)), (3, Share(50))]
+
+
 def test_each_cell_is_judged_once_whatever_the_ticks(fake, bob, both, requests):
     begin(both, bob)
     judged(fake, both, 3)
@@ -272,7 +297,12 @@ def test_stopped_service_ends_its_rollout(fake, bob, both, requests):
         ({"steps": (Step(25, 60), Step(25, 60))}, "must rise"),
         ({"steps": (Step(101, 60),)}, "must rise"),
         ({"steps": (Step(50, -1),)}, "A bake lasts"),
+        ({"steps": (Step(0, 60), Step(50, 60))}, "must rise"),
+        ({"steps": (Step(0, 60, mirror_percent=20),)}, "must rise"),
+        ({"steps": (Step(5, 60), Step(0, 60, mirror_percent=20), Step(50, 60))}, "must rise"),
+        ({"steps": (Step(5, 60, mirror_percent=101),)}, "Copies are of 0 to 100 %"),
         ({"guards": ()}, "needs a guard"),
+        ({"guards": (Guard(kind="agreement"),)}, "agreement without copies"),
     ],
 )
 def test_impossible_rollouts_are_refused(wrong, message, bob, both):
