@@ -39,7 +39,7 @@ class Front:
         self.table = Table([])
         self.heads = Heads()
         self.quotas = Quotas(Path(settings.folder) / "quotas")
-        self.relay = Relay(settings.host)
+        self.relay = Relay(settings.host, Path(settings.folder))
         self.connections: set[Downstream] = set()
         self.draining = False
         self.connections_limit = _connections_limit(settings.connections_limit)
@@ -137,7 +137,7 @@ class Front:
         self.dispatcher.tick(monotonic())
 
     def sweep(self) -> None:
-        """Once a second: time limits of connections."""
+        """Once a second: time limits of connections, and what is kept or offered to other front processes."""
         self._serializer.tick()
         now = monotonic()
         for connection in list(self.connections):
@@ -146,6 +146,8 @@ class Front:
             else:
                 connection.sweep(now)
         self.dispatcher.sweep(now)
+        self.relay.tick()
+        self.quotas.tick()
 
     def stop_now(self) -> None:
         """Nobody comes after us: idle connections close at once."""

@@ -20,9 +20,10 @@ import msgspec
 import psutil
 
 from scoring.core.log import log
-from scoring.front.process import HANDOVER, LISTEN, LONGEST_DRAIN, READY
+from scoring.front.process import HANDOVERS, LISTEN, LONGEST_DRAIN, READY
 from scoring.front.settings import read_settings
 from scoring.process.handover import Handover, take
+from scoring.process.listener import listening
 from scoring.process.signals import Signals
 
 START_SECONDS = 30.0  # for a front process to get ready
@@ -63,18 +64,21 @@ class Keeper:
         self._signals.handle_hangup()
         signal.signal(signal.SIGUSR1, self._be_replaced)
         self._bind()
-        handover = Handover(self._folder / HANDOVER, self._sockets[0])
+        handovers = [Handover(self._folder / name, one) for name, one in zip(HANDOVERS, self._sockets, strict=False)]
         if not self._start():
             return 1
         _end(before)
         while not self._signals.stop:
-            handover.offer()
-            waits: list[Any] = [self._signals.fileno(), *([handover.server] if handover.server is not None else [])]
-            select.select(waits, [], [], 1.0)
+            for handover in handovers:
+                handover.offer()
+            asked: list[Any] = [one.server for one in handovers if one.server is not None]
+            select.select([self._signals.fileno(), *asked], [], [], 1.0)
             self._signals.clear()
-            handover.answer()
+            for handover in handovers:
+                handover.answer()
             self._check()
-        handover.close()
+        for handover in handovers:
+            handover.close()
         self._stop()
         return 0
 
@@ -85,28 +89,20 @@ class Keeper:
 
     def _bind(self) -> None:
         settings = self._settings
-        self._sockets = [self._listener(settings.port)]
-        if settings.redirect_port is not None:
-            self._sockets.append(self._listener(settings.redirect_port))
+        for name, port in zip(HANDOVERS, (settings.port, settings.redirect_port), strict=True):
+            if port is not None:
+                self._sockets.append(self._listener(self._folder / name, port))
 
-    def _listener(self, port: int) -> socket.socket:
+    def _listener(self, handover: Path, port: int) -> socket.socket:
         host = self._settings.host
-        found = take(self._folder / HANDOVER, host, port) if not self._sockets else None
+        found = take(handover, host, port)
         if found is not None:
-            log("took over the listening socket of the front before this one")
+            log(f"took over the listening socket of port {port} from the front before this one")
             return found
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self._sockets:  # the port that redirects is not handed over
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            listener.bind((host, port))
+            return listening(host, port)
         except OSError as error:
             raise SystemExit(f"The front cannot listen on {host}:{port}: {error.strerror}.") from error
-        listener.listen(4096)
-        listener.setblocking(False)
-        return listener
 
     # -- front processes
 

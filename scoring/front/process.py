@@ -27,11 +27,13 @@ from scoring.front.tls import server_context
 from scoring.front_contract import FrontSettings
 from scoring.process.handover import Handover
 
-HANDOVER = "front.sock"
+HANDOVERS = ("front.sock", "redirect.sock")  # where the listening sockets of port and redirect_port are handed over
 LISTEN, READY = "SLIPWAY_LISTEN_FDS", "SLIPWAY_READY_FD"
 TICK_SECONDS, SWEEP_SECONDS = 0.1, 1.0
+HANDSHAKE_SECONDS = 10.0  # of TLS
 STOP_SECONDS = 10.0  # after SIGINT
 LONGEST_DRAIN = 600.0
+CALLS_SECONDS = 30.0  # for connections of gRPC, which are not told to end
 
 
 class FrontProcess:
@@ -42,7 +44,7 @@ class FrontProcess:
         self._front: Front
         self._servers: list[asyncio.Server] = []
         self._ended = asyncio.Event()
-        self._drains_until = 0.0
+        self._drains_until = self._drains_calls_until = 0.0
         self._keeper = os.getppid()
 
     async def run(self) -> None:
@@ -67,17 +69,22 @@ class FrontProcess:
         ticks.cancel()
         sweeps.cancel()
         front.dispatcher.close()
+        front.quotas.tick()
         await reporter.close(front)
 
     async def _listen(self, context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         numbers = [int(one) for one in os.environ.pop(LISTEN).split(",")]
         sockets = [socket.socket(fileno=number) for number in numbers]
-        self._handover = Handover(Path(self._settings.folder) / HANDOVER, sockets[0].dup())
+        folder = Path(self._settings.folder)
+        self._handovers = [Handover(folder / name, one.dup()) for name, one in zip(HANDOVERS, sockets, strict=False)]
         front, is_tls = self._front, context is not None
         self._servers.append(
-            await loop.create_server(lambda: Downstream(front, tls=is_tls), sock=sockets[0], ssl=context, backlog=4096)
-        )
+            await loop.create_server(
+                lambda: Downstream(front, tls=is_tls), sock=sockets[0], ssl=context, backlog=4096,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if is_tls else None,
+            )
+        )  # fmt: skip
         for one in sockets[1:]:
             self._servers.append(await loop.create_server(self._redirect, sock=one, backlog=1024))
 
@@ -96,6 +103,7 @@ class FrontProcess:
         self._close_servers()
         self._front.draining = True
         self._drains_until = monotonic() + LONGEST_DRAIN
+        self._drains_calls_until = monotonic() + CALLS_SECONDS
 
     def _stop(self) -> None:
         self._drain()
@@ -106,17 +114,22 @@ class FrontProcess:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             _guarded(self._front.tick)
-            if self._front.draining and (not self._front.connections or monotonic() > self._drains_until):
+            if self._front.draining and self._is_drained():
                 self._ended.set()
+
+    def _is_drained(self) -> bool:
+        now = monotonic()
+        has_calls = self._front.relay.is_busy and now < self._drains_calls_until
+        return now > self._drains_until or not (self._front.connections or has_calls)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             _guarded(self._front.sweep)
-            _guarded(self._front.quotas.tick)
-            if os.getppid() != self._keeper:  # it died: the next one finds the socket here
-                self._handover.offer()
-                self._handover.answer()
+            if os.getppid() != self._keeper:  # it died: the next one finds the sockets here
+                for handover in self._handovers:
+                    handover.offer()
+                    handover.answer()
 
 
 def _guarded(work: Callable[[], None]) -> None:

@@ -1,11 +1,14 @@
 """gRPC: a port per service, passed through byte by byte to a replica of the default revision.
 
-Callers show their keys to the replica itself. A connection stays with its replica, so the split does not apply.
+Callers show their keys to the replica itself. A connection stays with its replica, so the split does not apply. The
+next front process takes the listening socket over, with what waits in its queue; open connections end with this one.
 """
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 from typing import cast
 
@@ -13,6 +16,8 @@ from scoring.core.log import log
 from scoring.front.addresses import attach, open_socket
 from scoring.front.table import Service
 from scoring.front_contract import FrontReplica
+from scoring.process.handover import Handover, take
+from scoring.process.listener import listening
 
 CONNECT_SECONDS = 2.0
 MOST_CONNECTIONS = 1024  # of a port
@@ -80,31 +85,69 @@ class Caller(Half):
 class Port:
     """The port of a service. `replicas` are those that new connections go to, in turns."""
 
-    def __init__(self, replicas: list[FrontReplica]) -> None:
+    def __init__(self, replicas: list[FrontReplica], handover: Path, host: str, number: int) -> None:
+        """`handover`: path of the unix socket through which another front process gets the listening one."""
         self.replicas = replicas
         self.callers: set[Caller] = set()
-        self.server: asyncio.Server | None = None
+        self._path, self._host, self._number = handover, host, number
+        self._server: asyncio.Server | None = None
+        self._handover: Handover | None = None
+        self._asked: socket.socket | None = None  # where others ask for the listening socket
+        self._trouble = ""
         self._turn = 0
+        self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._open()
 
-    async def listen(self, host: str, number: int) -> None:
-        """Open it. Another front process may have it, too, while one takes over from the other."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            listener.bind((host, number))
-            listener.setblocking(False)
-            self.server = await asyncio.get_running_loop().create_server(lambda: Caller(self), sock=listener)
-        except OSError as error:
-            listener.close()
-            log(f"gRPC cannot be passed on from port {number}: {error}", "E")
+    def tick(self) -> None:
+        """Once a second: open it, where that was not possible; offer its socket to the next front process."""
+        if self._handover is None:
+            self._open()
+            return
+        self._handover.offer()
+        if self._asked is not self._handover.server:
+            self._ask_no_more()
+            self._asked = self._handover.server
+            if self._asked is not None:
+                self._loop.add_reader(self._asked.fileno(), self._handover.answer)
 
     def close(self) -> None:
         """Take no more connections; those that are open stay."""
-        if self.server is not None:
-            self.server.close()
+        self._ask_no_more()
+        if self._handover is not None:
+            self._handover.close()
+        if self._server is not None:
+            self._server.close()
+        self._server = self._handover = None
+
+    def _open(self) -> None:
+        try:
+            listener = take(self._path, self._host, self._number) or listening(self._host, self._number)
+        except OSError as error:
+            if str(error) != self._trouble:
+                log(f"gRPC cannot be passed on from port {self._number}, trying again: {error}", "E")
+            self._trouble = str(error)
+            return
+        self._handover = Handover(self._path, listener)
+        self._start(self._accept(listener))
+
+    async def _accept(self, listener: socket.socket) -> None:
+        server = await self._loop.create_server(lambda: Caller(self), sock=listener, backlog=1024)
+        if self._handover is None:  # closed meanwhile
+            server.close()
+        else:
+            self._server = server
+            self.tick()
+
+    def _ask_no_more(self) -> None:
+        if self._asked is not None:
+            self._loop.remove_reader(self._asked.fileno())
+            self._asked = None
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def opened(self, caller: Caller, transport: asyncio.Transport) -> None:
         """A new connection: it reads nothing until it has a replica."""
@@ -113,9 +156,7 @@ class Port:
             transport.abort()
             return
         transport.pause_reading()
-        task = asyncio.get_running_loop().create_task(self._connect(caller, transport))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._start(self._connect(caller, transport))
 
     async def _connect(self, caller: Caller, transport: asyncio.Transport) -> None:
         began = monotonic()
@@ -135,12 +176,12 @@ class Port:
 
 
 class Relay:
-    """All ports that gRPC is passed on from."""
+    """All ports that gRPC is passed on from. `folder`: where they are handed over."""
 
-    def __init__(self, host: str) -> None:
-        self._host = host
+    def __init__(self, host: str, folder: Path) -> None:
+        self._host, self._folder = host, folder
         self._ports: dict[int, Port] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
 
     def changed(self, services: list[Service]) -> None:
         """There is a new table."""
@@ -150,14 +191,22 @@ class Relay:
         for number, replicas in wanted.items():
             if number in self._ports:
                 self._ports[number].replicas = replicas
-                continue
-            port = self._ports[number] = Port(replicas)
-            task = asyncio.get_running_loop().create_task(port.listen(self._host, number))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            elif not self._draining:
+                self._ports[number] = Port(replicas, self._folder / f"grpc-{number}.sock", self._host, number)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether connections are open."""
+        return any(port.callers for port in self._ports.values())
+
+    def tick(self) -> None:
+        """Once a second."""
+        for port in () if self._draining else self._ports.values():
+            port.tick()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Take no more connections, and open no more ports."""
+        self._draining = True
         for port in self._ports.values():
             port.close()
 

@@ -35,7 +35,7 @@ def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
 def listen_at_any_port() -> socket.socket:
     """A listening socket on a free port that only this machine reaches."""
     try:
-        return _listening("127.0.0.1", 0)
+        return listening("127.0.0.1", 0)
     except OSError as error:
         raise StartFailure("internal", f"Nothing can listen on a free port of 127.0.0.1: {error}") from error
 
@@ -88,10 +88,11 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _listen(run: RunSettings) -> socket.socket:
-    return _listening(run.host, run.port, share_port=run.share_port)
+    return listening(run.host, run.port, share_port=run.share_port)
 
 
-def _listening(host: str, port: int, *, share_port: bool = False) -> socket.socket:
+def listening(host: str, port: int, *, share_port: bool = False) -> socket.socket:
+    """A listening socket. `share_port`: others that say so may listen there, too. OSError."""
     listener = socket.socket(_family(host), socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections may still linger

@@ -47,10 +47,12 @@ def ok(body: bytes = b'{"answer": 1}', *headers: str, status: str = "200 OK") ->
 
 
 class StubReplica:
-    """Answers by `behave(asked, connection)`: bytes are sent, None closes the connection."""
+    """Answers by `behave(asked, connection)`: bytes are sent, None closes the connection. `read(file, connection)`
+    takes a connection as it comes instead, and closes it when it returns."""
 
-    def __init__(self, behave=None, *, path: str = "") -> None:
+    def __init__(self, behave=None, *, read=None, path: str = "") -> None:
         self.behave = behave or (lambda asked, connection: ok())
+        self.read = read
         self.asked: list[Asked] = []
         self.connections = 0
         self.path = path
@@ -99,6 +101,9 @@ class StubReplica:
     def _serve(self, connection: socket.socket) -> None:
         self._open.add(connection)
         with suppress(OSError, ValueError), connection, connection.makefile("rb") as file:
+            if self.read is not None:
+                self.read(file, connection)
+                return
             while (asked := read_request(file)) is not None:
                 self.asked.append(asked)
                 answer = ok(b"Healthy") if asked.line.startswith("GET / ") else self.behave(asked, connection)
@@ -199,6 +204,10 @@ class FrontProgram:
 
     def log(self) -> str:
         return (self.folder / "front.log").read_text()
+
+    def until_logged(self, text: str, since: int) -> None:
+        """Wait until it says so behind this length of the log: other tests may have made it say the same."""
+        self.until(lambda: text in self.log()[since:])
 
     def state(self) -> dict:
         return json.loads((self.folder / "front" / "front.json").read_text())

@@ -167,15 +167,51 @@ def test_who_waits_for_a_revision_that_is_removed_goes_to_the_default(front, stu
 
 
 def test_an_answer_before_the_end_of_a_body_is_passed_on_and_ends_the_connection(front, stub):
-    def behave(asked, connection):
-        return ok()
+    def read(file, connection):
+        while file.readline().strip():
+            pass
+        connection.sendall(ok(b"enough", status="422 Unprocessable Content"))
+        file.read()
 
-    replica = stub(behave)
-    front.route(service(revision(1, replica), max_body_bytes=10))
+    front.route(service(revision(1, stub(read=read))))
+    with front.connect() as connection:
+        connection.sendall(request_bytes(b"", "Content-Length: 100000") + b"the beginning")
+        [(status, headers, body)] = read_answers(connection)
+        assert (status, headers["connection"], body) == (422, "close", b"enough")
+        assert connection.recv(1) == b""
+
+
+def test_a_body_that_is_announced_too_large_is_refused_and_the_connection_closed(front, stub):
+    front.route(service(revision(1, stub()), max_body_bytes=10))
     with front.connect() as connection:
         connection.sendall(request_bytes(b"", "Content-Length: 100000"))
         [(status, headers, _)] = read_answers(connection)
         assert (status, headers["connection"]) == (413, "close")
+
+
+def test_refusals_have_the_form_of_the_address_that_was_asked(front, stub):
+    front.route(service(revision(1, stub())))
+    for path, names in (
+        ("/default/iris/v2/models/iris/infer", {"error"}),
+        ("/default/iris/score", {"message", "code"}),
+    ):
+        answer = front.client.post(path, content=b"{}", headers={"Authorization": "Bearer wrong"})
+        assert (answer.status_code, set(answer.json())) == (401, names)
+    with front.connect() as connection:
+        connection.sendall(b"HEAD /default/iris/score HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = connection.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 401")
+        assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_request_that_reached_nobody_at_first_is_still_sent_again_when_a_replica_dies(front, stub):
+    for _ in range(4):  # either of the two comes first
+        dead, flaky = stub(), stub()
+        flaky.behave = lambda asked, connection, flaky=flaky: None if len(flaky.scored()) == 1 else ok()
+        dead.stop()
+        front.route(service(revision(1, dead, flaky)))
+        assert front.score().status_code == 200
+        assert len(flaky.scored()) == 2
 
 
 def test_slow_and_idle_connections_make_room_for_others(own_front, stub):

@@ -75,10 +75,17 @@ def test_a_new_front_process_takes_over_without_losing_a_request(own_front, stub
 
 def test_a_front_process_that_is_killed_is_replaced_at_once(own_front, stub):
     front = own_front().start(service(revision(1, stub())))
-    before = front.state()["front"]
-    os.kill(before, signal.SIGKILL)
-    assert front.score().status_code == 200  # it waits in the queue of the socket, which the keeper holds
-    assert front.state()["front"] != before
+
+    def swap():
+        before = front.state()["front"]
+        os.kill(before, signal.SIGKILL)
+        assert front.score().status_code == 200  # it waits in the queue of the socket, which the keeper holds
+        assert front.state()["front"] != before
+        time.sleep(0.5)
+
+    answered, lost = lost_during(front, swap)
+    assert answered > 100
+    assert len(lost) <= 2 * CLIENTS  # what each client was waiting for when it died, and nothing after that
 
 
 def test_starting_the_program_once_more_takes_the_address_over_without_losing_a_request(own_front, stub):

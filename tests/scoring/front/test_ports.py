@@ -1,10 +1,13 @@
 """Other ports and protocols: TLS, redirects to it, gRPC."""
 
+import signal
 import socket
 import ssl
 import threading
+from contextlib import suppress
 
 import httpx
+import pytest
 
 from bench.machine import free_port
 from scoring.front_contract import FrontReplica, FrontRevision
@@ -50,32 +53,92 @@ def test_plain_http_at_a_port_that_speaks_tls_harms_nobody(own_front, stub):
     assert front.applied() == front.number
 
 
-def test_grpc_is_passed_through_to_the_default_revision(front):
+def test_grpc_is_passed_through_to_the_default_revision(front, echoing):
+    port = free_port()
+    front.route(service(FrontRevision(number=1, replicas=[echoing]), grpc_port=port))
+    front.until(lambda: listens(port))
+    sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"x" * 500_000
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        threading.Thread(target=connection.sendall, args=(sent,), daemon=True).start()
+        assert connection.makefile("rb").read(len(sent)) == sent
+    front.route(service(FrontRevision(number=1)))
+    front.until(lambda: not listens(port))
+
+
+def test_a_port_for_grpc_that_is_taken_is_opened_when_it_is_free(own_front, echoing):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        front = own_front().start(service(FrontRevision(number=1, replicas=[echoing]), grpc_port=port))
+        front.until(lambda: f"gRPC cannot be passed on from port {port}, trying again" in front.log())
+    front.until(lambda: echoes(port))
+
+
+def test_ports_for_grpc_and_redirects_are_handed_over_with_what_waits_in_their_queues(own_front, echoing):
+    redirect, port = free_port(), free_port()
+    front = own_front(self_signed=True, names=["127.0.0.1"], redirect_port=redirect)
+    front.start(service(FrontRevision(number=1, replicas=[echoing]), grpc_port=port))
+    front.until(lambda: echoes(port))
+    done, lost = threading.Event(), []
+
+    def connect():
+        while not done.is_set():
+            for works, number in ((echoes, port), (redirects, redirect)):
+                try:
+                    assert works(number)
+                except (OSError, AssertionError) as error:
+                    lost.append((number, repr(error)))
+
+    clients = [threading.Thread(target=connect) for _ in range(4)]
+    for client in clients:
+        client.start()
+    first, before = front.process, front.state()["front"]
+    front.process.send_signal(signal.SIGHUP)
+    front.until(lambda: front.state()["front"] != before)
+    front.until((front.folder / "front" / "redirect.sock").exists)
+    front.process = front.launch()
+    assert first.wait(30) == 0
+    done.set()
+    for client in clients:
+        client.join()
+    assert lost == []
+
+
+@pytest.fixture
+def echoing():
+    """A replica that sends back what it gets where it should speak gRPC."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def echo():
-        connection, _ = listener.accept()
-        with connection:
+    def accept():
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
+
+    def echo(connection):
+        with connection, suppress(OSError):
             while data := connection.recv(1 << 16):
                 connection.sendall(data)
 
-    threading.Thread(target=echo, daemon=True).start()
-    found = FrontReplica(id="1", address="127.0.0.1:1", grpc=f"127.0.0.1:{listener.getsockname()[1]}")
-    port = free_port()
-    front.route(service(FrontRevision(number=1, replicas=[found]), grpc_port=port))
-    sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"x" * 500_000
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    front.until(lambda: "routing file" in front.log())
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        threading.Thread(target=connection.sendall, args=(sent,), daemon=True).start()
-        got = b""
-        while len(got) < len(sent):
-            got += connection.recv(1 << 16)
-    assert got == sent
-    front.route(service(FrontRevision(number=1)))
-    front.until(lambda: not listens())
+    threading.Thread(target=accept, daemon=True).start()
+    yield FrontReplica(id="1", address="127.0.0.1:1", grpc=f"127.0.0.1:{listener.getsockname()[1]}")
+    listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+
+
+def listens(port) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def echoes(port) -> bool:
+    with socket.socket() as connection:
+        connection.settimeout(10)
+        if connection.connect_ex(("127.0.0.1", port)):
+            return False
+        connection.sendall(b"hello")
+        return connection.recv(5) == b"hello"
+
+
+def redirects(port) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return connection.recv(12) == b"HTTP/1.1 308"

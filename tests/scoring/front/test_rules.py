@@ -1,10 +1,15 @@
 """Ejection, repeats, and answers of replicas as they are passed on."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from scoring.front.answers import AnswerReader, Garbage, whole_body
 from scoring.front.eject import Health
+from scoring.front.exchange import Exchange
 from scoring.front.repeat import Failure, may_repeat
+from scoring.front.state import Replica, Revision
+from scoring.front_contract import FrontReplica
 
 
 def test_an_ejected_replica_is_probed_at_growing_intervals_until_it_answers():
@@ -37,6 +42,16 @@ def test_an_ejected_replica_is_probed_at_growing_intervals_until_it_answers():
 )
 def test_what_may_be_sent_again(failure, before, held, expected):
     assert may_repeat(failure, before, held=held) is expected
+
+
+def test_the_time_that_a_request_may_take_counts_from_its_first_try():
+    sent_again = []
+    exchange = Exchange(Mock(dispatch=sent_again.append), Mock(), Mock(), b"", Revision(1, 1), b"body", True)
+    for number, now in enumerate((10.0, 15.0)):
+        exchange.assign(Replica(FrontReplica(id=str(number), address="")), now)
+        exchange.fail(Failure.BROKEN if number else Failure.STALE)
+    assert sent_again == [exchange, exchange]
+    assert (exchange.sent, exchange.moved) == (15.0, 10.0)
 
 
 @pytest.mark.parametrize(

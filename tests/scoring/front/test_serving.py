@@ -1,13 +1,14 @@
 """Requests through a running front: who answers them, and how they are passed on."""
 
-import json
 import os
 import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from hashlib import sha256
 
+import psutil
 import pytest
 
 from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, Sticky, encode_routing
@@ -93,8 +94,9 @@ def test_a_socket_of_another_user_is_not_used(front, stub, tmp_path):
 )
 def test_a_bad_routing_file_is_refused_and_the_last_good_one_stays(front, stub, spoil):
     front.route(service(revision(1, stub())))
+    since = len(front.log())
     front.write_bytes(spoil(encode_routing_of(9_000_000)))
-    front.until(lambda: "is refused" in front.log())
+    front.until_logged("the routing file is refused", since)
     assert front.score().status_code == 200
     assert front.applied() == front.number
 
@@ -107,16 +109,18 @@ def encode_routing_of(number: int) -> bytes:
 
 def test_a_routing_file_with_a_lower_number_is_refused(front, stub):
     front.route(service(revision(1, stub())))
+    since = len(front.log())
     front.write_bytes(encode_routing_of(0))
-    front.until(lambda: "number 0 is lower than" in front.log())
+    front.until_logged("number 0 is lower than", since)
     assert front.score().status_code == 200
 
 
 def test_services_with_the_same_host_name_are_refused(front, stub):
     front.route(service(revision(1, stub())))
+    since = len(front.log())
     front.write(service(revision(1, stub()), hosts=["a.example"]),
                 service(revision(1, stub()), id=2, name="other", hosts=["A.example"]))  # fmt: skip
-    front.until(lambda: "two services have the host name a.example" in front.log())
+    front.until_logged("two services have the host name a.example", since)
     assert front.score().status_code == 200
 
 
@@ -189,15 +193,27 @@ def test_a_chunked_body_beyond_the_limit_is_refused(front, stub):
 
 
 def test_a_body_of_forty_megabytes_passes_without_being_held(front, stub):
-    seen = threading.Event()
+    arrived = threading.Event()
 
-    def behave(asked, connection):
-        seen.set()
-        return ok(json.dumps(len(asked.body)).encode())
+    def read(file, connection):
+        """As a replica that says when it has half of the body."""
+        with suppress(OSError):
+            lines = list(iter(file.readline, b"\r\n"))
+            [length] = [int(line.split()[1]) for line in lines if line.startswith(b"content-length")]
+            half = file.read(length // 2)
+            arrived.set()
+            connection.sendall(ok(b"%d" % (len(half) + len(file.read(length - len(half))))))
 
-    front.route(service(revision(1, stub(behave))))
-    body = b"x" * 40_000_000
-    assert front.score(body).json() == len(body)
+    front.route(service(revision(1, stub(read=read))))
+    half = b"x" * 20_000_000
+    memory = psutil.Process(front.state()["front"]).memory_info
+    before = memory().rss
+    with front.connect() as connection:
+        connection.sendall(request_bytes(b"", f"Content-Length: {2 * len(half)}") + half)
+        assert arrived.wait(20)  # before the other half is sent
+        assert memory().rss - before < 10_000_000
+        connection.sendall(half)
+        assert read_answers(connection)[0][2] == b"40000000"
 
 
 def test_a_large_answer_arrives_whole_at_a_slow_reader(front, stub):
@@ -273,12 +289,25 @@ def test_a_remembered_head_with_another_length_of_body_is_told_apart(front, stub
 
 def test_three_hundred_services_are_told_apart(front, stub):
     replicas = [stub(lambda asked, connection, name=b"%d" % number: ok(name)) for number in range(3)]
-    front.route(
-        *[service(revision(1, replicas[number % 3]), id=number + 1, name=f"s{number}") for number in range(300)]
-    )
-    for number in (0, 1, 149, 299):
+    services = [service(revision(1, replicas[number % 3]), id=number + 1, name=f"s{number}") for number in range(300)]
+    front.route(*services)
+    for number in range(300):
         assert front.score(path=f"/default/s{number}/score").content == b"%d" % (number % 3)
     assert front.score(path="/default/s300/score").status_code == 404
+    front.route(*services[:150], service(revision(2, replicas[2]), id=151, name="s150"), *services[151:])
+    assert [front.score(path=f"/default/s{number}/score").content for number in (149, 150, 151)] == [b"2", b"2", b"1"]
+
+
+def test_a_host_name_that_a_service_is_given_counts_at_once(front, stub):
+    one, two = (stub(lambda asked, connection, name=name: ok(name)) for name in (b"one", b"two"))
+    first = service(revision(1, one))
+    with front.connect() as connection:
+        for hosts, expected in (([], b"one"), (["test"], b"two"), ([], b"one")):
+            other = service(revision(1, two), id=2, name="other", hosts=hosts)
+            front.write(first, other)
+            front.until(lambda: f"routing file {front.number}:" in front.log())
+            connection.sendall(request_bytes())
+            assert read_answers(connection)[0][2] == expected
 
 
 def test_errors_below_v2_are_written_as_its_protocol_has_them(front, stub):
