@@ -75,7 +75,6 @@ def _facts(instance: Instance, notes: Notes) -> Facts:
         observation=notes.observation,
         obstacle=notes.obstacle,
         permanent_failure=notes.permanent_failure,
-        was_healthy=notes.was_healthy,
         healthy_replicas=notes.healthy_replicas,
         replicas=_replicas(instance, notes),
         start_seconds=config_of(instance.revision).start_deadline_seconds,

@@ -27,8 +27,8 @@ class Facts:
     """Everything the state of an instance depends on. `serving`: it should answer at its service's address.
 
     `replicas`: how many should run; 0: it sleeps. `since` is when the deadline began to run: None for what is Healthy,
-    and until the loop has looked after a change. `was_healthy`: it has been so since that change, with
-    `healthy_replicas` the last time. `permanent_failure` is why it is not started again;
+    and until the loop has looked after a change. `healthy_replicas`: with how many it was Healthy last since that
+    change. `permanent_failure` is why it is not started again;
     `obstacle` is why the target could not be asked, could not take the instance (`no_room`) or not let go of it.
     """
 
@@ -38,7 +38,6 @@ class Facts:
     observation: Observation = ABSENT
     obstacle: Cause | None = None
     permanent_failure: Cause | None = None
-    was_healthy: bool = False
     healthy_replicas: int = 0
     replicas: int = 1
     start_seconds: float = 300.0
@@ -94,7 +93,7 @@ def _none_ready(facts: Facts) -> Verdict:
     if all(restart_backoff.has_failed(one, others_run=False) for one in replicas):
         return Phase.FAILED, cause or cause_of("worker_crashed")
     if all(one.state in {"absent", "stopping"} for one in replicas):
-        return _moving(facts), cause_of("not_running") if facts.was_healthy else None
+        return _moving(facts), cause_of("not_running") if facts.healthy_replicas else None
     return _moving(facts), cause
 
 
@@ -116,8 +115,8 @@ def _too_few(facts: Facts, ready: int, missing: list[Replica]) -> Cause:
 
 
 def _moving(facts: Facts) -> Phase:
-    """Not ready: on its way for the first time, or back from having been ready."""
-    return Phase.UNHEALTHY if facts.was_healthy else Phase.TRANSITIONING
+    """Not ready: on its way for the first time, or out of its sleep, or back from having been ready."""
+    return Phase.UNHEALTHY if facts.healthy_replicas else Phase.TRANSITIONING
 
 
 def _in_time(facts: Facts, now: datetime, phase: Phase, cause: Cause | None) -> Verdict:

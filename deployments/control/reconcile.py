@@ -22,6 +22,7 @@ from deployments.control.notes import Notes
 from deployments.models import Instance, Service
 from deployments.targets import driver_for
 from deployments.targets.observation import Observation
+from deployments.traffic.routing_file import write_routing
 from studio.core.enqueue import enqueue_task_in, enqueue_task_on_commit
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,16 @@ def reconcile(instance_id: int, *, if_due: bool = False) -> None:
         _postpone(instance_id, holder, now)
     else:
         if changed is not None:
+            _tell_the_front(instance_id)
             advance(changed)
+
+
+def _tell_the_front(instance_id: int) -> None:
+    """At once: requests may be waiting for a replica. The tick of the routing file makes good what fails here."""
+    try:
+        write_routing()
+    except Exception:
+        log.exception("the front cannot be told of instance %s now", instance_id)
 
 
 def _visit(instance_id: int, holder: str, now: datetime) -> int | None:
@@ -111,7 +121,6 @@ def _write(instance: Instance, holder: str, found: Visit, now: datetime) -> bool
         if mine.filter(generation=instance.generation).update(lease_until=None, lease_holder="", **facts):
             if changed:
                 Service.objects.filter(pk=instance.service_id).update(due_at=now)  # also when this worker dies now
-                enqueue_task_on_commit("deployments.tasks.write_routing")
             if found.seconds < BEAT_SECONDS:
                 enqueue_task_in(found.seconds, "deployments.tasks.reconcile_if_due", instance.pk)
             return changed

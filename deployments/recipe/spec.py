@@ -40,6 +40,7 @@ class InstanceSpec:
     bundle: str  # digest
     environment: str  # digest
     replicas: int = 1  # 0: it sleeps
+    asked_at: float = 0.0  # epoch seconds; restarts of what should run since then are counted
     image: str = ""  # reference; empty where the target runs bundles as they are
     grpc: bool = False
     auth: bool = True  # whether callers must show anything
@@ -86,6 +87,7 @@ def spec_for(instance: Any) -> InstanceSpec:
         bundle=revision.content_hash,
         environment=_environment_hash(revision.config),
         replicas=instance.replicas,
+        asked_at=instance.changed_at.timestamp(),
         grpc=config.grpc,
         key_digests=() if takes_tokens else _key_digests(service),
         token_secret=service.token_secret if takes_tokens else "",

@@ -22,6 +22,11 @@ def listen(run: RunSettings) -> socket.socket:
     return _retry_while_taken(lambda: _listen(run), run.host, run.port)
 
 
+def is_handed_over(run: RunSettings) -> bool:
+    """Whether another replica seems to have the address, and to hand its socket over."""
+    return run.serve_on_request and bool(run.handover) and Path(run.handover).exists()
+
+
 def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
     """The listening socket of an address that replicas share, and whether another one has handed it over."""
 

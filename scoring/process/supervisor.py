@@ -20,7 +20,7 @@ from scoring.process.child import Child
 from scoring.process.handover import Handover
 from scoring.process.health_checks import check_heartbeats, check_memory
 from scoring.process.ipc import WorkerFailed, WorkerReady
-from scoring.process.listener import listen, reserve
+from scoring.process.listener import is_handed_over, listen, reserve
 from scoring.process.signals import Signals
 from scoring.process.stack_dumps import dump_stacks
 from scoring.process.status import StatusFile
@@ -51,8 +51,12 @@ class Supervisor:
         self._signals.listen()
         process_tree.adopt_orphans()
         try:
-            self._open_sockets()
+            others_listen = is_handed_over(self._replica.run)
+            if not others_listen:
+                self._open_sockets()
             preload(self._replica)
+            if others_listen:  # whoever has the socket of the address may be loading too
+                self._open_sockets()
             self._lifeline, self._lifeline_writer = os.pipe()  # workers hold one end, only this process the other
             self._counters = create(self._replica.counters, self._replica.most_processes)
             for path in self._replica.model_counters:

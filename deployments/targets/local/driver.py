@@ -5,7 +5,9 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,8 +25,8 @@ from deployments.targets.observation import Observation
 from studio.core.atomic_files import write_atomically
 
 NAMED = 3  # files that an error names
-PROBES = 8  # replicas that are asked at once whether they answer
-STARTS = 8  # in one step: each takes some ten milliseconds
+AT_ONCE = 8  # replicas that are started, or asked whether they answer
+T = TypeVar("T")
 
 
 @dataclass
@@ -51,20 +53,13 @@ class LocalDriver:
 
     def apply(self, spec: InstanceSpec, *, keep: int = 0, paused: Collection[int] = ()) -> None:
         self._end_surplus(spec, keep)
-        starts = 0
-        for number in range(1, spec.replicas + 1):
-            starts += self._apply_one(spec, number, may_start=number not in paused)
-            if starts == STARTS:
-                break
+        may_start = {number: number not in paused for number in range(1, spec.replicas + 1)}
+        _at_once(partial(self._apply_one, spec), may_start, may_start.values())
 
     def observe(self, ref: InstanceRef) -> Observation:
         """A replica that does not answer takes a second, so several are asked at once."""
         folders = self._replicas(ref)
-        if len(folders) == 1:
-            found = [replica.observe(folders[1], 1)]
-        else:
-            with ThreadPoolExecutor(min(len(folders), PROBES)) as pool:
-                found = list(pool.map(replica.observe, folders.values(), folders))
+        found = _at_once(replica.observe, folders.values(), folders)
         return Observation(tuple(one for one in found if one.state != "absent"))
 
     def route(self, route: Route) -> None:
@@ -156,8 +151,7 @@ class LocalDriver:
 
     # --- steps
 
-    def _apply_one(self, spec: InstanceSpec, number: int, *, may_start: bool) -> bool:
-        """Whether it was started."""
+    def _apply_one(self, spec: InstanceSpec, number: int, may_start: bool) -> None:
         ref, folder = spec.ref, self._folder(spec.ref, number)
         for needed in (folder.path, folder.control, folder.work):
             needed.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -168,8 +162,6 @@ class LocalDriver:
                 replica.converge(folder, spec)
             elif may_start and not self._end_of_others(ref):
                 self._start(folder, spec, number, lock)
-                return True
-        return False
 
     def _end_surplus(self, spec: InstanceSpec, keep: int) -> None:
         for number, folder in self._replicas(spec.ref).items():
@@ -214,6 +206,14 @@ class LocalDriver:
             replica.serve(folder)
         parts = Parts(self.python_at(spec.environment), self.library(), self.bundle_at(spec.bundle).resolve())
         Start(spec, number, service, address, parts, isolation, self.root.parent).run(folder, lock)
+
+
+def _at_once(do: Callable[..., T], *arguments: Collection[Any]) -> list[T]:
+    """What `do` gives for each, as `map` has it; all are done before one that raises lets it be known."""
+    if len(arguments[0]) <= 1:
+        return list(map(do, *arguments))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(do, *arguments))
 
 
 def _remove_folder(folder: RunFolder) -> None:

@@ -28,6 +28,7 @@ class Launch(msgspec.Struct, omit_defaults=True):
     port: int  # of the service's address
     started_at: float
     on_request: bool = False
+    asked_at: float = 0.0
     restarts: int = 0
     oom_kills: int = 0  # the machine's count of out-of-memory kills at the start
     failure: Failure | None = None  # why the run before this one ended

@@ -52,11 +52,12 @@ class Start:
 
     def _next_launch(self, folder: RunFolder) -> Launch:
         spec, before = self.spec, read_struct(folder.launch, Launch)
-        again = before is not None and before.is_of(spec) and before.generation == spec.generation
+        again = before is not None and before.is_of(spec) and before.asked_at == spec.asked_at
         last = observe_ended(folder, self.number, before) if before and again else Replica(self.number)
         crashed = last.state != "absent"
         return Launch(
             generation=spec.generation,
+            asked_at=spec.asked_at,
             revision=spec.ref.revision,
             recipe=spec.recipe,
             port=self.address.port,

@@ -29,7 +29,7 @@ RUNNING = Facts(InstanceDesired.RUNNING, serving=True, since=ago(5), start_secon
 BESIDE = replace(RUNNING, serving=False)
 STOPPED = replace(RUNNING, desired=InstanceDesired.STOPPED)
 REMOVED = replace(RUNNING, desired=InstanceDesired.REMOVED)
-LOST = replace(RUNNING, was_healthy=True)
+LOST = replace(RUNNING, healthy_replicas=1)
 
 
 ONE_IS = {
@@ -46,8 +46,8 @@ def several(states: str, *, healthy_replicas: int = 0, **facts) -> Facts:
         Replica(number, **{"state": state, "revision": 2} | ONE_IS.get(state, {}))
         for number, state in enumerate(states.split(), 1)
     ]
-    known = {"healthy_replicas": healthy_replicas, "was_healthy": healthy_replicas > 0} | facts
-    return replace(RUNNING, replicas=3, observation=Observation(tuple(replicas)), **known)
+    found = Observation(tuple(replicas))
+    return replace(RUNNING, replicas=3, observation=found, healthy_replicas=healthy_replicas, **facts)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def several(states: str, *, healthy_replicas: int = 0, **facts) -> Facts:
         # none
         (replace(LOST, replicas=0, observation=Observation()), Phase.HEALTHY, None),
         (replace(LOST, replicas=0, observation=seen("stopping")), Phase.HEALTHY, None),
+        (replace(RUNNING, healthy_replicas=0, observation=Observation()), Phase.TRANSITIONING, None),  # it wakes
         # given up
         (replace(RUNNING, permanent_failure=cause_of("init_failed")), Phase.FAILED, "init_failed"),
         # the target
@@ -128,10 +129,10 @@ def every_combination():
         for serving in ((False, True) if state == "ready" else (False,))
     ]
     obstacles = [None, cause_of("no_room"), cause_of("target_unavailable")]
-    for desired, found, obstacle, serving, was_healthy, replicas in product(
-        InstanceDesired, observations, obstacles, (False, True), (False, True), (1, 2)
+    for desired, found, obstacle, serving, healthy_replicas, replicas in product(
+        InstanceDesired, observations, obstacles, (False, True), (0, 1), (1, 2)
     ):
-        facts = {"serving": serving, "was_healthy": was_healthy, "replicas": replicas}
+        facts = {"serving": serving, "healthy_replicas": healthy_replicas, "replicas": replicas}
         yield replace(RUNNING, desired=desired, observation=found, obstacle=obstacle, **facts)
 
 

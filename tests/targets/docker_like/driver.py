@@ -45,9 +45,9 @@ class DockerLikeDriver:
             engine.containers[name] = container = Container(image, labels)
         if container.state == "running":
             return
-        again = container.state == "exited" and container.labels.get("generation") == str(spec.generation)
+        again = container.state == "exited" and container.labels.get("asked_at") == str(spec.asked_at)
         container.restarts = container.restarts + 1 if again else 0
-        container.labels["generation"] = str(spec.generation)
+        container.labels["asked_at"] = str(spec.asked_at)
         engine.start(name)
         names = engine.names.get(_service_name(spec.ref.service_id), set())
         if any(_name(spec.ref, other) in names for other in self._numbers(spec.ref)):

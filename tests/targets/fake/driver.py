@@ -123,7 +123,7 @@ class FakeDriver:
         same = old is not None and old.recipe == spec.recipe
         if before and before.is_live and same:
             return
-        again = bool(before and same and old and old.generation == spec.generation)
+        again = bool(before and same and old and old.asked_at == spec.asked_at)
         self._start(spec, number, before.restarts + 1 if before and again else 0)
 
     def _start(self, spec: InstanceSpec, number: int, restarts: int) -> None:

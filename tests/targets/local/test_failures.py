@@ -63,12 +63,14 @@ def test_killed_process_group_has_a_cause_and_a_time(driver, spec):
     assert driver.observe(spec.ref).ended_at == dead.ended_at
 
 
-def test_restarts_are_counted_until_a_new_generation(driver, spec):
+def test_restarts_are_counted_until_somebody_asks_anew(driver, spec):
     spec = behaving(spec, "exits")
     counted = []
     for _ in range(3):
         driver.apply(spec)
         counted.append(until(driver, spec.ref, "dead").restarts)
-    driver.apply(replace(spec, generation=2))
+    driver.apply(replace(spec, generation=2))  # a new key, or another number of replicas
     counted.append(until(driver, spec.ref, "dead").restarts)
-    assert counted == [0, 1, 2, 0]
+    driver.apply(replace(spec, generation=3, asked_at=1.0))
+    counted.append(until(driver, spec.ref, "dead").restarts)
+    assert counted == [0, 1, 2, 3, 0]
