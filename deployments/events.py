@@ -39,6 +39,18 @@ class HostsChanged(TypedDict):
     hosts: list[str]
 
 
+class Scaled(TypedDict):
+    revision: int
+    before: int
+    after: int
+    why: str
+
+
+class ScalingChanged(TypedDict):
+    before: str  # "1 to 10 replicas at 70 %"
+    after: str
+
+
 class KeyRegenerated(TypedDict):
     slot: str
 
@@ -202,6 +214,20 @@ HOSTS_CHANGED = event_type(
     subject="service",
     sentence="changed the host names of {subject} to {hosts}",
     details=HostsChanged,
+)
+SERVICE_SCALED = event_type(
+    "service.scaled",
+    "Service scaled",
+    subject="service",
+    sentence="scaled {subject}, revision {revision}, from {before} to {after} replicas: {why}",
+    details=Scaled,
+)
+SCALING_CHANGED = event_type(
+    "service.scaling_changed",
+    "Scaling changed",
+    subject="service",
+    sentence="had {subject} run as {after} (was {before})",
+    details=ScalingChanged,
 )
 STATE_CHANGED = event_type(
     "service.state_changed", "State changed", subject="service", sentence=_state_changed, details=StateChanged

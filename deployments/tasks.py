@@ -6,6 +6,7 @@ from deployments.builds import builds
 from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
+from deployments.control import scale as scaling
 from deployments.models import Build, Collection, TargetCheck
 from deployments.rollouts import judge
 from deployments.services import key_use, target_checks
@@ -41,6 +42,11 @@ def reconcile_due() -> None:
 def collect_daily() -> None:
     collect.collect_daily()
     key_use.forget_old_use()
+
+
+@shared_task(name="deployments.tasks.scale", soft_time_limit=30, time_limit=60)
+def scale() -> None:
+    scaling.scale()
 
 
 @shared_task(name="deployments.tasks.write_routing", soft_time_limit=30, time_limit=60)

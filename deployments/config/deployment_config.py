@@ -1,16 +1,15 @@
 """Deployment configs: completed and checked when they are given, read from revisions, turned into limits.
 
-Stored is JSON: the fields of `DeploymentConfig`, `token_auth` only where it is true, and under `server` what differs
-from the scoring server's defaults.
+Stored is JSON: the fields of `DeploymentConfig`, those that came later only where they differ from their defaults, and
+under `server` what differs from the scoring server's defaults.
 """
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 import msgspec
 
-from deployments.config import options, server_options
+from deployments.config import options, scaling, server_options
 from deployments.config.option_checks import check
 from deployments.config.options import DeploymentConfig
 from deployments.errors import BadDeploymentConfig
@@ -42,6 +41,7 @@ def complete(given: dict[str, Any] | None, versions: Iterable[Needs] = ()) -> De
     chosen = _needs(versions) | given
     values = {name: check(one, chosen[name]) for name, one in own.items() if name in chosen}
     values |= _access(values)
+    scaling.check(values)
     return options.DeploymentConfig(**values, server=server_options.checked(given.get(SERVER, {})))
 
 
@@ -58,11 +58,9 @@ def config_of(revision: HoldsConfig | None) -> DeploymentConfig:
 def to_json(config: DeploymentConfig) -> dict[str, Any]:
     """What is stored with a revision. Options that came later are left out at their defaults: an equal config has the
     same hash as before."""
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config) if field.name != SERVER}
-    if not config.token_auth:
-        del values["token_auth"]
-    if config.network == "full":
-        del values["network"]
+    own = [one for one in options.OPTIONS if one.path[0] != SERVER]
+    values = {one.name: getattr(config, one.name) for one in own}
+    values = {one.name: values[one.name] for one in own if not one.came_later or values[one.name] != one.default}
     server = server_options.to_json(config.server)
     return values | ({SERVER: server} if server else {})
 
@@ -70,7 +68,10 @@ def to_json(config: DeploymentConfig) -> dict[str, Any]:
 def limits_of(config: DeploymentConfig) -> dict[str, Any]:
     """The config as fields of the specification, in its units: bytes instead of gigabytes."""
     limits = {one.spec: _limit(one, getattr(config, one.name)) for one in options.OPTIONS if one.spec}
-    return limits | {"auth": config.credential != "", SERVER: server_options.to_json(config.server)}
+    server = server_options.to_json(config.server)
+    if config.queue_wait_seconds is not None:
+        server.setdefault("queue_wait_seconds", config.queue_wait_seconds)  # also for calls that bypass the front
+    return limits | {"auth": config.credential != "", SERVER: server}
 
 
 def _limit(option: options.Option, value: Any) -> Any:

@@ -22,8 +22,10 @@ MIB = 1024**2
 GIB = 1024**3
 SIZE, LIMITS, ACCESS, LOAD = "Size", "Limits", "Access", "Under load"
 RECORDS, OTHER = "Logs and data", "Variables and other options"
+REPLICAS = "Replicas"
 UNITS = {"s": "seconds", "ms": "milliseconds"}  # spelled out in a sentence
-GROUPS = {SIZE: 2, LIMITS: 3, ACCESS: 1, LOAD: 3, RECORDS: 3, OTHER: 1}  # heading in the form: short fields in a row
+# Heading in the form, and how many short fields stand in a row below it.
+GROUPS = {SIZE: 2, REPLICAS: 3, LIMITS: 3, ACCESS: 1, LOAD: 3, RECORDS: 3, OTHER: 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class Option:
     convert: Callable[[Any], Any] = lambda value: value  # into the specification's unit
     azure: str = ""  # its key in Azure's deploymentconfig.json, and how much of the stored unit one of Azure's is
     azure_scale: float = 1
+    came_later: bool = False  # not stored at its default: an equal config has the hash that it had before the option
     path: tuple[str, ...] = ()  # keys that lead to it in a deployment config
     kind: Kind = "json"
     default: Any = None
@@ -118,6 +121,47 @@ class DeploymentConfig:
         None, label="Processes", low=1, high=64, group=SIZE, flag="--processes", spec="processes",
         help="Each loads the model. By default chosen from the cores.",
     )  # fmt: skip
+    replicas: int = option(
+        1, label="Replicas", low=1, high=1000, group=REPLICAS, flag="--replicas", came_later=True,
+        help="Each answers requests, and needs CPU and memory of its own.", azure="numReplicas",
+    )  # fmt: skip
+    min_replicas: int = option(
+        1, label="Fewest replicas", low=0, high=1000, group=REPLICAS, flag="--min-replicas", came_later=True,
+        help="While it scales by its load. With 0 it sleeps while nobody calls.", azure="autoScaler.minReplicas",
+    )  # fmt: skip
+    max_replicas: int | None = option(
+        None, label="Most replicas", low=1, high=1000, group=REPLICAS, flag="--max-replicas", came_later=True,
+        help="Naming it makes the service scale by its load, as the front counts it.",
+        azure="autoScaler.maxReplicas",
+    )  # fmt: skip
+    target_utilization: int = option(
+        70, label="Target utilisation", unit="%", low=1, high=100, group=REPLICAS, flag="--target-utilization",
+        came_later=True, help="So busy should replicas be; the rest takes up what comes suddenly.",
+        azure="autoScaler.targetUtilization",
+    )  # fmt: skip
+    scaling_seconds: int = option(
+        1, label="Time between decisions", unit="s", low=1, high=3600, flag="--scaling-seconds", came_later=True,
+        help="How often the number of replicas is decided. A service that sleeps wakes at once.",
+        azure="autoScaler.refreshPeriodInSeconds",
+    )  # fmt: skip
+    idle_seconds: int = option(
+        300, label="Sleep after", unit="s", low=5, high=604_800, group=REPLICAS, flag="--sleep-after",
+        came_later=True, help="Without a request, where the fewest replicas are 0.",
+    )  # fmt: skip
+    concurrency: int | None = option(
+        None, label="Requests at once", low=1, high=10_000, group=REPLICAS, flag="--concurrency", came_later=True,
+        help="That the front sends to a replica; others wait. By default as many as come.",
+        azure="maxConcurrentRequestsPerContainer",
+    )  # fmt: skip
+    waiting_limit: int = option(
+        128, label="Waiting limit", unit="requests", low=0, high=100_000, group=LOAD, flag="--waiting-limit",
+        came_later=True, help="That wait at the front for a free replica, per replica. Further ones get 503.",
+    )  # fmt: skip
+    queue_wait_seconds: float | None = option(
+        None, label="Longest wait", unit="s", low=0, high=300, group=LOAD, flag="--longest-wait",
+        came_later=True, help="For a replica, and in its queue: then the answer is 503. By default 0.5 and 10.",
+        azure="maxQueueWaitMs", azure_scale=0.001,
+    )  # fmt: skip
     start_deadline_seconds: int = option(
         300, label="Start deadline", unit="s", low=1, high=3600, group=LIMITS, flag="--start-deadline",
         help="Not ready by then counts as failed.", setting="START_DEADLINE_SECONDS",
@@ -137,7 +181,7 @@ class DeploymentConfig:
         help="Off: anyone who can reach the service may call it.",
     )  # fmt: skip
     token_auth: bool = option(
-        False, label="Calls need a token", flag="--token-auth",
+        False, label="Calls need a token", flag="--token-auth", came_later=True,
         help="It expires, and takes the place of keys.", azure="tokenAuthEnabled",
     )  # fmt: skip
     grpc: bool = option(
@@ -145,7 +189,7 @@ class DeploymentConfig:
         help="On a second port, which the service keeps. For models without an inference config.",
     )  # fmt: skip
     network: Literal["full", "none"] = option(
-        "full", label="Network", group=ACCESS, flag="--network", spec="network",
+        "full", label="Network", group=ACCESS, flag="--network", spec="network", came_later=True,
         help="With none its code answers requests and connects to nobody; targets that cannot hold that refuse it.",
     )  # fmt: skip
     environment_variables: dict[str, str] = option(  # noqa: RUF009 - it makes a field
@@ -187,8 +231,8 @@ SERVER = {
         help="Slow ones that may wait, per process.",
     ),
     "queue_wait_seconds": Option(
-        label="Longest queue wait", unit="s", group=LOAD, flag="--queue-wait", help="Then the answer is 503.",
-        azure="maxQueueWaitMs", azure_scale=0.001,
+        label="Longest queue wait", unit="s", group=LOAD, flag="--queue-wait",
+        help="In the queue of a replica's process. Then the answer is 503.",
     ),
     "connections_limit": Option(
         label="Connections limit", group=LOAD, flag="--connections-limit", help="Open at once, per process."

@@ -16,9 +16,10 @@ from django.utils import timezone
 from deployments.control.decide import Decision, Want, decide
 from deployments.control.facts import facts_of, instances_of, with_facts
 from deployments.control.phases import Verdict
+from deployments.control.scale import first_replicas
 from deployments.control.service_phase import ServiceFacts, phase_of_service
 from deployments.events import SERVICE_DELETED, STATE_CHANGED
-from deployments.models import Desired, Instance, InstanceDesired, Phase, Service
+from deployments.models import Desired, Instance, InstanceDesired, Phase, Revision, Service
 from deployments.traffic.shares import ALL, set_traffic
 from deployments.version_uses import record_phase, remove_uses
 from studio.activity.recording import record
@@ -89,6 +90,7 @@ def _create(service: Service, number: int, want: Want, now: datetime) -> bool:
                 target=service.target,
                 desired=want.desired,
                 serving=want.serving,
+                replicas=_first_replicas(service, revision),
                 changed_at=now,
                 due_at=now,
             )
@@ -111,6 +113,8 @@ def _change(service: Service, instance: Instance, want: Want, now: datetime) -> 
     facts: dict[str, Any] = {"desired": want.desired, "serving": want.serving}
     if another:
         facts |= {"changed_at": max(now, service.changed_at), "phase": Phase.TRANSITIONING, "cause": None}
+    if another and want.desired == InstanceDesired.RUNNING:
+        facts["replicas"] = _first_replicas(service, instance.revision)
     rows = Instance.objects.filter(
         pk=instance.pk, generation=instance.generation, service__generation=service.generation
     )
@@ -118,6 +122,13 @@ def _change(service: Service, instance: Instance, want: Want, now: datetime) -> 
         return False
     enqueue_task_on_commit("deployments.tasks.reconcile", instance.pk)
     return True
+
+
+def _first_replicas(service: Service, revision: Revision) -> int:
+    """An update takes over with as many replicas as answered before it."""
+    running = [one for one in instances_of(service) if one.desired == InstanceDesired.RUNNING]
+    before = next((one.replicas for one in running if one.revision.number == service.default_revision), None)
+    return first_replicas(service, revision, before if revision.number == service.wanted_revision else None)
 
 
 def _is_as_read(service: Service) -> bool:

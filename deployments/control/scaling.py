@@ -3,7 +3,8 @@
 Azure's rule is ceil(requests per second x seconds per request / target / slots), and measures the product as busy
 replicas. Busy replicas cannot be more than there are, so a saturated service would grow by a small factor a decision:
 here the requests that arrive, refused ones too, times the time that one takes count as well, and a backlog slowly.
-It grows at once, and shrinks once in `down` seconds to the most that was wished for in them.
+It grows at once, and shrinks once in `down` seconds to the most that was wished for in them. After `idle` seconds
+without a request it sleeps, where it may.
 """
 
 import math
@@ -24,7 +25,7 @@ class Observation:
     at: float
     seconds: float = 1.0
     busy: float = 0.0
-    arrivals: int = 0
+    arrivals: float = 0
     service_seconds: float | None = None
     waiting: int = 0
 
@@ -57,7 +58,8 @@ class ScalingState:
     """What is kept from one decision to the next.
 
     `figures` of the last `Limits.slow` seconds, oldest first; `wishes` (time, replicas) since the last reduction, of
-    the last `Limits.down` seconds; `busy_at`: when somebody last asked, None: never; `service_seconds`, smoothed.
+    the last `Limits.down` seconds and a little more; `busy_at`: when somebody last asked, None: never;
+    `service_seconds`, smoothed.
     """
 
     wanted: int
@@ -77,13 +79,17 @@ def replicas(
     """
     state = _taken_in(now, state, observation, limits)
     if not state.figures or now - state.figures[-1].at > limits.stale:
-        return replace(state, wanted=_within(state.wanted, limits)), "no fresh figures: it stays"
+        within = _within(state.wanted, limits)
+        return replace(state, wanted=within), _bound(state.wanted, within) or "no fresh figures: it stays"
     wish, why = _wish(now, state, limits)
-    wishes = (*(one for one in state.wishes if one[0] >= now - limits.down), (now, wish))
+    kept = now - limits.down - max(limits.stale, 2 * limits.refresh)  # one that is older than `down` is among them
+    wishes = (*(one for one in state.wishes if one[0] >= kept), (now, wish))
     if wish > state.wanted:
         return replace(state, wanted=wish, wishes=wishes), why
+    if not wish and state.wanted:
+        return replace(state, wanted=0, wishes=()), f"nobody asked for {limits.idle:g} s"
     highest = max(wish for _, wish in wishes)
-    if highest < state.wanted and now - wishes[0][0] >= limits.down - 2 * limits.refresh:
+    if highest < state.wanted and now - wishes[0][0] >= limits.down:
         return replace(state, wanted=highest, wishes=()), f"no more were needed for {limits.down:g} s"
     if state.wanted > limits.most:
         return replace(state, wanted=limits.most, wishes=wishes), f"at most {limits.most}"
@@ -122,7 +128,8 @@ def _wish(now: float, state: ScalingState, limits: Limits) -> tuple[int, str]:
     if not wish and (waits or (state.busy_at is not None and now - state.busy_at < limits.idle)):
         wish, why = 1, "a request waits" if waits else f"asked in the last {limits.idle:g} s"
     within = _within(wish, limits)
-    return within, why if within == wish else f"{why}; at {'least' if within > wish else 'most'} {within}"
+    bound = _bound(wish, within)
+    return within, f"{why}; {bound}" if bound else why
 
 
 def _demand(state: ScalingState, seconds: float, limits: Limits) -> float:
@@ -135,6 +142,11 @@ def _demand(state: ScalingState, seconds: float, limits: Limits) -> float:
     takes = state.service_seconds or 0.0
     offered = sum(one.arrivals for one in figures) / counted * takes
     return max(busy, offered) + newest.waiting * takes / limits.drain
+
+
+def _bound(wish: int, within: int) -> str:
+    """Which limit has changed the number, if one has."""
+    return "" if within == wish else f"at {'least' if within > wish else 'most'} {within}"
 
 
 def _within(wanted: int, limits: Limits) -> int:

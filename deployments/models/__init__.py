@@ -7,6 +7,7 @@ from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
 from deployments.models.rollout import Rollout, RolloutPhase
+from deployments.models.scaling import InstanceScaling
 from deployments.models.service import Desired, HostName, Key, Phase, Revision, RevisionModel, Service, Traffic
 from deployments.models.target import Target
 from deployments.models.target_check import TargetCheck
@@ -23,6 +24,7 @@ __all__ = [
     "InferenceConfig",
     "Instance",
     "InstanceDesired",
+    "InstanceScaling",
     "Key",
     "KeyUse",
     "Phase",

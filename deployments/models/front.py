@@ -18,13 +18,20 @@ class RoutingFile(models.Model):
 
 
 class FrontStatus(models.Model):
-    """What a front said of itself last. `applied`: number of the routing file in use; `refused`: why a newer is not."""
+    """What a front said of itself last. `applied`: number of the routing file in use; `refused`: why a newer is not.
+
+    `loads`: what each revision had to do lately (scoring.front_contract.ServiceLoad), those without anything left out;
+    `loads_at`: when that was told, `loads_seconds`: over how long.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     started_at = models.DateTimeField()
     applied = models.PositiveBigIntegerField(default=0)
     refused = models.TextField(blank=True)
     ejected = models.JSONField(default=list)  # ids of replicas that get no requests for now
+    loads = models.JSONField(default=list)
+    loads_at = models.DateTimeField(null=True, blank=True)
+    loads_seconds = models.FloatField(default=0.0)
     seen_at = models.DateTimeField()
 
     def __str__(self) -> str:

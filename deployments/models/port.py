@@ -8,13 +8,14 @@ from deployments.models.service import Service
 class Port(models.Model):
     """One number, one holder, whatever is spoken on it: the primary key decides between people who come at once.
 
-    `Service.port` and `Service.grpc_port` repeat the number where it is read;
+    `Service.port`, `grpc_port` and `front_port` repeat the number where it is read;
     deployments.services.ports.claim writes both.
     """
 
     class Use(models.TextChoices):
         HTTP = "http", "HTTP"
         GRPC = "grpc", "gRPC"
+        FRONT = "front", "gRPC through the front"
 
     number = models.PositiveIntegerField(primary_key=True)
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="ports")

@@ -63,12 +63,14 @@ class Service(models.Model):
     default_revision = models.PositiveIntegerField(default=0)  # gets what no other one does of the traffic; 0: none yet
     previous_revision = models.PositiveIntegerField(default=0)  # was the default before the present one; 0: unknown
     sticky = models.JSONField(default=dict)  # {"header": name} or {"cookie": name}, whose value decides the revision
+    scaling = models.JSONField(default=dict, blank=True)  # figures of deployments.config.scaling above the revisions'
     front_key = EncryptedTextField(blank=True, default=new_secret)  # by which the front is known to replicas
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.TRANSITIONING, db_index=True)
     cause = models.JSONField(null=True, blank=True)  # SlipwayError.as_dict() of what keeps it from Healthy
     observed_generation = models.PositiveIntegerField(default=0)  # that the service-level step last worked on
     port = models.PositiveIntegerField(null=True, blank=True)  # where its target needs ports: stays for life
     grpc_port = models.PositiveIntegerField(null=True, blank=True)  # given by the first revision that wants gRPC, stays
+    front_port = models.PositiveIntegerField(null=True, blank=True)  # where the front passes gRPC on; stays
     telemetry_digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the token its windows come with
     telemetry_token = EncryptedTextField(blank=True, default="")
     token_secret = EncryptedTextField(blank=True, default="")  # signs access tokens; given when they are first wanted
@@ -84,6 +86,7 @@ class Service(models.Model):
             models.UniqueConstraint(fields=["workspace", "name"], name="service_name_once"),
             models.UniqueConstraint(fields=["port"], name="service_port_once"),
             models.UniqueConstraint(fields=["grpc_port"], name="service_grpc_port_once"),
+            models.UniqueConstraint(fields=["front_port"], name="service_front_port_once"),
         ]
 
     def __str__(self) -> str:

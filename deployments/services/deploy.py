@@ -16,6 +16,7 @@ from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
+from deployments.services.keys import choose_keys
 from deployments.services.traffic import check_no_operation, check_no_rollout
 from deployments.traffic.rules import complete_shares
 from deployments.traffic.shares import Share, give_shares, shares_of
@@ -50,6 +51,7 @@ def deploy(request: DeployRequest) -> Revision:
             revision=revision.number,
             models=[str(version) for version in request.versions],
         )
+        choose_keys(service, request.actor, request.keys)
         if beside:
             _give_share(service, request, revision)
         record_uses(service)
@@ -96,6 +98,8 @@ def _add_revision(service: Service, request: DeployRequest, config: InferenceCon
     columns = _columns(number, beside=beside)
     if request.description is not None:
         columns["description"] = request.description
+    if request.names_replicas:
+        columns["scaling"] = {}
     change(service, **columns)
     if request.deployment_config.grpc:
         give_grpc_port(service)

@@ -1,13 +1,14 @@
 """What a person asks to be deployed: made and validated alike by the form, REST and, through REST, the command line."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
 from deployments.config import azure_deployment_config, configs, deployment_config
 from deployments.config.options import DeploymentConfig
+from deployments.config.scaling import FIGURES
 from deployments.errors import BadDeploymentConfig, VersionNotReady
 from deployments.models import InferenceConfig, Target
 from deployments.models.config import ConfigKind
@@ -36,6 +37,8 @@ class DeployRequest:
     overwrite: bool = False
     label: str = ""  # a name for the revision, which requests may ask for it by
     traffic: float | None = None  # per cent that the revision gets beside the others; None: all, once it is proven
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # that people have chosen, by slot
+    names_replicas: bool = False  # whether its options say how many replicas there are
     warnings: tuple[str, ...] = ()  # what people should know of what they asked for
 
 
@@ -64,7 +67,10 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     chosen = configs.find(workspace, config) if config else None
     if not versions:
         _check_needs_no_model(chosen)
-    options = _options(deployment_config, versions, chosen)
+    given, keys, warnings = _read(deployment_config)
+    options = _options(given, versions, chosen)
+    if keys and options.credential != "key":
+        raise _takes_no_keys()
     return DeployRequest(
         workspace=workspace,
         actor=actor,
@@ -78,7 +84,9 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         overwrite=overwrite,
         label=_label(label),
         traffic=traffic,
-        warnings=(*_renamed(name, possible), *_without_effect(deployment_config)),
+        keys=keys,
+        names_replicas=any(given.get(one) is not None for one in FIGURES),
+        warnings=(*_renamed(name, possible), *warnings),
     )
 
 
@@ -88,8 +96,20 @@ def _renamed(name: str, possible: str) -> list[str]:
     return [f"The service is called {possible}: names of services have '-' where others have '_'."]
 
 
-def _without_effect(given: dict[str, Any] | None) -> list[str]:
-    return azure_deployment_config.warnings_for(given) if given and azure_deployment_config.is_azure(given) else []
+def _read(given: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Options, chosen keys and warnings; from Azure's shape where it is one."""
+    if not given or not azure_deployment_config.is_azure(given):
+        return given or {}, {}, []
+    keys, warnings = azure_deployment_config.keys_of(given), azure_deployment_config.warnings_for(given)
+    return azure_deployment_config.read(given), keys, warnings
+
+
+def _takes_no_keys() -> BadDeploymentConfig:
+    return BadDeploymentConfig(
+        "Keys are chosen for a service that takes none.",
+        hint="Leave the keys out, or have calls need one.",
+        field="keys",
+    )
 
 
 def _check_name(name: str, possible: str) -> None:
@@ -179,11 +199,9 @@ def _target(workspace: Workspace, name: str | None) -> Target | None:
 
 
 def _options(
-    given: dict[str, Any] | None, versions: Sequence[ModelVersion], config: InferenceConfig | None
+    given: dict[str, Any], versions: Sequence[ModelVersion], config: InferenceConfig | None
 ) -> DeploymentConfig:
     kind = config.kind if config else default_config.kind_for(versions)
-    if given and azure_deployment_config.is_azure(given):
-        given = azure_deployment_config.read(given)
     options = deployment_config.complete(given, versions)
     if options.grpc and kind == ConfigKind.ENTRY_SCRIPT:
         raise BadDeploymentConfig(

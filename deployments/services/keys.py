@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Mapping
 
 from django.db import transaction
 
@@ -23,6 +24,16 @@ def create_keys(service: Service) -> None:
     Key.objects.bulk_create(Key(service=service, slot=slot, value=new_secret()) for slot in SLOTS)
 
 
+def choose_keys(service: Service, actor: User, chosen: Mapping[str, str]) -> None:
+    """Have the service take these values, by slot, as a deployment names them; the same ones again change nothing. Call
+    it in the transaction that changes the service. Raises as `regenerate_key` does."""
+    changed = {slot: value for slot, value in chosen.items() if find_key(service, slot).value != value}
+    for slot, value in changed.items():
+        _replace(find_key(service, slot), actor, checked_value(service, value))
+    if changed:
+        renew_credentials(service)
+
+
 def find_key(service: Service, slot: str) -> Key:
     """The primary or secondary key. Raises `NotFound`."""
     key: Key | None = service.keys.filter(slot=slot).first()
@@ -39,10 +50,14 @@ def regenerate_key(service: Service, slot: str, actor: User, value: str | None =
     key = find_key(service, slot)
     with transaction.atomic():
         change(service)
-        key.value = new_secret() if value is None else checked_value(service, value)
-        key.save(update_fields=["value", "created_at"])
+        _replace(key, actor, new_secret() if value is None else checked_value(service, value))
         renew_credentials(service)
-        record_event(KEY_REGENERATED, service, actor, slot=slot)
+
+
+def _replace(key: Key, actor: User, value: str) -> None:
+    key.value = value
+    key.save(update_fields=["value", "created_at"])
+    record_event(KEY_REGENERATED, key.service, actor, slot=key.slot)
 
 
 def checked_value(service: Service, value: str) -> str:

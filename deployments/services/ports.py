@@ -10,7 +10,7 @@ from deployments.errors import NoFreePort, PortTaken
 from deployments.models import Port, Service
 
 DEADLOCK = "40P01"  # SQLSTATE
-COLUMNS = {Port.Use.HTTP: "port", Port.Use.GRPC: "grpc_port"}
+COLUMNS = {Port.Use.HTTP: "port", Port.Use.GRPC: "grpc_port", Port.Use.FRONT: "front_port"}
 
 
 def free_port() -> int:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from deployments import models
 from deployments.config.deployment_config import config_of, limits_of
+from deployments.config.scaling import scaling_of
 from deployments.models import Desired, Instance, InstanceDesired, Key, KeyUse, Service, Traffic
 from deployments.recipe.spec import TOKEN_ISSUER, token_audience
 from deployments.targets.observation import Observation, Replica
@@ -12,6 +13,8 @@ from deployments.traffic import split
 from scoring.contract import TokenRules
 from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, FrontService, Sticky
 
+QUEUE_WAIT_SECONDS = 0.5  # Azure's
+WAKE_SECONDS = 60.0  # callers rarely wait longer for an answer
 ANSWERING = {"ready", "unreachable"}  # states of a replica that has an address; the front finds out if it answers
 
 
@@ -46,6 +49,12 @@ def _service(row: Service) -> FrontService | None:
         sticky=Sticky(**row.sticky) if row.sticky else None,
         scoring_timeout_seconds=limits["scoring_timeout_seconds"],
         max_body_bytes=limits["max_body_bytes"],
+        concurrency=config.concurrency,
+        queue_limit=config.waiting_limit,
+        queue_wait_seconds=QUEUE_WAIT_SECONDS if config.queue_wait_seconds is None else config.queue_wait_seconds,
+        wakes=any(scaling_of(config_of(share.revision), row.scaling).sleeps for share in shares),
+        wake_seconds=min(float(config.start_deadline_seconds), WAKE_SECONDS),
+        grpc_port=row.front_port if config.grpc else None,
     )
 
 

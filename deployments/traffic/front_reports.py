@@ -2,12 +2,15 @@
 
 import hmac
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.utils import timezone
 
 from deployments.models import FrontStatus, RoutingFile
 from scoring.front_contract import FrontReport
+from studio.core.enqueue import enqueue_task_on_commit
 
 SILENT_SECONDS = 20.0  # a front reports every five at the latest
 
@@ -22,15 +25,23 @@ def is_token(given: str) -> bool:
 
 
 def keep_report(report: FrontReport) -> None:
-    """Keep what the front says of itself."""
-    facts = {
+    """Keep what the front says of itself, and have what its figures mean for the number of replicas decided."""
+    facts: dict[str, Any] = {
         "started_at": datetime.fromtimestamp(report.started_at, UTC),
         "applied": report.applied,
         "refused": report.refused[:1000],
         "ejected": report.ejected[:1000],
         "seen_at": timezone.now(),
     }
+    if report.loads:  # a front that is ending tells none: its successor does
+        facts |= {
+            "loads": [msgspec.to_builtins(load) for load in report.loads if load.busy or load.arrivals or load.waiting],
+            "loads_at": facts["seen_at"],
+            "loads_seconds": max(load.seconds for load in report.loads),
+        }
     FrontStatus.objects.update_or_create(name=report.front[:100], defaults=facts)
+    if report.loads:
+        enqueue_task_on_commit("deployments.tasks.scale")
 
 
 def front_problem() -> str:

@@ -26,13 +26,78 @@ OURS = {
     "scoring_timeout_seconds": 2.5,
     "auth": False,
     "token_auth": True,
-    "server": {"queue_wait_seconds": 0.5, "collect": {"fraction": 1.0}},
+    "replicas": 1,
+    "queue_wait_seconds": 0.5,
+    "server": {"collect": {"fraction": 1.0}},
 }
 
 
 def test_azure_file_becomes_a_deployment_config():
     assert azure_deployment_config.read(AKS) == OURS
-    assert deployment_config.complete(OURS).server.queue_wait_seconds == 0.5
+    limits = deployment_config.limits_of(deployment_config.complete(OURS))
+    assert limits["server"]["queue_wait_seconds"] == 0.5  # for calls that bypass the front
+
+
+@pytest.mark.parametrize(
+    ("document", "scaling"),
+    [
+        ({"computeType": "aks"}, {"max_replicas": 10}),
+        ({"computeType": "AKS", "numReplicas": 0}, {"max_replicas": 10}),
+        ({"computeType": "aks", "numReplicas": 3}, {"replicas": 3}),
+        ({"computeType": "aks", "numReplicas": 3, "autoScaler": {"maxReplicas": 5}}, {"replicas": 3}),
+        ({"computeType": "aks", "autoScaler": {"autoscaleEnabled": False, "maxReplicas": 5}}, {}),
+        ({"computeType": "aks", "autoScaler": {"minReplicas": 0, "maxReplicas": 5}},
+         {"min_replicas": 0, "max_replicas": 5}),
+        ({"computeType": "aks", "autoScaler": {"minReplicas": 2}}, {"min_replicas": 2, "max_replicas": 10}),
+        ({"computeType": "aks", "replicas": 2}, {"replicas": 2}),
+        ({"computeType": "aks", "max_replicas": 4}, {"max_replicas": 4}),
+        ({"computeType": "local", "autoScaler": {"minReplicas": 1}}, {}),
+        ({"computeType": "aci", "autoScaler": {"maxReplicas": 5}}, {"max_replicas": 5}),
+        ({"computeType": "local", "autoScaler": {"autoscaleEnabled": True}}, {"max_replicas": 10}),
+        (
+            {"computeType": "aks", "autoScaler": {"refreshPeriodInSeconds": 5, "targetUtilization": 60}},
+            {"scaling_seconds": 5, "target_utilization": 60, "max_replicas": 10},
+        ),
+    ],
+)  # fmt: skip
+def test_azures_rule_of_when_a_service_scales(document, scaling):
+    config = azure_deployment_config.read(document)
+    assert config == scaling
+    completed = deployment_config.to_json(deployment_config.complete(config))
+    again = deployment_config.complete(azure_deployment_config.read(azure_deployment_config.export(completed)))
+    assert deployment_config.to_json(again) == completed
+
+
+def test_number_that_is_fixed_and_scaling_by_load_exclude_each_other():
+    given = {"computeType": "aks", "numReplicas": 3, "autoScaler": {"autoscaleEnabled": True}}
+    with pytest.raises(BadDeploymentConfig, match="fixed number of replicas, or scales by its load"):
+        deployment_config.complete(azure_deployment_config.read(given))
+
+
+def test_bounds_beside_a_fixed_number_are_told_to_have_no_effect():
+    given = {"computeType": "aks", "numReplicas": 3, "autoScaler": {"maxReplicas": 5}}
+    told = azure_deployment_config.warnings_for(given)
+    assert told[1:] == ["autoScaler has no effect beside numReplicas: the number is fixed."]
+
+
+@pytest.mark.parametrize(
+    "given", [{"keys": {"primaryKey": "p", "secondaryKey": "s"}}, {"primaryKey": "p", "secondaryKey": "s"}]
+)
+def test_keys_are_read_apart_from_the_config(given):
+    document = {"computeType": "aci"} | given
+    assert azure_deployment_config.keys_of(document) == {"primary": "p", "secondary": "s"}
+    assert azure_deployment_config.read(document) == {}
+
+
+@pytest.mark.parametrize("keys", ["p", ["p"], {"primaryKey": 3}, {"first": "p"}])
+def test_keys_of_another_shape_are_rejected(keys):
+    with pytest.raises(BadDeploymentConfig, match="keys must hold primaryKey and secondaryKey"):
+        azure_deployment_config.read({"computeType": "aks", "keys": keys})
+
+
+def test_encryption_is_taken_where_the_front_speaks_tls(settings):
+    settings.FRONT = settings.FRONT | {"enabled": True, "self_signed": True}
+    assert azure_deployment_config.read({"computeType": "aci", "sslEnabled": True}) == {}
 
 
 def test_slipway_keys_take_precedence_over_azure_keys():
@@ -48,7 +113,7 @@ def test_export_is_read_back_as_the_same_config():
 
 
 def test_collection_that_is_off_stays_off():
-    assert azure_deployment_config.read({"computeType": "aks", "dataCollection": {"storageEnabled": False}}) == {}
+    assert azure_deployment_config.read({"computeType": "aci", "dataCollection": {"storageEnabled": False}}) == {}
 
 
 def warnings(**settings):
@@ -59,15 +124,9 @@ def warnings(**settings):
 
 def test_settings_without_effect_are_named_with_the_reason_and_without_their_values():
     assert warnings(
-        autoScaler={"autoscaleEnabled": True, "minReplicas": 1, "maxReplicas": 3},
-        numReplicas=3,
-        keys={"primaryKey": "secret"},
         gpuCores=1,
         livenessProbeRequirements={"periodSeconds": 10},
     ) == [
-        "autoScaler.autoscaleEnabled, autoScaler.minReplicas, autoScaler.maxReplicas and numReplicas have no effect: "
-        "a revision runs as one instance, in as many processes as --processes says.",
-        "keys.primaryKey has no effect: Slipway makes the keys; `slipway service keys NAME` shows them.",
         "gpuCores has no effect: no GPU is reserved; models use one where --provider names its execution provider.",
         "livenessProbeRequirements.periodSeconds has no effect: Slipway watches services by itself, and gives them "
         "--start-deadline to get ready.",
@@ -83,7 +142,6 @@ def test_settings_that_ask_for_nothing_are_not_named():
             namespace=None,
             sslEnabled=False,
             blobfuseEnabled=True,
-            maxConcurrentRequestsPerContainer=1,
         )
         == []
     )
@@ -109,14 +167,14 @@ def test_unknown_setting_is_rejected_by_name(setting):
 
 
 def test_encryption_is_rejected_rather_than_left_out():
-    with pytest.raises(BadDeploymentConfig, match="sslEnabled is not supported") as refused:
+    with pytest.raises(BadDeploymentConfig, match="sslEnabled is not possible here") as refused:
         warnings(sslEnabled=True)
-    assert "proxy" in refused.value.hint
+    assert "Give the front a certificate" in refused.value.hint
 
 
 def test_azures_limits_count_more_than_what_it_reserves():
     document = {
-        "computeType": "aks",
+        "computeType": "aci",
         "containerResourceRequirements": {"cpu": 0.1, "memoryInGB": 0.5, "cpuLimit": 1, "memoryInGBLimit": 2},
     }
     assert azure_deployment_config.read(document) == {"cpu": 1, "memory_gb": 2}
@@ -158,7 +216,8 @@ def test_every_setting_of_the_documented_file_is_used_or_named():
         "port": 6789,
     }  # fmt: skip
     told = " ".join(azure_deployment_config.warnings_for(document))
-    used = {option.azure for option in options.OPTIONS}
+    used = {option.azure for option in options.OPTIONS} | {"autoScaler.autoscaleEnabled"}
+    used |= {f"keys.{name}" for name in azure_deployment_config.KEYS}
     missing = [path for path, _ in leaves(document) if path not in used and path not in told]
     assert missing == []
     assert azure_deployment_config.read(document)["auth"] is False
