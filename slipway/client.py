@@ -22,7 +22,7 @@ from slipway.rollouts import RolloutsOfServices
 from slipway.targets import Targets
 from slipway.traffic import TrafficOfServices
 from slipway.transport import RETRIES, Transport
-from slipway.types import AccessToken, Event, Keys, Log, Model, Revision, Service, Update, Upload, Version
+from slipway.types import AccessToken, Event, Keys, Log, Model, Revision, Scaling, Service, Update, Upload, Version
 from slipway.uploads import Progress, Report, Uploader
 
 NEVER_READY = frozenset({"Failed"})  # every other state moves on by itself or fails in time
@@ -308,6 +308,16 @@ class Client:
         Name the revision where the call may be sent twice: after a rollback, "the one before" is the newer one.
         """
         return cast(Service, self._call("POST", f"services/{quote(name)}/rollback", {"revision": revision}))
+
+    def scaling(self, name: str) -> Scaling:
+        """How many replicas it may have and has, and why that last changed."""
+        return cast(Scaling, self._call("GET", f"services/{quote(name)}/scale"))
+
+    def scale(self, name: str, figures: Mapping[str, int], *, reset: bool = False, reason: str = "") -> Scaling:
+        """Change the number of replicas in place: `replicas`, or `min_replicas`, `max_replicas`, `target_utilization`,
+        `scaling_seconds` and `idle_seconds`. With `reset`, what its revisions say counts again."""
+        body = {**figures, "reset": reset, "reason": reason}
+        return cast(Scaling, self._call("POST", f"services/{quote(name)}/scale", body))
 
     def stop(self, name: str) -> Service:
         return cast(Service, self._call("POST", f"services/{quote(name)}/stop"))

@@ -47,6 +47,30 @@ class Traffic(TypedDict):
     revisions: list[Share]
 
 
+class ReplicasOfRevision(TypedDict):
+    """How many should run; 0: it sleeps."""
+
+    revision: int
+    replicas: int
+
+
+class Scaling(TypedDict):
+    """`fixed`: the number does not follow the load. `overridden`: figures are set above those of the revisions.
+    `changed_at`, `why`: of the last change that the load has made."""
+
+    fixed: bool
+    min_replicas: int
+    max_replicas: int
+    target_utilization: int
+    scaling_seconds: float
+    idle_seconds: float
+    overridden: bool
+    summary: str
+    replicas: list[ReplicasOfRevision]
+    changed_at: str | None
+    why: str
+
+
 class RolloutStep(TypedDict):
     """`expected_seconds`: with the present traffic; None without an end."""
 
@@ -292,6 +316,7 @@ class Service(TypedDict, total=False):
     scoring_uri: str | None
     swagger_uri: str | None
     grpc_address: str | None
+    front_grpc_address: str | None
     models: list[str]
     config: str | None
     revision: int | None

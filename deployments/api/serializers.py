@@ -57,6 +57,9 @@ class ServiceSerializer(serializers.Serializer):
     grpc_address = serializers.CharField(
         allow_null=True, help_text="host:port of the Open Inference Protocol over gRPC"
     )
+    front_grpc_address = serializers.CharField(
+        allow_null=True, help_text="where the front passes gRPC on to the default revision's replicas"
+    )
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
     config = serializers.CharField(allow_null=True, help_text="name:number")
     revision = serializers.IntegerField(help_text="the one that is wanted")

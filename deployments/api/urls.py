@@ -6,6 +6,7 @@ from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.rollouts import RolloutViewSet
+from deployments.api.scaling import ScalingViewSet
 from deployments.api.services import ServiceViewSet
 from deployments.api.targets import TargetKindsView, TargetViewSet
 from deployments.api.traffic import TrafficViewSet
@@ -25,6 +26,7 @@ urlpatterns = [
     path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
     path(f"{service}/revisions", ServiceViewSet.as_view({"get": "revisions"})),
     path(f"{service}/rollback", ServiceViewSet.as_view({"post": "rollback"})),
+    path(f"{service}/scale", ScalingViewSet.as_view({"get": "retrieve", "post": "create"})),
     path(f"{service}/traffic", TrafficViewSet.as_view({"get": "retrieve", "put": "update"}), name="api_traffic"),
     path(f"{service}/traffic/promote", TrafficViewSet.as_view({"post": "promote"})),
     path(f"{service}/traffic/abort", TrafficViewSet.as_view({"post": "abort"})),

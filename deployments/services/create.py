@@ -35,10 +35,10 @@ def local_target(workspace: Workspace) -> Target:
 def give_grpc_port(service: Service) -> None:
     """Ports for gRPC that it has not got yet: its own, if its target needs ports, and the one at the front, wherever it
     runs. Raises `NoFreePort`."""
-    if service.front_port is None:
-        _give_port(service, Port.Use.FRONT)
     if service.grpc_port is None and kind_of(service.target.kind).needs_ports:
         _give_port(service, Port.Use.GRPC)
+    if service.front_port is None:
+        _give_port(service, Port.Use.FRONT)
 
 
 def give_token_secret(service: Service) -> None:

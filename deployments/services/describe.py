@@ -1,6 +1,7 @@
 """A service as REST answers and pages show it: plain values, secrets left out."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
 from deployments.targets.observation import Observation
-from deployments.traffic.front_address import front_address_of
+from deployments.traffic.front_address import front_address_of, front_url
 from studio.sandbox.levels import describe as describe_level
 
 
@@ -28,6 +29,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "front_uri": f"{front}/score" if (front := front_address_of(service)) else None,
         "swagger_uri": f"{address}/swagger.json" if address else None,
         "grpc_address": grpc_address_of(service, revision) or None,
+        "front_grpc_address": front_grpc_address_of(service, revision) or None,
         "models": models_of(revision),
         "config": str(revision.config) if revision else None,
         "revision": service.wanted_revision,
@@ -57,6 +59,12 @@ def grpc_address_of(service: Service, revision: Revision | None) -> str:
     if not config_of(revision).grpc:
         return ""
     return f"127.0.0.1:{service.grpc_port}" if service.grpc_port else _endpoint(service, "grpc")
+
+
+def front_grpc_address_of(service: Service, revision: Revision | None) -> str:
+    """Where the front passes gRPC on; empty where there is no front, or the revision has no gRPC."""
+    host = urlsplit(front_url()).hostname
+    return f"{host}:{service.front_port}" if host and service.front_port and config_of(revision).grpc else ""
 
 
 def _endpoint(service: Service, protocol: str) -> str:

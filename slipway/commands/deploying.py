@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.types import Service
 
+SCALES = {"min_replicas", "max_replicas", "target_utilization", "scaling_seconds", "idle_seconds"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
@@ -111,11 +113,13 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(kept: dict[str, Any], limits: dict[str, Any]) -> dict[str, Any]:
-    """The options of a service that exists, changed by flags. Asking for keys ends tokens, and the other way round."""
+    """The options of a service that exists, changed by flags. Asking for keys ends tokens, and the other way round; a
+    fixed number of replicas ends scaling by load, and that a fixed number."""
     access = {"auth", "token_auth"}
     if access & limits.keys():
         kept = {name: value for name, value in kept.items() if name not in access}
-    return merged(kept, limits)
+    ended = SCALES if "replicas" in limits else {"replicas"} if "max_replicas" in limits else set()
+    return merged({name: value for name, value in kept.items() if name not in ended}, limits)
 
 
 def wait_healthy(client: "Client", name: str, timeout: float) -> "Service":
@@ -140,6 +144,7 @@ def show(service: "Service") -> None:
             "through the front": service.get("front_uri"),
             "swagger": service.get("swagger_uri"),
             "gRPC": service.get("grpc_address"),
+            "gRPC through the front": service.get("front_grpc_address"),
             "models": ", ".join(service.get("models") or []),
             "config": service.get("config"),
             "revision": service.get("revision"),

@@ -9,7 +9,7 @@ import typer
 
 from slipway import output, progress, request_body
 from slipway.columns import Column, time_column
-from slipway.commands import access, code_options, completion, deploying, metrics, revisions, rollout, traffic
+from slipway.commands import access, code_options, completion, deploying, metrics, revisions, rollout, scale, traffic
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.nouns import Noun
@@ -100,6 +100,13 @@ app.verb(
     name="traffic",
 )(traffic.change)
 app.add_typer(rollout.app, name="rollout")
+app.verb(
+    "slipway service scale iris",
+    "slipway service scale iris --replicas 4",
+    "slipway service scale iris --min 0 --max 10 --sleep-after 600",
+    "slipway service scale iris --reset",
+    name="scale",
+)(scale.scale)
 
 
 @app.verb(

@@ -32,6 +32,7 @@ def test_service_with_grpc_gets_and_shows_a_second_port(api, bob, iris):
     assert 21000 <= service.grpc_port <= 21999
     assert service.grpc_port != service.port
     assert shape["grpc_address"] == f"127.0.0.1:{service.grpc_port}"
+    assert service.front_port not in {None, service.port, service.grpc_port}
     assert grpc_wanted(service)
 
 
@@ -51,9 +52,9 @@ def test_grpc_port_is_kept_when_grpc_is_turned_off_and_on(workspace, bob, iris, 
 
 def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):
     monkeypatch.setattr(ports, "_is_free", lambda port: True)
-    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21503)}
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21505)}
     services = [deploy(workspace, bob, iris, name=name, **ON) for name in ("first", "second")]
-    assert {port for one in services for port in (one.port, one.grpc_port)} == {21500, 21501, 21502, 21503}
+    assert {port for one in services for port in (one.port, one.grpc_port, one.front_port)} == {*range(21500, 21506)}
     with pytest.raises(NoFreePort):
         deploy(workspace, bob, iris, name="third", **ON)
     assert not Service.objects.filter(name="third").exists()
@@ -62,7 +63,7 @@ def test_no_port_is_given_twice(workspace, bob, iris, settings, monkeypatch):
 def test_second_service_offered_the_same_port_takes_another(workspace, bob, iris, monkeypatch):
     taken = deploy(workspace, bob, iris, name="first", **ON).grpc_port
     second = deploy(workspace, bob, iris, name="second")
-    offers = iter([taken, 21777])
+    offers = iter([taken, 21777, 21778])
     monkeypatch.setattr(create, "free_port", lambda: next(offers))
     assert deploy(workspace, bob, iris, name="second", overwrite=True, **ON).grpc_port == 21777
     assert Service.objects.get(pk=second.pk).grpc_port == 21777
