@@ -1,5 +1,6 @@
 """What came with each key of a service, as the front reports it and pages show it."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,14 @@ class Use:
 
     requests_today: int = 0
     requests: int = 0
+
+
+@dataclass(frozen=True)
+class DailyUse:
+    """Requests by name of key, the busiest first, on each of the `days` (UTC), the oldest first."""
+
+    days: list[date]
+    requests: dict[str, list[int]]
 
 
 def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
@@ -61,6 +70,18 @@ def use_by_key(service: Service, days: int = 30) -> dict[str, Use]:
     totals = rows.values_list("key").annotate(requests=Sum("requests"))
     of_today = dict(rows.filter(day=today).values_list("key", "requests"))
     return {key: Use(of_today.get(key, 0), requests) for key, requests in totals}
+
+
+def use_by_day(service: Service, days: int = 30) -> DailyUse:
+    """Of the keys that were used in the last `days` UTC days, today among them."""
+    today = datetime.now(UTC).date()
+    shown = [today - timedelta(days=ago) for ago in reversed(range(days))]
+    found: dict[str, dict[date, int]] = defaultdict(dict)
+    rows = KeyUse.objects.filter(service=service, day__range=(shown[0], today), requests__gt=0)
+    for key, day, requests in rows.values_list("key", "day", "requests"):
+        found[key][day] = requests
+    busiest = sorted(found, key=lambda key: (-sum(found[key].values()), key))
+    return DailyUse(shown, {key: [found[key].get(day, 0) for day in shown] for key in busiest})
 
 
 def _day(text: str) -> date | None:

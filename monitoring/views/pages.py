@@ -1,5 +1,6 @@
 """The Metrics tab of a service's page, its data and file, and the home page's figures."""
 
+import csv
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,10 +8,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from deployments.models import Service
+from deployments.services.key_use import MOST_DAYS, use_by_day
 from deployments.services.queries import find
 from deployments.views.services import show
 from monitoring.access import find_service
-from monitoring.charts import charts, tables
+from monitoring.charts import charts, key_use, tables
 from monitoring.models import MetricWindow
 from monitoring.telemetry.first_call import first_calls
 from monitoring.telemetry.overview import overview
@@ -50,6 +52,7 @@ def _panel(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
         "rows": rows,
         "newest_rows": rows[:ROWS_WITHOUT_SCRIPT],
         "charts": charts.captions(series),
+        **_key_use(service),
     }
     return context if context["had_requests"] else context | first_calls(request.workspace, service.name)
 
@@ -74,9 +77,35 @@ def service_metrics_csv(request: WorkspaceRequest, name: str) -> HttpResponse:
 
 
 @workspace_page
+def service_key_use_data(request: WorkspaceRequest, name: str) -> JsonResponse:
+    """The chart of requests by key and day."""
+    return JsonResponse(key_use.draw(use_by_day(find_service(request.workspace, name))))
+
+
+@workspace_page
+def service_key_use_csv(request: WorkspaceRequest, name: str) -> HttpResponse:
+    """Requests by key and day as a file."""
+    use = use_by_day(find_service(request.workspace, name), days=MOST_DAYS)
+    headers = {"Content-Disposition": f'attachment; filename="{name}-keys.csv"'}
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+    writer = csv.writer(response)
+    writer.writerow(("day (UTC)", "key", "requests"))
+    writer.writerows(key_use.rows(use))
+    return response
+
+
+@workspace_page
 def home_metrics(request: WorkspaceRequest) -> HttpResponse:
     """Requests/s, error rate and p95 of the workspace over the last hour; a fragment of the home page."""
     return render(request, "monitoring/home_metrics.html", {"overview": overview(request.workspace)})
+
+
+def _key_use(service: Service) -> dict[str, Any]:
+    """What came with each key; nothing where no front has counted it."""
+    use = use_by_day(service)
+    if not use.requests:
+        return {}
+    return {"key_columns": ["day (UTC)", *key_use.busiest(use)], "key_rows": key_use.table(use)}
 
 
 def _is_log(request: HttpRequest) -> bool:

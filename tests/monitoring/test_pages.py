@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from deployments.models import KeyUse
 from monitoring.telemetry.ranges import choose, series_for
 
-PAGES = ["metrics/", "metrics/data/", "metrics/csv/"]
+OF_A_RANGE = ["metrics/", "metrics/data/", "metrics/csv/"]
+PAGES = [*OF_A_RANGE, "metrics/keys/", "metrics/keys.csv"]
 
 
 def address(service, view):
@@ -51,7 +53,7 @@ def test_anonymous_visitor_is_sent_to_sign_in(asked, client, view):
     assert "sign-in" in answer.url
 
 
-@pytest.mark.parametrize("view", PAGES)
+@pytest.mark.parametrize("view", OF_A_RANGE)
 def test_an_unknown_range_is_refused(asked, carol, sign_in, view):
     assert sign_in(carol).get(address(asked, view), {"range": "1y"}).status_code == 400
 
@@ -73,6 +75,40 @@ def test_the_panel_has_four_tiles_and_six_charts(asked, carol, sign_in):
     assert html.count("download>CSV</a>") == 6
     error_rate = re.search(r'Error rate</span>\s*<span class="stat-value">\s*([^<\s]+)', html)
     assert error_rate[1] == "25", "a quarter of the answers were 503"
+
+
+@pytest.fixture
+def used_keys(asked):
+    """Eight keys, on two days; `key-1` is the busiest."""
+    today = timezone.now().date()
+    for number in range(1, 9):
+        for ago, requests in ((0, 100 - number), (3, 10)):
+            day = today - timedelta(days=ago)
+            KeyUse.objects.create(service=asked, key=f"key-{number}", day=day, requests=requests)
+    return today
+
+
+def test_requests_by_key_and_day_are_a_chart_a_table_and_a_file(asked, used_keys, carol, sign_in):
+    client = sign_in(carol)
+    html = panel(client, asked)
+    assert f'data-url="{address(asked, "metrics/keys/")}"' in html
+    assert re.findall(r'<th scope="col"[^>]*>([^<]+)', html)[-7:] == [
+        "day (UTC)", "key-1", "key-2", "key-3", "key-4", "key-5", "other keys",
+    ]  # fmt: skip
+
+    bars = client.get(address(asked, "metrics/keys/")).json()["data"]
+    assert {bar["name"]: (bar["y"][-1], bar["y"][-4]) for bar in bars} == {
+        **{f"key-{number}": (100 - number, 10) for number in range(1, 6)},
+        "other keys": (94 + 93 + 92, 30),
+    }
+    lines = client.get(address(asked, "metrics/keys.csv")).content.decode().splitlines()
+    assert lines[0] == "day (UTC),key,requests"
+    assert f"{used_keys},key-8,92" in lines
+    assert len(lines) == 1 + 2 * 8
+
+
+def test_nothing_is_said_of_keys_that_no_front_has_counted(asked, carol, sign_in):
+    assert "Requests by key" not in panel(sign_in(carol), asked)
 
 
 def test_batch_size_is_shown_for_batched_requests(asked, add_window, carol, sign_in):
