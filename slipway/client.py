@@ -348,9 +348,9 @@ class Client:
         """Every token of the service stops working within seconds."""
         return cast(Service, self._call("POST", f"services/{quote(name)}/token/regenerate"))
 
-    def logs(self, name: str, offset: int = 0, source: str = "service") -> Log:
-        """A piece of the service's log, or of its build's (`source="build"`), from `offset` on."""
-        asked: dict[str, str | int] = {"offset": offset, "source": source}
+    def logs(self, name: str, offset: int = 0, source: str = "service", replica: int = 1) -> Log:
+        """A piece of the log of one of the service's replicas, or of its build (`source="build"`), from `offset` on."""
+        asked: dict[str, str | int] = {"offset": offset, "source": source, "replica": replica}
         return cast(Log, self._call("GET", f"services/{quote(name)}/logs", params=asked))
 
     def metrics(self, name: str, range: str = "15m") -> dict[str, Any]:

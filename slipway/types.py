@@ -306,6 +306,26 @@ class Walls(TypedDict):
     description: str
 
 
+class Replica(TypedDict):
+    """`state`: absent, starting, ready, unreachable, stopping, failed, dead or ending."""
+
+    number: int
+    state: str
+    restarts: int
+    started_at: str | None
+    message: str  # why it ended the last time
+
+
+class Instance(TypedDict):
+    """A revision that should run, in how many replicas, and how many are ready. With 0 it sleeps."""
+
+    revision: int
+    state: str
+    desired_replicas: int
+    ready_replicas: int
+    replicas: list[Replica]
+
+
 class Service(TypedDict, total=False):
     """A service; `state` is Transitioning, Healthy, Unhealthy, Unschedulable, Failed or Stopped."""
 
@@ -313,6 +333,8 @@ class Service(TypedDict, total=False):
     state: str
     desired: str
     cause: Cause | None
+    asleep: bool
+    instances: list[Instance]
     scoring_uri: str | None
     swagger_uri: str | None
     grpc_address: str | None

@@ -44,11 +44,30 @@ class WallsSerializer(serializers.Serializer):
     description = serializers.CharField()
 
 
+class ReplicaSerializer(serializers.Serializer):
+    number = serializers.IntegerField(help_text="from 1")
+    state = serializers.CharField(help_text="absent, starting, ready, unreachable, stopping, failed, dead or ending")
+    restarts = serializers.IntegerField(help_text="after crashes, since somebody last asked for it to run")
+    started_at = serializers.DateTimeField(allow_null=True)
+    message = serializers.CharField(help_text="why it ended the last time")
+
+
+class InstanceSerializer(serializers.Serializer):
+    """A revision that should run. With 0 desired replicas it sleeps."""
+
+    revision = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Phase.choices)
+    desired_replicas = serializers.IntegerField()
+    ready_replicas = serializers.IntegerField()
+    replicas = ReplicaSerializer(many=True)
+
+
 class ServiceSerializer(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=Phase.choices)
     desired = serializers.ChoiceField(choices=Desired.choices)
     cause = CauseSerializer(allow_null=True)
+    asleep = serializers.BooleanField(help_text="whether none of its replicas should run until somebody asks")
     scoring_uri = serializers.CharField(allow_null=True)
     front_uri = serializers.CharField(
         allow_null=True, help_text="through the front, which splits requests over revisions; null without one"
@@ -67,6 +86,7 @@ class ServiceSerializer(serializers.Serializer):
     update = UpdateSerializer(  # type: ignore[assignment]  # a field is no attribute of the class: the method stays
         allow_null=True, help_text="an update that is under way or has failed, else null"
     )
+    instances = InstanceSerializer(many=True)  # type: ignore[assignment]
     target = serializers.CharField()
     walls = WallsSerializer(allow_null=True, help_text="what stands around the code of the service that runs")
     steps = StepSerializer(many=True)

@@ -40,6 +40,7 @@ from studio.core.errors import BadInput
 
 SLOT = OpenApiParameter("slot", str, "path", enum=SLOTS)
 OFFSET = OpenApiParameter("offset", int, description="byte to read from; negative counts from the end")
+REPLICA = OpenApiParameter("replica", int, default=1, description="number of the replica, for the service's log")
 SOURCE = OpenApiParameter("source", str, enum=["service", "build"], default="service")
 STATE = OpenApiParameter("state", str, description="such as Healthy")
 MODEL = OpenApiParameter("model", str, description="name or name:number of a model that the service runs")
@@ -147,13 +148,15 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         wanted = wanted_revision(find(self.workspace, name))
         return Response(azure_deployment_config.export(wanted.deployment_config if wanted else {}))
 
-    @extend_schema(parameters=[NAME, OFFSET, SOURCE], responses=LogSerializer)
+    @extend_schema(parameters=[NAME, OFFSET, SOURCE, REPLICA], responses=LogSerializer)
     def logs(self, request: Request, name: str, **_: Any) -> Response:
         """At most 64 kB of the log from `offset`, and the offset to go on at."""
         service = find(self.workspace, name)
-        from_build = request.query_params.get("source") == "build"
-        read = deployment_log.build_log if from_build else deployment_log.service_log
-        text, offset = read(service, _offset(request))
+        offset, replica = _whole(request, "offset", 0), _whole(request, "replica", 1)
+        if request.query_params.get("source") == "build":
+            text, offset = deployment_log.build_log(service, offset)
+        else:
+            text, offset = deployment_log.service_log(service, offset, replica=max(replica, 1))
         return Response({"text": text, "offset": offset})
 
     @extend_schema(
@@ -186,11 +189,11 @@ def _keys(service: Service) -> dict[str, str]:
     return {key.slot: key.value for key in service.keys.all()}
 
 
-def _offset(request: Request) -> int:
+def _whole(request: Request, name: str, usual: int) -> int:
     try:
-        return int(request.query_params.get("offset", 0))
+        return int(request.query_params.get(name, usual))
     except ValueError as error:
-        raise BadInput("offset must be a whole number.", field="offset") from error
+        raise BadInput(f"{name} must be a whole number.", field=name) from error
 
 
 def _that_run(workspace: Workspace, model: str) -> QuerySet[RevisionModel, Any]:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from deployments.control.phases import ABSENT
-from deployments.control.service_phase import ServiceFacts
+from deployments.control.service_phase import InstanceFacts, ServiceFacts
 from deployments.models import Desired, Revision, Service
-from deployments.targets.observation import Observation
 
 
 @dataclass(frozen=True)
@@ -21,21 +20,30 @@ def compare(service: Service, wanted: Revision | None, facts: ServiceFacts) -> l
     shown = facts.shown
     found = shown.observation if shown else ABSENT
     running = service.desired == Desired.RUNNING
-    process = found.state if shown else "not looked at yet"
+    sleeps = shown is not None and shown.is_asleep
     revision = f"revision {found.revision}" if found.revision and found.is_live else "none"
     is_applied = service.generation == service.observed_generation
     models = ", ".join(str(use.version) for use in wanted.models.all()) if wanted else "–"
     return [
-        Row("Process", service.get_desired_display(), process, not _as_wanted(running, found)),
+        _replicas(service, shown),
         Row(
             "Revision",
             f"revision {service.wanted_revision} ({models})" if running else "none",
             revision,
-            (found.revision != service.wanted_revision) if running else found.is_live,
+            (found.revision != service.wanted_revision and not sleeps) if running else found.is_live,
         ),
         Row("Latest change", "carried out", "carried out" if is_applied else "not begun", not is_applied),
     ]
 
 
-def _as_wanted(running: bool, found: Observation) -> bool:
-    return found.state == "ready" if running else not found.is_live
+def _replicas(service: Service, shown: InstanceFacts | None) -> Row:
+    if shown is None:
+        return Row("Replicas", service.get_desired_display(), "not looked at yet", differs=True)
+    found, state = shown.observation, "none" if shown.observation.state == "absent" else shown.observation.state
+    if service.desired != Desired.RUNNING:
+        return Row("Replicas", service.get_desired_display(), state, found.is_live)
+    ready, surplus = found.ready(shown.replicas), len(found.beyond(shown.replicas))
+    observed = ", ".join(
+        [f"{ready} ready" if ready else state, *([f"{surplus} ending"] if surplus and shown.replicas else [])]
+    )
+    return Row("Replicas", f"{shown.replicas} ready", observed, ready < shown.replicas or surplus > 0)

@@ -86,6 +86,12 @@ class ServiceFacts:
         """A revision is wanted while another one has the traffic."""
         return self.desired == Desired.RUNNING and self.traffic not in {None, self.wanted}
 
+    @property
+    def is_asleep(self) -> bool:
+        """No replica is to run of any of its revisions until somebody asks."""
+        running = [one for one in self.instances if one.desired == InstanceDesired.RUNNING]
+        return self.desired == Desired.RUNNING and bool(running) and all(one.is_asleep for one in running)
+
     def instance(self, revision: int | None) -> InstanceFacts | None:
         return next((instance for instance in self.instances if instance.revision == revision), None)
 

@@ -15,13 +15,18 @@ Read = Callable[[int], tuple[str, int]]  # of an offset (negative: from the end)
 TAIL_BYTES = 64 * 1024
 
 
-def service_log(service: Service, offset: int, revision: int | None = None) -> tuple[str, int]:
+def service_log(service: Service, offset: int, revision: int | None = None, replica: int = 1) -> tuple[str, int]:
     """What the server and the script printed, of that revision or of the one that is wanted."""
-    instance = latest_instance(service) if revision is None else _instance_of(service, revision)
+    instance = instance_with_log(service, revision)
     if instance is None:
         return "", 0
     instance.service = service
-    return driver_for(service.target).logs(ref_of(instance), offset)
+    return driver_for(service.target).logs(ref_of(instance), offset, replica=replica)
+
+
+def instance_with_log(service: Service, revision: int | None) -> Instance | None:
+    """Of that revision, or of the one that is wanted."""
+    return latest_instance(service) if revision is None else _instance_of(service, revision)
 
 
 def revisions_with_log(service: Service) -> list[int]:

@@ -11,6 +11,7 @@ from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
+from deployments.services.replicas import describe_instances
 from deployments.targets.observation import Observation
 from deployments.traffic.front_address import front_address_of, front_url
 from studio.sandbox.levels import describe as describe_level
@@ -25,6 +26,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "state": service.phase,
         "desired": service.desired,
         "cause": service.cause,
+        "asleep": facts.is_asleep,
         "scoring_uri": f"{address}/score" if address else None,
         "front_uri": f"{front}/score" if (front := front_address_of(service)) else None,
         "swagger_uri": f"{address}/swagger.json" if address else None,
@@ -35,6 +37,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "revision": service.wanted_revision,
         "observed_revision": shown.observation.revision if shown else None,
         "update": update_of(facts, now),
+        "instances": describe_instances(service),
         "target": service.target.name,
         "walls": walls_of(shown.observation) if shown else None,
         "steps": [step.as_dict() for step in steps_of(facts, now)],

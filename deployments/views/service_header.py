@@ -11,8 +11,10 @@ from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
 from deployments.services.describe import address_of, walls_of
 from deployments.services.recent_figures import recent_figures
+from deployments.services.replicas import describe_instances
 
 MOVING = (Phase.TRANSITIONING, Phase.UNHEALTHY, Phase.UNSCHEDULABLE)
+TONES = {"ready": "ok", "starting": "busy", "unreachable": "warn", "dead": "warn", "failed": "bad"}  # of replicas
 CANNOT_ANSWER = {Phase.FAILED: "failed, no calls possible", Phase.STOPPED: "stopped, no calls possible"}
 
 
@@ -23,14 +25,18 @@ def header(service: Service) -> dict[str, Any]:
     is_moving = phase in MOVING or service.desired == Desired.DELETED or _is_under_way(update)
     differences = [row for row in compare(service, wanted, facts) if row.differs]
     can_answer = _can_answer(facts)
+    instances = _with_tones(describe_instances(service))
     return {
         "service": service,
         "phase": phase,
+        "badge": badge_of(service, facts),
+        "instances": instances,
+        "has_several_replicas": sum(len(one["replicas"]) for one in instances) > 1,
         "under_way": _under_way(service, phase),
         "moving": is_moving,
         "address": address_of(service),
         "can_answer": can_answer,
-        "cannot_answer": "" if can_answer else CANNOT_ANSWER.get(phase, "no calls possible yet"),
+        "cannot_answer": "" if can_answer else _why_not(facts, phase),
         "answering": _answering(service, wanted),
         "figures": recent_figures([service]).get(service.pk) if can_answer else None,
         "steps": [step.as_dict() for step in steps_of(facts, now)] if _are_news(phase, is_moving, update) else [],
@@ -41,6 +47,28 @@ def header(service: Service) -> dict[str, Any]:
         "walls": walls_of(facts.shown.observation) if facts.shown else None,
         "observed_at": max((one.observed_at for one in instances_of(service) if one.observed_at), default=None),
     }
+
+
+def badge_of(service: Service, facts: ServiceFacts) -> dict[str, str]:
+    """Tone and word for how the service is."""
+    if service.desired == Desired.DELETED:
+        return {"tone": "busy", "text": "Deleting"}
+    if facts.is_asleep and service.phase == Phase.HEALTHY:
+        return {"tone": "idle", "text": "Asleep"}
+    return {"tone": Phase(service.phase).tone, "text": service.phase}
+
+
+def _with_tones(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for instance in instances:
+        for replica in instance["replicas"]:
+            replica["tone"] = TONES.get(replica["state"], "idle")
+    return instances
+
+
+def _why_not(facts: ServiceFacts, phase: Phase) -> str:
+    if facts.is_asleep:
+        return "asleep, no calls possible at this address"
+    return CANNOT_ANSWER.get(phase, "no calls possible yet")
 
 
 def can_answer(service: Service) -> bool:

@@ -13,6 +13,7 @@ from deployments.models import Service
 from deployments.services import deployment_log
 from deployments.services.log_entries import Block, Entry, LogFilter, blocks_of, entries_of
 from deployments.services.queries import find
+from deployments.services.replicas import numbers_of
 from deployments.shown_paths import shorten_paths
 from deployments.views.service_header import MOVING
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -23,13 +24,16 @@ LEVEL_NAMES = {"": "Everything", "info": "From info on", "warning": "Warnings an
 
 
 def log_panel(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
-    """The Logs tab: the newest lines that the query asks for (`q`, `level`, `request`, `revision`)."""
-    wanted, revision = _wanted(request), _revision(request)
-    read = partial(deployment_log.service_log, service, revision=revision)
+    """The Logs tab: the newest lines that the query asks for (`q`, `level`, `request`, `revision`, `replica`)."""
+    wanted, revision, replica = _wanted(request), _revision(request), _replica(request)
+    read = partial(deployment_log.service_log, service, revision=revision, replica=replica)
+    instance = deployment_log.instance_with_log(service, revision)
     text, offset = deployment_log.tail(read, SEARCHED_BYTES if wanted.is_on else deployment_log.TAIL_BYTES)
     return {
         "wanted": wanted,
         "chosen_revision": revision,
+        "chosen_replica": replica,
+        "replicas_with_log": numbers_of(instance) if instance else [],
         "revisions_with_log": deployment_log.revisions_with_log(service),
         "levels": LEVEL_NAMES.items(),
         "log_url": f"{_url(service, 'service_logs')}?{request.GET.urlencode()}",
@@ -50,7 +54,7 @@ def deployment_panel(service: Service) -> dict[str, Any]:
 def service_logs(request: WorkspaceRequest, name: str) -> HttpResponseBase:
     """`?offset=N` gives {html, offset, done}, filtered as the Logs tab is; `?download=1` the file."""
     service = find(request.workspace, name)
-    read = partial(deployment_log.service_log, service, revision=_revision(request))
+    read = partial(deployment_log.service_log, service, revision=_revision(request), replica=_replica(request))
     if "download" in request.GET:
         return _download(service, read)
     return _piece(service, read, request, done=False)
@@ -81,6 +85,10 @@ def _wanted(request: HttpRequest) -> LogFilter:
 
 def _revision(request: HttpRequest) -> int | None:
     return _number(request, "revision")
+
+
+def _replica(request: HttpRequest) -> int:
+    return _number(request, "replica") or 1
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

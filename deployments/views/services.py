@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from deployments.config.deployment_config import config_of
 from deployments.config.option_words import in_words
-from deployments.control.facts import wanted_revision
+from deployments.control.facts import facts_of, wanted_revision
 from deployments.models import Phase, Service
 from deployments.services.describe import address_of, grpc_address_of, shown_config
 from deployments.services.keys import SLOTS
@@ -20,7 +20,7 @@ from deployments.services.revision_changes import changes_between
 from deployments.services.revisions import describe_revisions, revisions_of
 from deployments.views import equivalent_commands
 from deployments.views.scoring_tab import test_panel
-from deployments.views.service_header import MOVING, header
+from deployments.views.service_header import MOVING, badge_of, header
 from deployments.views.service_logs import deployment_panel, log_panel
 from deployments.views.traffic_tab import traffic_panel
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -56,6 +56,7 @@ def service_list(request: WorkspaceRequest) -> HttpResponse:
                 "service": service,
                 "revision": wanted_revision(service),
                 "address": address_of(service),
+                "badge": badge_of(service, facts_of(service)),
                 "figures": figures.get(service.pk),
             }
             for service in page

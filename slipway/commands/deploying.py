@@ -14,7 +14,7 @@ from slipway.errors import Misuse
 
 if TYPE_CHECKING:
     from slipway.client import Client
-    from slipway.types import Service
+    from slipway.types import Instance, Replica, Service
 
 SCALES = {"min_replicas", "max_replicas", "target_utilization", "scaling_seconds", "idle_seconds"}
 
@@ -136,7 +136,7 @@ def show(service: "Service") -> None:
     output.facts(
         {
             "service": service["name"],
-            "state": service["state"],
+            "state": state_of(service),
             "why": cause.get("message"),
             "next step": cause.get("hint"),
             **_update(service),
@@ -145,6 +145,7 @@ def show(service: "Service") -> None:
             "swagger": service.get("swagger_uri"),
             "gRPC": service.get("grpc_address"),
             "gRPC through the front": service.get("front_grpc_address"),
+            "replicas": _replicas(service),
             "models": ", ".join(service.get("models") or []),
             "config": service.get("config"),
             "revision": service.get("revision"),
@@ -155,6 +156,31 @@ def show(service: "Service") -> None:
             "created": f"{wording.when(service.get('created_at'))} by {service.get('created_by')}",
         }
     )
+
+
+def state_of(service: "Service") -> str:
+    """A service that sleeps is Healthy, and no process of it runs."""
+    return "Asleep" if service.get("asleep") and service["state"] == "Healthy" else service["state"]
+
+
+def _replicas(service: "Service") -> str:
+    """3 of 4 ready (2 is dead, 4 restarted 3 times); with several revisions, each with its number."""
+    instances = service.get("instances") or []
+    several = len(instances) > 1
+    return "; ".join((f"revision {one['revision']}: " if several else "") + _ready(one) for one in instances)
+
+
+def _ready(instance: "Instance") -> str:
+    details = ", ".join(detail for one in instance["replicas"] for detail in _details(one))
+    ready = f"{instance['ready_replicas']} of {instance['desired_replicas']} ready"
+    return f"{ready} ({details})" if details else ready
+
+
+def _details(replica: "Replica") -> list[str]:
+    number, restarts = replica["number"], replica["restarts"]
+    state = [] if replica["state"] == "ready" else [f"{number} is {replica['state']}"]
+    times = "once" if restarts == 1 else f"{restarts} times"
+    return [*state, f"{number} restarted {times}"] if restarts else state
 
 
 def _update(service: "Service") -> dict[str, Any]:

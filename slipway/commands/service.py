@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -17,14 +18,16 @@ from slipway.commands.options import ServiceName, Timeout, Wait, Yes, confirm, g
 from slipway.errors import Failed, Misuse
 
 if TYPE_CHECKING:
-    from slipway.client import Client
+    from collections.abc import Callable
+
+    from slipway.types import Log
 
 app = Noun(help="Services: deploy models, call them, watch them, stop them.")
 FOLLOW_SECONDS = 1.0
 State = Literal["Transitioning", "Healthy", "Unhealthy", "Unschedulable", "Failed", "Stopped"]
 COLUMNS = (
     Column("name", "name"),
-    Column("state", "state"),
+    Column("state", deploying.state_of),
     Column("models", "models"),
     Column("address", "scoring_uri"),
     time_column("changed", "updated_at"),
@@ -175,6 +178,7 @@ def score(
     "slipway service logs iris --lines 50",
     "slipway service logs iris --follow",
     "slipway service logs iris --source build",
+    "slipway service logs iris --replica 2",
 )
 def logs(
     name: ServiceName,
@@ -183,6 +187,7 @@ def logs(
         Literal["service", "build"], typer.Option(help="What has written it: the service itself, or its build.")
     ] = "service",
     lines: Annotated[int | None, typer.Option("--lines", "-l", min=1, help="Only the last lines, so many.")] = None,
+    replica: Annotated[int, typer.Option(min=1, help="Number of the replica that has written it.")] = 1,
 ) -> None:
     """Print what a service, or its build, has written."""
     if lines is not None and follow:
@@ -190,16 +195,17 @@ def logs(
     if follow and output.is_document():
         raise Misuse("--follow never ends, so that there is no one document.", hint="Leave it or the format out.")
     with open_client() as client:
+        read = partial(client.logs, name, source=source, replica=replica)
         if not follow:
             pieces: list[str] = []
-            offset = _read_log(client, name, source, 0, pieces.append)
+            offset = _read_log(read, 0, pieces.append)
             text = _last_lines("".join(pieces), lines)
             output.done({"text": text, "offset": offset}, text.removesuffix("\n"))
             return
-        offset = _read_log(client, name, source, 0, _print_now)
+        offset = _read_log(read, 0, _print_now)
         while True:
             time.sleep(FOLLOW_SECONDS)
-            offset = _read_log(client, name, source, offset, _print_now)
+            offset = _read_log(read, offset, _print_now)
 
 
 app.verb("slipway service keys iris", "slipway service keys iris --query primary -o tsv")(access.keys)
@@ -262,10 +268,10 @@ def _decoded(text: str) -> Any:
         return text
 
 
-def _read_log(client: "Client", name: str, source: str, offset: int, write: Any) -> int:
+def _read_log(read: "Callable[..., Log]", offset: int, write: Any) -> int:
     """Hand on everything from `offset`; where the log ends now."""
     while True:
-        piece = client.logs(name, offset, source)
+        piece = read(offset=offset)
         if not piece["text"]:
             return piece["offset"]
         write(piece["text"])

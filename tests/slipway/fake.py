@@ -399,7 +399,9 @@ class FakeStudio:
         return httpx.Response(200, json={"access_token": f"a.b.{self.secrets}", "token_type": "Bearer", **times})
 
     def answer_logs(self, _, request):
-        text, offset = self.log[request.url.params["source"]], int(request.url.params["offset"])
+        asked = request.url.params
+        text, offset = self.log[asked["source"]], int(asked["offset"])
+        text = text if asked["replica"] == "1" else f"replica {asked['replica']}: {text}"
         return httpx.Response(200, json={"text": text[offset : offset + 5], "offset": min(offset + 5, len(text))})
 
     def listed(self, request):

@@ -352,3 +352,23 @@ def test_last_lines_of_a_log_are_printed(slipway, deployed):
     assert slipway("service", "logs", "iris", "--lines", "2").out == "second\nthird\n"
     assert slipway("service", "logs", "iris", "-l", "9").out == "first\nsecond\nthird\n"
     assert slipway("service", "logs", "iris", "-l", "2", "--follow").code == 2
+
+
+def test_log_of_a_replica_is_printed(slipway, deployed):
+    deployed.log["service"] = "ready\n"
+    assert slipway("service", "logs", "iris", "--replica", "2").out == "replica 2: ready\n"
+
+
+def test_replicas_and_sleep_are_shown(slipway, deployed):
+    def replica(number: int, state: str = "ready", restarts: int = 0) -> dict:
+        return {"number": number, "state": state, "restarts": restarts, "started_at": None, "message": ""}
+
+    one = {"revision": 1, "state": "Unhealthy", "desired_replicas": 3, "ready_replicas": 2}
+    one["replicas"] = [replica(1), replica(2, "dead"), replica(3, restarts=4)]
+    deployed.services["iris"] |= {"instances": [one]}
+    assert "2 of 3 ready (2 is dead, 3 restarted 4 times)" in slipway("service", "show", "iris").out
+    asleep = one | {"state": "Healthy", "desired_replicas": 0, "ready_replicas": 0, "replicas": []}
+    deployed.services["iris"] |= {"instances": [asleep], "asleep": True, "state": "Healthy"}
+    shown = slipway("service", "show", "iris").out
+    assert "Asleep" in shown
+    assert "0 of 0 ready" in shown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.models import Build, BuiltBundle, Desired, Phase, Service
+from deployments.models import Build, BuiltBundle, Desired, Instance, Phase, Service
 from deployments.recipe.build_paths import build_log_path
 from deployments.services import scoring_client
 from deployments.targets import log_files
@@ -26,12 +26,47 @@ def codes(response):
 def test_walls_around_the_running_instance_are_shown(api, sign_in, carol, service):
     assert api(carol).get(f"{SERVICES}/iris").json()["walls"] is None  # its target has none to tell of
     instance = service.instances.get()
-    instance.observed |= {"walls": "landlock", "user": 1_900_000_001}
+    instance.observed["replicas"][0] |= {"walls": "landlock", "user": 1_900_000_001}
     instance.save()
     walls = api(carol).get(f"{SERVICES}/iris").json()["walls"]
     assert (walls["level"], walls["user"]) == ("landlock", 1_900_000_001)
     assert walls["description"].startswith("Landlock: only its own folders and a user of its own")
     assert walls["description"] in sign_in(carol).get("/w/vision/services/iris/").content.decode()
+
+
+class TestReplicas:
+    def test_desired_and_ready_replicas_are_told(self, api, carol, fake, service):
+        Instance.objects.update(replicas=3)
+        fake.visit(service, 3)
+        fake.world.kill(service.instances.get().pk, 2)
+        fake.visit(service)
+        shown = api(carol).get(f"{SERVICES}/iris").json()
+        [instance] = shown["instances"]
+        assert (shown["asleep"], instance["desired_replicas"], instance["ready_replicas"]) == (False, 3, 2)
+        found = [(one["number"], one["state"], one["restarts"]) for one in instance["replicas"]]
+        assert found == [(1, "ready", 0), (2, "dead", 0), (3, "ready", 0)]
+        assert instance["replicas"][1]["message"] == "The server was ended by SIGKILL."
+
+    def test_sleeping_service_says_so(self, api, sign_in, carol, fake, service):
+        Instance.objects.update(replicas=0)
+        fake.visit(service, 3)
+        shown = api(carol).get(f"{SERVICES}/iris").json()
+        assert (shown["state"], shown["asleep"], shown["instances"][0]["replicas"]) == ("Healthy", True, [])
+        page = sign_in(carol).get("/w/vision/services/iris/")
+        assert page.context["badge"] == {"tone": "idle", "text": "Asleep"}
+        assert page.context["differences"] == []
+        assert "asleep, no calls possible at this address" in page.content.decode()
+        assert "Asleep" in sign_in(carol).get("/w/vision/services/").content.decode()
+
+    def test_page_lists_replicas_where_there_are_several(self, sign_in, carol, fake, service):
+        client = sign_in(carol)
+        assert 'id="replicas"' not in client.get("/w/vision/services/iris/").content.decode()
+        Instance.objects.update(replicas=2)
+        fake.visit(service, 3)
+        page = client.get("/w/vision/services/iris/").content.decode()
+        assert 'id="replicas"' in page
+        assert "2 of 2 replicas ready" in page
+        assert "tab=logs&amp;revision=1&amp;replica=2" in page
 
 
 class TestDeploy:
@@ -262,6 +297,12 @@ class TestLogs:
         assert first["text"] == "revision 1 starts\n"
         assert client.get(f"{SERVICES}/iris/logs?offset={first['offset']}").json()["text"] == ""
         assert client.get(f"{SERVICES}/iris/logs?offset=-7").json()["text"] == "starts\n"
+
+    def test_log_of_another_replica_is_read(self, api, bob, fake, service):
+        Instance.objects.update(replicas=2)
+        fake.visit(service, 2)
+        assert api(bob).get(f"{SERVICES}/iris/logs?replica=2").json()["text"] == "revision 1 starts, replica 2\n"
+        assert api(bob).get(f"{SERVICES}/iris/logs?replica=x").status_code == 400
 
     def test_build_log_is_read(self, api, bob, service):
         path = build_log_path(Build.objects.get().pk)

@@ -18,7 +18,7 @@ from deployments.services.traffic import TrafficRequest, change_traffic, describ
 from deployments.traffic.shares import ALL, Share, shares_of
 from studio.activity.models import Event
 from studio.core.errors import NotFound
-from tests.deployments.service_factories import actions, deploy
+from tests.deployments.service_factories import actions, deploy, observation_of
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def test_shares_change_without_touching_what_runs(fake, bob, both):
     fake.visit(both, 3)
     assert shares_of(both) == {1: Share(90), 2: Share(10)}
     assert (both.sticky, both.phase) == ({"header": "x-user"}, Phase.HEALTHY)
-    assert all(instance.observed["restarts"] == 0 for instance in both.instances.all())
+    assert all(observation_of(both, number).restarts == 0 for number in (1, 2))
     event = Event.objects.filter(action="service.traffic_changed").latest("id")
     assert (event.actor, event.details) == (bob, {"before": "1 = 100 %, 2 = 0 %", "after": "1 = 90 %, 2 = 10 %"})
 

@@ -88,7 +88,7 @@ class TestServicePage:
         lifecycle.stop(service, bob)
         page = sign_in(bob).get(url("service_detail", name="iris"))
         assert [step["name"] for step in page.context["steps"]][:2] == ["queued", "environment"]
-        assert [row.label for row in page.context["differences"]] == ["Process", "Revision", "Latest change"]
+        assert [row.label for row in page.context["differences"]] == ["Replicas", "Revision", "Latest change"]
 
     def test_address_of_a_failed_or_stopped_service_is_muted_with_the_reason(self, sign_in, bob, workspace, iris, fake):
         fake.behave("failing")

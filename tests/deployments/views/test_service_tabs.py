@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from deployments.config.json_text import readable
-from deployments.models import Build
+from deployments.models import Build, Instance
 from deployments.recipe.build_paths import build_log_path
 from deployments.services import lifecycle, scoring_client
 from deployments.views import call_snippets
@@ -202,7 +202,7 @@ class TestLogs:
         lines = [f"[{request}] {line}" for request, text in printed.items() for line in text]
         log = "\n".join(["2026-11-28 16:18:26.403 W [9] scoring - slow disk", *lines, ""])
 
-        def logs(self, ref, offset=0, limit=64):
+        def logs(self, ref, offset=0, limit=64, *, replica=1):
             start = max(0, len(log) + offset) if offset < 0 else offset
             return log[start : start + limit], min(len(log), start + limit)
 
@@ -236,7 +236,7 @@ class TestLogs:
 
     def test_log_page_contains_the_last_200_lines(self, sign_in, carol, service, monkeypatch):
         log = "".join(f"line {number}\n" for number in range(500))
-        monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, limit=0: (log[offset:], len(log)))
+        monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, **_: (log[offset:], len(log)))
         page = self.tab(sign_in(carol))
         texts = [entry.text for block in page.context["blocks"] for entry in block.entries]
         assert (texts[0], texts[-1], len(texts)) == ("line 300", "line 499", 200)
@@ -244,9 +244,16 @@ class TestLogs:
 
     def test_paths_of_the_log_are_relative_to_the_bundle(self, sign_in, carol, service, monkeypatch, settings):
         log = f"Model files:\n{settings.DATA_DIR}/bundles/{'a' * 64}/models/iris/1/model.pkl\n"
-        monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, limit=0: (log[offset:], len(log)))
+        monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, **_: (log[offset:], len(log)))
         [block] = sign_in(carol).get(url("service_detail", name="iris"), {"tab": "logs"}).context["blocks"]
         assert [entry.text for entry in block.entries] == ["Model files:", "bundle/models/iris/1/model.pkl"]
+
+    def test_log_of_another_replica_can_be_chosen(self, sign_in, carol, fake, service):
+        Instance.objects.update(replicas=2)
+        fake.visit(service, 2)
+        page = self.tab(sign_in(carol), replica="2")
+        assert (page.context["chosen_replica"], page.context["replicas_with_log"]) == (2, [1, 2])
+        assert '<option value="2" selected>Replica 2</option>' in page.content.decode()
 
     def test_log_of_another_revision_can_be_chosen(self, sign_in, bob, carol, workspace, iris, fake, service):
         fake.visit(deploy(workspace, bob, iris, target=fake.target, overwrite=True), 10)
