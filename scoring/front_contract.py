@@ -18,8 +18,12 @@ from scoring.contract import TokenRules, Window
 FIRST_WORKSPACE = "default"  # that every studio has; Azure's addresses mean it where a name is not unique
 SLOTS = 10_000  # of a service's split: a share is a multiple of 0.01 %
 # What the front shows a replica instead of the caller's key: "<front_key> <one of scoring.contract.KEYS>". The replica
-# knows the key's digest from `KeysFile.front`, and counts the request for the key that the caller showed.
+# knows the key's digest from `KeysFile.front`, and counts the request for the key that the caller showed. With " rows"
+# behind that, the replica says in ROWS_HEADER how many rows a request had that it has answered: those of a model
+# without code, 1 where a script ran.
 FRONT_HEADER = "x-slipway-front"
+ROWS_HEADER = "x-slipway-rows"
+ROWS_WANTED = " rows"
 REVISION_HEADER = "x-slipway-revision"  # pins a request to a revision (number or label); in answers: who gave them
 
 

@@ -9,7 +9,7 @@ from slipway.types import ClientKey, NewClientKey
 
 
 class ClientKeys:
-    """Named keys with an expiry and a quota, which the front takes beside a service's own two."""
+    """Named keys with an expiry and quotas, which the front takes beside a service's own two."""
 
     def __init__(self, calls: Calls, service: str) -> None:
         self._calls = calls
@@ -25,8 +25,8 @@ class ClientKeys:
         return cast(NewClientKey, self._calls.call("POST", self._path, {"name": name, **chosen, **limits}))
 
     def update(self, name: str, **limits: Any) -> ClientKey:
-        """Other limits; those left out stay: `days` from now or `expires_at` (ISO 8601), `requests_a_day` of a
-        UTC day; None: no limit."""
+        """Other limits; those left out stay: `days` from now or `expires_at` (ISO 8601), `requests_a_day` and
+        `rows_a_day` of a UTC day; None: no limit."""
         return cast(ClientKey, self._calls.call("PATCH", f"{self._path}/{quote(name)}", limits))
 
     def regenerate(self, name: str) -> NewClientKey:

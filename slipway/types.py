@@ -369,6 +369,7 @@ class ClientKey(TypedDict):
     created_at: str
     expires_at: str | None
     requests_a_day: int | None
+    rows_a_day: int | None
     requests_today: int
     requests: int
 

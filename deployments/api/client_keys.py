@@ -1,4 +1,4 @@
-"""`/services/<name>/client-keys`: keys of single clients, with expiry and quota."""
+"""`/services/<name>/client-keys`: keys of single clients, with expiry and quotas."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,14 +30,16 @@ from studio.core.strict_fields import StrictSerializer
 
 KEY = OpenApiParameter("key", str, "path", description="the key's name")
 LONGEST_DAYS = 3650
+USE = ("requests_today", "requests", "rows_today", "rows")
 
 
 class LimitsSerializer(StrictSerializer):
-    """When the key stops working (`days` from now, or `expires_at`), and its quota of a UTC day; null: none."""
+    """When the key stops working (`days` from now, or `expires_at`), and its quotas of a UTC day; null: none."""
 
     days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=LONGEST_DAYS)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     requests_a_day = serializers.IntegerField(required=False, allow_null=True)
+    rows_a_day = serializers.IntegerField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("days") is not None and attrs.get("expires_at") is not None:
@@ -53,17 +55,19 @@ class NewKeySerializer(LimitsSerializer):
 class ClientKeySerializer(serializers.ModelSerializer):
     requests_today = serializers.IntegerField()
     requests = serializers.IntegerField(help_text="in the last 30 days")
+    rows_today = serializers.IntegerField(help_text="counted for keys with a quota of rows")
+    rows = serializers.IntegerField(help_text="in the last 30 days")
 
     class Meta:
         model = ClientKey
         fields = [
-            *("name", "hint", "created_at", "expires_at", "requests_a_day"),
-            *("requests_today", "requests"),
+            *("name", "hint", "created_at", "expires_at", "requests_a_day", "rows_a_day"),
+            *USE,
         ]
 
     def to_representation(self, instance: tuple[ClientKey, Use]) -> dict[str, Any]:
         key, use = instance
-        for field in ("requests_today", "requests"):
+        for field in USE:
             setattr(key, field, getattr(use, field))
         return super().to_representation(key)
 
@@ -137,6 +141,7 @@ def _limits(given: dict[str, Any], before: ClientKey | None = None) -> Limits:
     return Limits(
         _expiry(given, before.expires_at if before else None),
         given.get("requests_a_day", before.requests_a_day if before else None),
+        given.get("rows_a_day", before.rows_a_day if before else None),
     )
 
 

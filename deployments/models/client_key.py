@@ -11,7 +11,7 @@ from studio.accounts.models import slug_rule
 class ClientKey(models.Model):
     """A key that one client of a service uses at the front; only its digest is kept.
 
-    The quota is of the UTC day; None: no limit. The service's own address takes the primary and secondary key alone,
+    The quotas are of the UTC day; None: no limit. The service's own address takes the primary and secondary key alone,
     since quota and expiry are held by the front.
     """
 
@@ -21,6 +21,7 @@ class ClientKey(models.Model):
     hint = models.CharField(max_length=8)  # the first characters, to tell keys apart
     expires_at = models.DateTimeField(null=True, blank=True)
     requests_a_day = models.PositiveBigIntegerField(null=True, blank=True)
+    rows_a_day = models.PositiveBigIntegerField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -40,12 +41,14 @@ class ClientKey(models.Model):
 
 
 class KeyUse(models.Model):
-    """Requests that came through the front with a key (`primary`, `secondary` or a client's) on a UTC day."""
+    """What came through the front with a key (`primary`, `secondary` or a client's) on a UTC day. Rows are counted for
+    keys that have a quota of them."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="key_uses")
     key = models.CharField(max_length=63)
     day = models.DateField()
     requests = models.PositiveBigIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["service", "key", "day"], name="key_use_once_a_day")]

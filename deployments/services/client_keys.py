@@ -1,4 +1,4 @@
-"""Keys of single clients: named, with an expiry and a quota that the front holds. Their values are shown once."""
+"""Keys of single clients: named, with an expiry and quotas that the front holds. Their values are shown once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +31,12 @@ HINT = 6  # characters of a value that pages show
 
 @dataclass(frozen=True)
 class Limits:
-    """When a key stops working, and how many requests may come with it in a UTC day; None: never, no limit."""
+    """When a key stops working, and how many requests and rows may come with it in a UTC day; None: never, no limit.
+    A request of more rows than are left is still answered."""
 
     expires_at: datetime | None = None
     requests_a_day: int | None = None
+    rows_a_day: int | None = None
 
 
 @transaction.atomic
@@ -61,6 +63,7 @@ def create_client_key(
         created_by=actor,
         expires_at=limits.expires_at,
         requests_a_day=limits.requests_a_day,
+        rows_a_day=limits.rows_a_day,
     )
     record_event(CLIENT_KEY_CREATED, service, actor, key=name)
     return key, secret
@@ -71,7 +74,7 @@ def change_client_key(service: Service, actor: User, name: str, limits: Limits) 
     """Give a key other limits. Raises `NotFound`, `BadInput`."""
     key = find_client_key(service, name)
     _check(limits)
-    key.expires_at, key.requests_a_day = limits.expires_at, limits.requests_a_day
+    key.expires_at, key.requests_a_day, key.rows_a_day = limits.expires_at, limits.requests_a_day, limits.rows_a_day
     return _save(key, CLIENT_KEY_CHANGED, actor)
 
 
@@ -132,8 +135,7 @@ def _check_name(service: Service, name: str) -> None:
 def _check(limits: Limits) -> None:
     if limits.expires_at is not None and limits.expires_at <= timezone.now():
         raise BadInput("The key would have expired already.", hint="Choose a later time.", field="expires_at")
-    quota = limits.requests_a_day
-    if quota is not None and not 1 <= quota < 2**53:
-        raise BadInput(
-            "A quota is a whole number, 1 or more.", hint="Leave it out for no limit.", field="requests_a_day"
-        )
+    for field in ("requests_a_day", "rows_a_day"):
+        quota = getattr(limits, field)
+        if quota is not None and not 1 <= quota < 2**53:
+            raise BadInput("A quota is a whole number, 1 or more.", hint="Leave it out for no limit.", field=field)

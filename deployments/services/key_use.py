@@ -18,10 +18,12 @@ NAME = 63  # characters of a key's name
 
 @dataclass(frozen=True)
 class Use:
-    """Requests of a key: today (UTC) and in the days shown."""
+    """Requests and rows of a key: today (UTC) and in the days shown."""
 
     requests_today: int = 0
     requests: int = 0
+    rows_today: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
     uses = {(use.service, use.key, day): use for use in reported if (day := _day(use.day)) and len(use.key) <= NAME}
     services, days = {service for service, _, _ in uses}, {day for _, _, day in uses}
     kept = {
-        (row.service_id, row.key, row.day): row.requests
+        (row.service_id, row.key, row.day): (row.requests, row.rows)
         for row in KeyUse.objects.filter(service__in=services, day__in=days)
     }
-    changed = {place: use.requests for place, use in uses.items() if use.requests > kept.get(place, 0)}
+    changed = {place: use for place, use in uses.items() if _rises(use, *kept.get(place, (0, 0)))}
     asked = {service for service, _, _ in changed}
     known = {
         *(
@@ -51,11 +53,11 @@ def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
         ),
         *ClientKey.objects.filter(service__in=asked).values_list("service", "name"),
     }
-    for (service, key, day), requests in changed.items():
+    for (service, key, day), use in changed.items():
         if (service, key) in known:
             KeyUse.objects.get_or_create(service_id=service, key=key, day=day)
             rows = KeyUse.objects.filter(service_id=service, key=key, day=day)
-            rows.update(requests=Greatest("requests", requests))
+            rows.update(requests=Greatest("requests", use.requests), rows=Greatest("rows", use.rows))
 
 
 def forget_old_use() -> None:
@@ -67,9 +69,18 @@ def use_by_key(service: Service, days: int = 30) -> dict[str, Use]:
     """By name of key, in the last `days` UTC days, today among them."""
     today = datetime.now(UTC).date()
     rows = KeyUse.objects.filter(service=service, day__gt=today - timedelta(days=days))
-    totals = rows.values_list("key").annotate(requests=Sum("requests"))
-    of_today = dict(rows.filter(day=today).values_list("key", "requests"))
-    return {key: Use(of_today.get(key, 0), requests) for key, requests in totals}
+    totals = rows.values_list("key").annotate(Sum("requests"), Sum("rows"))
+    of_today = {key: (requests, count) for key, requests, count in
+                rows.filter(day=today).values_list("key", "requests", "rows")}  # fmt: skip
+    found = {}
+    for key, requests, count in totals:
+        requests_today, rows_today = of_today.get(key, (0, 0))
+        found[key] = Use(requests_today, requests, rows_today, count)
+    return found
+
+
+def _rises(use: front_contract.KeyUse, requests: int, rows: int) -> bool:
+    return use.requests > requests or use.rows > rows
 
 
 def use_by_day(service: Service, days: int = 30) -> DailyUse:

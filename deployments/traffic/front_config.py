@@ -112,15 +112,22 @@ def _own_key(key: Key) -> ClientKey:
 
 
 def _client_key(key: models.ClientKey, used: KeyUse | None) -> ClientKey:
-    """With a quota, what was used of it today in steps of a hundredth: the file is not written for each request, and a
+    """With quotas, what was used of them today in steps of a hundredth: the file is not written for each request, and a
     front that starts anew gives away a hundredth at most."""
-    step = max((key.requests_a_day or 0) // 100, 1)
-    has_used = key.requests_a_day is not None and used is not None
+    requests = _in_steps(used.requests, key.requests_a_day) if used else 0
+    rows = _in_steps(used.rows, key.rows_a_day) if used else 0
+    has_quota = key.requests_a_day is not None or key.rows_a_day is not None
     return ClientKey(
         name=key.name,
         digest=key.digest,
         expires_at=key.expires_at.timestamp() if key.expires_at else None,
         requests_a_day=key.requests_a_day,
-        day=str(used.day) if has_used and used else "",
-        requests_today=used.requests // step * step if has_used and used else 0,
+        rows_a_day=key.rows_a_day,
+        day=str(used.day) if has_quota and used else "",
+        requests_today=requests,
+        rows_today=rows,
     )
+
+
+def _in_steps(used: int, quota: int | None) -> int:
+    return used - used % max(quota // 100, 1) if quota is not None else 0

@@ -34,13 +34,19 @@ class LimitsForm(forms.Form):
     requests_a_day = forms.IntegerField(
         label="Requests a day", required=False, min_value=1, help_text="Of a UTC day. Empty: no limit."
     )
+    rows_a_day = forms.IntegerField(
+        label="Rows a day",
+        required=False,
+        min_value=1,
+        help_text="What a model without entry script answers; with one a request is one row. Empty: no limit.",
+    )
 
     def limits(self, before: ClientKey | None = None) -> Limits:
         given = self.cleaned_data
         expires_at = timezone.now() + timedelta(days=int(given["days"])) if given["days"].isdecimal() else None
         if given["days"] == KEPT and before is not None:
             expires_at = before.expires_at
-        return Limits(expires_at, given["requests_a_day"])
+        return Limits(expires_at, given["requests_a_day"], given["rows_a_day"])
 
 
 class NewKeyForm(LimitsForm):
@@ -51,7 +57,7 @@ class NewKeyForm(LimitsForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text="Empty: a key of 256 random bits is made.",
     )
-    field_order = ("name", "days", "requests_a_day", "value")
+    field_order = ("name", "days", "requests_a_day", "rows_a_day", "value")
 
 
 @never_cache
@@ -139,7 +145,7 @@ def _list(request: WorkspaceRequest, service: Service, *, status: int = 200, **m
 
 
 def _initial(row: ClientKey) -> dict[str, Any]:
-    return {"days": KEPT, "requests_a_day": row.requests_a_day}
+    return {"days": KEPT, "requests_a_day": row.requests_a_day, "rows_a_day": row.rows_a_day}
 
 
 def _expiry(row: ClientKey) -> str:

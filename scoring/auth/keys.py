@@ -13,6 +13,7 @@ from scoring.contract import KEYS, KeysFile, TokenRules
 from scoring.core.errors import ScoringError, StartFailure
 from scoring.core.log import log
 from scoring.core.request import Request
+from scoring.front_contract import ROWS_WANTED
 
 if TYPE_CHECKING:
     from scoring.auth.tokens import TokenCheck
@@ -93,11 +94,12 @@ class Keys:
     def _check_front(self, shown: bytes) -> int:
         if not self._required:
             return 0
-        credential, _, name = shown.partition(b" ")
+        credential, _, kind_of_key = shown.partition(b" ")
         digest = hashlib.sha256(credential).hexdigest()
         if not self._front or not hmac.compare_digest(digest, self._front):
             raise unauthenticated("The front's key is not the one that this service knows.")
-        kind = KEYS.index(name.decode()) if name.decode("latin-1") in KEYS else 0
+        name = kind_of_key.decode("latin-1").removesuffix(ROWS_WANTED)
+        kind = KEYS.index(name) if name in KEYS else 0
         if len(self._fronts) < CACHE_SIZE:
             self._fronts[shown] = kind
         return kind

@@ -17,7 +17,7 @@ from scoring.forms.mlflow import Invocations
 from scoring.forms.open_inference import OpenInference
 from scoring.forms.probe import Probe
 from scoring.forms.tf_serving import Predict
-from scoring.queue.batcher import Batcher
+from scoring.queue.batcher import Batcher, rows_of
 from scoring.queue.handler import Handler
 
 
@@ -38,6 +38,8 @@ class ModelHandler(Handler):
         results = self.model.compute(inputs.output_names, inputs.feed, all_cores=timings.exclusive)
         computed = perf_counter_ns()
         answer = self.form.encode(inputs, results)
+        if request.front:
+            timings.own_rows = rows_of(inputs)
         timings.decode, timings.infer = decoded - began, computed - decoded
         timings.encode = perf_counter_ns() - computed
         return answer

@@ -1,17 +1,19 @@
 """What a replica sends back, as it goes on to the client: the head rewritten, the body as it comes."""
 
+import re
 from http import HTTPStatus
 
 import httptools
 
-from scoring.front.heads import END, HEADER_BYTES, REVISION
+from scoring.front.heads import END, HEADER_BYTES, REVISION, ROWS
 
 NOT_PASSED_BACK = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade", REVISION)
+    (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade", REVISION, ROWS)
 )
 WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 LENGTH = b"\r\ncontent-length: "
 CHUNKED, UNTIL_CLOSE = -1, -2
+ROWS_SHOWN = re.compile(rb"[0-9]{1,9}")
 
 
 class Garbage(Exception):
@@ -51,6 +53,7 @@ class AnswerReader:
     def __init__(self, lines: bytes, *, is_head: bool, is_old: bool) -> None:
         """`lines`: headers to add, each after its line end. `is_old`: the client speaks HTTP/1.0: no chunks."""
         self.status = 0
+        self.rows = 0  # that the replica says the request had
         self.done = False
         self.reusable = False  # the connection may be used again
         self.closes = False  # the client cannot know the end but by the close
@@ -131,6 +134,9 @@ class AnswerReader:
     def _frame(self, head: bytes) -> bytes:
         headers = dict(self._headers)
         self.reusable = self._parser.should_keep_alive()
+        self.rows = next(
+            (int(value) for name, value in self._headers if name == ROWS and ROWS_SHOWN.fullmatch(value)), 0
+        )
         if self._is_head or self.status in WITHOUT_BODY:
             self._left = 0
         elif b"transfer-encoding" in headers:

@@ -36,6 +36,10 @@ class Caller:
         self.name, self.kind, self.ends, self.key = name, kind, ends, key
         self.used: Used | None = None
 
+    @property
+    def has_rows_quota(self) -> bool:
+        return self.key is not None and self.key.rows_a_day is not None
+
 
 NOBODY = Caller("", 0)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from scoring.core.errors import ScoringError, overloaded
 from scoring.front.answers import AnswerReader
 from scoring.front.heads import Head
-from scoring.front.repeat import HELD_BYTES, Failure, may_repeat
+from scoring.front.repeat import DIED, HELD_BYTES, Failure, may_repeat
 from scoring.front.state import Replica, Revision
 from scoring.front.upstream import Upstream
 
@@ -151,6 +151,8 @@ class Exchange:
 
     def answered_part(self, reader: AnswerReader, part: bytes) -> None:
         """A piece of the answer for the client."""
+        if reader.rows and not self.answering:
+            self._count_rows(reader.rows)
         self.answering = True
         self.status, self.closes = reader.status, reader.closes
         self.moved = monotonic()
@@ -163,6 +165,11 @@ class Exchange:
         self.client.take_end(self, self.closes)
         if self.kept is not None and not self.is_copy:
             self._dispatcher.mirror(self, bytes(self.kept))
+
+    def _count_rows(self, rows: int) -> None:
+        caller = self.head.caller
+        if caller.used is not None and caller.has_rows_quota and not self.is_copy:
+            caller.used.rows += rows
 
     def _keep(self, part: bytes, reader: AnswerReader) -> None:
         """Remember the answer where copies of the request may be sent."""
@@ -183,7 +190,7 @@ class Exchange:
             self.over = True
             self._count(CUT)
             self.client.cut()
-        elif may_repeat(failure, self._repeats or (), held=self.is_held):
+        elif may_repeat(failure, self._repeats or (), held=self.is_held and not (self.is_copy and failure in DIED)):
             self._repeats = [*(self._repeats or ()), failure]
             if replica is not None:
                 self.tried = (self.tried or set()) | {replica}

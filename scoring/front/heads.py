@@ -14,13 +14,13 @@ from scoring.core.errors import ScoringError, bad_input, too_large
 from scoring.front.auth import NOBODY, Caller
 from scoring.front.state import Revision
 from scoring.front.table import Service, Table
-from scoring.front_contract import FRONT_HEADER, REVISION_HEADER
+from scoring.front_contract import FRONT_HEADER, REVISION_HEADER, ROWS_HEADER, ROWS_WANTED
 
 END = b"\r\n\r\n"
 HEADER_BYTES = 64 * 1024
 REMEMBERED_BYTES = 2048
 CHUNKED = -1  # a length that is not known beforehand
-FRONT, REVISION = FRONT_HEADER.encode(), REVISION_HEADER.encode()
+FRONT, REVISION, ROWS = FRONT_HEADER.encode(), REVISION_HEADER.encode(), ROWS_HEADER.encode()
 FORWARDED_FOR, FORWARDED_PROTO = b"x-forwarded-for", b"x-forwarded-proto"
 # Of this connection only (RFC 9110, 7.6.1), written anew by us, or none of the replica's business: cookies know no
 # paths that keep services apart.
@@ -272,7 +272,8 @@ def _own_lines(method: bytes, service: Service, caller: Caller, length: int) -> 
     """What the front itself says: who called, and how the body is framed."""
     lines = []
     if caller.kind:
-        lines.append(b"%b: %b %b" % (FRONT, service.front_key, KEYS[caller.kind].encode()))
+        wanted = ROWS_WANTED.encode() if caller.has_rows_quota else b""
+        lines.append(b"%b: %b %b%b" % (FRONT, service.front_key, KEYS[caller.kind].encode(), wanted))
     if length == CHUNKED:
         lines.append(b"transfer-encoding: chunked")
     elif length or method not in HEALTH:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from http import HTTPStatus
 from time import perf_counter_ns
 
 from scoring.core.answer import EVENTS, Answer
@@ -9,6 +10,7 @@ from scoring.core.errors import ScoringError
 from scoring.engine.dispatch import Dispatcher
 from scoring.engine.endpoint import Endpoint
 from scoring.engine.engine import Served
+from scoring.front_contract import ROWS_HEADER, ROWS_WANTED
 from scoring.http.body_decoding import decoding
 from scoring.http.compression import MIN_BYTES, Compressor
 from scoring.http.request import HttpRequest
@@ -17,6 +19,8 @@ from scoring.http.serializer import error_answer, run_lines
 from scoring.http.streams import Stream, Streams
 from scoring.queue.call import Call
 from scoring.queue.handler import Handler
+
+ROWS, WANTED = ROWS_HEADER.encode(), ROWS_WANTED.encode()
 
 
 class HttpEndpoint(Endpoint[HttpRequest]):
@@ -73,6 +77,8 @@ class HttpEndpoint(Endpoint[HttpRequest]):
     def _json(self, request: HttpRequest, call: Call, body: bytes) -> bytes:
         """Nearly all responses, in as few steps as possible."""
         lines, responses = request.id_lines, self._responses
+        if request.front:
+            lines += _rows_line(request, call)
         if not (responses.is_plain and request.keep_alive) or b"connection" in request.headers:
             lines += responses.general_headers(request)
         return self._serializer.json_ok(body, lines) if self._v2 else self._serializer.run_ok(body, lines, call.infer)
@@ -88,6 +94,8 @@ class HttpEndpoint(Endpoint[HttpRequest]):
     def _whole(self, request: HttpRequest, call: Call, answer: Answer, coded: Answer | None = None) -> bytes:
         """An answer in one piece, sent as it is or in the content coding of `coded`."""
         headers = self._headers(request, call, failed=answer.failed)
+        if request.front and answer.status < HTTPStatus.BAD_REQUEST:
+            headers += _rows_line(request, call)
         sent = self._responses.without_repeated_cors(coded or answer)
         self._dispatcher.record(call, self, answer.status, answer)
         return self._serializer.answer(sent, headers)
@@ -119,7 +127,8 @@ class HttpEndpoint(Endpoint[HttpRequest]):
             self._dispatcher.record(call, self, status, answer)
 
         answer = self._responses.without_repeated_cors(answer)
-        head = self._serializer.head(answer, self._headers(request, call, failed=answer.failed))
+        headers = self._headers(request, call, failed=answer.failed) + _rows_line(request, call)
+        head = self._serializer.head(answer, headers)
         parts, events = answer.stream or iter(()), answer.content_type == EVENTS
         try:
             self._streams.start(Stream(request, parts, head, refuse, count, events=events))
@@ -145,3 +154,8 @@ class HttpEndpoint(Endpoint[HttpRequest]):
         body = self._responses.error_body(request, error)
         self._dispatcher.refuse(request, self.served, error.status, body)
         return self._responses.refusal(request, error, body)
+
+
+def _rows_line(request: HttpRequest, call: Call) -> bytes:
+    """How many rows a request had, for a front that asks."""
+    return b"%b: %d\r\n" % (ROWS, call.own_rows) if request.front.endswith(WANTED) else b""

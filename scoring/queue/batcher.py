@@ -147,7 +147,7 @@ class Batcher:
         parts: list[list[Member]] = []
         rows = 0
         for member in members:
-            count = _rows(member[1])
+            count = rows_of(member[1])
             if not parts or rows + count > most:
                 parts.append([])
                 rows = 0
@@ -157,7 +157,7 @@ class Batcher:
 
     def _run_together(self, members: list[Member]) -> Done:
         names = members[0][1].output_names
-        sizes = [_rows(inputs) for _, inputs in members]
+        sizes = [rows_of(inputs) for _, inputs in members]
         total, is_follower = sum(sizes), False
         began = perf_counter_ns()
         try:
@@ -169,8 +169,8 @@ class Batcher:
         if not by_row:  # run each by itself: only the cause fails, and nobody gets another's rows
             return [self._run_alone(call, inputs) for call, inputs in members]
         took = perf_counter_ns() - began
-        for call, _ in members:
-            call.infer, call.rows, call.batch_follower = took, total, is_follower
+        for (call, _), size in zip(members, sizes, strict=True):
+            call.infer, call.rows, call.own_rows, call.batch_follower = took, total, size, is_follower
             is_follower = True
         return self._encode_batch(members, results, sizes) or self._encode_each(members, results, sizes)
 
@@ -211,7 +211,8 @@ class Batcher:
         except Exception as error:
             return call, error
         finally:
-            call.infer, call.rows = perf_counter_ns() - began, _rows(inputs)
+            call.infer = perf_counter_ns() - began
+            call.rows = call.own_rows = rows_of(inputs)
         return call, _encode(call, inputs, results)
 
 
@@ -225,6 +226,7 @@ def _encode(call: "Call", inputs: Inputs, results: list[Any]) -> Any:
         call.encode = perf_counter_ns() - began
 
 
-def _rows(inputs: Inputs) -> int:
+def rows_of(inputs: Inputs) -> int:
+    """How many rows a request has."""
     first = next(iter(inputs.feed.values()))
     return len(first) if first.ndim else 1  # a scalar that replaces a default

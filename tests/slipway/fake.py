@@ -12,6 +12,9 @@ CLIENT_KEY = {
     "created_at": "2026-11-21T04:00:00Z",
     "expires_at": None,
     "requests_a_day": None,
+    "rows_a_day": None,
+    "rows_today": 40,
+    "rows": 900,
     "requests_today": 7,
     "requests": 700,
 }
@@ -380,7 +383,7 @@ class FakeStudio:
         given = json.loads(request.content) if request.content else {}
         self.asked = given
         key = keys.setdefault(name or given["name"], CLIENT_KEY | {"name": name or given["name"]})
-        key |= {limit: given[limit] for limit in ("requests_a_day",) if limit in given}
+        key |= {limit: given[limit] for limit in ("requests_a_day", "rows_a_day") if limit in given}
         made = {} if request.method == "PATCH" else {"value": given.get("value", f"{verb or 'new'}-value")}
         return httpx.Response(200 if name else 201, json=key | made)
 

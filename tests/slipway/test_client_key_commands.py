@@ -18,16 +18,21 @@ def test_key_of_ones_own_is_read_from_the_input(slipway, deployed):
 
 
 def test_keys_are_listed_with_use_and_quota(slipway, deployed):
-    slipway("client-key", "create", "iris", "shop", "--requests-a-day", "1000")
-    heading, row = slipway("client-key", "list", "iris").out.splitlines()
-    assert heading == "NAME\tBEGINS WITH\tEXPIRES\tREQUESTS TODAY\tREQUESTS IN 30 DAYS"
-    assert row == "shop\tabcdef\t\t7 of 1000\t700"
+    slipway("client-key", "create", "iris", "shop", "--requests-a-day", "1000", "--rows-a-day", "50")
+    slipway("client-key", "create", "iris", "app")
+    heading, *rows = slipway("client-key", "list", "iris").out.splitlines()
+    assert heading == "NAME\tBEGINS WITH\tEXPIRES\tREQUESTS TODAY\tREQUESTS IN 30 DAYS\tROWS TODAY"
+    assert rows == ["shop\tabcdef\t\t7 of 1000\t700\t40 of 50", "app\tabcdef\t\t7\t700\t"]
 
 
 def test_limits_are_changed_and_removed(slipway, deployed):
     slipway("client-key", "create", "iris", "shop", "--requests-a-day", "1000")
     slipway("client-key", "update", "iris", "shop", "--requests-a-day", "5", "--no-limit", "expiry")
     assert deployed.asked == {"requests_a_day": 5, "expires_at": None}
+    slipway("client-key", "update", "iris", "shop", "--rows-a-day", "9")
+    assert deployed.asked == {"rows_a_day": 9}
+    slipway("client-key", "update", "iris", "shop", "--no-limit", "rows")
+    assert deployed.asked == {"rows_a_day": None}
     assert slipway("client-key", "update", "iris", "shop").code == 2, "nothing to change"
     assert slipway("client-key", "update", "iris", "shop", "--no-limit", "colour").code == 2
 

@@ -19,7 +19,7 @@ def service(workspace, bob, iris):
 
 
 def test_value_is_in_the_answer_to_its_creation_and_nowhere_else(api, bob, service):
-    made = api(bob).post(KEYS, {"name": "shop", "days": 30, "requests_a_day": 1000})
+    made = api(bob).post(KEYS, {"name": "shop", "days": 30, "requests_a_day": 1000, "rows_a_day": 5000})
     assert made.status_code == 201
     assert made["Cache-Control"] == "no-store"
     assert service.client_keys.get().digest == digest_of(made.json()["value"])
@@ -28,13 +28,15 @@ def test_value_is_in_the_answer_to_its_creation_and_nowhere_else(api, bob, servi
     (listed,) = api(bob).get(KEYS).json()["results"]
     assert listed == {key: value for key, value in made.json().items() if key != "value"}
     assert (listed["requests_a_day"], listed["requests_today"]) == (1000, 0)
+    assert (listed["rows_a_day"], listed["rows_today"], listed["rows"]) == (5000, 0, 0)
 
 
 def test_limits_left_out_stay_and_null_removes_them(api, bob, service):
     client = api(bob)
     client.post(KEYS, {"name": "shop", "days": 30, "requests_a_day": 1000})
+    client.patch(f"{KEYS}/shop", {"rows_a_day": 7})
     changed = client.patch(f"{KEYS}/shop", {"requests_a_day": None}).json()
-    assert changed["requests_a_day"] is None
+    assert (changed["requests_a_day"], changed["rows_a_day"]) == (None, 7)
     assert changed["expires_at"] is not None
     assert client.patch(f"{KEYS}/shop", {"expires_at": None}).json()["expires_at"] is None
 

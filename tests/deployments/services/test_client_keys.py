@@ -90,6 +90,7 @@ class TestClientKeys:
         [
             (Limits(requests_a_day=0), "requests_a_day"),
             (Limits(requests_a_day=2**63), "requests_a_day"),
+            (Limits(rows_a_day=0), "rows_a_day"),
             (Limits(expires_at=timezone.now() - timedelta(seconds=1)), "expires_at"),
         ],
     )
@@ -101,8 +102,8 @@ class TestClientKeys:
 
     def test_limits_change_and_the_value_stays(self, service, bob):
         before, _ = create_client_key(service, bob, "shop", Limits(requests_a_day=10))
-        changed = change_client_key(fresh(service), bob, "shop", Limits(requests_a_day=7))
-        assert (changed.requests_a_day, changed.digest) == (7, before.digest)
+        changed = change_client_key(fresh(service), bob, "shop", Limits(requests_a_day=7, rows_a_day=8))
+        assert (changed.requests_a_day, changed.rows_a_day, changed.digest) == (7, 8, before.digest)
 
     def test_regenerated_key_keeps_limits_and_use(self, service, bob):
         before, _ = create_client_key(service, bob, "shop", Limits(requests_a_day=10))
@@ -127,8 +128,8 @@ class TestUse:
     def _shop(self, service, bob):
         create_client_key(service, bob, "shop")
 
-    def report(self, service, requests, day=TODAY, key="shop"):
-        use = front_contract.KeyUse(service=service.pk, key=key, day=str(day), requests=requests)
+    def report(self, service, requests, day=TODAY, key="shop", rows=0):
+        use = front_contract.KeyUse(service=service.pk, key=key, day=str(day), requests=requests, rows=rows)
         record_key_use([use])
 
     def test_totals_of_a_day_only_rise(self, service):
@@ -136,6 +137,9 @@ class TestUse:
         self.report(service, 3)  # an earlier report that came late
         self.report(service, 5)
         assert use_by_key(service) == {"shop": Use(requests_today=5, requests=5)}
+        self.report(service, 5, rows=70)  # a request was counted, then its rows
+        self.report(service, 6, rows=60)
+        assert use_by_key(service) == {"shop": Use(requests_today=6, requests=6, rows_today=70, rows=70)}
 
     def test_days_are_added_and_old_ones_left_out(self, service):
         for days, requests in ((0, 1), (1, 10), (29, 100), (30, 1000)):

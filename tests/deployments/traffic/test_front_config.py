@@ -172,6 +172,13 @@ class TestClientKeys:
         KeyUse.objects.create(service=two, key="shop", day=today - timedelta(days=1), requests=5000)
         assert (written().keys[2].requests_today, written().keys[2].day) == (told, str(today))
 
+    def test_rows_of_today_are_told_in_steps_of_their_own_quota(self, two, bob):
+        create_client_key(two, bob, "shop", Limits(rows_a_day=5000))
+        today = datetime.now(UTC).date()
+        KeyUse.objects.create(service=two, key="shop", day=today, requests=77, rows=2049)
+        found = written().keys[2]
+        assert (found.rows_a_day, found.rows_today, found.requests_a_day, found.day) == (5000, 2000, None, str(today))
+
     def test_use_without_a_quota_does_not_write_the_file_anew(self, two, bob):
         create_client_key(two, bob, "shop")
         write_routing()

@@ -39,7 +39,9 @@ def test_limits_are_changed_and_the_expiry_kept(sign_in, bob, service):
     expiry = service.client_keys.get().expires_at
     address = url("client_key_change", name="iris", key="shop")
     assert f"as now: {expiry:%Y-%m-%d}" in client.get(address).content.decode()
-    client.post(address, {"days": "keep", "requests_a_day": "5"})
+    client.post(address, {"days": "keep", "requests_a_day": "5", "rows_a_day": "70"})
+    assert "0 of 70 rows" in text_of(client.get(url("client_key_list", name="iris")))
+    assert 'value="70"' in client.get(address).content.decode()
     assert (service.client_keys.get().expires_at, service.client_keys.get().requests_a_day) == (expiry, 5)
     client.post(address, {"days": "", "requests_a_day": "5"})
     assert service.client_keys.get().expires_at is None
