@@ -18,6 +18,7 @@ from deployments.services.queries import find, with_details
 from deployments.services.recent_figures import recent_figures
 from deployments.services.revision_changes import changes_between
 from deployments.services.revisions import describe_revisions, revisions_of
+from deployments.services.scaling import describe_scaling
 from deployments.views import equivalent_commands
 from deployments.views.scoring_tab import test_panel
 from deployments.views.service_header import MOVING, badge_of, header
@@ -128,7 +129,8 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
         shown = {"config": in_words(config), "variables": config.get("environment_variables"), "slots": SLOTS}
         return shown | _tokens(request, service)
     models = [use.version for use in newest.models.all()] if newest else []
-    return {"models": models, "grpc_address": grpc_address_of(service, newest)} | deployment_panel(service)
+    facts = {"models": models, "grpc_address": grpc_address_of(service, newest), "scaling": describe_scaling(service)}
+    return facts | deployment_panel(service)
 
 
 def _tokens(request: WorkspaceRequest, service: Service) -> dict[str, Any]:

@@ -347,6 +347,14 @@ class FakeStudio:
             service["asked_of_traffic"] = json.loads(request.content)
         return httpx.Response(200, json={"generation": 1, "default": 1, "sticky": None, "hosts": [], "revisions": []})
 
+    @staticmethod
+    def answer_scale(service, request):
+        if request.method == "POST":
+            service["asked_of_scaling"] = json.loads(request.content)
+        summary = "2 to 6 replicas at 70 %"
+        facts = {"fixed": False, "overridden": True, "summary": summary, "changed_at": None, "why": ""}
+        return httpx.Response(200, json=facts | {"replicas": [{"revision": 1, "replicas": 0}]})
+
     def answer_revisions(self, _, request):
         return page(request, self.revisions)
 
