@@ -50,10 +50,24 @@ class OperationUnderWay(Conflict):
     code = "operation_under_way"
     retryable = True
 
-    def __init__(self, name: str, operation: str) -> None:
+    def __init__(self, message: str, way_out: str) -> None:
+        super().__init__(message, hint=way_out)
+
+
+class ServiceIsStopped(Conflict):
+    code = "service_stopped"
+
+    def __init__(self, refused: str, name: str) -> None:
+        super().__init__(f"{refused}: it is stopped.", hint=f"Start it first: slipway service start {name}.")
+
+
+class NothingAnswers(Conflict):
+    code = "nothing_answers"
+
+    def __init__(self, refused: str, name: str) -> None:
         super().__init__(
-            f"The traffic of '{name}' cannot be changed now: {operation} is under way.",
-            hint="Wait until it has ended, or roll it back: slipway service rollback " + name,
+            f"{refused}: no revision of it has been built.",
+            hint=f"Update it: slipway service update {name}.",
         )
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.api.parameters import NAME
 from deployments.models import Service
 from deployments.services.queries import find
 from deployments.services.scaling import CHECKED, change_scaling, describe_scaling
@@ -15,8 +16,6 @@ from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
-
-NAME = OpenApiParameter("name", str, "path", description="the service's name")
 
 
 def _figure(name: str) -> serializers.IntegerField:

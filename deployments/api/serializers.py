@@ -87,6 +87,9 @@ class ServiceSerializer(serializers.Serializer):
         allow_null=True, help_text="an update that is under way or has failed, else null"
     )
     instances = InstanceSerializer(many=True)  # type: ignore[assignment]
+    operation = serializers.CharField(
+        allow_null=True, help_text="what is under way, such as the rollout to revision 2; other changes have to wait"
+    )
     target = serializers.CharField()
     walls = WallsSerializer(allow_null=True, help_text="what stands around the code of the service that runs")
     steps = StepSerializer(many=True)

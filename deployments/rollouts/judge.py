@@ -15,13 +15,15 @@ from deployments.rollouts.cells import last_closed
 from deployments.rollouts.forecast import waiting_for
 from deployments.rollouts.moving import as_json, end, move, plan_of, state_of, write
 from deployments.rollouts.readings import Question, read_cells
-from deployments.rollouts.steps import RolloutState, begin, next_state
+from deployments.rollouts.steps import RolloutState, begin, longest_seconds, next_state
 from deployments.traffic.shares import shares_of
 from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)
 
 PAST_CELLS = 60  # before the start: how long the old revision takes
+WAITING_SECONDS = 86_400.0  # for the candidate to get ready: its build and its instance fail earlier by themselves
+DECISION_SECONDS = 7 * 86_400.0  # all in all, in which it is paused, held, or has no requests
 MOST_CELLS = 720  # that are judged at once, after the studio was away
 
 
@@ -49,7 +51,9 @@ def judge(rollout_id: int) -> None:
         end(rollout, RolloutPhase.ROLLED_BACK, why, None)
         return
     state = state_of(rollout)
-    if state is None:
+    if why := _overdue(rollout, state):
+        end(rollout, RolloutPhase.ROLLED_BACK, why, None)
+    elif state is None:
         _begin(rollout)
     else:
         _go_on(rollout, state)
@@ -73,6 +77,16 @@ def _failure(rollout: Rollout) -> str:
     if instance is None or instance.phase != Phase.FAILED or instance.desired != InstanceDesired.RUNNING:
         return ""
     return f"revision {number} has failed: {(instance.cause or {}).get('message', '')}".rstrip(": ")
+
+
+def _overdue(rollout: Rollout, state: RolloutState | None) -> str:
+    """No rollout lasts for ever: one that nobody decides about, or that nobody sends requests to, goes back."""
+    seconds = (timezone.now() - rollout.created_at).total_seconds()
+    if state is None and seconds > WAITING_SECONDS:
+        return f"revision {rollout.candidate} was not ready within a day"
+    if seconds > WAITING_SECONDS + longest_seconds(plan_of(rollout)) + DECISION_SECONDS:
+        return "its steps had shown nothing for a week, and nobody decided"
+    return ""
 
 
 def _instance(rollout: Rollout) -> Instance | None:

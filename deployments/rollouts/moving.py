@@ -26,6 +26,8 @@ ENDS = frozenset({RolloutPhase.DONE, RolloutPhase.ROLLED_BACK, RolloutPhase.ABOR
 
 def running(service: Service) -> Rollout | None:
     """The rollout of a service that is under way."""
+    if hasattr(service, "running_rollouts"):  # read ahead
+        return next(iter(service.running_rollouts), None)
     return service.rollouts.filter(ended_at=None).select_related("created_by").first()
 
 

@@ -99,6 +99,11 @@ def resumed(plan: Plan, state: RolloutState) -> RolloutState:
     return _started_again(plan, state, state.step) if state.phase == "held" else state
 
 
+def longest_seconds(plan: Plan) -> float:
+    """Of a rollout that is never paused or held."""
+    return sum(EXTENDED * step.bake_seconds for step in plan.steps)
+
+
 def percent_of(plan: Plan, state: RolloutState) -> float:
     """What the new revision should get of the traffic now."""
     if state.phase in ENDED:

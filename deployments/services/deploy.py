@@ -7,17 +7,17 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.config import deployment_config
-from deployments.control.facts import facts_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
-from deployments.errors import BeingDeleted, LabelTaken, NameTaken
+from deployments.errors import LabelTaken, NameTaken
 from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
 from deployments.recipe.recipe import content_hash, revision_hash
+from deployments.services import operations
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
 from deployments.services.keys import choose_keys
-from deployments.services.traffic import check_no_operation, check_no_rollout
+from deployments.services.operations import Verb
 from deployments.traffic.rules import complete_shares
 from deployments.traffic.shares import Share, give_shares, shares_of
 from deployments.version_uses import record_uses
@@ -30,7 +30,7 @@ def deploy(request: DeployRequest) -> Revision:
     The revision that it makes answers requests once it is built and has proved itself; until then an existing service
     goes on with the one before it. With `traffic` it runs beside the others instead, and gets that share once it is
     ready.
-    Raises `NameTaken`, `LabelTaken`, `BeingDeleted`, `OperationUnderWay`, `ChangedMeanwhile` and `NoFreePort`.
+    Raises `NameTaken`, `LabelTaken`, `ChangedMeanwhile`, `NoFreePort`, and as `operations.check` does.
     """
     with transaction.atomic():
         existing = existing_service(request.workspace, request.name)
@@ -39,9 +39,8 @@ def deploy(request: DeployRequest) -> Revision:
         service = existing or create_service(request.workspace, request.actor, request.name, request.target)
         config = request.config or ensure_default_config(request.versions[0], request.actor)
         beside = existing is not None and request.traffic is not None and bool(service.default_revision)
-        if beside:
-            check_no_operation(service, facts_of(service))
-        check_no_rollout(service)
+        if existing:
+            operations.check(service, Verb.CHANGE_TRAFFIC if beside else Verb.UPDATE)
         revision = _add_revision(service, request, config, beside=beside)
         record_event(
             SERVICE_UPDATED if existing else SERVICE_DEPLOYED,
@@ -91,8 +90,6 @@ def _columns(number: int, *, beside: bool) -> dict[str, Any]:
 
 def _add_revision(service: Service, request: DeployRequest, config: InferenceConfig, *, beside: bool) -> Revision:
     """Freeze the request as the newest revision; of two people at once, one gets `ChangedMeanwhile`."""
-    if service.desired == Desired.DELETED:
-        raise BeingDeleted(service.name)
     _check_label(service, request.label)
     number = service.last_revision + 1
     columns = _columns(number, beside=beside)

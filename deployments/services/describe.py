@@ -11,6 +11,7 @@ from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
 from deployments.control.steps import steps_of
 from deployments.models import Revision, Service
+from deployments.services.operations import under_way
 from deployments.services.replicas import describe_instances
 from deployments.targets.observation import Observation
 from deployments.traffic.front_address import front_address_of, front_url
@@ -38,6 +39,7 @@ def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
         "observed_revision": shown.observation.revision if shown else None,
         "update": update_of(facts, now),
         "instances": describe_instances(service),
+        "operation": under_way(service, facts),
         "target": service.target.name,
         "walls": walls_of(shown.observation) if shown else None,
         "steps": [step.as_dict() for step in steps_of(facts, now)],

@@ -3,7 +3,7 @@
 from django.db.models import Prefetch, QuerySet
 
 from deployments.control.facts import with_facts
-from deployments.models import RevisionModel, Service
+from deployments.models import RevisionModel, Rollout, Service
 from deployments.services import names
 from studio.accounts.models import Workspace
 from studio.core.errors import NotFound
@@ -21,6 +21,9 @@ def find(workspace: Workspace, name: str) -> Service:
 
 
 def with_details(rows: QuerySet[Service]) -> QuerySet[Service]:
-    """`rows` with what their state depends on and the models of the wanted revision, read once for all."""
+    """`rows` with what their state depends on, the rollout under way and the models of the wanted revision, read once
+    for all."""
+    rollouts = Rollout.objects.filter(ended_at=None).select_related("created_by")
     uses = RevisionModel.objects.select_related("version__model").order_by("version__model__name")
+    rows = rows.prefetch_related(Prefetch("rollouts", rollouts, to_attr="running_rollouts"))
     return with_facts(rows, Prefetch("models", uses))

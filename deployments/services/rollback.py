@@ -8,11 +8,13 @@ from deployments.builds import builds
 from deployments.control.facts import facts_of
 from deployments.control.service_phase import ServiceFacts, update_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
-from deployments.errors import BeingDeleted, NothingToRollBackTo, RevisionNotBuilt
+from deployments.errors import NothingToRollBackTo, RevisionNotBuilt
 from deployments.events import SERVICE_ROLLED_BACK
 from deployments.models import Build, BuiltBundle, Desired, Phase, Revision, RolloutPhase, Service
 from deployments.rollouts.moving import end, running
+from deployments.services import operations
 from deployments.services.describe import models_of
+from deployments.services.operations import Verb
 from deployments.version_uses import record_uses
 from studio.accounts.models import User
 from studio.core.errors import NotFound
@@ -24,10 +26,9 @@ def rollback(service: Service, actor: User, number: int | None = None) -> None:
     A build that is still under way for another revision is cancelled, and a rollout aborted.
     None: the revision that has the traffic while an update is under way or has failed, which ends that update; else the
     one that had the traffic before. A stopped service is started. To ask for what is wanted already changes nothing.
-    Raises `BeingDeleted`, `NotFound`, `NothingToRollBackTo`, `RevisionNotBuilt` and `ChangedMeanwhile`.
+    Raises `NotFound`, `NothingToRollBackTo`, `RevisionNotBuilt`, `ChangedMeanwhile`, and as `operations.check` does.
     """
-    if service.desired == Desired.DELETED:
-        raise BeingDeleted(service.name)
+    operations.check(service, Verb.ROLL_BACK)
     rollout = running(service)
     number = number or (rollout.control if rollout else _default(service))
     is_wanted = number == service.wanted_revision and service.desired == Desired.RUNNING

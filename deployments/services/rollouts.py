@@ -8,9 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from deployments import events
-from deployments.control.facts import facts_of
 from deployments.desired_state import record_event
-from deployments.errors import BadRollout, NoRollout, OperationUnderWay
+from deployments.errors import BadRollout, ChangedMeanwhile, NoRollout
 from deployments.models import Rollout, RolloutPhase, Service
 from deployments.rollouts import steps as life
 from deployments.rollouts.forecast import seconds_left, step_seconds, waiting_for, warning
@@ -18,8 +17,10 @@ from deployments.rollouts.guards import DEFAULT_GUARDS, Guard
 from deployments.rollouts.moving import as_json, end, move, plan_of, running, state_of, write
 from deployments.rollouts.standing import standings
 from deployments.rollouts.steps import Plan, Step
+from deployments.services import operations
+from deployments.services.operations import Verb
 from deployments.services.recent_figures import recent_figures
-from deployments.services.traffic import as_request, change_traffic, check_no_operation
+from deployments.services.traffic import as_request, change_traffic
 from deployments.traffic.shares import Share, shares_of
 from studio.accounts.models import User
 
@@ -42,9 +43,9 @@ class RolloutRequest:
 def start(service: Service, actor: User, request: RolloutRequest) -> Rollout:
     """Have the revision started beside the default one; its share rises as it proves itself.
 
-    Raises `BadRollout`, `OperationUnderWay`, and as `change_traffic` does.
+    Raises `BadRollout`, and as `change_traffic` does.
     """
-    check_no_operation(service, facts_of(service))
+    operations.check(service, Verb.ROLL_OUT)
     control = service.default_revision
     shares = shares_of(service)
     _check(request, control, shares)
@@ -73,7 +74,7 @@ def start(service: Service, actor: User, request: RolloutRequest) -> Rollout:
                 steps=shown,
             )
     except IntegrityError as error:
-        raise OperationUnderWay(service.name, "another rollout") from error
+        raise ChangedMeanwhile(service.name) from error
     return rollout
 
 

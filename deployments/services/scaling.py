@@ -11,13 +11,14 @@ from deployments.config.deployment_config import config_of
 from deployments.config.option_checks import check
 from deployments.config.options import DeploymentConfig
 from deployments.config.scaling import FIGURES, FIXED, MOST, Scaling, scaling_of
-from deployments.control.facts import facts_of, instances_of, traffic_revision, wanted_revision
+from deployments.control.facts import instances_of, traffic_revision, wanted_revision
 from deployments.control.scale import scale
 from deployments.desired_state import change, record_event, request_advance
 from deployments.errors import BadDeploymentConfig
 from deployments.events import SCALING_CHANGED
 from deployments.models import InstanceDesired, InstanceScaling, Service
-from deployments.services.traffic import check_no_operation
+from deployments.services import operations
+from deployments.services.operations import Verb
 from studio.accounts.models import User
 from studio.core.enqueue import enqueue_task_on_commit
 
@@ -28,9 +29,9 @@ def change_scaling(service: Service, actor: User, figures: Mapping[str, Any], *,
     """Set these figures above those of all its revisions, until a deployment names one of them; none: the revisions'
     own count again. What runs is left running, in another number.
 
-    Raises `BadDeploymentConfig`, which names the figure, `OperationUnderWay`, `BeingDeleted`, `ChangedMeanwhile`.
+    Raises `BadDeploymentConfig`, which names the figure, `BeingDeleted`, `ChangedMeanwhile`.
     """
-    check_no_operation(service, facts_of(service))
+    operations.check(service, Verb.SCALE)
     config = _config(service)
     override = _checked(config, service.scaling, {name: one for name, one in figures.items() if one is not None})
     before, after = (figures_of.in_words(scaling_of(config, one)) for one in (service.scaling, override))

@@ -9,20 +9,19 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.control.facts import build_of, facts_of, instances_of, traffic_of
-from deployments.control.service_phase import ServiceFacts, update_of
+from deployments.control.service_phase import ServiceFacts
 from deployments.desired_state import change, record_event, request_advance
 from deployments.errors import (
     BadTraffic,
-    BeingDeleted,
     HostTaken,
     IsDefault,
-    OperationUnderWay,
     RevisionHasFailed,
     TrafficChangedSince,
 )
 from deployments.events import HOSTS_CHANGED, STICKINESS_CHANGED
-from deployments.models import Desired, HostName, InstanceDesired, Phase, Revision, Service
-from deployments.rollouts.moving import running
+from deployments.models import HostName, InstanceDesired, Phase, Revision, Service
+from deployments.services import operations
+from deployments.services.operations import Verb
 from deployments.services.rollback import revision_of
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
 from deployments.traffic.shadow_figures import shadow_figures
@@ -53,11 +52,11 @@ class TrafficRequest:
 def change_traffic(service: Service, actor: User, request: TrafficRequest) -> None:
     """Give the revisions these shares. Those that are new to it start; they get requests once they are ready.
 
-    Raises `BadTraffic`, `NotFound`, `RevisionHasFailed`, `RevisionNotBuilt`, `OperationUnderWay`, `BeingDeleted`,
-    `HostTaken`, `TrafficChangedSince` and `ChangedMeanwhile`.
+    Raises `BadTraffic`, `NotFound`, `RevisionHasFailed`, `RevisionNotBuilt`, `HostTaken`, `TrafficChangedSince`,
+    `ChangedMeanwhile`, and as `operations.check` does.
     """
     facts, before = facts_of(service), shares_of(service)
-    check_no_operation(service, facts)
+    operations.check(service, Verb.CHANGE_TRAFFIC, facts)
     if request.generation not in {None, service.generation}:
         raise TrafficChangedSince(service.name, _in_words(service, before))
     wanted = as_request(before) if request.percents is None else request
@@ -112,26 +111,6 @@ def as_request(shares: Mapping[int, Share], *, reason: str = "") -> TrafficReque
         mirrors={number: share.mirror_percent for number, share in shares.items() if share.mirror_percent},
         reason=reason,
     )
-
-
-def check_no_operation(service: Service, facts: ServiceFacts) -> None:
-    """Raises `OperationUnderWay`, which names it, and `BeingDeleted`."""
-    if service.desired == Desired.DELETED:
-        raise BeingDeleted(service.name)
-    if service.desired == Desired.STOPPED:
-        raise BadTraffic(f"'{service.name}' is stopped.", hint=f"Start it first: slipway service start {service.name}.")
-    if facts.traffic is None:
-        raise OperationUnderWay(service.name, "the first deployment")
-    update = update_of(facts, timezone.now())
-    if update and update["state"] != Phase.FAILED:
-        raise OperationUnderWay(service.name, f"the update to revision {update['revision']}")
-    check_no_rollout(service)
-
-
-def check_no_rollout(service: Service) -> None:
-    """Raises `OperationUnderWay`."""
-    if rollout := running(service):
-        raise OperationUnderWay(service.name, f"the rollout to revision {rollout.candidate}")
 
 
 def describe_traffic(service: Service) -> dict[str, Any]:

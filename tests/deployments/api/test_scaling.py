@@ -80,9 +80,15 @@ def test_figures_that_do_not_fit_are_refused_by_name(api, bob, running, figures,
     assert instance_of(running).replicas == 1
 
 
-def test_other_operations_under_way_come_first(api, workspace, bob, iris, fake, running):
+def test_peak_during_an_update_is_met(api, workspace, bob, iris, fake, running):
     deploy(workspace, bob, iris, overwrite=True, target=fake.target)
-    assert code(scale(api(bob), replicas=2)) == (409, "operation_under_way")
+    assert scale(api(bob), replicas=2).status_code == 200
+    assert instance_of(running, 1).replicas == 2
+
+
+def test_service_that_is_being_deleted_is_not_scaled(api, bob, running):
+    api(bob).delete(ADDRESS.removesuffix("/scale"))
+    assert code(scale(api(bob), replicas=2)) == (409, "service_being_deleted")
 
 
 def test_viewers_look_and_do_not_scale(api, carol, running):

@@ -188,6 +188,31 @@ def test_it_waits_until_the_revision_is_ready(workspace, fake, bob, iris, servic
         rollouts.advance(fresh(service), bob)
 
 
+def test_revision_that_does_not_get_ready_within_a_day_ends_it(workspace, fake, bob, iris, service, requests):
+    fake.visit(service, 5)
+    deploy(workspace, bob, iris, overwrite=True, target=fake.target, traffic=0, built=False)
+    begin(service, bob)
+    fake.wait(86_390)
+    assert judged(fake, service, 1)["phase"] == "waiting"
+
+    ended = judged(fake, service, 2)
+
+    assert (ended["phase"], ended["why"]) == ("rolled_back", "revision 2 was not ready within a day")
+    assert shares_of(service) == {1: ALL}
+
+
+def test_rollout_that_nobody_decides_about_ends_after_a_week(fake, bob, both, requests):
+    begin(both, bob)
+    judged(fake, both, 1)
+    rollouts.pause(fresh(both), bob)
+    fake.wait(7 * 86_400)
+    assert judged(fake, both, 1)["phase"] == "judging"
+    fake.wait(86_400 + 360)
+
+    assert judged(fake, both, 1)["phase"] == "rolled_back"
+    assert shares_of(both) == {1: ALL}
+
+
 def test_revision_that_fails_to_start_ends_it(workspace, fake, bob, iris, service, requests):
     fake.visit(service, 5)
     fake.world.behaving[2] = "failing"
