@@ -42,8 +42,8 @@ class Dispatcher:
         revision = head.pinned
         if revision is None:
             revision = head.service.draw(head.slot)
-            if not revision.ready and head.service.default.ready:
-                revision = head.service.default
+            if not revision.ready:
+                revision = head.service.substitute(revision)
         exchange = Exchange(self, client, head, forwarded, revision, body, complete)
         load = revision.load
         load.arrivals += 1
@@ -77,6 +77,9 @@ class Dispatcher:
             return
         replica = None if revision.waiting else self._picker.pick(ready, limit)
         if replica is None:
+            if not ready and self._moves(exchange):
+                self.dispatch(exchange)
+                return
             self._wait(exchange, revision)
         else:
             self._send(exchange, replica, monotonic())
@@ -108,6 +111,21 @@ class Dispatcher:
         replica.idle.clear()
         for revision in self.owners.get(replica, ()):
             revision.sort_out()
+            if not revision.ready:
+                self._move_waiting(revision)
+
+    def _moves(self, exchange: Exchange) -> bool:
+        """Whether another revision answers, since the drawn one has no ready replica any more."""
+        if exchange.is_copy or exchange.head.pinned is not None:
+            return False
+        before, exchange.revision = exchange.revision, exchange.head.service.substitute(exchange.revision)
+        return exchange.revision is not before
+
+    def _move_waiting(self, revision: Revision) -> None:
+        for exchange in list(revision.waiting):
+            if not exchange.over and self._moves(exchange):
+                revision.waiting.remove(exchange)
+                self.dispatch(exchange)
 
     def removed(self, revisions: list[Revision], exchanges: Iterable[Exchange] = ()) -> None:
         """Revisions are gone: who waits for one of them, or must be sent again, goes where `reroute` says."""

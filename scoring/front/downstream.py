@@ -1,6 +1,9 @@
 """A client's connection: requests in order, bodies passed on as they come, back-pressure, time limits."""
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -275,8 +278,15 @@ class Downstream(asyncio.Protocol):
         elif self.started:
             if now - self.started > HEADER_SECONDS:
                 self.fail(ScoringError(408, "too_slow", "The request did not arrive in time."))
-        elif now - self.last_active > idle_seconds:
+        elif now - self.last_active > idle_seconds and not self._has_unread():
             self.abort()
+
+    def _has_unread(self) -> bool:
+        """Whether a request has arrived that the loop has not read yet: closing now would lose it."""
+        number = self._transport.get_extra_info("socket").fileno()
+        with suppress(OSError), socket.socket(fileno=os.dup(number)) as same:
+            return bool(same.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return False
 
     def _sweep_unread(self, now: float) -> None:
         unsent = self._transport.get_write_buffer_size()

@@ -35,6 +35,9 @@ class Service:
             (revisions[one.number], one.mirror_percent / 100) for one in found.revisions if one.mirror_percent
         ]
         slots = _slots_of(found)
+        counts = {one: slots.count(index) for index, one in enumerate(self.revisions)}
+        by_share = sorted((one for one in counts if counts[one]), key=lambda one: -counts[one])
+        self._substitutes = [self.default, *(one for one in by_share if one is not self.default)]
         self._only = self.revisions[slots[0]]
         self._slots = b"" if slots.count(slots[0]) == SLOTS else slots  # empty: all are of one revision
 
@@ -47,6 +50,14 @@ class Service:
         if not self._slots:
             return self._only
         return self.revisions[self._slots[random_slot() if slot < 0 else slot]]
+
+    def substitute(self, revision: Revision) -> Revision:
+        """Who answers in place of a revision that has no ready replica: the default one, and where its replicas fail,
+        the one with the largest share. Itself where nobody is: its requests wait. A default one that sleeps is woken.
+        """
+        if not (self.default.ready or self.default.replicas):
+            return revision
+        return next((one for one in self._substitutes if one.ready), revision)
 
 
 def _slots_of(found: FrontService) -> bytes:

@@ -33,6 +33,30 @@ def test_a_request_whose_replica_dies_before_its_answer_is_sent_to_another(front
     assert {len(one.body) for one in good.scored()} == {500_000}
 
 
+@pytest.mark.parametrize("dying", [1, 2])
+def test_a_request_whose_revision_dies_is_answered_by_another(front, stub, dying):
+    def behave(asked, connection):
+        bad.stop()
+
+    bad, good = stub(behave), stub()
+    shares = {dying: [(0, 5999)], 3 - dying: [(6000, 9999)]}
+    front.route(
+        service(*(revision(number, bad if number == dying else good, slots=shares[number]) for number in (1, 2)))
+    )
+    answers = [front.score() for _ in range(30)]
+    assert [one.status_code for one in answers] == [200] * 30
+    assert {one.headers["x-slipway-revision"] for one in answers} == {str(3 - dying)}
+    assert len(bad.scored()) == 1
+
+
+def test_a_request_for_a_revision_that_has_died_is_not_answered_by_another(front, stub):
+    dead, alive = stub(), stub()
+    dead.stop()
+    front.route(service(revision(1, alive), revision(2, dead)))
+    assert front.score(headers={"x-slipway-revision": "2"}).status_code == 503
+    assert alive.scored() == []
+
+
 def test_a_request_is_sent_again_once_only(front, stub):
     bad = stub(lambda asked, connection: None)
     front.route(service(revision(1, bad)))

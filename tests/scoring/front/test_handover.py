@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import psutil
 
+from scoring.front.front import DRAIN_IDLE_SECONDS
 from scoring.front_contract import ClientKey
 from tests.scoring.conftest import read_answers
 from tests.scoring.front.fronts import KEY, ok, request_bytes, revision, service
@@ -71,6 +72,23 @@ def test_a_new_front_process_takes_over_without_losing_a_request(own_front, stub
     answered, lost = lost_during(front, swap)
     assert answered > 1000
     assert lost == []
+
+
+def test_a_request_that_crosses_the_end_of_an_idle_connection_is_answered(own_front, stub):
+    """The front process is held up while both are due."""
+    front = own_front().start(service(revision(1, stub())))
+    before = front.state()["front"]
+    with front.connect() as idle:
+        idle.sendall(request_bytes())
+        assert read_answers(idle)[0][0] == 200
+        front.process.send_signal(signal.SIGHUP)
+        front.until(lambda: front.state()["front"] != before)
+        time.sleep(DRAIN_IDLE_SECONDS - 0.5)
+        os.kill(before, signal.SIGSTOP)
+        time.sleep(2.5)
+        idle.sendall(request_bytes())
+        os.kill(before, signal.SIGCONT)
+        assert read_answers(idle)[0][0] == 200
 
 
 def test_a_front_process_that_is_killed_is_replaced_at_once(own_front, stub):
