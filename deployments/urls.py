@@ -9,12 +9,13 @@ from deployments.views import (
     configs,
     deploy,
     model_services,
+    rollouts,
     scaling,
     service_actions,
     service_logs,
     services,
     targets,
-    traffic_tab,
+    traffic_actions,
     version_revisions,
 )
 
@@ -44,7 +45,20 @@ urlpatterns = [
     path("services/<slug:name>/start/", service_actions.service_start, name="service_start"),
     path("services/<slug:name>/rollback/", service_actions.service_rollback, name="service_rollback"),
     path("services/<slug:name>/scale/", scaling.service_scale, name="service_scale"),
-    path("services/<slug:name>/traffic/", traffic_tab.service_traffic, name="service_traffic"),
+    path("services/<slug:name>/traffic/", traffic_actions.service_traffic, name="service_traffic"),
+    path("services/<slug:name>/traffic/running/", traffic_actions.service_running, name="service_running"),
+    path(
+        "services/<slug:name>/traffic/command/", traffic_actions.service_traffic_command, name="service_traffic_command"
+    ),
+    path("services/<slug:name>/traffic/promote/", traffic_actions.service_promote, name="service_promote"),
+    path("services/<slug:name>/traffic/abort/", traffic_actions.service_traffic_abort, name="service_traffic_abort"),
+    path("services/<slug:name>/traffic/take-out/", traffic_actions.service_take_out, name="service_take_out"),
+    path("services/<slug:name>/rollout/", rollouts.service_rollout, name="service_rollout"),
+    path("services/<slug:name>/rollout/preview/", rollouts.rollout_preview, name="rollout_preview"),
+    path("services/<slug:name>/rollout/pause/", rollouts.rollout_pause, name="rollout_pause"),
+    path("services/<slug:name>/rollout/resume/", rollouts.rollout_resume, name="rollout_resume"),
+    path("services/<slug:name>/rollout/advance/", rollouts.rollout_advance, name="rollout_advance"),
+    path("services/<slug:name>/rollout/abort/", rollouts.rollout_abort, name="rollout_abort"),
     path("services/<slug:name>/delete/", service_actions.service_delete, name="service_delete"),
     path("services/<slug:name>/keys/", service_actions.service_keys, name="service_keys"),
     path(

@@ -34,6 +34,7 @@ class Share(TypedDict):
     state: str
     error: Cause | None
     shadow: Shadow | None
+    replicas: NotRequired[dict[str, int]]  # wanted, ready, ejected
 
 
 class Traffic(TypedDict):

@@ -78,6 +78,12 @@ class ShadowSerializer(serializers.Serializer):
     slower_ms = serializers.FloatField(allow_null=True, help_text="mean time of the copies minus the callers'")
 
 
+class ReplicasOfShareSerializer(serializers.Serializer):
+    wanted = serializers.IntegerField()
+    ready = serializers.IntegerField()
+    ejected = serializers.IntegerField(help_text="that the front sends nothing, since it could not reach them")
+
+
 class ShareSerializer(serializers.Serializer):
     revision = serializers.IntegerField()
     label = serializers.CharField(  # type: ignore[assignment]  # a field is no attribute of the class
@@ -89,6 +95,7 @@ class ShareSerializer(serializers.Serializer):
     state = serializers.ChoiceField(choices=Phase.choices)
     error = CauseSerializer(allow_null=True)
     shadow = ShadowSerializer(allow_null=True, help_text="what it made of copies; null: it got none in the last day")
+    replicas = ReplicasOfShareSerializer()
 
 
 class TrafficSerializer(serializers.Serializer):

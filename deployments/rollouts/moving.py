@@ -61,11 +61,12 @@ def move(rollout: Rollout, state: RolloutState, actor: User | None) -> None:
         _write(rollout, phase, waiting_for(plan, state), state=as_json(state), percent=percent)
         if phase == RolloutPhase.DONE:
             _record(events.ROLLOUT_COMPLETED, rollout, actor)
-            _set_shares(rollout, {rollout.candidate: ALL}, rollout.candidate, actor)
+            _set_shares(rollout, {rollout.candidate: ALL}, rollout.candidate, actor, "all steps are passed")
         elif has_advanced:
             _record(events.ROLLOUT_ADVANCED, rollout, actor, percent=percent)
             if has_moved:
-                _set_shares(rollout, _split(percent, copies, rollout), rollout.control, actor)
+                where = f"step {state.step + 1} of {len(plan.steps)}"
+                _set_shares(rollout, _split(percent, copies, rollout), rollout.control, actor, where)
         elif phase == RolloutPhase.HELD and not was_held:
             _record(events.ROLLOUT_HELD, rollout, actor, why=rollout.why)
 
@@ -77,7 +78,7 @@ def end(rollout: Rollout, phase: RolloutPhase, why: str, actor: User | None, **c
         _write(rollout, phase, why, percent=0.0, **columns)
         _record(kind, rollout, actor, why=why)
         if rollout.service.default_revision == rollout.control:
-            _set_shares(rollout, {rollout.control: ALL}, rollout.control, actor)
+            _set_shares(rollout, {rollout.control: ALL}, rollout.control, actor, why)
 
 
 def write(rollout: Rollout, **columns: Any) -> None:
@@ -99,13 +100,13 @@ def _split(percent: float, copies: float, rollout: Rollout) -> dict[int, Share]:
     return {rollout.control: Share(100 - percent), rollout.candidate: Share(percent, copies)}
 
 
-def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int, actor: User | None) -> None:
+def _set_shares(rollout: Rollout, shares: dict[int, Share], default: int, actor: User | None, why: str) -> None:
     """Of both revisions; others that run beside them stay, without a share. `actor`: None where it moves by itself."""
     service = rollout.service
     both = {rollout.control, rollout.candidate}
     others = {number: share for number, share in shares_of(service).items() if number not in both}
     change(service, due_at=timezone.now())
-    reason = f"Rollout to revision {rollout.candidate}: {rollout.why}".rstrip(": ")
+    reason = f"Rollout to revision {rollout.candidate}: {why}".rstrip(": ")
     give_shares(service, shares | others, default, actor=actor, reason=reason, wanted_revision=default)
     record_uses(service)
     request_advance(service)

@@ -119,6 +119,11 @@ def abort(service: Service, actor: User) -> None:
     end(_running(service), RolloutPhase.ABORTED, f"{actor.username} aborted it", actor)
 
 
+def check_running(service: Service) -> None:
+    """Raises `NoRollout`."""
+    _running(service)
+
+
 def rollouts_of(service: Service) -> QuerySet[Rollout]:
     """All of them, the newest first."""
     return service.rollouts.select_related("created_by").order_by("-id")

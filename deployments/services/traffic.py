@@ -1,6 +1,6 @@
 """What people do with a service's traffic: give revisions shares, copies and stickiness; promote, abort."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.control.facts import build_of, facts_of, instances_of, traffic_of
+from deployments.control.notes import Notes
 from deployments.control.service_phase import ServiceFacts
 from deployments.desired_state import change, record_event, request_advance
 from deployments.errors import (
@@ -19,10 +20,11 @@ from deployments.errors import (
     TrafficChangedSince,
 )
 from deployments.events import HOSTS_CHANGED, STICKINESS_CHANGED
-from deployments.models import HostName, InstanceDesired, Phase, Revision, Service
+from deployments.models import HostName, Instance, InstanceDesired, Phase, Revision, Service
 from deployments.services import operations
 from deployments.services.operations import Verb
 from deployments.services.rollback import revision_of
+from deployments.traffic.front_reports import ejected_replicas
 from deployments.traffic.rules import complete_hosts, complete_shares, complete_sticky
 from deployments.traffic.shadow_figures import shadow_figures
 from deployments.traffic.shares import Share, give_shares, in_words, shares_of
@@ -117,6 +119,7 @@ def describe_traffic(service: Service) -> dict[str, Any]:
     """As REST answers and pages show it."""
     instances = {instance.revision.number: instance for instance in instances_of(service)}
     shadows = shadow_figures(service)
+    ejected = ejected_replicas()
     return {
         "generation": service.generation,
         "default": service.default_revision or None,
@@ -132,6 +135,7 @@ def describe_traffic(service: Service) -> dict[str, Any]:
                 "state": _state(row.revision, instances),
                 "error": _error(row.revision, instances),
                 "shadow": asdict(shadows[row.revision.number]) if row.revision.number in shadows else None,
+                "replicas": _replicas(instances.get(row.revision.number), ejected),
             }
             for row in traffic_of(service)
         ],
@@ -144,6 +148,17 @@ def _state(revision: Revision, instances: Mapping[int, Any]) -> str:
     build = build_of(revision)
     failed = build is not None and build.state in {JobState.FAILED, JobState.CANCELLED}
     return (Phase.FAILED if failed else Phase.TRANSITIONING).value
+
+
+def _replicas(instance: Instance | None, ejected: Collection[str]) -> dict[str, int]:
+    """How many there are to be, are ready, and get no requests because the front could not reach them."""
+    if instance is None or instance.desired != InstanceDesired.RUNNING:
+        return {"wanted": 0, "ready": 0, "ejected": 0}
+    return {
+        "wanted": instance.replicas,
+        "ready": Notes.of(instance).observation.ready(instance.replicas),
+        "ejected": sum(1 for replica in ejected if replica.partition("-")[0] == str(instance.pk)),
+    }
 
 
 def _error(revision: Revision, instances: Mapping[int, Any]) -> dict[str, Any] | None:

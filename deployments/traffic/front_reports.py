@@ -44,6 +44,12 @@ def keep_report(report: FrontReport) -> None:
         enqueue_task_on_commit("deployments.tasks.scale")
 
 
+def ejected_replicas() -> list[str]:
+    """Ids of replicas that a front sends nothing at the moment, as far as fronts report."""
+    fresh = FrontStatus.objects.filter(seen_at__gt=timezone.now() - timedelta(seconds=SILENT_SECONDS))
+    return sorted({replica for ejected in fresh.values_list("ejected", flat=True) for replica in ejected})
+
+
 def front_problem() -> str:
     """What is wrong with the front in a sentence; empty where nothing is, or there is to be none."""
     if not settings.FRONT["enabled"]:

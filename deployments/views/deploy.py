@@ -31,7 +31,8 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
         form = _form(request, updated)
         service = _deployed(request, form) if form.is_valid() else None
         if service:
-            return redirect("service_detail", workspace=request.workspace.slug, name=service.name)
+            page = reverse("service_detail", kwargs={"workspace": request.workspace.slug, "name": service.name})
+            return redirect(f"{page}?tab=traffic" if form.cleaned_data.get("beside") else page)
     else:
         initial = _initial(request, version, updated)
         form = DeployForm(request.workspace, initial=initial, updated=updated.name if updated else "")
@@ -98,7 +99,7 @@ def _updated(request: WorkspaceRequest) -> Service | None:
 def _initial(request: WorkspaceRequest, version: ModelVersion | None, updated: Service | None) -> dict[str, Any]:
     initial: dict[str, Any] = {"auth": "key", "target": "local"}
     if updated:
-        initial |= form_defaults.values_of(updated)
+        initial |= form_defaults.values_of(updated) | {"beside": request.GET.get("beside", "")}
         initial = form_defaults.with_version(initial, version) if version else initial
     elif version:
         config = form_defaults.config_for(version)

@@ -24,7 +24,7 @@ ACCESS: dict[str, dict[str, bool]] = {"token": {"token_auth": True}, "none": {"a
 BEFORE = {options.ACCESS: ["auth"]}
 AFTER = {options.SIZE: ["target"], options.OTHER: ["server"]}
 NOTES = "Notes"
-FIRST = ("name", "models", "config", "overwrite")  # above the folded settings
+FIRST = ("name", "models", "config", "overwrite", "beside")  # above the folded settings
 
 
 class DeployForm(forms.Form):
@@ -58,6 +58,12 @@ class DeployForm(forms.Form):
         help_text="For a script that uses several: name:number, separated by commas.",
         widget=forms.TextInput(attrs=PLAIN),
     )
+    beside = forms.ChoiceField(
+        required=False,
+        label="Once it is ready",
+        choices=[("", "It takes over all requests"), ("1", "It runs beside the others, and gets no requests yet")],
+        help_text="Beside the others, it can be compared on the tab Traffic: by a rollout, by shares, or as a shadow.",
+    )
     description = forms.CharField(required=False, max_length=2000)
     reason = forms.CharField(
         required=False, max_length=2000, label="Why", help_text="Kept with the revision and in the activity."
@@ -83,6 +89,8 @@ class DeployForm(forms.Form):
         self.fields.update(option_fields.fields())
         if updated:
             del self.fields["name"], self.fields["overwrite"]
+        else:
+            del self.fields["beside"]
         self._offer_versions()
         self._offer_configs()
         targets = {LOCAL, *Target.objects.in_workspace(workspace).values_list("name", flat=True)}
@@ -148,7 +156,8 @@ class DeployForm(forms.Form):
         given = {key: data.get(key) for key in ("config", "description", "reason", "target", "deployment_config")}
         given["target"] = None if given["target"] == LOCAL else given["target"]
         given["overwrite"] = bool(self.updated) or data.get("overwrite", False)
-        return body | {key: value for key, value in given.items() if value}
+        beside = {"traffic": 0.0} if data.get("beside") else {}
+        return body | {key: value for key, value in given.items() if value} | beside
 
     def deploy_request(self, actor: User) -> DeployRequest:
         """What the form asks for; call it on a valid form. Raises `SlipwayError` for what the studio does not have."""

@@ -17,6 +17,7 @@ def cli(given: dict[str, Any]) -> str:
     options += [[f"--{name}", given[name]] for name in ("config", "description", "reason") if given.get(name)]
     options += _limits(given.get("deployment_config", {}))
     options += [["--overwrite"]] if given.get("overwrite") else []
+    options += [["--traffic", f"{given['traffic']:g}"]] if "traffic" in given else []
     parts = ["slipway service deploy", *(shlex.join(option) for option in [*options, ["--wait"]])]
     return " ".join(parts) if sum(map(len, parts)) + len(parts) <= LINE else " \\\n  ".join(parts)
 

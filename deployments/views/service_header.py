@@ -12,6 +12,7 @@ from deployments.models import Desired, Phase, Revision, Service
 from deployments.services.describe import address_of, walls_of
 from deployments.services.recent_figures import recent_figures
 from deployments.services.replicas import describe_instances
+from deployments.views.rollout_panel import under_way
 
 MOVING = (Phase.TRANSITIONING, Phase.UNHEALTHY, Phase.UNSCHEDULABLE)
 TONES = {"ready": "ok", "starting": "busy", "unreachable": "warn", "dead": "warn", "failed": "bad"}  # of replicas
@@ -23,6 +24,7 @@ def header(service: Service) -> dict[str, Any]:
     facts, now = facts_of(service), timezone.now()
     wanted, phase, update = wanted_revision(service), Phase(service.phase), _update(service, facts)
     is_moving = phase in MOVING or service.desired == Desired.DELETED or _is_under_way(update)
+    rollout = under_way(service)
     differences = [row for row in compare(service, wanted, facts) if row.differs]
     can_answer = _can_answer(facts)
     instances = _with_tones(describe_instances(service))
@@ -33,7 +35,8 @@ def header(service: Service) -> dict[str, Any]:
         "instances": instances,
         "has_several_replicas": sum(len(one["replicas"]) for one in instances) > 1,
         "under_way": _under_way(service, phase),
-        "moving": is_moving,
+        "moving": is_moving or rollout is not None,
+        "rolling": rollout,
         "address": address_of(service),
         "can_answer": can_answer,
         "cannot_answer": "" if can_answer else _why_not(facts, phase),

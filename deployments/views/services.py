@@ -20,6 +20,7 @@ from deployments.services.revision_changes import changes_between
 from deployments.services.revisions import describe_revisions, revisions_of
 from deployments.services.scaling import describe_scaling
 from deployments.views import equivalent_commands
+from deployments.views.rollout_panel import rollout_card, under_way_of
 from deployments.views.scoring_tab import test_panel
 from deployments.views.service_header import MOVING, badge_of, header
 from deployments.views.service_logs import deployment_panel, log_panel
@@ -49,7 +50,7 @@ def service_list(request: WorkspaceRequest) -> HttpResponse:
     """All services, worst first on request; refreshes itself while something moves."""
     rows = _chosen(request, Service.objects.in_workspace(request.workspace))
     page = Paginator(with_details(rows), PAGE_ROWS).get_page(request.GET.get("page"))
-    figures = recent_figures(page)
+    figures, rolling = recent_figures(page), under_way_of(page)
     context = {
         "page": page,
         "rows": [
@@ -59,6 +60,7 @@ def service_list(request: WorkspaceRequest) -> HttpResponse:
                 "address": address_of(service),
                 "badge": badge_of(service, facts_of(service)),
                 "figures": figures.get(service.pk),
+                "rolling": rolling.get(service.pk),
             }
             for service in page
         ],
@@ -129,7 +131,12 @@ def _panel(request: WorkspaceRequest, service: Service, tab: str) -> dict[str, A
         shown = {"config": in_words(config), "variables": config.get("environment_variables"), "slots": SLOTS}
         return shown | _tokens(request, service)
     models = [use.version for use in newest.models.all()] if newest else []
-    facts = {"models": models, "grpc_address": grpc_address_of(service, newest), "scaling": describe_scaling(service)}
+    facts = {
+        "models": models,
+        "grpc_address": grpc_address_of(service, newest),
+        "rollout": rollout_card(service),
+        "scaling": describe_scaling(service),
+    }
     return facts | deployment_panel(service)
 
 

@@ -1,38 +1,152 @@
-"""The tab Traffic of a service: shares by slider or number, copies, stickiness, pins; promote and abort."""
+"""What the tab Traffic shows: the split and its form, what runs, the rollout, and what was before."""
 
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.http import QueryDict
 
-from deployments.errors import BadTraffic
-from deployments.models import Phase, Service
-from deployments.services import traffic
-from deployments.services.queries import find
+from deployments.control.facts import traffic_of
+from deployments.models import Phase, RevisionModel, Service
+from deployments.rollouts.moving import running
+from deployments.services import operations, traffic
+from deployments.services.operations import Verb
+from deployments.services.rollback import can_be_rolled_back_to
+from deployments.services.split_history import splits_of
 from deployments.traffic.front_address import front_address_of
 from deployments.traffic.front_reports import front_problem
-from studio.accounts.access import WorkspaceRequest, workspace_page
+from deployments.views import rollout_preview, split_form
+from deployments.views.rollout_form import RolloutForm
+from deployments.views.rollout_panel import rollout_card, rollouts_before
+from deployments.views.split_form import colour_of, parts_of
 from studio.core.errors import SlipwayError
 
+MOVING = {Phase.TRANSITIONING, Phase.UNHEALTHY, Phase.UNSCHEDULABLE}
 
-def traffic_panel(service: Service) -> dict[str, Any]:
-    """What the tab shows."""
+
+def traffic_panel(
+    service: Service,
+    *,
+    typed: QueryDict | None = None,
+    error: SlipwayError | None = None,
+    form: RolloutForm | None = None,
+) -> dict[str, Any]:
+    """`typed`: what stands in the form of the split, which `error` is about; `form`: that of a rollout, as sent."""
     found = traffic.describe_traffic(service)
-    address = front_address_of(service)
-    rows = [row | {"tone": Phase(row["state"]).tone} for row in found["revisions"]]
-    kind, by = next(iter((found["sticky"] or {}).items()), ("chance", ""))
+    rollout, address = rollout_card(service), front_address_of(service)
+    rows = _rows(service, found)
+    locked = _why_locked(service)
+    form = form or RolloutForm(service)
     return {
-        "shares": rows,
-        "may_mirror": any(not row["is_default"] for row in rows),
-        "sticky_kind": kind,
-        "sticky_name": by,
+        **_split(service, found, rows, typed),
+        **running_panel(service, found, rows),
+        "traffic_error": error,
+        "changes": split_form.changes_since(str(typed.get("seen", "")), found) if typed and error else [],
+        "locked": locked,
+        "rollout": rollout,
+        "rollout_runs": bool(rollout and rollout["is_running"]),
+        "form": form,
+        "may_start": not locked and form.can_start,
+        **rollout_preview.preview(service, form),
+        "before": rollouts_before(service),
+        "splits": [(split, parts_of(split.percents)) for split in splits_of(service)],
         "front_address": address,
         "front_problem": front_problem(),
         "pin": _pin(address, rows),
     }
+
+
+def running_panel(
+    service: Service, found: dict[str, Any] | None = None, rows: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What runs: the part of the tab that refreshes itself."""
+    rows = rows if rows is not None else _rows(service, found or traffic.describe_traffic(service))
+    return {
+        "shares": rows,
+        "shadows": [row for row in rows if row["mirror_percent"] or row.get("shadow")],
+        "previous": _previous(service),
+        "revisions_move": any(Phase(row["state"]) in MOVING for row in rows),
+        "locked": _why_locked(service),
+    }
+
+
+def _rows(service: Service, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """By revision, with what the page adds: tone, colour, models."""
+    revisions = [share.revision_id for share in traffic_of(service)]
+    uses = RevisionModel.objects.filter(revision__in=revisions).select_related("version__model", "revision")
+    models: dict[int, list[Any]] = {}
+    for use in uses.order_by("version__model__name"):
+        models.setdefault(use.revision.number, []).append(use.version)
+    return [
+        row
+        | {
+            "tone": Phase(row["state"]).tone,
+            "colour": colour_of(row["revision"]),
+            "models": models.get(row["revision"], []),
+            "agreement": _agreement(row.get("shadow")),
+        }
+        for row in found["revisions"]
+    ]
+
+
+def _agreement(shadow: dict[str, Any] | None) -> str:
+    """Of a shadow's answers with those that callers got, in per cent."""
+    if not shadow or not shadow["compared"]:
+        return ""
+    return f"{100 * (1 - shadow['disagreed'] / shadow['compared']):.4g}"
+
+
+def _split(
+    service: Service, found: dict[str, Any], rows: list[dict[str, Any]], typed: QueryDict | None
+) -> dict[str, Any]:
+    """The values of the form: what was typed, else what is."""
+    kind, by = next(iter((found["sticky"] or {}).items()), ("chance", ""))
+    values = typed if typed is not None else QueryDict()
+    fields = [
+        row
+        | {
+            "typed": values.get(f"share-{row['revision']}", f"{row['percent']:g}"),
+            "typed_mirror": values.get(f"mirror-{row['revision']}", f"{row['mirror_percent']:g}"),
+        }
+        for row in rows
+    ]
+    return {
+        "fields": fields,
+        "parts": parts_of({row["revision"]: row["percent"] for row in rows}),
+        "generation": found["generation"],
+        "seen": split_form.as_drawn(found),
+        "sticky_kind": values.get("sticky_kind", kind),
+        "sticky_name": values.get("sticky_name", by),
+        "hosts": values.get("hosts", " ".join(found["hosts"])),
+        "reason": values.get("reason", ""),
+        "command": split_form.command(service.name, _present(found)),
+    }
+
+
+def _present(found: dict[str, Any]) -> traffic.TrafficRequest:
+    rows = found["revisions"]
+    return traffic.TrafficRequest(
+        percents={row["revision"]: row["percent"] for row in rows},
+        mirrors={row["revision"]: row["mirror_percent"] for row in rows},
+        sticky=found["sticky"],
+        hosts=found["hosts"] or None,
+    )
+
+
+def _why_locked(service: Service) -> str:
+    """Why the split cannot be changed now, in a sentence; empty where it can."""
+    if rollout := running(service):
+        return f"The rollout to revision {rollout.candidate} moves the shares while it is under way."
+    try:
+        operations.check(service, Verb.CHANGE_TRAFFIC)
+    except SlipwayError as error:
+        return error.message
+    return ""
+
+
+def _previous(service: Service) -> int | None:
+    """The revision that a click goes back to."""
+    row = service.revisions.filter(number=service.previous_revision).first()
+    is_other = row is not None and row.number != service.default_revision
+    return row.number if row and is_other and can_be_rolled_back_to([row]) else None
 
 
 def _pin(address: str, rows: list[dict[str, Any]]) -> str:
@@ -44,54 +158,3 @@ def _pin(address: str, rows: list[dict[str, Any]]) -> str:
         f"curl {address}/score -H 'Authorization: Bearer KEY' "
         f"-H 'x-slipway-revision: {wanted}' -H 'Content-Type: application/json' -d @request.json"
     )
-
-
-@require_POST
-@workspace_page
-def service_traffic(request: WorkspaceRequest, name: str) -> HttpResponse:
-    """Change shares; `promote` and `abort` are buttons of the same form. A refusal is told at the top of the tab."""
-    service = find(request.workspace, name)
-    try:
-        _do(request, service, request.POST)
-    except SlipwayError as error:
-        messages.error(request, f"{error.message} {error.hint}".strip())
-    else:
-        messages.success(request, f"The traffic of {name} is changed.")
-    return redirect(f"{reverse('service_detail', args=[service.workspace.slug, service.name])}?tab=traffic")
-
-
-def _do(request: WorkspaceRequest, service: Service, form: QueryDict) -> None:
-    if form.get("promote"):
-        traffic.promote(service, request.user, _whole(str(form["promote"])))
-    elif form.get("abort"):
-        traffic.abort(service, request.user)
-    else:
-        traffic.change_traffic(service, request.user, _asked(form))
-
-
-def _asked(form: QueryDict) -> traffic.TrafficRequest:
-    kind = form.get("sticky_kind", "chance")
-    return traffic.TrafficRequest(
-        percents=_numbers(form, "share-"),
-        mirrors=_numbers(form, "mirror-"),
-        sticky={} if kind == "chance" else {kind: form.get("sticky_name", "")},
-        reason=form.get("reason", "")[:2000],
-    )
-
-
-def _numbers(form: QueryDict, prefix: str) -> dict[int, float]:
-    """Fields such as share-2, by number of revision."""
-    found = {}
-    for key, text in form.items():
-        if key.startswith(prefix):
-            try:
-                found[_whole(key.removeprefix(prefix))] = float(str(text) or "0")
-            except ValueError as error:
-                raise BadTraffic(f"'{str(text)[:50]}' is no number.", hint="For example: 12.5.") from error
-    return found
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:10]) < 2**31):
-        raise BadTraffic("That is no number of a revision.", hint="Choose one on the page.")
-    return int(text)

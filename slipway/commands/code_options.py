@@ -64,3 +64,13 @@ DeploymentConfig = Annotated[
 Target = Annotated[
     str | None, typer.Option("--target", "--compute-target", "--ct", help="Where it runs. By default on this machine.")
 ]
+Traffic = Annotated[
+    float | None,
+    typer.Option(
+        "--traffic",
+        "--tp",
+        min=0,
+        max=100,
+        help="Per cent that the new revision gets beside the others; else all, once proven.",
+    ),
+]

@@ -71,8 +71,19 @@ def deploy(
         made = {"config": make_config(client, name, source)} if source else {}
         service = client.deploy(name, models, **facts | made)
         print_warnings(service)
+        if facts.get("traffic") is not None and service["deployed_revision"] > 1:
+            wait_beside(client, service, timeout)
+            return service
         output.note(f"Deploying {service['name']}.")
         return wait_healthy(client, service["name"], timeout) if timeout else service
+
+
+def wait_beside(client: "Client", service: "Service", timeout: float | None) -> None:
+    """Tell that a revision starts beside the others, and wait until it is Healthy where there is a `timeout`."""
+    name, made = service["name"], service["deployed_revision"]
+    output.note(f"Starting revision {made} of {name} beside the others.")
+    if timeout:
+        client.traffic.wait_healthy(name, made, timeout)
 
 
 def make_config(client: "Client", name: str, source: Script | InferenceFile) -> str:

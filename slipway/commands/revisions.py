@@ -50,12 +50,7 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
     description: Annotated[str, typer.Option("--description", "-d", help="What it is for.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     label: Annotated[str, typer.Option("--label", "--vn", help="A name of the revision, for x-slipway-revision.")] = "",
-    traffic: Annotated[
-        float | None,
-        typer.Option(
-            "--traffic", "--tp", min=0, max=100, help="Per cent that it gets beside the others; else all, once proven."
-        ),
-    ] = None,
+    traffic: code_options.Traffic = None,
     wait: Wait = False,
     timeout: Timeout = 900,
     *,
@@ -100,10 +95,7 @@ def update(  # noqa: PLR0913, PLR0917 - a parameter for each option
             output.note(f"Updating {name} to revision {service['revision']}.")
             service = deploying.wait_healthy(client, name, timeout) if wait else service
         else:
-            made = service["deployed_revision"]
-            output.note(f"Starting revision {made} of {name} beside the others.")
-            if wait:
-                client.traffic.wait_healthy(name, made, timeout)
+            deploying.wait_beside(client, service, timeout if wait else None)
     output.result(service, lambda: deploying.show(service))
 
 

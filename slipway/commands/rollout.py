@@ -1,7 +1,7 @@
 """`slipway service rollout`: have a revision take over step by step while guards watch it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,32 +37,33 @@ COLUMNS = (
 def start(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: ServiceName,
     revision: Annotated[int, typer.Argument(help="The revision that takes over.")],
-    steps: Annotated[str, typer.Option(help="Shares in per cent, such as 5,25,50,100.")] = "5,25,50,100",
+    steps: Annotated[
+        str, typer.Option(help="Shares in per cent, such as 5,25,50,100, or with bakes of their own: 5:10m,100:1h.")
+    ] = "5,25,50,100",
     bake: Annotated[str, typer.Option(help="How long each step is watched, such as 90s, 5m or 1h.")] = "5m",
     shadow: Annotated[
-        float,
+        str,
         typer.Option(help="First a step with copies of so many per cent of the requests, and no request itself."),
-    ] = 0.0,
+    ] = "",
     guard: Annotated[
         list[str] | None,
         typer.Option(
-            help="errors, client_errors, time or, with --shadow, agreement; may be repeated. Default: errors and time."
+            help="errors, client_errors, time or, with --shadow, agreement; with limits of their own: "
+            "time:ratio=1.5,quantile=0.99. May be repeated. Default: errors and time."
         ),
     ] = None,
+    warm: Annotated[int, typer.Option(help="First requests of the revision whose times do not count.", min=0)] = 200,
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or is held.")] = False,
 ) -> None:
     """Start a rollout. It advances and goes back by itself, whether anybody waits or not."""
     seconds = _seconds(bake)
-    shares: list[dict[str, float]] = [{"percent": 0, "mirror_percent": shadow}] if shadow else []
-    shares += [{"percent": percent} for percent in _percents(steps)]
+    copies = [{"percent": 0, "mirror_percent": one, "bake_seconds": baked} for one, baked in _steps(shadow, seconds)]
+    shares = [{"percent": one, "bake_seconds": baked} for one, baked in _steps(steps, seconds)]
+    guards = [_guard(one) for one in guard] if guard else None
     with open_client() as client:
         found = client.rollouts.start(
-            name,
-            revision,
-            steps=[share | {"bake_seconds": seconds} for share in shares],
-            guards=[{"kind": kind} for kind in guard] if guard else None,
-            reason=reason,
+            name, revision, steps=[*copies, *shares], guards=guards, warm_requests=warm, reason=reason
         )
         if wait:
             found = client.rollouts.wait(name)
@@ -114,11 +115,29 @@ def _amount(row: "Standing", key: Literal["figure", "limit", "control"]) -> str:
     return "–" if amount is None else f"{amount:.3g} {row['unit']}"
 
 
-def _percents(given: str) -> list[float]:
-    try:
-        return [float(part.strip().removesuffix("%")) for part in given.split(",")]
-    except ValueError as error:
-        raise Misuse(f"'{given}' is no list of percentages.", hint="For example: --steps 5,25,50,100") from error
+def _steps(given: str, bake: float) -> list[tuple[float, float]]:
+    """'5:10m,25' as per cent and seconds of each; those without a bake of their own are watched for `bake`."""
+    found = []
+    for part in filter(None, given.split(",")):
+        percent, _, own = part.strip().partition(":")
+        try:
+            found.append((float(percent.removesuffix("%")), _seconds(own) if own else bake))
+        except ValueError as error:
+            raise Misuse(f"'{given}' is no list of percentages.", hint="For example: --steps 5,25,50,100") from error
+    return found
+
+
+def _guard(given: str) -> dict[str, Any]:
+    """'time:ratio=1.5,quantile=0.99' as REST takes it."""
+    kind, _, limits = given.partition(":")
+    found: dict[str, Any] = {"kind": kind}
+    for one in filter(None, limits.split(",")):
+        name, _, value = one.partition("=")
+        try:
+            found[name.strip()] = value if name == "metric" else float(value)
+        except ValueError as error:
+            raise Misuse(f"'{one}' is no limit of a guard.", hint="For example: --guard errors:ratio=1.5") from error
+    return found
 
 
 def _seconds(given: str) -> float:

@@ -59,6 +59,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     reason: Annotated[str, typer.Option(help="Why, for the activity list.")] = "",
     label: Annotated[str, typer.Option("--label", "--vn", help="A name of the revision, for x-slipway-revision.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
+    traffic: code_options.Traffic = None,
     wait: Wait = False,
     timeout: Timeout = 900,
     *,
@@ -74,6 +75,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         reason=reason,
         label=label,
         overwrite=overwrite or None,
+        traffic=traffic,
     )
     source = deploying.Code(
         config=config,

@@ -3,8 +3,11 @@
 import pytest
 from django.test import Client
 
-from deployments.models import BuiltBundle, Phase, Service
+from deployments.models import BuiltBundle, Phase, Rollout, Service
+from deployments.rollouts.moving import as_json
+from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import Limits, create_client_key
+from deployments.services.rollouts import DEFAULT_STEPS
 from studio.accounts.models import Role
 from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
@@ -18,6 +21,8 @@ LONG = "customer-churn-of-the-northern-region-by-quarter"
 NO_PAGE = {302, 405}  # answers to GET of addresses that only redirect or only take what is sent
 QUERIES = {
     "w/<slug:workspace>/services/<slug:name>/rollback/": "?revision=1",
+    "w/<slug:workspace>/services/<slug:name>/traffic/promote/": "?revision=2",
+    "w/<slug:workspace>/services/<slug:name>/traffic/take-out/": "?revision=2",
     "w/<slug:workspace>/services/<slug:name>/keys/regenerate/": "?slot=primary",
     "w/<slug:workspace>/models/<str:name>/<int:number>/": "?tab=files&file=README.md",
     "w/<slug:workspace>/deploy/": f"?version={LONG}:1",
@@ -54,6 +59,7 @@ def examples(workspace, administrator, bob):
     deploy(workspace, administrator, version, name=LONG, overwrite=True, built=False)
     service.refresh_from_db()
     create_client_key(service, administrator, LONG, Limits(requests_a_day=100_000))
+    Rollout.objects.create(service=service, control=1, candidate=2, plan=as_json(Plan(DEFAULT_STEPS)), reason=LONG)
     failed = deploy(workspace, administrator, version, name="failed")
     cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}
     Service.objects.filter(pk=failed.pk).update(phase=Phase.FAILED, cause=cause)

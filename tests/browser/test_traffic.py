@@ -49,7 +49,8 @@ def test_slider_is_dragged_and_all_shares_sum_to_100(open_as, bob, service):
     assert shares_of(service) == {1: Share(87.5), 2: Share(12.5), 3: Share(0)}
     look(page, "traffic-tab")
 
-    page.get_by_role("button", name="All to revision 2").click()
+    page.get_by_role("button", name="Promote revision 2").click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote revision 2").click()
     expect(page.locator("#share-1")).to_have_count(0)
     assert shares_of(service) == {2: ALL}
 

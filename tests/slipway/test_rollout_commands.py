@@ -82,9 +82,31 @@ def test_shadow_step_comes_first(slipway, deployed, answers):
     ]
 
 
-@pytest.mark.parametrize("wrong", [("--steps", "5,many"), ("--bake", "soon")])
+def test_steps_guards_and_the_warm_up_may_have_their_own(slipway, deployed, answers):
+    answers("POST", {})
+    typed = [
+        "--steps",
+        "5:10m,100:0",
+        "--shadow",
+        "20:1h",
+        "--guard",
+        "time:metric=latency,quantile=0.99",
+        "--warm",
+        "0",
+    ]
+    assert slipway("service", "rollout", "start", "iris", "2", *typed).code == 0
+
+    sent = json.loads(deployed.bodies[-1])
+    assert [(step["percent"], step["bake_seconds"]) for step in sent["steps"]] == [(0, 3600), (5, 600), (100, 0)]
+    assert sent["guards"] == [{"kind": "time", "metric": "latency", "quantile": 0.99}]
+    assert sent["warm_requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--steps", "5,many"), ("--bake", "soon"), ("--guard", "errors:ratio=high"), ("--steps", "5:soon")]
+)
 def test_steps_and_times_that_are_none_are_refused(slipway, deployed, wrong):
     refused = slipway("service", "rollout", "start", "iris", "2", *wrong)
 
     assert refused.code != 0
-    assert wrong[1] in refused.err
+    assert wrong[1].rpartition(":")[2] in refused.err

@@ -1,5 +1,7 @@
 // Sliders beside the number fields of a split: what one gains, the others give in proportion, so that all sum to 100 %.
+// The bar above them follows.
 const STEPS = 100; // of a per cent
+const NARROW = 12; // per cent: no room for words in a part of the bar
 
 function read(field) {
   const value = Math.round(Number(field.value) * STEPS);
@@ -15,12 +17,23 @@ export function others(before, left) {
   return after;
 }
 
+function draw(part, begin, percent) {
+  const [box, text] = part.children;
+  part.toggleAttribute("hidden", !percent);
+  box.setAttribute("x", `${begin}%`);
+  box.setAttribute("width", `${percent}%`);
+  text.setAttribute("x", `${begin}%`);
+  text.setAttribute("visibility", percent < NARROW ? "hidden" : "visible");
+  text.textContent = `${part.dataset.part} · ${percent} %`;
+}
+
 export function start(form) {
   const rows = [...form.querySelectorAll("[data-share]")].map((row) => ({
-    number: row.querySelector("input[type=number]"),
+    number: row.querySelector(":scope > .amount input"),
     slider: row.querySelector("input[type=range]"),
   }));
   const sum = form.querySelector("[data-sum]");
+  const bar = form.querySelector(".shares");
   let shares = rows.map(({ number }) => read(number));
 
   function show() {
@@ -28,6 +41,11 @@ export function start(form) {
       const text = String(shares[index] / STEPS);
       if (document.activeElement !== number) number.value = text;
       slider.value = text;
+    });
+    let begin = 0;
+    rows.forEach(({ slider }, index) => {
+      draw(bar.querySelector(`[data-part="${slider.closest("[data-share]").dataset.share}"]`), begin, shares[index] / STEPS);
+      begin += shares[index] / STEPS;
     });
     sum.textContent = `${shares.reduce((total, value) => total + value, 0) / STEPS} %`;
   }

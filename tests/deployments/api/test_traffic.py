@@ -1,8 +1,11 @@
 """`/services/<name>/traffic` over REST."""
 
-import pytest
+from datetime import timedelta
 
-from deployments.models import BuiltBundle
+import pytest
+from django.utils import timezone
+
+from deployments.models import BuiltBundle, FrontStatus
 from tests.deployments.service_factories import deploy
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +46,17 @@ def test_shares_copies_stickiness_and_hosts_are_put_and_read(api, bob, carol, tw
         "state": "Healthy",
         "error": None,
         "shadow": None,
+        "replicas": {"wanted": 1, "ready": 1, "ejected": 0},
     }
+
+
+def test_replica_that_the_front_does_not_reach_is_told(api, carol, two):
+    ejected = [str(two.instances.get(revision__number=2).pk), "9999"]
+    before = timezone.now() - timedelta(minutes=1)
+    FrontStatus.objects.create(name="a", started_at=timezone.now(), seen_at=timezone.now(), ejected=ejected)
+    FrontStatus.objects.create(name="old", started_at=before, seen_at=before, ejected=ejected[:1])
+    rows = api(carol).get(ADDRESS).json()["revisions"]
+    assert [row["replicas"]["ejected"] for row in rows] == [0, 1]
 
 
 def test_stickiness_alone_leaves_shares_and_copies(api, bob, two):

@@ -14,7 +14,7 @@ from tests.registry.factories import make_version
 
 pytestmark = pytest.mark.django_db
 
-TABS = ("overview", "test", "metrics", "logs", "revisions", "settings")
+TABS = ("overview", "test", "metrics", "traffic", "logs", "revisions", "settings")
 
 
 @pytest.fixture
