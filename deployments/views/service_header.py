@@ -70,7 +70,7 @@ def _with_tones(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _why_not(facts: ServiceFacts, phase: Phase) -> str:
     if facts.is_asleep:
-        return "asleep, no calls possible at this address"
+        return "asleep; a call through the front wakes it"
     return CANNOT_ANSWER.get(phase, "no calls possible yet")
 
 
