@@ -89,6 +89,16 @@ class BadTraffic(BadInput):
     code = "bad_traffic"
 
 
+class BadOutcomes(BadInput):
+    code = "bad_outcomes"
+
+
+class NotSplit(Conflict):
+    """Nothing can be compared: one revision gets everything, or users do not stick to theirs."""
+
+    code = "not_split"
+
+
 class IsDefault(Conflict):
     code = "default_revision"
 

@@ -9,7 +9,7 @@ from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
 from deployments.models import Build, Collection, TargetCheck
 from deployments.rollouts import judge
-from deployments.services import key_use, target_checks
+from deployments.services import key_use, outcomes, target_checks
 from deployments.traffic import routing_file
 from studio.core.job_catalogue import register_runner
 
@@ -42,6 +42,7 @@ def reconcile_due() -> None:
 def collect_daily() -> None:
     collect.collect_daily()
     key_use.forget_old_use()
+    outcomes.forget_old_outcomes()
 
 
 @shared_task(name="deployments.tasks.scale", soft_time_limit=30, time_limit=60)

@@ -16,6 +16,7 @@ from deployments.views import (
     services,
     targets,
     traffic_actions,
+    verdict,
     version_revisions,
 )
 
@@ -59,6 +60,7 @@ urlpatterns = [
     path("services/<slug:name>/rollout/resume/", rollouts.rollout_resume, name="rollout_resume"),
     path("services/<slug:name>/rollout/advance/", rollouts.rollout_advance, name="rollout_advance"),
     path("services/<slug:name>/rollout/abort/", rollouts.rollout_abort, name="rollout_abort"),
+    path("services/<slug:name>/verdict/", verdict.service_verdict, name="service_verdict"),
     path("services/<slug:name>/delete/", service_actions.service_delete, name="service_delete"),
     path("services/<slug:name>/keys/", service_actions.service_keys, name="service_keys"),
     path(

@@ -9,6 +9,7 @@ The front posts a `FrontReport` to the studio once a second while there is somet
 """
 
 import hashlib
+import re
 from typing import Annotated
 
 import msgspec
@@ -176,6 +177,15 @@ class KeyUse(msgspec.Struct, omit_defaults=True, kw_only=True):
     rows: int = 0
 
 
+class Arrivals(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Users (`user_id` each) who came to a revision since its service is split so, each told once. Only of services
+    that are sticky and split, up to 200,000 a service."""
+
+    service: int
+    revision: int
+    users: list[str]
+
+
 class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
     """`applied`: number of the routing file in use; `refused`: why a newer file is not. `ejected`: replicas that get no
     requests for now. `windows`: requests as callers saw them, by service, and how copies of requests were answered
@@ -188,6 +198,7 @@ class FrontReport(msgspec.Struct, omit_defaults=True, kw_only=True):
     loads: list[ServiceLoad] = []
     keys: list[KeyUse] = []
     ejected: list[str] = []
+    arrivals: list[Arrivals] = []
     windows: Annotated[dict[int, list[Window]], "by id of service"] = {}
 
 
@@ -197,6 +208,18 @@ def unit_of(seed: str, value: bytes) -> float:
     `seed`: at most 64 bytes of UTF-8. Each service has its own, so that not the same users are first in every split.
     """
     return _hash_of(seed, value) / 2**64
+
+
+def user_id(seed: str, value: bytes) -> str:
+    """A user of a sticky service by the hash of the value that they stick by, 16 hex digits. Ids of requests that a
+    front makes begin with it (`user_of_request`)."""
+    return f"{_hash_of(seed, value):016x}"
+
+
+def user_of_request(request_id: str) -> str:
+    """The user whose request a front gave this id; empty for another's."""
+    found = re.fullmatch(r"([0-9a-f]{16})-[0-9a-f]{12}", request_id)
+    return found[1] if found else ""
 
 
 def slot_of(seed: str, value: bytes) -> int:

@@ -17,6 +17,7 @@ from slipway.configs import Configs
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
+from slipway.outcomes import OutcomesOfServices
 from slipway.people import Members, Tokens
 from slipway.rollouts import RolloutsOfServices
 from slipway.targets import Targets
@@ -67,6 +68,7 @@ class Client:
         self.configs = Configs(self._calls, self._uploader)
         self.targets = Targets(self._calls)
         self.traffic = TrafficOfServices(self._calls)
+        self.outcomes = OutcomesOfServices(self._calls)
         self.rollouts = RolloutsOfServices(self._calls)
         self.members = Members(self._calls)
         self.tokens = Tokens(self._calls)

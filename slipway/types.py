@@ -72,6 +72,34 @@ class Scaling(TypedDict):
     why: str
 
 
+class VerdictArm(TypedDict):
+    """A revision: users, those with an outcome that is not 0, and the mean outcome of a user."""
+
+    revision: int
+    users: int
+    events: int
+    mean: float | None
+
+
+class Verdict(TypedDict):
+    """Of the `candidate` beside the `control`. `difference` of their means, plus or minus `half_width`."""
+
+    verdict: str
+    name: str
+    difference: float | None
+    half_width: float | None
+    matters: float
+    users_needed: int | None
+    control: VerdictArm
+    candidate: VerdictArm
+    expected_share: float
+    moved_users: int
+    unknown_outcomes: int
+    since: str
+    days: float
+    days_needed: int
+
+
 class RolloutStep(TypedDict):
     """`expected_seconds`: with the present traffic; None without an end."""
 

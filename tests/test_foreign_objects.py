@@ -32,6 +32,7 @@ BODIES = {  # where an empty body is refused before the object is looked up
     "PATCH api/v1/workspaces/<slug:workspace>/targets/<slug:name>": '{"settings": {}}',
     f"PUT {SERVICE}/traffic": '{"revisions": [{"revision": 1, "percent": 100}]}',
     f"POST {SERVICE}/traffic/promote": '{"revision": 1}',
+    f"POST {SERVICE}/outcomes": '{"outcomes": [{"user": "ann", "value": 1}]}',
     f"POST {SERVICE}/scale": '{"replicas": 2}',
     f"POST {SERVICE}/rollout": '{"revision": 2}',
     f"POST {SERVICE}/client-keys": '{"name": "another-key"}',

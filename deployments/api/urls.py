@@ -4,6 +4,7 @@ from django.urls import path
 
 from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
+from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.rollouts import RolloutViewSet
 from deployments.api.scaling import ScalingViewSet
@@ -31,6 +32,8 @@ urlpatterns = [
     path(f"{service}/traffic/promote", TrafficViewSet.as_view({"post": "promote"})),
     path(f"{service}/traffic/abort", TrafficViewSet.as_view({"post": "abort"})),
     path(f"{service}/traffic/<int:revision>", TrafficViewSet.as_view({"delete": "destroy"})),
+    path(f"{service}/outcomes", OutcomeViewSet.as_view({"post": "create"})),
+    path(f"{service}/verdict", OutcomeViewSet.as_view({"get": "retrieve"})),
     path(f"{service}/rollout", RolloutViewSet.as_view({"get": "retrieve", "post": "create"})),
     path(f"{service}/rollout/pause", RolloutViewSet.as_view({"post": "pause"})),
     path(f"{service}/rollout/resume", RolloutViewSet.as_view({"post": "resume"})),

@@ -3,6 +3,7 @@ from deployments.models.bundle import BuiltBundle
 from deployments.models.client_key import ClientKey, KeyUse
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
@@ -27,6 +28,8 @@ __all__ = [
     "InstanceScaling",
     "Key",
     "KeyUse",
+    "Outcome",
+    "Participant",
     "Phase",
     "Port",
     "Revision",

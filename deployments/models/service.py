@@ -162,6 +162,7 @@ class Traffic(models.Model):
     percent = models.FloatField()  # in steps of 0.01
     mirror_percent = models.FloatField(default=0)
     slots = models.JSONField(default=list)
+    since = models.DateTimeField(default=timezone.now)  # when its share last changed
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["service", "revision"], name="one_share_a_revision")]

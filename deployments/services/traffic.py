@@ -78,6 +78,8 @@ def change_traffic(service: Service, actor: User, request: TrafficRequest) -> No
         for revision in added:
             if not revision.builds.unfinished().exists():
                 builds.build_for(revision)  # succeeds at once: the bundle is there
+        if columns.get("sticky", service.sticky) != service.sticky:
+            service.traffic.update(since=timezone.now())  # other users than before, for who compares revisions by them
         give_shares(service, shares, default, actor=actor, reason=request.reason, **columns)
         _record_routing(service, actor, request, columns.get("sticky"))
         record_uses(service)

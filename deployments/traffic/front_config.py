@@ -25,6 +25,11 @@ def services_of(rows: Iterable[Service]) -> list[FrontService]:
     return [service for service in found if service is not None]
 
 
+def seed_of(row: Service) -> str:
+    """Of the hash that sticky values get their slot by, and users their id."""
+    return str(row.pk)
+
+
 def _service(row: Service) -> FrontService | None:
     shares, instances = list(row.traffic.all()), {one.revision_id: one for one in row.instances.all()}
     default = next((share for share in shares if share.revision.number == row.default_revision), None)
@@ -45,7 +50,7 @@ def _service(row: Service) -> FrontService | None:
         keys=_keys(row) if config.credential == "key" else [],
         tokens=TokenRules(row.token_secret, audience, TOKEN_ISSUER) if takes_tokens else None,
         front_key=row.front_key,
-        seed=str(row.pk),
+        seed=seed_of(row),
         sticky=Sticky(**row.sticky) if row.sticky else None,
         scoring_timeout_seconds=limits["scoring_timeout_seconds"],
         max_body_bytes=limits["max_body_bytes"],

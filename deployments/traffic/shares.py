@@ -83,9 +83,12 @@ def _write(service: Service, shares: Mapping[int, Share]) -> None:
         for number, slots in service.traffic.values_list("revision__number", "slots")
     }
     slots = split.reassign(owned, {number: share.percent for number, share in shares.items()})
+    percents = dict(service.traffic.values_list("revision__number", "percent"))
     service.traffic.exclude(revision__number__in=shares).delete()
     for revision in service.revisions.filter(number__in=shares):
         facts = asdict(shares[revision.number]) | {"slots": slots.get(revision.number, [])}
+        if percents.get(revision.number) != facts["percent"]:
+            facts["since"] = timezone.now()
         service.traffic.update_or_create(revision=revision, defaults=facts)
 
 

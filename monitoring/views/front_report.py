@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from deployments.services.key_use import record_key_use
+from deployments.services.outcomes import record_arrivals
 from deployments.traffic.front_reports import is_token, keep_report
 from monitoring.errors import UnknownToken
 from monitoring.telemetry.ingest import keep_front_windows
@@ -32,4 +33,5 @@ class FrontReportView(APIView):
         keep_report(report)
         keep_front_windows(report.windows)
         record_key_use(report.keys)
+        record_arrivals(report.arrivals)
         return Response(status=204)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from itertools import count
+from random import randrange
 from time import monotonic
 
 from scoring.contract import bucket_of
@@ -32,6 +34,7 @@ class Dispatcher:
         self._on_waiting = on_waiting
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ids = count(randrange(1 << 40))  # noqa: S311 - no secret: different for each process
         self.waiting: set[Revision] = set()  # those that have requests waiting
         self.ejected: set[Replica] = set()
         self.mirrors = Mirrors(self._copy)
@@ -44,6 +47,11 @@ class Dispatcher:
             revision = head.service.draw(head.slot)
             if not revision.ready:
                 revision = head.service.substitute(revision)
+        if head.user and head.service.users is not None:
+            if head.pinned is None:
+                head.service.users.come(head.user, revision.number)
+            if head.id_start:
+                forwarded = b"%b%012x\r\n%b" % (head.id_start, next(self._ids), forwarded)
         exchange = Exchange(self, client, head, forwarded, revision, body, complete)
         load = revision.load
         load.arrivals += 1

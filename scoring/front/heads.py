@@ -30,6 +30,7 @@ NOT_PASSED_ON = frozenset(
      b"forwarded", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-prefix", b"x-real-ip",
      FRONT, REVISION, FORWARDED_FOR, FORWARDED_PROTO)
 )  # fmt: skip
+IDS = {b"x-request-id", b"x-ms-request-id"}  # of a request that has one; it stays
 HEALTH = (b"GET", b"HEAD")
 ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization")
 
@@ -47,7 +48,8 @@ class Peer:
 class Head:
     """What a request's head says. `written`: the head for the replica but for the line about where it came from, and
     the empty line. `said_for`, `said_proto`: its own X-Forwarded-For and -Proto. `slot`: of its sticky value, -1
-    without. `pinned`: the revision it asks for, or None.
+    without; `user`: who sent that, where users are counted, and `id_start` of a line with an id that names them, for a
+    request without one. `pinned`: the revision it asks for, or None.
     """
 
     table: Table
@@ -57,6 +59,8 @@ class Head:
     said_for: bytes
     said_proto: bytes
     slot: int
+    user: str
+    id_start: bytes
     pinned: Revision | None
     caller: Caller
     is_head: bool
@@ -108,6 +112,8 @@ def parse_head(raw: bytes, table: Table, *, is_public: bool) -> Head:
     path = target.partition(b"?")[0]
     is_page = method == b"OPTIONS" or (method in HEALTH and path != b"/score")
     caller = _caller(service, headers.get(b"authorization"), is_page)
+    value = _sticky_value(service, parsed.headers)
+    user = service.user_id(value) if value and service.users is not None else ""
     return Head(
         table=table,
         service=service,
@@ -115,7 +121,9 @@ def parse_head(raw: bytes, table: Table, *, is_public: bool) -> Head:
         written=_written(method, target, parsed.headers, service, caller, length, is_public=is_public),
         said_for=headers.get(FORWARDED_FOR, b""),
         said_proto=headers.get(FORWARDED_PROTO, b""),
-        slot=_sticky_slot(service, parsed.headers),
+        slot=service.slot_of(value) if value else -1,
+        user=user,
+        id_start=b"x-request-id: %b-" % user.encode() if user and not headers.keys() & IDS else b"",
         pinned=_pinned(service, headers.get(REVISION), is_page),
         caller=caller,
         is_head=method == b"HEAD",
@@ -205,15 +213,13 @@ def _caller(service: Service, header: bytes | None, is_page: bool) -> Caller:
         raise
 
 
-def _sticky_slot(service: Service, headers: list[tuple[bytes, bytes]]) -> int:
+def _sticky_value(service: Service, headers: list[tuple[bytes, bytes]]) -> bytes:
     sticky = service.settings.sticky
     if sticky is None:
-        return -1
+        return b""
     if sticky.header:
-        value = dict(headers).get(sticky.header.lower().encode(), b"")
-    else:
-        value = _cookie([value for name, value in headers if name == b"cookie"], sticky.cookie.encode())
-    return service.slot_of(value) if value else -1
+        return dict(headers).get(sticky.header.lower().encode(), b"")
+    return _cookie([value for name, value in headers if name == b"cookie"], sticky.cookie.encode())
 
 
 def _cookie(lines: list[bytes], wanted: bytes) -> bytes:

@@ -12,7 +12,7 @@ from scoring.contract import KEYS, Window
 from scoring.core.log import log
 from scoring.counters.push import post
 from scoring.front.state import Revision
-from scoring.front_contract import FrontReport, FrontSettings, ServiceLoad
+from scoring.front_contract import Arrivals, FrontReport, FrontSettings, ServiceLoad
 
 if TYPE_CHECKING:
     from scoring.front.front import Front
@@ -84,6 +84,9 @@ class Reporter:
         if done:
             self._last = monotonic()
             front.quotas.told(report.keys)
+            for service in front.table.services:
+                if service.users is not None:
+                    service.users.told([one for one in report.arrivals if one.service == service.id])
             for service, sent in report.windows.items():
                 self._forget(service, sent[-1].sequence)
         return done
@@ -110,6 +113,7 @@ class Reporter:
             loads=loads,
             keys=[] if front.draining else front.quotas.report(),
             ejected=[one.id for one in front.registry.replicas if one.health.ejected],
+            arrivals=_arrivals(front),
             windows=self._oldest(),
         )
 
@@ -181,6 +185,10 @@ def _load(revision: Revision) -> ServiceLoad:
         waiting=sum(not one.over for one in revision.waiting),
         last_request=time() - (now - load.last_request) if load.last_request else None,
     )
+
+
+def _arrivals(front: "Front") -> list[Arrivals]:
+    return [one for service in front.table.services if service.users for one in service.users.report(service.id)]
 
 
 def _tells(report: FrontReport) -> bool:

@@ -8,7 +8,8 @@ from scoring.core.errors import ScoringError
 from scoring.front.auth import Credentials
 from scoring.front.choice import random_slot
 from scoring.front.state import Replica, Revision
-from scoring.front_contract import FIRST_WORKSPACE, SLOTS, FrontService, Routing, slot_of
+from scoring.front.users import Users
+from scoring.front_contract import FIRST_WORKSPACE, SLOTS, FrontService, Routing, slot_of, user_id
 from scoring.http.loopback_guard import name_of
 
 MOST_SEED_BYTES = 64  # of the hash that sticky values get their slot by
@@ -39,7 +40,17 @@ class Service:
         by_share = sorted((one for one in counts if counts[one]), key=lambda one: -counts[one])
         self._substitutes = [self.default, *(one for one in by_share if one is not self.default)]
         self._only = self.revisions[slots[0]]
+        self.users: Users | None = None  # who came to which revision, where they stick to one of several
         self._slots = b"" if slots.count(slots[0]) == SLOTS else slots  # empty: all are of one revision
+
+    @property
+    def is_split(self) -> bool:
+        """Whether several revisions get requests."""
+        return bool(self._slots)
+
+    def user_id(self, value: bytes) -> str:
+        """Who sends this sticky value."""
+        return user_id(self.settings.seed, value)
 
     def slot_of(self, value: bytes) -> int:
         """The slot of a sticky value."""
@@ -156,7 +167,13 @@ class Registry:
     def _service(self, found: FrontService, revisions: dict[tuple[int, int], Revision]) -> Service:
         """The one of the table before, where nothing of it has changed: making one takes long, and most do not."""
         before = self._services.get(found.id)
-        return before if before is not None and before.settings == found else _service(found, revisions)
+        if before is not None and before.settings == found:
+            return before
+        made = _service(found, revisions)
+        if found.sticky is not None and made.is_split:
+            made.users = before.users if before is not None and _splits_alike(before.settings, found) else None
+            made.users = made.users or Users()
+        return made
 
     def _connect(self, routing: Routing, revisions: dict[tuple[int, int], Revision]) -> None:
         replicas: dict[tuple[str, str, int | None], Replica] = {}
@@ -186,6 +203,13 @@ def _service(found: FrontService, revisions: dict[tuple[int, int], Revision]) ->
             if replica.grpc:
                 _check_address(replica.grpc)
     return Service(found, {one.number: revisions[found.id, one.number] for one in found.revisions})
+
+
+def _splits_alike(one: FrontService, other: FrontService) -> bool:
+    """Whether every user gets the same revision of both."""
+    shares = [[(each.number, each.slots) for each in found.revisions if each.slots] for found in (one, other)]
+    alike = (one.sticky, one.seed, one.default) == (other.sticky, other.seed, other.default)
+    return alike and shares[0] == shares[1]
 
 
 def _check_address(address: str) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from slipway import output
 from slipway.columns import Column
+from slipway.commands.durations import seconds_of
 from slipway.commands.nouns import Noun
 from slipway.commands.options import ServiceName, open_client
 from slipway.errors import Misuse
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = Noun(help="Rollouts: a revision takes over step by step, and goes back when a guard fires.")
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 VERDICTS = {"beyond": "beyond the limit", "good": "good", "unknown": "not enough data yet"}
 COLUMNS = (
     Column("guard", "name"),
@@ -57,7 +57,7 @@ def start(  # noqa: PLR0913, PLR0917 - a parameter for each option
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended or is held.")] = False,
 ) -> None:
     """Start a rollout. It advances and goes back by itself, whether anybody waits or not."""
-    seconds = _seconds(bake)
+    seconds = seconds_of(bake, "--bake 5m")
     copies = [{"percent": 0, "mirror_percent": one, "bake_seconds": baked} for one, baked in _steps(shadow, seconds)]
     shares = [{"percent": one, "bake_seconds": baked} for one, baked in _steps(steps, seconds)]
     guards = [_guard(one) for one in guard] if guard else None
@@ -121,7 +121,7 @@ def _steps(given: str, bake: float) -> list[tuple[float, float]]:
     for part in filter(None, given.split(",")):
         percent, _, own = part.strip().partition(":")
         try:
-            found.append((float(percent.removesuffix("%")), _seconds(own) if own else bake))
+            found.append((float(percent.removesuffix("%")), seconds_of(own, "--bake 5m") if own else bake))
         except ValueError as error:
             raise Misuse(f"'{given}' is no list of percentages.", hint="For example: --steps 5,25,50,100") from error
     return found
@@ -138,15 +138,6 @@ def _guard(given: str) -> dict[str, Any]:
         except ValueError as error:
             raise Misuse(f"'{one}' is no limit of a guard.", hint="For example: --guard errors:ratio=1.5") from error
     return found
-
-
-def _seconds(given: str) -> float:
-    """'5m' as 300.0; without a unit, seconds."""
-    number, unit = (given[:-1], given[-1:]) if given[-1:] in UNITS else (given, "s")
-    try:
-        return float(number) * UNITS[unit]
-    except ValueError as error:
-        raise Misuse(f"'{given}' is no duration.", hint="For example: --bake 5m") from error
 
 
 def _show(found: "Rollout") -> None:

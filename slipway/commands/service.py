@@ -10,7 +10,18 @@ import typer
 
 from slipway import output, progress, request_body
 from slipway.columns import Column, time_column
-from slipway.commands import access, code_options, completion, deploying, metrics, revisions, rollout, scale, traffic
+from slipway.commands import (
+    access,
+    code_options,
+    completion,
+    deploying,
+    metrics,
+    revisions,
+    rollout,
+    scale,
+    traffic,
+    verdict,
+)
 from slipway.commands.deployment_flags import FLAGS
 from slipway.commands.flags import with_flags
 from slipway.commands.nouns import Noun
@@ -105,6 +116,7 @@ app.verb(
     name="traffic",
 )(traffic.change)
 app.add_typer(rollout.app, name="rollout")
+app.verb("slipway service verdict iris --name bought --matters 0.01 --wait 3d", name="verdict")(verdict.show)
 app.verb(
     "slipway service scale iris",
     "slipway service scale iris --replicas 4",
