@@ -6,7 +6,7 @@ from itertools import count
 from random import randrange
 from time import monotonic
 
-from scoring.contract import bucket_of
+from scoring.contract import SMALL_BUCKETS, bucket_of
 from scoring.core.errors import ScoringError, overloaded
 from scoring.core.log import log
 from scoring.front.addresses import Unreachable, connect, probe
@@ -20,7 +20,6 @@ from scoring.front.upstream import Upstream
 
 WOKEN_SECONDS = 20.0  # after waking, while the backlog is worked off, the longer limit still holds
 IDLE_SECONDS = 30.0  # of connections to replicas
-SMALL_BUCKETS = [bucket_of(value) for value in range(4096)]
 
 
 class Dispatcher:

@@ -58,7 +58,7 @@ def examples(workspace, administrator, bob):
     BuiltBundle.objects.create(place="one", content_hash=service.revisions.get().content_hash)
     deploy(workspace, administrator, version, name=LONG, overwrite=True, built=False)
     service.refresh_from_db()
-    create_client_key(service, administrator, LONG, Limits(requests_a_day=100_000))
+    create_client_key(service, administrator, LONG, Limits(requests_a_day=100_000, rows_a_day=2_000_000))
     Rollout.objects.create(service=service, control=1, candidate=2, plan=as_json(Plan(DEFAULT_STEPS)), reason=LONG)
     failed = deploy(workspace, administrator, version, name="failed")
     cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}

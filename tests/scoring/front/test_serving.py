@@ -298,6 +298,18 @@ def test_three_hundred_services_are_told_apart(front, stub):
     assert [front.score(path=f"/default/s{number}/score").content for number in (149, 150, 151)] == [b"2", b"2", b"1"]
 
 
+def test_what_a_trusted_proxy_says_of_its_clients_reaches_the_replica(own_front, stub):
+    replica = stub()
+    front = own_front(trusted_proxies=["127.0.0.0/8"]).start(service(revision(1, replica)))
+    for _ in range(2):  # the second time the head is remembered
+        for address in ("10.1.1.1", "10.2.2.2"):
+            with front.connect() as connection:
+                connection.sendall(request_bytes(b"", f"X-Forwarded-For: {address}", "X-Forwarded-Proto: https"))
+                assert read_answers(connection)[0][0] == 200
+            said = replica.scored()[-1].headers
+            assert (said["x-forwarded-for"], said["x-forwarded-proto"]) == (f"{address}, 127.0.0.1", "https")
+
+
 def test_a_host_name_that_a_service_is_given_counts_at_once(front, stub):
     one, two = (stub(lambda asked, connection, name=name: ok(name)) for name in (b"one", b"two"))
     first = service(revision(1, one))
