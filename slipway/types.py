@@ -365,6 +365,7 @@ class Service(TypedDict, total=False):
     asleep: bool
     instances: list[Instance]
     scoring_uri: str | None
+    front_uri: str | None
     swagger_uri: str | None
     grpc_address: str | None
     front_grpc_address: str | None

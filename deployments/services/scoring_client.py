@@ -11,6 +11,8 @@ from deployments.errors import NotScorable, ServiceNotAnswering
 from deployments.models import Desired, Service
 from deployments.services import tokens
 from deployments.services.describe import address_of
+from deployments.services.scaling import scaling_now
+from deployments.traffic.front_address import front_address_of, front_url
 from studio.core.errors import BadInput, TooLarge
 
 MAX_REQUEST_BYTES = 16 * 1024**2
@@ -46,11 +48,12 @@ class ScoreResult:
 
 
 def score(service: Service, body: bytes, content_type: str = "application/json", path: str = "/score") -> ScoreResult:
-    """POST `body` to the service with its primary key, or a token made for this one call.
+    """POST `body` to the service with its primary key, or a token made for this one call; through the front where the
+    service may sleep.
 
     Raises `NotScorable` when nothing can answer, `ServiceNotAnswering` when nothing did, `TooLarge` and `BadInput`.
     """
-    address = address_of(service)
+    address = _address(service)
     if not address or service.desired != Desired.RUNNING:
         raise NotScorable(f"{service} does not run.", hint="Start it first.")
     if len(body) > MAX_REQUEST_BYTES:
@@ -76,6 +79,15 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
         ) from error
     except httpx.InvalidURL as error:
         raise _no_path(path) from error
+
+
+def wakes(service: Service) -> bool:
+    """Whether a call starts it where it sleeps: the front holds the call meanwhile."""
+    return bool(front_url()) and scaling_now(service).sleeps
+
+
+def _address(service: Service) -> str:
+    return front_address_of(service) if wakes(service) else address_of(service)
 
 
 def _no_path(path: str) -> BadInput:

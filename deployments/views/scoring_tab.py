@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from deployments.config.deployment_config import config_of
 from deployments.config.json_text import readable
-from deployments.control.facts import wanted_revision
+from deployments.control.facts import facts_of, wanted_revision
 from deployments.models import Revision, Service
 from deployments.services import model_words, scoring_client
 from deployments.services.answer_table import table_of
@@ -47,7 +47,7 @@ def test_panel(request: WorkspaceRequest, service: Service) -> dict[str, Any]:
         "path": path,
         "credential": credential,
         "sent_with": CREDENTIALS[credential],
-        "may_send": can_answer(service),
+        "may_send": can_answer(service) or (facts_of(service).is_asleep and scoring_client.wakes(service)),
         "snippets": _snippets(service, newest, body),
     }
 

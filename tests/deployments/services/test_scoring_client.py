@@ -101,3 +101,12 @@ def test_neither_a_redirect_nor_a_proxy_takes_the_request_elsewhere(service, ser
         server.pieces = [f"HTTP/1.1 307 Moved\r\nLocation: {address}/\r\nContent-Length: 0\r\n\r\n".encode()]
         assert scoring_client.score(service, b"{}").status == 307
         assert (len(server.heads), elsewhere.heads) == (1, [])
+
+
+def test_service_that_may_sleep_is_called_through_the_front(service, server, settings):
+    service.scaling = {"min_replicas": 0, "max_replicas": 2}
+    scoring_client.score(service, b"{}")
+    settings.FRONT = settings.FRONT | {"enabled": True, "url": f"http://127.0.0.1:{server.server_address[1]}"}
+    scoring_client.score(service, b"{}")
+    asked = [head.split(b" ")[1] for head in server.heads]
+    assert asked == [b"/score", b"/vision/iris/score"]

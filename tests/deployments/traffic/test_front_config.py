@@ -83,6 +83,31 @@ def test_stickiness_copies_and_hosts_are_told(bob, two):
     assert [one.mirror_percent for one in service.revisions] == [0, 5]
 
 
+def test_front_holds_to_the_limits_of_the_default_revision(workspace, bob, iris, fake):
+    options = {"concurrency": 2, "waiting_limit": 7, "queue_wait_seconds": 0.25, "min_replicas": 0, "max_replicas": 3}
+    more = {"start_deadline_seconds": 20, "scoring_timeout_seconds": 4, "grpc": True}
+    service = fake.visit(deploy(workspace, bob, iris, target=fake.target, deployment_config=options | more), 4)
+    told = written()
+    assert (told.concurrency, told.queue_limit, told.queue_wait_seconds) == (2, 7, 0.25)
+    assert (told.wakes, told.wake_seconds, told.scoring_timeout_seconds) == (True, 20, 4)
+    assert told.grpc_port == service.front_port != service.grpc_port
+    service.scaling = {"replicas": 2}
+    service.save()
+    assert not written().wakes
+
+
+def test_service_without_options_has_the_front_s_own_limits(two):
+    told = written()
+    usual = FrontService(id=0, workspace="", name="", default=1, revisions=[])
+    names = ("concurrency", "queue_limit", "queue_wait_seconds", "wakes", "wake_seconds", "grpc_port")
+    assert [getattr(told, name) for name in names] == [getattr(usual, name) for name in names]
+
+
+def test_service_that_sleeps_stays_in_the_file(two):
+    two.instances.update(replicas=0, observed={}, endpoints=[])
+    assert [(one.number, one.slots, one.replicas) for one in written().revisions] == [(1, [(0, 9999)], []), (2, [], [])]
+
+
 def test_stopped_services_are_left_out(bob, two):
     write_routing()
     lifecycle.stop(two, bob)
