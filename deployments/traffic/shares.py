@@ -54,7 +54,7 @@ def set_traffic(
             previous = {"previous_revision": before_default} if before_default else {}
             Service.objects.filter(pk=service.pk).update(default_revision=default, **previous)
         if actor is None and before_default != default:
-            record_event(REVISION_ACTIVATED, service, None, revision=default)
+            record_event(REVISION_ACTIVATED, service, None, reason=reason, revision=default)
         else:
             _record(service, before, shares, actor, reason)
         enqueue_task_on_commit("deployments.tasks.write_routing")

@@ -22,7 +22,7 @@ DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)[a-z]*")
 OFFERED = 20  # revisions
 SPARE_STEPS = 2
 USUAL_BAKE = DEFAULT_STEPS[0].bake_seconds
-RATIO, DIFFERENCE = "times the revision before", "or points more"
+RATIO, DIFFERENCE = "Limit: times the revision before", "or so many points more"
 
 
 def short(seconds: float) -> str:
@@ -71,10 +71,10 @@ class RolloutForm(forms.Form):
         min_value=0.01,
         max_value=100,
         required=False,
-        label="Copies first",
-        help_text="Per cent of the requests. Empty: no step as a shadow.",
+        label="Copies of so many per cent",
+        help_text="Before the steps: no caller sees its answers. Empty: no such step.",
     )
-    shadow_bake = Duration(initial="5m", required=False, label="for")
+    shadow_bake = Duration(initial="5m", required=False, label="Bake")
     errors_on = forms.BooleanField(required=False, initial=True, label="Errors (5xx)")
     errors_ratio = Decimal(min_value=1, max_value=100, initial=1.25, label=RATIO)
     errors_points = Decimal(min_value=0.01, max_value=100, initial=0.2, label=DIFFERENCE)
@@ -93,7 +93,7 @@ class RolloutForm(forms.Form):
     client_errors_ratio = Decimal(min_value=1, max_value=100, initial=1.25, label=RATIO)
     client_errors_points = Decimal(min_value=0.01, max_value=100, initial=0.2, label=DIFFERENCE)
     agreement_on = forms.BooleanField(required=False, label="Answers that differ, of copies")
-    agreement_points = Decimal(min_value=0.01, max_value=100, initial=100 * AGREEMENT, label="per cent at most")
+    agreement_points = Decimal(min_value=0.01, max_value=100, initial=100 * AGREEMENT, label="Limit: per cent at most")
     warm_requests = forms.IntegerField(
         min_value=0,
         max_value=1_000_000,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
@@ -45,12 +44,11 @@ def _start(request: WorkspaceRequest, service: Service) -> HttpResponse:
     form, status = RolloutForm(service, request.POST), 422
     if form.is_valid():
         try:
-            rollout = rollouts.start(service, request.user, form.rollout_request())
+            rollouts.start(service, request.user, form.rollout_request())
         except SlipwayError as error:
             show_error(form, error)
             status = error.status
         else:
-            messages.success(request, f"The rollout to revision {rollout.candidate} has begun.")
             return redirect(tab_of(service))
     panel = traffic_panel(find(request.workspace, service.name), form=form)
     return show(request, service, status=status, tab="traffic", **panel)

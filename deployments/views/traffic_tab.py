@@ -34,7 +34,6 @@ def traffic_panel(
     rollout, address = rollout_card(service), front_address_of(service)
     rows = _rows(service, found)
     locked = _why_locked(service)
-    form = form or RolloutForm(service)
     return {
         **_split(service, found, rows, typed),
         **running_panel(service, found, rows),
@@ -43,15 +42,17 @@ def traffic_panel(
         "locked": locked,
         "rollout": rollout,
         "rollout_runs": bool(rollout and rollout["is_running"]),
-        "form": form,
-        "may_start": not locked and form.can_start,
-        **rollout_preview.preview(service, form),
+        **({} if locked and form is None else _start(service, form or RolloutForm(service))),
         "before": rollouts_before(service),
         "splits": [(split, parts_of(split.percents)) for split in splits_of(service)],
         "front_address": address,
         "front_problem": front_problem(),
         "pin": _pin(address, rows),
     }
+
+
+def _start(service: Service, form: RolloutForm) -> dict[str, Any]:
+    return {"form": form, "may_start": form.can_start, **rollout_preview.preview(service, form)}
 
 
 def running_panel(

@@ -1,7 +1,7 @@
 // Sliders beside the number fields of a split: what one gains, the others give in proportion, so that all sum to 100 %.
 // The bar above them follows.
 const STEPS = 100; // of a per cent
-const NARROW = 12; // per cent: no room for words in a part of the bar
+const NARROW = 16; // per cent: no room for words in a part of the bar
 
 function read(field) {
   const value = Math.round(Number(field.value) * STEPS);
