@@ -129,6 +129,7 @@ class Dispatcher:
         return exchange.revision is not before
 
     def _move_waiting(self, revision: Revision) -> None:
+        """To another revision, where one is ready by now."""
         for exchange in list(revision.waiting):
             if not exchange.over and self._moves(exchange):
                 revision.waiting.remove(exchange)
@@ -169,6 +170,8 @@ class Dispatcher:
     def tick(self, now: float) -> None:
         """Several times a second: who has waited too long, and which ejected replicas to probe."""
         for revision in list(self.waiting):
+            if not revision.ready:
+                self._move_waiting(revision)
             for exchange in list(revision.waiting):
                 if exchange.over or now > exchange.patience:
                     revision.waiting.remove(exchange)

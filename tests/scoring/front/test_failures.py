@@ -49,6 +49,20 @@ def test_a_request_whose_revision_dies_is_answered_by_another(front, stub, dying
     assert len(bad.scored()) == 1
 
 
+def test_a_request_that_waits_for_a_dead_revision_is_answered_by_the_next_that_is_ready(front, stub):
+    dead, alive = stub(), stub()
+    dead.stop()
+    slots = {1: [(0, 8999)], 2: [(9000, 9999)]}
+    front.route(service(revision(1, dead, slots=slots[1]), revision(2, slots=slots[2])))
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(front.score) for _ in range(4)]
+        time.sleep(0.5)
+        front.route(service(revision(1, dead, slots=slots[1]), revision(2, alive, slots=slots[2])))
+        assert [(one.result().status_code, one.result().headers["x-slipway-revision"]) for one in waiting] == [
+            (200, "2")
+        ] * 4
+
+
 def test_a_request_for_a_revision_that_has_died_is_not_answered_by_another(front, stub):
     dead, alive = stub(), stub()
     dead.stop()
