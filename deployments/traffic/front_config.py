@@ -44,7 +44,7 @@ def _service(row: Service) -> FrontService | None:
         workspace=row.workspace.slug,
         name=row.name,
         default=row.default_revision,
-        revisions=_revisions(shares, instances, default),
+        revisions=_revisions(shares, instances, default, _shared_grpc(row) if config.grpc else ""),
         hosts=sorted(host.name for host in row.hosts.all()),
         auth=config.credential or "none",
         keys=_keys(row) if config.credential == "key" else [],
@@ -63,10 +63,18 @@ def _service(row: Service) -> FrontService | None:
     )
 
 
-def _revisions(shares: list[Traffic], instances: dict[int, Instance], default: Traffic) -> list[FrontRevision]:
+def _shared_grpc(row: Service) -> str:
+    """Where the replicas that answer at the service's own address speak gRPC; the kernel spreads connections over them.
+    Empty at targets where each replica has an address of its own for that."""
+    return f"127.0.0.1:{row.grpc_port}" if row.grpc_port else ""
+
+
+def _revisions(
+    shares: list[Traffic], instances: dict[int, Instance], default: Traffic, shared_grpc: str
+) -> list[FrontRevision]:
     """All of them by number. Slots of one that nothing runs of are answered by the default one; those of a default that
     nothing runs of by the one with the largest share: nobody waits for what is starting while another one answers."""
-    replicas = {share.revision_id: _replicas(instances.get(share.revision_id)) for share in shares}
+    replicas = {share.revision_id: _replicas(instances.get(share.revision_id), shared_grpc) for share in shares}
     running = [share for share in shares if replicas[share.revision_id]]
     substitute = (
         default if replicas[default.revision_id] else max(running, key=lambda one: one.percent, default=default)
@@ -87,21 +95,21 @@ def _revisions(shares: list[Traffic], instances: dict[int, Instance], default: T
     ]
 
 
-def _replicas(instance: Instance | None) -> list[FrontReplica]:
+def _replicas(instance: Instance | None, shared_grpc: str) -> list[FrontReplica]:
     """Where each of them answers by itself, as it was last observed; not those that are to end."""
     if instance is None or instance.desired != InstanceDesired.RUNNING:
         return []
     found = Observation.from_dict(instance.observed).first(instance.replicas)
-    return [told for one in found if (told := _replica(instance, one))]
+    return [told for one in found if (told := _replica(instance, one, shared_grpc))]
 
 
-def _replica(instance: Instance, found: Replica) -> FrontReplica | None:
+def _replica(instance: Instance, found: Replica, shared_grpc: str) -> FrontReplica | None:
     by_protocol = {one.protocol: one.address for one in found.endpoints}
     address = urlsplit(by_protocol.get("http", "")).netloc
     if found.state not in ANSWERING or not address:
         return None
-    name = f"{instance.pk}-{found.number}"
-    return FrontReplica(id=name, address=address, owner=found.user, grpc=by_protocol.get("grpc", ""))
+    grpc = by_protocol.get("grpc") or (shared_grpc if found.serving else "")
+    return FrontReplica(id=f"{instance.pk}-{found.number}", address=address, owner=found.user, grpc=grpc)
 
 
 def _keys(row: Service) -> list[ClientKey]:

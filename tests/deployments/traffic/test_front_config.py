@@ -27,7 +27,7 @@ def _own_folder(settings, tmp_path):
 
 @pytest.fixture
 def two(workspace, bob, iris, fake, service):
-    """Revision 1 gets 90 %, revision 2 10 %; both run."""
+    """Revision 1 gets 90 %, revision 2 10 %; both run, and the front has been told of nothing yet."""
     fake.visit(service, 5)
     deploy(workspace, bob, iris, overwrite=True, target=fake.target, traffic=10, label="blue")
     fake.visit(service, 5)
@@ -56,6 +56,13 @@ def test_front_learns_addresses_shares_and_digests_of_keys(two):
     assert (service.keys[0].name, service.keys[0].digest) == ("primary", hashlib.sha256(primary.encode()).hexdigest())
     assert primary not in routing_path().read_text()
     assert service.front_key == two.front_key
+
+
+def test_replicas_without_a_grpc_address_of_their_own_are_reached_at_the_services(workspace, bob, iris, fake):
+    service = deploy(workspace, bob, iris, target=fake.target, deployment_config={"grpc": True, "replicas": 2})
+    fake.visit(service, 5)
+    (revision,) = written().revisions
+    assert [one.grpc for one in revision.replicas] == [f"127.0.0.1:{service.grpc_port}"] * 2
 
 
 def test_replicas_know_the_digest_of_the_front_key(fake, two):
