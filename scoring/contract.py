@@ -301,6 +301,13 @@ METRICS: dict[str, Metric] = {
         Metric(name="queue", kind="histogram", unit="microseconds", help="Waiting for a run to start."),
         Metric(name="infer", kind="histogram", unit="microseconds", help="The run, of what reached the model."),
         Metric(
+            name="events",
+            kind="counter",
+            unit="requests",
+            pattern="[A-Za-z0-9._-]{1,63}",
+            help="By the events that the entry script noted of them.",
+        ),
+        Metric(
             name="copies",
             kind="counter",
             unit="requests",

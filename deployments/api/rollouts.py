@@ -19,12 +19,13 @@ from deployments.services.rollouts import DEFAULT_STEPS, LONGEST_BAKE, STEPS_LIM
 from studio.accounts.models import User
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
+from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
 
 DEFAULT_PERCENTS = ", ".join(f"{step.percent:g}" for step in DEFAULT_STEPS)
 
 
-GUARD_KINDS = [(kind, kind) for kind in ("errors", "client_errors", "time", "agreement")]
+GUARD_KINDS = [(kind, kind) for kind in ("errors", "client_errors", "time", "agreement", "event")]
 
 
 class RolloutStepSerializer(StrictSerializer):
@@ -54,6 +55,17 @@ class GuardSerializer(StrictSerializer):
         choices=["infer", "latency"], required=False, help_text="infer: in the model, whatever the load; the default"
     )
     quantile = serializers.FloatField(required=False, min_value=0.5, max_value=0.999, help_text="0.95")
+    event = serializers.RegexField(
+        r"^[A-Za-z0-9._-]{1,63}$", required=False, help_text="of kind event: a name that the entry script logs"
+    )
+    better = serializers.ChoiceField(
+        choices=["lower", "higher"], required=False, help_text="which share of requests with the event; lower"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["kind"] == "event") != bool(attrs.get("event")):
+            raise BadInput("A guard of kind event names its event, and no other does.", field="guards")
+        return attrs
 
 
 class StartRolloutSerializer(StrictSerializer):

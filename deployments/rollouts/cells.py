@@ -1,5 +1,6 @@
 """Requests of two revisions, counted in cells of a few seconds: what guards judge."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -13,12 +14,15 @@ Histogram = dict[int, int]  # requests by bucket of scoring.contract
 
 
 class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One revision's requests. `failed`: answered 5xx, refused or too late; `refused`: 4xx, which clients cause."""
+    """One revision's requests. `failed`: answered 5xx, refused or too late; `refused`: 4xx, which clients cause.
+    `events`: by name, how many of those that `reached` a replica had an event that the entry script noted."""
 
     requests: int = 0
     failed: int = 0
     refused: int = 0
     times: dict[Time, Histogram] = {}
+    reached: int = 0
+    events: dict[str, int] = {}
 
     def __add__(self, other: "Arm") -> "Arm":
         times: dict[Time, Histogram] = {metric: dict(histogram) for metric, histogram in self.times.items()}
@@ -26,7 +30,14 @@ class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
             total = times.setdefault(metric, {})
             for bucket, count in histogram.items():
                 total[bucket] = total.get(bucket, 0) + count
-        return Arm(self.requests + other.requests, self.failed + other.failed, self.refused + other.refused, times)
+        return Arm(
+            requests=self.requests + other.requests,
+            failed=self.failed + other.failed,
+            refused=self.refused + other.refused,
+            times=times,
+            reached=self.reached + other.reached,
+            events=dict(Counter(self.events) + Counter(other.events)),
+        )
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):

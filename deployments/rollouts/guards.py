@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from deployments.rollouts import evidence
-from deployments.rollouts.cells import Cell, Time
+from deployments.rollouts.cells import Arm, Cell, Time
 from deployments.rollouts.evidence import BETTER, WORSE, Counts, Values, log_mean_exp, spread
 from deployments.rollouts.times import Past, above, learned, milliseconds, quantile_bucket, threshold
 
@@ -30,13 +30,17 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `errors` and `client_errors` (4xx): the rate of the old one times `ratio`, or plus `difference`, whichever is more.
     `time`: the old one's `quantile` of `metric` times `ratio`, and at least 2 ms more.
     `agreement`: at most the share `difference` of copied requests is answered differently.
+    `event`: the share of requests with an `event` that the entry script notes, limited as errors are; where a higher
+    share is `better`, that of requests without it, by `difference` alone.
     """
 
-    kind: Literal["errors", "client_errors", "time", "agreement"]
+    kind: Literal["errors", "client_errors", "time", "agreement", "event"]
     ratio: float = 1.25
     difference: float = 0.002
     metric: Time = "infer"
     quantile: float = 0.95
+    event: str = ""
+    better: Literal["lower", "higher"] = "lower"
 
     @property
     def needs_copies(self) -> bool:
@@ -48,6 +52,8 @@ class Guard(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         """For people."""
         if self.kind == "time":
             return f"p{self.quantile * 100:g} {'in the model' if self.metric == 'infer' else 'of the answer'}"
+        if self.kind == "event":
+            return self.event if self.better == "lower" else f"without {self.event}"
         return {"errors": "errors", "client_errors": "client errors", "agreement": "disagreement"}[self.kind]
 
 
@@ -137,7 +143,9 @@ def has_fired(guard: Guard, state: GuardState, guards: int) -> bool:
     named."""
     scatter = spread(state.blocks)
     value = state.ratio.value(scatter)
-    if guard.kind in {"errors", "client_errors"}:
+    if _is_of_absence(guard):
+        value = state.difference.value(scatter)
+    elif guard.kind in {"errors", "client_errors", "event"}:
         value = min(value, state.difference.value(scatter))
     return value >= math.log(guards / ALPHA)
 
@@ -149,6 +157,8 @@ def is_shown_good(guard: Guard, state: GuardState) -> bool:
     else:
         scatter = spread(state.blocks)
         both = [state.good_ratio] if guard.kind == "time" else [state.good_ratio, state.good_difference]
+        if _is_of_absence(guard):
+            both = [state.good_difference]
         value = log_mean_exp([log_mean_exp([one / scatter for one in values]) for values in both])
     return value >= math.log(1 / BETA)
 
@@ -169,16 +179,29 @@ def finding(guard: Guard, state: GuardState) -> Finding:
         return Finding(guard.name, milliseconds(figure), milliseconds(limit), milliseconds(before), "ms", requests)
     share, expected = 100 * state.seen.bad / max(requests, 1), 100 * state.expected / max(requests, 1)
     limit_share = 100 * guard.difference + expected
-    if guard.kind != "agreement":
+    if guard.kind != "agreement" and not _is_of_absence(guard):
         limit_share = max(limit_share, guard.ratio * expected)
     return Finding(guard.name, share, limit_share, expected, "%", requests)
 
 
 def _errors(guard: Guard, cell: Cell) -> Counts:
     new, old = cell.candidate, cell.control
+    if guard.kind == "event":
+        return Counts(*_noted(guard, new), *_noted(guard, old))
     if guard.kind == "errors":
         return Counts(new.failed, new.requests, old.failed, old.requests)
     return Counts(new.refused, new.requests, old.refused, old.requests)
+
+
+def _noted(guard: Guard, arm: Arm) -> tuple[int, int]:
+    """Requests that speak against the revision, and all."""
+    events = min(arm.events.get(guard.event, 0), arm.reached)
+    return (arm.reached - events if _is_of_absence(guard) else events), arm.reached
+
+
+def _is_of_absence(guard: Guard) -> bool:
+    """Of an event that most requests may lack, twice as many cannot lack it: a ratio says nothing."""
+    return guard.kind == "event" and guard.better == "higher"
 
 
 def _observe_agreement(guard: Guard, state: GuardState, cell: Cell) -> GuardState:

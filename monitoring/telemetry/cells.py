@@ -73,7 +73,14 @@ def _of_revision(counted: _Counted, *, has_front: bool) -> Arm:
     if not has_front:
         return replicas
     front = total(counted.by_fronts)
-    return Arm(front.requests, front.failed, front.refused, front.times | {"infer": replicas.times.get("infer", {})})
+    return Arm(
+        requests=front.requests,
+        failed=front.failed,
+        refused=front.refused,
+        times=front.times | {"infer": replicas.times.get("infer", {})},
+        reached=replicas.reached,
+        events=replicas.events,
+    )
 
 
 def _arm(window: Mapping[str, Any]) -> Arm:
@@ -85,6 +92,8 @@ def _arm(window: Mapping[str, Any]) -> Arm:
         failed=by_class["5"],
         refused=by_class["4"],
         times={"infer": _histogram(histograms.get("infer")), "latency": _histogram(histograms.get("latency"))},
+        reached=sum(codes.values()),
+        events=window["counters"].get("events", {}),
     )
 
 

@@ -36,8 +36,9 @@ def exposition(file: CounterFile) -> bytes:
     """One scrape, summed over the processes: the metrics of the contract's table, and the state of the server."""
     totals = file.totals()
     lines: list[str] = []
-    for metric in (one for one in METRICS.values() if one.by == "replica"):
+    for metric in (one for one in METRICS.values() if one.by == "replica" and one.name != "events"):
         lines += FAMILIES[metric.name](totals) if metric.name in FAMILIES else _plain(metric, file, totals)
+    lines += _events(file)
     lines += _state(file, totals)
     return ("\n".join(lines) + "\n").encode()
 
@@ -99,6 +100,15 @@ def _batches(totals: list[int]) -> Iterator[str]:
     yield f'{name}_bucket{{le="+Inf"}} {sum(rows.values())}'
     yield f"{name}_sum {sum(size * count for size, count in rows.items())}"
     yield f"{name}_count {sum(rows.values())}"
+
+
+def _events(file: CounterFile) -> Iterator[str]:
+    """Of scripts that note events alone."""
+    events = sorted(file.events().items())
+    if events:
+        yield from _head("slipway_events_total", "counter", METRICS["events"].help)
+    for name, count in events:
+        yield f'slipway_events_total{{event="{name}"}} {count}'
 
 
 def _state(file: CounterFile, totals: list[int]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import mmap
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +29,10 @@ ROWS = INFER + BUCKETS  # rows of shared runs; those of one row are what remains
 MAX_ROWS = 256  # runs with more are counted as this
 RUNS = ROWS + MAX_ROWS + 1  # shared runs by their rows, and below it the nanoseconds of their requests
 RUN_TIMINGS = RUNS + MAX_ROWS + 1  # three for each number of rows: decode, infer, encode
-REGION = RUN_TIMINGS + 3 * (MAX_ROWS + 1)  # and from here on the metrics without cells above
+EVENTS = RUN_TIMINGS + 3 * (MAX_ROWS + 1)  # requests by event: the count, and the name, which each worker finds itself
+MOST_EVENTS = 32  # names; further ones are not counted
+EVENT = 1 + 8  # cells of one: a name has 63 bytes
+REGION = EVENTS + MOST_EVENTS * EVENT  # and from here on the metrics without cells above
 
 # Head of a worker's region. Sums of latency and queue are microseconds, the finer ones nanoseconds.
 CONNECTIONS, WAITING, QUEUED, PID = range(4)
@@ -43,7 +46,7 @@ ADDRESS_CONNECTIONS = 15  # open connections at the service's address, where ano
 # Head of the master's region.
 MEMORY, CPU_MILLISECONDS, RESTARTS = range(3)
 # The metrics of the contract's table that have their cells above.
-PLACED = frozenset({"codes", "keys", "spent", "rows", "latency", "queue", "infer", "cpu", "memory"})
+PLACED = frozenset({"codes", "events", "keys", "spent", "rows", "latency", "queue", "infer", "cpu", "memory"})
 NOT_SERVING = 1 << 40  # connections of a worker that accepts none
 
 
@@ -133,6 +136,21 @@ class CounterFile:
         regions = [self.region(slot + 1).tolist() for slot in range(self.workers)]
         return [sum(column) for column in zip(*regions, strict=True)]
 
+    def events(self) -> dict[str, int]:
+        """Requests by the event that the script noted of them, of all workers."""
+        found: Counter[str] = Counter()
+        for slot in range(self.workers):
+            cells = self.region(slot + 1)
+            for place in range(EVENTS, EVENTS + MOST_EVENTS * EVENT, EVENT):
+                if count := cells[place]:
+                    found[event_name(cells, place)] += count
+        return dict(found)
+
+
+def event_name(cells: memoryview, place: int) -> str:
+    """The name of the event whose count is there; empty where there is none yet."""
+    return bytes(cells[place + 1 : place + EVENT].cast("B")).rstrip(b"\0").decode("ascii", "replace")
+
 
 class Counters:
     """What one worker counts. `record` is called for every scoring request and costs about a microsecond."""
@@ -146,6 +164,19 @@ class Counters:
         self.cells[WAITING] = 0
         self.cells[QUEUED] = 0
         self._last_latency_sum = self.cells[LATENCY_SUM]
+        places = range(EVENTS, EVENTS + MOST_EVENTS * EVENT, EVENT)
+        self._events = {name: place for place in places if (name := event_name(self.cells, place))}
+
+    def note(self, names: Collection[str]) -> None:
+        """A request with these events, names of letters, digits and ._- alone."""
+        for name in names:
+            place = self._events.get(name)
+            if place is None:
+                if len(self._events) == MOST_EVENTS:
+                    continue
+                place = self._events[name] = EVENTS + len(self._events) * EVENT
+                self.cells[place + 1 : place + EVENT].cast("B")[: len(name)] = name.encode()
+            self.cells[place] += 1
 
     def heartbeat(self) -> None:
         """The event loop is alive; called a few times a second."""

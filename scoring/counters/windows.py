@@ -50,12 +50,16 @@ class WindowCutter:
         self._previous = [0] * file.size  # the workers may have answered before this was called
         self._started = time.time()
         self._started_monotonic = time.monotonic()
+        self._events: dict[str, int] = {}  # the workers may have answered before this was called
         self._sequence = 0
 
     def cut(self, cpu: float, memory: int) -> Window:
         """The window from the last cut to now; `cpu` in cores on average, `memory` in bytes."""
         totals, now, steady = self._file.totals(), time.time(), time.monotonic()
         added = [after - before for before, after in zip(self._previous, totals, strict=True)]
+        events = self._file.events()
+        noted = {name: count - self._events.get(name, 0) for name, count in events.items()}
+        self._events = events
         self._sequence = max(self._sequence + 1, int(now * 1000))
         window = Window(
             revision=self._replica.run.revision,
@@ -63,7 +67,8 @@ class WindowCutter:
             sequence=self._sequence,
             start=self._started,
             seconds=round(max(steady - self._started_monotonic, 0.001), 3),
-            counters=self._each("counter", lambda name: _nonzero(self._counts(name, added))),
+            counters=self._each("counter", lambda name: _nonzero(self._counts(name, added)))
+            | ({"events": _nonzero(noted)} if any(noted.values()) else {}),
             histograms=self._each("histogram", lambda name: self._histogram(name, added)),
             gauges={"cpu": round(cpu, 4), "memory": memory} | self._gauges(totals),
         )

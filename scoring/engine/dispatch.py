@@ -146,6 +146,8 @@ class Dispatcher:
             self._counters.record_batch(settled, began, now)
             if endpoint.served.counters is not None:
                 endpoint.served.counters.record_batch(settled, began, now)
+            for call in settled if self._is_script else ():
+                self._counters.note(call.noted)
         for call, result in done:
             request = call.request
             try:
@@ -184,6 +186,8 @@ class Dispatcher:
         timings: Timings = call or NO_TIMINGS
         waited = call.waited // 1000 if call else 0
         self._counters.record(status, taken, waited, timings, request.key)
+        if timings.noted:
+            self._counters.note(timings.noted)
         if served is None:
             return
         if served.counters is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from scoring.core.answer import Result
 from scoring.core.bundle import model_directory
+from scoring.core.noting import noting
 from scoring.core.request import Request
 from scoring.core.settings import Replica
 from scoring.core.timings import Timings
@@ -59,7 +60,8 @@ class EntryScript(Handler):
         decoded = perf_counter_ns()
         timings.decode = decoded - began
         try:
-            result = self._run(**arguments)
+            with noting() as timings.noted:
+                result = self._run(**arguments)
         except BaseException as error:  # whatever a script raises belongs to its own request
             if self._is_fork:
                 _exit_fork(error)

@@ -48,7 +48,7 @@ def start(  # noqa: PLR0913, PLR0917 - a parameter for each option
     guard: Annotated[
         list[str] | None,
         typer.Option(
-            help="errors, client_errors, time or, with --shadow, agreement; with limits of their own: "
+            help="errors, client_errors, time, event:event=NAME or, with --shadow, agreement; with limits of their own: "
             "time:ratio=1.5,quantile=0.99. May be repeated. Default: errors and time."
         ),
     ] = None,
@@ -134,7 +134,7 @@ def _guard(given: str) -> dict[str, Any]:
     for one in filter(None, limits.split(",")):
         name, _, value = one.partition("=")
         try:
-            found[name.strip()] = value if name == "metric" else float(value)
+            found[name.strip()] = value if name in {"metric", "event", "better"} else float(value)
         except ValueError as error:
             raise Misuse(f"'{one}' is no limit of a guard.", hint="For example: --guard errors:ratio=1.5") from error
     return found

@@ -49,8 +49,8 @@ def test_replicas_of_both_revisions_are_added(add, read):
     assert read() == [
         Cell(
             FIRST,
-            Arm(14, 2, 2, {"infer": infer, "latency": {}}),
-            Arm(91, 1, 0, {"infer": {}, "latency": {}}),
+            Arm(14, 2, 2, {"infer": infer, "latency": {}}, reached=14),
+            Arm(91, 1, 0, {"infer": {}, "latency": {}}, reached=91),
         )
     ]
 
@@ -63,7 +63,7 @@ def test_answers_are_counted_by_fronts_and_the_model_by_replicas(add, read):
 
     cell = read()[0]
 
-    assert cell.candidate == Arm(6, 2, 0, {"infer": {80: 9}, "latency": {100: 6}})
+    assert cell.candidate == Arm(6, 2, 0, {"infer": {80: 9}, "latency": {100: 6}}, reached=9)
     assert cell.control.requests == 50
 
 
@@ -90,6 +90,16 @@ def test_long_windows_count_where_they_are_asked_for(add, read, settings):
     assert [cell.candidate.requests for cell in read()] == [5]
 
 
+def test_events_of_scripts_are_read_from_replicas(add, read):
+    add(FIRST, codes={"200": 9}, kind=FrontWindow)
+    add(FIRST, codes={"200": 5}, events={"fallback": 2})
+    add(FIRST, codes={"200": 4}, events={"fallback": 1, "empty": 4}, replica="2")
+
+    candidate = read()[0].candidate
+
+    assert (candidate.requests, candidate.reached, candidate.events) == (9, 9, {"fallback": 3, "empty": 4})
+
+
 def test_copies_that_agree_or_not_are_read_from_fronts(add, read):
     copies = {"agreed": 8, "disagreed": 2, "failed": 1, "dropped": 3}
     add(FIRST, codes={"200": 6}, copies=copies, kind=FrontWindow)
@@ -108,5 +118,5 @@ def test_revision_that_gets_copies_alone_is_judged_by_what_its_replicas_and_noth
 
     cell = read()[0]
 
-    assert cell.candidate == Arm(10, 3, 0, {"infer": {80: 8}, "latency": {90: 8}})
+    assert cell.candidate == Arm(10, 3, 0, {"infer": {80: 8}, "latency": {90: 8}}, reached=8)
     assert (cell.control.requests, cell.control.times["latency"]) == (48, {95: 48})

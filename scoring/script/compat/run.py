@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from scoring.core.noting import note
 from scoring.script.compat.model import WebserviceException
 
 
@@ -22,7 +23,8 @@ class Workspace:
 
 
 class Run:
-    """A run outside every experiment: what is logged to it is printed."""
+    """A run outside every experiment: what is logged to it is printed. A value that is not 0, None, False or empty is
+    also an event of the request: the service's requests with it are counted by name, and a rollout may guard them."""
 
     def __init__(self) -> None:
         self.id = f"OfflineRun_{uuid.uuid4()}"
@@ -35,7 +37,9 @@ class Run:
         return cls()
 
     def log(self, name: str, value: Any, description: str = "") -> None:
-        """Print a value with its name."""
+        """Print a value with its name, and count the request by that name."""
+        if isinstance(value, bool | int | float | str | None) and value:
+            note(name)
         print(f"{name}: {value}")  # noqa: T201 - the log of a service is what it prints
 
     def log_list(self, name: str, value: list[Any], description: str = "") -> None:

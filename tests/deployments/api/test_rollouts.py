@@ -37,6 +37,15 @@ def test_rollout_is_started_and_shown(api, bob, carol, both):
     assert Rollout.objects.get().plan["guards"] == [{"kind": "time", "ratio": 1.5, "quantile": 0.99}]
 
 
+def test_guard_of_an_event_names_it(api, bob, both):
+    guards = [{"kind": "event", "event": "fallback", "difference": 0.01}]
+    assert api(bob).post(PLACE, {"revision": 2, "guards": guards}).status_code == 201
+    assert Rollout.objects.get().plan["guards"] == guards
+
+    for wrong in ({"kind": "event"}, {"kind": "errors", "event": "fallback"}, {"kind": "event", "event": "a b"}):
+        assert api(bob).post(PLACE, {"revision": 2, "guards": [wrong]}).status_code == 400
+
+
 def test_steps_may_be_left_out(api, bob, both):
     shown = api(bob).post(PLACE, {"revision": 2}).json()
 

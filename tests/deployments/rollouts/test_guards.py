@@ -1,6 +1,7 @@
 """Guards fire for what is beyond their limits, and for nothing else."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import numpy
@@ -103,6 +104,38 @@ def test_agreement_guard(disagreed: int, fired: bool, good: bool) -> None:
         state = observe(guard, state, Cell(number, compared=40, disagreed=disagreed))
 
     assert (has_fired(guard, state, 1), is_shown_good(guard, state)) == (fired, good)
+
+
+@pytest.mark.parametrize(
+    ("better", "events", "control_events", "fired", "good"),
+    [
+        ("lower", 2, 20, False, True),
+        ("lower", 12, 20, True, False),
+        ("higher", 50, 500, False, True),
+        ("higher", 20, 500, True, False),
+        ("higher", 80, 500, False, True),
+    ],
+    ids=["as rare", "more often", "as often", "less often", "more often and better"],
+)
+def test_guard_of_an_event_that_the_script_notes(
+    better: Literal["lower", "higher"], events: int, control_events: int, fired: bool, good: bool
+) -> None:
+    guard, state = Guard(kind="event", event="noted", better=better, difference=0.05), GuardState()
+    if better == "lower":
+        guard = msgspec.structs.replace(guard, difference=0.002)
+    for number in range(40):
+        arms = Arm(reached=100, events={"noted": events}), Arm(reached=1000, events={"noted": control_events})
+        state = observe(guard, state, Cell(number, *arms))
+
+    assert (has_fired(guard, state, 2), is_shown_good(guard, state)) == (fired, good)
+
+
+def test_event_that_nobody_notes_speaks_for_nothing() -> None:
+    guard = Guard(kind="event", event="noted")
+    state = observe(guard, GuardState(), Cell(1, Arm(requests=100), Arm(requests=1000)))
+
+    assert (has_fired(guard, state, 1), is_shown_good(guard, state)) == (False, False)
+    assert (guard.name, Guard(kind="event", event="bought", better="higher").name) == ("noted", "without bought")
 
 
 def test_finding_names_figure_limit_and_requests() -> None:

@@ -47,6 +47,49 @@ def test_windows_add_up_to_what_was_scored(replica, open_studio):
     assert sum(window["seconds"] for window in studio.windows) > 0.2
 
 
+NOTING = """
+import json
+from azureml.core import Run
+
+def init():
+    Run.get_context().log("outside of a request", 1)
+
+def run(data):
+    for name, value in json.loads(data)["log"]:
+        Run.get_context().log(name, value)
+    return [1]
+"""
+
+
+def test_events_that_a_script_logs_are_counted_once_a_request(replica, open_studio):
+    port = free_port()
+    studio = open_studio(port)
+    telemetry = {"url": f"http://127.0.0.1:{port}/api/v1/telemetry", "token": "t", "service": 5, "seconds": 0.2}
+    replica.with_script(NOTING).start(telemetry=telemetry, processes=2)
+    for _ in range(5):
+        replica.score({"log": [["fall back", 1], ["fall back", 0.5], ["empty", 0], ["none", None], ["x" * 99, "y"]]})
+    replica.score({"log": []})
+
+    replica.until(lambda: studio.sums("codes") == {"200": 6})
+
+    assert studio.sums("events") == {"fall_back": 5, "x" * 63: 5}
+    exposed = replica.client.get("/metrics").text
+    assert 'slipway_events_total{event="fall_back"} 5' in exposed
+
+
+def test_events_beyond_the_room_for_names_are_not_counted_and_survive_a_worker(tmp_path):
+    file = create(tmp_path / "counters.bin", 2)
+    counters = Counters(file, 0)
+    counters.note([f"event-{number}" for number in range(40)])
+    Counters(file, 0).note(["event-1"])
+    Counters(file, 1).note(["event-1", "x" * 63])
+
+    found = file.events()
+
+    assert len(found) == 33
+    assert (found["event-1"], found["x" * 63]) == (3, 1)
+
+
 def test_requests_before_the_first_sample_are_in_the_first_window(replica):
     replica.with_models(double=double_model).start().stop()
     settings = load_replica(replica.folder / "run.json")
