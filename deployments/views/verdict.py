@@ -63,7 +63,8 @@ def _found(service: Service, form: VerdictForm) -> dict[str, Any]:
     except SlipwayError as error:
         return {"refused": f"{error.message} {error.hint}".strip()}
     text, tone = WORDS[found["verdict"]]
-    return {"found": found, "arms": (found["control"], found["candidate"]), "text": text, "tone": tone}
+    arms = (found["control"], found["candidate"])
+    return {"found": found, "arms": arms, "expected": 100 * found["expected_share"], "text": text, "tone": tone}
 
 
 def _call(request: WorkspaceRequest, service: Service) -> str:

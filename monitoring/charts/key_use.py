@@ -22,7 +22,9 @@ def draw(use: DailyUse) -> FigureData:
     ]
     figure = new_figure(series, "Requests by key, a day", "requests")
     add_stack(figure, series, columns)
+    figure.update_traces(xperiod=DAY_SECONDS * 1000, xperiodalignment="middle")
     figure.update_layout(showlegend=True, bargap=0.2)
+    figure.update_xaxes(tickformat="%d %b", hoverformat="%d %b")
     return to_json(figure)
 
 

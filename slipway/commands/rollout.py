@@ -48,8 +48,8 @@ def start(  # noqa: PLR0913, PLR0917 - a parameter for each option
     guard: Annotated[
         list[str] | None,
         typer.Option(
-            help="errors, client_errors, time, event:event=NAME or, with --shadow, agreement; with limits of their own: "
-            "time:ratio=1.5,quantile=0.99. May be repeated. Default: errors and time."
+            help="errors, client_errors, time, event:event=NAME or, with --shadow, agreement; with limits of their "
+            "own: time:ratio=1.5,quantile=0.99. May be repeated. Default: errors and time."
         ),
     ] = None,
     warm: Annotated[int, typer.Option(help="First requests of the revision whose times do not count.", min=0)] = 200,

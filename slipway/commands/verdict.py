@@ -55,7 +55,7 @@ def _show(found: "Verdict") -> None:
             "verdict": f"revision {found['candidate']['revision']}: {WORDS[found['verdict']]}",
             "difference": difference,
             "users needed": f"{found['users_needed']:,} of each" if found["users_needed"] else "",
-            "for": f"{found['days']:.1f} of {found['days_needed']} days",
+            "days": f"{found['days']:.1f}, at least {found['days_needed']}",
         }
     )
     output.rows([found["control"], found["candidate"]], COLUMNS)

@@ -23,7 +23,7 @@ def test_verdict_is_said_in_words_with_both_revisions(slipway, deployed):
     shown = slipway("service", "verdict", "iris", "--name", "bought", "--matters", "0.05", "--wait", "2d")
 
     assert shown.code == 0
-    for line in ("revision 2: better", "+0.12 ± 0.043", "3.0 of 1 days", "1\t1500\t150\t0.1", "2\t1500\t330\t0.22"):
+    for line in ("revision 2: better", "+0.12 ± 0.043", "3.0, at least 1", "1\t1500\t150\t0.1", "2\t1500\t330\t0.22"):
         assert line in shown.out
 
 
