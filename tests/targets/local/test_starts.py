@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from deployments.targets.base import NoRoom, WallsMissing
@@ -12,7 +13,7 @@ from deployments.targets.local import replica
 from deployments.targets.local.isolation import Isolation
 from deployments.targets.local.run_folder import Launch
 from studio.sandbox.levels import Walls
-from tests.targets.contract import known, until
+from tests.targets.contract import known, until, wait_for
 from tests.targets.local.local_drivers import folder_of, local_driver
 
 
@@ -88,6 +89,14 @@ def test_specification_beyond_the_machines_capacity_has_no_room(driver, spec, ch
     with pytest.raises(NoRoom, match=missing):
         driver.apply(replace(spec, **changes))
     assert driver.observe(spec.ref).state == "absent"
+
+
+def test_replicas_that_find_no_room_do_not_keep_the_others_from_starting(driver, spec):
+    more = replace(spec, memory_bytes=int(psutil.virtual_memory().total * 0.6), replicas=3)
+    with pytest.raises(NoRoom, match="of memory for each of 3 replicas; this machine has"):
+        driver.apply(more)
+    found = wait_for(driver, spec.ref, lambda found: found.ready(3) == 1)
+    assert [one.number for one in found.replicas] == [1]
 
 
 def test_nothing_starts_behind_less_than_the_required_walls(spec, route, tmp_path):
