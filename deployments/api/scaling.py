@@ -72,7 +72,7 @@ class ScalingViewSet(InWorkspace, GenericViewSet):
 
     @extend_schema(request=ScaleSerializer, responses=ScalingSerializer)
     def create(self, request: Request, name: str, **_: Any) -> Response:
-        """Change the number in place, without a new revision. 409 while an update or a rollout is under way."""
+        """Change the number in place, without a new revision; also while an update or a rollout is under way."""
         form = ScaleSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = dict(form.validated_data)

@@ -11,7 +11,7 @@ from deployments.errors import BadDeploymentConfig
 FIXED = "replicas"
 MOST = "max_replicas"
 OF_AUTOSCALING = ("min_replicas", "target_utilization", "scaling_seconds", "idle_seconds")
-FIGURES = (FIXED, MOST, *OF_AUTOSCALING)  # that a service may override until a deployment names one of them
+FIGURES = (FIXED, MOST, *OF_AUTOSCALING)  # that a service may override until a deployment names others
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def scaling_of(config: DeploymentConfig, override: Mapping[str, Any] | None = No
 
     Without a limit of requests at once a replica counts as full with one in each of its processes.
     """
-    figures = {name: getattr(config, name) for name in FIGURES} | _known(override or {})
+    figures = figures_in(config) | _known(override or {})
     slots = config.concurrency or config.processes or max(1, math.ceil(config.cpu))
     if figures[MOST] is None:
         return Scaling(figures[FIXED], figures[FIXED], slots=slots)
@@ -59,6 +59,11 @@ def scaling_of(config: DeploymentConfig, override: Mapping[str, Any] | None = No
         refresh=float(figures["scaling_seconds"]),
         idle=float(figures["idle_seconds"]),
     )
+
+
+def figures_in(config: DeploymentConfig) -> dict[str, Any]:
+    """Those that a service may override, as the options have them."""
+    return {name: getattr(config, name) for name in FIGURES}
 
 
 def in_words(scaling: Scaling) -> str:

@@ -7,6 +7,9 @@ from django.utils import timezone
 
 from deployments.builds import builds
 from deployments.config import deployment_config
+from deployments.config.deployment_config import config_of
+from deployments.config.scaling import figures_in
+from deployments.control.facts import wanted_revision
 from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import LabelTaken, NameTaken
 from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
@@ -91,12 +94,13 @@ def _columns(number: int, *, beside: bool) -> dict[str, Any]:
 def _add_revision(service: Service, request: DeployRequest, config: InferenceConfig, *, beside: bool) -> Revision:
     """Freeze the request as the newest revision; of two people at once, one gets `ChangedMeanwhile`."""
     _check_label(service, request.label)
+    present = wanted_revision(service)
     number = service.last_revision + 1
     columns = _columns(number, beside=beside)
     if request.description is not None:
         columns["description"] = request.description
-    if request.names_replicas:
-        columns["scaling"] = {}
+    if request.names_replicas and figures_in(request.deployment_config) != figures_in(config_of(present)):
+        columns["scaling"] = {}  # what was set in place gives way to other figures, not to the same ones sent again
     change(service, **columns)
     if request.deployment_config.grpc:
         give_grpc_port(service)

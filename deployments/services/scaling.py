@@ -26,8 +26,8 @@ CHECKED = {one.name: one for one in options.OPTIONS if one.name in FIGURES}
 
 
 def change_scaling(service: Service, actor: User, figures: Mapping[str, Any], *, reason: str = "") -> None:
-    """Set these figures above those of all its revisions, until a deployment names one of them; none: the revisions'
-    own count again. What runs is left running, in another number.
+    """Set these figures above those of all its revisions, until a deployment names others; none: the revisions' own
+    count again. What runs is left running, in another number.
 
     Raises `BadDeploymentConfig`, which names the figure, `BeingDeleted`, `ChangedMeanwhile`.
     """

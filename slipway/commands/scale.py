@@ -28,7 +28,7 @@ def scale(  # noqa: PLR0913, PLR0917 - a parameter for each option
 ) -> None:
     """Show how many replicas a service has, or change it, without a new revision.
 
-    What is set counts for all its revisions, until a deployment names one of these figures.
+    What is set counts for all its revisions, until a deployment names others.
     """
     figures = {
         "replicas": replicas,

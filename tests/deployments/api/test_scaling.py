@@ -52,13 +52,16 @@ def test_reset_gives_back_what_the_revision_says(api, bob, running):
     assert (answer.json()["overridden"], instance_of(running).replicas) == (False, 1)
 
 
-def test_figures_hold_until_a_deployment_names_one(api, workspace, bob, iris, fake, running):
+def test_figures_hold_until_a_deployment_names_others(api, workspace, bob, iris, fake, running):
     scale(api(bob), replicas=4)
     again = {"overwrite": True, "target": fake.target}
     service = fake.visit(deploy(workspace, bob, iris, **again), 4)
     assert instance_of(service).replicas == 4
     service = fake.visit(deploy(workspace, bob, iris, **again, deployment_config={"max_replicas": 3}), 4)
     assert (service.scaling, instance_of(service).replicas) == ({}, 3)
+    scale(api(bob), replicas=2)
+    service = fake.visit(deploy(workspace, bob, iris, **again, deployment_config={"cpu": 2, "max_replicas": 3}), 4)
+    assert instance_of(service).replicas == 2, "the same figures are sent along by who changes something else"
 
 
 @pytest.mark.parametrize(
