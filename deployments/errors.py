@@ -32,7 +32,7 @@ class TrafficChangedSince(Conflict):
         super().__init__(
             f"The service '{name}' was changed after you had looked at it, and nothing was overwritten. Its traffic is "
             f"now {now}.",
-            hint="Repeat your change with its present generation if it is still wanted.",
+            hint="Look at what has changed, then repeat your change if it is still wanted.",
             field="generation",
         )
 
