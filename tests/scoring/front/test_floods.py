@@ -10,7 +10,7 @@ import pytest
 from scoring.http.connection_limit import evict
 from tests.scoring.front.fronts import request_bytes, revision, service
 
-HEALTHY = 200
+HEALTHY = 100
 
 
 class Client:

@@ -14,7 +14,7 @@ from scoring.front_contract import ClientKey
 from tests.scoring.conftest import read_answers
 from tests.scoring.front.fronts import KEY, ok, request_bytes, revision, service
 
-SWAPS, CLIENTS = 20, 16
+SWAPS, CLIENTS = 10, 16
 
 
 class Caller:
@@ -83,9 +83,9 @@ def test_a_request_that_crosses_the_end_of_an_idle_connection_is_answered(own_fr
         assert read_answers(idle)[0][0] == 200
         front.process.send_signal(signal.SIGHUP)
         front.until(lambda: front.state()["front"] != before)
-        time.sleep(DRAIN_IDLE_SECONDS - 0.5)
+        front.until(lambda: f"[{before}] scoring - draining" in front.log())
         os.kill(before, signal.SIGSTOP)
-        time.sleep(2.5)
+        time.sleep(DRAIN_IDLE_SECONDS + 1)
         idle.sendall(request_bytes())
         os.kill(before, signal.SIGCONT)
         assert read_answers(idle)[0][0] == 200

@@ -89,12 +89,14 @@ def test_only_so_many_copies_are_under_way(told, studio, stub):
 
 def test_the_studio_learns_what_scaling_needs(told, studio, stub):
     told.start(service(revision(1, stub(lambda asked, connection: time.sleep(0.05) or ok()))))
+    began = time.monotonic()
     for _ in range(10):
         told.score()
+    took = time.monotonic() - began
     told.until(lambda: sum(load.arrivals for report in studio.reports for load in report.loads) == 10)
     loads = [load for report in studio.reports for load in report.loads if load.service_seconds is not None]
-    assert all(0.05 <= load.service_seconds < 1 for load in loads)
-    assert sum(load.busy * load.seconds for load in loads) == pytest.approx(0.5, abs=0.3)
+    assert all(load.service_seconds >= 0.05 for load in loads)
+    assert 0.5 <= sum(load.busy * load.seconds for load in loads) <= took  # one at a time
     assert studio.reports[-1].applied == told.number
     told.until(lambda: counted(studio, "codes", revision=1) == {"200": 10})
     windows = [window for report in studio.reports for window in report.windows.get(1, [])]
