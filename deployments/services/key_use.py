@@ -28,10 +28,11 @@ class Use:
 
 @dataclass(frozen=True)
 class DailyUse:
-    """Requests by name of key, the busiest first, on each of the `days` (UTC), the oldest first."""
+    """Requests and rows by name of key, the busiest first, on each of the `days` (UTC), the oldest first."""
 
     days: list[date]
     requests: dict[str, list[int]]
+    rows: dict[str, list[int]]
 
 
 def record_key_use(reported: Iterable[front_contract.KeyUse]) -> None:
@@ -87,12 +88,17 @@ def use_by_day(service: Service, days: int = 30) -> DailyUse:
     """Of the keys that were used in the last `days` UTC days, today among them."""
     today = datetime.now(UTC).date()
     shown = [today - timedelta(days=ago) for ago in reversed(range(days))]
-    found: dict[str, dict[date, int]] = defaultdict(dict)
-    rows = KeyUse.objects.filter(service=service, day__range=(shown[0], today), requests__gt=0)
-    for key, day, requests in rows.values_list("key", "day", "requests"):
-        found[key][day] = requests
-    busiest = sorted(found, key=lambda key: (-sum(found[key].values()), key))
-    return DailyUse(shown, {key: [found[key].get(day, 0) for day in shown] for key in busiest})
+    found: dict[str, dict[date, tuple[int, int]]] = defaultdict(dict)
+    uses = KeyUse.objects.filter(service=service, day__range=(shown[0], today), requests__gt=0)
+    for key, day, requests, rows in uses.values_list("key", "day", "requests", "rows"):
+        found[key][day] = requests, rows
+    busiest = sorted(found, key=lambda key: (-sum(requests for requests, _ in found[key].values()), key))
+    by_day = {key: [found[key].get(day, (0, 0)) for day in shown] for key in busiest}
+    return DailyUse(
+        days=shown,
+        requests={key: [requests for requests, _ in days] for key, days in by_day.items()},
+        rows={key: [rows for _, rows in days] for key, days in by_day.items()},
+    )
 
 
 def _day(text: str) -> date | None:

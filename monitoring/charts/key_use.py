@@ -37,12 +37,12 @@ def busiest(use: DailyUse) -> dict[str, list[int]]:
     return shown | {OTHERS: [sum(day) for day in zip(*(use.requests[key] for key in names[SHOWN:]), strict=True)]}
 
 
-def rows(use: DailyUse) -> Iterator[tuple[str, str, int]]:
-    """Day, key and requests, of all keys."""
+def rows(use: DailyUse) -> Iterator[tuple[str, str, int, int]]:
+    """Day, key, requests and rows, of all keys."""
     for number, day in enumerate(use.days):
         for key, requests in use.requests.items():
             if requests[number]:
-                yield day.isoformat(), key, requests[number]
+                yield day.isoformat(), key, requests[number], use.rows[key][number]
 
 
 def table(use: DailyUse) -> list[list[str | int]]:

@@ -89,7 +89,7 @@ def service_key_use_csv(request: WorkspaceRequest, name: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}-keys.csv"'}
     response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
     writer = csv.writer(response)
-    writer.writerow(("day (UTC)", "key", "requests"))
+    writer.writerow(("day (UTC)", "key", "requests", "rows"))
     writer.writerows(key_use.rows(use))
     return response
 

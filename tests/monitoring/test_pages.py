@@ -84,7 +84,7 @@ def used_keys(asked):
     for number in range(1, 9):
         for ago, requests in ((0, 100 - number), (3, 10)):
             day = today - timedelta(days=ago)
-            KeyUse.objects.create(service=asked, key=f"key-{number}", day=day, requests=requests)
+            KeyUse.objects.create(service=asked, key=f"key-{number}", day=day, requests=requests, rows=2 * requests)
     return today
 
 
@@ -102,8 +102,8 @@ def test_requests_by_key_and_day_are_a_chart_a_table_and_a_file(asked, used_keys
         "other keys": (94 + 93 + 92, 30),
     }
     lines = client.get(address(asked, "metrics/keys.csv")).content.decode().splitlines()
-    assert lines[0] == "day (UTC),key,requests"
-    assert f"{used_keys},key-8,92" in lines
+    assert lines[0] == "day (UTC),key,requests,rows"
+    assert f"{used_keys},key-8,92,184" in lines
     assert len(lines) == 1 + 2 * 8
 
 
