@@ -59,6 +59,12 @@ def address_of(service: Service) -> str:
     return _endpoint(service, "http")
 
 
+def call_address_of(service: Service) -> str:
+    """Where people are to call it: through the front, which splits its requests and wakes it; without a front at its
+    own address."""
+    return front_address_of(service) or address_of(service)
+
+
 def grpc_address_of(service: Service, revision: Revision | None) -> str:
     """Where it answers over gRPC, as clients take it; empty where the revision has none."""
     if not config_of(revision).grpc:

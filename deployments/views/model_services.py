@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from deployments.models import Service
-from deployments.services.describe import address_of
+from deployments.services.describe import call_address_of
 from deployments.services.queries import with_details
 from registry.models import Model, UseKind, VersionUse
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -22,5 +22,5 @@ def model_services(request: WorkspaceRequest, name: str) -> HttpResponse:
     uses = VersionUse.objects.filter(version__model=model, kind=UseKind.SERVICE, serving=True).select_related("version")
     versions = {use.user_id: use.version for use in uses}
     services = with_details(Service.objects.in_workspace(request.workspace).filter(pk__in=versions)).order_by("name")
-    rows = [(service, versions[service.pk], address_of(service)) for service in services[:MOST]]
+    rows = [(service, versions[service.pk], call_address_of(service)) for service in services[:MOST]]
     return render(request, "deployments/model_services.html", {"model": model, "rows": rows}, partial="services")

@@ -15,7 +15,7 @@ from deployments.control.facts import facts_of, wanted_revision
 from deployments.models import Revision, Service
 from deployments.services import model_words, scoring_client
 from deployments.services.answer_table import table_of
-from deployments.services.describe import address_of, grpc_address_of
+from deployments.services.describe import call_address_of, grpc_address_of
 from deployments.services.request_form import RequestForm, form_for
 from deployments.views import call_snippets, form_defaults
 from deployments.views.service_header import can_answer
@@ -117,7 +117,7 @@ def _log_page(service: Service, result: scoring_client.ScoreResult) -> str:
 
 
 def _snippets(service: Service, revision: Revision | None, body: str) -> list[dict[str, str]]:
-    address, credential = address_of(service), config_of(revision).credential
+    address, credential = call_address_of(service), config_of(revision).credential
     path = form_defaults.sample_path(revision)
     found = call_snippets.snippets(address, body, credential=credential, path=path)
     rpc = grpc_address_of(service, revision)

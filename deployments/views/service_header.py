@@ -9,7 +9,7 @@ from deployments.control.facts import facts_of, instances_of, traffic_revision, 
 from deployments.control.service_phase import ServiceFacts, update_of
 from deployments.control.steps import steps_of
 from deployments.models import Desired, Phase, Revision, Service
-from deployments.services.describe import address_of, walls_of
+from deployments.services.describe import address_of, call_address_of, walls_of
 from deployments.services.recent_figures import recent_figures
 from deployments.services.replicas import describe_instances
 from deployments.views.rollout_panel import under_way
@@ -37,8 +37,10 @@ def header(service: Service) -> dict[str, Any]:
         "under_way": _under_way(service, phase),
         "moving": is_moving or rollout is not None,
         "rolling": rollout,
-        "address": address_of(service),
+        "address": call_address_of(service),
+        "own_address": address_of(service),
         "can_answer": can_answer,
+        "may_call": can_answer or facts.is_asleep,
         "cannot_answer": "" if can_answer else _why_not(facts, phase),
         "answering": _answering(service, wanted),
         "figures": recent_figures([service]).get(service.pk) if can_answer else None,
@@ -70,7 +72,7 @@ def _with_tones(instances: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _why_not(facts: ServiceFacts, phase: Phase) -> str:
     if facts.is_asleep:
-        return "asleep; a call through the front wakes it"
+        return "asleep; the next call wakes it"
     return CANNOT_ANSWER.get(phase, "no calls possible yet")
 
 

@@ -12,7 +12,7 @@ from deployments.config.deployment_config import config_of
 from deployments.config.option_words import in_words
 from deployments.control.facts import facts_of, wanted_revision
 from deployments.models import Phase, Service
-from deployments.services.describe import address_of, grpc_address_of, shown_config
+from deployments.services.describe import call_address_of, grpc_address_of, shown_config
 from deployments.services.keys import SLOTS
 from deployments.services.queries import find, with_details
 from deployments.services.recent_figures import recent_figures
@@ -57,7 +57,7 @@ def service_list(request: WorkspaceRequest) -> HttpResponse:
             {
                 "service": service,
                 "revision": wanted_revision(service),
-                "address": address_of(service),
+                "address": call_address_of(service),
                 "badge": badge_of(service, facts_of(service)),
                 "figures": figures.get(service.pk),
                 "rolling": rolling.get(service.pk),

@@ -6,7 +6,7 @@ import shlex
 from deployments.config.deployment_config import config_of
 from deployments.control.facts import wanted_revision
 from deployments.models import Phase
-from deployments.services.describe import address_of
+from deployments.services.describe import call_address_of
 from deployments.services.queries import find
 from deployments.views.call_snippets import score_curl
 from deployments.views.form_defaults import sample_path, sample_request
@@ -19,7 +19,7 @@ def first_calls(workspace: Workspace, name: str) -> dict[str, str]:
     cannot be called, where it has failed or was stopped."""
     service = find(workspace, name)
     newest = wanted_revision(service)
-    body, address = sample_request(newest), address_of(service)
+    body, address = sample_request(newest), call_address_of(service)
     path = sample_path(newest)
     credential = config_of(newest).credential
     where = "" if path == "/score" else f" --path {shlex.quote(path)}"

@@ -55,7 +55,7 @@ class TestReplicas:
         page = sign_in(carol).get("/w/vision/services/iris/")
         assert page.context["badge"] == {"tone": "idle", "text": "Asleep"}
         assert page.context["differences"] == []
-        assert "asleep; a call through the front wakes it" in page.content.decode()
+        assert "asleep; the next call wakes it" in page.content.decode()
         assert "Asleep" in sign_in(carol).get("/w/vision/services/").content.decode()
 
     def test_page_lists_replicas_where_there_are_several(self, sign_in, carol, fake, service):

@@ -1,6 +1,7 @@
 """The list of services and a service's page by role, without JavaScript and for htmx."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -351,3 +352,16 @@ def test_a_viewer_sees_a_stopped_service_as_stopped(sign_in, carol, bob, fake, s
     lifecycle.stop(service, bob)
     assert fake.visit(service, 2).phase == Phase.STOPPED
     assert "Stopped" in text_of(sign_in(carol).get(url("service_detail", name="iris")))
+
+
+def test_pages_show_the_address_through_the_front_and_then_its_own(sign_in, carol, fake, service, settings):
+    settings.FRONT = settings.FRONT | {"enabled": True, "port": 8400}
+    fake.visit(service, 3)
+    client, own = sign_in(carol), f"http://127.0.0.1:{service.port}"
+    page = client.get("/w/vision/services/iris/").content.decode()
+    assert "<code>http://127.0.0.1:8400/vision/iris/score</code>" in page
+    assert f"{own}/score" in page
+    tried = unescape(client.get(url("service_detail", name="iris") + "?tab=test").content.decode())
+    assert "curl -X POST http://127.0.0.1:8400/vision/iris/score" in tried
+    assert own not in tried
+    assert "http://127.0.0.1:8400/vision/iris/score" in client.get("/w/vision/services/").content.decode()
