@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ import pytest
 
 from deployments.targets.local import adoption, process
 from deployments.targets.local.run_folder import Launch, RunFolder
-from tests.targets.contract import gone, served, until
+from tests.targets.contract import all_ready, gone, served, until
 from tests.targets.local.local_drivers import STAND_IN, folder_of, wait_for
 from tests.targets.specs import next_of
 
@@ -117,6 +118,15 @@ def test_undivided_folder_is_divided_on_the_next_start(driver, spec, undivided):
     assert {path.name for path in folder.path.iterdir()} == {"control", "work"}
     assert (folder.home / "kept").exists()
     assert driver.logs(spec.ref)[0].startswith("--- revision 1 starts ---")
+
+
+def test_process_of_an_undivided_folder_makes_room_for_several_replicas(driver, spec, undivided):
+    """It does not share the address with others."""
+    found = all_ready(driver, replace(spec, replicas=2))
+    assert found.replicas[0].started_at > undivided.started_at
+    folder = folder_of(driver, spec)
+    assert {path.name for path in folder.path.iterdir()} == {"control", "work", "replicas"}
+    assert (folder.home / "kept").exists()
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2, 3])
