@@ -45,6 +45,7 @@ SOURCE = OpenApiParameter("source", str, enum=["service", "build"], default="ser
 STATE = OpenApiParameter("state", str, description="such as Healthy")
 MODEL = OpenApiParameter("model", str, description="name or name:number of a model that the service runs")
 PATH = OpenApiParameter("path", str, default="/score", description="/score or a path of the Open Inference Protocol")
+MOST_REPLICA = 100_000  # beyond any number of a replica: there is no log
 SAFE_TYPES = ("application/json", "text/plain")
 
 
@@ -156,7 +157,7 @@ class ServiceViewSet(InWorkspace, GenericViewSet):
         if request.query_params.get("source") == "build":
             text, offset = deployment_log.build_log(service, offset)
         else:
-            text, offset = deployment_log.service_log(service, offset, replica=max(replica, 1))
+            text, offset = deployment_log.service_log(service, offset, replica=min(max(replica, 1), MOST_REPLICA))
         return Response({"text": text, "offset": offset})
 
     @extend_schema(

@@ -302,6 +302,7 @@ class TestLogs:
         Instance.objects.update(replicas=2)
         fake.visit(service, 2)
         assert api(bob).get(f"{SERVICES}/iris/logs?replica=2").json()["text"] == "revision 1 starts, replica 2\n"
+        assert api(bob).get(f"{SERVICES}/iris/logs?replica={'9' * 300}").json()["text"] == ""
         assert api(bob).get(f"{SERVICES}/iris/logs?replica=x").status_code == 400
 
     def test_build_log_is_read(self, api, bob, service):
