@@ -10,7 +10,6 @@ from deployments.models import Rollout, RolloutPhase, Service
 from deployments.rollouts.forecast import words
 from deployments.rollouts.moving import plan_of, running, state_of
 from deployments.services.rollouts import describe, present_rate, rollouts_of
-from deployments.views.split_form import colour_of
 from studio.core.quantities import digits
 
 SHOWN = 10  # rollouts before
@@ -64,7 +63,6 @@ def rollout_card(service: Service) -> dict[str, Any] | None:
         "badge": brief(rollout),
         "is_running": rollout.ended_at is None,
         "begun": bool(found["step"]),
-        "colour": colour_of(rollout.candidate),
         "steps": [_step(found, number, step) for number, step in enumerate(found["steps"], start=1)],
         "guards": [_guard(one) for one in found["guards"]],
         "now": _now(rollout, found),
@@ -104,7 +102,7 @@ def _now(rollout: Rollout, found: dict[str, Any]) -> str:
 
 
 def _step(found: dict[str, Any], number: int, step: dict[str, Any]) -> dict[str, Any]:
-    """With its tone, how much of its bake is over (0 to 1, None: not the present one), and words for it."""
+    """With its tone, how much of its bake is over (0 to 1), and words for it."""
     is_present = number == found["step"] and not found["ended_at"]
     is_over = number < found["step"] or found["phase"] == RolloutPhase.DONE
     ended_here = number == found["step"] and found["phase"] in {RolloutPhase.ROLLED_BACK, RolloutPhase.ABORTED}

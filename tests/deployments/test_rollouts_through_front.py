@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,6 +38,7 @@ async def run(data):
         raise ValueError("a faulty model")
     return [1]
 """
+BODY = {"data": 1}
 GOOD = SCRIPT.format(seconds=0.02, errors=0.0)
 BAD = {"faulty": SCRIPT.format(seconds=0.02, errors=0.05), "slow": SCRIPT.format(seconds=0.04, errors=0.0)}
 STEPS = [{"percent": 25, "bake_seconds": 60}, {"percent": 100, "bake_seconds": 60}]
@@ -45,10 +47,10 @@ STEPS = [{"percent": 25, "bake_seconds": 60}, {"percent": 100, "bake_seconds": 6
 class Steady:
     """Asks at a constant rate, whatever the answers, on connections of its own until `finish`."""
 
-    def __init__(self, url: str, key: str, rate: float, connections: int = 10) -> None:
+    def __init__(self, url: str, key: str, rate: float, connections: int = 10, body: Any = BODY) -> None:
         self._url = urlsplit(url)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._pause = connections / rate
+        self._pause, self._body = connections / rate, json.dumps(body)
         self._ends = threading.Event()
         self._codes: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -63,7 +65,7 @@ class Steady:
         due = time.monotonic() + offset
         while not self._ends.wait(max(due - time.monotonic(), 0)):
             due = max(due + self._pause, time.monotonic() - 1)  # a machine that cannot keep up does not catch up
-            connection.request("POST", self._url.path, json.dumps({"data": 1}), self._headers)
+            connection.request("POST", self._url.path, self._body, self._headers)
             answer = connection.getresponse()
             answer.read()
             with self._lock:
