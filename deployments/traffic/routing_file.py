@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Prefetch, QuerySet
 
-from deployments.models import FrontStatus, Instance, KeyUse, RoutingFile, Service, Traffic
+from deployments.models import Desired, FrontStatus, Instance, KeyUse, RoutingFile, Service, Traffic
 from deployments.traffic.front_config import services_of
 from scoring.front_contract import FrontService, Routing, decode_routing, encode_routing
 from studio.core.atomic_files import write_atomically
@@ -55,11 +55,12 @@ def _digest_of(services: list[FrontService]) -> str:
 
 
 def rows() -> QuerySet[Service]:
-    """All services with everything that the front is told of them, read once for all."""
+    """All services that should run, with everything that the front is told of them, read once for all."""
     today = KeyUse.objects.filter(day=datetime.now(UTC).date())
     shares = Traffic.objects.select_related("revision").order_by("revision__number")
     return (
-        Service.objects.select_related("workspace")
+        Service.objects.filter(desired=Desired.RUNNING)
+        .select_related("workspace")
         .defer("telemetry_token")
         .prefetch_related(
             Prefetch("traffic", shares),
