@@ -67,8 +67,6 @@ def _check_run(tree: ast.Module, path: str) -> Finding:
 
 def _fault_of_run(function: Function) -> str:
     arguments = function.args
-    if isinstance(function, ast.AsyncFunctionDef):
-        return "is asynchronous; the server calls it as an ordinary function"
     if arguments.posonlyargs:
         return "has positional-only arguments; the server passes them by name"
     if arguments.vararg or arguments.kwarg:

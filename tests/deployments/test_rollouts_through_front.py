@@ -27,11 +27,6 @@ def init():
     pass
 
 
-def many_at_once(run):
-    return run
-
-
-@many_at_once  # only what is decorated may be asynchronous
 async def run(data):
     await asyncio.sleep({seconds})
     if random.random() < {errors}:
