@@ -223,7 +223,8 @@ def _due_in(instance: Instance, phase: Phase, notes: Notes, pause: float, driver
     if pause:
         return min(pause, driver.resync_seconds if notes.observation.is_live else QUIET_SECONDS)
     if phase == Phase.HEALTHY:
-        return MOVING_SECONDS if notes.withdrawal else driver.resync_seconds
+        sleeps = not instance.replicas and not notes.observation.is_live
+        return MOVING_SECONDS if notes.withdrawal else QUIET_SECONDS if sleeps else driver.resync_seconds
     if notes.obstacle:
         return OBSTACLE_SECONDS
     return _until_it_changes(instance, phase, notes, driver, now)

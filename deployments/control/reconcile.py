@@ -19,6 +19,7 @@ from django.utils import timezone
 from deployments.control.advance import advance
 from deployments.control.next_step import Visit, visit
 from deployments.control.notes import Notes
+from deployments.control.resync import resync
 from deployments.models import Instance, Service
 from deployments.targets import driver_for
 from deployments.targets.observation import Observation
@@ -73,12 +74,13 @@ def _visit(instance_id: int, holder: str, now: datetime) -> int | None:
 
 
 def reconcile_due() -> None:
-    """Visit what is due, most overdue first; when that takes long, leave the rest to other workers."""
+    """Visit what is due and not as it was, most overdue first; what takes too long is left to other workers."""
     now = timezone.now()
     until = time.monotonic() + TICK_SECONDS
     services = Service.objects.filter(due_at__lte=now).order_by("due_at")
     _each(services.values_list("pk", flat=True), advance, "deployments.tasks.advance", until)
     instances = _free(now).filter(_is_due(now)).order_by("due_at")
+    resync(_free(now).filter(_is_due(now), pk__in=list(instances.values_list("pk", flat=True)[:BATCH])), now, until)
     _each(instances.values_list("pk", flat=True), reconcile, "deployments.tasks.reconcile", until)
 
 

@@ -1,13 +1,19 @@
 """Concurrent workers on one service, and the tick."""
 
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from deployments.control import advance, reconcile
+from deployments.control.resync import resync
 from deployments.models import Build, Instance, Phase, Service
 from deployments.services import lifecycle
+from deployments.targets.base import TargetUnavailable
 from tests.deployments.service_factories import actions, deploy, instance_of
+from tests.targets.fake.driver import FakeDriver
 
 pytestmark = pytest.mark.django_db
 
@@ -131,13 +137,64 @@ class TestTick:
         service.refresh_from_db()
         assert service.phase == Phase.HEALTHY
 
-    def test_tick_over_settled_services_takes_few_queries(self, fake, service, django_assert_num_queries):
-        fake.visit(service, 3)
-        fake.wait(61)
-        with django_assert_num_queries(8):
+    def test_tick_over_settled_services_takes_few_queries(self, workspace, bob, iris, fake, service):
+        others = [deploy(workspace, bob, iris, target=fake.target, name=name) for name in ("second", "third")]
+        for one in (service, *others):
+            fake.visit(one, 3)
+        Instance.objects.update(due_at=fake.now())
+        with CaptureQueriesContext(connection) as queries:
             reconcile.reconcile_due()
-        assert instance_of(service).due_at > fake.now()
+        assert len(queries) == 5
+        assert all(one.due_at > fake.now() for one in Instance.objects.all())
 
-    def test_deleted_rows_are_ignored(self, db):
-        reconcile.reconcile(123456)
-        advance.advance(123456)
+
+class TestSettledInstances:
+    @pytest.fixture
+    def settled(self, fake, service):
+        fake.visit(service, 3)
+        fake.wait(5)
+        Instance.objects.update(due_at=fake.now())
+        return instance_of(service)
+
+    def test_what_is_as_it_was_is_not_visited(self, fake, service, settled):
+        reconcile.reconcile_due()
+        found = instance_of(service)
+        assert found.observed_at == settled.observed_at
+        assert found.due_at > fake.now()
+
+    def test_what_is_not_as_it_was_is_visited_at_once(self, fake, service, settled):
+        fake.world.kill(settled.pk)
+        reconcile.reconcile_due()
+        found = instance_of(service)
+        assert found.observed_at > settled.observed_at
+        assert [one["state"] for one in found.observed["replicas"]] == ["dead"]
+
+    def test_each_is_visited_once_a_minute(self, fake, service, settled):
+        fake.wait(60)
+        reconcile.reconcile_due()
+        assert instance_of(service).observed_at > settled.observed_at
+
+    def test_what_changed_meanwhile_stays_due(self, fake, service, settled, monkeypatch):
+        look = FakeDriver.observe
+
+        def meanwhile(driver, ref):
+            Instance.objects.update(generation=settled.generation + 1)
+            return look(driver, ref)
+
+        monkeypatch.setattr(FakeDriver, "observe", meanwhile)
+        resync(Instance.objects.all(), fake.now(), time.monotonic() + 3)
+        assert instance_of(service).due_at == settled.due_at
+
+    def test_what_cannot_be_looked_at_is_visited(self, fake, service, settled, monkeypatch):
+        def away(driver, ref):
+            raise TargetUnavailable("nobody answers")
+
+        monkeypatch.setattr(FakeDriver, "observe", away)
+        reconcile.reconcile_due()
+        assert instance_of(service).observed["obstacle"]["code"] == "target_unavailable"
+
+    def test_what_sleeps_is_looked_at_once_a_minute(self, fake, service, settled):
+        Instance.objects.update(replicas=0, generation=settled.generation + 1)
+        fake.visit(service, 3)
+        pause = instance_of(service).due_at - fake.now()
+        assert timedelta(seconds=50) < pause <= timedelta(seconds=60)
