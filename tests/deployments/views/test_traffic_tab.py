@@ -138,6 +138,14 @@ class TestQuestions:
         client.post(url("service_traffic_abort", name="iris"))
         assert shares_of(both) == {1: ALL}
 
+    def test_revision_without_replicas_is_asleep(self, sign_in, carol, fake, both):
+        client = sign_in(carol)
+        assert text_of(tab(client)).count("1 of 1 ready") == 2
+        both.instances.filter(revision__number=2).update(replicas=0)
+        fake.visit(both, 3)
+        page = text_of(tab(client))
+        assert (page.count("1 of 1 ready"), len(re.findall(r"Replicas\W+asleep|>\s*asleep\s*<", page))) == (1, 1)
+
     def test_share_of_a_stopped_revision_goes_to_the_default_one(self, sign_in, bob, both):
         client = sign_in(bob)
         send(client, **{"share-1": "60", "share-2": "40"})
