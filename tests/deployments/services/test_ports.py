@@ -28,9 +28,9 @@ def offer(monkeypatch, *numbers: int) -> None:
 
 def test_grpc_is_not_given_the_http_port_of_another_service(workspace, bob, iris, monkeypatch):
     first = deploy(workspace, bob, iris, name="first")
-    offer(monkeypatch, 21400, first.port, 21401)
+    offer(monkeypatch, 21400, first.port, 21401, first.port, 21402)
     second = deploy(workspace, bob, iris, name="second", **ON)
-    assert (second.port, second.grpc_port) == (21400, 21401)
+    assert (second.port, second.grpc_port, second.front_port) == (21400, 21401, 21402)
 
 
 def test_a_service_is_not_given_the_grpc_port_of_another(workspace, bob, iris, monkeypatch):
@@ -40,9 +40,9 @@ def test_a_service_is_not_given_the_grpc_port_of_another(workspace, bob, iris, m
 
 
 def test_grpc_is_not_given_the_http_port_of_its_own_service(workspace, bob, iris, monkeypatch):
-    offer(monkeypatch, 21400, 21400, 21401)
+    offer(monkeypatch, 21400, 21400, 21401, 21401, 21402)
     service = deploy(workspace, bob, iris, **ON)
-    assert (service.port, service.grpc_port) == (21400, 21401)
+    assert (service.port, service.grpc_port, service.front_port) == (21400, 21401, 21402)
 
 
 @pytest.mark.parametrize(("column", "spoken"), [("port", "HTTP"), ("grpc_port", "gRPC")])
@@ -73,9 +73,10 @@ def test_service_without_a_free_port_is_not_created(workspace, bob, iris, monkey
     assert not Service.objects.filter(name="second").exists()
 
 
-def test_both_ports_are_freed_when_the_service_is_deleted(workspace, bob, iris):
+def test_all_ports_are_freed_when_the_service_is_deleted(workspace, bob, iris):
     service = deploy(workspace, bob, iris, **ON)
-    held = {service.port, service.grpc_port}
+    held = {service.port, service.grpc_port, service.front_port}
+    assert len(held) == 3
     assert set(service.ports.values_list("number", flat=True)) == held
     service.delete()
     assert not Port.objects.exists()
