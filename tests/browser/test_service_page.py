@@ -65,7 +65,7 @@ def service(workspace, bob, fake, monkeypatch):
         reason="Better with sepals",
     )
     ModelVersion.objects.update(properties=properties)
-    monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, limit=0: (LOG[offset:], len(LOG)))
+    monkeypatch.setattr(FakeDriver, "logs", lambda self, ref, offset=0, limit=0, replica=1: (LOG[offset:], len(LOG)))
     return fake.visit(made, 10)
 
 
