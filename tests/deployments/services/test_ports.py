@@ -87,7 +87,7 @@ def test_all_ports_are_freed_when_the_service_is_deleted(workspace, bob, iris):
 def test_concurrent_deployments_get_different_ports(workspace, bob, iris, settings, monkeypatch):
     if connection.vendor != "postgresql":
         require("postgres", "the suite runs on another database")
-    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21511)}
+    settings.SLIPWAY = settings.SLIPWAY | {"LOCAL_PORTS": (21500, 21517)}
     monkeypatch.setattr(ports, "_is_free", lambda port: True)
     mine = threading.local()
 
@@ -118,8 +118,8 @@ def test_concurrent_deployments_get_different_ports(workspace, bob, iris, settin
     for thread in threads:
         thread.join()
     assert failures == []
-    given = Service.objects.values_list("port", "grpc_port")
-    assert {number for both in given for number in both} == set(range(21500, 21512))
+    given = Service.objects.values_list("port", "grpc_port", "front_port")
+    assert {number for held in given for number in held} == set(range(21500, 21518))
 
 
 class TestMigration:
