@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint audit sbom bench lock setup setup-dev clean
+.PHONY: help run test lint audit sbom bench base-image lock setup setup-dev clean
 
 help:
 	@echo "make run     start the studio (SLIPWAY_PORT, SLIPWAY_HOST, SLIPWAY_DATA choose where)"
@@ -12,6 +12,7 @@ help:
 	@echo "make audit   compare packages with public advisories, search for secrets"
 	@echo "make sbom    write the software bill of materials to sbom.cdx.json"
 	@echo "make bench   measure: scoring server beside its peers, about 40 minutes (needs wrk)"
+	@echo "make base-image  make a minimal base image for Docker from Debian packages (needs mmdebstrap)"
 	@echo "make lock    resolve requirements*.in into requirements*.txt"
 	@echo "make clean   remove .venv and caches; the data folder stays"
 
@@ -47,6 +48,9 @@ sbom: setup-dev
 
 bench: setup-dev
 	$(BIN)/python bench/scoring.py --report docs/benchmarks/scoring.md
+
+base-image: setup
+	@sh ops/base_image.sh
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade \
