@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Unpack, cast
 from urllib.parse import quote
 
 from slipway.calls import Calls
 from slipway.saving import save_texts
-from slipway.types import Environment
+from slipway.types import Environment, FurtherDefinition
 
 
 class Environments:
@@ -27,7 +27,13 @@ class Environments:
         return cast(Environment, self._calls.call("GET", _at(reference)))
 
     def create(
-        self, name: str, requirements: list[str] | None = None, *, conda: str = "", python_version: str = ""
+        self,
+        name: str,
+        requirements: list[str] | None = None,
+        *,
+        conda: str = "",
+        python_version: str = "",
+        **further: Unpack[FurtherDefinition],
     ) -> Environment:
         """The next version of an environment, or the newest where that is defined the same already.
 
@@ -35,6 +41,7 @@ class Environments:
         """
         body: dict[str, Any] = {"name": name} | ({"conda": conda} if conda else {"requirements": requirements or []})
         body |= {"python_version": python_version} if python_version else {}
+        body |= {field: value for field, value in further.items() if value}
         return cast(Environment, self._calls.call("POST", "environments", body))
 
     def delete(self, reference: str) -> None:

@@ -149,6 +149,20 @@ class Rollout(TypedDict):
     ended_at: str | None
 
 
+class FurtherDefinition(TypedDict, total=False):
+    """What an environment may have beside a Python version and requirements.
+
+    `variables` are exported in a service. The others decide images: `base_image`, or `dockerfile`, the text of one that
+    builds the base; `docker_steps`, instructions on top of it.
+    """
+
+    description: str
+    variables: dict[str, str]
+    base_image: str
+    dockerfile: str
+    docker_steps: list[str]
+
+
 class Environment(TypedDict, total=False):
     """`id` is "name:number"; `warnings` name what is not installed as requested."""
 
@@ -157,6 +171,13 @@ class Environment(TypedDict, total=False):
     version: int
     python_version: str
     requirements: list[str]
+    description: str
+    variables: dict[str, str]  # hidden from viewers
+    base_image: str  # empty: the studio's own
+    dockerfile: str
+    docker_steps: list[str]
+    conda: dict[str, list[str]]  # channels and dependencies that need conda's solver
+    wheels: list[str]  # file names of private wheels
     warnings: list[str]
     state: str  # ready, being made, last try failed, locked, or not made yet
     lock: str  # exact versions with hashes; empty until it is resolved

@@ -20,10 +20,10 @@ from studio.accounts.numbering import next_number
 from studio.activity.recording import record
 from studio.core.errors import BadInput, NotFound
 from studio.core.numbered_names import check_name, split_reference
+from studio.core.process_variables import HIDDEN
 
 __all__ = ["check", "create", "default_for", "delete", "find", "gather"]
 
-HIDDEN = "•••"
 NO_CODE_NAME = "no-code"
 VARIABLES = next(one for one in options.OPTIONS if one.kind == "variables")
 FIELDS = {"environment_missing": "environment", "python_missing": "environment", "kind_unknown": "kind"}

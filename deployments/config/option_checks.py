@@ -6,12 +6,7 @@ from typing import Any
 
 from deployments.config.options import Kind, Option
 from deployments.errors import BadDeploymentConfig
-
-MAX_VARIABLES = 100
-MAX_VALUE = 8192  # characters of one variable
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
-# What Slipway sets, and what makes the loader or the interpreter load other code than the bundle's.
-RESERVED = re.compile(r"(SLIPWAY_|LD_|DYLD_|(AZUREML_MODEL_DIR|PATH|HOME|PYTHONPATH|PYTHONHOME|PYTHONSAFEPATH)\Z)")
+from studio.core import process_variables
 
 
 def check(option: Option, value: Any) -> Any:
@@ -69,27 +64,7 @@ def _choice(option: Option, value: Any) -> str:
 
 
 def _variables(option: Option, value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise _variable("environment_variables must be an object of names and texts.")
-    if len(value) > MAX_VARIABLES:
-        raise _variable(f"At most {MAX_VARIABLES} environment variables can be set.")
-    return {_variable_name(name): _variable_value(name, text) for name, text in value.items()}
-
-
-def _variable_name(name: Any) -> str:
-    if not isinstance(name, str) or not VARIABLE.match(name):
-        raise _variable(f"'{name}' is no name for an environment variable: use letters, digits and '_'.")
-    if RESERVED.match(name):
-        raise _variable(
-            f"The environment variable {name} cannot be chosen: Slipway sets it, or keeps it from being set."
-        )
-    return name
-
-
-def _variable_value(name: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_VALUE or "\0" in value:
-        raise _variable(f"The value of {name} must be a text of at most {MAX_VALUE} characters.")
-    return value
+    return process_variables.check(value, _variable)
 
 
 def _variable(message: str) -> BadDeploymentConfig:

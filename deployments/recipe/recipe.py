@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from deployments.models import InferenceConfig
+from deployments.recipe.spec import variables_of
 from registry.environments.paths import CURATED_HASH
 from registry.models import ModelVersion
 
@@ -24,7 +25,7 @@ def content_hash(versions: Iterable[ModelVersion], config: InferenceConfig) -> s
 
 def revision_hash(versions: Iterable[ModelVersion], config: InferenceConfig, options: dict[str, Any]) -> str:
     """Hash of everything that decides how a revision behaves. Processes are told it, and recognised by it."""
-    variables = config.environment_variables
+    variables = variables_of(config)
     told = {"deployment_config": options} | ({"environment_variables": variables} if variables else {})
     return hash_of(content_of(versions, config) | told)
 

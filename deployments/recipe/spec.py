@@ -78,7 +78,7 @@ def spec_for(instance: Any) -> InstanceSpec:
     config = config_of(revision)
     takes_tokens = config.credential == "token"
     limits = limits_of(config)
-    limits["environment_variables"] = revision.config.environment_variables | limits["environment_variables"]
+    limits["environment_variables"] = variables_of(revision.config) | limits["environment_variables"]
     return InstanceSpec(
         ref=ref_of(instance),
         generation=instance.generation,
@@ -97,6 +97,12 @@ def spec_for(instance: Any) -> InstanceSpec:
         telemetry_seconds=settings.SLIPWAY["TELEMETRY_SECONDS"],
         **limits,
     )
+
+
+def variables_of(config: Any) -> dict[str, str]:
+    """The environment variables of an InferenceConfig: its environment's, and its own, which win."""
+    own: dict[str, str] = config.environment_variables
+    return own if config.environment is None else config.environment.variables | own
 
 
 def _environment_hash(config: Any) -> str:

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-from deployments.config.configs import HIDDEN
 from deployments.config.deployment_config import config_of
 from deployments.control.facts import facts_of, instances_of, wanted_revision
 from deployments.control.service_phase import update_of
@@ -15,6 +14,7 @@ from deployments.services.operations import under_way
 from deployments.services.replicas import describe_instances
 from deployments.targets.observation import Observation
 from deployments.traffic.front_address import front_address_of, front_url
+from studio.core.process_variables import HIDDEN
 from studio.sandbox.levels import describe as describe_level
 
 

@@ -138,6 +138,7 @@ def _run(folder: Path, environment: Environment, variables: Mapping[str, str]) -
     plan = Plan(
         program=(str(python), "-m", PROGRAM, str(parts)),
         environment=OPT_OUTS
+        | environment.variables
         | dict(variables)
         | {
             "LANG": "C.UTF-8",

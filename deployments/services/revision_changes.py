@@ -5,8 +5,9 @@ from typing import Any
 from deployments.config.option_words import in_words
 from deployments.models import Revision
 from deployments.models.config import ConfigKind
-from deployments.services.describe import HIDDEN, models_of
+from deployments.services.describe import models_of
 from studio.core.confirmation import Change
+from studio.core.process_variables import HIDDEN
 
 VARIABLES = "environment_variables"
 USUAL = "as usual"  # an option of the scoring server that is not set

@@ -14,10 +14,18 @@ from registry.environments.interpreters import own
 from registry.environments.lock_files import read_tail
 from registry.environments.paths import environment_log_path
 from registry.models import Environment
+from studio.accounts.models import Role
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
 from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
+
+FURTHER = ("description", "variables", "base_image", "dockerfile", "docker_steps")
+
+
+class CondaSerializer(serializers.Serializer):
+    channels = serializers.ListField(child=serializers.CharField(), required=False)
+    dependencies = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class EnvironmentSerializer(serializers.ModelSerializer):
@@ -26,6 +34,13 @@ class EnvironmentSerializer(serializers.ModelSerializer):
     requirements = serializers.ListField(child=serializers.CharField())
     state = serializers.SerializerMethodField(help_text="ready, being made, last try failed, locked, or not made yet")
     warnings = serializers.SerializerMethodField(help_text="what is not installed as it was asked for, and why")
+    description = serializers.CharField()
+    variables = serializers.SerializerMethodField(help_text="exported in a service; values are hidden from viewers")
+    base_image = serializers.CharField(help_text="of images; empty: the studio's own")
+    dockerfile = serializers.CharField(help_text="builds the base of images, in place of base_image")
+    docker_steps = serializers.ListField(child=serializers.CharField(), help_text="run on top of the base of images")
+    conda = CondaSerializer(help_text="what needs conda's solver; it is installed where images are built")
+    wheels = serializers.SerializerMethodField(help_text="private wheels, by file name")
     lock = serializers.CharField(help_text="empty until the first deployment resolves it")
     created_by = author()
 
@@ -37,6 +52,13 @@ class EnvironmentSerializer(serializers.ModelSerializer):
             "version",
             "python_version",
             "requirements",
+            "description",
+            "variables",
+            "base_image",
+            "dockerfile",
+            "docker_steps",
+            "conda",
+            "wheels",
             "warnings",
             "definition_hash",
             "state",
@@ -45,6 +67,12 @@ class EnvironmentSerializer(serializers.ModelSerializer):
             "created_at",
         )
         read_only_fields = fields
+
+    def get_variables(self, environment: Environment) -> dict[str, str]:
+        return environments.shown_variables(environment, with_values=self.context["with_values"])
+
+    def get_wheels(self, environment: Environment) -> list[str]:
+        return [wheel.filename for wheel in environment.wheels.all()]
 
     def get_state(self, environment: Environment) -> str:
         return built.state_of(environment)[0]
@@ -65,7 +93,27 @@ class DefineSerializer(StrictSerializer):
     requirements = serializers.ListField(
         child=serializers.CharField(allow_blank=True, trim_whitespace=False), required=False
     )
-    conda = serializers.CharField(required=False)
+    conda = serializers.CharField(required=False, help_text="text of a conda file, in place of requirements")
+    description = serializers.CharField(required=False, allow_blank=True)
+    variables = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="exported in a service",
+    )
+    base_image = serializers.CharField(
+        required=False, allow_blank=True, help_text="of images, such as python:3.12-slim; empty: the studio's own"
+    )
+    dockerfile = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="text of a Dockerfile that builds the base of images, in place of base_image",
+    )
+    docker_steps = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="instructions that run on top of the base, such as RUN apt-get update",
+    )
 
     def definition(self) -> dict[str, Any]:
         given = self.validated_data
@@ -74,7 +122,8 @@ class DefineSerializer(StrictSerializer):
         text = given["conda"] if "conda" in given else "\n".join(given.get("requirements", []))
         version, lines = definitions.read_text(text)
         version = given.get("python_version") or version or own().minor
-        return {"name": given["name"], "python_version": version, "requirements": lines}
+        further = {name: given[name] for name in FURTHER if name in given}
+        return {"name": given["name"], "python_version": version, "requirements": lines, **further}
 
 
 class BuildLogSerializer(serializers.Serializer):
@@ -91,9 +140,9 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
     def list(self, request: Request, **_: Any) -> Response:
         """All versions of all environments, by name."""
         environments.curated(self.workspace)
-        rows = Environment.objects.in_workspace(self.workspace).select_related("created_by")
+        rows = Environment.objects.in_workspace(self.workspace).select_related("created_by").prefetch_related("wheels")
         page = built.with_built(self.paginate_queryset(rows) or [])
-        return self.get_paginated_response(EnvironmentSerializer(page, many=True).data)
+        return self.get_paginated_response(self._serializer(page, many=True).data)
 
     @extend_schema(request=DefineSerializer, responses={201: EnvironmentSerializer})
     def create(self, request: Request, **_: Any) -> Response:
@@ -101,11 +150,11 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         form = DefineSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         found = environments.define(workspace=self.workspace, actor=self.person, **form.definition())
-        return Response(EnvironmentSerializer(found).data, status=201)
+        return Response(self._serializer(found).data, status=201)
 
     @extend_schema(parameters=[REFERENCE])
     def retrieve(self, request: Request, reference: str, **_: Any) -> Response:
-        return Response(EnvironmentSerializer(environments.find(self.workspace, reference)).data)
+        return Response(self._serializer(environments.find(self.workspace, reference)).data)
 
     @extend_schema(parameters=[REFERENCE], responses={204: None})
     def destroy(self, request: Request, reference: str, **_: Any) -> Response:
@@ -118,3 +167,8 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         """The log of the newest attempt to build it, at most 100 kB."""
         environment = environments.find(self.workspace, reference)
         return Response({"text": read_tail(environment_log_path(environment.definition_hash))})
+
+    def _serializer(self, *args: Any, **kwargs: Any) -> EnvironmentSerializer:
+        """Values of variables are often secrets, so that viewers see names only."""
+        with_values = self.role in Role.at_least(Role.CONTRIBUTOR)
+        return EnvironmentSerializer(*args, **kwargs, context={"with_values": with_values})

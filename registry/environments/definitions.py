@@ -1,25 +1,27 @@
 """What an environment is defined by, as a value. Pure: reads text, refuses what must not be installed.
 
-A definition is a Python version and pip requirements. Text may be a requirements file or conda's YAML of
-which only the Python version and the pip section are taken.
+A definition is a Python version and pip requirements, and for images a base and steps on top of it. Text may be a
+requirements file or conda's YAML of which only the Python version and the pip section are taken.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypedDict, Unpack
 
 import orjson
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from registry.environments import provided_modules, requirement_files
+from registry.environments import dockerfiles, image_names, provided_modules, requirement_files
 from registry.inspection import untrusted_yaml
+from studio.core import process_variables
 from studio.core.errors import BadInput
 
 FORMAT = 1  # raise it when environments made so far must be made anew
 MAX_REQUIREMENTS = 300
+MAX_DESCRIPTION = 2000  # characters
 MAX_LINE = 500  # characters
 MAX_CONDA = 256 * 1024  # characters: YAML is read slowly, while the person waits
 SHOWN = 100  # characters of a line in a message
@@ -58,29 +60,89 @@ _LONG_OPTIONS = {
 }
 
 
+class Further(TypedDict, total=False):
+    """What a definition may have beside a Python version and requirements; all of it is optional."""
+
+    description: str
+    variables: Mapping[str, Any]  # exported in the process of a service
+    base_image: str  # "": the studio's own
+    dockerfile: str  # of the base, in place of `base_image`
+    docker_steps: str | Sequence[str]  # run on top of the base
+    conda: Mapping[str, Any]  # channels and dependencies that only conda's solver can install
+
+
 @dataclass(frozen=True)
 class Definition:
-    """`requirements` are in normal form, in the order they were given, each once."""
+    """`requirements` are in normal form, in the order they were given, each once. The rest is as `Further` has it,
+    checked."""
 
     python_version: str
     requirements: tuple[str, ...]
+    description: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    base_image: str = ""
+    dockerfile: str = ""
+    docker_steps: tuple[str, ...] = ()
+    conda: Mapping[str, Any] = field(default_factory=dict)
+
+    def columns(self) -> dict[str, Any]:
+        """Its values as the row of an environment keeps them."""
+        lists = {"requirements": list(self.requirements), "docker_steps": list(self.docker_steps)}
+        return {one.name: getattr(self, one.name) for one in fields(self)} | lists
+
+    @property
+    def has_own_base(self) -> bool:
+        """Whether its Python is one of an image, rather than of this machine."""
+        return bool(self.base_image or self.dockerfile)
 
 
-def define(python_version: str, lines: Iterable[str]) -> Definition:
+def define(python_version: str, lines: Iterable[str], **further: Unpack[Further]) -> Definition:
     """A checked definition out of the lines of a requirements file, which may go on over several (`\\` at the end).
 
     Raises `BadInput` naming the line and what is wrong with it.
     """
-    version = python_version.strip()
+    return Definition(_python(python_version), _requirements(lines), **_checked(further))
+
+
+def _python(given: str) -> str:
+    version = given.strip()
     if not PYTHON_VERSION.match(version):
         raise BadInput(
             f"'{version[:40]}' is no Python version.", hint="Write it as 3.11 or 3.11.7.", field="python_version"
         )
+    return version
+
+
+def _requirements(lines: Iterable[str]) -> tuple[str, ...]:
     entries = list(requirement_files.whole_lines("\n".join(lines)))
     if len(entries) > MAX_REQUIREMENTS:
         raise _bad(f"An environment can have at most {MAX_REQUIREMENTS} requirements; these are {len(entries)}.")
-    found = [read_requirement(text, place=f"Line {number}") for number, text in entries]
-    return Definition(version, tuple(dict.fromkeys(found)))
+    return tuple(dict.fromkeys(read_requirement(text, place=f"Line {number}") for number, text in entries))
+
+
+def _checked(given: Further) -> dict[str, Any]:
+    base_image = image_names.check_reference(given.get("base_image", ""))
+    dockerfile = dockerfiles.read_dockerfile(given.get("dockerfile", ""))
+    if base_image and dockerfile:
+        raise BadInput(
+            "Give a base image or a Dockerfile, not both: the Dockerfile names its own base image.", field="dockerfile"
+        )
+    return {
+        "description": _description(given.get("description", "")),
+        "variables": process_variables.check(
+            dict(given.get("variables", {})), lambda message: BadInput(message, field="variables"), field="variables"
+        ),
+        "base_image": base_image,
+        "dockerfile": dockerfile,
+        "docker_steps": dockerfiles.read_steps(given.get("docker_steps", ())),
+        "conda": dict(given.get("conda", {})),
+    }
+
+
+def _description(text: str) -> str:
+    if len(text) > MAX_DESCRIPTION:
+        raise BadInput(f"The description has more than {MAX_DESCRIPTION} characters.", field="description")
+    return text.strip()
 
 
 def read_requirement(text: str, *, place: str = "") -> str:
@@ -228,15 +290,27 @@ def _read_pip_section(items: Any) -> list[str]:
 
 def definition_hash(definition: Definition, *, runtime: Iterable[str], platform: str) -> str:
     """SHA-256, hex, of everything that decides what is installed; the order of requirements does not, nor do those
-    that are not installed since the scoring server's own modules take their place."""
+    that are not installed since the scoring server's own modules take their place, nor variables."""
     facts = {
         "format": FORMAT,
         "python": definition.python_version,
         "platform": platform,
         "requirements": sorted(set(provided_modules.to_install(definition.requirements))),
         "runtime": sorted(define(definition.python_version, runtime).requirements),
+        **_image_facts(definition),
     }
     return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _image_facts(definition: Definition) -> dict[str, Any]:
+    """What decides the image beside the packages. Absent where it is empty, so that hashes of before still hold."""
+    facts = {
+        "base_image": definition.base_image,
+        "dockerfile": definition.dockerfile,
+        "docker_steps": definition.docker_steps,
+        "conda": definition.conda,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _bad(message: str, *, hint: str = "", evidence: str = "") -> BadInput:

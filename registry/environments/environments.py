@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Unpack
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from packaging.utils import canonicalize_name
 
 from registry.environments import built, definitions, provided_modules, requirement_files
+from registry.environments.definitions import Definition, Further
 from registry.environments.installation import Installation
 from registry.environments.interpreters import interpreter_for, own
 from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
@@ -29,6 +31,7 @@ from studio.activity.recording import record
 from studio.core.atomic_folders import exclusive, make_folder_once
 from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError
 from studio.core.numbered_names import check_name, split_reference
+from studio.core.process_variables import HIDDEN
 from studio.core.tee import Log, also_to_file
 
 RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
@@ -40,30 +43,41 @@ def never_cancelled() -> bool:
 
 
 def define(
-    *, workspace: Workspace, actor: User | None, name: str, python_version: str, requirements: Iterable[str]
+    *,
+    workspace: Workspace,
+    actor: User | None,
+    name: str,
+    python_version: str,
+    requirements: Iterable[str],
+    **further: Unpack[Further],
 ) -> Environment:
     """The next version of `name`, or its newest when that is defined the same already.
 
-    Raises `BadInput`, also for a Python that this machine does not have.
+    Raises `BadInput`, also for a Python that this machine does not have, unless it is one of an image.
     """
     check_name(name)
     if name.startswith("slipway-"):
         raise BadInput("Names that start with 'slipway-' belong to the studio.", field="name")
-    definition = definitions.define(python_version, requirements)
-    interpreter_for(definition.python_version)
+    definition = _checked(python_version, requirements, further)
     newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
     if newest is not None and _is_defined_as(newest, definition):
         return newest
     return _add(workspace, actor, name, definition)
 
 
-def draft(*, workspace: Workspace, name: str, python_version: str, requirements: Iterable[str]) -> Environment:
+def draft(
+    *,
+    workspace: Workspace,
+    name: str,
+    python_version: str,
+    requirements: Iterable[str],
+    **further: Unpack[Further],
+) -> Environment:
     """What `define` would make next, unsaved, for checks; or what the workspace has that is defined the same.
 
     Raises `BadInput` for a definition that cannot be, and says nothing of the name.
     """
-    definition = definitions.define(python_version, requirements)
-    interpreter_for(definition.python_version)
+    definition = _checked(python_version, requirements, further)
     rows, digest = Environment.objects.in_workspace(workspace), hash_of(definition)
     if equal := next((row for row in rows.filter(definition_hash=digest) if _is_defined_as(row, definition)), None):
         return equal
@@ -72,20 +86,28 @@ def draft(*, workspace: Workspace, name: str, python_version: str, requirements:
         workspace=workspace,
         name=name,
         number=newest.number + 1 if newest else 1,
-        python_version=definition.python_version,
-        requirements=list(definition.requirements),
+        **definition.columns(),
         definition_hash=digest,
         lock=_known_lock(digest),
     )
 
 
-def _is_defined_as(environment: Environment, definition: definitions.Definition) -> bool:
-    """Requirements that are not installed are part of what people read, though not of the hash."""
-    same = set(environment.requirements) == set(definition.requirements)
+def _checked(python_version: str, requirements: Iterable[str], further: Further) -> Definition:
+    definition = definitions.define(python_version, requirements, **further)
+    if not definition.has_own_base:
+        interpreter_for(definition.python_version)
+    return definition
+
+
+def _is_defined_as(environment: Environment, definition: Definition) -> bool:
+    """What is not installed is part of what people read, though not of the hash; the order of requirements is not."""
+    wanted = definition.columns()
+    same = all(getattr(environment, name) == wanted[name] for name in wanted if name != "requirements")
+    same = same and set(environment.requirements) == set(definition.requirements)
     return same and environment.definition_hash == hash_of(definition)
 
 
-def _add(workspace: Workspace, actor: User | None, name: str, definition: definitions.Definition) -> Environment:
+def _add(workspace: Workspace, actor: User | None, name: str, definition: Definition) -> Environment:
     """The next version, unless somebody else has just made an equal one: then that."""
     digest = hash_of(definition)
     with transaction.atomic():
@@ -98,8 +120,7 @@ def _add(workspace: Workspace, actor: User | None, name: str, definition: defini
             workspace=workspace,
             name=name,
             number=number,
-            python_version=definition.python_version,
-            requirements=list(definition.requirements),
+            **definition.columns(),
             definition_hash=digest,
             lock=_known_lock(digest),
             created_by=actor,
@@ -133,7 +154,7 @@ def check_deletable(environment: Environment) -> None:
         )
 
 
-def hash_of(definition: definitions.Definition) -> str:
+def hash_of(definition: Definition) -> str:
     """The definition's hash on this machine, with the scoring server's own requirements."""
     return definitions.definition_hash(definition, runtime=runtime_requirements(), platform=sysconfig.get_platform())
 
@@ -147,6 +168,12 @@ def runtime_requirements() -> list[str]:
 def warnings_of(environment: Environment) -> list[str]:
     """What people should know of a definition: requirements that are not installed, and why."""
     return provided_modules.notices_of(environment.requirements)
+
+
+def shown_variables(environment: Environment, *, with_values: bool) -> dict[str, str]:
+    """The environment variables; their values are often secrets, so that viewers see names only."""
+    variables: dict[str, str] = environment.variables
+    return variables if with_values else dict.fromkeys(variables, HIDDEN)
 
 
 def curated(workspace: Workspace) -> Environment:

@@ -1,5 +1,5 @@
 from registry.models.artifact import Artifact, Upload
-from registry.models.environment import BuiltEnvironment, Environment
+from registry.models.environment import BuiltEnvironment, Environment, EnvironmentWheel
 from registry.models.model import Model
 from registry.models.scrub import Scrub
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
@@ -9,6 +9,7 @@ __all__ = [
     "Artifact",
     "BuiltEnvironment",
     "Environment",
+    "EnvironmentWheel",
     "Inspection",
     "Model",
     "ModelVersion",

@@ -6,15 +6,16 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from registry.models.artifact import Artifact
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
 
 
 class Environment(models.Model):
-    """A named, versioned definition: a Python version and pip requirements. Never changed, only superseded.
+    """A named, versioned definition of what services run in. Never changed, only superseded.
 
     `definition_hash` covers everything that decides what gets installed, so equal definitions share one lock
-    and one build, whatever their names.
+    and one build, whatever their names. Base, steps and `conda` take effect where images are built.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="environments")
@@ -22,6 +23,14 @@ class Environment(models.Model):
     number = models.PositiveIntegerField()
     python_version = models.CharField(max_length=16)  # "3.11"
     requirements = models.JSONField(default=list)  # ["scikit-learn==1.9.1"]
+    description = models.TextField(blank=True)
+    variables = models.JSONField(default=dict, blank=True)  # exported in a service; its config's and deployment's win
+    base_image = models.CharField(max_length=400, blank=True)  # empty: SLIPWAY_BASE_IMAGE
+    dockerfile = models.TextField(blank=True)  # builds the base, in place of base_image
+    docker_steps = models.JSONField(default=list, blank=True)  # instructions on top of the base: ["RUN apt-get …"]
+    conda = models.JSONField(
+        default=dict, blank=True
+    )  # what needs conda's solver: {"channels": […], "dependencies": […]}
     definition_hash = models.CharField(max_length=64, db_index=True)
     lock = models.TextField(blank=True)  # requirements with hashes, once resolved
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -37,6 +46,21 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}:{self.number}"
+
+
+class EnvironmentWheel(models.Model):
+    """A private wheel that belongs to a definition: its file name, which says name, version and tags, and its bytes."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="wheels")
+    filename = models.CharField(max_length=255)
+    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="environment_wheels")
+
+    class Meta:
+        ordering = ["filename"]
+        constraints = [models.UniqueConstraint(fields=["environment", "filename"], name="environment_wheel_once")]
+
+    def __str__(self) -> str:
+        return self.filename
 
 
 class BuiltEnvironmentQuerySet(models.QuerySet["BuiltEnvironment"]):

@@ -9,11 +9,11 @@ from slipway import output, text_files, wording
 from slipway.columns import Column, time_column
 from slipway.commands import completion
 from slipway.commands.nouns import Noun
-from slipway.commands.options import Limit, Overwrite, Yes, confirm, first, open_client
+from slipway.commands.options import Limit, Overwrite, Yes, confirm, first, key_values, open_client
 from slipway.errors import Misuse
 
 if TYPE_CHECKING:
-    from slipway.types import Environment
+    from slipway.types import Environment, FurtherDefinition
 
 app = Noun(help="Environments: what entry scripts run in.")
 
@@ -53,25 +53,46 @@ def show(reference: Reference) -> None:
 @app.verb(
     "slipway environment create -n wine --requirements requirements.txt",
     "slipway environment create -n wine --conda conda.yml",
+    "slipway environment create -n wine -r requirements.txt --image python:3.12-slim --docker-steps steps.txt",
 )
-def create(
+def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may say about an environment
     name: Annotated[str, typer.Option("--name", "-n", help="Its name; the version is given by the studio.")],
     requirements: Annotated[Path | None, typer.Option("--requirements", "-r", help="A requirements file.")] = None,
     conda: Annotated[Path | None, typer.Option("--conda", help="A conda file with a pip section.")] = None,
     python_version: Annotated[
         str, typer.Option("--python", metavar="VERSION", help="Such as 3.12. By default that of the studio.")
     ] = "",
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="Base of images, in place of the studio's own.")
+    ] = "",
+    dockerfile: Annotated[
+        Path | None, typer.Option("--dockerfile", help="A Dockerfile that builds the base of images.")
+    ] = None,
+    docker_steps: Annotated[
+        Path | None, typer.Option("--docker-steps", help="A file with steps on top of the base, such as RUN …")
+    ] = None,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable of services; may be repeated.")
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
 ) -> None:
     """Create the next version of an environment; the first deployment that needs it builds it.
 
     Where the newest version is the same already, that is the result.
     """
-    if (requirements is None) == (conda is None):
-        raise Misuse("Give one of --requirements and --conda.")
+    if (requirements and conda) or not (requirements or conda or image or dockerfile):
+        raise Misuse("Give one of --requirements and --conda, or a base by --image or --dockerfile.")
     lines = text_files.read(requirements).split("\n") if requirements else None
     text = text_files.read(conda) if conda else ""
+    further: FurtherDefinition = {
+        "description": description,
+        "variables": key_values(env, "The variable"),
+        "base_image": image,
+        "dockerfile": text_files.read(dockerfile) if dockerfile else "",
+        "docker_steps": text_files.read(docker_steps).split("\n") if docker_steps else [],
+    }
     with open_client() as client:
-        found = client.environments.create(name, lines, conda=text, python_version=python_version)
+        found = client.environments.create(name, lines, conda=text, python_version=python_version, **further)
     output.result(found, lambda: _show(found))
 
 
@@ -112,9 +133,16 @@ def delete(reference: Reference, yes: Yes = False) -> None:
 
 
 def _show(found: "Environment") -> None:
+    steps = found["docker_steps"]
     facts: dict[str, Any] = {
         "environment": found["id"],
+        "description": found["description"],
         "python": found["python_version"],
+        "base": "a Dockerfile of its own" if found["dockerfile"] else found["base_image"],
+        "steps": f"{len(steps)} on top of the base" if steps else "",
+        "conda": ", ".join(found["conda"].get("dependencies", [])),
+        "variables": ", ".join(found["variables"]),
+        "wheels": ", ".join(found["wheels"]),
         "state": found["state"],
         "created": f"{wording.when(found['created_at'])} by {found['created_by'] or 'Slipway'}",
     }

@@ -83,3 +83,26 @@ def test_environment_is_deleted_by_version_after_a_question(slipway, with_tools)
     assert slipway("environment", "delete", "tools:1").code == 2
     assert slipway("environment", "delete", "tools:1", "--yes").out == "Deleted tools:1.\n"
     assert with_tools.deleted == "tools:1"
+
+
+def test_environment_is_created_with_base_steps_and_variables(slipway, signed_in, tmp_path):
+    (tmp_path / "steps").write_text("RUN a \\\n  b\nENV X=1")
+    asked = ["-n", "box", "--image", "python:3.12-slim", "--docker-steps", tmp_path / "steps", "--env", "A=b=c"]
+    answer = slipway("environment", "create", *asked, "--description", "why", "--python", "3.12")
+    assert signed_in.environment == {
+        "name": "box",
+        "requirements": [],
+        "python_version": "3.12",
+        "base_image": "python:3.12-slim",
+        "docker_steps": ["RUN a \\", "  b", "ENV X=1"],
+        "variables": {"A": "b=c"},
+        "description": "why",
+    }
+    assert "base         python:3.12-slim\n" in answer.out
+    assert "variables    A\n" in answer.out
+
+
+def test_environment_is_created_from_a_dockerfile(slipway, signed_in, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12\n")
+    assert slipway("environment", "create", "-n", "box", "--dockerfile", tmp_path / "Dockerfile").code == 0
+    assert signed_in.environment["dockerfile"] == "FROM python:3.12\n"

@@ -78,6 +78,16 @@ def test_variables_of_the_config_hold_unless_the_deployment_sets_its_own(workspa
     assert content_hash([], first) == content_hash([], second)
 
 
+def test_variables_of_the_environment_give_way_to_those_of_the_config(workspace, bob, fake):
+    config = make_config(workspace, bob, variables={"A": "config"})
+    plain = revision_hash([], config, {})
+    config.environment.variables = {"A": "environment", "C": "environment"}
+    config.environment.save()
+    service = deploy(workspace, bob, config=config, target=fake.target)
+    assert spec_for(instance_of(service)).environment_variables == {"A": "config", "C": "environment"}
+    assert revision_hash([], config, {}) != plain
+
+
 def test_the_content_hash_depends_on_everything_that_is_built(workspace, bob, iris):
     def config(script=SCRIPT, *requirements):
         return make_config(workspace, bob, *requirements, files={"score.py": script})

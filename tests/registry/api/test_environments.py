@@ -46,3 +46,36 @@ def test_build_log_of_an_environment_is_its_newest(rest, define, tmp_path, monke
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("Resolved 1 package\n")
     assert rest.get(f"{HERE}/demo:latest/log").json() == {"text": "Resolved 1 package\n"}
+
+
+DEFINITION = {
+    "name": "box",
+    "python_version": "3.11",
+    "requirements": ["demo"],
+    "description": "With GDAL",
+    "variables": {"TOKEN": "secret"},
+    "base_image": "python:3.11-slim",
+    "docker_steps": ["RUN apt-get update \\", "  && apt-get install -y gdal-bin", "ENV A=1"],
+}
+
+
+def test_environment_with_a_base_and_steps_is_made_and_shown(rest):
+    made = rest.post(HERE, DEFINITION, format="json")
+    assert made.status_code == 201, made.json()
+    shown = rest.get(f"{HERE}/box:1").json()
+    assert shown == made.json()
+    kept = DEFINITION | {"docker_steps": ["RUN apt-get update \\\n  && apt-get install -y gdal-bin", "ENV A=1"]}
+    assert {name: shown[name] for name in kept} == kept
+    assert (shown["dockerfile"], shown["conda"], shown["wheels"]) == ("", {}, [])
+
+
+def test_viewer_sees_names_of_an_environments_variables_only(rest, api, carol):
+    rest.post(HERE, DEFINITION, format="json")
+    assert api(carol).get(f"{HERE}/box:1").json()["variables"] == {"TOKEN": "•••"}
+    assert "secret" not in api(carol).get(HERE).content.decode()
+
+
+def test_refused_step_is_told_with_its_field(rest):
+    answer = rest.post(HERE, DEFINITION | {"docker_steps": ["RUN a", "ADD b c"]}, format="json")
+    assert answer.status_code == 400
+    assert (first_error(answer)["attr"], first_error(answer)["code"]) == ("docker_steps", "bad_dockerfile")
