@@ -12,6 +12,7 @@ from registry.store.artifacts import local_path
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.celery import app
 from studio.core.enqueue import RUN_JOB
+from tests.engine_client import docker_engine, own_label  # noqa: F401 - fixtures
 from tests.stack import stack  # noqa: F401 - a fixture
 
 app.loader.import_default_modules()  # as a worker does: tasks, and what runs each kind of job
