@@ -37,8 +37,17 @@ def reassign(owned: Mapping[int, Runs], shares: Mapping[int, float]) -> dict[int
 
 
 def ascending(runs: Iterable[Run]) -> Runs:
-    """The same slots as the fewest runs, each and all of them upwards: as a routing file has them."""
-    return _runs(sorted(_slots(runs)))
+    """The same slots as the fewest runs, each and all of them upwards: as a routing file has them.
+
+    Made of the runs and not of their slots, as a routing file has those of all services: [(5, 3), (0, 2)] → [(0, 5)].
+    """
+    merged: Runs = []
+    for first, last in sorted((min(run), max(run)) for run in runs):
+        if merged and first == merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _counts(shares: Mapping[int, float]) -> dict[int, int]:

@@ -89,3 +89,14 @@ def test_impossible_shares_are_refused(shares: dict[int, float]) -> None:
 
 def test_runs_for_the_routing_file_count_upwards() -> None:
     assert ascending([(9999, 9500), (7500, 7600), (9499, 9400)]) == [(7500, 7600), (9400, 9999)]
+
+
+@given(slots=st.sets(st.integers(0, SLOTS - 1), max_size=60), order=st.randoms(use_true_random=False))
+def test_ascending_runs_hold_the_same_slots_in_as_few_runs_as_possible(slots, order) -> None:
+    runs = [(slot, slot) for slot in slots]
+    order.shuffle(runs)
+
+    found = ascending(runs)
+
+    assert [slot for first, last in found for slot in range(first, last + 1)] == sorted(slots)
+    assert all(after[0] > before[1] + 1 for before, after in zip(found, found[1:], strict=False))
