@@ -188,9 +188,10 @@ class DeploymentConfig:
         False, label="Answer over gRPC too", short="gRPC", group=ACCESS, flag="--grpc/--no-grpc",
         help="On a second port, which the service keeps. For models without an inference config.",
     )  # fmt: skip
-    network: Literal["full", "none"] = option(
-        "full", label="Network", group=ACCESS, flag="--network", spec="network", came_later=True,
-        help="With none its code answers requests and connects to nobody; targets that cannot hold that refuse it.",
+    network: Literal["target", "full", "none"] = option(
+        "target", label="Network", group=ACCESS, flag="--network", spec="network", came_later=True,
+        help="With none its code answers requests and connects to nobody; targets that cannot hold that refuse it. "
+        "By default as the target has it: full on this machine, none on Docker.", shows_default=False,
     )  # fmt: skip
     environment_variables: dict[str, str] = option(  # noqa: RUF009 - it makes a field
         dict, label="Environment variables", group=OTHER, flag="--env", example="LOG_LEVEL=info",

@@ -53,7 +53,7 @@ class InstanceSpec:
     max_body_bytes: int = 100 * MEGABYTE
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
-    network: str = "full"  # full, or none: it answers and connects to nobody
+    network: str = "target"  # full; none: it answers and connects to nobody; target: as its kind has it
     environment_variables: dict[str, str] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)  # as scoring.contract.ServerOptions has it
     telemetry_url: str = ""

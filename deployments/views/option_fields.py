@@ -146,7 +146,7 @@ def _choices(option: Option) -> list[tuple[str, str]]:
 
 
 def _title(choice: str) -> str:
-    return {"json": "JSON"}.get(choice, choice.capitalize())
+    return {"json": "JSON", "target": "As the target has it"}.get(choice, choice.capitalize())
 
 
 def _words_widget(option: Option) -> forms.Widget:

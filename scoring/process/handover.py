@@ -35,7 +35,7 @@ class Handover:
         try:
             if self._locked():
                 self._close_server()
-                self.server = _listen_at(self._path)
+                self.server = listen_at_path(self._path)
             self._failed = False
         except OSError as error:
             if not self._failed:
@@ -105,8 +105,8 @@ def take(path: Path, host: str, port: int) -> socket.socket | None:
     return None
 
 
-def _listen_at(path: Path) -> socket.socket:
-    """A unix socket at the path, in place of one that a replica has left behind."""
+def listen_at_path(path: Path, backlog: int = 128) -> socket.socket:
+    """A listening unix socket at the path, in place of one that a replica has left behind. OSError."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     scratch = path.with_name(path.name + ".new")
     try:
@@ -114,7 +114,7 @@ def _listen_at(path: Path) -> socket.socket:
         with _short(scratch) as name:
             server.bind(name)
         scratch.chmod(0o600)
-        server.listen()  # only now: before that nobody could connect
+        server.listen(backlog)  # only now: before that nobody could connect
         server.setblocking(False)
         os.replace(scratch, path)
     except OSError:

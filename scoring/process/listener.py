@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from scoring.contract import RunSettings
 from scoring.core.errors import StartFailure
-from scoring.process.handover import take
+from scoring.process.handover import listen_at_path, take
 
 BACKLOG = 2048
 RETRY_SECONDS = 2.0  # a predecessor may be about to end
@@ -19,6 +19,8 @@ Opened = TypeVar("Opened")
 
 def listen(run: RunSettings) -> socket.socket:
     """A listening socket on the replica's address; StartFailure(port_taken) names who holds it."""
+    if run.socket:
+        return _listen_at_socket(Path(run.socket))
     return _retry_while_taken(lambda: _listen(run), run.host, run.port)
 
 
@@ -35,6 +37,14 @@ def listen_or_take(run: RunSettings) -> tuple[socket.socket, bool]:
         return (taken, True) if taken is not None else (_listen(run), False)
 
     return _retry_while_taken(take_or_bind, run.host, run.port, HANDOVER_RETRY_SECONDS)
+
+
+def _listen_at_socket(path: Path) -> socket.socket:
+    """In place of what the replica before has left: a unix socket outlives who listens there."""
+    try:
+        return listen_at_path(path, BACKLOG)
+    except OSError as error:
+        raise StartFailure("internal", f"Nothing can listen at the unix socket {path}: {error}") from error
 
 
 def listen_at_any_port() -> socket.socket:

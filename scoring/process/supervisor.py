@@ -153,7 +153,8 @@ class Supervisor:
             self._workers.set_ready()
             self._status.set_state("ready")
             spelled = "1 process" if len(ready) == 1 else f"{len(ready)} processes"
-            log(f"ready on {self._replica.run.host}:{self._replica.run.port} with {spelled}")
+            run = self._replica.run
+            log(f"ready on {run.socket or f'{run.host}:{run.port}'} with {spelled}")
 
     def _processes_that_fit(self) -> int:
         """As many processes as there are cores, if their memory allows; the first one has shown its size."""

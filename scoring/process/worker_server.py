@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from scoring.auth.keys import Keys
+from scoring.contract import RunSettings
 from scoring.core.log import log
 from scoring.core.settings import Replica
 from scoring.counters.telemetry import CONNECTIONS, NOT_SERVING, CounterFile, Counters
@@ -59,7 +60,7 @@ class WorkerServer:
         dispatcher = Dispatcher(run, self._engine, keys, self._counters, self._exit_stuck, observers)
         self._app = HttpHandler(run, self._engine, dispatcher, self._counters, self._exit_stuck)
         parts = Parts(self._replica, self._engine, dispatcher, lambda: self._app.draining)
-        make_rpc = None if run.grpc_port is None else partial(rpc_server, parts)
+        make_rpc = partial(rpc_server, parts) if speaks_grpc(run, config.slot) else None
         acceptor = self._acceptor(config.listener, at_address=False)
         with reporting_failure(config):
             rpc, serving = await self._open(make_rpc)
@@ -155,3 +156,8 @@ class WorkerServer:
                 call()
             except Exception as error:  # housekeeping must go on, whatever one round met
                 log(f"housekeeping failed: {error!r}", "E")
+
+
+def speaks_grpc(run: RunSettings, slot: int) -> bool:
+    """A port is shared by all workers; a unix socket cannot be, so the first one has it."""
+    return run.grpc_port is not None or (bool(run.grpc_socket) and slot == 0)

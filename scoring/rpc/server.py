@@ -50,11 +50,10 @@ class RpcServer:
 
     async def start(self) -> None:
         """Listen; StartFailure(port_taken) when that cannot be."""
-        host = f"[{self._run.host}]" if ":" in self._run.host else self._run.host
         try:
-            self._server.add_insecure_port(f"{host}:{self._run.grpc_port}")
+            self._server.add_insecure_port(address_of(self._run))
         except RuntimeError as error:
-            message_text = f"gRPC cannot listen on port {self._run.grpc_port} of {self._run.host}."
+            message_text = f"gRPC cannot listen at {address_of(self._run)}."
             raise StartFailure("port_taken", message_text, str(error)) from error
         await self._server.start()
 
@@ -92,6 +91,13 @@ class RpcServer:
                 return await abort(context, error)
 
         return answer
+
+
+def address_of(run: RunSettings) -> str:
+    """Where it listens, as the library takes it."""
+    if run.grpc_socket:
+        return f"unix:{run.grpc_socket}"
+    return f"[{run.host}]:{run.grpc_port}" if ":" in run.host else f"{run.host}:{run.grpc_port}"
 
 
 def _options(run: RunSettings) -> list[tuple[str, Any]]:

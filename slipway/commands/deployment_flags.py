@@ -116,7 +116,7 @@ FLAGS = (
         path=("network",),
         flags=("--network",),
         type=str,
-        help="Network. With none its code answers requests and connects to nobody; targets that cannot hold that refuse it. One of full, none. Default full.",
+        help="Network. With none its code answers requests and connects to nobody; targets that cannot hold that refuse it. By default as the target has it: full on this machine, none on Docker. One of full, none, target.",
     ),
     Flag(
         path=("environment_variables",),
