@@ -1,5 +1,7 @@
 """Slots move as little as possible, and back to where they came from."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,4 +101,4 @@ def test_ascending_runs_hold_the_same_slots_in_as_few_runs_as_possible(slots, or
     found = ascending(runs)
 
     assert [slot for first, last in found for slot in range(first, last + 1)] == sorted(slots)
-    assert all(after[0] > before[1] + 1 for before, after in zip(found, found[1:], strict=False))
+    assert all(after[0] > before[1] + 1 for before, after in pairwise(found))
