@@ -109,6 +109,10 @@ _BUILD: dict[str, Entry] = {
         "A required package could not be built on this machine.",
         "Choose a version that comes as a ready wheel for this Python version, or install what its build needs.",
     ),
+    "conda_packages": Entry(
+        "The environment asks for packages of conda, which this kind of target cannot install.",
+        "Deploy to a target that runs images, or make a new version of the environment without these packages.",
+    ),
     "index_unreachable": Entry(
         "The package index cannot be reached from this machine.",
         "Check the network or proxy and deploy again; or put the wheels into a folder, name it in SLIPWAY_WHEELS "

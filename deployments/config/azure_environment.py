@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployments.config import unused_settings
-from registry.environments import definitions
+from registry.environments import conda_files, definition_text
 from registry.models import Environment
 from studio.core.errors import BadInput
 
@@ -52,6 +52,7 @@ class Described:
     conda_name: str = ""
     python_version: str = ""
     requirements: list[str] = field(default_factory=list)
+    further: dict[str, Any] = field(default_factory=dict)  # what else `environments.define` takes
     is_definition: bool = False
     variables: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -78,7 +79,7 @@ def read(environment: Any, conda_file: Any, conda_text: str) -> Described:
     named = conda_file or python.get("condaDependenciesFile")
     _check_sources(given, conda, conda_file, named, conda_text)
     conda_text = conda_text.removeprefix("\ufeff")
-    from_file = definitions.load_conda(conda_text) if definitions.is_conda(conda_text) else {}
+    from_file = conda_files.load(conda_text) if conda_files.is_conda(conda_text) else {}
     is_definition = bool(conda or conda_text)
     return Described(
         name=_word(given, "name"),
@@ -121,17 +122,21 @@ def _check_sources(given: Any, conda: Any, conda_file: Any, named: Any, text: st
 
 
 def _of_requirements(text: str) -> dict[str, Any]:
-    version, lines = definitions.read_text(text)
-    return {"python_version": version, "requirements": lines}
+    found = definition_text.read_text(text)
+    return {"python_version": found.python_version, "requirements": found.lines}
 
 
 def _of_conda(conda: Mapping[str, Any]) -> dict[str, Any]:
-    dependencies = conda.get("dependencies")
-    if not isinstance(dependencies, list):
+    if not isinstance(conda.get("dependencies"), list):
         raise bad("'condaDependencies' must have a list of 'dependencies'.")
-    version, lines = definitions.read_conda_dependencies(dependencies)
-    name = conda.get("name")
-    return {"python_version": version, "requirements": lines, "conda_name": name if isinstance(name, str) else ""}
+    found = conda_files.read(conda)
+    written = definition_text.of_conda(found)
+    return {
+        "conda_name": found.name,
+        "python_version": written.python_version,
+        "requirements": written.lines,
+        "further": written.further,
+    }
 
 
 def _warnings(given: Mapping[str, Any], is_definition: bool, channels: Any) -> list[str]:

@@ -116,6 +116,7 @@ def _defined(described: Described, workspace: Workspace, actor: User, name: str)
             name=described.name or name or described.conda_name or "imported",
             python_version=described.python_version or own().minor,
             requirements=described.requirements,
+            **described.further,
         )
     except BadInput as error:
         if error.code == "python_missing":

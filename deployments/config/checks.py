@@ -45,8 +45,8 @@ def _check_entry(entry_script: str, files: Mapping[str, Content]) -> list[Findin
 
 
 def _check_python(environment: Environment) -> list[Finding]:
-    """An environment that is older than this machine's Pythons may not be made any more."""
-    if is_built(environment.definition_hash):
+    """An environment that is older than this machine's Pythons may not be made any more; an image has its own."""
+    if environment.has_own_base or is_built(environment.definition_hash):
         return []
     try:
         interpreter_for(environment.python_version)

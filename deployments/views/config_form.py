@@ -13,7 +13,7 @@ from deployments.models import ConfigFile
 from deployments.models.config import ConfigKind
 from deployments.views import version_choice
 from deployments.views.option_fields import MULTILINE, Variables
-from registry.environments import definitions, environments, interpreters
+from registry.environments import definition_text, environments, interpreters
 from registry.models import Environment, ModelVersion, Upload
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput, SlipwayError
@@ -144,11 +144,12 @@ class ConfigForm(forms.Form):
     def definition(self) -> dict[str, Any]:
         """Keyword arguments of `environments.define` for the new environment, which is called like the config."""
         data = self.cleaned_data
-        version, lines = definitions.read_text(data.get("requirements", ""))
+        written = definition_text.read_text(data.get("requirements", ""))
         return {
             "name": data.get("name") or "new",
-            "python_version": version or data.get("python_version") or interpreters.own().minor,
-            "requirements": lines,
+            "python_version": written.python_version or data.get("python_version") or interpreters.own().minor,
+            "requirements": written.lines,
+            **written.further,
         }
 
     def version(self) -> ModelVersion | None:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry.api.serializers import author
-from registry.environments import built, definitions, environments
+from registry.environments import built, definition_text, environments
 from registry.environments.interpreters import own
 from registry.environments.lock_files import read_tail
 from registry.environments.paths import environment_log_path
@@ -120,10 +120,14 @@ class DefineSerializer(StrictSerializer):
         if "conda" in given and "requirements" in given:
             raise BadInput("Give requirements or conda, not both.", field="conda")
         text = given["conda"] if "conda" in given else "\n".join(given.get("requirements", []))
-        version, lines = definitions.read_text(text)
-        version = given.get("python_version") or version or own().minor
-        further = {name: given[name] for name in FURTHER if name in given}
-        return {"name": given["name"], "python_version": version, "requirements": lines, **further}
+        written = definition_text.read_text(text)
+        return {
+            "name": given["name"],
+            "python_version": given.get("python_version") or written.python_version or own().minor,
+            "requirements": written.lines,
+            **written.further,
+            **{name: given[name] for name in FURTHER if name in given},
+        }
 
 
 class BuildLogSerializer(serializers.Serializer):

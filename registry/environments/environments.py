@@ -15,13 +15,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from packaging.utils import canonicalize_name
 
-from registry.environments import built, definitions, provided_modules, requirement_files
+from registry.environments import built, conda_files, definitions, provided_modules, requirement_files
 from registry.environments.definitions import Definition, Further
 from registry.environments.installation import Installation
 from registry.environments.interpreters import interpreter_for, own
 from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
+from registry.environments.requirement_lines import read_requirement
 from registry.environments.uv import Limits, Outcome, Sources
-from registry.environments.uv_failures import failure_of
+from registry.environments.uv_failures import Unsolvable, failure_of
 from registry.errors import InUse
 from registry.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED
 from registry.models import Environment
@@ -102,7 +103,7 @@ def _checked(python_version: str, requirements: Iterable[str], further: Further)
 def _is_defined_as(environment: Environment, definition: Definition) -> bool:
     """What is not installed is part of what people read, though not of the hash; the order of requirements is not."""
     wanted = definition.columns()
-    same = all(getattr(environment, name) == wanted[name] for name in wanted if name != "requirements")
+    same = all(getattr(environment, name) == wanted[name] for name in wanted if name not in {"requirements", "notes"})
     same = same and set(environment.requirements) == set(definition.requirements)
     return same and environment.definition_hash == hash_of(definition)
 
@@ -162,12 +163,12 @@ def hash_of(definition: Definition) -> str:
 def runtime_requirements() -> list[str]:
     """What the scoring server needs in every environment."""
     lines = requirement_files.whole_lines(RUNTIME_FILE.read_text())
-    return [definitions.read_requirement(line) for _, line in lines]
+    return [read_requirement(line) for _, line in lines]
 
 
 def warnings_of(environment: Environment) -> list[str]:
-    """What people should know of a definition: requirements that are not installed, and why."""
-    return provided_modules.notices_of(environment.requirements)
+    """What people should know of a definition: what was translated or left out, and what is not installed, and why."""
+    return [*environment.notes, *provided_modules.notices_of(environment.requirements)]
 
 
 def shown_variables(environment: Environment, *, with_values: bool) -> dict[str, str]:
@@ -224,6 +225,7 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never_
     Two callers at once make it once; one that is killed leaves nothing that counts. What happens goes to
     `log` as it happens. Raises `SlipwayError` with the installer's text as evidence.
     """
+    check_installable(environment)
     digest = environment.definition_hash
     final = environment_path(digest)
     notices = "".join(f"{line}\n" for line in warnings_of(environment))
@@ -251,6 +253,18 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never_
         raise
     built.record(digest)
     return final
+
+
+def check_installable(environment: Environment) -> None:
+    """Raises `Unsolvable`, naming the packages, where only an image can have what the definition asks for."""
+    if names := conda_files.names_of(environment.conda):
+        raise Unsolvable(
+            f"{environment} asks conda for {', '.join(names[:10])}, which this kind of target cannot install: "
+            "it installs from the Python package index alone.",
+            code="conda_packages",
+            hint="Deploy to a target that runs images, such as docker. Or make a new version without these packages: "
+            "many have another name on the Python package index, where they are listed as pip requirements.",
+        )
 
 
 def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:

@@ -31,6 +31,7 @@ class Environment(models.Model):
     conda = models.JSONField(
         default=dict, blank=True
     )  # what needs conda's solver: {"channels": […], "dependencies": […]}
+    notes = models.JSONField(default=list, blank=True)  # what was translated or left out of the file it was made from
     definition_hash = models.CharField(max_length=64, db_index=True)
     lock = models.TextField(blank=True)  # requirements with hashes, once resolved
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -46,6 +47,11 @@ class Environment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}:{self.number}"
+
+    @property
+    def has_own_base(self) -> bool:
+        """Whether its Python is one of an image, rather than of this machine."""
+        return bool(self.base_image or self.dockerfile)
 
 
 class EnvironmentWheel(models.Model):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from registry.environments import definitions, requirement_files
+from registry.environments import definition_text, requirement_files
 from registry.environments.interpreters import Interpreter
 from studio.core import form_errors
 from studio.core.errors import BadInput, SlipwayError
@@ -47,13 +47,14 @@ class EnvironmentForm(forms.Form):
 
     def facts(self) -> dict[str, Any]:
         """Keyword arguments of `environments.define`; a conda file's own Python version wins. Raises `BadInput`."""
-        version, lines = definitions.read_text(self._text())
-        if version and self._in_file:
+        written = definition_text.read_text(self._text())
+        if written.python_version and self._in_file:
             self._in_file.add("python_version")
         return {
             "name": self.cleaned_data["name"],
-            "python_version": version or self.cleaned_data["python_version"],
-            "requirements": lines,
+            "python_version": written.python_version or self.cleaned_data["python_version"],
+            "requirements": written.lines,
+            **written.further,
         }
 
     def show(self, error: SlipwayError) -> None:

@@ -1,5 +1,7 @@
 """What environments say beyond packages: variables, and the base and steps of images."""
 
+import io
+
 import pytest
 
 from registry.environments import environments
@@ -72,3 +74,17 @@ def test_variable_that_cannot_be_set_is_refused(make, name):
     with pytest.raises(BadInput) as reason:
         make(variables={name: "x"})
     assert reason.value.field == "variables"
+
+
+def test_conda_package_is_refused_by_an_installation_on_this_machine(make):
+    environment = make("demo", conda={"dependencies": ["libgdal=3.9", "openjdk"]})
+    with pytest.raises(BadInput) as refused:
+        environments.install(environment, io.StringIO())
+    assert refused.value.code == "conda_packages"
+    assert refused.value.message.startswith("demo:1 asks conda for libgdal, openjdk, which this kind of target cannot")
+
+
+def test_notes_are_warnings_and_make_no_new_version(make):
+    first = make("demo", notes=["a is called b"])
+    assert environments.warnings_of(first) == ["a is called b"]
+    assert make("demo") == first

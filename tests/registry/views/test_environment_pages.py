@@ -131,7 +131,7 @@ def test_provided_packages_are_listed_on_the_page(workspace, bob, sign_in):
     [
         ({"requirements": "joblib\n-r more.txt"}, "Line 2: Requirements of another file cannot be included"),
         ({"python_version": "3.6.2"}, "Python 3.6.2 is not installed on this machine; these are: "),
-        ({"requirements": "dependencies:\n  - numpy=1"}, "Conda packages cannot be installed: numpy=1"),
+        ({"requirements": "dependencies:\n  - gdal; id"}, "is no package of conda"),
         ({"python_version": "snake"}, "is no Python version"),
         ({"name": "../up"}, "cannot be used as a name"),
         ({"name": ""}, "This field is required"),
