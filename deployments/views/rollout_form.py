@@ -18,6 +18,12 @@ from deployments.traffic.shares import shares_of
 from deployments.views.option_fields import PLAIN, Decimal
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+EVENT_NAME = r"^[A-Za-z0-9._-]{1,63}\Z"
+NAMED = {  # limits that the command line may name, of the kinds that have others than 'ratio' and 'difference'
+    "time": ("ratio", "metric", "quantile"),
+    "agreement": ("difference",),
+    "event": ("event", "better", "ratio", "difference"),
+}
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)[a-z]*")
 OFFERED = 20  # revisions
 SPARE_STEPS = 2
@@ -94,6 +100,15 @@ class RolloutForm(forms.Form):
     client_errors_points = Decimal(min_value=0.01, max_value=100, initial=0.2, label=DIFFERENCE)
     agreement_on = forms.BooleanField(required=False, label="Answers that differ, of copies")
     agreement_points = Decimal(min_value=0.01, max_value=100, initial=100 * AGREEMENT, label="Limit: per cent at most")
+    event_on = forms.BooleanField(required=False, label="Event that the script logs")
+    event_name = forms.RegexField(
+        EVENT_NAME, required=False, label="Name", error_messages={"invalid": "Letters, digits and . _ - alone."}
+    )
+    event_better = forms.ChoiceField(
+        choices=[("lower", "the fewer the better"), ("higher", "the more the better")], label="Requests with it"
+    )
+    event_ratio = Decimal(min_value=1, max_value=100, initial=1.25, label=RATIO)
+    event_points = Decimal(min_value=0.01, max_value=100, initial=0.2, label=DIFFERENCE)
     warm_requests = forms.IntegerField(
         min_value=0,
         max_value=1_000_000,
@@ -118,6 +133,7 @@ class RolloutForm(forms.Form):
             "time_on": ["time_metric", "time_quantile", "time_ratio"],
             "client_errors_on": ["client_errors_ratio", "client_errors_points"],
             "agreement_on": ["agreement_points"],
+            "event_on": ["event_name", "event_better", "event_ratio", "event_points"],
         }
         return [(self[switch], [self[name] for name in limits]) for switch, limits in names.items()]
 
@@ -127,6 +143,12 @@ class RolloutForm(forms.Form):
 
     def is_valid(self) -> bool:
         return all([super().is_valid(), self.steps.is_valid()])
+
+    def clean(self) -> dict[str, Any]:
+        data = cast(dict[str, Any], super().clean())
+        if data.get("event_on") and not data.get("event_name") and "event_name" not in self.errors:
+            self.add_error("event_name", "Say which event, as the script logs it.")
+        return data
 
     def rollout_request(self) -> RolloutRequest:
         """What the form asks for; call it on a valid form."""
@@ -162,6 +184,14 @@ class RolloutForm(forms.Form):
             yield Guard(kind="client_errors", ratio=ratio, difference=points / 100)
         if data["agreement_on"]:
             yield Guard(kind="agreement", difference=data["agreement_points"] / 100)
+        if data["event_on"]:
+            yield Guard(
+                kind="event",
+                event=data["event_name"],
+                better=data["event_better"],
+                ratio=data["event_ratio"],
+                difference=data["event_points"] / 100,
+            )
 
 
 def candidates(service: Service) -> list[Revision]:
@@ -195,9 +225,7 @@ def command(name: str, revision: int | str, plan: Plan, reason: str = "") -> str
 def _guard_words(guard: Guard) -> str:
     """'errors', or with what differs from the defaults: 'time:ratio=1.5,quantile=0.99'."""
     usual = Guard(kind=guard.kind, difference=AGREEMENT) if guard.needs_copies else Guard(kind=guard.kind)
-    names = {"time": ("ratio", "metric", "quantile"), "agreement": ("difference",)}.get(
-        guard.kind, ("ratio", "difference")
-    )
+    names = NAMED.get(guard.kind, ("ratio", "difference"))
     changed = {name: getattr(guard, name) for name in names if getattr(guard, name) != getattr(usual, name)}
     shown = ",".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in changed.items()

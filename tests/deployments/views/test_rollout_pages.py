@@ -31,6 +31,9 @@ FORM = {
     "rollout-client_errors_ratio": "1.25",
     "rollout-client_errors_points": "0.2",
     "rollout-agreement_points": "0.5",
+    "rollout-event_better": "lower",
+    "rollout-event_ratio": "1.25",
+    "rollout-event_points": "0.2",
     "rollout-shadow_bake": "5m",
     "rollout-warm_requests": "200",
 }
@@ -81,6 +84,9 @@ class TestForm:
             "rollout-time_quantile": "0.99",
             "rollout-agreement_on": "on",
             "rollout-agreement_points": "2",
+            "rollout-event_on": "on",
+            "rollout-event_name": "unknown_category",
+            "rollout-event_ratio": "1.5",
             "rollout-shadow": "20",
             "rollout-shadow_bake": "1h",
             "rollout-warm_requests": "0",
@@ -92,7 +98,11 @@ class TestForm:
         assert rollout.reason == "better"
         assert plan_of(rollout) == Plan(
             (Step(0, 3600, 20), Step(12.5, 90), Step(100, 0)),
-            (Guard(kind="time", metric="latency", quantile=0.99), Guard(kind="agreement", difference=0.02)),
+            (
+                Guard(kind="time", metric="latency", quantile=0.99),
+                Guard(kind="agreement", difference=0.02),
+                Guard(kind="event", event="unknown_category", ratio=1.5),
+            ),
             0,
         )
 
@@ -106,6 +116,8 @@ class TestForm:
             (steps(("", "")), "A rollout has 1 to 20 steps."),
             ({"rollout-errors_on": "", "rollout-time_on": ""}, "A rollout needs a guard."),
             ({"rollout-revision": "7"}, "Select a valid choice."),
+            ({"rollout-event_on": "on"}, "Say which event, as the script logs it."),
+            ({"rollout-event_on": "on", "rollout-event_name": "two words"}, "Letters, digits and . _ - alone."),
             ({"rollout-agreement_on": "on"}, "Nothing can be said of agreement without copies."),
         ],
     )
