@@ -247,3 +247,14 @@ class TakesNoKeys(Conflict):
 
 class BadDeploymentConfig(BadInput):
     code = "bad_deployment_config"
+
+
+class NotExportable(Conflict):
+    """A revision cannot be packed for devices as it is."""
+
+    code = "not_exportable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message, hint="Deploy the revision once more, which builds what is missing; then export it again."
+        )

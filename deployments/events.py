@@ -186,6 +186,13 @@ BUILD_CANCELLED = event_type(
     details=BuildEnded,
 )
 
+REVISION_EXPORTED = event_type(
+    "service.revision_exported",
+    "Revision exported",
+    subject="service",
+    sentence="exported {subject}, revision {revision}, for devices",
+    details=OfRevision,
+)
 REVISION_ACTIVATED = event_type(
     "service.revision_activated",
     "Revision activated",

@@ -7,7 +7,8 @@ from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
-from deployments.models import Build, Collection, TargetCheck
+from deployments.edge import exports
+from deployments.models import Build, Collection, EdgeExport, TargetCheck
 from deployments.rollouts import judge
 from deployments.services import key_use, outcomes, target_checks
 from deployments.traffic import routing_file
@@ -15,6 +16,7 @@ from studio.core.job_catalogue import register_runner
 
 register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
 register_runner(Collection, collect.run)
+register_runner(EdgeExport, exports.run)
 register_runner(TargetCheck, target_checks.run)
 
 
@@ -43,6 +45,7 @@ def collect_daily() -> None:
     collect.collect_daily()
     key_use.forget_old_use()
     outcomes.forget_old_outcomes()
+    exports.remove_old_exports()
 
 
 @shared_task(name="deployments.tasks.scale", soft_time_limit=30, time_limit=60)

@@ -14,6 +14,7 @@ from slipway import downloads, filters, folders, profiles, waiting
 from slipway.calls import Calls
 from slipway.client_keys import ClientKeys
 from slipway.configs import Configs
+from slipway.edge import Edge
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
@@ -67,6 +68,7 @@ class Client:
         self.environments = Environments(self._calls)
         self.configs = Configs(self._calls, self._uploader)
         self.targets = Targets(self._calls)
+        self.edge = Edge(self._calls)
         self.traffic = TrafficOfServices(self._calls)
         self.outcomes = OutcomesOfServices(self._calls)
         self.rollouts = RolloutsOfServices(self._calls)

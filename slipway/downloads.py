@@ -59,6 +59,18 @@ def download(
     return list(places.values())
 
 
+def fetch_file(
+    transport: Transport, url: str, facts: FileFacts, place: Path, *, overwrite: bool = False, progress: Progress
+) -> Path:
+    """One file of the studio to `place`, checked by its SHA-256. Raises `AlreadyThere`, `Misuse`, `SlipwayError`."""
+    refuse_existing([place], overwrite=overwrite)
+    try:
+        _fetch(transport, url, facts, place, progress)
+    except OSError as reason:
+        raise Misuse(f"{reason.filename or place} cannot be written: {reason.strerror or reason}") from reason
+    return place
+
+
 def _incomplete(source: Source, refused: dict[str, str]) -> SlipwayError:
     reasons = "; ".join(f"{path!r}: {fault}" for path, fault in refused.items())
     count = len(source.files)

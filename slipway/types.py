@@ -464,6 +464,21 @@ class TargetKind(TypedDict):
     settings: list[Setting]
 
 
+class EdgeExport(TypedDict):
+    """A revision as an archive for devices. `sha256` is of the file, and empty until it is there."""
+
+    id: int
+    revision: int
+    state: str
+    step: str
+    progress: float
+    error: Cause | None
+    filename: str
+    size_bytes: int
+    sha256: str
+    can_be_downloaded: bool
+
+
 class TargetCheck(TypedDict):
     """A connection test; `problems` is empty when services can run there. `facts` tell how services are kept apart."""
 

@@ -6,7 +6,7 @@ The cases are made from the URL map. `foreign` has an object for every parameter
 
 import pytest
 
-from deployments.models import BuiltBundle, Rollout
+from deployments.models import BuiltBundle, EdgeExport, Rollout
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import create_client_key
@@ -46,8 +46,9 @@ CALLS = [
 
 
 @pytest.fixture
-def foreign(workspace, elsewhere, mallory):
+def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     """Values of all parameters, by what they are parameters of. All belong to Mallory's workspace, none to ours."""
+    settings.DATA_DIR = tmp_path
     version = make_version(elsewhere, "secret-model", user=mallory)
     config = make_config(elsewhere, mallory, files={"score.py": b"def init(): ...\ndef run(data): ...\n"})
     service = deploy(elsewhere, mallory, version, name="secret-service")
@@ -60,6 +61,9 @@ def foreign(workspace, elsewhere, mallory):
     token = create_token(mallory, elsewhere, name="secret-token")[0].pk
     invitation = create_invitation(elsewhere, role=Role.VIEWER, actor=mallory)[0].pk
     target = elsewhere.targets.create(name="secret-target", kind="local")
+    export = EdgeExport.objects.create(service=service, revision=service.revisions.get(), digest="0" * 64)
+    export.path.parent.mkdir(parents=True, exist_ok=True)
+    export.path.write_bytes(b"archive")
     upload = uploads.begin(elsewhere, mallory, "model.onnx", 3)
     own = f"{config.name}:{config.number}"
     return {
@@ -67,7 +71,14 @@ def foreign(workspace, elsewhere, mallory):
         "versions": {"reference": "secret-model:1", "path": "model.onnx"},
         "environments": {"name": config.environment.name, "number": 1, "reference": own},
         "configs": {"name": config.name, "number": 1, "reference": own, "path": "score.py"},
-        "services": {"name": service.name, "slot": "primary", "key": "secret-key", "revision": 1},
+        "services": {
+            "name": service.name,
+            "slot": "primary",
+            "key": "secret-key",
+            "revision": 1,
+            "pk": export.pk,
+            "export": export.pk,
+        },
         "targets": {"name": target.name},
         "settings": {"name": target.name, "token": token, "invitation": invitation, "username": "dave"},
         "members": {"username": "dave"},

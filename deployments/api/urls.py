@@ -4,6 +4,7 @@ from django.urls import path
 
 from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
+from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.rollouts import RolloutViewSet
@@ -51,6 +52,10 @@ urlpatterns = [
     path(f"{service}/deploymentconfig", ServiceViewSet.as_view({"get": "deploymentconfig"})),
     path(f"{service}/logs", ServiceViewSet.as_view({"get": "logs"})),
     path(f"{service}/score", ServiceViewSet.as_view({"post": "score"}, parser_classes=[RawParser])),
+    path(f"{service}/edge-exports", EdgeExportViewSet.as_view({"get": "list", "post": "create"})),
+    path(f"{service}/edge-exports/<int:pk>", EdgeExportViewSet.as_view({"get": "retrieve"})),
+    path(f"{service}/edge-exports/<int:pk>/file", EdgeExportViewSet.as_view({"get": "file"})),
+    path("signing-key", SigningKeyView.as_view()),
     path("target-kinds", TargetKindsView.as_view()),
     path("targets", TargetViewSet.as_view({"get": "list", "post": "create"})),
     path(

@@ -3,6 +3,7 @@ from deployments.models.bundle import BuiltBundle
 from deployments.models.client_key import ClientKey, KeyUse
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.edge_export import EdgeExport, SigningKey
 from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.instance import Instance, InstanceDesired
@@ -20,6 +21,7 @@ __all__ = [
     "Collection",
     "ConfigFile",
     "Desired",
+    "EdgeExport",
     "FrontStatus",
     "HostName",
     "InferenceConfig",
@@ -38,6 +40,7 @@ __all__ = [
     "RolloutPhase",
     "RoutingFile",
     "Service",
+    "SigningKey",
     "Target",
     "TargetCheck",
     "Traffic",

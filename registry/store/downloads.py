@@ -3,13 +3,16 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 from registry.errors import FileDamaged, FileLost
-from registry.models import Artifact, ModelVersion, VersionFile
+from registry.models import ModelVersion, VersionFile
 from registry.store import artifacts
 from registry.store.materialise import StoredFile
 from studio.core.errors import NotFound
@@ -32,18 +35,40 @@ def file_response(request: HttpRequest, file: StoredFile) -> HttpResponseBase:
     Raises `FileDamaged` instead of sending other bytes than were uploaded.
     """
     must_be_whole(file)
-    artifact, tag = file.artifact, f'"{file.artifact.digest}"'
+    artifact = file.artifact
+    content = Content(artifact.digest, artifact.size, lambda span: _pieces(artifacts.open_artifact(artifact), span))
+    return ranged_response(request, content, file.path.rsplit("/", 1)[-1])
+
+
+def path_response(request: HttpRequest, path: Path, digest: str, filename: str) -> HttpResponseBase:
+    """The same for a file on this machine with this SHA-256. Raises `FileNotFoundError`."""
+    content = Content(digest, path.stat().st_size, lambda span: _pieces(path.open("rb"), span))
+    return ranged_response(request, content, filename)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes to send: their SHA-256, how many there are, and what reads a span of them."""
+
+    digest: str
+    size: int
+    read: Callable[[range], Iterator[bytes]]
+
+
+def ranged_response(request: HttpRequest, content: Content, filename: str) -> HttpResponseBase:
+    """All of it, or the part that a `Range` asks for."""
+    size, tag = content.size, f'"{content.digest}"'
     whole = request.headers.get("If-Range", tag) != tag
-    part = None if whole else _part(request.headers.get("Range", ""), artifact.size)
+    part = None if whole else _part(request.headers.get("Range", ""), size)
     if part is not None and not 0 <= part.start < part.stop:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{artifact.size}"})
-    span = part or range(artifact.size)
-    response = _attachment(_pieces(artifact, span), file.path.rsplit("/", 1)[-1], "application/octet-stream")
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    span = part or range(size)
+    response = _attachment(content.read(span), filename, "application/octet-stream")
     for name, value in {"Content-Length": str(len(span)), "Accept-Ranges": "bytes", "ETag": tag}.items():
         response.headers[name] = value
     if part is not None:
         response.status_code = 206
-        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{artifact.size}"
+        response.headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
     return response
 
 
@@ -88,8 +113,8 @@ def _part(header: str, size: int) -> range | None:
     return range(int(first), min(int(last) + 1, size) if last else size)
 
 
-def _pieces(artifact: Artifact, span: range) -> Iterator[bytes]:
-    with artifacts.open_artifact(artifact) as whole:
+def _pieces(opened: IO[bytes], span: range) -> Iterator[bytes]:
+    with opened as whole:
         whole.seek(span.start)
         left = len(span)
         while left and (piece := whole.read(min(PIECE, left))):
@@ -122,7 +147,7 @@ def _zipped(files: list[VersionFile]) -> Iterator[bytes]:
             entry = zipfile.ZipInfo(file.path, date_time=file.artifact.created_at.timetuple()[:6])
             entry.external_attr = 0o644 << 16
             with archive.open(entry, "w", force_zip64=file.artifact.size >= zipfile.ZIP64_LIMIT) as member:
-                for piece in _pieces(file.artifact, range(file.artifact.size)):
+                for piece in _pieces(artifacts.open_artifact(file.artifact), range(file.artifact.size)):
                     member.write(piece)
                     yield outbox.taken()
             yield outbox.taken()

@@ -15,6 +15,7 @@ from slipway.commands import (
     code_options,
     completion,
     deploying,
+    export,
     metrics,
     revisions,
     rollout,
@@ -237,6 +238,13 @@ app.verb(
 app.verb("slipway service metrics iris", "slipway service metrics iris --range 24h -o json", name="metrics")(
     metrics.show
 )
+
+
+app.verb(
+    "slipway service export iris --edge",
+    "slipway service export iris --revision 3 --edge --file iris.tar.gz",
+    name="export",
+)(export.export)
 
 
 @app.verb("slipway service stop iris --wait")

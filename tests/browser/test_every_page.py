@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from deployments.models import BuiltBundle, Phase, Rollout, Service
+from deployments.models import BuiltBundle, EdgeExport, Phase, Rollout, Service
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import Limits, create_client_key
@@ -63,13 +63,18 @@ def examples(workspace, administrator, bob):
     failed = deploy(workspace, administrator, version, name="failed")
     cause = {"code": "init_failed", "message": "init() raised KeyError.", "hint": "Set MODEL.", "evidence": "Traceback"}
     Service.objects.filter(pk=failed.pk).update(phase=Phase.FAILED, cause=cause)
+    export = EdgeExport.objects.create(
+        service=service, revision=service.revisions.first(), digest="0" * 64, state="succeeded", size_bytes=1
+    )
+    export.path.parent.mkdir(parents=True, exist_ok=True)
+    export.path.write_bytes(b"archive")
     invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=administrator)
     token, _ = create_token(administrator, workspace, name=LONG)
     return {
         "models": {"name": LONG, "number": 1, "path": "model.onnx"},
         "environments": {"name": config.environment.name, "number": 1},
         "configs": {"name": config.name, "number": 1},
-        "services": {"name": LONG, "key": LONG},
+        "services": {"name": LONG, "key": LONG, "export": export.pk},
         "settings": {"name": service.target.name, "token": token.pk, "invitation": invitation.pk, "username": "alice"},
         "invitations": {"secret": secret},
         "people": {"username": "bob"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.models import Rollout
+from deployments.models import EdgeExport, Rollout
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import create_client_key
@@ -23,6 +23,9 @@ def test_address_with_an_underscore_answers_like_the_service_s_own(
     service = deploy(workspace, bob, iris, name="my_deploy", target=fake.target)
     create_client_key(service, bob, "nothing")  # what stands for a name in a route's path
     Rollout.objects.create(service=service, control=1, candidate=2, plan=as_json(Plan(DEFAULT_STEPS)))
+    export = EdgeExport.objects.create(pk=999999, service=service, revision=service.revisions.get(), digest="0" * 64)
+    export.path.parent.mkdir(parents=True)
+    export.path.write_bytes(b"archive")
     client = api(bob) if route.is_rest else sign_in(bob)
     own, other = (
         client.get(route.path().replace("services/nothing", f"services/{name}"), {"slot": "primary"}).status_code

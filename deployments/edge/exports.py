@@ -1,0 +1,111 @@
+"""Exports: asked for by people, made by a worker, removed after a while."""
+
+import hashlib
+import logging
+import os
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from deployments.builds import builds
+from deployments.causes import cause_of_error
+from deployments.edge.archive import write_archive
+from deployments.errors import NotExportable
+from deployments.events import REVISION_EXPORTED
+from deployments.models import EdgeExport, Service
+from studio.accounts.models import User
+from studio.activity.recording import record
+from studio.core.enqueue import create_job
+from studio.core.errors import NotFound
+from studio.core.job_heartbeat import Heartbeat, LeaseLost
+from studio.core.jobs import JobState
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=7)
+PIECE = 1 << 20
+
+
+def request_export(service: Service, actor: User, number: int | None = None) -> EdgeExport:
+    """A new export of a revision (None: the wanted one); one that is under way is given instead of another.
+
+    Raises `NotFound` for a number that there is not, `NotExportable` for a revision that is not built.
+    """
+    wanted = service.wanted_revision if number is None else number
+    revision = service.revisions.select_related("config__environment").filter(number=wanted).first()
+    if revision is None:
+        raise NotFound(f"'{service.name}' has no revision {wanted}.", field="revision")
+    if not builds.use_built(revision):
+        raise NotExportable(f"Revision {wanted} of '{service.name}' is not built.")
+    under_way = EdgeExport.objects.unfinished().filter(revision=revision).first()
+    return under_way or create_job(EdgeExport, service=service, revision=revision, requested_by=actor)
+
+
+def exports_of(service: Service) -> QuerySet[EdgeExport]:
+    """The newest first."""
+    return service.edge_exports.select_related("service", "revision", "requested_by").order_by("-id")
+
+
+def find_export(service: Service, pk: int) -> EdgeExport:
+    """Raises `NotFound`."""
+    found = exports_of(service).filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"'{service.name}' has no export {pk}.")
+    return found
+
+
+def run(export: EdgeExport, heartbeat: Heartbeat) -> None:
+    """Do it. Safe to repeat, and to kill at any line: the file gets its name when it is whole."""
+    try:
+        heartbeat.step("looking", 0.02)
+        digest, size = _write(export, heartbeat)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if not isinstance(error, NotExportable):
+            log.exception("%s failed", export)
+        export.end(JobState.FAILED, error=cause_of_error(error))
+    else:
+        with transaction.atomic():
+            if export.end(JobState.SUCCEEDED, digest=digest, size_bytes=size):
+                service, number = export.service, export.revision.number
+                record(
+                    REVISION_EXPORTED,
+                    service,
+                    workspace=service.workspace,
+                    actor=export.requested_by,
+                    revision=number,
+                )
+
+
+def _write(export: EdgeExport, heartbeat: Heartbeat) -> tuple[str, int]:
+    export.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = export.path.with_suffix(f".{export.attempt}.draft")
+    try:
+        with draft.open("w+b") as file:
+            write_archive(export.revision, file, lambda share: heartbeat.note("packing", 0.05 + 0.9 * share))
+            file.flush()
+            os.fsync(file.fileno())
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.seek(0, os.SEEK_END)
+        draft.replace(export.path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return digest, size
+
+
+def remove_old_exports() -> None:
+    """Files that are older than a week, and what killed workers and deleted services left. Called daily."""
+    now = timezone.now()
+    old = EdgeExport.objects.filter(removed_at=None, finished_at__lt=now - KEPT)
+    for export in old:
+        EdgeExport.objects.filter(pk=export.pk).update(removed_at=now)
+        export.path.unlink(missing_ok=True)
+    folder = EdgeExport(pk=0).path.parent
+    kept = set(EdgeExport.objects.filter(removed_at=None).values_list("pk", flat=True))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.partition(".")[0] not in {str(pk) for pk in kept}:
+            path.unlink(missing_ok=True)
