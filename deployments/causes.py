@@ -146,6 +146,56 @@ _BUILD: dict[str, Entry] = {
         "Read the build log; if it does not tell what to change, report it.",
         turn="us",
     ),
+    "engine_unavailable": Entry(
+        "The Docker engine that builds the image cannot be used.",
+        "Check that it runs and that the studio may reach it; then deploy again.",
+        turn="us",
+        retryable=True,
+    ),
+    "builder_missing": Entry(
+        "SLIPWAY_BUILDER asks for BuildKit, and no docker command of this machine offers it.",
+        "Install Docker's command with its buildx plugin beside the studio, or set SLIPWAY_BUILDER=auto.",
+        turn="us",
+    ),
+    "compiler_missing": Entry(
+        "A package comes without a ready wheel, and the base image has no compiler to build it.",
+        "Choose a version that has a wheel for this Python, or give the environment a Docker step that installs one.",
+    ),
+    "base_image_missing": Entry(
+        "The base image does not exist where the engine looks for it.",
+        "Check its name and tag in the environment, or SLIPWAY_BASE_IMAGE; then deploy again.",
+    ),
+    "base_without_shell": Entry(
+        "A Docker step needs a shell, and the base image has none.",
+        'Write the step in the form RUN ["program", "argument"], or choose a base image with a shell.',
+    ),
+    "registry_login": Entry(
+        "The registry of images does not let the studio in.",
+        "Add the registry with its user and password under Settings, Registries, or correct them; then deploy again.",
+    ),
+    "registry_unreachable": Entry(
+        "The registry of images cannot be reached from the engine.",
+        "Check the registry's address, and the network or proxy of the engine's machine; then deploy again.",
+        turn="us",
+        retryable=True,
+    ),
+    "dockerfile_invalid": Entry(
+        "The Dockerfile cannot be read.",
+        "Correct the line that the evidence names in the environment's Dockerfile or Docker steps.",
+    ),
+    "step_failed": Entry(
+        "A step of the environment's Dockerfile failed.",
+        "Read in the evidence what it printed, correct the step, and deploy again.",
+    ),
+    "build_out_of_memory": Entry(
+        "A step of the build needed more memory than there is, and was killed.",
+        "Give the engine's machine more memory, or make the step need less of it.",
+    ),
+    "image_failed": Entry(
+        "The image could not be built.",
+        "Read the build log; if it does not tell what to change, report it.",
+        turn="us",
+    ),
     "build_cancelled": Entry("The build was cancelled.", "Deploy again when you want it after all.", retryable=True),
     "build_failed": Entry(
         "The build failed in a way that Slipway does not know.",

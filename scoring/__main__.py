@@ -1,4 +1,5 @@
-"""`python -m scoring run/run.json`: serve one replica until SIGTERM.
+"""`python -m scoring run/run.json`: serve one replica until SIGTERM. In a container of an image, `python -m scoring`
+serves the image's own bundle.
 
 Exit codes: 0 after a stop, 2 for wrong arguments, 3 when the start failed (status.json says why).
 """

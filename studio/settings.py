@@ -380,6 +380,13 @@ SLIPWAY = {
     "OFFLINE": env.bool("SLIPWAY_OFFLINE", default=False),
     # Refuse packages without a wheel: building them runs code of their makers, as the studio.
     "WHEELS_ONLY": env.bool("SLIPWAY_WHEELS_ONLY", default=False),
+    # Images: what environments without a base of their own are built upon ({python} is their Python version), the
+    # engine that builds packages, and which builder: buildkit, classic, or auto (BuildKit where it can be had).
+    "BASE_IMAGE": env("SLIPWAY_BASE_IMAGE", default="python:{python}-slim"),
+    "DOCKER_HOST": env("SLIPWAY_DOCKER_HOST", default="unix:///var/run/docker.sock"),
+    "BUILDER": env("SLIPWAY_BUILDER", default="auto"),
+    # Certificates (PEM) of authorities that builds of images trust, for a package index behind a company's proxy.
+    "CA_BUNDLE": env("SLIPWAY_CA_BUNDLE", default=os.environ.get("SSL_CERT_FILE", "")),
     "TELEMETRY_SECONDS": env.int("SLIPWAY_TELEMETRY_SECONDS", default=5),
     # Age in seconds at which telemetry windows are merged to minutes, to ten minutes, and deleted.
     "METRICS_RAW_SECONDS": env.int("SLIPWAY_METRICS_RAW_SECONDS", default=3600),

@@ -1,15 +1,19 @@
-"""Builds: a revision's content made runnable. Environment first, then the bundle; both once per equal content."""
+"""Builds: a revision's content made runnable, once per equal content. Environment first, then the bundle, then, for
+targets that run images, the image: for these the environment is only locked on this machine."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from deployments import events
+from deployments.builds import revision_images
 from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.desired_state import request_advance
@@ -17,6 +21,7 @@ from deployments.models import Build, BuiltBundle, Revision
 from deployments.recipe.build_paths import build_log_path, bundle_path
 from registry.environments import built, environments
 from registry.environments.paths import CURATED_HASH, is_installed
+from registry.environments.uv import Limits
 from studio.accounts.models import User
 from studio.activity.recording import record
 from studio.core.enqueue import create_job
@@ -25,7 +30,7 @@ from studio.core.jobs import WORKER_LOST, JobState
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENT, BUNDLE = "environment", "bundle"
+ENVIRONMENT, BUNDLE, IMAGE = "environment", "bundle", "image"
 
 
 def build_for(revision: Revision) -> Build:
@@ -44,6 +49,8 @@ def build_for(revision: Revision) -> Build:
 def use_built(revision: Revision) -> bool:
     """Whether everything that the revision needs is built. Says in the rows that it is used from now on, so that the
     collection, which removes only what has not been used for a while, leaves it alone."""
+    if revision_images.needs_image(revision.service.target):
+        return revision_images.use(revision, revision.service.target)
     environment = revision.config.environment
     digest = environment.definition_hash if environment else CURATED_HASH
     bundles = BuiltBundle.objects.of(revision.content_hash)
@@ -57,6 +64,7 @@ def build_again(revision: Revision) -> None:
     """
     environment = revision.config.environment
     with transaction.atomic():
+        revision_images.forget(revision, revision.service.target)
         if not bundle_path(revision.content_hash).exists():
             BuiltBundle.objects.filter(content_hash=revision.content_hash).delete()
         if environment and not is_installed(environment.definition_hash):
@@ -105,14 +113,21 @@ def _log_line(build: Build, line: str) -> None:
 
 
 def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
+    makes_image = revision_images.needs_image(revision.service.target)
     heartbeat.step(ENVIRONMENT, 0.05)
     if revision.config.environment is None:
         lines.write("No environment to make: the model runs without code.\n")
+    elif makes_image:
+        environments.lock(revision.config.environment, lines, cancelled=heartbeat.is_lost)
     else:
         environments.install(revision.config.environment, lines, cancelled=heartbeat.is_lost)
-    heartbeat.step(BUNDLE, 0.8)
+    heartbeat.step(BUNDLE, 0.2 if makes_image else 0.8)
     make_bundle(revision, lines)
-    heartbeat.step(BUNDLE, 0.95)
+    if makes_image:
+        heartbeat.step(IMAGE, 0.3)
+        limits = Limits(time.monotonic() + settings.SLIPWAY["BUILD_SECONDS"], heartbeat.is_lost)
+        revision_images.make_image(revision, revision.service.target, lines, limits)
+    heartbeat.step(IMAGE if makes_image else BUNDLE, 0.95)
 
 
 def _succeed(build: Build) -> None:

@@ -23,7 +23,7 @@ def make_bundle(revision: Revision, log: Log) -> Path:
 
     The folder comes first: a worker that dies before it writes the row leaves a folder that the next one finds.
     """
-    final, versions = bundle_path(revision.content_hash), _versions_of(revision)
+    final, versions = bundle_path(revision.content_hash), versions_of(revision)
     if final.is_dir():
         log.write("The bundle is there already.\n")
     else:
@@ -32,7 +32,8 @@ def make_bundle(revision: Revision, log: Log) -> Path:
     return final
 
 
-def _versions_of(revision: Revision) -> list[ModelVersion]:
+def versions_of(revision: Revision) -> list[ModelVersion]:
+    """The versions that a revision serves."""
     return [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from deployments.builds.builds import build_again
+from deployments.builds.revision_images import image_for
 from deployments.causes import cause_of, is_permanent
 from deployments.config.deployment_config import config_of
 from deployments.control import restart_backoff
@@ -190,7 +191,9 @@ def _run(instance: Instance, driver: Driver, facts: Facts, notes: Notes, now: da
             _apply_route(instance, driver)
         stays = surplus and not _has_left_the_front(notes, now)
         keep = max(one.number for one in surplus) if stays else 0
-        driver.apply(replace(spec_for(instance), replicas=facts.replicas), keep=keep, paused=pauses)
+        image = image_for(instance.revision, instance.target)
+        spec = replace(spec_for(instance), replicas=facts.replicas, image=image)
+        driver.apply(spec, keep=keep, paused=pauses)
     return min(pauses.values(), default=0.0)
 
 

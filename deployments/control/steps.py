@@ -9,6 +9,7 @@ from studio.core.jobs import JobState
 
 NAMES = ("queued", "environment", "image", "rollout", "healthy")
 QUEUED, ENVIRONMENT, IMAGE, ROLLOUT, HEALTHY = range(5)
+IN_IMAGE = ("bundle", "image")  # steps of a build
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _build_step(build: BuildFacts | None) -> int:
         return QUEUED
     if build.state == JobState.SUCCEEDED:
         return ROLLOUT
-    return IMAGE if build.step == "bundle" else ENVIRONMENT
+    return IMAGE if build.step in IN_IMAGE else ENVIRONMENT
 
 
 def _times(facts: ServiceFacts, now: datetime) -> list[tuple[datetime | None, datetime | None]]:
@@ -80,7 +81,7 @@ def _times(facts: ServiceFacts, now: datetime) -> list[tuple[datetime | None, da
     build, instance = facts.build, facts.instance(facts.wanted)
     queued = (build.created_at, build.started_at or build.finished_at) if build else (None, None)
     built = (build.started_at, build.finished_at) if build else (None, None)
-    in_bundle = build is not None and build.step == "bundle"
+    in_bundle = build is not None and build.step in IN_IMAGE
     environment, image = ((None, None), built) if in_bundle else (built, (None, None))
     rollout = _rollout(instance, now) if instance else (None, None)
     return [queued, environment, image, rollout, (rollout[1], None)]

@@ -6,6 +6,7 @@ from deployments.models.config import ConfigFile, InferenceConfig
 from deployments.models.edge_export import EdgeExport, SigningKey
 from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
+from deployments.models.image import BuiltImage, ImageKind
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.port import Port
 from deployments.models.rollout import Rollout, RolloutPhase
@@ -17,6 +18,7 @@ from deployments.models.target_check import TargetCheck
 __all__ = [
     "Build",
     "BuiltBundle",
+    "BuiltImage",
     "ClientKey",
     "Collection",
     "ConfigFile",
@@ -24,6 +26,7 @@ __all__ = [
     "EdgeExport",
     "FrontStatus",
     "HostName",
+    "ImageKind",
     "InferenceConfig",
     "Instance",
     "InstanceDesired",

@@ -16,7 +16,8 @@ from studio.core.queues import BUILDS
     related=("revision__service__workspace", "revision__config__environment"),
 )
 class Build(Job):
-    """Makes the bundle and the locked environment of a revision. `step` is one of environment, bundle."""
+    """Makes the bundle and the locked environment of a revision, and its image for targets that run images. `step` is
+    one of environment, bundle, image."""
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="builds")
 

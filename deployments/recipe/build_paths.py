@@ -15,6 +15,11 @@ def bundle_path(content_hash: str) -> Path:
     return bundles_folder() / content_hash
 
 
+def image_drafts_folder() -> Path:
+    """Where builds of images keep files while they last."""
+    return settings.DATA_DIR / "images"
+
+
 def build_log_path(build_id: int) -> Path:
     """What a build printed."""
     return settings.DATA_DIR / "logs" / "builds" / f"{build_id}.log"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from deployments.engines import EngineAddress
 from deployments.targets.base import Driver, TargetRef
 from studio.core.errors import BadInput, NotFound
 
@@ -29,13 +30,16 @@ class Setting:
 @dataclass(frozen=True)
 class TargetKind:
     """`make` gives the driver of one target. `needs_ports`: its services answer at numbered ports of this machine,
-    which the studio hands out."""
+    which the studio hands out. `needs_images`: it runs images; `engine` tells by a target's settings which engine has
+    them, None: the one that the studio builds on."""
 
     name: str
     title: str
     make: Callable[[TargetRef], Driver]
     settings: tuple[Setting, ...] = ()
     needs_ports: bool = False
+    needs_images: bool = False
+    engine: Callable[[Mapping[str, Any]], EngineAddress] | None = None
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """All settings, defaults filled in. Raises `BadInput` for an unknown one or a value of the wrong type."""

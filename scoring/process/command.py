@@ -9,6 +9,7 @@ from scoring.core.errors import StartFailure
 from scoring.core.log import log, set_style
 from scoring.core.logfile import redirect
 from scoring.core.settings import load_replica, read_run, work_folder
+from scoring.process.image_run import write_run
 from scoring.process.status import StatusFile
 from scoring.process.supervisor import START_FAILED, Supervisor
 
@@ -16,10 +17,28 @@ from scoring.process.supervisor import START_FAILED, Supervisor
 def main() -> int:
     """Read the arguments and serve; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scoring", description="Serve the models of a bundle over HTTP.")
-    parser.add_argument("run", type=Path, help="path of run.json in the run folder; status.json and logs go beside it")
+    parser.add_argument(
+        "run",
+        type=Path,
+        nargs="?",
+        help="path of run.json in the run folder; status.json and logs go beside it. Without it, the bundle of the "
+        "image is served as environment variables say (scoring/process/image_run.py)",
+    )
     parser.add_argument("--console", action="store_true", help="print to the console instead of server.log")
     arguments = parser.parse_args()
+    if arguments.run is None:
+        return serve_image()
     return serve(arguments.run.resolve(), console=arguments.console)
+
+
+def serve_image() -> int:
+    """Serve the bundle of the image that this process runs in."""
+    try:
+        path = write_run()
+    except StartFailure as error:
+        sys.stderr.write(f"{error.failure.message}\n")
+        return START_FAILED
+    return serve(path, console=True)
 
 
 def serve(path: Path, *, console: bool) -> int:

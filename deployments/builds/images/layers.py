@@ -10,7 +10,6 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 CHUNK = 1024 * 1024
@@ -18,13 +17,14 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Layer:
-    """Files of an image: path inside it (without a leading slash) → a file of this machine, or its content.
+    """Files of an image: path inside it (without a leading slash) → a file of this machine, its content, or None for a
+    folder that may be empty. Files that are hard links to each other stay so.
 
     `title` says in the image's history what it holds. `diff_id` and `size` are of the archive, uncompressed.
     """
 
     title: str
-    files: Mapping[str, Path | bytes] = field(repr=False)
+    files: Mapping[str, Path | bytes | None] = field(repr=False)
 
     def chunks(self) -> Iterator[bytes]:
         """The archive in pieces; it is never whole in memory."""
@@ -90,10 +90,29 @@ def files_below(
     return found
 
 
-def _entries(files: Mapping[str, Path | bytes]) -> Iterator[tuple[tarfile.TarInfo, Path | bytes | None]]:
+def _entries(files: Mapping[str, Path | bytes | None]) -> Iterator[tuple[tarfile.TarInfo, Path | bytes | None]]:
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents if str(parent) != "."}
+    first_names: dict[tuple[int, int], str] = {}
     for name in sorted(folders | set(files)):
-        yield (_folder(name), None) if name not in files else (_file(name, files[name]), files[name])
+        source = files.get(name)
+        if source is None:
+            yield _folder(name), None
+        elif isinstance(source, bytes) or (first := _first_name(name, source, first_names)) == name:
+            yield _file(name, source), source
+        else:
+            yield _link(name, first), None
+
+
+def _first_name(name: str, source: Path, first_names: dict[tuple[int, int], str]) -> str:
+    """Of the file behind `source` in this archive: the name itself, unless it has come under another one."""
+    found = source.stat()
+    return name if found.st_nlink == 1 else first_names.setdefault((found.st_dev, found.st_ino), name)
+
+
+def _link(name: str, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode = tarfile.LNKTYPE, target, 0o644
+    return info
 
 
 def _folder(name: str) -> tarfile.TarInfo:
@@ -132,8 +151,3 @@ def _pieces(source: Path | bytes) -> Iterable[bytes]:
     with source.open("rb") as handle:
         while chunk := handle.read(CHUNK):
             yield chunk
-
-
-def tar_of(files: Mapping[str, Path | bytes]) -> BytesIO:
-    """A small archive as a whole, such as a build's context."""
-    return BytesIO(b"".join(Layer("", files).chunks()))

@@ -1,0 +1,220 @@
+"""Images of revisions: whether a target needs one, which it is, whether it is built, and making it."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from deployments.builds.bundles import contents_of, versions_of
+from deployments.builds.images.builders import Run
+from deployments.builds.images.curated_lock import curated_lock
+from deployments.builds.images.environment_image import EnvironmentBuild, environment_image, inspect
+from deployments.builds.images.recipe import EnvironmentRecipe, service_image_key
+from deployments.builds.images.service_image import ImageContent, service_image
+from deployments.engines import EngineAddress, EngineProblem, parse_address
+from deployments.models import BuiltImage, ImageKind, InferenceConfig, Revision, Target
+from deployments.recipe.build_paths import bundle_path, image_drafts_folder
+from deployments.targets.kinds import kind_of
+from deployments.targets.local.library import digest_of, scoring_library
+from registry.environments.interpreters import own
+from registry.environments.paths import CURATED_HASH
+from registry.environments.uv import Limits
+from studio.core.atomic_folders import exclusive, remove_drafts
+from studio.core.errors import Temporary
+from studio.core.tee import Log
+from studio.sandbox.current import studio_number
+
+SCORING = settings.BASE_DIR / "scoring"
+
+
+@dataclass(frozen=True)
+class WantedImage:
+    """The image of a revision's content at one engine. `recipe` is that of its environment."""
+
+    revision: Revision
+    recipe: EnvironmentRecipe
+    address: EngineAddress
+
+    @property
+    def key(self) -> str:
+        return service_image_key(self.revision.content_hash, self.recipe.key, _library_digest())
+
+    @property
+    def place(self) -> str:
+        return self.address.host
+
+    def rows(self) -> Any:
+        """The row of it, if it is built."""
+        return BuiltImage.objects.usable(self.key, self.place)
+
+
+def needs_image(target: Target) -> bool:
+    """Whether services run as images there."""
+    return kind_of(target.kind).needs_images
+
+
+def wanted_image(revision: Revision, target: Target) -> WantedImage | None:
+    """What is to be built; None where the target needs none, and until the environment is locked."""
+    if not needs_image(target):
+        return None
+    recipe = recipe_of(revision.config)
+    return WantedImage(revision, recipe, address_of(target)) if recipe.lock else None
+
+
+def image_for(revision: Revision, target: Target) -> str:
+    """What the target is told to run; empty where it needs none, and where it is not built."""
+    wanted = wanted_image(revision, target)
+    row = wanted.rows().first() if wanted else None
+    return row.reference if row else ""
+
+
+def use(revision: Revision, target: Target) -> bool:
+    """Whether the image is built, and a note that it is used from now on, so that the collection leaves it alone."""
+    wanted = wanted_image(revision, target)
+    if wanted is None:
+        return False
+    BuiltImage.objects.usable(wanted.recipe.key, wanted.place).update(last_used_at=timezone.now())
+    return bool(wanted.rows().update(last_used_at=timezone.now()))
+
+
+def forget(revision: Revision, target: Target) -> None:
+    """The engine no longer has it."""
+    if wanted := wanted_image(revision, target):
+        wanted.rows().delete()
+
+
+def address_of(target: Target) -> EngineAddress:
+    """The engine that has the images of a target."""
+    kind = kind_of(target.kind)
+    return kind.engine(kind.complete(target.all_settings)) if kind.engine else building_engine()
+
+
+def building_engine() -> EngineAddress:
+    """The one that the studio builds on where no target says otherwise."""
+    return parse_address(settings.SLIPWAY["DOCKER_HOST"])
+
+
+def recipe_of(config: InferenceConfig) -> EnvironmentRecipe:
+    """How the image of a config's environment is made. Its lock is empty until somebody has resolved it."""
+    environment = config.environment
+    if environment is None or environment.definition_hash == CURATED_HASH:
+        return EnvironmentRecipe(_base(own().minor), curated_lock())
+    return EnvironmentRecipe(
+        base=environment.base_image or _base(environment.python_version),
+        lock=environment.lock,
+        python_version=environment.python_version,
+        dockerfile=environment.dockerfile,
+        steps=tuple(environment.docker_steps),
+    )
+
+
+def _base(python_version: str) -> str:
+    return str(settings.SLIPWAY["BASE_IMAGE"]).format(python=python_version)
+
+
+def make_image(revision: Revision, target: Target, log: Log, limits: Limits) -> BuiltImage:
+    """The image of the revision for the target, made unless it is there, and its row. The environment is locked and the
+    bundle made. Raises `SlipwayError`; may be killed at any line: what is there is found again."""
+    wanted = wanted_image(revision, target)
+    if wanted is None:
+        raise LookupError(f"{revision} has no lock, or {target} needs no image")
+    place = image_drafts_folder() / wanted.key
+    try:
+        with exclusive(place, waiting=_waiting(limits)):
+            remove_drafts(place)
+            draft = place.with_name(f".{place.name}.{revision.pk}.draft")
+            draft.mkdir(parents=True)
+            try:
+                return _make(wanted, Run(log, limits, draft))
+            finally:
+                remove_drafts(place)
+    except EngineProblem as problem:
+        raise Temporary(
+            problem.message, hint=problem.hint, code="engine_unavailable", evidence=problem.evidence
+        ) from problem
+
+
+def _waiting(limits: Limits) -> Any:
+    def check() -> None:
+        if limits.cancelled():
+            raise Temporary("The build was cancelled.", code="build_cancelled")
+
+    return check
+
+
+def _make(wanted: WantedImage, run: Run) -> BuiltImage:
+    row = wanted.rows().first()
+    if row is not None and inspect(wanted.address, row.image_id) is not None:
+        run.log.write(f"The image is there already: {row.tag}\n")
+        return row
+    revision, environment = wanted.revision, wanted.revision.config.environment
+    build = EnvironmentBuild(
+        wanted.recipe,
+        requirements=environment.requirements if environment else (),
+        labels={"slipway.studio": studio_label()},
+    )
+    below = environment_image(wanted.address, build, run)
+    _record(wanted, ImageKind.ENVIRONMENT, wanted.recipe.key, build.tag, below)
+    versions = versions_of(revision)
+    content = ImageContent(
+        scoring_library(SCORING, settings.DATA_DIR / "lib"),
+        bundle_path(revision.content_hash),
+        contents_of(revision, versions),
+        extra={},
+    )
+    tag = f"slipway/service:{wanted.key[:32]}"
+    labels = labels_of(revision)
+    known = _known_layers(wanted)
+    loaded = service_image(wanted.address, below, content, run, tag=tag, labels=labels, known=known)
+    return _record(wanted, ImageKind.SERVICE, wanted.key, tag, loaded.inspected)
+
+
+def _known_layers(wanted: WantedImage) -> set[str]:
+    """Layers of an image of the service that the engine still has."""
+    rows = BuiltImage.objects.filter(kind=ImageKind.SERVICE, place=wanted.place, removing_at__isnull=True)
+    for row in rows.order_by("-last_used_at")[:20]:
+        if inspect(wanted.address, row.image_id) is not None:
+            return set(row.layers)
+    return set()
+
+
+def labels_of(revision: Revision) -> dict[str, str]:
+    """What an image says of its content. Nothing of a service: equal content is one image."""
+    versions = versions_of(revision)
+    return {
+        "slipway.studio": studio_label(),
+        "slipway.workspace": revision.service.workspace.slug,
+        "slipway.model": ",".join(str(version) for version in versions),
+        "slipway.content": revision.content_hash,
+        "org.opencontainers.image.title": versions[0].model.name if versions else revision.config.name,
+        "org.opencontainers.image.version": str(versions[0].number if versions else revision.config.number),
+    }
+
+
+def studio_label() -> str:
+    """What everything of this studio at an engine is labelled with."""
+    return f"{studio_number():08x}"
+
+
+def _record(wanted: WantedImage, kind: ImageKind, key: str, tag: str, inspected: Any) -> BuiltImage:
+    facts = {
+        "kind": kind,
+        "tag": tag,
+        "image_id": inspected["Id"],
+        "reference": inspected["Id"],
+        "base": "" if wanted.recipe.dockerfile else wanted.recipe.base,
+        "layers": list(inspected["RootFS"]["Layers"]),
+        "size_bytes": inspected["Size"],
+        "built_at": timezone.now(),
+        "last_used_at": timezone.now(),
+        "removing_at": None,
+    }
+    row, _ = BuiltImage.objects.update_or_create(image_hash=key, place=wanted.place, defaults=facts)
+    return row
+
+
+@cache
+def _library_digest() -> str:
+    return digest_of(SCORING)
