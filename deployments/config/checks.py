@@ -12,6 +12,7 @@ from registry.environments import environments
 from registry.environments.built import is_built
 from registry.environments.interpreters import interpreter_for
 from registry.environments.paths import CURATED_HASH
+from registry.environments.runtime import runtime_requirements
 from registry.models import Environment
 from studio.core.errors import BadInput
 
@@ -75,6 +76,6 @@ def _distributions(environment: Environment) -> tuple[set[str], bool]:
     """Names in normal form that the environment has for certain, and whether that is all there will be."""
     if environment.definition_hash == CURATED_HASH:
         return environments.curated_distributions(), True
-    lines = environment.lock.splitlines() or [*environment.requirements, *environments.runtime_requirements()]
+    lines = environment.lock.splitlines() or [*environment.requirements, *runtime_requirements()]
     names = {found[0].lower() for line in lines if (found := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line))}
     return names, bool(environment.lock)

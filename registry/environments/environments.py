@@ -4,7 +4,6 @@ Equal definitions have equal hashes; each hash is resolved once and installed on
 workspaces. What is installed never changes.
 """
 
-import sysconfig
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import distributions
@@ -15,17 +14,19 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from packaging.utils import canonicalize_name
 
-from registry.environments import built, conda_files, definitions, provided_modules, requirement_files
+from registry.environments import built, conda_files, definitions, provided_modules
+from registry.environments.curated import offer_curated
 from registry.environments.definitions import Definition, Further
 from registry.environments.installation import Installation
-from registry.environments.interpreters import interpreter_for, own
-from registry.environments.paths import CURATED_HASH, CURATED_NAME, environment_log_path, environment_path, is_installed
-from registry.environments.requirement_lines import read_requirement
+from registry.environments.interpreters import interpreter_for
+from registry.environments.paths import CURATED_HASH, environment_log_path, environment_path, is_installed
+from registry.environments.runtime import hash_of, runtime_requirements
 from registry.environments.uv import Limits, Outcome, Sources
 from registry.environments.uv_failures import Unsolvable, failure_of
 from registry.errors import InUse
 from registry.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED
 from registry.models import Environment
+from registry.models.environment import CURATED_PREFIX
 from studio.accounts.models import User, Workspace
 from studio.accounts.numbering import next_number
 from studio.activity.recording import record
@@ -35,7 +36,6 @@ from studio.core.numbered_names import check_name, split_reference
 from studio.core.process_variables import HIDDEN
 from studio.core.tee import Log, also_to_file
 
-RUNTIME_FILE = settings.BASE_DIR / "scoring" / "requirements.txt"
 Cancelled = Callable[[], bool]
 
 
@@ -57,8 +57,12 @@ def define(
     Raises `BadInput`, also for a Python that this machine does not have, unless it is one of an image.
     """
     check_name(name)
-    if name.startswith("slipway-"):
-        raise BadInput("Names that start with 'slipway-' belong to the studio.", field="name")
+    if name.startswith(CURATED_PREFIX):
+        raise BadInput(
+            f"Names that start with '{CURATED_PREFIX}' belong to the studio.",
+            hint="Make an environment of your own under another name; that of the studio can be cloned.",
+            field="name",
+        )
     definition = _checked(python_version, requirements, further)
     newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
     if newest is not None and _is_defined_as(newest, definition):
@@ -146,24 +150,13 @@ def delete(environment: Environment, actor: User) -> None:
 
 def check_deletable(environment: Environment) -> None:
     """Raises `Conflict` for the studio's own environment and for one that inference configs use, naming these."""
-    if environment.definition_hash == CURATED_HASH:
-        raise Conflict(f"{environment} belongs to the studio, which runs scripts in it.")
+    if environment.is_curated:
+        raise Conflict(f"{environment} belongs to the studio and is only read.")
     if names := [str(config) for config in environment.inferenceconfig_set.order_by("name", "number")[:6]]:
         raise InUse(
             f"{environment} is in use by {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}.",
             hint="Delete these inference configs first.",
         )
-
-
-def hash_of(definition: Definition) -> str:
-    """The definition's hash on this machine, with the scoring server's own requirements."""
-    return definitions.definition_hash(definition, runtime=runtime_requirements(), platform=sysconfig.get_platform())
-
-
-def runtime_requirements() -> list[str]:
-    """What the scoring server needs in every environment."""
-    lines = requirement_files.whole_lines(RUNTIME_FILE.read_text())
-    return [read_requirement(line) for _, line in lines]
 
 
 def warnings_of(environment: Environment) -> list[str]:
@@ -178,11 +171,11 @@ def shown_variables(environment: Environment, *, with_values: bool) -> dict[str,
 
 
 def curated(workspace: Workspace) -> Environment:
-    """The environment that needs no build: the studio's own interpreter, which has ONNX Runtime and NumPy."""
-    facts = {"python_version": own().minor, "definition_hash": CURATED_HASH}
-    key = {"workspace": workspace, "name": CURATED_NAME, "number": 1}
-    environment, _ = Environment.objects.get_or_create(**key, defaults=facts)
-    return environment
+    """The environment that needs no build: the studio's own interpreter, which has ONNX Runtime and NumPy.
+
+    The workspace has the others of the curated set from then on, too.
+    """
+    return offer_curated(workspace)
 
 
 def curated_distributions() -> set[str]:
@@ -193,8 +186,8 @@ def curated_distributions() -> set[str]:
 def find(workspace: Workspace, reference: str) -> Environment:
     """'name:3', or 'name' and 'name:latest' for the newest. Raises `NotFound`."""
     name, number = split_reference(reference)
-    if name == CURATED_NAME:
-        curated(workspace)
+    if name.startswith(CURATED_PREFIX):
+        offer_curated(workspace)
     rows = Environment.objects.in_workspace(workspace).filter(name=name)
     environment: Environment | None = (rows if number is None else rows.filter(number=number)).first()
     if environment is None:

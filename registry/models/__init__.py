@@ -1,5 +1,5 @@
 from registry.models.artifact import Artifact, Upload
-from registry.models.environment import BuiltEnvironment, Environment, EnvironmentWheel
+from registry.models.environment import BuiltEnvironment, CuratedEnvironment, Environment, EnvironmentWheel
 from registry.models.model import Model
 from registry.models.scrub import Scrub
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
@@ -8,6 +8,7 @@ from registry.models.version_use import UseKind, VersionUse
 __all__ = [
     "Artifact",
     "BuiltEnvironment",
+    "CuratedEnvironment",
     "Environment",
     "EnvironmentWheel",
     "Inspection",

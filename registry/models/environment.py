@@ -10,6 +10,8 @@ from registry.models.artifact import Artifact
 from studio.accounts.models import Workspace
 from studio.accounts.ownership import OwnedQuerySet
 
+CURATED_PREFIX = "slipway-"  # of the names of environments that the studio brings along
+
 
 class Environment(models.Model):
     """A named, versioned definition of what services run in. Never changed, only superseded.
@@ -49,9 +51,31 @@ class Environment(models.Model):
         return f"{self.name}:{self.number}"
 
     @property
+    def is_curated(self) -> bool:
+        """Whether the studio brings it along; such ones are only read."""
+        return self.name.startswith(CURATED_PREFIX)
+
+    @property
     def has_own_base(self) -> bool:
         """Whether its Python is one of an image, rather than of this machine."""
         return bool(self.base_image or self.dockerfile)
+
+
+class CuratedEnvironment(models.Model):
+    """A definition that the studio brings along for every workspace. Rows are added by migrations, never changed: a
+    newer version of an environment is another row, and the older one stays usable."""
+
+    name = models.CharField(max_length=120)
+    number = models.PositiveIntegerField()
+    description = models.TextField()
+    requirements = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["name", "number"]
+        constraints = [models.UniqueConstraint(fields=["name", "number"], name="curated_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.number}"
 
 
 class EnvironmentWheel(models.Model):

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from registry.environments import built, environments, interpreters
 from registry.environments.lock_files import packages_of, read_tail
-from registry.environments.paths import environment_log_path
+from registry.environments.paths import CURATED_HASH, environment_log_path
 from registry.models import Environment
 from registry.views.environment_form import EnvironmentForm
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -36,7 +36,8 @@ def environment_list(request: WorkspaceRequest) -> HttpResponse:
     shown = rows.filter(number=Subquery(newest)).annotate(users=Count("inferenceconfig")).select_related("created_by")
     page = Paginator(shown.order_by("name"), PAGE).get_page(request.GET.get("page"))
     states = [(environment, *built.state_of(environment)) for environment in built.with_built(page)]
-    return render(request, "registry/environment_list.html", {"page": page, "states": states})
+    context = {"page": page, "states": states, "has_own": any(not row.is_curated for row, *_ in states)}
+    return render(request, "registry/environment_list.html", context)
 
 
 @workspace_page(role=Role.CONTRIBUTOR)
@@ -72,7 +73,7 @@ def environment_detail(request: WorkspaceRequest, name: str, number: int) -> Htt
         "tab": tab,
         "tabs": [{"url": f"?tab={key}", "label": label, "current": key == tab} for key, label in TABS.items()],
         "warnings": environments.warnings_of(environment),
-        "is_curated": environment.definition_hash == environments.CURATED_HASH,
+        "needs_no_build": environment.definition_hash == CURATED_HASH,
         **_panel(environment, tab),
     }
     return render(request, "registry/environment_detail.html", context, partial="log" if tab == "log" else "state")

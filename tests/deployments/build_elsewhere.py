@@ -16,9 +16,9 @@ def main(verb: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from registry.environments import environments
+    from registry.environments import runtime
 
-    environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
+    runtime.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
     {"deploy": deploy, "build": build, "hang": hang}[verb]()
 
 

@@ -17,10 +17,10 @@ def main(verb: str) -> None:
     django.setup()
     from django.conf import settings
 
-    from registry.environments import environments
+    from registry.environments import environments, runtime
     from registry.models import Environment
 
-    environments.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
+    runtime.RUNTIME_FILE = Path(settings.SLIPWAY["WHEELS"]) / "runtime.txt"
     if verb == "define":
         define(environments)
         return

@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from registry.environments import environments
+from registry.environments import runtime as scoring_server
 
 
 def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[str, ...] = (), code: str = "") -> Path:
@@ -34,7 +34,7 @@ def serve_wheels(tmp_path: Path, settings, monkeypatch, *, runtime: str = "") ->
     (folder / "runtime.txt").write_text(runtime)
     settings.DATA_DIR = tmp_path / "data"
     settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": str(folder), "OFFLINE": True}
-    monkeypatch.setattr(environments, "RUNTIME_FILE", folder / "runtime.txt")
+    monkeypatch.setattr(scoring_server, "RUNTIME_FILE", folder / "runtime.txt")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return folder
 
