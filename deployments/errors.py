@@ -25,6 +25,28 @@ class ChangedMeanwhile(Conflict):
         )
 
 
+class NotDevelopment(Conflict):
+    code = "not_development"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"'{name}' is no development service: what it runs is registered, and changes by an update.",
+            hint=f"Update it (slipway service update {name}), or deploy the folder under another name: "
+            "slipway service deploy --dev -n NAME --source-dir DIR.",
+        )
+
+
+class IsDevelopment(Conflict):
+    code = "development_service"
+
+    def __init__(self, name: str, refused: str) -> None:
+        super().__init__(
+            f"{refused}: '{name}' is a development service.",
+            hint="It runs one revision, from the files of a folder. For more, register these files as an inference "
+            "config (slipway config create) and deploy that under another name.",
+        )
+
+
 class TrafficChangedSince(Conflict):
     code = "traffic_changed"
 

@@ -5,6 +5,8 @@ from typing import Any, TypedDict
 
 from studio.activity.events import AZURE, event_type
 
+SHOWN_CHANGES = 5  # files that the sentence of a reload names
+
 
 class Deployed(TypedDict):
     revision: int
@@ -13,6 +15,12 @@ class Deployed(TypedDict):
 
 class OfRevision(TypedDict):
     revision: int
+
+
+class Reloaded(TypedDict):
+    revision: int
+    changes: list[str]  # "changed score.py"
+    content: str  # hash of all that runs
 
 
 class BuildEnded(TypedDict):
@@ -104,6 +112,12 @@ def _updated(details: Mapping[str, Any]) -> tuple[str, str]:
     return "updated ", f" to revision {details.get('revision', '?')}{_with_models(details)}"
 
 
+def _reloaded(details: Mapping[str, Any]) -> tuple[str, str]:
+    changes = details.get("changes") or ["nothing changed"]
+    more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
+    return "reloaded ", f" as revision {details.get('revision', '?')}: {', '.join(changes[:SHOWN_CHANGES])}{more}"
+
+
 def _with_models(details: Mapping[str, Any]) -> str:
     """Scripts may be deployed without a model."""
     models = details.get("models")
@@ -146,6 +160,13 @@ SERVICE_UPDATED = event_type(
     subject="service",
     sentence=_updated,
     details=Deployed,
+)
+SERVICE_RELOADED = event_type(
+    "service.reloaded",
+    "Service reloaded",
+    subject="service",
+    sentence=_reloaded,
+    details=Reloaded,
 )
 SERVICE_ROLLED_BACK = event_type(
     "service.rolled_back",

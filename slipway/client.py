@@ -14,6 +14,7 @@ from slipway import downloads, filters, folders, profiles, waiting
 from slipway.calls import Calls
 from slipway.client_keys import ClientKeys
 from slipway.configs import Configs
+from slipway.development import Development
 from slipway.edge import Edge
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
@@ -67,6 +68,7 @@ class Client:
         self._uploader = Uploader(self._transport, self._calls.base, report)
         self.environments = Environments(self._calls)
         self.configs = Configs(self._calls, self._uploader)
+        self.development = Development(self._calls, self._uploader)
         self.targets = Targets(self._calls)
         self.edge = Edge(self._calls)
         self.traffic = TrafficOfServices(self._calls)

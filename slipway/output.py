@@ -78,6 +78,12 @@ def result(document: Any, show: Callable[[], None]) -> None:
         show()
 
 
+def stream(text: str) -> None:
+    """A piece of something that goes on, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def done(document: Any, sentence: str) -> None:
     """The result of a command that changes something."""
     result(document, lambda: print(sentence))

@@ -392,6 +392,7 @@ class Service(TypedDict, total=False):
     front_grpc_address: str | None
     models: list[str]
     config: str | None
+    development: bool
     revision: int | None
     observed_revision: int | None
     update: Update | None
@@ -405,6 +406,15 @@ class Service(TypedDict, total=False):
     deployment_config: dict[str, Any]
     deployed_revision: int  # that a deployment which was just asked for has made
     warnings: list[str]  # of that deployment
+
+
+class ServiceSource(TypedDict):
+    """The files that a development service runs."""
+
+    revision: int
+    entry_script: str
+    environment: str | None
+    files: list[FileFacts]
 
 
 class Keys(TypedDict):

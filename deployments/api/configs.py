@@ -123,7 +123,11 @@ class ConfigViewSet(InWorkspace, GenericViewSet):
 
     def list(self, request: Request, **_: Any) -> Response:
         """All versions of all inference configs, by name."""
-        rows = InferenceConfig.objects.in_workspace(self.workspace).select_related("environment", "created_by")
+        rows = (
+            InferenceConfig.objects.in_workspace(self.workspace)
+            .registered()
+            .select_related("environment", "created_by")
+        )
         page = self.paginate_queryset(rows.prefetch_related("files__artifact"))
         return self.get_paginated_response(self._serializer(page, many=True).data)
 

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from deployments.api.deployment_config import DeploymentConfigField
 from deployments.api.parameters import LARGEST
 from deployments.models import Desired, Phase
+from registry.api.serializers import FileSerializer
 from studio.core.strict_fields import StrictSerializer
 
 
@@ -80,7 +81,8 @@ class ServiceSerializer(serializers.Serializer):
         allow_null=True, help_text="where the front passes gRPC on to the default revision's replicas"
     )
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
-    config = serializers.CharField(allow_null=True, help_text="name:number")
+    config = serializers.CharField(allow_null=True, help_text="name:number; null for a development service")
+    development = serializers.BooleanField(help_text="whether it runs files of a folder that are registered nowhere")
     revision = serializers.IntegerField(help_text="the one that is wanted")
     observed_revision = serializers.IntegerField(allow_null=True, help_text="the one that runs")
     update = UpdateSerializer(  # type: ignore[assignment]  # a field is no attribute of the class: the method stays
@@ -112,7 +114,7 @@ class DeployedSerializer(ServiceSerializer):
 class RevisionSerializer(serializers.Serializer):
     number = serializers.IntegerField()
     models = serializers.ListField(child=serializers.CharField(), help_text="name:number")
-    config = serializers.CharField(help_text="name:number")
+    config = serializers.CharField(allow_null=True, help_text="name:number; null in a development service")
     state = serializers.ChoiceField(choices=Phase.choices)
     label = serializers.CharField()  # type: ignore[assignment]  # a field is no attribute of the class
     share = serializers.FloatField(help_text="per cent of the service's requests that it gets")
@@ -134,6 +136,48 @@ class RollbackSerializer(StrictSerializer):
     )
 
 
+class SourceSerializer(StrictSerializer):
+    """The files that a development service runs. Nothing of them is registered; they go with the service."""
+
+    files = serializers.ListField(child=serializers.UUIDField(), max_length=1000, help_text="ids of complete uploads")
+    entry_script = serializers.CharField(
+        required=False, allow_blank=True, max_length=500, help_text="by default score.py or main.py"
+    )
+    environment = serializers.CharField(
+        required=False, allow_blank=True, help_text="name:number; by default the studio's own"
+    )
+    environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
+
+
+class ReloadSerializer(SourceSerializer):
+    """What changes; the rest stays as it is."""
+
+    files = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=1000,
+        help_text="ids of complete uploads: files that are new or changed",
+    )
+    removed = serializers.ListField(
+        child=serializers.CharField(max_length=500), required=False, max_length=1000, help_text="paths of files"
+    )
+    base = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST,
+        help_text="revision that the changes are about; 409 if it is no longer the one that runs",
+    )
+
+
+class ServiceSourceSerializer(serializers.Serializer):
+    """The files that a development service runs."""
+
+    revision = serializers.IntegerField()
+    entry_script = serializers.CharField()
+    environment = serializers.CharField(allow_null=True, help_text="name:number")
+    files = FileSerializer(many=True)
+
+
 class DeploySerializer(StrictSerializer):
     name = serializers.CharField(max_length=100)
     models = serializers.ListField(
@@ -142,6 +186,12 @@ class DeploySerializer(StrictSerializer):
         help_text="name:number; none for an entry script that brings all it needs",
     )
     config = serializers.CharField(required=False, allow_null=True, default=None, help_text="name:number")
+    source = SourceSerializer(  # type: ignore[assignment]  # a field is no attribute of the class
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="instead of config: files that are not registered, which makes a development service",
+    )
     target = serializers.CharField(required=False, allow_null=True, default=None)
     description = serializers.CharField(required=False, allow_blank=True, allow_null=True, default=None)
     deployment_config = DeploymentConfigField(required=False, allow_null=True, default=None)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
+from deployments.api.development import DevelopmentViewSet
 from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.parsers import RawParser
@@ -26,6 +27,8 @@ urlpatterns = [
     path(service, ServiceViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="api_service"),
     path(f"{service}/stop", ServiceViewSet.as_view({"post": "stop"})),
     path(f"{service}/start", ServiceViewSet.as_view({"post": "start"})),
+    path(f"{service}/source", DevelopmentViewSet.as_view({"get": "retrieve"})),
+    path(f"{service}/reload", DevelopmentViewSet.as_view({"post": "create"})),
     path(f"{service}/revisions", ServiceViewSet.as_view({"get": "revisions"})),
     path(f"{service}/rollback", ServiceViewSet.as_view({"post": "rollback"})),
     path(f"{service}/scale", ScalingViewSet.as_view({"get": "retrieve", "post": "create"})),

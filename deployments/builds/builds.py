@@ -156,6 +156,13 @@ def cancel(build: Build, actor: User | None = None) -> bool:
     return _end_without_success(build, lambda: bool(unfinished.update(**ended)), cause, actor)
 
 
+def cancel_others(revision: Revision, actor: User) -> None:
+    """Stop the builds of the service's other revisions, for which nobody waits any more."""
+    others = Build.objects.filter(revision__service=revision.service).exclude(revision=revision).unfinished()
+    for build in others.select_related("revision__service__workspace"):
+        cancel(build, actor)
+
+
 def _end_without_success(
     build: Build, end: Callable[[], bool], cause: dict[str, Any], actor: User | None = None
 ) -> bool:

@@ -1,6 +1,7 @@
 """Inference configs: made, checked and found. Checking reads source files; it never runs them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -13,7 +14,7 @@ from deployments.events import CONFIG_CREATED, CONFIG_DELETED
 from deployments.models import ConfigFile, InferenceConfig
 from deployments.models.config import ConfigKind
 from registry.errors import InUse
-from registry.models import Artifact, Environment, ModelVersion, Upload
+from registry.models import Environment, ModelVersion, Upload
 from registry.store import artifacts
 from studio.accounts.models import User, Workspace
 from studio.accounts.numbering import next_number
@@ -43,26 +44,79 @@ def create(  # noqa: PLR0913 - one keyword for each thing that people may say ab
 ) -> InferenceConfig:
     """The next version of config `name`. Raises `BadInput` with everything that `check` found wrong."""
     check_name(name)
+    checked = prepare(
+        workspace=workspace,
+        kind=kind,
+        entry_script=entry_script,
+        files=files,
+        environment=environment,
+        environment_variables=environment_variables,
+        description=description,
+    )
+    with transaction.atomic():
+        config = add(checked, workspace, actor, name)
+        record(CONFIG_CREATED, config, workspace=workspace, actor=actor)
+    return config
+
+
+@dataclass(frozen=True)
+class CheckedConfig:
+    """What is right and only has to be written: columns of the row, and where its files come from."""
+
+    facts: dict[str, Any]
+    content: Mapping[str, Content]
+
+    @property
+    def kind(self) -> str:
+        return str(self.facts["kind"])
+
+
+def prepare(
+    *,
+    workspace: Workspace,
+    kind: str,
+    entry_script: str = "",
+    files: Files = (),
+    environment: Environment | None = None,
+    environment_variables: Mapping[str, str] | None = None,
+    description: str = "",
+) -> CheckedConfig:
+    """A config that could be made; writes nothing. Raises `BadInput` with everything that `check` found wrong."""
     variables = read_variables(environment_variables or {})
     _check_owner(workspace, environment)
     gathered = gather(files, workspace)
     _refuse_errors(check(kind=kind, entry_script=entry_script, files=gathered, environment=environment))
-    kept = {path: stored(content) for path, content in gathered.items()}
     facts = {
         "kind": kind,
         "description": description[:10_000],
         "entry_script": artifacts.safe_path(entry_script) if kind == ConfigKind.ENTRY_SCRIPT else "",
         "environment": environment if kind == ConfigKind.ENTRY_SCRIPT else None,
         "environment_variables": variables if kind == ConfigKind.ENTRY_SCRIPT else {},
-        "created_by": actor,
     }
-    return _add(workspace, actor, name, facts, kept, gathered)
+    return CheckedConfig(facts, gathered)
+
+
+def add(
+    checked: CheckedConfig, workspace: Workspace, actor: User | None, name: str, *, draft: bool = False
+) -> InferenceConfig:
+    """Write it as the next version of `name`; uploads become its files. Call it inside a transaction."""
+    kept = {path: stored(content) for path, content in checked.content.items()}
+    number = next_number(workspace, name, InferenceConfig.objects.all())
+    config = InferenceConfig.objects.create(
+        workspace=workspace, name=name, number=number, draft=draft, created_by=actor, **checked.facts
+    )
+    ConfigFile.objects.bulk_create(
+        ConfigFile(config=config, path=path, artifact=artifact) for path, artifact in kept.items()
+    )
+    used = [content.pk for content in checked.content.values() if isinstance(content, Upload)]
+    Upload.objects.filter(pk__in=used).delete()
+    return config
 
 
 def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
     """The workspace's no-code config for an ONNX version; `BadInput` for others, which need a script."""
     check_needs_no_script(version)
-    found = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.NO_CODE)
+    found = InferenceConfig.objects.in_workspace(version.workspace).registered().filter(kind=ConfigKind.NO_CODE)
     return found.filter(name=NO_CODE_NAME).first() or create(
         workspace=version.workspace,
         actor=actor,
@@ -87,7 +141,8 @@ def check_needs_no_script(version: ModelVersion) -> None:
 def find(workspace: Workspace, reference: str) -> InferenceConfig:
     """'name:3', or 'name' and 'name:latest' for the newest. Raises `NotFound`."""
     name, number = split_reference(reference)
-    rows = InferenceConfig.objects.in_workspace(workspace).select_related("environment").filter(name=name)
+    registered = InferenceConfig.objects.in_workspace(workspace).registered()
+    rows = registered.select_related("environment").filter(name=name)
     config: InferenceConfig | None = (rows if number is None else rows.filter(number=number)).first()
     if config is None:
         raise NotFound(f"There is no inference config '{reference[:150]}' in this workspace.", field="config")
@@ -148,23 +203,3 @@ def _refuse_errors(findings: list[Finding]) -> None:
 def _check_owner(workspace: Workspace, environment: Environment | None) -> None:
     if environment is not None and environment.workspace_id != workspace.pk:
         raise NotFound(f"There is no environment '{environment}' in this workspace.", field="environment")
-
-
-def _add(
-    workspace: Workspace,
-    actor: User | None,
-    name: str,
-    facts: dict[str, Any],
-    kept: Mapping[str, Artifact],
-    gathered: Mapping[str, Content],
-) -> InferenceConfig:
-    with transaction.atomic():
-        number = next_number(workspace, name, InferenceConfig.objects.all())
-        config = InferenceConfig.objects.create(workspace=workspace, name=name, number=number, **facts)
-        ConfigFile.objects.bulk_create(
-            ConfigFile(config=config, path=path, artifact=artifact) for path, artifact in kept.items()
-        )
-        used = [content.pk for content in gathered.values() if isinstance(content, Upload)]
-        Upload.objects.filter(pk__in=used).delete()
-        record(CONFIG_CREATED, config, workspace=workspace, actor=actor)
-    return config

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from deployments.control.decide import Decision, Want, decide
+from deployments.control.drafts import remove_replaced, remove_unused
 from deployments.control.facts import facts_of, instances_of, with_facts
 from deployments.control.phases import Verdict
 from deployments.control.scale import first_replicas
@@ -147,6 +148,8 @@ def _write(service: Service, facts: ServiceFacts, verdict: Verdict, now: datetim
     } | ({"updated_at": now} if moved else {})
     as_read = Service.objects.filter(pk=service.pk, generation=service.generation, due_at=service.due_at)
     with transaction.atomic():
+        if service.development and phase == Phase.HEALTHY:
+            remove_replaced(service)
         if as_read.update(**kept) and moved:
             record_phase(service, phase)
             details: dict[str, Any] = {"from": service.phase, "to": phase.value, "cause": cause and cause["code"]}
@@ -176,3 +179,5 @@ def _delete(service: Service) -> None:
         record(SERVICE_DELETED, service, workspace=service.workspace)
         remove_uses(mine)
         mine.delete()
+        if service.development:
+            remove_unused(service.workspace)

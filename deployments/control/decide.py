@@ -13,6 +13,7 @@ from deployments.control.service_phase import InstanceFacts, ServiceFacts
 from deployments.models import Desired, InstanceDesired, Phase
 
 KEPT = 5  # instances of a service whose rows and logs are kept
+KEPT_OF_DEVELOPMENT = 2  # the present one and the one before it
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _ended(instance: InstanceFacts) -> Want:
 
 def _forgotten(facts: ServiceFacts) -> dict[int, Want]:
     """Stopped ones beyond the newest few."""
-    newest = sorted(facts.instances, key=lambda instance: -instance.revision)[:KEPT]
+    kept = KEPT_OF_DEVELOPMENT if facts.is_development else KEPT
+    newest = sorted(facts.instances, key=lambda instance: -instance.revision)[:kept]
     old = [instance for instance in facts.instances if instance not in newest and instance.phase == Phase.STOPPED]
     return {instance.revision: REMOVE for instance in old}

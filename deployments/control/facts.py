@@ -72,6 +72,7 @@ def facts_of(service: Service) -> ServiceFacts:
         build=_build_facts(build_of(wanted)) if wanted else None,
         instances=tuple(_instance_facts(instance) for instance in instances_of(service)),
         build_seconds=settings.SLIPWAY["BUILD_SECONDS"],
+        is_development=service.development,
     )
 
 

@@ -76,6 +76,7 @@ class ServiceFacts:
     instances: tuple[InstanceFacts, ...] = ()
     build_seconds: float = 1800.0
     beside: tuple[int, ...] = ()
+    is_development: bool = False
 
     @property
     def is_built(self) -> bool:

@@ -1,5 +1,7 @@
 """Inference configs: how requests become predictions."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
@@ -13,8 +15,18 @@ class ConfigKind(models.TextChoices):
     ENTRY_SCRIPT = "entry_script", "entry script"
 
 
+class InferenceConfigQuerySet(OwnedQuerySet):
+    def registered(self) -> Self:
+        """All but drafts."""
+        return self.filter(draft=False)
+
+
 class InferenceConfig(models.Model):
-    """`name:number`: no code (ONNX only), or an entry script with its files and environment. Never changed."""
+    """`name:number`: no code (ONNX only), or an entry script with its files and environment. Never changed.
+
+    `draft`: the files of a development service, which are registered nowhere: lists leave it out, nobody finds it by
+    its name, and it goes with the last revision that runs it.
+    """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="inference_configs")
     name = models.CharField(max_length=120)
@@ -24,10 +36,11 @@ class InferenceConfig(models.Model):
     entry_script = models.CharField(max_length=500, blank=True)  # path of the script among the files
     environment = models.ForeignKey(Environment, null=True, blank=True, on_delete=models.PROTECT)
     environment_variables = models.JSONField(default=dict, blank=True)  # a deployment's own ones win
+    draft = models.BooleanField(default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = InferenceConfigQuerySet.as_manager()
 
     class Meta:
         verbose_name = "inference config"

@@ -55,6 +55,7 @@ class Service(models.Model):
     name = models.CharField(max_length=63, validators=[slug_rule])
     description = models.TextField(blank=True)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="services")
+    development = models.BooleanField(default=False)  # runs files of a folder, of which nothing is registered
     desired = models.CharField(max_length=16, choices=Desired.choices, default=Desired.RUNNING)
     generation = models.PositiveIntegerField(default=1)
     changed_at = models.DateTimeField(default=timezone.now)  # when what should run last changed

@@ -14,13 +14,15 @@ LOCAL = "local"  # the target that is this machine
 PORT_TRIES = 20
 
 
-def create_service(workspace: Workspace, actor: User, name: str, target: Target | None = None) -> Service:
+def create_service(
+    workspace: Workspace, actor: User, name: str, target: Target | None = None, *, development: bool = False
+) -> Service:
     """A new service with keys and, where its target needs ports, a port. Call it inside the transaction that adds its
     first revision.
 
     `target`: None for this machine. Raises `NameTaken` when somebody else was first, and `NoFreePort`.
     """
-    service = _insert(workspace, actor, name, target or local_target(workspace))
+    service = _insert(workspace, actor, name, target or local_target(workspace), development)
     if kind_of(service.target.kind).needs_ports:
         _give_port(service, Port.Use.HTTP)
     create_keys(service)
@@ -57,13 +59,14 @@ def _give_port(service: Service, use: Port.Use) -> None:
     raise NoFreePort()
 
 
-def _insert(workspace: Workspace, actor: User, name: str, target: Target) -> Service:
+def _insert(workspace: Workspace, actor: User, name: str, target: Target, development: bool) -> Service:
     """Insert the row; the unique constraint on the name decides between people who come at once."""
     token = new_secret()
     service = Service(
         workspace=workspace,
         name=name,
         target=target,
+        development=development,
         created_by=actor,
         telemetry_token=token,
         telemetry_digest=digest_of(token),

@@ -6,13 +6,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from deployments.builds import builds
-from deployments.config import deployment_config
+from deployments.config import configs, deployment_config
 from deployments.config.deployment_config import config_of
 from deployments.config.scaling import figures_in
 from deployments.control.facts import wanted_revision
 from deployments.desired_state import change, record_event, request_advance, transition_columns
-from deployments.errors import LabelTaken, NameTaken
-from deployments.events import SERVICE_DEPLOYED, SERVICE_UPDATED
+from deployments.errors import IsDevelopment, LabelTaken, NameTaken, NotDevelopment
+from deployments.events import SERVICE_DEPLOYED, SERVICE_RELOADED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
 from deployments.recipe.recipe import content_hash, revision_hash
 from deployments.services import operations
@@ -33,30 +33,28 @@ def deploy(request: DeployRequest) -> Revision:
     The revision that it makes answers requests once it is built and has proved itself; until then an existing service
     goes on with the one before it. With `traffic` it runs beside the others instead, and gets that share once it is
     ready.
-    Raises `NameTaken`, `LabelTaken`, `ChangedMeanwhile`, `NoFreePort`, and as `operations.check` does.
+    Raises `NameTaken`, `LabelTaken`, `ChangedMeanwhile`, `NoFreePort`, `NotDevelopment`, `IsDevelopment`, and as
+    `operations.check` does.
     """
     with transaction.atomic():
         existing = existing_service(request.workspace, request.name)
         if existing and not request.overwrite:
             raise NameTaken(request.name)
-        service = existing or create_service(request.workspace, request.actor, request.name, request.target)
-        config = request.config or ensure_default_config(request.versions[0], request.actor)
+        if existing:
+            _check_ways(existing, request)
+        service = existing or _create(request)
+        config = _config_of(service, request)
         beside = existing is not None and request.traffic is not None and bool(service.default_revision)
         if existing:
             operations.check(service, Verb.CHANGE_TRAFFIC if beside else Verb.UPDATE)
         revision = _add_revision(service, request, config, beside=beside)
-        record_event(
-            SERVICE_UPDATED if existing else SERVICE_DEPLOYED,
-            service,
-            request.actor,
-            reason=request.reason,
-            revision=revision.number,
-            models=[str(version) for version in request.versions],
-        )
+        _record(service, request, revision, is_new=existing is None)
         choose_keys(service, request.actor, request.keys)
         if beside:
             _give_share(service, request, revision)
         record_uses(service)
+        if service.development:
+            builds.cancel_others(revision, request.actor)
         builds.build_for(revision)
         request_advance(service)
     service.refresh_from_db()
@@ -65,6 +63,37 @@ def deploy(request: DeployRequest) -> Revision:
 
 def existing_service(workspace: Workspace, name: str) -> Service | None:
     return Service.objects.in_workspace(workspace).select_related("target", "workspace").filter(name=name).first()
+
+
+def _create(request: DeployRequest) -> Service:
+    is_development = request.source is not None
+    return create_service(request.workspace, request.actor, request.name, request.target, development=is_development)
+
+
+def _check_ways(service: Service, request: DeployRequest) -> None:
+    """What is registered and what is not do not take turns in a service: its history would tell half of it."""
+    if request.source and not service.development:
+        raise NotDevelopment(service.name)
+    if service.development and request.config and not request.config.draft:
+        raise IsDevelopment(service.name, f"{request.config} cannot be deployed there")
+
+
+def _config_of(service: Service, request: DeployRequest) -> InferenceConfig:
+    if request.source:
+        return configs.add(request.source, service.workspace, request.actor, f"~{service.name}", draft=True)
+    return request.config or ensure_default_config(request.versions[0], request.actor)
+
+
+def _record(service: Service, request: DeployRequest, revision: Revision, *, is_new: bool) -> None:
+    """The event. That of a reload keeps what ran, as revisions of development services go again."""
+    number = revision.number
+    if request.source and not is_new:
+        details = {"revision": number, "changes": list(request.changes), "content": revision.content_hash}
+        record_event(SERVICE_RELOADED, service, request.actor, reason=request.reason, **details)
+        return
+    kind = SERVICE_DEPLOYED if is_new else SERVICE_UPDATED
+    models = [str(version) for version in request.versions]
+    record_event(kind, service, request.actor, reason=request.reason, revision=number, models=models)
 
 
 def _give_share(service: Service, request: DeployRequest, revision: Revision) -> None:

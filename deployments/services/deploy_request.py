@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import F
 
 from deployments.config import azure_deployment_config, configs, deployment_config
+from deployments.config.configs import CheckedConfig
 from deployments.config.options import DeploymentConfig
 from deployments.config.scaling import FIGURES
 from deployments.errors import BadDeploymentConfig, VersionNotReady
-from deployments.models import InferenceConfig, Target
+from deployments.models import InferenceConfig, Revision, Target
 from deployments.models.config import ConfigKind
 from deployments.services import default_config, names
 from deployments.services.create import LOCAL
+from deployments.services.source import read_source
 from registry.models import ModelVersion, VersionState
 from registry.versions.registration import find_version
 from studio.accounts.models import User, Workspace, slug_rule
@@ -30,6 +33,8 @@ class DeployRequest:
     name: str
     versions: Sequence[ModelVersion]  # each once; none where an entry script brings all it needs
     config: InferenceConfig | None  # None: the default of the version
+    source: CheckedConfig | None = None  # files that are registered nowhere: makes a development service
+    changes: tuple[str, ...] = ()  # to such files, where they are a reload's
     target: Target | None  # None: this machine
     deployment_config: DeploymentConfig
     description: str | None = None  # None: a service that exists keeps its own
@@ -56,6 +61,7 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     overwrite: bool = False,
     label: str = "",
     traffic: float | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> DeployRequest:
     """The request behind the references `name:number`, names and options that a person gave.
 
@@ -64,11 +70,13 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     possible = names.without_underscores(name)
     _check_name(name, possible)
     versions = _versions(workspace, models)
-    chosen = configs.find(workspace, config) if config else None
+    chosen = configs.find(workspace, config) if config else draft_of(workspace, possible)
+    brought = _source(workspace, actor, source, config)
+    kind = brought.kind if brought else chosen.kind if chosen else None
     if not versions:
-        _check_needs_no_model(chosen)
+        _check_needs_no_model(kind)
     given, keys, warnings = _read(deployment_config)
-    options = _options(given, versions, chosen)
+    options = _options(given, versions, kind)
     if keys and options.credential != "key":
         raise _takes_no_keys()
     return DeployRequest(
@@ -77,6 +85,7 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         name=possible,
         versions=versions,
         config=chosen,
+        source=brought,
         target=_target(workspace, target),
         deployment_config=options,
         description=description,
@@ -147,8 +156,27 @@ def _versions(workspace: Workspace, references: Sequence[str]) -> list[ModelVers
     return list(versions.values())
 
 
-def _check_needs_no_model(config: InferenceConfig | None) -> None:
-    if config is None or config.kind != ConfigKind.ENTRY_SCRIPT:
+def draft_of(workspace: Workspace, name: str) -> InferenceConfig | None:
+    """What the development service of that name runs, and goes on with where nothing else is named."""
+    rows = Revision.objects.filter(service__workspace=workspace, service__name=name, service__development=True)
+    wanted = rows.filter(number=F("service__wanted_revision")).select_related("config__environment").first()
+    return wanted.config if wanted else None
+
+
+def _source(
+    workspace: Workspace, actor: User, given: Mapping[str, Any] | None, config: str | None
+) -> CheckedConfig | None:
+    if given is None:
+        return None
+    if config:
+        raise BadInput(
+            "The script is given twice: as an inference config and as files.", hint="Leave one out.", field="source"
+        )
+    return read_source(workspace, actor, given)
+
+
+def _check_needs_no_model(kind: str | None) -> None:
+    if kind != ConfigKind.ENTRY_SCRIPT:
         raise BadInput(
             "A service without an entry script needs a model version.",
             hint="Choose one, for example iris:1; or an inference config whose script brings all it needs.",
@@ -198,10 +226,8 @@ def _target(workspace: Workspace, name: str | None) -> Target | None:
     return target
 
 
-def _options(
-    given: dict[str, Any], versions: Sequence[ModelVersion], config: InferenceConfig | None
-) -> DeploymentConfig:
-    kind = config.kind if config else default_config.kind_for(versions)
+def _options(given: dict[str, Any], versions: Sequence[ModelVersion], kind: str | None) -> DeploymentConfig:
+    kind = kind or default_config.kind_for(versions)
     options = deployment_config.complete(given, versions)
     if options.grpc and kind == ConfigKind.ENTRY_SCRIPT:
         raise BadDeploymentConfig(

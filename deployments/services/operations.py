@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from deployments.control.facts import facts_of
 from deployments.control.service_phase import ServiceFacts, phase_of_service, update_of
-from deployments.errors import BeingDeleted, NothingAnswers, OperationUnderWay, ServiceIsStopped
+from deployments.errors import BeingDeleted, IsDevelopment, NothingAnswers, OperationUnderWay, ServiceIsStopped
 from deployments.models import Desired, Phase, Service
 from deployments.rollouts.moving import running
 
@@ -64,6 +64,9 @@ MEANWHILE: dict[State, frozenset[Verb]] = {
     State.STOPPED: ALWAYS | {Verb.START, Verb.UPDATE, Verb.ROLL_BACK},
     State.DELETION: frozenset({Verb.DELETE}),
 }
+# A reload takes the place of one that is still under way: whoever edits has no use for the one before.
+SUPERSEDED = {(State.UPDATE, Verb.UPDATE), (State.ROLLBACK, Verb.UPDATE)}
+NOT_FOR_DEVELOPMENT = frozenset({Verb.CHANGE_TRAFFIC, Verb.ROLL_OUT})
 WAYS_OUT = {
     State.FIRST_DEPLOYMENT: "Wait until it has ended, or stop it: slipway service stop {name}.",
     State.UPDATE: "Wait until it has ended, or roll it back: slipway service rollback {name}.",
@@ -86,9 +89,12 @@ class Operation:
 
 
 def check(service: Service, verb: Verb, facts: ServiceFacts | None = None) -> None:
-    """Raises `OperationUnderWay`, which names it, `BeingDeleted`, `ServiceIsStopped` and `NothingAnswers`."""
+    """Raises `OperationUnderWay`, which names it, `BeingDeleted`, `ServiceIsStopped`, `NothingAnswers`, and
+    `IsDevelopment` for what has no meaning there."""
     found = operation_of(service, facts)
-    if verb in MEANWHILE[found.state]:
+    if service.development and verb in NOT_FOR_DEVELOPMENT:
+        raise IsDevelopment(service.name, verb.format(name=service.name))
+    if verb in MEANWHILE[found.state] or (service.development and (found.state, verb) in SUPERSEDED):
         return
     if found.state == State.DELETION:
         raise BeingDeleted(service.name)

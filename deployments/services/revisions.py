@@ -38,7 +38,7 @@ def describe_revisions(service: Service, revisions: Iterable[Revision]) -> list[
             "number": revision.number,
             "label": revision.label,
             "models": models_of(revision),
-            "config": str(revision.config),
+            "config": None if revision.config.draft else str(revision.config),
             "state": state_of(revision),
             "share": sum(share.percent for share in revision.traffic.all()),
             "created_by": revision.created_by.get_username() if revision.created_by else None,

@@ -10,7 +10,7 @@ from deployments.control.service_phase import ServiceFacts, update_of
 from deployments.desired_state import change, record_event, request_advance, transition_columns
 from deployments.errors import NothingToRollBackTo, RevisionNotBuilt
 from deployments.events import SERVICE_ROLLED_BACK
-from deployments.models import Build, BuiltBundle, Desired, Phase, Revision, RolloutPhase, Service
+from deployments.models import BuiltBundle, Desired, Phase, Revision, RolloutPhase, Service
 from deployments.rollouts.moving import end, running
 from deployments.services import operations
 from deployments.services.describe import models_of
@@ -48,15 +48,8 @@ def _want(service: Service, revision: Revision, actor: User) -> None:
     record_uses(service)
     builds.build_for(revision)  # succeeds at once: the bundle is there
     record_event(SERVICE_ROLLED_BACK, service, actor, revision=revision.number, before=before)
-    _cancel_builds_of_others(service, revision, actor)
+    builds.cancel_others(revision, actor)
     request_advance(service)
-
-
-def _cancel_builds_of_others(service: Service, revision: Revision, actor: User) -> None:
-    """Nobody waits any more for the build of an update that is rolled back."""
-    others = Build.objects.filter(revision__service=service).exclude(revision=revision).unfinished()
-    for build in others.select_related("revision__service__workspace"):
-        builds.cancel(build, actor)
 
 
 def can_be_rolled_back_to(revisions: list[Revision]) -> set[int]:

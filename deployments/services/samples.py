@@ -21,7 +21,7 @@ def config_for(version: ModelVersion, actor: User) -> InferenceConfig | None:
     entry = samples.entry_of(version) or {}
     if "entry_script" not in entry:
         return None
-    rows = InferenceConfig.objects.in_workspace(version.workspace).filter(name=entry["name"])
+    rows = InferenceConfig.objects.in_workspace(version.workspace).registered().filter(name=entry["name"])
     found = rows.filter(kind=ConfigKind.ENTRY_SCRIPT).order_by("-number").first()
     return found or _make(version, entry, actor)
 

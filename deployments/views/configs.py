@@ -27,7 +27,7 @@ TABS = {"overview": "Overview", "files": "Files", "activity": "Activity"}
 @workspace_page
 def config_list(request: WorkspaceRequest) -> HttpResponse:
     """The newest version of every config."""
-    rows = InferenceConfig.objects.in_workspace(request.workspace)
+    rows = InferenceConfig.objects.in_workspace(request.workspace).registered()
     newest = rows.filter(name=OuterRef("name")).order_by("-number").values("number")[:1]
     shown = rows.filter(number=Subquery(newest)).select_related("environment", "created_by")
     counted = shown.annotate(services=Count("revisions__service", distinct=True)).order_by("name")
@@ -94,7 +94,12 @@ def _panel(config: InferenceConfig, tab: str, *, with_values: bool) -> dict[str,
         return {"operations": fold(events.filter(subject_type="inference config", subject_id=str(config.pk))[:100])}
     script = config.files.filter(path=config.entry_script).select_related("artifact").first()
     services = Service.objects.in_workspace(config.workspace).filter(revisions__config=config).distinct()
-    others = InferenceConfig.objects.in_workspace(config.workspace).filter(name=config.name).exclude(pk=config.pk)
+    others = (
+        InferenceConfig.objects.in_workspace(config.workspace)
+        .registered()
+        .filter(name=config.name)
+        .exclude(pk=config.pk)
+    )
     return {
         "script": text_of(script) if script else "",
         "services": services.order_by("name")[:100],

@@ -178,11 +178,13 @@ class DeployForm(forms.Form):
         cast(forms.Select, self.fields["models"].widget).choices = [*unknown, *groups, without]
 
     def _offer_configs(self) -> None:
-        scripts = InferenceConfig.objects.in_workspace(self.workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
+        registered = InferenceConfig.objects.in_workspace(self.workspace).registered()
+        scripts = registered.filter(kind=ConfigKind.ENTRY_SCRIPT)
         names = [str(config) for config in scripts.order_by("-id")[:OFFERED]]
         name, _, number = self._said("config").rpartition(":")
-        older = scripts.filter(name=name, number=int(number)) if number.isdecimal() and len(number) < 10 else []
-        names = list(dict.fromkeys([*map(str, older), *names]))
+        if number.isdecimal() and len(number) < 10:
+            older = scripts.filter(name=name, number=int(number))
+            names = list(dict.fromkeys([*map(str, older), *names]))
         self._offer("config", [("", self.automatic.label), *((name, name) for name in names)])
         if not self.automatic.possible:
             field = self.fields["config"]

@@ -35,7 +35,7 @@ def config_for(version: ModelVersion) -> InferenceConfig | None:
     last = used.select_related("config").order_by("-id").first()
     if last:
         return last.config
-    scripts = InferenceConfig.objects.in_workspace(version.workspace).filter(kind=ConfigKind.ENTRY_SCRIPT)
+    scripts = InferenceConfig.objects.in_workspace(version.workspace).registered().filter(kind=ConfigKind.ENTRY_SCRIPT)
     return scripts.filter(name=version.model.name).order_by("-number").first()
 
 

@@ -159,6 +159,9 @@ def show(service: "Service") -> None:
             "replicas": _replicas(service),
             "models": ", ".join(service.get("models") or []),
             "config": service.get("config"),
+            "development": "yes: runs the files of a folder, which are not registered"
+            if service.get("development")
+            else None,
             "revision": service.get("revision"),
             "target": service.get("target"),
             "walls": walls.get("description"),

@@ -1,7 +1,6 @@
 """`slipway service`: deploy, update, roll back, list, show, score, logs, metrics, keys, stop, start, delete."""
 
 import json
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +14,7 @@ from slipway.commands import (
     code_options,
     completion,
     deploying,
+    development,
     export,
     metrics,
     revisions,
@@ -43,6 +43,7 @@ COLUMNS = (
     Column("models", "models"),
     Column("address", "scoring_uri"),
     time_column("changed", "updated_at"),
+    Column("development", lambda row: "yes" if row.get("development") else ""),
 )
 
 
@@ -51,6 +52,7 @@ COLUMNS = (
     "slipway service deploy -n iris -m iris:latest --cpu 2 --overwrite --wait",
     "slipway service deploy -n wine -m wine:1 --entry-script score.py --requirements requirements.txt --wait",
     "slipway service deploy -n wine -m wine:1 --ic inferenceconfig.json --dc deploymentconfig.json",
+    "slipway service deploy -n try --source-dir src --watch --attach",
 )
 @with_flags(FLAGS, into="limits")
 def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
@@ -72,12 +74,19 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     label: Annotated[str, typer.Option("--label", "--vn", help="A name of the revision, for x-slipway-revision.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
     traffic: code_options.Traffic = None,
+    dev: development.Dev = None,
+    attach: development.Attach = False,
+    watch: development.Watch = False,
     wait: Wait = False,
     timeout: Timeout = 900,
     *,
     limits: dict[str, Any],
 ) -> None:
-    """Deploy model versions, or a script that needs none, as a service."""
+    """Deploy model versions, or a script that needs none, as a service.
+
+    With --dev the files of a folder run as they are, and nothing is registered: for work on a script. Afterwards
+    `slipway service reload NAME` sends what has changed.
+    """
     azure = {"gpuCores": gpu_cores} if gpu_cores else {}
     facts = given(
         config=config,
@@ -89,7 +98,7 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         overwrite=overwrite or None,
         traffic=traffic,
     )
-    source = deploying.Code(
+    code = deploying.Code(
         config=config,
         entry_script=entry_script,
         source_dir=source_dir,
@@ -97,8 +106,14 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
         environment=environment,
         inference_file=inference_config,
         python_version=python_version,
-    ).source()
-    service = deploying.deploy(name, model or [], source, facts, timeout if wait else None)
+    )
+    after = development.After(attach, watch)
+    if development.is_meant(dev, code, target):
+        development.deploy(name, model or [], code, facts, timeout if wait else None, after)
+        return
+    if after:
+        raise Misuse("--attach and --watch go with --dev.", hint="slipway service logs NAME --follow prints its log.")
+    service = deploying.deploy(name, model or [], code.source(), facts, timeout if wait else None)
     output.result(service, lambda: deploying.show(service))
 
 
@@ -107,6 +122,10 @@ app.verb(
     "slipway service update iris --scoring-timeout 30",
     "slipway service update iris -m iris:2 --traffic 0 --label blue",
 )(revisions.update)
+app.verb(
+    "slipway service reload try --wait",
+    "slipway service reload try --watch --attach",
+)(development.reload)
 app.verb("slipway service rollback iris --wait", "slipway service rollback iris --to 1")(revisions.rollback)
 app.verb("slipway service revisions iris", name="revisions")(revisions.list_)
 app.verb(
@@ -217,10 +236,10 @@ def logs(
             text = _last_lines("".join(pieces), lines)
             output.done({"text": text, "offset": offset}, text.removesuffix("\n"))
             return
-        offset = _read_log(read, 0, _print_now)
+        offset = _read_log(read, 0, output.stream)
         while True:
             time.sleep(FOLLOW_SECONDS)
-            offset = _read_log(read, offset, _print_now)
+            offset = _read_log(read, offset, output.stream)
 
 
 app.verb("slipway service keys iris", "slipway service keys iris --query primary -o tsv")(access.keys)
@@ -298,8 +317,3 @@ def _read_log(read: "Callable[..., Log]", offset: int, write: Any) -> int:
             return piece["offset"]
         write(piece["text"])
         offset = piece["offset"]
-
-
-def _print_now(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

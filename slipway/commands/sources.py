@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import folders, text_files
+from slipway.development import NOT_SOURCE
 from slipway.errors import Misuse
-
-IGNORED = folders.UNWANTED | {"__pycache__", ".git", ".venv", ".ipynb_checkpoints"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Script:
     def _beside_the_script(folder: Path) -> dict[str, Path]:
         if not folder.is_dir():
             raise Misuse(f"There is no folder {folder}.")
-        return folders.files_below(folder, IGNORED)
+        return folders.files_below(folder, NOT_SOURCE)
 
     @property
     def entry(self) -> str:

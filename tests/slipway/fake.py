@@ -48,6 +48,7 @@ class FakeStudio:
         self.environment_warnings = []
         self.version_warnings = []
         self.log = {"service": "", "build": ""}
+        self.reloads = []
         self.secrets = 1  # made for signing tokens so far
         self.score = answer([1])
         self.scored_at = None
@@ -339,7 +340,7 @@ class FakeStudio:
             return httpx.Response(204)
         elif not verb and self.states.get(name):
             service |= self.looks(self.states[name].pop(0))
-        return httpx.Response(200, json=service)
+        return httpx.Response(200, json=without_data(service))
 
     @staticmethod
     def answer_traffic(service, request):
@@ -355,6 +356,25 @@ class FakeStudio:
         facts = {"fixed": False, "overridden": True, "summary": summary, "changed_at": None, "why": ""}
         return httpx.Response(200, json=facts | {"replicas": [{"revision": 1, "replicas": 0}]})
 
+    def answer_source(self, service, request):
+        if not service["development"]:
+            return error(409, "not_development", "It is no development service.", hint="Update it.")
+        files = [
+            {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for path, data in service["files"].items()
+        ]
+        facts = {"revision": service["revision"], "entry_script": "score.py", "environment": "slipway-runtime:1"}
+        return httpx.Response(200, json=facts | {"files": files})
+
+    def answer_reload(self, service, request):
+        given = json.loads(request.content)
+        self.reloads.append(given)
+        sent = {self.uploads[key]["path"]: self.uploads[key]["data"] for key in given["files"]}
+        kept = {path: data for path, data in service["files"].items() if path not in given["removed"]}
+        service |= {"files": kept | sent, "revision": service["revision"] + 1, "state": "Transitioning"}
+        self.states[service["name"]] = ["Transitioning", "Healthy"]
+        return httpx.Response(200, json=without_data(service))
+
     def answer_revisions(self, _, request):
         return page(request, self.revisions)
 
@@ -362,7 +382,7 @@ class FakeStudio:
     def answer_rollback(service, request):
         revision = json.loads(request.content)["revision"]
         service |= {"revision": revision or service["revision"] - 1, "state": "Transitioning"}
-        return httpx.Response(200, json=service)
+        return httpx.Response(200, json=without_data(service))
 
     @staticmethod
     def looks(state):
@@ -405,7 +425,7 @@ class FakeStudio:
             return error(409, "service_takes_no_tokens", "The service takes keys, not tokens.", hint="Send a key.")
         if verb.endswith("regenerate"):
             self.secrets += 1
-            return httpx.Response(200, json=service)
+            return httpx.Response(200, json=without_data(service))
         times = {"refresh_after": "2026-11-21T04:45:00Z", "expiry_on": "2026-11-21T05:00:00Z"}
         return httpx.Response(200, json={"access_token": f"a.b.{self.secrets}", "token_type": "Bearer", **times})
 
@@ -417,7 +437,7 @@ class FakeStudio:
 
     def listed(self, request):
         self.asked = dict(request.url.params)
-        return page(request, list(self.services.values()))
+        return page(request, list(map(without_data, self.services.values())))
 
     def deploy(self, given):
         if given["name"] in self.services and not given.get("overwrite"):
@@ -439,10 +459,15 @@ class FakeStudio:
             "created_at": "2026-11-21T04:00:00Z",
             "updated_at": "2026-11-21T04:00:00Z",
             "asked": given,
+            "development": bool(given.get("source")),
+            "files": {
+                self.uploads[key]["path"]: self.uploads[key]["data"]
+                for key in (given.get("source") or {}).get("files", [])
+            },
             "deployed_revision": before["revision"] + 1,
             "warnings": [f"{name} has no effect: so be it." for name in sorted(azure)],
         }
-        return httpx.Response(201, json=self.services[given["name"]])
+        return httpx.Response(201, json=without_data(self.services[given["name"]]))
 
 
 def environment(given, warnings=()):
@@ -466,6 +491,11 @@ def environment(given, warnings=()):
         "created_by": "alice",
         "created_at": "2026-11-21T04:00:00Z",
     }
+
+
+def without_data(service):
+    """A service as the studio shows it."""
+    return {key: value for key, value in service.items() if key != "files"}
 
 
 def answer(body, status=200):

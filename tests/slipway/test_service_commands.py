@@ -116,7 +116,10 @@ def test_script_without_requirements_runs_in_the_studio_s_environment(slipway, r
     [
         ["--entry-script", "nothing.py"],
         ["--entry-script", "score.py", "--config", "c:1"],
-        ["--source-dir", "."],
+        ["--source-dir", ".", "--no-dev"],
+        ["--dev"],
+        ["--dev", "--source-dir", ".", "--config", "c:1"],
+        ["--watch"],
         ["--environment", "mine:2"],
         ["--env", "novalue"],
     ],
