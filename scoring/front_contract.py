@@ -10,12 +10,13 @@ The front posts a `FrontReport` to the studio once a second while there is somet
 
 import hashlib
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from scoring.contract import TokenRules, Window
 
+Decoded = TypeVar("Decoded")
 FIRST_WORKSPACE = "default"  # that every studio has; Azure's addresses mean it where a name is not unique
 SLOTS = 10_000  # of a service's split: a share is a multiple of 0.01 %
 # What the front shows a replica instead of the caller's key: "<front_key> <one of scoring.contract.KEYS>". The replica
@@ -148,6 +149,12 @@ class Routing(msgspec.Struct, omit_defaults=True, kw_only=True):
     services: list[FrontService] = []
 
 
+class Numbered(msgspec.Struct):
+    """Of a routing file its number."""
+
+    number: int
+
+
 class ServiceLoad(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What a service had to do from `at` - `seconds` to `at` (epoch seconds): the input of scaling.
 
@@ -239,10 +246,19 @@ def encode_routing(routing: Routing) -> bytes:
 
 def decode_routing(contents: bytes) -> Routing:
     """The inverse. ValueError, with a sentence for people, where it is cut off, changed or no routing file."""
+    return _decode(contents, Routing)
+
+
+def routing_number(contents: bytes) -> int:
+    """The number alone, which takes a fraction of the time. ValueError as `decode_routing`."""
+    return _decode(contents, Numbered).number
+
+
+def _decode(contents: bytes, kind: type[Decoded]) -> Decoded:
     line, separator, rest = contents.partition(b"\n")
     if not separator or rest != hashlib.sha256(line).hexdigest().encode() + b"\n":
         raise ValueError("the routing file is cut off or was changed by hand: its digest does not fit")
     try:
-        return msgspec.json.decode(line, type=Routing)
+        return msgspec.json.decode(line, type=kind)
     except msgspec.DecodeError as error:
         raise ValueError(f"the routing file is not as this front reads it: {error}") from error

@@ -20,6 +20,11 @@ class Loads:
         self._at = max((one.loads_at.timestamp() for one, _ in self._fronts if one.loads_at), default=0.0)
         self._seconds = max((one.loads_seconds for one, _ in self._fronts), default=1.0)
 
+    @property
+    def services(self) -> set[int]:
+        """Those that a front tells of."""
+        return {load.service for _, loads in self._fronts for load in loads}
+
     def of(self, service: int, revision: int) -> Observation | None:
         """Of the revision of that number; None where no front tells anything."""
         if not self._fronts:

@@ -17,7 +17,7 @@ from deployments.targets import driver_for
 
 log = logging.getLogger(__name__)
 
-VISIT_SECONDS = 60.0  # a visit, which also mends what is written wrong, comes at least so often
+VISIT_SECONDS = 300.0  # a visit, which also mends what is written wrong, comes at least so often
 
 
 def resync(due: QuerySet[Instance], now: datetime, until: float) -> None:

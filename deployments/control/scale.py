@@ -55,7 +55,7 @@ def scale(service_id: int | None = None) -> None:
     """Decide for all services that run, or for one; one that cannot be read does not keep the others waiting."""
     now = timezone.now()
     loads = fresh_loads(now)
-    rows = _rows(service_id)
+    rows = _rows(service_id, loads)
     shared = _revisions_with_share(service_id)
     for key, instances in groupby(rows, key=lambda one: one.service_id):
         try:
@@ -71,11 +71,17 @@ def first_replicas(service: Service, revision: Revision, present: int | None) ->
     return max(scaling.within(scaling.least if present is None else present), 1)
 
 
-def _rows(service_id: int | None) -> QuerySet[Instance]:
+def _rows(service_id: int | None, loads: Loads) -> QuerySet[Instance]:
+    """Of all services those that sleep and that nobody calls are left out, where a front would tell of calls."""
     wanted = Instance.objects.filter(desired=InstanceDesired.RUNNING, service__desired=Desired.RUNNING)
     if service_id is not None:
         wanted = wanted.filter(service=service_id)
-    return wanted.select_related("service__workspace", "revision", "scaling").order_by("service_id", "pk")
+    elif settings.FRONT["enabled"]:
+        awake = wanted.filter(replicas__gt=0).values("service_id")
+        wanted = wanted.filter(Q(service__in=awake) | Q(service__in=loads.services))
+    secrets = ("service__front_key", "service__telemetry_token", "service__token_secret")  # deciphered when read
+    rows = wanted.select_related("service__workspace", "revision", "scaling").defer(*secrets)
+    return rows.order_by("service_id", "pk")
 
 
 def _revisions_with_share(service_id: int | None) -> set[int]:

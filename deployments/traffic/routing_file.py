@@ -11,7 +11,7 @@ from django.db.models import F, Max, Prefetch, QuerySet
 
 from deployments.models import Desired, FrontStatus, Instance, KeyUse, RoutingFile, Service, Traffic
 from deployments.traffic.front_config import services_of
-from scoring.front_contract import FrontService, Routing, decode_routing, encode_routing
+from scoring.front_contract import FrontService, Routing, encode_routing, routing_number
 from studio.core.atomic_files import write_atomically
 
 ONLY = 1  # key of the only row
@@ -77,7 +77,7 @@ def rows() -> QuerySet[Service]:
 def _number_of(path: Path) -> int:
     """0 where there is no file that fits."""
     try:
-        return decode_routing(path.read_bytes()).number
+        return routing_number(path.read_bytes())
     except (OSError, ValueError):
         return 0
 

@@ -12,6 +12,7 @@ from scoring.front_contract import (
     Routing,
     decode_routing,
     encode_routing,
+    routing_number,
     slot_of,
     unit_of,
 )
@@ -26,6 +27,7 @@ def _routing() -> Routing:
 
 def test_routing_is_read_back_as_written() -> None:
     assert decode_routing(encode_routing(_routing())) == _routing()
+    assert routing_number(encode_routing(_routing())) == _routing().number
 
 
 def test_routing_cut_anywhere_is_refused() -> None:

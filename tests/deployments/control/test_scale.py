@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.control import scale as scaling
-from deployments.control.scale import scale
+from deployments.control.scale import _read, scale
 from deployments.models import FrontStatus, InstanceScaling, Service
 from deployments.services import lifecycle
 from studio.activity.models import Event
@@ -236,3 +236,16 @@ def test_service_that_cannot_be_read_does_not_keep_others_waiting(workspace, bob
     second.instances.update(replicas=1)
     scale()
     assert instance_of(second).replicas == 2
+
+
+def test_services_that_sleep_are_read_when_somebody_calls_them_alone(start, fake, monkeypatch):
+    service = start(**SLEEPY)
+    assert quiet(fake, service, 90) == 0
+    read = []
+    monkeypatch.setattr(
+        scaling, "_read", lambda instance, *rest: read.append(instance.service_id) or _read(instance, *rest)
+    )
+    quiet(fake, service, 10)
+    assert read == []
+    assert seconds(fake, service, 1, waiting=1, arrivals=1) == 1
+    assert read == [service.pk]
