@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from deployments import events
 from deployments.builds import revision_images
-from deployments.builds.bundles import make_bundle
+from deployments.builds.bundles import Content, make_bundle
 from deployments.causes import cause_of, cause_of_error
 from deployments.desired_state import request_advance
 from deployments.models import Build, BuiltBundle, Revision
@@ -122,11 +122,11 @@ def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
     else:
         environments.install(revision.config.environment, lines, cancelled=heartbeat.is_lost)
     heartbeat.step(BUNDLE, 0.2 if makes_image else 0.8)
-    make_bundle(revision, lines)
+    make_bundle(Content.of(revision), lines)
     if makes_image:
         heartbeat.step(IMAGE, 0.3)
         limits = Limits(time.monotonic() + settings.SLIPWAY["BUILD_SECONDS"], heartbeat.is_lost)
-        revision_images.make_image(revision, revision.service.target, lines, limits)
+        revision_images.make_revision_image(revision, revision.service.target, lines, limits)
     heartbeat.step(IMAGE if makes_image else BUNDLE, 0.95)
 
 

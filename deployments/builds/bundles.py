@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from django.utils import timezone
 
-from deployments.models import BuiltBundle, Revision
+from deployments.models import BuiltBundle, InferenceConfig, Revision
 from deployments.models.config import ConfigKind
 from deployments.recipe.build_paths import bundle_path
 from deployments.recipe.recipe import model_file
@@ -18,17 +19,30 @@ from studio.core.atomic_folders import flush, make_folder_once
 from studio.core.tee import Log
 
 
-def make_bundle(revision: Revision, log: Log) -> Path:
-    """The bundle of the revision's content, made unless it is there, and its row. Raises `FileLost` and `FileDamaged`.
+@dataclass(frozen=True)
+class Content:
+    """What a bundle is made of."""
+
+    content_hash: str
+    versions: tuple[ModelVersion, ...]
+    config: InferenceConfig
+
+    @staticmethod
+    def of(revision: Revision) -> "Content":
+        return Content(revision.content_hash, tuple(versions_of(revision)), revision.config)
+
+
+def make_bundle(content: Content, log: Log) -> Path:
+    """The bundle of a content, made unless it is there, and its row. Raises `FileLost` and `FileDamaged`.
 
     The folder comes first: a worker that dies before it writes the row leaves a folder that the next one finds.
     """
-    final, versions = bundle_path(revision.content_hash), versions_of(revision)
+    final = bundle_path(content.content_hash)
     if final.is_dir():
         log.write("The bundle is there already.\n")
     else:
-        make_folder_once(final, lambda draft: _fill(draft, revision, versions, log))
-    _record(revision, versions, final)
+        make_folder_once(final, lambda draft: _fill(draft, content, log))
+    _record(content, final)
     return final
 
 
@@ -37,7 +51,8 @@ def versions_of(revision: Revision) -> list[ModelVersion]:
     return [use.version for use in revision.models.select_related("version__model").order_by("version_id")]
 
 
-def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Log) -> None:
+def _fill(draft: Path, content: Content, log: Log) -> None:
+    versions, config = content.versions, content.config
     draft.mkdir()
     (draft / "models").mkdir()  # AZUREML_MODEL_DIR of a script that brings its model along
     for version in versions:
@@ -45,18 +60,19 @@ def _fill(draft: Path, revision: Revision, versions: list[ModelVersion], log: Lo
         files = list(version.files.select_related("artifact"))
         for file in files:
             materialise(file, draft / folder_of(version))
-        if version.folder and revision.config.kind != ConfigKind.NO_CODE:
+        if version.folder and config.kind != ConfigKind.NO_CODE:
             _offer_below(version.folder, [file.path for file in files], draft / folder_of(version))
-    for file in revision.config.files.select_related("artifact"):
+    for file in config.files.select_related("artifact"):
         materialise(file, draft / "source")
-    counts = _counted(len(versions), "model version"), _counted(revision.config.files.count(), "source file")
+    counts = _counted(len(versions), "model version"), _counted(config.files.count(), "source file")
     log.write(f"Bundled {' and '.join(counts)}.\n")
-    (draft / "bundle.json").write_bytes(_description(revision, versions))
+    (draft / "bundle.json").write_bytes(_description(content))
     flush(draft)
 
 
-def _record(revision: Revision, versions: list[ModelVersion], folder: Path) -> None:
+def _record(content: Content, folder: Path) -> None:
     """Write the row that says the bundle is built."""
+    versions, config = content.versions, content.config
     files = [
         (f"{folder_of(version)}/{file.path}", file.artifact_id, file.artifact.size)
         for version in versions
@@ -64,13 +80,13 @@ def _record(revision: Revision, versions: list[ModelVersion], folder: Path) -> N
     ]
     files += [
         (f"source/{file.path}", file.artifact_id, file.artifact.size)
-        for file in revision.config.files.select_related("artifact")
+        for file in config.files.select_related("artifact")
     ]
-    description = _description(revision, versions)
+    description = _description(content)
     files.append(("bundle.json", hashlib.sha256(description).hexdigest(), len(description)))
     listing = sorted((path, digest) for path, digest, _ in files)
     facts = {
-        "content_hash": revision.content_hash,
+        "content_hash": content.content_hash,
         "digest": hashlib.sha256(msgspec.json.encode(listing)).hexdigest(),
         "size_bytes": sum(size for _, _, size in files),
         "last_used_at": timezone.now(),
@@ -79,13 +95,13 @@ def _record(revision: Revision, versions: list[ModelVersion], folder: Path) -> N
     BuiltBundle.objects.update_or_create(place=folder.resolve().name, defaults=facts)
 
 
-def _description(revision: Revision, versions: list[ModelVersion]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(contents_of(revision, versions)))
+def _description(content: Content) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(contents_of(content)))
 
 
-def contents_of(revision: Revision, versions: list[ModelVersion]) -> Bundle:
+def contents_of(content: Content) -> Bundle:
     """What bundle.json says."""
-    config = revision.config
+    versions, config = content.versions, content.config
     return Bundle(
         kind="no_code" if config.kind == ConfigKind.NO_CODE else "entry_script",
         models=[describe_model(version) for version in versions],

@@ -1,22 +1,28 @@
 """Images of revisions: whether a target needs one, which it is, whether it is built, and making it."""
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from docker.errors import APIError, ImageNotFound
 
-from deployments.builds.bundles import contents_of, versions_of
+from deployments.builds.bundles import Content, contents_of
 from deployments.builds.images.builders import Run
 from deployments.builds.images.curated_lock import curated_lock
 from deployments.builds.images.environment_image import EnvironmentBuild, environment_image, inspect
-from deployments.builds.images.recipe import EnvironmentRecipe, service_image_key
+from deployments.builds.images.inside import service_settings
+from deployments.builds.images.recipe import EnvironmentRecipe, hash_of, service_image_key
 from deployments.builds.images.service_image import ImageContent, service_image
-from deployments.engines import EngineAddress, EngineProblem, parse_address
+from deployments.engines import EngineAddress, EngineProblem, client_of, parse_address
 from deployments.models import BuiltImage, ImageKind, InferenceConfig, Revision, Target
+from deployments.models.image import BuiltImageQuerySet
 from deployments.recipe.build_paths import bundle_path, image_drafts_folder
-from deployments.targets.kinds import kind_of
+from deployments.targets.kinds import is_known, kind_of
 from deployments.targets.local.library import digest_of, scoring_library
 from registry.environments.interpreters import own
 from registry.environments.paths import CURATED_HASH
@@ -31,21 +37,31 @@ SCORING = settings.BASE_DIR / "scoring"
 
 @dataclass(frozen=True)
 class WantedImage:
-    """The image of a revision's content at one engine. `recipe` is that of its environment."""
+    """The image of a content at one engine. `recipe` is that of its environment, `workspace` the slug of its workspace;
+    `extra` are further files by their path in it, and `settings` entries of its config that replace ours."""
 
-    revision: Revision
+    content: Content
+    workspace: str
     recipe: EnvironmentRecipe
     address: EngineAddress
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        return service_image_key(self.revision.content_hash, self.recipe.key, _library_digest())
+        key = service_image_key(self.content.content_hash, self.recipe.key, _library_digest())
+        further = {name: hash_of(text.decode()) for name, text in self.extra.items()} | dict(self.settings)
+        return hash_of([key, further]) if further else key
 
     @property
     def place(self) -> str:
         return self.address.host
 
-    def rows(self) -> Any:
+    @property
+    def tag(self) -> str:
+        return f"slipway/service:{self.key[:32]}"
+
+    def rows(self) -> BuiltImageQuerySet:
         """The row of it, if it is built."""
         return BuiltImage.objects.usable(self.key, self.place)
 
@@ -60,7 +76,9 @@ def wanted_image(revision: Revision, target: Target) -> WantedImage | None:
     if not needs_image(target):
         return None
     recipe = recipe_of(revision.config)
-    return WantedImage(revision, recipe, address_of(target)) if recipe.lock else None
+    if not recipe.lock:
+        return None
+    return WantedImage(Content.of(revision), revision.service.workspace.slug, recipe, address_of(target))
 
 
 def image_for(revision: Revision, target: Target) -> str:
@@ -91,6 +109,29 @@ def address_of(target: Target) -> EngineAddress:
     return kind.engine(kind.complete(target.all_settings)) if kind.engine else building_engine()
 
 
+def remove_image(row: BuiltImage) -> bool:
+    """Remove the image from its engine; False while something there uses it. Raises `OSError` without an answer."""
+    try:
+        client_of(_address_at(row.place)).remove_image(row.tag)
+    except ImageNotFound:
+        return True
+    except APIError as error:
+        if error.status_code == HTTPStatus.CONFLICT:
+            return False
+        raise OSError(str(error)) from error
+    except EngineProblem as problem:
+        raise OSError(problem.message) from problem
+    return True
+
+
+def _address_at(place: str) -> EngineAddress:
+    """How the engine of that address is reached: as a target says, or the settings."""
+    for target in Target.objects.all():
+        if is_known(target.kind) and needs_image(target) and (address := address_of(target)).host == place:
+            return address
+    return parse_address(place)
+
+
 def building_engine() -> EngineAddress:
     """The one that the studio builds on where no target says otherwise."""
     return parse_address(settings.SLIPWAY["DOCKER_HOST"])
@@ -114,17 +155,23 @@ def _base(python_version: str) -> str:
     return str(settings.SLIPWAY["BASE_IMAGE"]).format(python=python_version)
 
 
-def make_image(revision: Revision, target: Target, log: Log, limits: Limits) -> BuiltImage:
-    """The image of the revision for the target, made unless it is there, and its row. The environment is locked and the
-    bundle made. Raises `SlipwayError`; may be killed at any line: what is there is found again."""
+def make_revision_image(revision: Revision, target: Target, log: Log, limits: Limits) -> BuiltImage:
+    """The image of a revision for a target that needs one. Its environment is locked, its bundle made; else as
+    `make_image`."""
     wanted = wanted_image(revision, target)
     if wanted is None:
         raise LookupError(f"{revision} has no lock, or {target} needs no image")
+    return make_image(wanted, log, limits)
+
+
+def make_image(wanted: WantedImage, log: Log, limits: Limits) -> BuiltImage:
+    """The image, made unless it is there, and its row. Raises `SlipwayError`; may be killed at any line: what is there
+    is found again."""
     place = image_drafts_folder() / wanted.key
     try:
         with exclusive(place, waiting=_waiting(limits)):
             remove_drafts(place)
-            draft = place.with_name(f".{place.name}.{revision.pk}.draft")
+            draft = place.with_name(f".{place.name}.{secrets.token_hex(4)}.draft")
             draft.mkdir(parents=True)
             try:
                 return _make(wanted, Run(log, limits, draft))
@@ -149,7 +196,7 @@ def _make(wanted: WantedImage, run: Run) -> BuiltImage:
     if row is not None and inspect(wanted.address, row.image_id) is not None:
         run.log.write(f"The image is there already: {row.tag}\n")
         return row
-    revision, environment = wanted.revision, wanted.revision.config.environment
+    environment = wanted.content.config.environment
     build = EnvironmentBuild(
         wanted.recipe,
         requirements=environment.requirements if environment else (),
@@ -157,18 +204,16 @@ def _make(wanted: WantedImage, run: Run) -> BuiltImage:
     )
     below = environment_image(wanted.address, build, run)
     _record(wanted, ImageKind.ENVIRONMENT, wanted.recipe.key, build.tag, below)
-    versions = versions_of(revision)
     content = ImageContent(
         scoring_library(SCORING, settings.DATA_DIR / "lib"),
-        bundle_path(revision.content_hash),
-        contents_of(revision, versions),
-        extra={},
+        bundle_path(wanted.content.content_hash),
+        contents_of(wanted.content),
+        wanted.extra,
     )
-    tag = f"slipway/service:{wanted.key[:32]}"
-    labels = labels_of(revision)
+    config = service_settings(labels_of(wanted.content, wanted.workspace)) | dict(wanted.settings)
     known = _known_layers(wanted)
-    loaded = service_image(wanted.address, below, content, run, tag=tag, labels=labels, known=known)
-    return _record(wanted, ImageKind.SERVICE, wanted.key, tag, loaded.inspected)
+    loaded = service_image(wanted.address, below, content, run, tag=wanted.tag, settings=config, known=known)
+    return _record(wanted, ImageKind.SERVICE, wanted.key, wanted.tag, loaded.inspected)
 
 
 def _known_layers(wanted: WantedImage) -> set[str]:
@@ -180,16 +225,16 @@ def _known_layers(wanted: WantedImage) -> set[str]:
     return set()
 
 
-def labels_of(revision: Revision) -> dict[str, str]:
+def labels_of(content: Content, workspace: str) -> dict[str, str]:
     """What an image says of its content. Nothing of a service: equal content is one image."""
-    versions = versions_of(revision)
+    versions = content.versions
     return {
         "slipway.studio": studio_label(),
-        "slipway.workspace": revision.service.workspace.slug,
+        "slipway.workspace": workspace,
         "slipway.model": ",".join(str(version) for version in versions),
-        "slipway.content": revision.content_hash,
-        "org.opencontainers.image.title": versions[0].model.name if versions else revision.config.name,
-        "org.opencontainers.image.version": str(versions[0].number if versions else revision.config.number),
+        "slipway.content": content.content_hash,
+        "org.opencontainers.image.title": versions[0].model.name if versions else content.config.name,
+        "org.opencontainers.image.version": str(versions[0].number if versions else content.config.number),
     }
 
 

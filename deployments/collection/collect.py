@@ -14,7 +14,7 @@ from deployments.collection.freed import FreedBytes
 from deployments.collection.plan import Kind, RevisionFacts, Stored, in_use, kept_revisions, to_collect
 from deployments.collection.remove import remove
 from deployments.events import COLLECTION_COMPLETED
-from deployments.models import BuiltBundle, Collection
+from deployments.models import BuiltBundle, BuiltImage, Collection
 from registry.models import BuiltEnvironment
 from studio.accounts.models import User, Workspace
 from studio.activity.recording import record
@@ -73,7 +73,10 @@ def _removable(*, touch: bool) -> list[Stored]:
     kept = kept_revisions(stored.revisions())
     if touch:
         _touch(kept)
-    return to_collect(stored.everything(), in_use(kept) | stored.used_libraries(), now)
+    used = in_use(kept) | stored.used_images(kept) | stored.used_libraries()
+    if touch:
+        _touch_images(used)
+    return to_collect(stored.everything(), used, now)
 
 
 def _touch(kept: list[RevisionFacts]) -> None:
@@ -82,6 +85,11 @@ def _touch(kept: list[RevisionFacts]) -> None:
         BuiltBundle.objects.filter(content_hash__in=some, removing_at=None).update(**used)
     for some in _portions({revision.environment for revision in kept}):
         BuiltEnvironment.objects.filter(definition_hash__in=some, removing_at=None).update(**used)
+
+
+def _touch_images(used: set[tuple[Kind, str]]) -> None:
+    for some in _portions({key for kind, key in used if kind == Kind.IMAGE}):
+        BuiltImage.objects.filter(image_hash__in=some, removing_at=None).update(last_used_at=timezone.now())
 
 
 def _portions(hashes: set[str]) -> Iterator[list[str]]:

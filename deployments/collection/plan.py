@@ -13,6 +13,7 @@ KEPT_REVISIONS = 5  # newest ones of each service: people may roll back to them
 class Kind(StrEnum):
     """What is collected. The order is that of removal: what holds other things goes before them."""
 
+    IMAGE = "image"
     BUNDLE = "bundle"
     ENVIRONMENT = "environment"
     LIBRARY = "library"
@@ -23,6 +24,7 @@ class Kind(StrEnum):
 
 DAY = timedelta(days=1)
 GRACE = {  # how long something must have been unused
+    Kind.IMAGE: 7 * DAY,  # as its environment
     Kind.BUNDLE: DAY,  # made again in a moment, as long as its artifacts are there
     Kind.ENVIRONMENT: 7 * DAY,  # made again in minutes, and only where packages can be had
     Kind.LIBRARY: DAY,

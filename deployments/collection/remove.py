@@ -14,8 +14,9 @@ from pathlib import Path
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from deployments.builds import revision_images
 from deployments.collection.plan import Kind, Stored
-from deployments.models import BuiltBundle
+from deployments.models import BuiltBundle, BuiltImage
 from deployments.recipe.build_paths import bundle_path, bundles_folder
 from deployments.targets.local import library
 from registry.environments.paths import environment_path, environments_folder
@@ -34,6 +35,19 @@ def remove(each: Stored) -> bool:
         return _REMOVERS[each.kind](each)
     except Busy:
         return False
+
+
+def _image(each: Stored) -> bool:
+    """Containers that run from it keep it: then it stays until the next collection."""
+    rows = BuiltImage.objects.filter(pk=each.key)
+    row = rows.first()
+    if row is None or not _is_free(rows, each):
+        return False
+    if not revision_images.remove_image(row):
+        rows.update(removing_at=None)
+        return False
+    rows.delete()
+    return True
 
 
 def _bundle(each: Stored) -> bool:
@@ -61,7 +75,7 @@ def _environment(each: Stored) -> bool:
     return True
 
 
-def _is_free(rows: "QuerySet[BuiltBundle] | QuerySet[BuiltEnvironment]", each: Stored) -> bool:
+def _is_free(rows: "QuerySet[BuiltBundle] | QuerySet[BuiltEnvironment] | QuerySet[BuiltImage]", each: Stored) -> bool:
     """Mark the row unless it was used since; True also for what has none."""
     unused = Q(removing_at__isnull=False) | Q(last_used_at__lte=each.last_used)
     return bool(rows.filter(unused).update(removing_at=timezone.now())) or not rows.exists()
@@ -100,6 +114,7 @@ def _discard(folder: Path | None) -> None:
 
 
 _REMOVERS: dict[Kind, Callable[[Stored], bool]] = {
+    Kind.IMAGE: _image,
     Kind.BUNDLE: _bundle,
     Kind.ENVIRONMENT: _environment,
     Kind.LIBRARY: _library,

@@ -7,9 +7,10 @@ from pathlib import Path
 from django.db.models import F
 from django.utils import timezone
 
+from deployments.builds import revision_images
 from deployments.collection.plan import Kind, RevisionFacts, Stored
-from deployments.models import Build, BuiltBundle, Instance, Phase, Revision, Traffic
-from deployments.recipe.build_paths import bundles_folder
+from deployments.models import Build, BuiltBundle, BuiltImage, Instance, Phase, Revision, Traffic
+from deployments.recipe.build_paths import bundles_folder, image_drafts_folder
 from deployments.targets.local import library
 from registry.environments.paths import environments_folder
 from registry.models import BuiltEnvironment
@@ -43,6 +44,7 @@ def _needed() -> set[int]:
 
 def everything() -> Iterator[Stored]:
     """All that may be collected when nothing uses it."""
+    yield from _images()
     yield from _bundles()
     yield from _environments()
     yield from _libraries()
@@ -54,6 +56,31 @@ def everything() -> Iterator[Stored]:
 def used_libraries() -> set[tuple[Kind, str]]:
     """Copies of the scoring package that processes run from, and the one that the next service gets."""
     return {(Kind.LIBRARY, name) for name in library.names_in_use(library.folder())}
+
+
+def used_images(kept: list[RevisionFacts]) -> set[tuple[Kind, str]]:
+    """Images of the revisions, and those of their environments, at any place."""
+    contents = {revision.content_hash for revision in kept}
+    rows = Revision.objects.select_related("config__environment", "service__target", "service__workspace")
+    found: set[tuple[Kind, str]] = set()
+    for revision in rows.filter(content_hash__in=contents).iterator():
+        if wanted := revision_images.wanted_image(revision, revision.service.target):
+            found |= {(Kind.IMAGE, wanted.key), (Kind.IMAGE, wanted.recipe.key)}
+    return found
+
+
+def _images() -> Iterator[Stored]:
+    for row in BuiltImage.objects.order_by("-kind").iterator():  # those of services hold those of environments
+        yield Stored(
+            Kind.IMAGE,
+            str(row.pk),
+            row.tag,
+            BEGUN if row.removing_at else UNUSED,
+            row.last_used_at,
+            content=row.image_hash,
+            size=row.size_bytes,
+            is_left=row.removing_at is not None,
+        )
 
 
 def _bundles() -> Iterator[Stored]:
@@ -121,7 +148,7 @@ def _drafts() -> Iterator[Stored]:
     why = "whoever wrote it has died"
     for path in sweeping.stray_files():
         yield Stored(Kind.DRAFT, str(path), path.name, why, _changed(path), path=path)
-    for folder in (bundles_folder(), environments_folder(), library.folder()):
+    for folder in (bundles_folder(), environments_folder(), library.folder(), image_drafts_folder()):
         for path in _folders(folder, lambda name: name.startswith(".") and name.endswith((".draft", ".removed"))):
             is_left = path.name.endswith(".removed")
             why = BEGUN if is_left else "whoever wrote it has died"

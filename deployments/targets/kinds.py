@@ -81,6 +81,12 @@ def kind_of(name: str) -> TargetKind:
     return _registered[name]
 
 
+def is_known(name: str) -> bool:
+    """Whether somebody has registered the kind."""
+    _discover()
+    return name in _registered
+
+
 @cache
 def _discover() -> None:
     """Import every folder of this package; each registers its kind."""

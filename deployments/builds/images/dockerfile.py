@@ -27,17 +27,16 @@ class Packages:
 
 def environment_dockerfile(recipe: EnvironmentRecipe, packages: Packages, *, base: str, labels: dict[str, str]) -> str:
     """`base` is what to build upon: a name that the engine knows."""
-    stamp = f"LABEL {' '.join(f'{name}={json.dumps(value)}' for name, value in sorted(labels.items()))}"
-    copied = [UV, LOCK]
+    stamp = " ".join(f"{name}={json.dumps(value)}" for name, value in sorted(labels.items()))
     lines = [
         f"FROM {base} AS base",
+        f"LABEL {stamp}",  # first, so that what a failed build leaves can be found
         *recipe.steps,
         "",
         "FROM base AS build",
-        stamp,
         "USER 0:0",
         f"WORKDIR {WORK}",
-        f"COPY {' '.join(copied)} ./",
+        f"COPY {UV} {LOCK} ./",
         *([f"COPY {WHEELS} ./{WHEELS}"] if packages.fetched else []),
         *_variables(packages),
         f"RUN {_command('venv', '--python', recipe.python_version or 'python3', ENVIRONMENT)}",
@@ -45,7 +44,6 @@ def environment_dockerfile(recipe: EnvironmentRecipe, packages: Packages, *, bas
         "",
         "FROM base",
         f"COPY --from=build {ENVIRONMENT} {ENVIRONMENT}",
-        stamp,
     ]
     return "\n".join([*lines, ""])
 

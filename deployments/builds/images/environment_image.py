@@ -2,8 +2,9 @@
 written by ourselves (`service_image.py`)."""
 
 import hashlib
-import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from deployments.engines import EngineAddress, client_of
 from registry.environments.uv import Outcome, Sources
 
 STAGE = "slipway.stage"
+LET_GO_SECONDS, LET_GO_PAUSE = 5.0, 0.3
 Logins = Callable[[str], Mapping[str, str] | None]  # reference of an image → user name and password of its registry
 
 
@@ -147,17 +149,14 @@ def _check(outcome: Outcome, build: EnvironmentBuild, base: str, packages: Sourc
 
 
 def _remove_stage(address: EngineAddress, build: EnvironmentBuild) -> None:
-    """What the classic builder leaves of the first stage, with the packages' files in it."""
-    client = client_of(address)
+    """What the classic builder leaves of the first stage and of a build that failed. The engine needs a moment to let
+    go of a step that was cancelled."""
+    client, until = client_of(address), time.monotonic() + LET_GO_SECONDS
     wanted = {"dangling": True, "label": f"{STAGE}={build.recipe.key}"}
-    for image in client.images(filters=wanted):
-        try:
-            client.remove_image(image["Id"])
-        except APIError:  # something is still built on it: it goes with the next build's
-            continue
-
-
-def clear(folder: Path) -> None:
-    """Make room for another attempt."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    while left := client.images(filters=wanted):
+        for image in left:
+            with suppress(APIError):
+                client.remove_image(image["Id"])
+        if time.monotonic() > until:
+            return
+        time.sleep(LET_GO_PAUSE if client.images(filters=wanted) else 0)

@@ -15,7 +15,7 @@ from deployments.builds.images.environment_image import inspect
 from deployments.builds.images.failures import build_failure
 from deployments.builds.images.following import follow
 from deployments.builds.images.image_config import Base, ImageConfig, image_config
-from deployments.builds.images.inside import BUNDLE, LIBRARY, service_settings
+from deployments.builds.images.inside import BUNDLE, LIBRARY
 from deployments.builds.images.layers import Layer, files_below
 from deployments.builds.images.saved_layers import saved_layers
 from deployments.engines import EngineAddress
@@ -65,13 +65,13 @@ def service_image(
     run: Run,
     *,
     tag: str,
-    labels: dict[str, str],
+    settings: Mapping[str, Any],
     known: Iterable[str] = (),
 ) -> LoadedImage:
-    """Put the image into the engine; `environment` is what the engine says of the image below, `known` are layers that
-    it should have. Raises `SlipwayError` and `EngineProblem`."""
+    """Put the image into the engine; `environment` is what the engine says of the image below, `settings` are its
+    config, `known` layers that it should have. Raises `SlipwayError` and `EngineProblem`."""
     layers = content.layers()
-    config = image_config(Base.of(environment), layers, service_settings(labels))
+    config = image_config(Base.of(environment), layers, settings)
     outcome = _load(address, config, layers, run, tag=tag, known=set(known))
     found = inspect(address, config.image_id) if outcome.ok else None
     if found is None and not outcome.ended:

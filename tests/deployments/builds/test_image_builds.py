@@ -2,12 +2,15 @@
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from deployments.builds import builds, revision_images
+from deployments.collection import collect
 from deployments.engines import EngineAddress
-from deployments.models import Target
+from deployments.models import BuiltImage, Target
 from deployments.targets import kinds
 from tests.deployments.service_factories import build_of, deploy, run_build
 from tests.docker_engine import BASE_IMAGE
@@ -77,3 +80,21 @@ def test_image_that_somebody_removed_is_built_again(workspace, bob, iris, boxes,
     assert revision_images.image_for(revision, boxes) == ""
     assert run_build(service).state == "succeeded"
     assert engine.api.inspect_image(revision_images.image_for(revision, boxes))["Id"] == reference
+
+
+def test_unused_image_is_collected_and_one_that_a_service_uses_is_not(workspace, bob, alice, iris, boxes, engine):
+    service = deploy(workspace, bob, iris, built=False, target=boxes)
+    reference = revision_images.image_for(run_build(service).revision, boxes)
+    long_ago = timezone.now() - timedelta(days=30)
+    BuiltImage.objects.filter(kind="service").update(last_used_at=long_ago)
+    assert collected() == []
+    assert engine.api.inspect_image(reference)
+    service.delete()
+    BuiltImage.objects.filter(kind="service").update(last_used_at=long_ago)
+    assert [item["kind"] for item in collected() if item["kind"] == "image"] == ["image"]
+    assert not engine.api.images(filters={"reference": "slipway/service:*", "label": "slipway.content"})
+    assert not BuiltImage.objects.filter(kind="service").exists()
+
+
+def collected():
+    return collect.collect_now(dry_run=False).items

@@ -1,6 +1,7 @@
 """Images of environments, built by a real engine with either builder."""
 
 import secrets
+import threading
 import time
 from io import StringIO
 
@@ -11,7 +12,7 @@ from deployments.builds.images.builders import Run
 from deployments.builds.images.curated_lock import curated_lock
 from deployments.builds.images.environment_image import EnvironmentBuild, environment_image
 from deployments.builds.images.recipe import EnvironmentRecipe
-from deployments.engines import EngineAddress
+from deployments.engines import EngineAddress, EngineProblem
 from registry.environments.uv import Limits
 from studio.core.errors import SlipwayError
 from tests.conftest import require
@@ -38,8 +39,8 @@ def made(engine):
     """Build recipes; what came of them is removed at the end."""
     builds = []
 
-    def make(run, **recipe):
-        build = EnvironmentBuild(EnvironmentRecipe(BASE_IMAGE, **recipe), labels={TEST_LABEL: "environment"})
+    def make(run, base=BASE_IMAGE, **recipe):
+        build = EnvironmentBuild(EnvironmentRecipe(base, **recipe), labels={TEST_LABEL: "environment"})
         builds.append(build)
         return environment_image(HERE, build, run)
 
@@ -109,3 +110,42 @@ def test_failing_step_is_named_with_what_it_printed(builder, made, run):
 
 def test_step_that_is_no_instruction(builder, made, run):
     assert failure(made, run, lock="", steps=("INSTALL gcc",)).code == "dockerfile_invalid"
+
+
+def test_step_without_a_shell_in_the_base(builder, made, run, engine, base_image):
+    """The base image without its shell: steps in the form of a list still work."""
+    lock, removal = "", 'RUN ["/usr/bin/python3", "-c", "import os; os.remove(\'/bin/sh\')"]'
+    assert failure(made, run, lock=lock, steps=(removal, "RUN true")).code == "base_without_shell"
+
+
+def test_base_image_that_is_not_there(made, run, settings):
+    error = failure(made, run, lock="", base="127.0.0.1:1/nobody/has:this")
+    assert error.code == "registry_unreachable"
+
+
+def test_engine_that_is_not_running(run, tmp_path):
+    build = EnvironmentBuild(EnvironmentRecipe(BASE_IMAGE, ""))
+    with pytest.raises(EngineProblem, match="socket"):
+        environment_image(EngineAddress(f"unix://{tmp_path}/none.sock"), build, run)
+
+
+def test_cancelled_build_ends_at_once_and_leaves_nothing(builder, made, tmp_path, engine):
+    flag, before = threading.Event(), dangling(engine)
+    run = Run(StringIO(), Limits(time.monotonic() + 300, flag.is_set), tmp_path)
+    sleep = f'RUN ["/usr/bin/python3", "-c", "print({time.time()}, flush=True); import time; time.sleep(100)"]'
+    threading.Timer(5, flag.set).start()
+    started = time.monotonic()
+    assert failure(made, run, lock="", steps=(sleep,)).code == "build_cancelled"
+    assert time.monotonic() - started < 20
+    assert not dangling(engine) - before
+    assert not [one for one in engine.api.containers() if "time.sleep(100)" in one["Command"]]
+
+
+def test_build_that_takes_too_long(builder, made, tmp_path):
+    run = Run(StringIO(), Limits(time.monotonic() + 4), tmp_path)
+    sleep = f'RUN ["/usr/bin/python3", "-c", "print({time.time()}, flush=True); import time; time.sleep(100)"]'
+    assert failure(made, run, lock="", steps=(sleep,)).code == "environment_timeout"
+
+
+def dangling(engine):
+    return {image["Id"] for image in engine.api.images(filters={"dangling": True, "label": TEST_LABEL})}
