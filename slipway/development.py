@@ -52,7 +52,8 @@ class Development:
         """Run the folder's entry script. `models` are registered versions, which it need not have: files of the folder
         are found beside the script.
 
-        `source`: entry_script (else score.py or main.py), environment ("name:number"), environment_variables.
+        `source`: entry_script (else score.py or main.py), environment_variables, and environment ("name:number") or
+        requirements (lines) with python_version.
         `facts`: description, deployment_config, overwrite, target, reason.
         """
         files = self._uploader.send_all(_files_of(folder))
@@ -74,7 +75,7 @@ class Development:
     def reload(self, name: str, changes: Changes, *, source: Mapping[str, Any] | None = None) -> Service:
         """Run the changed files; what does not start leaves the service as it was.
 
-        `source`: entry_script, environment, environment_variables, where they change.
+        `source`: what `deploy` takes there, where it changes.
         """
         files = self._uploader.send_all(changes.sent)
         body = {**(source or {}), "base": changes.base, "files": files, "removed": changes.removed}

@@ -146,6 +146,14 @@ class SourceSerializer(StrictSerializer):
     environment = serializers.CharField(
         required=False, allow_blank=True, help_text="name:number; by default the studio's own"
     )
+    requirements = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        required=False,
+        help_text="lines of a requirements or conda file, in place of environment",
+    )
+    python_version = serializers.CharField(
+        required=False, allow_blank=True, max_length=16, help_text="such as 3.11, for requirements"
+    )
     environment_variables = serializers.DictField(child=serializers.CharField(allow_blank=True), required=False)
 
 

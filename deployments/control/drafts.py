@@ -6,6 +6,7 @@ log of the run before can still be read, and a reload that was a mistake be roll
 
 from deployments.models import Build, InferenceConfig, Revision, Service
 from deployments.version_uses import record_uses
+from registry.models import Environment
 from studio.accounts.models import Workspace
 
 
@@ -23,3 +24,4 @@ def remove_replaced(service: Service) -> None:
 def remove_unused(workspace: Workspace) -> None:
     """Remove drafts that no revision runs. They are written together with their first revision."""
     InferenceConfig.objects.in_workspace(workspace).filter(draft=True, revisions=None).delete()
+    Environment.objects.in_workspace(workspace).filter(draft=True, inferenceconfig=None).delete()

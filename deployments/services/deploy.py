@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from deployments.builds import builds
-from deployments.config import configs, deployment_config
+from deployments.config import deployment_config
 from deployments.config.deployment_config import config_of
 from deployments.config.scaling import figures_in
 from deployments.control.facts import wanted_revision
@@ -15,7 +15,7 @@ from deployments.errors import IsDevelopment, LabelTaken, NameTaken, NotDevelopm
 from deployments.events import SERVICE_DEPLOYED, SERVICE_RELOADED, SERVICE_UPDATED
 from deployments.models import Desired, InferenceConfig, Revision, RevisionModel, Service
 from deployments.recipe.recipe import content_hash, revision_hash
-from deployments.services import operations
+from deployments.services import operations, source
 from deployments.services.create import create_service, give_grpc_port, give_token_secret
 from deployments.services.default_config import ensure_default_config
 from deployments.services.deploy_request import DeployRequest
@@ -80,7 +80,7 @@ def _check_ways(service: Service, request: DeployRequest) -> None:
 
 def _config_of(service: Service, request: DeployRequest) -> InferenceConfig:
     if request.source:
-        return configs.add(request.source, service.workspace, request.actor, f"~{service.name}", draft=True)
+        return source.keep(request.source, service, request.actor)
     return request.config or ensure_default_config(request.versions[0], request.actor)
 
 

@@ -16,7 +16,7 @@ from deployments.models import InferenceConfig, Revision, Target
 from deployments.models.config import ConfigKind
 from deployments.services import default_config, names
 from deployments.services.create import LOCAL
-from deployments.services.source import read_source
+from deployments.services.source import read_source, warnings_of
 from registry.models import ModelVersion, VersionState
 from registry.versions.registration import find_version
 from studio.accounts.models import User, Workspace, slug_rule
@@ -95,7 +95,7 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         traffic=traffic,
         keys=keys,
         names_replicas=any(given.get(one) is not None for one in FIGURES),
-        warnings=(*_renamed(name, possible), *warnings),
+        warnings=(*_renamed(name, possible), *warnings, *warnings_of(brought)),
     )
 
 

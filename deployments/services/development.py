@@ -27,7 +27,7 @@ from studio.core.errors import BadInput
 def reload(service: Service, actor: User, given: Mapping[str, Any]) -> Revision:
     """Run the service's files with some of them changed; what `given` does not name stays.
 
-    `given`: files as ids of complete uploads, removed as paths, entry_script, environment and environment_variables,
+    `given`: what `source.read_source` takes, all of it optional; removed as paths;
     and base, the revision whose files it is about. Raises `BadInput` with the line at fault, before anything changes;
     `NotDevelopment`, `ChangedMeanwhile`, and as `deploy` does.
     """

@@ -5,8 +5,10 @@ from typing import Any
 
 from deployments.config import configs
 from deployments.config.configs import CheckedConfig
+from deployments.models import InferenceConfig, Service
 from deployments.models.config import ConfigKind
-from registry.environments import environments
+from registry.environments import definition_text, environments
+from registry.environments.interpreters import own
 from registry.models import Environment
 from registry.store import artifacts, uploads
 from studio.accounts.models import User, Workspace
@@ -16,8 +18,8 @@ USUAL_NAMES = ("score.py", "main.py")  # of entry scripts: Azure's examples, and
 
 
 def read_source(workspace: Workspace, actor: User, given: Mapping[str, Any]) -> CheckedConfig:
-    """`given` holds what was sent: files as ids of complete uploads, entry_script, environment by reference and
-    environment_variables; only the files are needed.
+    """`given` holds what was sent: files as ids of complete uploads, entry_script, environment_variables, and either
+    environment by reference or requirements with python_version; only the files are needed.
 
     Raises `BadInput`, with the line where the script is at fault, and `NotFound`.
     """
@@ -53,6 +55,34 @@ def entry_of(named: str, paths: Iterable[str]) -> str:
 
 
 def read_environment(workspace: Workspace, given: Mapping[str, Any]) -> Environment | None:
-    """The environment that is named; None where none is. Raises `NotFound`."""
-    reference = given.get("environment")
-    return environments.find(workspace, reference) if reference else None
+    """The environment that is named, or an unsaved one of the requirements; None where neither is there.
+
+    Raises `BadInput` and `NotFound`.
+    """
+    reference, lines = given.get("environment"), given.get("requirements")
+    if reference and lines is not None:
+        raise BadInput(
+            "The packages are given twice: as an environment and as requirements.",
+            hint="Leave one out.",
+            field="environment",
+        )
+    if lines is None:
+        return environments.find(workspace, reference) if reference else None
+    written = definition_text.read_text("\n".join(lines))
+    version = given.get("python_version") or written.python_version or own().minor
+    return environments.draft(
+        workspace=workspace, name="", python_version=version, requirements=written.lines, **written.further
+    )
+
+
+def keep(checked: CheckedConfig, service: Service, actor: User) -> InferenceConfig:
+    """The files as a draft of the service's, with the environment that they bring. Call it inside a transaction."""
+    name = f"~{service.name}"  # such names cannot be given to anything that is registered
+    environments.keep_draft(checked.facts["environment"], actor, name)
+    return configs.add(checked, service.workspace, actor, name, draft=True)
+
+
+def warnings_of(checked: CheckedConfig | None) -> list[str]:
+    """What people should know of its environment."""
+    environment = checked.facts["environment"] if checked else None
+    return environments.warnings_of(environment) if environment else []

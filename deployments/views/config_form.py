@@ -180,7 +180,7 @@ class ConfigForm(forms.Form):
 
     def _offer_environments(self) -> None:
         environments.curated(self.workspace)
-        rows = Environment.objects.in_workspace(self.workspace)
+        rows = Environment.objects.in_workspace(self.workspace).registered()
         offered = [(str(row), f"{row} (Python {row.python_version})") for row in rows]
         self._offer("environment", [("", "Choose one"), (NEW, "A new one, with the packages below"), *offered])
 

@@ -60,6 +60,12 @@ def services_to_update(version: ModelVersion) -> list[str]:
     return list(rows.order_by("name").values_list("name", flat=True).distinct()[:10])
 
 
+def _config_of(revision: Revision | None) -> str:
+    """The inference config that can be chosen again; empty for none and for a draft."""
+    config = revision.config if revision else None
+    return str(config) if config and config.kind == ConfigKind.ENTRY_SCRIPT and not config.draft else ""
+
+
 def values_of(service: Service) -> dict[str, Any]:
     """An existing service's own settings, to begin its update with."""
     revision = wanted_revision(service)
@@ -70,7 +76,7 @@ def values_of(service: Service) -> dict[str, Any]:
         "more_models": ", ".join(further),
         "target": service.target.name,
         "description": service.description,
-        "config": str(revision.config) if revision and revision.config.kind == ConfigKind.ENTRY_SCRIPT else "",
+        "config": _config_of(revision),
     }
 
 

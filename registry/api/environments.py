@@ -144,7 +144,8 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
     def list(self, request: Request, **_: Any) -> Response:
         """All versions of all environments, by name."""
         environments.curated(self.workspace)
-        rows = Environment.objects.in_workspace(self.workspace).select_related("created_by").prefetch_related("wheels")
+        registered = Environment.objects.in_workspace(self.workspace).registered()
+        rows = registered.select_related("created_by").prefetch_related("wheels")
         page = built.with_built(self.paginate_queryset(rows) or [])
         return self.get_paginated_response(self._serializer(page, many=True).data)
 

@@ -83,7 +83,7 @@ def draft(
     Raises `BadInput` for a definition that cannot be, and says nothing of the name.
     """
     definition = _checked(python_version, requirements, further)
-    rows, digest = Environment.objects.in_workspace(workspace), hash_of(definition)
+    rows, digest = Environment.objects.in_workspace(workspace).registered(), hash_of(definition)
     if equal := next((row for row in rows.filter(definition_hash=digest) if _is_defined_as(row, definition)), None):
         return equal
     newest = rows.filter(name=name).first()
@@ -95,6 +95,16 @@ def draft(
         definition_hash=digest,
         lock=_known_lock(digest),
     )
+
+
+def keep_draft(environment: Environment, actor: User | None, name: str) -> None:
+    """Save what `draft` gave, unless it is there, for files that are registered nowhere. `name` is one that `define`
+    refuses, so that it is never met. Call it in the transaction of what uses it, and remove it with that."""
+    if environment.pk is None:
+        number = next_number(environment.workspace, name, Environment.objects.all())
+        environment.name, environment.number, environment.draft = name, number, True
+        environment.created_by = actor
+        environment.save(force_insert=True)
 
 
 def _checked(python_version: str, requirements: Iterable[str], further: Further) -> Definition:
@@ -188,7 +198,7 @@ def find(workspace: Workspace, reference: str) -> Environment:
     name, number = split_reference(reference)
     if name.startswith(CURATED_PREFIX):
         offer_curated(workspace)
-    rows = Environment.objects.in_workspace(workspace).filter(name=name)
+    rows = Environment.objects.in_workspace(workspace).registered().filter(name=name)
     environment: Environment | None = (rows if number is None else rows.filter(number=number)).first()
     if environment is None:
         raise NotFound(f"There is no environment '{reference[:150]}' in this workspace.", field="environment")

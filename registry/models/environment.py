@@ -13,8 +13,17 @@ from studio.accounts.ownership import OwnedQuerySet
 CURATED_PREFIX = "slipway-"  # of the names of environments that the studio brings along
 
 
+class EnvironmentQuerySet(OwnedQuerySet):
+    def registered(self) -> Self:
+        """All but drafts."""
+        return self.filter(draft=False)
+
+
 class Environment(models.Model):
     """A named, versioned definition of what services run in. Never changed, only superseded.
+
+    `draft`: of files that are registered nowhere; lists leave it out, nobody finds it by its name, and whoever made it
+    removes it.
 
     `definition_hash` covers everything that decides what gets installed, so equal definitions share one lock
     and one build, whatever their names. Base, steps and `conda` take effect where images are built.
@@ -34,6 +43,7 @@ class Environment(models.Model):
         default=dict, blank=True
     )  # what needs conda's solver: {"channels": […], "dependencies": […]}
     notes = models.JSONField(default=list, blank=True)  # what was translated or left out of the file it was made from
+    draft = models.BooleanField(default=False)
     definition_hash = models.CharField(max_length=64, db_index=True)
     lock = models.TextField(blank=True)  # requirements with hashes, once resolved
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -41,7 +51,7 @@ class Environment(models.Model):
 
     built: "BuiltEnvironment | None"  # read ahead by registry.environments.built.with_built
 
-    objects = OwnedQuerySet.as_manager()
+    objects = EnvironmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "-number"]

@@ -31,7 +31,7 @@ TABS = {"overview": "Overview", "packages": "Packages", "log": "Build log", "act
 def environment_list(request: WorkspaceRequest) -> HttpResponse:
     """The newest version of every environment."""
     environments.curated(request.workspace)
-    rows = Environment.objects.in_workspace(request.workspace)
+    rows = Environment.objects.in_workspace(request.workspace).registered()
     newest = rows.filter(name=OuterRef("name")).order_by("-number").values("number")[:1]
     shown = rows.filter(number=Subquery(newest)).annotate(users=Count("inferenceconfig")).select_related("created_by")
     page = Paginator(shown.order_by("name"), PAGE).get_page(request.GET.get("page"))

@@ -9,6 +9,7 @@ import typer
 from slipway import output, profiles, remembered, watching
 from slipway.commands import code_options, deploying
 from slipway.commands.options import ServiceName, Timeout, Wait, given, open_client
+from slipway.commands.sources import Script
 from slipway.errors import Misuse, SlipwayError
 
 if TYPE_CHECKING:
@@ -80,13 +81,22 @@ def deploy(
 
 def source_of(code: deploying.Code) -> dict[str, Any]:
     """What the options say of the folder's script."""
-    return given(entry_script=code.entry_script, environment=code.environment)
+    if code.requirements and code.environment:
+        raise Misuse("Give one of --requirements and --environment.")
+    script = Script("", None, code.requirements)
+    return given(
+        entry_script=code.entry_script,
+        environment=code.environment,
+        requirements=script.lines(),
+        python_version=code.python_version,
+    )
 
 
 def reload(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: ServiceName,
     source_dir: code_options.SourceDir = None,
     entry_script: code_options.EntryScript = None,
+    requirements: code_options.Requirements = None,
     environment: code_options.EnvironmentName = "",
     watch: Watch = False,
     attach: Attach = False,
@@ -103,7 +113,8 @@ def reload(  # noqa: PLR0913, PLR0917 - a parameter for each option
     folder = source_dir or remembered.folder_of(profiles.current(), name)
     if folder is None:
         raise Misuse(f"From which folder {name} was deployed is not known here.", hint="Name it: --source-dir DIR.")
-    source = source_of(deploying.Code(entry_script=entry_script, environment=environment))
+    code = deploying.Code(entry_script=entry_script, environment=environment, requirements=requirements)
+    source = source_of(code)
     with open_client() as client:
         service = send_changes(client, name, folder, source)
         remembered.remember_folder(profiles.current(), name, folder)

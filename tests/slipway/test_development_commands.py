@@ -54,6 +54,15 @@ def test_entry_script_of_a_folder_without_target_is_registered_as_before(slipway
     assert len(registered.configs) == 2
 
 
+def test_requirements_go_with_the_folder(slipway, registered, folder):
+    (folder / "requirements.txt").write_text("idna  # names\n")
+    options = ["--source-dir", folder, "--requirements", folder / "requirements.txt"]
+    assert slipway("service", "deploy", "-n", "try", *options).code == 0
+    assert registered.services["try"]["asked"]["source"]["requirements"] == ["idna  # names", ""]
+    assert registered.environments == {}
+    assert slipway("service", "deploy", "-n", "other", *options, "--environment", "mine:1").code == 2
+
+
 def test_reload_sends_what_has_changed_and_nothing_else(slipway, deployed, folder):
     (folder / "score.py").write_text(SCRIPT + "# changed\n")
     (folder / "labels.txt").write_text("a")

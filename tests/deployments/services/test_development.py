@@ -9,7 +9,8 @@ from deployments.recipe.spec import spec_for
 from deployments.services import deploy as verbs
 from deployments.services import development, lifecycle
 from deployments.services.rollback import rollback
-from registry.models import Artifact, Upload
+from registry.environments import environments
+from registry.models import Artifact, Environment, Upload
 from studio.activity.models import Event
 from studio.core.errors import BadInput
 from tests.deployments.service_factories import SCRIPT, actions, deploy_request, end_build, instance_of
@@ -184,6 +185,49 @@ def test_several_scripts_without_a_usual_name_have_to_be_chosen_from(workspace, 
     with pytest.raises(BadInput, match=r"a\.py, b\.py") as refused:
         deploy_request(workspace, bob, source=source({"a.py": SCRIPT, "b.py": SCRIPT}))
     assert refused.value.field == "entry_script"
+
+
+class TestRequirements:
+    """Packages that the folder asks for, in an environment that is registered nowhere either."""
+
+    def test_environment_of_requirements_is_met_nowhere_and_goes_with_the_service(self, workspace, bob, fake, source):
+        brought = source({"score.py": SCRIPT}, requirements=["idna>=3", "azureml-defaults"])
+        request = deploy_request(workspace, bob, target=fake.target, source=brought)
+        assert "azureml-defaults" in " ".join(request.warnings)
+        service = verbs.deploy(request).service
+        end_build(service)
+        service = fake.visit(service, 3)
+        environment = service.revisions.get().config.environment
+        assert (environment.draft, environment.requirements) == (True, ["idna>=3", "azureml-defaults"])
+        assert not Environment.objects.in_workspace(workspace).registered().filter(name=environment.name).exists()
+        development.reload(service, bob, source({"score.py": CHANGED}))
+        service = fake.visit(built(service), 10)
+        assert service.revisions.get(number=2).config.environment == environment
+        development.reload(service, bob, source({}, requirements=["idna>=3.1"]))
+        fake.visit(built(service), 10)
+        development.reload(service, bob, source({}, environment="slipway-runtime:1"))
+        fake.visit(built(service), 10)
+        development.reload(service, bob, {})
+        fake.visit(built(service), 10)
+        assert not Environment.objects.filter(draft=True).exists()
+
+    def test_equal_environment_that_is_registered_is_used(self, workspace, bob, fake, source):
+        own = environments.define(
+            workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["idna"]
+        )
+        brought = source({"score.py": SCRIPT}, requirements=["idna"], python_version="3.11")
+        service = verbs.deploy(deploy_request(workspace, bob, source=brought)).service
+        assert service.revisions.get().config.environment == own
+
+    def test_bad_requirement_is_refused_with_its_line(self, workspace, bob, source):
+        with pytest.raises(BadInput, match="Line 2"):
+            deploy_request(
+                workspace, bob, source=source({"score.py": SCRIPT}, requirements=["idna", "numpy; rm -rf /"])
+            )
+        with pytest.raises(BadInput, match="twice"):
+            deploy_request(
+                workspace, bob, source=source({"score.py": SCRIPT}, requirements=[], environment="slipway-runtime")
+            )
 
 
 class TestRest:
