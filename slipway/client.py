@@ -66,7 +66,7 @@ class Client:
         self._calls = Calls(self._transport, workspace)
         self._call = self._calls.call
         self._uploader = Uploader(self._transport, self._calls.base, report)
-        self.environments = Environments(self._calls)
+        self.environments = Environments(self._calls, self._uploader)
         self.configs = Configs(self._calls, self._uploader)
         self.development = Development(self._calls, self._uploader)
         self.targets = Targets(self._calls)

@@ -1,6 +1,6 @@
 """The environments of a workspace from Python: `client.environments`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Unpack, cast
 from urllib.parse import quote
@@ -8,6 +8,7 @@ from urllib.parse import quote
 from slipway.calls import Calls
 from slipway.saving import save_texts
 from slipway.types import Environment, FurtherDefinition
+from slipway.uploads import Uploader
 
 
 class Environments:
@@ -16,8 +17,8 @@ class Environments:
     A reference is "name:number", "name:latest" or "name", which means the newest.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, calls: Calls, uploader: Uploader) -> None:
+        self._calls, self._uploader = calls, uploader
 
     def all(self) -> Iterator[Environment]:
         """All versions of all environments, by name."""
@@ -33,16 +34,25 @@ class Environments:
         *,
         conda: str = "",
         python_version: str = "",
+        wheels: Sequence[Path] = (),
         **further: Unpack[FurtherDefinition],
     ) -> Environment:
         """The next version of an environment, or the newest where that is defined the same already.
 
-        `requirements` are the lines of a requirements file; `conda` is the text of a conda file with a pip section.
+        `requirements` are the lines of a requirements file; `conda` is the text of a conda file with a pip section;
+        `wheels` are private ones, which are uploaded.
         """
-        body: dict[str, Any] = {"name": name} | ({"conda": conda} if conda else {"requirements": requirements or []})
-        body |= {"python_version": python_version} if python_version else {}
-        body |= {field: value for field, value in further.items() if value}
+        given: dict[str, Any] = {"conda": conda, "python_version": python_version, **further}
+        body = {"name": name} | {field: value for field, value in given.items() if value}
+        if not conda and (requirements is not None or "base" not in body):
+            body["requirements"] = requirements or []
+        if wheels:
+            body["wheels"] = self._uploader.send_all({file.name: file for file in wheels})
         return cast(Environment, self._calls.call("POST", "environments", body))
+
+    def clone(self, reference: str, name: str) -> Environment:
+        """The same under another name; its first version there."""
+        return self.create(name, base=reference)
 
     def delete(self, reference: str) -> None:
         """Refused with 409 while an inference config uses it."""

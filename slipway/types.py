@@ -153,8 +153,11 @@ class FurtherDefinition(TypedDict, total=False):
     """What an environment may have beside a Python version and requirements.
 
     `variables` are exported in a service. The others decide images: `base_image`, or `dockerfile`, the text of one that
-    builds the base; `docker_steps`, instructions on top of it.
+    builds the base; `docker_steps`, instructions on top of it. `base`, "name:number", is an environment whose facts are
+    kept where they are not given, and whose private wheels are.
     """
+
+    base: str
 
     description: str
     variables: dict[str, str]

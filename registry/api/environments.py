@@ -9,18 +9,14 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from registry.api.serializers import author
-from registry.environments import built, definition_text, environments
-from registry.environments.interpreters import own
+from registry.environments import built, environments, requests
 from registry.environments.lock_files import read_tail
 from registry.environments.paths import environment_log_path
-from registry.models import Environment
+from registry.models import Environment, Upload
 from studio.accounts.models import Role
 from studio.accounts.openapi import REFERENCE, WORKSPACE
 from studio.accounts.rest import InWorkspace
-from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
-
-FURTHER = ("description", "variables", "base_image", "dockerfile", "docker_steps")
 
 
 class CondaSerializer(serializers.Serializer):
@@ -114,20 +110,12 @@ class DefineSerializer(StrictSerializer):
         required=False,
         help_text="instructions that run on top of the base, such as RUN apt-get update",
     )
-
-    def definition(self) -> dict[str, Any]:
-        given = self.validated_data
-        if "conda" in given and "requirements" in given:
-            raise BadInput("Give requirements or conda, not both.", field="conda")
-        text = given["conda"] if "conda" in given else "\n".join(given.get("requirements", []))
-        written = definition_text.read_text(text)
-        return {
-            "name": given["name"],
-            "python_version": given.get("python_version") or written.python_version or own().minor,
-            "requirements": written.lines,
-            **written.further,
-            **{name: given[name] for name in FURTHER if name in given},
-        }
+    wheels = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="private wheels, as ids of complete uploads"
+    )
+    base = serializers.CharField(
+        required=False, help_text="name:number of an environment; what is left out is as there, and its wheels are kept"
+    )
 
 
 class BuildLogSerializer(serializers.Serializer):
@@ -154,7 +142,9 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         """Define the next version; the newest one comes back when it is defined the same already."""
         form = DefineSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        found = environments.define(workspace=self.workspace, actor=self.person, **form.definition())
+        facts = requests.resolve(self.workspace, self.person, form.validated_data)
+        found = environments.define(workspace=self.workspace, actor=self.person, **facts)
+        Upload.objects.filter(pk__in=form.validated_data.get("wheels", ())).delete()  # their bytes are kept
         return Response(self._serializer(found).data, status=201)
 
     @extend_schema(parameters=[REFERENCE])

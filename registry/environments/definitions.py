@@ -32,6 +32,7 @@ class Further(TypedDict, total=False):
     dockerfile: str  # of the base, in place of `base_image`
     docker_steps: str | Sequence[str]  # run on top of the base
     conda: Mapping[str, Any]  # channels and dependencies that only conda's solver can install
+    wheels: Sequence[tuple[str, str]]  # private ones that are checked: file name and SHA-256
     notes: Sequence[str]  # what was translated or left out when it was read, in sentences
 
 
@@ -48,11 +49,12 @@ class Definition:
     dockerfile: str = ""
     docker_steps: tuple[str, ...] = ()
     conda: Mapping[str, Any] = field(default_factory=dict)
+    wheels: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
     def columns(self) -> dict[str, Any]:
-        """Its values as the row of an environment keeps them."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        """Its values as the row of an environment keeps them; wheels have rows of their own."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "wheels"}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @property
@@ -101,6 +103,7 @@ def _checked(given: Further) -> dict[str, Any]:
         "dockerfile": dockerfile,
         "docker_steps": dockerfiles.read_steps(given.get("docker_steps", ())),
         "conda": conda_files.check(given.get("conda", {})),
+        "wheels": tuple(given.get("wheels", ())),
         "notes": tuple(given.get("notes", ())),
     }
 
@@ -132,5 +135,6 @@ def _image_facts(definition: Definition) -> dict[str, Any]:
         "dockerfile": definition.dockerfile,
         "docker_steps": definition.docker_steps,
         "conda": definition.conda,
+        "wheels": definition.wheels,
     }
     return {name: value for name, value in facts.items() if value}

@@ -5,7 +5,7 @@ workspaces. What is installed never changes.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Unpack
@@ -20,12 +20,13 @@ from registry.environments.definitions import Definition, Further
 from registry.environments.installation import Installation
 from registry.environments.interpreters import interpreter_for
 from registry.environments.paths import CURATED_HASH, environment_log_path, environment_path, is_installed
+from registry.environments.private_wheels import Wheel, check_together, laid_out
 from registry.environments.runtime import hash_of, runtime_requirements
 from registry.environments.uv import Limits, Outcome, Sources
 from registry.environments.uv_failures import Unsolvable, failure_of
 from registry.errors import InUse
 from registry.events import ENVIRONMENT_CREATED, ENVIRONMENT_DELETED
-from registry.models import Environment
+from registry.models import Environment, EnvironmentWheel
 from registry.models.environment import CURATED_PREFIX
 from studio.accounts.models import User, Workspace
 from studio.accounts.numbering import next_number
@@ -50,9 +51,11 @@ def define(
     name: str,
     python_version: str,
     requirements: Iterable[str],
+    private: Sequence[Wheel] = (),
     **further: Unpack[Further],
 ) -> Environment:
-    """The next version of `name`, or its newest when that is defined the same already.
+    """The next version of `name`, or its newest when that is defined the same already. `private` are wheels of one's
+    own.
 
     Raises `BadInput`, also for a Python that this machine does not have, unless it is one of an image.
     """
@@ -63,11 +66,13 @@ def define(
             hint="Make an environment of your own under another name; that of the studio can be cloned.",
             field="name",
         )
+    private = check_together(private, python_version)
+    further["wheels"] = [wheel.fact for wheel in private]
     definition = _checked(python_version, requirements, further)
     newest: Environment | None = Environment.objects.in_workspace(workspace).filter(name=name).first()
     if newest is not None and _is_defined_as(newest, definition):
         return newest
-    return _add(workspace, actor, name, definition)
+    return _add(workspace, actor, name, definition, private)
 
 
 def draft(
@@ -122,7 +127,9 @@ def _is_defined_as(environment: Environment, definition: Definition) -> bool:
     return same and environment.definition_hash == hash_of(definition)
 
 
-def _add(workspace: Workspace, actor: User | None, name: str, definition: Definition) -> Environment:
+def _add(
+    workspace: Workspace, actor: User | None, name: str, definition: Definition, private: Sequence[Wheel]
+) -> Environment:
     """The next version, unless somebody else has just made an equal one: then that."""
     digest = hash_of(definition)
     with transaction.atomic():
@@ -140,6 +147,10 @@ def _add(workspace: Workspace, actor: User | None, name: str, definition: Defini
             lock=_known_lock(digest),
             created_by=actor,
         )
+        wheels = [
+            EnvironmentWheel(environment=environment, filename=one.path, artifact=one.artifact) for one in private
+        ]
+        EnvironmentWheel.objects.bulk_create(wheels)
         record(ENVIRONMENT_CREATED, environment, workspace=workspace, actor=actor)
     return environment
 
@@ -216,7 +227,10 @@ def lock(environment: Environment, log: Log | None = None, *, cancelled: Cancell
     limits = _limits(cancelled)
     place = environment_path(digest)
     with exclusive(place.with_name(f"{place.name}.lock"), waiting=_Waiting(log, limits)):
-        found = _known_lock(digest) or _installation(environment, limits, log).resolve()
+        found = _known_lock(digest)
+        if not found:
+            with laid_out(environment) as private:
+                found = _installation(environment, limits, log, private).resolve()
         Environment.objects.filter(definition_hash=digest, lock="").update(lock=found)
     environment.lock = found
     return found
@@ -244,7 +258,8 @@ def install(environment: Environment, log: Log, *, cancelled: Cancelled = never_
             both.write(notices)
             try:
                 locked = lock(environment, both, cancelled=cancelled)
-                _installation(environment, limits, both).install(draft, locked)
+                with laid_out(environment) as private:
+                    _installation(environment, limits, both, private).install(draft, locked)
             except SlipwayError as error:
                 both.write(f"\n{error.message}\n{error.hint}\n")
                 raise
@@ -270,9 +285,16 @@ def check_installable(environment: Environment) -> None:
         )
 
 
-def _installation(environment: Environment, limits: Limits, log: Log | None) -> Installation:
-    wanted = provided_modules.to_install(environment.requirements)
-    return Installation(environment.python_version, wanted, runtime=runtime_requirements(), limits=limits, log=log)
+def _installation(environment: Environment, limits: Limits, log: Log | None, private: str) -> Installation:
+    return Installation(
+        environment.python_version,
+        provided_modules.to_install(environment.requirements),
+        runtime=runtime_requirements(),
+        limits=limits,
+        log=log,
+        private=private,
+        for_image=environment.has_own_base,
+    )
 
 
 def _known_lock(digest: str) -> str:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry.environments.wheel_places import PRIVATE
+
 TAIL_BYTES = 100_000
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)(?P<rest>[^\\]*)")
 
@@ -31,7 +33,11 @@ def packages_of(lock: str) -> list[Package]:
 
 
 def _source_of(reason: str) -> str:
-    names = {"-r environment.in": "the definition", "-r scoring-server.in": "the scoring server"}
+    names = {
+        "-r environment.in": "the definition",
+        "-r scoring-server.in": "the scoring server",
+        f"-r {PRIVATE}": "the private wheels",
+    }
     return names.get(reason, reason)
 
 

@@ -33,17 +33,24 @@ MAX_OUTPUT = 200_000  # characters kept for the error; the log gets everything
 
 @dataclass(frozen=True)
 class Sources:
-    """Where packages come from: a folder of wheels, and the index unless `offline`. `wheels_only`: what would have to
-    be built, which runs code of its maker, is refused."""
+    """Where packages come from: folders of wheels (`private` has those of one environment), and the index unless
+    `offline`. `wheels_only`: what would have to be built, which runs code of its maker, is refused. `torch_backend`
+    adds PyTorch's own index, which has its builds such as 2.13.0+cpu."""
 
     wheels: str = ""
     offline: bool = False
     wheels_only: bool = False
+    private: str = ""
+    torch_backend: str = ""
 
     def arguments(self) -> list[str]:
-        found = ["--find-links", self.wheels] if self.wheels else []
-        found += ["--no-index"] if self.offline else []
+        found = self.find_links() + (["--no-index"] if self.offline else [])
+        found += ["--torch-backend", self.torch_backend] if self.torch_backend else []
         return found + (["--no-build"] if self.wheels_only else [])
+
+    def find_links(self) -> list[str]:
+        """The arguments that name the folders of wheels."""
+        return [word for folder in (self.wheels, self.private) if folder for word in ("--find-links", folder)]
 
 
 @dataclass(frozen=True)
@@ -65,13 +72,17 @@ class Outcome:
         return self.returncode == 0 and not self.ended
 
 
-def compile_arguments(python: Path, sources: Sources, inputs: list[str], *, cached_only: bool = False) -> list[str]:
-    """Resolve `inputs` (requirements files) for this interpreter; the lock goes to standard output."""
+def compile_arguments(
+    python: Path, sources: Sources, inputs: list[str], *, cached_only: bool = False, version: str = ""
+) -> list[str]:
+    """Resolve `inputs` (requirements files) for this interpreter; the lock goes to standard output. `version` names
+    another Python, one of an image, that `python` only resolves for."""
     return [
         *_uv("pip", "compile"),
         "--generate-hashes",
         "--no-header",
         *("--python", str(python)),
+        *(["--python-version", version, "--python-platform", "linux"] if version else []),
         *sources.arguments(),
         *(["--offline"] if cached_only else []),
         *inputs,

@@ -1,4 +1,4 @@
-"""`slipway environment`: list, show, create, logs, download, delete."""
+"""`slipway environment`: list, show, create, clone, logs, download, delete."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,17 +74,24 @@ def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may 
     env: Annotated[
         list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable of services; may be repeated.")
     ] = None,
+    wheel: Annotated[
+        list[Path] | None, typer.Option("--wheel", metavar="FILE", help="A private wheel; may be repeated.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option("--base", metavar="NAME:VERSION", help="What is not given is as in this environment.")
+    ] = "",
     description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
 ) -> None:
     """Create the next version of an environment; the first deployment that needs it builds it.
 
     Where the newest version is the same already, that is the result.
     """
-    if (requirements and conda) or not (requirements or conda or image or dockerfile):
-        raise Misuse("Give one of --requirements and --conda, or a base by --image or --dockerfile.")
+    if (requirements and conda) or not (requirements or conda or image or dockerfile or wheel or base):
+        raise Misuse("Give one of --requirements and --conda, or --image, --dockerfile, --wheel or --base.")
     lines = text_files.read(requirements).split("\n") if requirements else None
     text = text_files.read(conda) if conda else ""
     further: FurtherDefinition = {
+        "base": base,
         "description": description,
         "variables": key_values(env, "The variable"),
         "base_image": image,
@@ -92,7 +99,20 @@ def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may 
         "docker_steps": text_files.read(docker_steps).split("\n") if docker_steps else [],
     }
     with open_client() as client:
-        found = client.environments.create(name, lines, conda=text, python_version=python_version, **further)
+        found = client.environments.create(
+            name, lines, conda=text, python_version=python_version, wheels=wheel or (), **further
+        )
+    output.result(found, lambda: _show(found))
+
+
+@app.verb("slipway environment clone slipway-sklearn -n wine")
+def clone(
+    reference: Reference,
+    name: Annotated[str, typer.Option("--name", "-n", help="Name of the copy.")],
+) -> None:
+    """Copy an environment, with its private wheels, to another name, where it can be changed."""
+    with open_client() as client:
+        found = client.environments.clone(reference, name)
     output.result(found, lambda: _show(found))
 
 

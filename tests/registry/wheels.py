@@ -8,7 +8,15 @@ from pathlib import Path
 from registry.environments import runtime as scoring_server
 
 
-def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[str, ...] = (), code: str = "") -> Path:
+def make_wheel(
+    folder: Path,
+    name: str,
+    version: str = "1.0",
+    *,
+    needs: tuple[str, ...] = (),
+    code: str = "",
+    tag: str = "py3-none-any",
+) -> Path:
     """A pure-Python wheel of one module; `needs` are its requirements."""
     folder.mkdir(parents=True, exist_ok=True)
     module, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
@@ -16,11 +24,11 @@ def make_wheel(folder: Path, name: str, version: str = "1.0", *, needs: tuple[st
     files = {
         f"{module}.py": code or f"VERSION = {version!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     record = "".join(f"{path},sha256={_digest(text)},{len(text.encode())}\n" for path, text in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
-    wheel = folder / f"{module}-{version}-py3-none-any.whl"
+    wheel = folder / f"{module}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in files.items():
             archive.writestr(path, text)

@@ -106,3 +106,16 @@ def test_environment_is_created_from_a_dockerfile(slipway, signed_in, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM python:3.12\n")
     assert slipway("environment", "create", "-n", "box", "--dockerfile", tmp_path / "Dockerfile").code == 0
     assert signed_in.environment["dockerfile"] == "FROM python:3.12\n"
+
+
+def test_environment_is_created_on_a_base_with_a_wheel(slipway, signed_in, tmp_path):
+    (tmp_path / "mine-1.0-py3-none-any.whl").write_bytes(b"wheel")
+    asked = ["--base", "tools:1", "--wheel", tmp_path / "mine-1.0-py3-none-any.whl"]
+    assert slipway("environment", "create", "-n", "box", *asked).code == 0
+    assert signed_in.environment == {"name": "box", "base": "tools:1", "wheels": ["u1"]}
+    assert signed_in.uploads["u1"]["path"] == "mine-1.0-py3-none-any.whl"
+
+
+def test_environment_is_cloned_under_another_name(slipway, with_tools):
+    assert slipway("environment", "clone", "tools:1", "-n", "copy", "-o", "json").code == 0
+    assert with_tools.environment == {"name": "copy", "base": "tools:1"}

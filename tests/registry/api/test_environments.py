@@ -5,9 +5,11 @@ import pytest
 from deployments.models import InferenceConfig
 from registry.environments import environments
 from registry.environments.paths import environment_log_path
-from registry.models import Environment
+from registry.models import Environment, Upload
 from studio.activity.models import Event
+from tests.registry.factories import make_upload
 from tests.registry.rest_answers import BASE, first_error
+from tests.registry.wheels import make_wheel
 
 pytestmark = pytest.mark.django_db
 HERE = f"{BASE}/environments"
@@ -83,3 +85,23 @@ def test_refused_step_is_told_with_its_field(rest):
     answer = rest.post(HERE, DEFINITION | {"docker_steps": ["RUN a", "ADD b c"]}, format="json")
     assert answer.status_code == 400
     assert (first_error(answer)["attr"], first_error(answer)["code"]) == ("docker_steps", "bad_dockerfile")
+
+
+def test_private_wheel_is_uploaded_and_kept_by_clones(rest, workspace, bob, tmp_path):
+    wheel = make_wheel(tmp_path, "mine", "2.0")
+    upload = make_upload(workspace, bob, wheel.name, wheel.read_bytes())
+    made = rest.post(HERE, DEFINITION | {"wheels": [str(upload.pk)]}, format="json")
+    assert made.json()["wheels"] == [wheel.name], made.json()
+    assert not Upload.objects.exists()
+    clone = rest.post(HERE, {"name": "copy", "base": "box:1"}, format="json").json()
+    same = ("requirements", "docker_steps", "variables", "base_image", "wheels", "definition_hash", "description")
+    assert [clone[name] for name in same] == [made.json()[name] for name in same]
+    changed = rest.post(HERE, {"name": "box", "base": "box:1", "requirements": ["other"]}, format="json").json()
+    assert (changed["id"], changed["requirements"], changed["wheels"]) == ("box:2", ["other"], [wheel.name])
+
+
+def test_upload_that_is_no_wheel_is_refused_by_name(rest, workspace, bob):
+    upload = make_upload(workspace, bob, "model.onnx", b"x")
+    answer = rest.post(HERE, {"name": "box", "wheels": [str(upload.pk)]}, format="json")
+    assert (answer.status_code, first_error(answer)["code"]) == (400, "bad_wheel")
+    assert first_error(answer)["detail"] == "'model.onnx' is no name of a wheel."
