@@ -7,7 +7,7 @@ import time
 import pytest
 
 from deployments.models import Instance
-from deployments.targets.local import spooled as local_spool
+from deployments.targets import spooled as local_spool
 from monitoring.models import MetricWindow
 from monitoring.telemetry import spooled
 from tests.deployments.service_factories import deploy, make_fake_target

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.targets.local.files import read_struct
 from deployments.targets.local.process import is_held
 from deployments.targets.local.run_folder import OTHERS, RunFolder, ServiceFolder
+from deployments.targets.untrusted_files import read_struct
 from scoring.contract import Status
 
 CONTROL = ("keys.json", "lock", "exit", "stopping", "serving", "server.log", "server.log.1")

@@ -12,16 +12,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
-from deployments.targets import log_files
+from deployments.targets import log_files, spooled
 from deployments.targets.base import LOG_CHUNK, NotRemoved, Route
-from deployments.targets.local import adoption, process, replica, spooled
-from deployments.targets.local.files import read_struct, remove_tree
+from deployments.targets.local import adoption, process, replica
 from deployments.targets.local.isolation import Isolation, isolation_here
 from deployments.targets.local.room import check_room
-from deployments.targets.local.run_folder import Address, RunFolder, ServiceFolder, keys_file
+from deployments.targets.local.run_folder import Address, RunFolder, ServiceFolder
 from deployments.targets.local.service_plan import Parts
 from deployments.targets.local.starting import Start
 from deployments.targets.observation import Observation
+from deployments.targets.server_files import keys_file
+from deployments.targets.untrusted_files import read_struct, remove_tree
 from studio.core.atomic_files import write_atomically
 
 NAMED = 3  # files that an error names

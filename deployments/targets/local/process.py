@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from deployments.targets.local.files import read_struct
 from deployments.targets.local.run_folder import RunFolder
+from deployments.targets.untrusted_files import read_struct
 from studio.sandbox.levels import Walls
 from studio.sandbox.plan import Plan
 from studio.sandbox.request import KEEPER, Keeping, keeper_command, request

@@ -8,10 +8,10 @@ from deployments.recipe.spec import InstanceSpec
 from deployments.targets import log_files
 from deployments.targets.local import adoption, process
 from deployments.targets.local.endings import failure_of
-from deployments.targets.local.files import read_struct, read_untrusted, remove_tree
 from deployments.targets.local.reports import common, report
 from deployments.targets.local.run_folder import Launch, RunFolder
 from deployments.targets.observation import Replica
+from deployments.targets.untrusted_files import read_struct, read_untrusted, remove_tree
 from scoring.contract import Status
 
 TERM_SECONDS = 12.0  # from asking politely to SIGKILL; a little more than the server takes to finish requests

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from deployments.recipe.spec import TOKEN_ISSUER, InstanceSpec, token_audience
+from deployments.recipe.spec import InstanceSpec
+from deployments.targets import server_files
 from deployments.targets.observation import Failure
-from scoring.contract import SERVING_FILE, KeysFile, RunSettings, ServerOptions, Telemetry, TokenRules
+from scoring.contract import SERVING_FILE, RunSettings
 
 
 class Launch(msgspec.Struct, omit_defaults=True):
@@ -180,19 +181,9 @@ class RunFolder:
 
 def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: Path, work: Path) -> RunSettings:
     """`run.json`, of the first replica."""
-    ref = spec.ref
-    is_cut_off = spec.network == "none"
-    telemetry = Telemetry(
-        url="" if is_cut_off else spec.telemetry_url,
-        token="" if is_cut_off else spec.telemetry_token,
-        service=ref.service_id,
-        seconds=spec.telemetry_seconds,
-    )
-    return RunSettings(
-        service=ref.service,
-        workspace=ref.workspace,
-        revision=ref.revision,
-        recipe=spec.recipe,
+    return server_files.run_settings(
+        spec,
+        tells_studio=spec.network != "none",
         bundle=str(bundle),
         work=str(work),
         host=address.host,
@@ -200,21 +191,4 @@ def run_settings(spec: InstanceSpec, address: Address, bundle: Path, handover: P
         grpc_port=address.grpc_port if spec.grpc else None,
         serve_on_request=True,
         handover=str(handover),
-        auth=spec.auth,
-        processes=spec.processes,
-        cpus=spec.cpus,
-        memory_bytes=spec.memory_bytes,
-        max_body_bytes=spec.max_body_bytes,
-        scoring_timeout_seconds=spec.scoring_timeout_seconds,
-        start_deadline_seconds=spec.start_deadline_seconds,
-        telemetry=telemetry if spec.telemetry_url else None,
-        **msgspec.structs.asdict(msgspec.convert(spec.server, ServerOptions)),
-    )
-
-
-def keys_file(spec: InstanceSpec) -> bytes:
-    """`keys.json`: digests of the keys, or what the server needs to check tokens."""
-    rules = TokenRules(spec.token_secret, token_audience(spec.ref.workspace, spec.ref.service), TOKEN_ISSUER)
-    return msgspec.json.encode(
-        KeysFile(list(spec.key_digests), rules if spec.token_secret else None, front=spec.front_digest)
     )

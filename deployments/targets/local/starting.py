@@ -9,12 +9,12 @@ import msgspec
 
 from deployments.recipe.spec import InstanceSpec
 from deployments.targets.local import ownership, process
-from deployments.targets.local.files import make_folder, read_struct, remove_tree
 from deployments.targets.local.isolation import Isolation
 from deployments.targets.local.replica import observe_ended
 from deployments.targets.local.run_folder import Address, Launch, RunFolder, ServiceFolder, run_settings
 from deployments.targets.local.service_plan import Parts, Places, service_plan
 from deployments.targets.observation import Replica
+from deployments.targets.untrusted_files import make_folder, read_struct, remove_tree
 from studio.core.atomic_files import write_atomically
 from studio.sandbox.plan import Plan
 

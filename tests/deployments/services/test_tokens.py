@@ -10,7 +10,7 @@ from deployments.errors import TakesNoKeys, TakesNoTokens
 from deployments.models import Service
 from deployments.recipe.spec import spec_for
 from deployments.services import scoring_client, tokens
-from deployments.targets.local.run_folder import keys_file
+from deployments.targets.server_files import keys_file
 from scoring.contract import KeysFile
 from studio.activity.models import Event
 from tests.deployments.service_factories import actions, deploy, instance_of

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from deployments.targets.local.files import read_untrusted_bytes
+from deployments.targets.untrusted_files import read_untrusted_bytes
 
 MOST_WINDOWS = 200  # at a time
 MOST_NAMES = 20_000  # that are looked at: a day of windows, and a little more
