@@ -186,6 +186,7 @@ class RunSettings(ServerOptions, kw_only=True):
     serve_on_request: bool = False  # accept at host:port only while the file `serving` exists in the run folder
     handover: str = ""  # absolute path of the unix socket through which replicas share the address' listening socket
     telemetry: Telemetry | None = None
+    environment: dict[str, str] = {}  # variables to set first, where they are not to be seen on the process' outside
 
 
 class TokenRules(msgspec.Struct):

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from scoring.core.errors import StartFailure
@@ -12,6 +13,8 @@ from scoring.core.settings import load_replica, read_run, work_folder
 from scoring.process.image_run import write_run
 from scoring.process.status import StatusFile
 from scoring.process.supervisor import START_FAILED, Supervisor
+
+READ_AT_START = ("PYTHON", "LD_", "GLIBC_", "MALLOC_", "LANG", "LC_")
 
 
 def main() -> int:
@@ -48,6 +51,7 @@ def serve(path: Path, *, console: bool) -> int:
     except StartFailure as error:
         sys.stderr.write(f"{error.failure.message}\n")
         return START_FAILED
+    set_variables(run.environment)
     set_style(run.log_format)
     if not console:
         redirect(path.parent)
@@ -63,3 +67,12 @@ def serve(path: Path, *, console: bool) -> int:
         log(failure.message, "E")
         status.set_state("failed", failure)
     return START_FAILED
+
+
+def set_variables(wanted: Mapping[str, str]) -> None:
+    """Set the variables that the settings name. Where one of them is read before a program begins, as those of the
+    interpreter and of the dynamic linker, this one begins anew."""
+    new = {name: value for name, value in wanted.items() if os.environ.get(name) != value}
+    os.environ.update(new)
+    if any(name.startswith(READ_AT_START) for name in new):
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - itself

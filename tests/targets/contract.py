@@ -83,7 +83,7 @@ class DriverContract:
 
     def test_ready_instance_has_its_own_endpoint(self, up, beside, driver):
         assert [endpoint.protocol for endpoint in up.endpoints] == ["http"]
-        assert up.endpoints[0].address.startswith("http://")
+        assert up.endpoints[0].address.startswith(("http://", "unix:/"))
         assert up.endpoints != driver.observe(beside.ref).endpoints
 
     def test_applied_instance_does_not_serve_until_routed_to(self, driver, spec, route):

@@ -127,3 +127,15 @@ def test_unavailable_provider_is_logged_and_replaced_by_the_cpu(replica):
 
     assert replica.score({"data": [[1, 2, 3, 4]]}).json() == {"data": [[2, 4, 6, 8]]}
     assert "cuda is asked for, but the environment lacks it: add onnxruntime-gpu to it" in replica.log()
+
+
+SHOW = """
+import os, sys
+def init(): pass
+def run(data): return {"shown": os.environ["THRESHOLD"], "mode": sys.flags.utf8_mode}
+"""
+
+
+def test_variables_of_the_settings_are_set_before_anything_begins(replica):
+    replica.with_script(SHOW).start(environment={"THRESHOLD": "0.5", "PYTHONUTF8": "1"})
+    assert replica.score({}).json() == {"shown": "0.5", "mode": 1}

@@ -1,0 +1,19 @@
+"""A Docker engine as a target, on this machine or another one: each replica is a container of an image that the studio
+has built."""
+
+from django.conf import settings
+
+from deployments.engines.studio_id import studio_id
+from deployments.targets.base import Driver, TargetRef
+from deployments.targets.docker.driver import DockerDriver
+from deployments.targets.docker.names import Owner
+from deployments.targets.docker.settings import SETTINGS, read_settings
+from deployments.targets.kinds import TargetKind, register
+
+
+def _driver(target: TargetRef) -> Driver:
+    owner = Owner(studio_id(), target.target_id)
+    return DockerDriver(read_settings(target.settings), owner, settings.DATA_DIR / "containers" / str(target.target_id))
+
+
+register(TargetKind("docker", "Docker engine", _driver, settings=SETTINGS))
