@@ -1,8 +1,12 @@
 """A Docker engine as a target, on this machine or another one: each replica is a container of an image that the studio
 has built."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.conf import settings
 
+from deployments.engines import EngineAddress
 from deployments.engines.studio_id import studio_id
 from deployments.targets.base import Driver, TargetRef
 from deployments.targets.docker.driver import DockerDriver
@@ -16,4 +20,8 @@ def _driver(target: TargetRef) -> Driver:
     return DockerDriver(read_settings(target.settings), owner, settings.DATA_DIR / "containers" / str(target.target_id))
 
 
-register(TargetKind("docker", "Docker engine", _driver, settings=SETTINGS))
+def _engine(given: Mapping[str, Any]) -> EngineAddress:
+    return read_settings(given).engine
+
+
+register(TargetKind("docker", "Docker engine", _driver, SETTINGS, needs_images=True, engine=_engine))
