@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import httpx  # noqa: E402
+import psutil  # noqa: E402
 
 from bench.postgres import free_port  # noqa: E402
 from slipway.client import Client  # noqa: E402
@@ -92,6 +93,15 @@ def studio(checkout: Path, first_port: int) -> Iterator[Client]:
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+            _end_what_outlives(data)
+
+
+def _end_what_outlives(data: str) -> None:
+    """The front and the services go on without their studio, and would disturb what is measured next."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has ended, or is somebody else's
+            if any(argument.startswith(f"{data}/") for argument in process.cmdline()):
+                process.kill()
 
 
 def _signed_in(url: str) -> Client:
