@@ -13,6 +13,7 @@ from deployments.models import Revision, Service
 from deployments.services.operations import under_way
 from deployments.services.replicas import describe_instances
 from deployments.targets.observation import Observation
+from deployments.targets.unix_sockets import PREFIX
 from deployments.traffic.front_address import front_address_of, front_url
 from studio.core.process_variables import HIDDEN
 from studio.sandbox.levels import describe as describe_level
@@ -21,7 +22,7 @@ from studio.sandbox.levels import describe as describe_level
 def describe(service: Service, *, with_values: bool) -> dict[str, Any]:
     """`with_values`: whether the reader may see what environment variables are set to."""
     revision, facts, now = wanted_revision(service), facts_of(service), timezone.now()
-    address, shown = address_of(service), facts.shown
+    address, shown = address_of(service) or front_address_of(service), facts.shown
     return {
         "name": service.name,
         "state": service.phase,
@@ -79,10 +80,21 @@ def front_grpc_address_of(service: Service, revision: Revision | None) -> str:
     return f"{host}:{service.front_port}" if host and service.front_port and config_of(revision).grpc else ""
 
 
+def socket_of(service: Service) -> tuple[str, int] | None:
+    """Path and owner of the unix socket that a serving replica answers at, where it has one."""
+    for instance in instances_of(service):
+        for one in Observation.from_dict(instance.observed).replicas:
+            address = next((each.address for each in one.endpoints if each.protocol == "http"), "")
+            if one.serving and address.startswith(PREFIX) and one.user is not None:
+                return address.removeprefix(PREFIX), one.user
+    return None
+
+
 def _endpoint(service: Service, protocol: str) -> str:
+    """As clients can use it: what listens at a unix socket is called through the front."""
     serving = [instance for instance in instances_of(service) if instance.observed.get("serving")]
     found = [one["address"] for instance in serving for one in instance.endpoints if one["protocol"] == protocol]
-    return next(iter(found), "")
+    return next((address for address in found if not address.startswith(PREFIX)), "")
 
 
 def walls_of(observation: Observation) -> dict[str, Any] | None:

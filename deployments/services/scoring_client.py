@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,8 +12,9 @@ import httpx
 from deployments.errors import NotScorable, ServiceNotAnswering
 from deployments.models import Desired, Service
 from deployments.services import tokens
-from deployments.services.describe import address_of
+from deployments.services.describe import address_of, socket_of
 from deployments.services.scaling import scaling_now
+from deployments.targets.unix_sockets import checked_path, connect
 from deployments.traffic.front_address import front_address_of, front_url
 from studio.core.errors import BadInput, TooLarge
 
@@ -20,6 +23,7 @@ MAX_ANSWER_BYTES = 16 * 1024**2
 CONNECT_SECONDS = 2.0
 TOKEN_LIFETIME = timedelta(minutes=1)  # of the token for one call
 ANSWER_SECONDS = 65.0  # for the whole answer: a little more than a service may take
+LOCALHOST = "http://localhost"  # what is called so answers at a unix socket
 PATHS = ("/score", "/invocations", "/v1/", "/v2/", "/swagger.json")
 
 
@@ -63,7 +67,8 @@ def score(service: Service, body: bytes, content_type: str = "application/json",
     headers = {"Content-Type": content_type, "Accept": "application/json"} | _authorization(service)
     begun = time.perf_counter()
     try:
-        return _call(f"{address}{path}", body, headers, begun)
+        with _transport(service if address == LOCALHOST else None) as transport:
+            return _call(f"{address}{path}", body, headers, begun, transport)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ServiceNotAnswering(
             f"{service} did not answer in time.", hint="It may be overloaded or stuck in run(). Read its log."
@@ -87,7 +92,9 @@ def wakes(service: Service) -> bool:
 
 
 def _address(service: Service) -> str:
-    return front_address_of(service) if wakes(service) else address_of(service)
+    if wakes(service):
+        return front_address_of(service)
+    return address_of(service) or front_address_of(service) or (LOCALHOST if socket_of(service) else "")
 
 
 def _no_path(path: str) -> BadInput:
@@ -104,19 +111,41 @@ def _authorization(service: Service) -> dict[str, str]:
     return {"Authorization": f"Bearer {key.value}"} if key else {}
 
 
-def _call(url: str, body: bytes, headers: dict[str, str], begun: float) -> ScoreResult:
+@contextmanager
+def _transport(service: Service | None) -> Iterator[httpx.AsyncBaseTransport | None]:
+    """To the unix socket of a service's replica, once it is known whose it is; None: over TCP, as usual. `OSError`
+    becomes `NotScorable`."""
+    place = socket_of(service) if service is not None else None
+    if service is None or place is None:
+        yield None
+        return
+    try:
+        connect(*place, CONNECT_SECONDS).close()
+        with checked_path(*place) as name:
+            yield httpx.AsyncHTTPTransport(uds=name)
+    except OSError as error:
+        raise NotScorable(
+            f"{service} does not answer: {error}", hint="Wait until it is Healthy; its page tells what is missing."
+        ) from error
+
+
+def _call(
+    url: str, body: bytes, headers: dict[str, str], begun: float, transport: httpx.AsyncBaseTransport | None
+) -> ScoreResult:
     """Raises `TimeoutError` when the whole answer is not there in time."""
-    return asyncio.run(_answer(url, body, headers, begun))
+    return asyncio.run(_answer(url, body, headers, begun, transport))
 
 
-async def _answer(url: str, body: bytes, headers: dict[str, str], begun: float) -> ScoreResult:
+async def _answer(
+    url: str, body: bytes, headers: dict[str, str], begun: float, transport: httpx.AsyncBaseTransport | None
+) -> ScoreResult:
     """Asynchronous for the sake of one deadline: httpx's own is for each read, and a script may stream for ever."""
     sent = httpx.Headers(headers, encoding="latin-1")  # as WSGI gave us what the caller said of the body
     connecting = httpx.Timeout(None, connect=CONNECT_SECONDS)
     # No proxies, no redirects: the key goes to the service or nowhere.
     async with (
         asyncio.timeout(ANSWER_SECONDS),
-        httpx.AsyncClient(timeout=connecting, trust_env=False, follow_redirects=False) as client,
+        httpx.AsyncClient(timeout=connecting, trust_env=False, follow_redirects=False, transport=transport) as client,
         client.stream("POST", url, content=body, headers=sent) as answer,
     ):
         content = await _read(answer)

@@ -15,6 +15,7 @@ from scoring.front_contract import ClientKey, FrontReplica, FrontRevision, Front
 
 QUEUE_WAIT_SECONDS = 0.5  # Azure's
 WAKE_SECONDS = 60.0  # callers rarely wait longer for an answer
+UNIX = "unix:"  # where a replica is reached at a socket of its own
 ANSWERING = {"ready", "unreachable"}  # states of a replica that has an address; the front finds out if it answers
 
 
@@ -105,11 +106,16 @@ def _replicas(instance: Instance | None, shared_grpc: str) -> list[FrontReplica]
 
 def _replica(instance: Instance, found: Replica, shared_grpc: str) -> FrontReplica | None:
     by_protocol = {one.protocol: one.address for one in found.endpoints}
-    address = urlsplit(by_protocol.get("http", "")).netloc
+    address = _bare(by_protocol.get("http", ""))
     if found.state not in ANSWERING or not address:
         return None
     grpc = by_protocol.get("grpc") or (shared_grpc if found.serving else "")
     return FrontReplica(id=f"{instance.pk}-{found.number}", address=address, owner=found.user, grpc=grpc)
+
+
+def _bare(address: str) -> str:
+    """An endpoint's address as the front takes it: of a URL host and port, a unix socket as it is."""
+    return address if address.startswith(UNIX) else urlsplit(address).netloc
 
 
 def _keys(row: Service) -> list[ClientKey]:

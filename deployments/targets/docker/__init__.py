@@ -11,7 +11,7 @@ from deployments.engines.studio_id import studio_id
 from deployments.targets.base import Driver, TargetRef
 from deployments.targets.docker.driver import DockerDriver
 from deployments.targets.docker.names import Owner
-from deployments.targets.docker.settings import SETTINGS, read_settings
+from deployments.targets.docker.target_settings import SETTINGS, read_settings
 from deployments.targets.kinds import TargetKind, register
 
 

@@ -3,7 +3,7 @@
 from deployments.engines import EngineFacts
 from deployments.recipe.spec import GIGABYTE, InstanceSpec
 from deployments.targets.base import NoRoom
-from deployments.targets.docker.settings import DockerSettings
+from deployments.targets.docker.target_settings import DockerSettings
 
 HARDENING = (
     "Containers run as user {user} with a read-only root, no capabilities, no new privileges, a /tmp that nothing runs "

@@ -25,8 +25,8 @@ from deployments.targets.docker.lookup import Found, Lookup
 from deployments.targets.docker.names import Owner, container_name
 from deployments.targets.docker.networks import remove_unused_networks
 from deployments.targets.docker.places import Launch, Places, ReplicaFolder
-from deployments.targets.docker.settings import DockerSettings
 from deployments.targets.docker.starting import Start, exit_state, remove_container
+from deployments.targets.docker.target_settings import DockerSettings
 from deployments.targets.observation import Observation, Replica
 from deployments.targets.server_files import keys_file
 from deployments.targets.untrusted_files import read_struct, remove_tree

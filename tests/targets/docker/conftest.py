@@ -4,6 +4,7 @@ import pytest
 
 from deployments.targets.base import Route
 from deployments.targets.docker.names import STUDIO
+from deployments.targets.docker.target_settings import read_settings
 from tests.docker_engine import base_image, engine  # noqa: F401 - fixtures
 from tests.engine_client import OWN_LABEL, engine_here, remove_labelled
 from tests.targets.docker.containers import docker_driver, stand_in_image
@@ -44,3 +45,9 @@ def spec(image):
 @pytest.fixture
 def route(spec):
     return Route(spec.ref.service_id, instance=spec.ref)
+
+
+@pytest.fixture
+def make_copying(tmp_path, studio):
+    """Makes drivers that copy files and publish ports, as for an engine on another machine."""
+    return lambda: docker_driver(tmp_path, studio, 3, read_settings({"copy_files": True}))

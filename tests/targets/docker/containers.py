@@ -11,7 +11,7 @@ from deployments.builds.images.layers import Layer, files_below
 from deployments.engines import EngineClient
 from deployments.targets.docker.driver import DockerDriver
 from deployments.targets.docker.names import Owner
-from deployments.targets.docker.settings import DockerSettings, read_settings
+from deployments.targets.docker.target_settings import DockerSettings, read_settings
 from deployments.targets.unix_sockets import connect
 
 STAND_IN = Path(__file__).parent / "standin" / "scoring"

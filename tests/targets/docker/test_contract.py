@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.recipe.spec import InstanceRef
-from deployments.targets.docker.settings import read_settings
+from deployments.targets.docker.target_settings import read_settings
 from tests.targets.contract import DriverContract
 from tests.targets.docker.containers import container_of, docker_driver
 from tests.targets.specs import make_spec
