@@ -1,6 +1,6 @@
 """Why a verb on a service is refused. Why a service itself fails stands in causes.py."""
 
-from studio.core.errors import BadInput, Conflict, NotFound, Temporary
+from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError, Temporary
 
 
 class NameTaken(Conflict):
@@ -279,4 +279,16 @@ class NotExportable(Conflict):
     def __init__(self, message: str) -> None:
         super().__init__(
             message, hint="Deploy the revision once more, which builds what is missing; then export it again."
+        )
+
+
+class UnknownDeviceKey(SlipwayError):
+    """Of requests that only devices make."""
+
+    code, status, turn = "unknown_device_key", 401, "user"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is not the key of a device.",
+            hint="It was revoked or replaced: make a new one on the page of the target's devices.",
         )

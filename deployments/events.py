@@ -80,6 +80,22 @@ class Checked(TypedDict):
     problems: list[str]
 
 
+class OfDevice(TypedDict):
+    device: str
+
+
+class DeviceWave(TypedDict):
+    revision: int
+    target: str
+    wave: str  # "25%"
+
+
+class DeviceRolloutEnded(TypedDict):
+    revision: int
+    target: str
+    why: str
+
+
 class Collected(TypedDict):
     count: int
     freed_bytes: int
@@ -384,6 +400,63 @@ TARGET_DELETED = event_type(
     "target.deleted", "Target removed", subject="target", sentence="removed the target {subject}"
 )
 TARGET_CHECKED = event_type("target.checked", "Target checked", subject="target", sentence=_checked, details=Checked)
+
+DEVICE_ADDED = event_type(
+    "target.device_added",
+    "Device added",
+    subject="target",
+    sentence="added the device {device} to {subject}",
+    details=OfDevice,
+)
+DEVICE_REMOVED = event_type(
+    "target.device_removed",
+    "Device removed",
+    subject="target",
+    sentence="removed the device {device} from {subject}",
+    details=OfDevice,
+)
+DEVICE_LABELLED = event_type(
+    "target.device_labelled",
+    "Device labelled",
+    subject="target",
+    sentence="changed the labels of the device {device} of {subject}",
+    details=OfDevice,
+)
+DEVICE_KEY_REGENERATED = event_type(
+    "target.device_key_regenerated",
+    "Device key regenerated",
+    subject="target",
+    sentence="made a new key for the device {device} of {subject}",
+    details=OfDevice,
+)
+DEVICE_KEY_REVOKED = event_type(
+    "target.device_key_revoked",
+    "Device key revoked",
+    subject="target",
+    sentence="revoked the key of the device {device} of {subject}",
+    details=OfDevice,
+)
+DEVICE_WAVE_STARTED = event_type(
+    "service.device_wave_started",
+    "Wave of devices started",
+    subject="service",
+    sentence="offered {subject}, revision {revision}, to the devices of {target}: {wave}",
+    details=DeviceWave,
+)
+DEVICE_ROLLOUT_STOPPED = event_type(
+    "service.device_rollout_stopped",
+    "Roll-out to devices stopped",
+    subject="service",
+    sentence="stopped the roll-out of {subject}, revision {revision}, to the devices of {target}: {why}",
+    details=DeviceRolloutEnded,
+)
+DEVICE_ROLLOUT_COMPLETED = event_type(
+    "service.device_rollout_completed",
+    "Roll-out to devices completed",
+    subject="service",
+    sentence="completed the roll-out of {subject}, revision {revision}, to the devices of {target}: {why}",
+    details=DeviceRolloutEnded,
+)
 
 COLLECTION_COMPLETED = event_type(
     "collection.completed",

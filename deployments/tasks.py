@@ -7,7 +7,7 @@ from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
-from deployments.edge import exports
+from deployments.edge import device_rollouts, exports
 from deployments.models import Build, Collection, EdgeExport, TargetCheck
 from deployments.rollouts import judge
 from deployments.services import key_use, outcomes, target_checks
@@ -61,3 +61,8 @@ def write_routing() -> None:
 @shared_task(name="deployments.tasks.judge_rollouts", soft_time_limit=30, time_limit=60)
 def judge_rollouts() -> None:
     judge.judge_all()
+
+
+@shared_task(name="deployments.tasks.advance_devices", soft_time_limit=30, time_limit=60)
+def advance_devices() -> None:
+    device_rollouts.advance_device_rollouts()

@@ -15,6 +15,7 @@ urlpatterns = [
     path("v1/workspaces/<slug:workspace>/", include("studio.activity.api_urls")),
     path("v1/admin/", include("deployments.api.admin_urls")),
     path("v1/", include("monitoring.ingest_urls")),
+    path("v1/", include("deployments.api.edge_urls")),
     path("v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
     path("", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api_docs"),
 ]

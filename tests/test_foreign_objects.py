@@ -6,7 +6,8 @@ The cases are made from the URL map. `foreign` has an object for every parameter
 
 import pytest
 
-from deployments.models import BuiltBundle, EdgeExport, Rollout
+from deployments.edge.devices import add_device
+from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Rollout
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import create_client_key
@@ -30,6 +31,8 @@ SERVICE = "api/v1/workspaces/<slug:workspace>/services/<slug:name>"
 BODIES = {  # where an empty body is refused before the object is looked up
     "PATCH api/v1/workspaces/<slug:workspace>/members/<str:username>": '{"role": "viewer"}',
     "PATCH api/v1/workspaces/<slug:workspace>/targets/<slug:name>": '{"settings": {}}',
+    "POST api/v1/workspaces/<slug:workspace>/targets/<slug:name>/devices": '{"name": "another-device"}',
+    "PATCH api/v1/workspaces/<slug:workspace>/targets/<slug:name>/devices/<slug:device>": '{"labels": []}',
     f"PUT {SERVICE}/traffic": '{"revisions": [{"revision": 1, "percent": 100}]}',
     f"POST {SERVICE}/traffic/promote": '{"revision": 1}',
     f"POST {SERVICE}/outcomes": '{"outcomes": [{"user": "ann", "value": 1}]}',
@@ -60,7 +63,9 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     Membership.objects.create(user=dave, workspace=elsewhere, role=Role.VIEWER)
     token = create_token(mallory, elsewhere, name="secret-token")[0].pk
     invitation = create_invitation(elsewhere, role=Role.VIEWER, actor=mallory)[0].pk
-    target = elsewhere.targets.create(name="secret-target", kind="local")
+    target = elsewhere.targets.create(name="secret-target", kind="edge")
+    add_device(target, mallory, "secret-device")
+    DeviceRollout.objects.create(target=target, service=service)
     export = EdgeExport.objects.create(service=service, revision=service.revisions.get(), digest="0" * 64)
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
@@ -79,8 +84,15 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
             "pk": export.pk,
             "export": export.pk,
         },
-        "targets": {"name": target.name},
-        "settings": {"name": target.name, "token": token, "invitation": invitation, "username": "dave"},
+        "targets": {"name": target.name, "device": "secret-device", "service": service.name},
+        "settings": {
+            "name": target.name,
+            "device": "secret-device",
+            "service": service.name,
+            "token": token,
+            "invitation": invitation,
+            "username": "dave",
+        },
         "members": {"username": "dave"},
         "tokens": {"pk": token},
         "invitations": {"pk": invitation},

@@ -5,6 +5,7 @@ from django.urls import path
 from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
 from deployments.api.development import DevelopmentViewSet
+from deployments.api.devices import DeviceRolloutViewSet, DeviceViewSet
 from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.parsers import RawParser
@@ -66,5 +67,14 @@ urlpatterns = [
         TargetViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
         name="api_target",
     ),
+    path(f"{target}/devices", DeviceViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        f"{target}/devices/<slug:device>",
+        DeviceViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path(f"{target}/devices/<slug:device>/regenerate-key", DeviceViewSet.as_view({"post": "regenerate_key"})),
+    path(f"{target}/devices/<slug:device>/revoke-key", DeviceViewSet.as_view({"post": "revoke_key"})),
+    path(f"{target}/device-rollouts", DeviceRolloutViewSet.as_view({"get": "list"})),
+    path(f"{target}/device-rollouts/<slug:service>/resume", DeviceRolloutViewSet.as_view({"post": "resume"})),
     path(f"{target}/check", TargetViewSet.as_view({"post": "check"})),
 ]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from deployments import events
 from deployments.builds import revision_images
 from deployments.builds.bundles import Content, make_bundle
+from deployments.builds.device_parts import make_parts, needs_parts
 from deployments.causes import cause_of, cause_of_error
 from deployments.desired_state import request_advance
 from deployments.models import Build, BuiltBundle, Revision
@@ -30,7 +31,7 @@ from studio.core.jobs import WORKER_LOST, JobState
 
 log = logging.getLogger(__name__)
 
-ENVIRONMENT, BUNDLE, IMAGE = "environment", "bundle", "image"
+ENVIRONMENT, BUNDLE, IMAGE, PARTS = "environment", "bundle", "image", "packing"
 
 
 def build_for(revision: Revision) -> Build:
@@ -127,6 +128,9 @@ def _steps(revision: Revision, heartbeat: Heartbeat, lines: TextIO) -> None:
         heartbeat.step(IMAGE, 0.3)
         limits = Limits(time.monotonic() + settings.SLIPWAY["BUILD_SECONDS"], heartbeat.is_lost)
         revision_images.make_revision_image(revision, revision.service.target, lines, limits)
+    if needs_parts(revision.service.target):
+        heartbeat.step(PARTS, 0.85)
+        make_parts(revision, lines, heartbeat.check)
     heartbeat.step(IMAGE if makes_image else BUNDLE, 0.95)
 
 

@@ -5,10 +5,10 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from deployments.builds.device_contents import bundle_entries, library_entries, package_entries, python_of
+from deployments.builds.tar_files import Entry, write_tar
 from deployments.edge.archive_texts import readme, start_script
-from deployments.edge.contents import bundle_entries, library_entries, package_entries, python_of
 from deployments.edge.signing import sign
-from deployments.edge.tar_files import Entry, write_tar
 from deployments.models import Instance, Revision
 from deployments.recipe.spec import InstanceSpec, spec_for
 from deployments.targets.edge.run_settings import settings_of

@@ -1,6 +1,7 @@
 """Exports: asked for by people, made by a worker, removed after a while."""
 
 import hashlib
+import io
 import logging
 import os
 from datetime import timedelta
@@ -9,16 +10,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from deployments.builds import builds
+from deployments.builds.bundles import make_bundle
 from deployments.causes import cause_of_error
 from deployments.edge.archive import write_archive
-from deployments.errors import NotExportable
 from deployments.events import REVISION_EXPORTED
 from deployments.models import EdgeExport, Service
+from registry.environments import environments
 from studio.accounts.models import User
 from studio.activity.recording import record
 from studio.core.enqueue import create_job
-from studio.core.errors import NotFound
+from studio.core.errors import NotFound, SlipwayError
 from studio.core.job_heartbeat import Heartbeat, LeaseLost
 from studio.core.jobs import JobState
 
@@ -31,14 +32,12 @@ PIECE = 1 << 20
 def request_export(service: Service, actor: User, number: int | None = None) -> EdgeExport:
     """A new export of a revision (None: the wanted one); one that is under way is given instead of another.
 
-    Raises `NotFound` for a number that there is not, `NotExportable` for a revision that is not built.
+    What is not built on this machine is built first. Raises `NotFound` for a number that there is not.
     """
     wanted = service.wanted_revision if number is None else number
     revision = service.revisions.select_related("config__environment").filter(number=wanted).first()
     if revision is None:
         raise NotFound(f"'{service.name}' has no revision {wanted}.", field="revision")
-    if not builds.use_built(revision):
-        raise NotExportable(f"Revision {wanted} of '{service.name}' is not built.")
     under_way = EdgeExport.objects.unfinished().filter(revision=revision).first()
     return under_way or create_job(EdgeExport, service=service, revision=revision, requested_by=actor)
 
@@ -59,12 +58,12 @@ def find_export(service: Service, pk: int) -> EdgeExport:
 def run(export: EdgeExport, heartbeat: Heartbeat) -> None:
     """Do it. Safe to repeat, and to kill at any line: the file gets its name when it is whole."""
     try:
-        heartbeat.step("looking", 0.02)
+        _build(export, heartbeat)
         digest, size = _write(export, heartbeat)
     except LeaseLost:
         raise
     except Exception as error:
-        if not isinstance(error, NotExportable):
+        if not isinstance(error, SlipwayError):
             log.exception("%s failed", export)
         export.end(JobState.FAILED, error=cause_of_error(error))
     else:
@@ -78,6 +77,16 @@ def run(export: EdgeExport, heartbeat: Heartbeat) -> None:
                     actor=export.requested_by,
                     revision=number,
                 )
+
+
+def _build(export: EdgeExport, heartbeat: Heartbeat) -> None:
+    """Bundle and environment, where this machine does not have them (any more)."""
+    revision, log = export.revision, io.StringIO()
+    heartbeat.step("building", 0.02)
+    if revision.config.environment is not None:
+        environments.install(revision.config.environment, log, cancelled=heartbeat.is_lost)
+    make_bundle(revision, log)
+    heartbeat.step("packing", 0.05)
 
 
 def _write(export: EdgeExport, heartbeat: Heartbeat) -> tuple[str, int]:

@@ -3,6 +3,7 @@ from deployments.models.bundle import BuiltBundle
 from deployments.models.client_key import ClientKey, KeyUse
 from deployments.models.collection import Collection
 from deployments.models.config import ConfigFile, InferenceConfig
+from deployments.models.device import Device, DeviceRollout, DeviceRolloutState
 from deployments.models.edge_export import EdgeExport, SigningKey
 from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
@@ -23,6 +24,9 @@ __all__ = [
     "Collection",
     "ConfigFile",
     "Desired",
+    "Device",
+    "DeviceRollout",
+    "DeviceRolloutState",
     "EdgeExport",
     "FrontStatus",
     "HostName",

@@ -31,7 +31,7 @@ class Setting:
 class TargetKind:
     """`make` gives the driver of one target. `needs_ports`: its services answer at numbered ports of this machine,
     which the studio hands out. `needs_images`: it runs images; `engine` tells by a target's settings which engine has
-    them, None: the one that the studio builds on."""
+    them, None: the one that the studio builds on. `needs_parts`: it runs what is packed for devices."""
 
     name: str
     title: str
@@ -39,6 +39,7 @@ class TargetKind:
     settings: tuple[Setting, ...] = ()
     needs_ports: bool = False
     needs_images: bool = False
+    needs_parts: bool = False
     engine: Callable[[Mapping[str, Any]], EngineAddress] | None = None
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:

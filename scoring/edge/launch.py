@@ -31,9 +31,14 @@ def make_environment(place: Path, packages: Path) -> Path:
 
 
 def environment(
-    variables: Mapping[str, str], library: Path, work: Path, own: Mapping[str, str] = os.environ
+    variables: Mapping[str, str],
+    library: Path,
+    work: Path,
+    *,
+    compiled: Path | None = None,
+    own: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """The whole environment of a server. Compiled modules go to the work folder: the rest may be read-only."""
+    """The whole environment of a server. `compiled`: where modules are compiled to; None: they have been already."""
     passed = {name: own[name] for name in (*PASSED_ON, *PASSED_ON_GPU) if name in own}
     return (
         passed
@@ -45,8 +50,8 @@ def environment(
             "PYTHONPATH": str(library),
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPYCACHEPREFIX": str(work / "compiled"),
         }
+        | ({"PYTHONPYCACHEPREFIX": str(compiled)} if compiled else {"PYTHONDONTWRITEBYTECODE": "1"})
     )
 
 

@@ -83,7 +83,7 @@ def _serve(archive: Path, manifest: dict[str, Any], work: Path, place: dict[str,
     digests = [hashlib.sha256(key.encode()).hexdigest() for key in keys]
     run = write_settings(work / "control", settings, {"digests": digests})
     python = make_environment(work / "environment", archive / PACKAGES)
-    variables = environment(manifest["variables"], archive / LIBRARY, work)
+    variables = environment(manifest["variables"], archive / LIBRARY, work, compiled=work / "compiled")
     os.execve(python, [str(python), "-m", "scoring", str(run), "--console"], variables)  # noqa: S606 - no shell
 
 

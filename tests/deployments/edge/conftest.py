@@ -3,9 +3,9 @@ from io import BytesIO
 
 import pytest
 
+from deployments.builds.tar_files import Entry
 from deployments.edge import archive as archives
 from deployments.edge.archive import write_archive
-from deployments.edge.tar_files import Entry
 from tests.deployments.service_factories import deploy, run_build
 from tests.registry.factories import make_version, onnx_bytes
 

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from deployments.edge import exports
-from deployments.errors import NotExportable
-from deployments.models import BuiltBundle, EdgeExport
+from deployments.models import EdgeExport
+from registry.store import artifacts
 from studio.core.job_runner import run_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("few_packages")]
@@ -51,22 +51,27 @@ def test_export_under_way_is_given_instead_of_another(revision, bob):
     assert exports.request_export(revision.service, bob) == exports.request_export(revision.service, bob)
 
 
-def test_revision_that_is_not_built_is_refused(revision, bob):
-    BuiltBundle.objects.all().delete()
-
-    with pytest.raises(NotExportable, match="not built"):
-        exports.request_export(revision.service, bob)
-
-
-def test_bundle_that_has_gone_fails_the_export_with_the_next_step(revision, bob, data):
+def test_bundle_that_has_gone_is_made_again(revision, bob, data):
     made = exports.request_export(revision.service, bob)
     (data / "bundles" / revision.content_hash).rename(data / "elsewhere")
 
     run_job("edge_export", made.pk)
 
     made.refresh_from_db()
-    assert (made.state, made.error["code"]) == ("failed", "not_exportable")
-    assert "export it again" in made.error["hint"]
+    assert made.state == "succeeded", made.error
+
+
+def test_file_of_the_model_that_is_lost_fails_the_export_with_the_next_step(revision, bob, data):
+    made = exports.request_export(revision.service, bob)
+    (data / "bundles" / revision.content_hash).rename(data / "elsewhere")
+    file = revision.models.get().version.files.first()
+    artifacts.local_path(file.artifact_id).unlink()
+
+    run_job("edge_export", made.pk)
+
+    made.refresh_from_db()
+    assert (made.state, made.error["code"]) == ("failed", "file_lost")
+    assert made.error["hint"]
 
 
 def test_unknown_revision_is_not_found(api, bob, revision):
@@ -104,12 +109,10 @@ def test_page_shows_exports_and_asks_for_one(sign_in, bob, export):
 
 
 def test_page_says_why_an_export_is_refused(sign_in, bob, revision):
-    BuiltBundle.objects.all().delete()
+    page = sign_in(bob).post("/w/vision/services/flowers/edge/", {"revision": "7"})
 
-    page = sign_in(bob).post("/w/vision/services/flowers/edge/", {"revision": "1"})
-
-    assert page.status_code == 409
-    assert "is not built" in page.content.decode()
+    assert page.status_code == 404
+    assert "has no revision 7" in page.content.decode()
 
 
 def test_public_key_is_downloaded(sign_in, carol):

@@ -12,7 +12,7 @@ from django.conf import settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deployments.edge.tar_files import Entry
+from deployments.builds.tar_files import Entry
 from deployments.errors import NotExportable
 from deployments.recipe.build_paths import bundle_path
 from registry.environments.environments import runtime_requirements
