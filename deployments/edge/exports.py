@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from deployments.builds.bundles import make_bundle
+from deployments.builds.bundles import Content, make_bundle
 from deployments.causes import cause_of_error
 from deployments.edge.archive import write_archive
 from deployments.events import REVISION_EXPORTED
@@ -85,7 +85,7 @@ def _build(export: EdgeExport, heartbeat: Heartbeat) -> None:
     heartbeat.step("building", 0.02)
     if revision.config.environment is not None:
         environments.install(revision.config.environment, log, cancelled=heartbeat.is_lost)
-    make_bundle(revision, log)
+    make_bundle(Content.of(revision), log)
     heartbeat.step("packing", 0.05)
 
 
