@@ -19,6 +19,7 @@ urlpatterns = [
     path("models/<str:name>/<int:number>/archive/", files.version_archive, name="version_archive"),
     path("environments/", environments.environment_list, name="environment_list"),
     path("environments/new/", environments.environment_new, name="environment_new"),
+    path("environments/edit/", environments.environment_edit, name="environment_edit"),
     path("environments/<str:name>/<int:number>/", environments.environment_detail, name="environment_detail"),
     path("environments/<str:name>/<int:number>/delete/", environments.environment_delete, name="environment_delete"),
 ]

@@ -110,6 +110,12 @@ class DefineSerializer(StrictSerializer):
         required=False,
         help_text="instructions that run on top of the base, such as RUN apt-get update",
     )
+    definition = serializers.CharField(
+        required=False,
+        trim_whitespace=False,
+        help_text="the definition as YAML, in place of the fields above: "
+        "description, python, requirements, variables, base_image, dockerfile, docker_steps, conda; or a conda file",
+    )
     wheels = serializers.ListField(
         child=serializers.UUIDField(), required=False, help_text="private wheels, as ids of complete uploads"
     )
@@ -142,8 +148,7 @@ class EnvironmentViewSet(InWorkspace, GenericViewSet):
         """Define the next version; the newest one comes back when it is defined the same already."""
         form = DefineSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        facts = requests.resolve(self.workspace, self.person, form.validated_data)
-        found = environments.define(workspace=self.workspace, actor=self.person, **facts)
+        found = requests.define(self.workspace, self.person, form.validated_data)
         Upload.objects.filter(pk__in=form.validated_data.get("wheels", ())).delete()  # their bytes are kept
         return Response(self._serializer(found).data, status=201)
 

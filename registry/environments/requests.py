@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from registry.environments import definition_text, environments, private_wheels
+from registry.environments import definition_text, definition_yaml, environments, private_wheels
+from registry.environments.definition_yaml import Document
 from registry.environments.interpreters import own
 from registry.environments.private_wheels import Wheel
 from registry.models import Environment, Upload
@@ -12,6 +13,49 @@ from studio.accounts.models import User, Workspace
 from studio.core.errors import BadInput
 
 FURTHER = ("description", "variables", "base_image", "dockerfile", "docker_steps")
+
+
+def define(workspace: Workspace, actor: User, given: Mapping[str, Any]) -> Environment:
+    """The next version of an environment, from what `resolve` takes or from a `definition` in YAML instead.
+
+    Raises `BadInput`, which tells the line of the YAML, and `NotFound`.
+    """
+    if "definition" not in given:
+        return environments.define(workspace=workspace, actor=actor, **resolve(workspace, actor, given))
+    if besides := [name for name in given if name not in {"name", "definition", "wheels", "base"}]:
+        raise BadInput(f"The definition says {besides[0]}: leave the field out.", field=besides[0])
+    document = definition_yaml.read(given["definition"])
+    base = environments.find(workspace, given["base"]) if given.get("base") else None
+    kept = private_wheels.wheels_of(base) if base else []
+    added = adopt(uploads.find_all(workspace, actor, given["wheels"])) if given.get("wheels") else []
+    return define_document(workspace, actor, given["name"], document, merge(named(document, kept, added), added))
+
+
+def define_document(
+    workspace: Workspace, actor: User, name: str, document: Document, private: Sequence[Wheel]
+) -> Environment:
+    """The next version of `name`, as a document in YAML says. Raises `BadInput`, which tells the line."""
+    facts = {"python_version": own().minor, "requirements": []} | document.facts
+    try:
+        return environments.define(workspace=workspace, actor=actor, name=name, private=private, **facts)
+    except BadInput as error:
+        raise document.locate(error) from error
+
+
+def named(document: Document, kept: Sequence[Wheel], added: Sequence[Wheel]) -> list[Wheel]:
+    """Those of the kept wheels that the document names; all where it names none. Raises `BadInput` for others."""
+    if document.wheels is None:
+        return list(kept)
+    known = {wheel.path for wheel in (*kept, *added)}
+    if unknown := [name for name in document.wheels if name not in known]:
+        raise document.locate(
+            BadInput(
+                f"There is no private wheel {unknown[0][:100]}.",
+                hint="Send the file along, or take its name out of the list.",
+                field="wheels",
+            )
+        )
+    return [wheel for wheel in kept if wheel.path in document.wheels]
 
 
 def resolve(workspace: Workspace, actor: User, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,14 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+def compose(content: str) -> yaml.Node | None:
+    """The nodes of the one document, which know their lines. Raises `Unreadable`; the caller bounds the size."""
+    try:
+        return yaml.compose(content, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as reason:
+        raise Unreadable(reason) from reason
+
+
 def load(content: str | bytes) -> Any:
     """The one document in `content`. Raises `Unreadable`; the caller bounds the size."""
     try:

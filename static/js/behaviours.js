@@ -1,6 +1,7 @@
 // The behaviours that elements may name, each from its file in behaviours/.
 import { start as startAgo } from "./behaviours/ago.js";
 import { start as startChart } from "./behaviours/chart.js";
+import { start as startCodeField } from "./behaviours/code_field.js";
 import { start as startCodeTabs } from "./behaviours/code_tabs.js";
 import { start as startConfirm } from "./behaviours/confirm.js";
 import { start as startCopy } from "./behaviours/copy.js";
@@ -18,6 +19,7 @@ import { start as startUpload } from "./behaviours/upload.js";
 export const behaviours = new Map([
   ["ago", startAgo],
   ["chart", startChart],
+  ["code_field", startCodeField],
   ["code_tabs", startCodeTabs],
   ["confirm", startConfirm],
   ["copy", startCopy],

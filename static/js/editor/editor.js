@@ -9,15 +9,15 @@ function load(name, properties) {
 
 const script = (src) => load("script", { src });
 
-/** The editor's library, once a page. `addresses` are those of it, its styles and the languages that it colours. */
-async function library({ editor, styles, python, json }) {
+/** The editor's library, once a page. `addresses` are those of it, its styles and the languages that it colours here. */
+async function library({ editor, styles, python, json, yaml }) {
   await Promise.all([script(editor), load("link", { rel: "stylesheet", href: styles })]);
   window.ace.config.set("useStrictCSP", true); // it would write its styles into the page itself
-  await Promise.all([script(python), script(json)]);
+  await Promise.all([python, json, yaml].filter(Boolean).map(script));
   return window.ace;
 }
 
-const modeOf = (path) => ({ py: "ace/mode/python", json: "ace/mode/json" })[path.split(".").at(-1)] ?? "ace/mode/text";
+const modeOf = (path) => ({ py: "ace/mode/python", json: "ace/mode/json", yaml: "ace/mode/yaml" })[path.split(".").at(-1)] ?? "ace/mode/text";
 
 /** Puts an editor in the place of `area`. Gives {name, resize}: `name(path)` chooses the language by a file's name. */
 export async function edit(area, path, addresses) {
