@@ -3,13 +3,13 @@
 Every setting is used, or named among the warnings as one that has no effect here.
 """
 
-import json
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.config import azure_environment, configs, unused_settings
-from deployments.config.azure_environment import NO_IMAGE, Described
+from deployments.config import azure_environment, configs, json_reading, unused_settings
+from deployments.config.azure_environment import AZURE_IMAGE, REGISTRY, Described
 from deployments.models import InferenceConfig
 from registry.environments import environments, provided_modules
 from registry.environments.interpreters import own
@@ -23,14 +23,23 @@ OF_AZURE = ("azureml", "microsoft")  # how the names of Azure's own environments
 REASONS = {
     "schemaFile": "what a script takes is read from its own decorators (inference-schema).",
     "runtime": "scripts run in plain Python.",
-    "extraDockerfileSteps": NO_IMAGE,
-    "baseImage": NO_IMAGE,
-    "baseImageRegistry": NO_IMAGE,
+    "extraDockerfileSteps": "it names a file; put the steps themselves in its place.",
+    "baseImage": AZURE_IMAGE,
+    "baseImageRegistry": REGISTRY,
     "enableGpu": "no GPU is reserved; a script uses one that its packages find.",
     "cudaVersion": "CUDA comes with the packages of the environment.",
 }
 IDLE = {"runtime": ("python", "python-slim")}
 USED = ("entryScript", "sourceDirectory", "description", "environment", "condaFile")
+OF_IMAGES = (  # settings of the time before environments, which take their place
+    "runtime",
+    "condaFile",
+    "extraDockerfileSteps",
+    "enableGpu",
+    "cudaVersion",
+    "baseImage",
+    "baseImageRegistry",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,8 @@ def export(config: InferenceConfig, *, with_values: bool) -> dict[str, Any]:
         shape["description"] = config.description
     if config.environment is not None:
         variables = configs.shown_variables(config, with_values=with_values)
-        shape["environment"] = azure_environment.export(config.environment, variables)
+        own_ones = environments.shown_variables(config.environment, with_values=with_values)
+        shape["environment"] = azure_environment.export(config.environment, own_ones | variables)
     return shape
 
 
@@ -71,10 +81,13 @@ def read(given: str | Mapping[str, Any], conda: str = "", python_version: str = 
     document = _load(given) if isinstance(given, str) else dict(given)
     script = document.get("entryScript")
     if not isinstance(script, str) or not script:
-        raise _bad("'entryScript' is missing: it names the script among the files.")
-    found = azure_environment.read(document.get("environment"), document.get("condaFile"), conda)
+        raise _without_script(document)
+    _check_one_way(document)
+    image = azure_environment.read_image(document)
+    found = azure_environment.read(document.get("environment"), document.get("condaFile"), conda, image)
     described = found.with_python(python_version) if python_version else found
-    own_settings = {name: value for name, value in document.items() if name not in USED}
+    used = (*USED, *azure_environment.used_of_image(document))
+    own_settings = {name: value for name, value in document.items() if name not in used}
     reasons = unused_settings.with_unknown(own_settings, REASONS, USED)
     return Imported(
         entry_script=script,
@@ -83,6 +96,26 @@ def read(given: str | Mapping[str, Any], conda: str = "", python_version: str = 
         environment=described,
         warnings=[*unused_settings.sentences(own_settings, reasons, IDLE), *described.warnings],
     )
+
+
+def _check_one_way(document: Mapping[str, Any]) -> None:
+    """Raises `BadInput` where the environment is described in both of Azure's ways."""
+    if not document.get("environment"):
+        return
+    older = [name for name in OF_IMAGES if unused_settings.asks_for_something(name, document.get(name), IDLE)]
+    if older:
+        verb = "describes" if len(older) == 1 else "describe"
+        raise _bad(
+            f"Either 'environment' or {' and '.join(repr(name) for name in older)} {verb} the environment, not both.",
+            "Leave one of them out: 'environment' says the same in python.condaDependencies and docker.",
+        )
+
+
+def _without_script(document: Mapping[str, Any]) -> BadInput:
+    close = difflib.get_close_matches("entryscript", [str(name).lower() for name in document], n=1)
+    given = next((name for name in document if str(name).lower() in close and name != "entryScript"), "")
+    hint = f"The file has '{given}': write it as entryScript." if given else 'Such as "entryScript": "score.py".'
+    return _bad("'entryScript' is missing: it names the script among the files.", hint)
 
 
 def environment_of(given: Imported, workspace: Workspace, actor: User, *, name: str = "") -> str:
@@ -148,19 +181,16 @@ def _load(text: str) -> dict[str, Any]:
 
 def _load_json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as reason:
-        where = f" in line {reason.lineno}: {reason.msg}" if isinstance(reason, json.JSONDecodeError) else ""
-        raise _bad(
-            f"This is no valid JSON{where}.", "Correct the line, for example a missing comma before it."
-        ) from reason
+        return json_reading.load(text)
+    except json_reading.Mistake as mistake:
+        raise _bad(f"This is no valid JSON: {mistake.message}.", mistake.hint, mistake.shown) from mistake
 
 
 def _load_yaml(text: str) -> Any:
     try:
         return untrusted_yaml.load(text)
     except untrusted_yaml.Unreadable as reason:
-        where = f" in line {reason.line}" if reason.line else ""
+        where = f" in line {reason.line}, column {reason.column}" if reason.line else ""
         raise _bad(f"This is neither JSON nor valid YAML{where}.", str(reason).splitlines()[0]) from reason
 
 
@@ -171,5 +201,5 @@ def _text(document: Mapping[str, Any], name: str) -> str:
     return value or ""
 
 
-def _bad(message: str, hint: str = "") -> BadInput:
-    return azure_environment.bad(message, hint)
+def _bad(message: str, hint: str = "", evidence: str = "") -> BadInput:
+    return azure_environment.bad(message, hint, evidence)

@@ -6,12 +6,14 @@ import yaml
 
 
 class Unreadable(ValueError):
-    """The text is no YAML, or more than plain values. `line` is where, counted from 1, if that is known."""
+    """The text is no YAML, or more than plain values. `line` and `column` are where, counted from 1, if
+    that is known."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         mark = getattr(reason, "problem_mark", None)
         self.line: int | None = mark.line + 1 if mark else None
+        self.column: int | None = mark.column + 1 if mark else None
 
 
 class _Loader(yaml.SafeLoader):

@@ -50,11 +50,32 @@ class InferenceFile:
         named = self.document.get("condaFile") or python.get("condaDependenciesFile")
         return text_files.read(self._place(str(named), "condaFile")) if named else ""
 
+    def with_texts(self) -> dict[str, Any]:
+        """The document with the texts of the Dockerfiles that it names in place of their names; what is not there is
+        told by the studio. Raises `Misuse`."""
+        found = dict(self.document)
+        if steps := self._text_of(found.get("extraDockerfileSteps")):
+            found["extraDockerfileSteps"] = steps
+        environment = _object(found.get("environment"))
+        docker = _object(environment.get("docker"))
+        if text := self._text_of(docker.get("baseDockerfile")):
+            found["environment"] = environment | {"docker": docker | {"baseDockerfile": text}}
+        return found
+
+    def _text_of(self, given: Any) -> str:
+        """The text of the file; empty where nothing is given, the text itself, or the name of no file."""
+        if not isinstance(given, str) or len(given.split()) != 1:
+            return ""
+        place = next((one for one in self._places(given) if one.is_file()), None)
+        return text_files.read(place) if place else ""
+
+    def _places(self, given: str) -> list[Path]:
+        source = str(self.document.get("sourceDirectory") or "")
+        return [self.folder / given, *([self.folder / source / given] if source else []), Path(given)]
+
     def _place(self, given: str, setting: str) -> Path:
         """Where a path of the document leads: beside the file, in its source directory, or here."""
-        source = str(self.document.get("sourceDirectory") or "")
-        places = [self.folder / given, *([self.folder / source / given] if source else []), Path(given)]
-        for place in places:
+        for place in self._places(given):
             if place.exists():
                 return place
         raise Misuse(
@@ -84,7 +105,9 @@ def make_config(client: "Client", name: str, given: InferenceFile, description: 
     Settings without effect are reported. Nothing is sent where the document is wrong.
     """
     files = given.files()
-    found = client.configs.import_file(given.document, given.conda(), python_version=given.python_version, name=name)
+    found = client.configs.import_file(
+        given.with_texts(), given.conda(), python_version=given.python_version, name=name
+    )
     for warning in found["warnings"]:
         output.note(f"Warning: {warning}")
     environment = given.environment or found["environment"] or RUNTIME

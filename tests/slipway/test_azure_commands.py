@@ -52,6 +52,19 @@ def test_inference_config_makes_a_config_of_its_source_directory(slipway, regist
     assert asked["deployment_config"] == {"computeType": "aci", "containerResourceRequirements": {"cpu": 0.5}}
 
 
+def test_dockerfiles_that_an_inference_config_names_come_along(slipway, registered, project):
+    (project / "steps").write_text("RUN apt-get update\n")
+    (project / "Base").write_text("FROM python:3.11-slim\n")
+    file = inference_config(project, sourceDirectory="src", extraDockerfileSteps="steps")
+    assert slipway("service", "deploy", "-n", "a", "-m", "iris:1", "--ic", file).code == 0
+    assert registered.imported["inferenceconfig"]["extraDockerfileSteps"] == "RUN apt-get update\n"
+    environment = {"name": "own", "docker": {"baseDockerfile": "Base"}}
+    file = inference_config(project, sourceDirectory="src", environment=environment)
+    assert slipway("service", "deploy", "-n", "b", "-m", "iris:1", "--ic", file).code == 0
+    sent_docker = registered.imported["inferenceconfig"]["environment"]["docker"]
+    assert sent_docker == {"baseDockerfile": "FROM python:3.11-slim\n"}
+
+
 def test_paths_of_an_inference_config_are_relative_to_it_or_to_the_present_folder(slipway, registered, project):
     (project / "deploy").mkdir()
     file = inference_config(project / "deploy", sourceDirectory="src", condaFile="env.yml")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from deployments.config import azure_inference_config
-from deployments.config.azure_inference_config import environment_of, read, warnings_for
+from deployments.config import azure_inference_config, configs
+from deployments.config.azure_inference_config import environment_of, export, read, warnings_for
 from deployments.config.unused_settings import leaves
 from registry.environments import environments
 from studio.core.errors import BadInput, NotFound
@@ -73,8 +73,11 @@ def test_settings_without_effect_are_named_and_passwords_are_not():
     assert warnings_for(read(INLINE)) == [
         "environment.version has no effect: the studio numbers the versions of environments.",
         "environment.python.condaDependencies.channels has no effect: packages come from the Python package index.",
-        "environment.docker.enabled, environment.docker.baseImage and environment.docker.baseImageRegistry.password "
-        "have no effect: no image is built: a script runs in a Python environment with the packages it asks for.",
+        "environment.docker.enabled has no effect: whether an image is built depends on the target.",
+        "environment.docker.baseImage has no effect: images of Azure's registry bring conda and old systems; the "
+        "studio's own base image takes their place.",
+        "environment.docker.baseImageRegistry.password has no effect: how a registry is signed in to is a setting of "
+        "the target.",
     ]
 
 
@@ -85,8 +88,7 @@ def test_yaml_with_a_conda_file_is_read():
     )  # fmt: skip
     assert warnings_for(found) == [
         "schemaFile has no effect: what a script takes is read from its own decorators (inference-schema).",
-        "extraDockerfileSteps has no effect: no image is built: a script runs in a Python environment with the "
-        "packages it asks for.",
+        "extraDockerfileSteps has no effect: it names a file; put the steps themselves in its place.",
         "channels of the conda file has no effect: packages come from the Python package index.",
         "azureml-defaults>=1.0.45 is not installed: the scoring server's own modules take the place of "
         "azureml-defaults.",
@@ -100,20 +102,24 @@ def test_values_that_yaml_reads_as_numbers_and_switches_stay_texts():
 
 
 def test_every_setting_of_the_documented_file_is_used_or_named():
-    """The keys of Azure's own reference, each with a value that asks for something."""
+    """The keys of Azure's own reference, each with a value that asks for something; those of images, which exclude an
+    environment, in a file of their own."""
     lists = ["mavenLibraries", "pypiLibraries", "rcranLibraries", "jarLibraries", "eggLibraries"]
     registry = {"address": "a", "username": "u", "password": "secret"}
+    older = {
+        "entryScript": "score.py",
+        "runtime": "spark-py",
+        "extraDockerfileSteps": "steps",
+        "enableGpu": True,
+        "cudaVersion": "10.0",
+        "baseImage": "mcr.microsoft.com/azureml/base:0.1",
+        "baseImageRegistry": registry,
+    }
     document = {
         "entryScript": "score.py",
         "sourceDirectory": "src",
         "description": "d",
-        "runtime": "spark-py",
-        "extraDockerfileSteps": "steps",
         "schemaFile": "schema.json",
-        "enableGpu": True,
-        "cudaVersion": "10.0",
-        "baseImage": "image",
-        "baseImageRegistry": registry,
         "environment": {
             "name": "own",
             "version": "1",
@@ -126,8 +132,7 @@ def test_every_setting_of_the_documented_file_is_used_or_named():
             },
             "docker": {
                 "enabled": True,
-                "baseImage": "image",
-                "baseDockerfile": "FROM x",
+                "baseImage": "mcr.microsoft.com/azureml/base:0.1",
                 "sharedVolumes": False,
                 "shmSize": "4g",
                 "arguments": ["--ipc=host"],
@@ -140,11 +145,12 @@ def test_every_setting_of_the_documented_file_is_used_or_named():
             "inferencingStackVersion": "1.2",
         },
     }
-    told = " ".join(warnings_for(read(document)))
+    told = " ".join([*warnings_for(read(document)), *warnings_for(read(older))])
     used = ("entryScript", "sourceDirectory", "description", "environment.name", "environment.environmentVariables.A")
     used += ("environment.python.condaDependencies.name", "environment.python.condaDependencies.dependencies")
     idle = ("environment.spark.precachePackages", "environment.docker.sharedVolumes")
-    assert [path for path, _ in leaves(document) if path not in used + idle and path not in told] == []
+    given = [path for one in (document, older) for path, _ in leaves(one)]
+    assert [path for path in given if path not in used + idle and path not in told] == []
     assert "secret" not in told
 
 
@@ -159,7 +165,27 @@ def test_settings_that_nobody_knows_are_named():
 @pytest.mark.parametrize(
     ("given", "conda", "told"),
     [
-        ('{\n"entryScript": "score.py"\n"environment": {}}', "", "no valid JSON in line 3"),
+        ('{\n"entryScript": "score.py"\n"environment": {}}', "", "no valid JSON: line 3, column 1: a comma is missing"),
+        ('{"entryScript": "a.py",\n}', "", r"line 2, column 1: a comma stands before '}'"),
+        ('{\n  // the script\n  "entryScript": "a.py"}', "", "line 2, column 3: JSON has no comments"),
+        ('{"entryScript": "a.py" # the script\n}', "", "line 1, column 24: JSON has no comments"),
+        ("{'entryScript': 'a.py'}", "", "line 1, column 2: a text stands in single quotes"),
+        ('{"entryScript": "a.py", "environment": {"name": "x}"', "", "line 1, column 53: the end of the file"),
+        ('{"entryScript": "a.py"}}', "", "line 1, column 24: the file goes on after its end"),
+        ('{"entryScript": "a.py", "entryScript": "b.py"}', "", "'entryScript' is given twice"),
+        ({"entryscript": "a.py"}, "", "'entryScript' is missing"),
+        (INLINE | {"baseImage": "x", "enableGpu": True}, "", "Either 'environment' or 'enableGpu' and 'baseImage'"),
+        ({"entryScript": "a.py", "baseImage": 3}, "", "'baseImage' must be a text"),
+        (
+            {"entryScript": "a.py", "environment": {"docker": {"baseImage": "x", "baseDockerfile": "FROM y"}}},
+            "",
+            "Either 'docker.baseImage' or 'docker.baseDockerfile'",
+        ),
+        (
+            {"entryScript": "a.py", "environment": {"docker": {"baseDockerfile": "Dockerfile"}}},
+            "",
+            "names the file Dockerfile, whose text did not come",
+        ),
         ("entryScript: [", "", "neither JSON nor valid YAML in line"),
         ("entryScript: &a x\nsourceDirectory: *a", "", "neither JSON nor valid YAML in line 2"),
         ("[]", "", "one JSON object"),
@@ -173,7 +199,7 @@ def test_settings_that_nobody_knows_are_named():
         ({"entryScript": "a.py", "environment": {"environmentVariables": {"A": []}}}, "", "variable A must be a text"),
         ({"entryScript": "a.py", "condaFile": "env.yml"}, "", "names the conda file env.yml, whose text did not come"),
         ({"entryScript": "a.py", "condaFile": 3}, CONDA, "'condaFile' must be a text"),
-        (INLINE | {"condaFile": "env.yml"}, CONDA, "Either 'environment' or 'condaFile'"),
+        (INLINE | {"condaFile": "env.yml"}, CONDA, "Either 'environment' or 'condaFile' describes"),
         (INLINE, CONDA, "The packages are given twice"),
         ("[" * 100_000, "", "no valid JSON"),
         ("a: " * 200_000, "", "more than 256 KiB"),
@@ -182,6 +208,52 @@ def test_settings_that_nobody_knows_are_named():
 def test_wrong_file_is_explained(given, conda, told):
     with pytest.raises(BadInput, match="(?s)" + told):
         read(given, conda)
+
+
+def test_mistake_is_told_with_its_cure_and_shown_in_its_line():
+    with pytest.raises(BadInput) as refused:
+        read('{\n  "entryScript": "a.py"\n  "sourceDirectory": "."\n}')
+    assert refused.value.hint == "Put a comma at the end of line 2."
+    assert refused.value.evidence == '  "sourceDirectory": "."\n  ^'
+    with pytest.raises(BadInput) as refused:
+        read('{"entryScript": "a.py", "environment": {"python": {')
+    assert refused.value.hint == "It lacks }}} at its end."
+    with pytest.raises(BadInput) as refused:
+        read({"entry_script": "a.py"})
+    assert refused.value.hint == "The file has 'entry_script': write it as entryScript."
+
+
+def test_base_of_the_image_is_read_in_both_of_azure_s_ways():
+    environment = {"name": "own", "docker": {"enabled": True, "baseImage": "python:3.11-slim"}}
+    found = read({"entryScript": "a.py", "environment": environment})
+    assert (found.environment.is_definition, found.environment.further) == (True, {"base_image": "python:3.11-slim"})
+    assert "baseImage" not in " ".join(warnings_for(found))
+    environment = {"docker": {"baseDockerfile": "FROM x\nRUN true\n"}}
+    assert read({"entryScript": "a.py", "environment": environment}).environment.further == {
+        "dockerfile": "FROM x\nRUN true\n"
+    }
+    older = {"entryScript": "a.py", "baseImage": "x:1", "extraDockerfileSteps": "RUN echo 'a'\nENV A=1"}
+    found = read(older)
+    assert found.environment.further == {"base_image": "x:1", "docker_steps": "RUN echo 'a'\nENV A=1"}
+    assert warnings_for(found) == []
+
+
+@pytest.mark.django_db
+def test_exported_config_is_read_back_whole(workspace, bob):
+    own = environments.define(
+        workspace=workspace, actor=bob, name="own", python_version="3.11", requirements=["joblib"],
+        base_image="python:3.11-slim", docker_steps=["RUN true"], variables={"A": "1"},
+    )  # fmt: skip
+    config = configs.create(
+        workspace=workspace, actor=bob, name="c", kind="entry_script", entry_script="score.py", description="d",
+        files={"score.py": b"def init(): ...\ndef run(data): ..."}, environment=own, environment_variables={"B": "2"},
+    )  # fmt: skip
+    found = read(json.dumps(export(config, with_values=True)))
+    assert (found.entry_script, found.description) == ("score.py", "d")
+    assert found.environment_variables == {"A": "1", "B": "2"}
+    assert found.environment.requirements == ["joblib"]
+    assert found.environment.further["dockerfile"] == "FROM python:3.11-slim\nRUN true\n"
+    assert "1" not in export(config, with_values=False)["environment"]["environmentVariables"].values()
 
 
 def test_a_byte_order_mark_is_passed_over():
