@@ -191,6 +191,12 @@ _BUILD: dict[str, Entry] = {
         "A step of the build needed more memory than there is, and was killed.",
         "Give the engine's machine more memory, or make the step need less of it.",
     ),
+    "package_failed": Entry(
+        "The package could not be made.",
+        "Read what the evidence says, and ask for it again.",
+        turn="us",
+        retryable=True,
+    ),
     "image_failed": Entry(
         "The image could not be built.",
         "Read the build log; if it does not tell what to change, report it.",

@@ -13,6 +13,11 @@ class Deployed(TypedDict):
     models: list[str]  # name:number
 
 
+class Packed(TypedDict):
+    form: str  # image or context
+    of: str
+
+
 class OfRevision(TypedDict):
     revision: int
 
@@ -223,6 +228,13 @@ BUILD_CANCELLED = event_type(
     details=BuildEnded,
 )
 
+PACKAGE_CREATED = event_type(
+    "package.created",
+    "Package created",
+    subject="package",
+    sentence="packed {of} as {form}",
+    details=Packed,
+)
 REVISION_EXPORTED = event_type(
     "service.revision_exported",
     "Revision exported",

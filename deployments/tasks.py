@@ -8,7 +8,8 @@ from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
 from deployments.edge import device_rollouts, exports
-from deployments.models import Build, Collection, EdgeExport, TargetCheck
+from deployments.models import Build, Collection, EdgeExport, Package, TargetCheck
+from deployments.packages import packages
 from deployments.rollouts import judge
 from deployments.services import key_use, outcomes, target_checks
 from deployments.traffic import routing_file
@@ -17,6 +18,7 @@ from studio.core.job_catalogue import register_runner
 register_runner(Build, builds.run, on_give_up=builds.fail_after_max_attempts)
 register_runner(Collection, collect.run)
 register_runner(EdgeExport, exports.run)
+register_runner(Package, packages.run)
 register_runner(TargetCheck, target_checks.run)
 
 
@@ -46,6 +48,7 @@ def collect_daily() -> None:
     key_use.forget_old_use()
     outcomes.forget_old_outcomes()
     exports.remove_old_exports()
+    packages.remove_old_packages()
 
 
 @shared_task(name="deployments.tasks.scale", soft_time_limit=30, time_limit=60)

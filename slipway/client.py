@@ -20,6 +20,7 @@ from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
 from slipway.outcomes import OutcomesOfServices
+from slipway.packages import Packages
 from slipway.people import Members, Tokens
 from slipway.rollouts import RolloutsOfServices
 from slipway.targets import Targets
@@ -71,6 +72,7 @@ class Client:
         self.development = Development(self._calls, self._uploader)
         self.targets = Targets(self._calls)
         self.edge = Edge(self._calls)
+        self.packages = Packages(self._calls)
         self.traffic = TrafficOfServices(self._calls)
         self.outcomes = OutcomesOfServices(self._calls)
         self.rollouts = RolloutsOfServices(self._calls)

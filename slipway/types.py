@@ -492,6 +492,24 @@ class EdgeExport(TypedDict):
     can_be_downloaded: bool
 
 
+class Package(TypedDict):
+    """A version or a revision for machines without a studio. `image` names an image, `sha256` is of a file."""
+
+    id: int
+    subject: str
+    form: str
+    offline: bool
+    state: str
+    step: str
+    progress: float
+    error: Cause | None
+    image: str
+    filename: str
+    size_bytes: int
+    sha256: str
+    can_be_downloaded: bool
+
+
 class TargetCheck(TypedDict):
     """A connection test; `problems` is empty when services can run there. `facts` tell how services are kept apart."""
 

@@ -7,7 +7,7 @@ The cases are made from the URL map. `foreign` has an object for every parameter
 import pytest
 
 from deployments.edge.devices import add_device
-from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Rollout
+from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Package, Rollout
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import create_client_key
@@ -69,6 +69,9 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     export = EdgeExport.objects.create(service=service, revision=service.revisions.get(), digest="0" * 64)
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
+    package = Package.objects.create(workspace=elsewhere, version=version, config=config, digest="0" * 64)
+    package.path.parent.mkdir(parents=True, exist_ok=True)
+    package.path.write_bytes(b"archive")
     upload = uploads.begin(elsewhere, mallory, "model.onnx", 3)
     own = f"{config.name}:{config.number}"
     return {
@@ -84,6 +87,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
             "pk": export.pk,
             "export": export.pk,
         },
+        "packages": {"pk": package.pk, "package": package.pk},
         "targets": {"name": target.name, "device": "secret-device", "service": service.name},
         "settings": {
             "name": target.name,

@@ -8,6 +8,7 @@ from deployments.api.development import DevelopmentViewSet
 from deployments.api.devices import DeviceRolloutViewSet, DeviceViewSet
 from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
+from deployments.api.packages import PackageViewSet
 from deployments.api.parsers import RawParser
 from deployments.api.rollouts import RolloutViewSet
 from deployments.api.scaling import ScalingViewSet
@@ -59,6 +60,9 @@ urlpatterns = [
     path(f"{service}/edge-exports", EdgeExportViewSet.as_view({"get": "list", "post": "create"})),
     path(f"{service}/edge-exports/<int:pk>", EdgeExportViewSet.as_view({"get": "retrieve"})),
     path(f"{service}/edge-exports/<int:pk>/file", EdgeExportViewSet.as_view({"get": "file"})),
+    path("packages", PackageViewSet.as_view({"get": "list", "post": "create"})),
+    path("packages/<int:pk>", PackageViewSet.as_view({"get": "retrieve"})),
+    path("packages/<int:pk>/file", PackageViewSet.as_view({"get": "file"})),
     path("signing-key", SigningKeyView.as_view()),
     path("target-kinds", TargetKindsView.as_view()),
     path("targets", TargetViewSet.as_view({"get": "list", "post": "create"})),

@@ -9,6 +9,7 @@ from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.image import BuiltImage, ImageKind
 from deployments.models.instance import Instance, InstanceDesired
+from deployments.models.package import Package, PackageForm
 from deployments.models.port import Port
 from deployments.models.rollout import Rollout, RolloutPhase
 from deployments.models.scaling import InstanceScaling
@@ -38,6 +39,8 @@ __all__ = [
     "Key",
     "KeyUse",
     "Outcome",
+    "Package",
+    "PackageForm",
     "Participant",
     "Phase",
     "Port",

@@ -7,7 +7,7 @@ import typer
 
 from slipway import folders, output, progress, wording
 from slipway.columns import Column
-from slipway.commands import azure_deploy, completion
+from slipway.commands import azure_deploy, completion, packaging
 from slipway.commands.model_metadata import origin_of, with_origin, write
 from slipway.commands.nouns import Noun
 from slipway.commands.options import (
@@ -305,6 +305,14 @@ def _show(version: "Version") -> None:
         print(f"  {file['path']}  {wording.size(file['size'])}  {file['sha256']}{damaged}")
     for warning in version.get("facts", {}).get("warnings", []):
         output.note(f"Warning: {warning}")
+
+
+app.verb(
+    "slipway model package -n iris -v 1 --output-path iris-package",
+    "slipway model package -n iris -v 1",
+    "slipway model package --service iris --revision 3 --output-path iris-package --offline",
+    name="package",
+)(packaging.package)
 
 
 def _tensors(version: "Version", side: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from deployments.models import BuiltBundle, EdgeExport, Phase, Rollout, Service
+from deployments.models import BuiltBundle, EdgeExport, Package, Phase, Rollout, Service
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import Limits, create_client_key
@@ -68,6 +68,11 @@ def examples(workspace, administrator, bob):
     )
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
+    package = Package.objects.create(
+        workspace=workspace, version=version, config=config, digest="0" * 64, state="succeeded", size_bytes=1
+    )
+    package.path.parent.mkdir(parents=True, exist_ok=True)
+    package.path.write_bytes(b"archive")
     invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=administrator)
     token, _ = create_token(administrator, workspace, name=LONG)
     return {
@@ -75,6 +80,7 @@ def examples(workspace, administrator, bob):
         "environments": {"name": config.environment.name, "number": 1},
         "configs": {"name": config.name, "number": 1},
         "services": {"name": LONG, "key": LONG, "export": export.pk},
+        "packages": {"package": package.pk},
         "settings": {"name": service.target.name, "token": token.pk, "invitation": invitation.pk, "username": "alice"},
         "invitations": {"secret": secret},
         "people": {"username": "bob"},

@@ -25,6 +25,9 @@ VARIABLES = OPT_OUTS | {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 ENTRYPOINT = [PYTHON, "-m", "scoring"]
+PROBE = [PYTHON, "-c", f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/v2/health/ready', timeout=4)"]
+# Of packages alone: the engine starts a process for each look, and the studio looks for itself. Times are nanoseconds.
+HEALTH_CHECK = {"Test": ["CMD", *PROBE], "Interval": 30 * 10**9, "Timeout": 5 * 10**9, "StartPeriod": 120 * 10**9}
 
 
 def service_settings(labels: dict[str, str]) -> dict[str, object]:

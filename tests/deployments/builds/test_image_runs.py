@@ -35,9 +35,13 @@ def started(engine):
         port = container.attrs["NetworkSettings"]["Ports"]["5001/tcp"][0]["HostPort"]
         return _until_ready(f"http://127.0.0.1:{port}", container)
 
+    def stop():
+        while made:
+            made.pop().remove(force=True)
+
+    start.stop = stop
     yield start
-    for container in made:
-        container.remove(force=True)
+    stop()
 
 
 def _until_ready(address, container):
