@@ -17,6 +17,10 @@ from deployments.targets import driver_for
 
 log = logging.getLogger(__name__)
 
+READ = (  # what tells an instance's name, its driver and what was found; not secrets, which are deciphered, nor configs
+    *("observed", "changed_at", "service__name", "service__workspace__slug", "revision__number"),
+    *("target__kind", "target__settings", "target__secrets", "target__changed_at"),
+)
 VISIT_SECONDS = 300.0  # a visit, which also mends what is written wrong, comes at least so often
 
 
@@ -34,7 +38,7 @@ def resync(due: QuerySet[Instance], now: datetime, until: float) -> None:
         observed_at__lte=now,
     )
     pauses: dict[float, list[Instance]] = {}
-    for instance in settled.select_related("service__workspace", "target", "revision"):
+    for instance in settled.select_related("service__workspace", "target", "revision").only(*READ):
         if time.monotonic() > until:
             break
         if (pause := _pause(instance)) is not None:
