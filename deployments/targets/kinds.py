@@ -17,7 +17,8 @@ TYPES: dict[str, type] = {"text": str, "integer": int, "number": float, "boolean
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a target of some kind. A secret one is only ever kept encrypted and never shown."""
+    """One setting of a target of some kind. A secret one is only ever kept encrypted and never shown. `lines`: its text
+    has several."""
 
     name: str
     label: str
@@ -25,13 +26,15 @@ class Setting:
     help: str = ""
     default: Any = None
     secret: bool = False
+    lines: bool = False
 
 
 @dataclass(frozen=True)
 class TargetKind:
     """`make` gives the driver of one target. `needs_ports`: its services answer at numbered ports of this machine,
     which the studio hands out. `needs_images`: it runs images; `engine` tells by a target's settings which engine has
-    them, None: the one that the studio builds on. `needs_parts`: it runs what is packed for devices."""
+    them, None: the one that the studio builds on. `needs_parts`: it runs what is packed for devices. `validate` raises
+    `BadInput` for settings that cannot be."""
 
     name: str
     title: str
@@ -41,15 +44,19 @@ class TargetKind:
     needs_images: bool = False
     needs_parts: bool = False
     engine: Callable[[Mapping[str, Any]], EngineAddress] | None = None
+    validate: Callable[[Mapping[str, Any]], object] = lambda settings: None
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings, defaults filled in. Raises `BadInput` for an unknown one or a value of the wrong type."""
+        """All settings, defaults filled in. Raises `BadInput` for an unknown one, a value of the wrong type, and what
+        the kind says cannot be."""
         declared = {setting.name: setting for setting in self.settings}
         for name in given:
             if name not in declared:
                 known = ", ".join(declared) or "none"
                 raise BadInput(f"A target of the kind '{self.name}' has no setting '{name}'.", hint=f"It has: {known}.")
-        return {name: _checked(setting, given.get(name, setting.default)) for name, setting in declared.items()}
+        complete = {name: _checked(setting, given.get(name, setting.default)) for name, setting in declared.items()}
+        self.validate(complete)
+        return complete
 
     def secret_names(self) -> frozenset[str]:
         return frozenset(setting.name for setting in self.settings if setting.secret)

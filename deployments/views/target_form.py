@@ -43,8 +43,7 @@ def _field(setting: Setting, value: Any, target: Target | None) -> forms.Field:
     shared: dict[str, Any] = {"label": setting.label, "help_text": setting.help, "required": False}
     if setting.secret:
         shared["help_text"] = f"{setting.help} {KEEP}".strip() if target and value else setting.help
-        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-        return forms.CharField(**shared, widget=widget, strip=False, empty_value=None)
+        return forms.CharField(**shared, widget=_secret_widget(setting), strip=False, empty_value=None)
     if setting.type == "boolean":
         return forms.BooleanField(**shared, initial=value)
     if setting.type == "integer":
@@ -52,3 +51,10 @@ def _field(setting: Setting, value: Any, target: Target | None) -> forms.Field:
     if setting.type == "number":
         return forms.FloatField(**shared, initial=value)
     return forms.CharField(**shared, initial=value, empty_value=None)
+
+
+def _secret_widget(setting: Setting) -> forms.Widget:
+    """A field of one line loses the line breaks of what is pasted into it."""
+    if setting.lines:
+        return forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
+    return forms.PasswordInput(attrs={"autocomplete": "new-password"})

@@ -26,7 +26,7 @@ def kind():
 
 
 def test_kinds_are_the_folders_of_the_package():
-    assert [kind.name for kind in kinds()] == ["local"]
+    assert {kind.name for kind in kinds()} >= {"docker", "local"}
     assert kind_of("local").needs_ports
 
 
@@ -73,3 +73,10 @@ def test_each_target_has_its_own_driver_until_its_settings_change(kind, workspac
     assert driver_for(Target.objects.get(pk=first.pk)) is driver_for(first)
     first.put_settings(kind.complete({"region": "south"}), kind.secret_names())
     assert driver_for(first).settings["region"] == "south"
+
+
+def test_docker_settings_that_cannot_be_name_the_field():
+    with pytest.raises(BadInput, match="must begin with unix://") as refused:
+        kind_of("docker").complete({"host": "http://box"})
+    assert refused.value.field == "host"
+    assert kind_of("docker").secret_names() == {"ca", "certificate", "key"}

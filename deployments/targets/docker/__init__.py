@@ -24,4 +24,6 @@ def _engine(given: Mapping[str, Any]) -> EngineAddress:
     return read_settings(given).engine
 
 
-register(TargetKind("docker", "Docker engine", _driver, SETTINGS, needs_images=True, engine=_engine))
+register(
+    TargetKind("docker", "Docker engine", _driver, SETTINGS, needs_images=True, engine=_engine, validate=read_settings)
+)

@@ -16,9 +16,17 @@ SETTINGS = (
         help="Where the Docker engine listens: unix:///path, tcp://host:port or ssh://user@host. SSH uses the keys and "
         "known hosts of the user that the studio runs as.",
     ),
-    Setting("ca", "CA certificate", secret=True, help="PEM text, for tcp:// with TLS: who signed the engine's own."),
-    Setting("certificate", "Client certificate", secret=True, help="PEM text, for tcp:// with TLS."),
-    Setting("key", "Client key", secret=True, help="PEM text of the key that belongs to the client certificate."),
+    Setting(
+        "ca",
+        "CA certificate",
+        secret=True,
+        lines=True,
+        help="PEM text, for tcp:// with TLS: who signed the engine's own.",
+    ),
+    Setting("certificate", "Client certificate", secret=True, lines=True, help="PEM text, for tcp:// with TLS."),
+    Setting(
+        "key", "Client key", secret=True, lines=True, help="PEM text of the key that belongs to the client certificate."
+    ),
     Setting(
         "gpus",
         "GPUs",

@@ -83,3 +83,23 @@ def test_number_of_queries_does_not_grow_with_the_list(added, workspace, alice):
     for name in ("second", "third"):
         targets.add_target(workspace, alice, name, "docker-like", {})
     assert queries() == before
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+
+
+def test_certificates_keep_their_lines_and_are_never_shown(sign_in, alice, workspace):
+    page = sign_in(alice).get("/w/vision/settings/targets/new/?kind=docker").content.decode()
+    assert '<textarea name="setting-ca"' in page
+    sent = {"kind": "docker", "name": "far", "setting-host": "tcp://box:2376", "setting-ca": PEM}
+    assert sign_in(alice).post("/w/vision/settings/targets/new/?kind=docker", sent).status_code == 302
+    assert Target.objects.get(name="far").all_settings["ca"].splitlines() == PEM.splitlines()
+    assert "MIIB" not in sign_in(alice).get("/w/vision/settings/targets/at/far/").content.decode()
+
+
+def test_address_that_is_none_is_told_beside_its_field(sign_in, alice, workspace):
+    sent = {"kind": "docker", "name": "far", "setting-host": "http://box"}
+    answer = sign_in(alice).post("/w/vision/settings/targets/new/?kind=docker", sent)
+    assert answer.status_code == 422
+    assert "must begin with unix://, tcp:// or ssh://" in answer.content.decode()
+    assert not Target.objects.filter(name="far").exists()
