@@ -30,8 +30,8 @@ export async function edit(area, path, addresses) {
   area.hidden = true;
   const editor = ace.edit(host, {
     value: area.value,
+    useWorker: false, // before the mode, which would start one
     mode: modeOf(path),
-    useWorker: false,
     tabSize: 4,
     useSoftTabs: true,
     minLines: 18,
