@@ -44,7 +44,7 @@ class Environments:
         """
         given: dict[str, Any] = {"conda": conda, "python_version": python_version, **further}
         body = {"name": name} | {field: value for field, value in given.items() if value}
-        if not conda and (requirements is not None or "base" not in body):
+        if not conda and (requirements is not None or not {"base", "definition"} & set(body)):
             body["requirements"] = requirements or []
         if wheels:
             body["wheels"] = self._uploader.send_all({file.name: file for file in wheels})

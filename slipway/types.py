@@ -158,6 +158,7 @@ class FurtherDefinition(TypedDict, total=False):
     """
 
     base: str
+    definition: str  # YAML, in place of all others but `base`
 
     description: str
     variables: dict[str, str]

@@ -10,9 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
-from deployments.config import options, unused_settings
+from deployments.config import options
 from deployments.config.options import Option
 from deployments.errors import BadDeploymentConfig
+from studio.core import unused_settings
 
 MARK = "computeType"
 COMPUTE_TYPES = ("local", "aci", "aks")

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.config import azure_environment, configs, json_reading, unused_settings
-from deployments.config.azure_environment import AZURE_IMAGE, REGISTRY, Described
+from deployments.config import configs, json_reading
 from deployments.models import InferenceConfig
-from registry.environments import environments, provided_modules
+from registry.environments import azure_environment, environments, provided_modules
+from registry.environments.azure_environment import AZURE_IMAGE, REGISTRY, Described
 from registry.environments.interpreters import own
 from registry.environments.paths import CURATED_NAME
 from registry.inspection import untrusted_yaml
 from studio.accounts.models import User, Workspace
+from studio.core import unused_settings
 from studio.core.errors import BadInput, NotFound
 
 MAX_TEXT = 256 * 1024  # characters: YAML is read slowly, while the person waits

@@ -1,6 +1,7 @@
 """A definition as YAML, as people edit it: written from an environment, and read with the line of everything. Pure.
 
-A conda file is read, too: it has `dependencies`.
+Conda's files are read, too, and Azure's environments as JSON or YAML: `dependencies` tells the one, an object under
+`python` or one of Azure's own names the other.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from registry.environments import conda_files, definition_text, dockerfiles, requirement_lines
+from registry.environments import azure_environment, conda_files, definition_text, dockerfiles, requirement_lines
 from registry.inspection import untrusted_yaml
 from studio.core.errors import BadInput
 
@@ -27,7 +28,7 @@ FIELDS = {
     "conda": "conda",
     "wheels": "wheels",
 }
-KEYS = {name: key for key, name in FIELDS.items()}
+AZURES = {"docker", "environmentVariables", "inferencingStackVersion", "spark", "databricks", "r"}
 TEXTS = {"description", "python", "base_image", "dockerfile"}
 LINES = {"requirements", "docker_steps"}
 _LINE = re.compile(r"Line (\d+): ")
@@ -77,6 +78,8 @@ def read(text: str) -> Document:
     nodes = _nodes(root)
     if "dependencies" in nodes:
         return _read_conda(text, nodes["dependencies"])
+    if AZURES & set(nodes) or isinstance(nodes.get("python"), yaml.MappingNode):
+        return _read_azure(text, nodes)
     values: dict[str, Any] = {}
     places: dict[str, list[int]] = {}
     for key, node in nodes.items():
@@ -120,6 +123,21 @@ def _read_conda(text: str, node: yaml.Node) -> Document:
     facts = written.further | {"requirements": written.lines}
     facts |= {"python_version": written.python_version} if written.python_version else {}
     return Document(facts, places={name: [_line(node)] for name in facts})
+
+
+def _read_azure(text: str, nodes: Mapping[str, yaml.Node]) -> Document:
+    """Azure's azureml_environment.json. What has no counterpart here is named in the notes."""
+    places = {name: [_line(node)] for name, node in nodes.items()}
+    try:
+        found = azure_environment.read(untrusted_yaml.load(text), None, "")
+    except BadInput as error:
+        error.field = "definition"
+        raise
+    facts = {**found.further, "requirements": found.requirements, "variables": found.variables}
+    facts["notes"] = [*facts.get("notes", []), *found.warnings]
+    facts |= {"python_version": found.python_version} if found.python_version else {}
+    inside = {"base_image": "docker", "dockerfile": "docker", "variables": "environmentVariables"}
+    return Document(facts, places={name: places.get(inside.get(name, "python"), []) for name in facts})
 
 
 def _value(key: str, node: yaml.Node) -> tuple[Any, list[int]]:

@@ -53,6 +53,7 @@ def show(reference: Reference) -> None:
 @app.verb(
     "slipway environment create -n wine --requirements requirements.txt",
     "slipway environment create -n wine --conda conda.yml",
+    "slipway environment create -n wine --file wine.yaml",
     "slipway environment create -n wine -r requirements.txt --image python:3.12-slim --docker-steps steps.txt",
 )
 def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may say about an environment
@@ -74,6 +75,10 @@ def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may 
     env: Annotated[
         list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable of services; may be repeated.")
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="The whole definition: YAML, conda's, or an azureml_environment.json."),
+    ] = None,
     wheel: Annotated[
         list[Path] | None, typer.Option("--wheel", metavar="FILE", help="A private wheel; may be repeated.")
     ] = None,
@@ -86,6 +91,13 @@ def create(  # noqa: PLR0913, PLR0917 - one flag for each thing that people may 
 
     Where the newest version is the same already, that is the result.
     """
+    if file:
+        if requirements or conda or image or dockerfile or docker_steps or env or description or python_version:
+            raise Misuse("The file has the whole definition: leave out all other options but --wheel and --base.")
+        with open_client() as client:
+            made = client.environments.create(name, definition=text_files.read(file), wheels=wheel or (), base=base)
+        output.result(made, lambda: _show(made))
+        return
     if (requirements and conda) or not (requirements or conda or image or dockerfile or wheel or base):
         raise Misuse("Give one of --requirements and --conda, or --image, --dockerfile, --wheel or --base.")
     lines = text_files.read(requirements).split("\n") if requirements else None

@@ -119,3 +119,11 @@ def test_environment_is_created_on_a_base_with_a_wheel(slipway, signed_in, tmp_p
 def test_environment_is_cloned_under_another_name(slipway, with_tools):
     assert slipway("environment", "clone", "tools:1", "-n", "copy", "-o", "json").code == 0
     assert with_tools.environment == {"name": "copy", "base": "tools:1"}
+
+
+def test_environment_is_created_from_a_whole_definition(slipway, signed_in, tmp_path):
+    (tmp_path / "box.yaml").write_text("python: '3.11'\nrequirements: [numpy]\n")
+    assert slipway("environment", "create", "-n", "box", "--file", tmp_path / "box.yaml").code == 0
+    assert signed_in.environment == {"name": "box", "definition": "python: '3.11'\nrequirements: [numpy]\n"}
+    both = ["--file", tmp_path / "box.yaml", "--image", "python"]
+    assert slipway("environment", "create", "-n", "box", *both).code == 2

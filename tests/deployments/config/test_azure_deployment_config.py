@@ -3,8 +3,8 @@
 import pytest
 
 from deployments.config import azure_deployment_config, deployment_config, options
-from deployments.config.unused_settings import leaves
 from deployments.errors import BadDeploymentConfig
+from studio.core.unused_settings import leaves
 from tests.deployments.service_factories import deploy
 
 AKS = {

@@ -6,9 +6,9 @@ import pytest
 
 from deployments.config import azure_inference_config, configs
 from deployments.config.azure_inference_config import environment_of, export, read, warnings_for
-from deployments.config.unused_settings import leaves
 from registry.environments import environments
 from studio.core.errors import BadInput, NotFound
+from studio.core.unused_settings import leaves
 
 CONDA = """
 name: project_environment

@@ -105,3 +105,13 @@ def test_upload_that_is_no_wheel_is_refused_by_name(rest, workspace, bob):
     answer = rest.post(HERE, {"name": "box", "wheels": [str(upload.pk)]}, format="json")
     assert (answer.status_code, first_error(answer)["code"]) == (400, "bad_wheel")
     assert first_error(answer)["detail"] == "'model.onnx' is no name of a wheel."
+
+
+def test_definition_in_yaml_is_taken_and_refused_by_line(rest):
+    text = "python: '3.11'\nrequirements:\n  - demo\nbase_image: python:3.11-slim\n"
+    made = rest.post(HERE, {"name": "box", "definition": text}, format="json")
+    assert (made.status_code, made.json()["base_image"]) == (201, "python:3.11-slim")
+    answer = rest.post(HERE, {"name": "box", "definition": text + "base: x\n"}, format="json")
+    assert first_error(answer)["detail"] == "Line 5: 'base' is nothing that a definition has."
+    answer = rest.post(HERE, {"name": "box", "definition": text, "base_image": "x"}, format="json")
+    assert first_error(answer)["attr"] == "base_image"

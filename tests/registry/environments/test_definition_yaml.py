@@ -78,3 +78,35 @@ def test_errors_of_the_definition_are_located_too():
     with pytest.raises(BadInput) as refused:
         define("3.11", document.facts.pop("requirements"), **document.facts)
     assert document.locate(refused.value).message.startswith("Line 2: 'Not An Image' is no reference of an image")
+
+
+AZURE = """{
+  "name": "wine",
+  "version": "3",
+  "environmentVariables": {"LEVEL": "info", "N": 3},
+  "python": {
+    "userManagedDependencies": false,
+    "condaDependencies": {
+      "channels": ["conda-forge"],
+      "dependencies": ["python=3.11", "scikit-learn=1.9", {"pip": ["azureml-defaults", "joblib"]}]
+    }
+  },
+  "docker": {"enabled": true, "baseImage": "python:3.11-slim", "shmSize": "4g"},
+  "inferencingStackVersion": "latest"
+}
+"""
+
+
+def test_environment_of_azure_keeps_its_meaning_and_the_rest_is_named():
+    facts = read(AZURE).facts
+    assert (facts["python_version"], facts["base_image"]) == ("3.11", "python:3.11-slim")
+    assert facts["requirements"] == ["scikit-learn==1.9.*", "azureml-defaults", "joblib"]
+    assert facts["variables"] == {"LEVEL": "info", "N": "3"}
+    assert any("environment.docker.shmSize has no effect" in note for note in facts["notes"])
+    assert define(facts.pop("python_version"), facts.pop("requirements"), **facts).base_image == "python:3.11-slim"
+
+
+def test_mistake_in_an_environment_of_azure_is_explained():
+    with pytest.raises(BadInput, match=r"'environment\.docker' must be an object") as refused:
+        read('{"docker": "yes"}')
+    assert refused.value.field == "definition"

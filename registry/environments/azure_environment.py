@@ -8,9 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
-from deployments.config import unused_settings
 from registry.environments import conda_files, definition_text
 from registry.models import Environment
+from studio.core import unused_settings
 from studio.core.errors import BadInput
 
 AZURE_IMAGE = "images of Azure's registry bring conda and old systems; the studio's own base image takes their place."
