@@ -66,8 +66,11 @@ CAUSES = (
     ),
     _Cause(
         "ssh_refused",
-        _is(paramiko.AuthenticationException, paramiko.PasswordRequiredException),
-        "SSH at {machine} lets the studio's user not in.",
+        lambda error: (
+            isinstance(error, paramiko.AuthenticationException | paramiko.PasswordRequiredException)
+            or (isinstance(error, paramiko.SSHException) and "No authentication methods" in str(error))
+        ),
+        "SSH at {machine} does not let the studio in.",
         "Put the public key of the user that the studio runs as into ~/.ssh/authorized_keys there; keys with a "
         "password need an agent.",
     ),

@@ -24,7 +24,7 @@ MODEL = ROOT / "samples" / "iris" / "model.onnx"
 ROW = {"data": [[5.1, 3.5, 1.4, 0.2]]}
 SECONDS = 150
 SCRIPT = """
-import os, socket, sys
+import json, os, socket
 import six
 
 def init():
@@ -39,6 +39,7 @@ def reaches(address):
         return False
 
 def run(data):
+    data = json.loads(data)
     return {
         "six": six.__version__,
         "files": [path for path in data["files"] if os.path.exists(path)],
