@@ -8,6 +8,7 @@ from deployments.views import (
     config_import,
     configs,
     deploy,
+    devices,
     edge_exports,
     model_services,
     packages,
@@ -41,6 +42,28 @@ urlpatterns = [
     path("settings/targets/at/<slug:name>/", targets.target_detail, name="target_detail"),
     path("settings/targets/at/<slug:name>/check/", targets.target_check, name="target_check"),
     path("settings/targets/at/<slug:name>/remove/", targets.target_remove, name="target_remove"),
+    path("settings/targets/at/<slug:name>/devices/", devices.device_list, name="device_list"),
+    path(
+        "settings/targets/at/<slug:name>/devices/at/<slug:device>/labels/", devices.device_labels, name="device_labels"
+    ),
+    path(
+        "settings/targets/at/<slug:name>/devices/at/<slug:device>/key/",
+        devices.device_regenerate_key,
+        name="device_regenerate_key",
+    ),
+    path(
+        "settings/targets/at/<slug:name>/devices/at/<slug:device>/revoke/",
+        devices.device_revoke_key,
+        name="device_revoke_key",
+    ),
+    path(
+        "settings/targets/at/<slug:name>/devices/at/<slug:device>/remove/", devices.device_remove, name="device_remove"
+    ),
+    path(
+        "settings/targets/at/<slug:name>/releases/<slug:service>/resume/",
+        devices.device_rollout_resume,
+        name="device_rollout_resume",
+    ),
     path("services/", services.service_list, name="service_list"),
     path("services/<slug:name>/", services.service_detail, name="service_detail"),
     path("services/<slug:name>/status/", services.service_status, name="service_status"),

@@ -18,6 +18,7 @@ from slipway.commands import (
     client_key,
     completion,
     config,
+    device,
     environment,
     login,
     member,
@@ -54,6 +55,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
 app.add_typer(client_key.app, name="client-key")
 app.add_typer(target.app, name="target")
+app.add_typer(device.app, name="device")
 add_verb(
     app,
     "slipway activity --limit 10",

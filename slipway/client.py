@@ -15,6 +15,7 @@ from slipway.calls import Calls
 from slipway.client_keys import ClientKeys
 from slipway.configs import Configs
 from slipway.development import Development
+from slipway.devices import Devices
 from slipway.edge import Edge
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
@@ -73,6 +74,7 @@ class Client:
         self.targets = Targets(self._calls)
         self.edge = Edge(self._calls)
         self.packages = Packages(self._calls)
+        self.devices = Devices(self._calls)
         self.traffic = TrafficOfServices(self._calls)
         self.outcomes = OutcomesOfServices(self._calls)
         self.rollouts = RolloutsOfServices(self._calls)

@@ -478,6 +478,50 @@ class TargetKind(TypedDict):
     settings: list[Setting]
 
 
+class DeviceService(TypedDict):
+    """A service on a device: the revision that is wanted there, and the one that answers."""
+
+    service: str
+    desired: int | None
+    running: int | None
+    state: str
+    problem: Cause | None
+
+
+class Device(TypedDict):
+    """A device of an edge target. `problem`: what keeps the whole device from doing what is wanted."""
+
+    name: str
+    labels: list[str]
+    key_hint: str
+    online: bool
+    last_seen_at: str | None
+    problem: Cause | None
+    services: list[DeviceService]
+
+
+class NewDevice(TypedDict):
+    """A device with its agent.json, whose key is shown this once."""
+
+    name: str
+    agent: dict[str, str]
+
+
+class DeviceRollout(TypedDict):
+    """How far a service is on the devices of a target. `state`: rolling, stopped or done."""
+
+    service: str
+    state: str
+    stable: int | None
+    next: int | None
+    wave: str | None
+    waves: list[str]
+    reached: int
+    healthy: int
+    failed: int
+    reason: str
+
+
 class EdgeExport(TypedDict):
     """A revision as an archive for devices. `sha256` is of the file, and empty until it is there."""
 

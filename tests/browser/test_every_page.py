@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from deployments.models import BuiltBundle, EdgeExport, Package, Phase, Rollout, Service
+from deployments.edge.devices import add_device
+from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Package, Phase, Rollout, Service
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import Limits, create_client_key
@@ -73,6 +74,14 @@ def examples(workspace, administrator, bob):
     )
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
+    plant = workspace.targets.create(name="plant", kind="edge")
+    device, _ = add_device(plant, administrator, LONG, ["canary"])
+    problem = {"message": "The runtime cannot load the model file.", "hint": "Export it again."}
+    told = {"state": "failed", "running": 1, "wanted": 2, "problem": problem}
+    device.report = {"services": {str(service.pk): told}, "problem": problem}
+    device.last_seen_at = service.created_at
+    device.save()
+    DeviceRollout.objects.create(target=plant, service=service, state="stopped", reason=LONG)
     invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=administrator)
     token, _ = create_token(administrator, workspace, name=LONG)
     return {
@@ -81,7 +90,14 @@ def examples(workspace, administrator, bob):
         "configs": {"name": config.name, "number": 1},
         "services": {"name": LONG, "key": LONG, "export": export.pk},
         "packages": {"package": package.pk},
-        "settings": {"name": service.target.name, "token": token.pk, "invitation": invitation.pk, "username": "alice"},
+        "settings": {
+            "name": "plant",
+            "device": LONG,
+            "service": LONG,
+            "token": token.pk,
+            "invitation": invitation.pk,
+            "username": "alice",
+        },
         "invitations": {"secret": secret},
         "people": {"username": "bob"},
     }

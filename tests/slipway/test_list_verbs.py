@@ -8,11 +8,17 @@ import pytest
 import yaml
 
 from tests.slipway.fake import page
+from tests.slipway.test_device_commands import DEVICE, ROLLOUT
 from tests.slipway.test_help import COMMANDS
 from tests.slipway.test_people_commands import EVENT
 from tests.slipway.test_target_commands import KINDS, TARGET
 
-ARGUMENTS = {"service revisions": ["iris"], "client-key list": ["iris"]}
+ARGUMENTS = {
+    "service revisions": ["iris"],
+    "client-key list": ["iris"],
+    "device list": ["plant"],
+    "device rollouts": ["plant"],
+}
 
 
 def lists(command):
@@ -41,9 +47,16 @@ def full(slipway, deployed, tmp_path):
     revision = {"number": 1, "models": ["iris:1"], "state": "Healthy", "share": 100, "can_roll_back": False}
     deployed.revisions = [revision | {"reason": "", "created_by": "alice", "created_at": "2026-11-21T04:00:00Z"}] * 2
     deployed.events = [EVENT] * 2
-    deployed.on_targets = lambda request, rest: page(request, [TARGET])
+    deployed.on_targets = _targets
     deployed.on_target_kinds = lambda request, rest: httpx.Response(200, json=KINDS)
     return deployed
+
+
+def _targets(request, rest):
+    """The list of targets, or what belongs to one."""
+    if rest.endswith("/devices"):
+        return page(request, [DEVICE])
+    return httpx.Response(200, json=[ROLLOUT]) if rest.endswith("/device-rollouts") else page(request, [TARGET])
 
 
 @pytest.fixture(params=VERBS)

@@ -191,3 +191,28 @@ def test_deleted_service_leaves_the_devices(hall, published):
     device_rollouts.advance_device_rollouts()
 
     assert json.loads(poll(hall[1]).json()["document"])["services"] == []
+
+
+def test_page_adds_a_device_and_shows_its_key_once(sign_in, alice, plant):
+    browser, address = sign_in(alice), "/w/vision/settings/targets/at/plant/devices/"
+    made = browser.post(address, {"name": "hall-3", "labels": "canary, north"}).content.decode()
+
+    assert "slwd_" in made
+    assert Device.objects.get().labels == ["canary", "north"]
+    shown = browser.get(address).content.decode()
+    assert "hall-3" in shown
+    assert "&quot;key&quot;" not in shown
+
+
+def test_page_makes_a_new_key_after_a_question(sign_in, alice, hall):
+    browser, address = sign_in(alice), "/w/vision/settings/targets/at/plant/devices/at/hall-3/key/"
+    assert poll(hall[1]).status_code == 200
+    assert "Make a new key for hall-3?" in browser.get(address).content.decode()
+    assert "&quot;key&quot;" in browser.post(address).content.decode()
+    assert poll(hall[1]).status_code == 401
+
+
+def test_page_removes_a_device(sign_in, alice, hall):
+    sign_in(alice).post("/w/vision/settings/targets/at/plant/devices/at/hall-3/remove/")
+
+    assert not Device.objects.exists()
