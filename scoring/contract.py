@@ -186,6 +186,8 @@ class RunSettings(ServerOptions, kw_only=True):
     serve_on_request: bool = False  # accept at host:port only while the file `serving` exists in the run folder
     handover: str = ""  # absolute path of the unix socket through which replicas share the address' listening socket
     telemetry: Telemetry | None = None
+    debug_port: int | None = None  # of loopback, where a debugger may attach to the one worker
+    debug_wait: bool = False  # for a debugger, before the entry script is loaded
     environment: dict[str, str] = {}  # variables to set first, where they are not to be seen on the process' outside
 
 

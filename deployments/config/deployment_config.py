@@ -15,6 +15,7 @@ from deployments.config.options import DeploymentConfig
 from deployments.errors import BadDeploymentConfig
 
 SERVER = "server"
+DEBUG_SECONDS = 3600.0  # that a request may take under a debugger
 
 
 class Needs(Protocol):
@@ -71,6 +72,8 @@ def limits_of(config: DeploymentConfig) -> dict[str, Any]:
     server = server_options.to_json(config.server)
     if config.queue_wait_seconds is not None:
         server.setdefault("queue_wait_seconds", config.queue_wait_seconds)  # also for calls that bypass the front
+    if config.debug_port:  # whoever looks at a breakpoint takes their time, and looks at one process
+        limits |= {"processes": 1, "scoring_timeout_seconds": DEBUG_SECONDS}
     return limits | {"auth": config.credential != "", SERVER: server}
 
 

@@ -172,6 +172,14 @@ class DeploymentConfig:
         help="A request that takes longer gets an error.", spec="scoring_timeout_seconds", convert=float,
         azure="scoringTimeoutMs", azure_scale=0.001,
     )  # fmt: skip
+    debug_port: int | None = option(
+        None, label="Debugger port", low=1024, high=65535, flag="--debug-port", came_later=True, spec="debug_port",
+        help="Where a debugger (VS Code, PyCharm) attaches on this machine. For development services alone.",
+    )  # fmt: skip
+    debug_wait: bool = option(
+        False, label="Wait for a debugger", flag="--debug-wait", came_later=True, spec="debug_wait",
+        help="Before the script is loaded. With a debugger port.",
+    )  # fmt: skip
     max_body_mb: int = option(
         100, label="Largest request", unit="MB", low=1, high=1000, group=LIMITS, flag="--max-body",
         help="Larger ones are refused.", spec="max_body_bytes", convert=lambda mb: int(mb * MIB),

@@ -54,6 +54,8 @@ class InstanceSpec:
     scoring_timeout_seconds: float = 60.0
     start_deadline_seconds: float = 300.0
     network: str = "target"  # full; none: it answers and connects to nobody; target: as its kind has it
+    debug_port: int | None = None  # of loopback, where a debugger attaches
+    debug_wait: bool = False  # for a debugger, before the script is loaded
     environment_variables: dict[str, str] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)  # as scoring.contract.ServerOptions has it
     telemetry_url: str = ""

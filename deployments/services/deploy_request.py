@@ -14,7 +14,7 @@ from deployments.config.scaling import FIGURES
 from deployments.errors import BadDeploymentConfig, VersionNotReady
 from deployments.models import InferenceConfig, Revision, Target
 from deployments.models.config import ConfigKind
-from deployments.services import default_config, names
+from deployments.services import debugging, default_config, names
 from deployments.services.create import LOCAL
 from deployments.services.source import read_source, warnings_of
 from registry.models import ModelVersion, VersionState
@@ -76,7 +76,9 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     if not versions:
         _check_needs_no_model(kind)
     given, keys, warnings = _read(deployment_config)
-    options = _options(given, versions, kind)
+    place = _target(workspace, target)
+    is_development = brought is not None or (chosen is not None and chosen.draft)
+    options = debugging.checked(_options(given, versions, kind), place, is_development=is_development)
     if keys and options.credential != "key":
         raise _takes_no_keys()
     return DeployRequest(
@@ -86,7 +88,7 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
         versions=versions,
         config=chosen,
         source=brought,
-        target=_target(workspace, target),
+        target=place,
         deployment_config=options,
         description=description,
         reason=reason,

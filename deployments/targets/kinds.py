@@ -33,8 +33,8 @@ class Setting:
 class TargetKind:
     """`make` gives the driver of one target. `needs_ports`: its services answer at numbered ports of this machine,
     which the studio hands out. `needs_images`: it runs images; `engine` tells by a target's settings which engine has
-    them, None: the one that the studio builds on. `needs_parts`: it runs what is packed for devices. `validate` raises
-    `BadInput` for settings that cannot be."""
+    them, None: the one that the studio builds on. `needs_parts`: it runs what is packed for devices. `can_debug`: a
+    debugger can attach to what runs there. `validate` raises `BadInput` for settings that cannot be."""
 
     name: str
     title: str
@@ -43,6 +43,7 @@ class TargetKind:
     needs_ports: bool = False
     needs_images: bool = False
     needs_parts: bool = False
+    can_debug: bool = False
     engine: Callable[[Mapping[str, Any]], EngineAddress] | None = None
     validate: Callable[[Mapping[str, Any]], object] = lambda settings: None
 

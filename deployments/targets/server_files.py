@@ -31,6 +31,8 @@ def run_settings(spec: InstanceSpec, *, tells_studio: bool, **place: Any) -> Run
         scoring_timeout_seconds=spec.scoring_timeout_seconds,
         start_deadline_seconds=spec.start_deadline_seconds,
         telemetry=telemetry if spec.telemetry_url else None,
+        debug_port=spec.debug_port,
+        debug_wait=spec.debug_wait,
         **place,
         **msgspec.structs.asdict(msgspec.convert(spec.server, ServerOptions)),
     )

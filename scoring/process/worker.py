@@ -18,6 +18,7 @@ from scoring.core.settings import Replica
 from scoring.engine.engine import Engine, load_engine
 from scoring.engine.loaders import find_loader
 from scoring.process import limits
+from scoring.process.debugger import open_debugger
 from scoring.process.ipc import WorkerConfig, reporting_failure, stack_file
 from scoring.process.proof import prove_models
 from scoring.process.warm_up import warm_up
@@ -87,6 +88,7 @@ def _load(replica: Replica, config: WorkerConfig) -> Engine:
         limits.pin_to_cores(config.cores)
         limits.limit_allocations(replica.run.memory_bytes)
         limits.raise_file_limit(replica.run.connections_limit)
+        open_debugger(replica.run, str(replica.bundle_folder / "source"))
         engine = load_engine(replica, config.threads)
         if replica.run.warm_up is not None:
             warm_up(engine, replica, replica.run.warm_up)

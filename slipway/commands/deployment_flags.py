@@ -89,6 +89,18 @@ FLAGS = (
         help="Scoring timeout in seconds. A request that takes longer gets an error. Default 60.",
     ),
     Flag(
+        path=("debug_port",),
+        flags=("--debug-port",),
+        type=int,
+        help="Debugger port. Where a debugger (VS Code, PyCharm) attaches on this machine. For development services alone.",
+    ),
+    Flag(
+        path=("debug_wait",),
+        flags=("--debug-wait",),
+        type=bool,
+        help="Wait for a debugger. Before the script is loaded. With a debugger port.",
+    ),
+    Flag(
         path=("max_body_mb",),
         flags=("--max-body",),
         type=int,

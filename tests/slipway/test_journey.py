@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
 from slipway import Client, profiles
-from tests.stack import ROOT, Stack
+from tests.debug_client import DebugClient
+from tests.stack import ROOT, Stack, free_port
 
 pytestmark = pytest.mark.stack
 IRIS = ROOT / "samples" / "iris"
@@ -210,3 +213,71 @@ def test_service_with_token_auth_accepts_fetched_tokens(shell, service):
     while (status(token), status(found["access_token"])) != (401, 200):
         assert time.monotonic() < deadline, "the old token still works, or the new one does not yet"
         time.sleep(0.2)
+
+
+SCRIPT = """
+from azureml.core.model import Model
+
+
+def init():
+    global weights
+    weights = open(Model.get_model_path("model.txt")).read()
+
+
+def run(data):
+    return weights
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A script with a model that is registered nowhere."""
+    made = tmp_path / "src"
+    made.mkdir()
+    (made / "score.py").write_text(SCRIPT)
+    (made / "model.txt").write_text("one")
+    return made
+
+
+def test_folder_runs_unregistered_and_reloads_what_starts(shell, service, folder):
+    made = shell.json("service", "deploy", "--target", "local", "-n", service, "--source-dir", folder, "--wait")
+    assert (made["state"], made["development"], made["config"]) == ("Healthy", True, None)
+    assert shell.json("service", "score", service, "-d", "{}")["body"] == "one"
+
+    (folder / "model.txt").write_text("two")
+    assert shell.json("service", "reload", service, "--wait")["state"] == "Healthy"
+    assert shell.json("service", "score", service, "-d", "{}")["body"] == "two"
+
+    (folder / "score.py").write_text(SCRIPT + "    return (\n")
+    refused = shell.run("service", "reload", service, "--wait", code=2)
+    assert "score.py, line 12" in refused.stderr
+    (folder / "score.py").write_text(SCRIPT.replace("global weights", "1 / 0"))
+    failed = shell.run("service", "reload", service, "--wait", code=1)
+    assert "ZeroDivisionError" in failed.stderr
+    assert shell.json("service", "score", service, "-d", "{}")["body"] == "two"
+
+    (folder / "score.py").write_text(SCRIPT.replace("return weights", "return weights + '!'"))
+    shell.run("service", "reload", service, "--wait")
+    assert shell.json("service", "score", service, "-d", "{}")["body"] == "two!"
+    assert service not in shell.run("config", "list").stdout
+
+    shell.run("service", "delete", service, "--yes", "--wait")
+    found = shell.run("activity", "--object", service, "--query", "[].action", "-o", "tsv").stdout.split()
+    assert found.count("service.reloaded") == 3
+
+
+def test_debugger_stops_in_the_script_of_a_development_service(shell, service, folder):
+    port = free_port()
+    deploy = ("service", "deploy", "-n", service, "--source-dir", folder, "--debug-port", port)
+    shell.run(*deploy, "--no-dev", "--entry-script", "score.py", code=2)
+    shell.run(*deploy, "--wait")
+    log = shell.run("service", "logs", service).stdout
+    source = re.search(rf"listening at 127.0.0.1:{port}; the script lies in (\S+)", log)
+    assert source, log
+    debugger = DebugClient(port)
+    debugger.stop_at(f"{source[1]}/score.py", 11)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(shell.json, "service", "score", service, "-d", "{}")
+        assert debugger.wait_until_stopped() == {"name": "run", "line": 11}
+        assert answer.result(60)["body"] == "one"
+    debugger.close()

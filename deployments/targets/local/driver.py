@@ -32,13 +32,15 @@ T = TypeVar("T")
 
 @dataclass
 class LocalDriver:
-    """`root` holds the folders of services; `library()` gives the folder that holds the scoring package alone,
+    """`root` holds the folders of services; `library()` gives the folder that holds the scoring package alone, and
+    `debugger()` one with the debugger,
     `bundle_at` and `python_at` where the bundle and the interpreter of a digest are; they raise `NotBuilt`."""
 
     root: Path
     library: Callable[[], Path]
     bundle_at: Callable[[str], Path]
     python_at: Callable[[str], Path]
+    debugger: Callable[[], Path] | None = None
     isolation: Callable[[], Isolation] = isolation_here
     resync_seconds: float = 2.0
 
@@ -205,7 +207,9 @@ class LocalDriver:
             raise ValueError(f"the address of service {spec.ref.service_id} is not known")
         if number > 1 and self._folder(spec.ref).serving.exists():
             replica.serve(folder)
-        parts = Parts(self.python_at(spec.environment), self.library(), self.bundle_at(spec.bundle).resolve())
+        debugger = self.debugger() if spec.debug_port and self.debugger else None
+        bundle = self.bundle_at(spec.bundle).resolve()
+        parts = Parts(self.python_at(spec.environment), self.library(), bundle, debugger)
         Start(spec, number, service, address, parts, isolation, self.root.parent).run(folder, lock)
 
 

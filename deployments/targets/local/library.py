@@ -6,6 +6,7 @@ updated beneath them.
 
 import compileall
 import hashlib
+import importlib.util
 import os
 import py_compile
 import shutil
@@ -35,14 +36,21 @@ def scoring_library(source: Path, root: Path) -> Path:
     return final
 
 
+def debugger_library(root: Path) -> Path:
+    """The same with the debugger, whose package has parts for every Python and needs no other."""
+    found = importlib.util.find_spec("debugpy")
+    if found is None or found.origin is None:
+        raise FileNotFoundError("debugpy is not installed beside the studio")
+    return scoring_library(Path(found.origin).parent, root)
+
+
 def names_in_use(root: Path) -> set[str]:
     """Copies below `root` that processes of this machine run from, and the one that the next service gets."""
     found = {_name_of(settings.BASE_DIR / "scoring")}
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it has ended, or is somebody else's
-            path = Path(process.environ().get("PYTHONPATH", ""))
-            if path.parent == root:
-                found.add(path.name)
+            paths = map(Path, process.environ().get("PYTHONPATH", "").split(os.pathsep))
+            found |= {path.name for path in paths if path.parent == root}
     return found
 
 

@@ -37,6 +37,12 @@ class Parts:
     python: Path
     library: Path
     bundle: Path
+    debugger: Path | None = None  # the folder that holds the debugger, where one may attach
+
+    @property
+    def libraries(self) -> tuple[Path, ...]:
+        """What its interpreter finds beside its own packages."""
+        return (self.library, *((self.debugger,) if self.debugger else ()))
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,12 @@ def service_plan(
     """The server of an instance: it reads its parts and `control`, and writes to `work` and what its service shares. Of
     the rest of the data folder it sees nothing."""
     folder = places.folder
-    ports = [address.port, address.grpc_port if spec.grpc else None]
+    ports = [address.port, address.grpc_port if spec.grpc else None, spec.debug_port]
     return Plan(
         program=(str(parts.python), "-m", "scoring", str(folder.run), "--console"),
         environment=environment(spec, folder, parts, temporary=temporary_folder(folder, level), has_name=user is None),
         folder=folder.work,
-        readable=(*interpreter_folders(parts.python), parts.library, parts.bundle, folder.control, *places.readable),
+        readable=(*interpreter_folders(parts.python), *parts.libraries, parts.bundle, folder.control, *places.readable),
         writable=(folder.work, places.service.shared),
         hidden=(places.data,),
         temporary=folder.temporary,
@@ -102,7 +108,7 @@ def environment(
         | {
             "PATH": f"{parts.python.parent}:{SYSTEM_PATH}",
             "HOME": str(folder.home),
-            "PYTHONPATH": str(parts.library),
+            "PYTHONPATH": os.pathsep.join(map(str, parts.libraries)),
             "PYTHONSAFEPATH": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

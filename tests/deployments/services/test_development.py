@@ -3,7 +3,7 @@
 import pytest
 
 from deployments.control import advance, reconcile
-from deployments.errors import ChangedMeanwhile, IsDevelopment, NotDevelopment
+from deployments.errors import BadDeploymentConfig, ChangedMeanwhile, IsDevelopment, NotDevelopment
 from deployments.models import Build, BuiltBundle, InferenceConfig, Instance, Phase, Service
 from deployments.recipe.spec import spec_for
 from deployments.services import deploy as verbs
@@ -228,6 +228,38 @@ class TestRequirements:
             deploy_request(
                 workspace, bob, source=source({"score.py": SCRIPT}, requirements=[], environment="slipway-runtime")
             )
+
+
+class TestDebugger:
+    def test_port_of_a_debugger_reaches_the_driver_with_time_to_look(self, workspace, bob, source):
+        brought = source({"score.py": SCRIPT})
+        config = {"debug_port": 5678, "debug_wait": True}
+        service = verbs.deploy(deploy_request(workspace, bob, source=brought, deployment_config=config)).service
+        end_build(service)
+        spec = spec_for(instance_of(service))
+        assert (spec.debug_port, spec.debug_wait, spec.processes) == (5678, True, 1)
+        assert (spec.scoring_timeout_seconds, spec.start_deadline_seconds) == (3600, 3600)
+
+    @pytest.mark.parametrize(
+        ("config", "told"),
+        [
+            ({"debug_wait": True}, "no port"),
+            ({"debug_port": 5678, "processes": 2}, "one process"),
+            ({"debug_port": 5678, "replicas": 2}, "one process"),
+            ({"debug_port": 80}, "1024"),
+        ],
+    )
+    def test_what_cannot_be_debugged_is_refused(self, workspace, bob, source, config, told):
+        with pytest.raises(BadDeploymentConfig, match=told):
+            deploy_request(workspace, bob, source=source({"score.py": SCRIPT}), deployment_config=config)
+
+    def test_debuggers_are_for_development_services_on_this_machine(self, workspace, bob, iris, fake, source):
+        config = {"debug_port": 5678}
+        with pytest.raises(BadDeploymentConfig, match="development services alone"):
+            deploy_request(workspace, bob, iris, deployment_config=config)
+        brought = source({"score.py": SCRIPT})
+        with pytest.raises(BadDeploymentConfig, match="what runs on fake"):
+            deploy_request(workspace, bob, source=brought, deployment_config=config, target=fake.target)
 
 
 class TestRest:
