@@ -228,6 +228,15 @@ BUILD_CANCELLED = event_type(
     details=BuildEnded,
 )
 
+REGISTRY_CREATED = event_type(
+    "registry.created", "Registry added", subject="image registry", sentence="added the registry {subject}"
+)
+REGISTRY_UPDATED = event_type(
+    "registry.updated", "Registry changed", subject="image registry", sentence="changed the registry {subject}"
+)
+REGISTRY_DELETED = event_type(
+    "registry.deleted", "Registry removed", subject="image registry", sentence="removed the registry {subject}"
+)
 PACKAGE_CREATED = event_type(
     "package.created",
     "Package created",

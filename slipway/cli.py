@@ -23,6 +23,7 @@ from slipway.commands import (
     login,
     member,
     model,
+    registry,
     service,
     target,
     token,
@@ -56,6 +57,7 @@ app.add_typer(service.app, name="service")
 app.add_typer(client_key.app, name="client-key")
 app.add_typer(target.app, name="target")
 app.add_typer(device.app, name="device")
+app.add_typer(registry.app, name="registry")
 add_verb(
     app,
     "slipway activity --limit 10",

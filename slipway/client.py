@@ -23,6 +23,7 @@ from slipway.journal import open_journal
 from slipway.outcomes import OutcomesOfServices
 from slipway.packages import Packages
 from slipway.people import Members, Tokens
+from slipway.registries import Registries
 from slipway.rollouts import RolloutsOfServices
 from slipway.targets import Targets
 from slipway.traffic import TrafficOfServices
@@ -75,6 +76,7 @@ class Client:
         self.edge = Edge(self._calls)
         self.packages = Packages(self._calls)
         self.devices = Devices(self._calls)
+        self.registries = Registries(self._calls)
         self.traffic = TrafficOfServices(self._calls)
         self.outcomes = OutcomesOfServices(self._calls)
         self.rollouts = RolloutsOfServices(self._calls)

@@ -537,6 +537,17 @@ class EdgeExport(TypedDict):
     can_be_downloaded: bool
 
 
+class Registry(TypedDict):
+    """A registry of images. The password is never shown."""
+
+    name: str
+    address: str
+    username: str
+    has_password: bool
+    push: bool
+    changed_at: str
+
+
 class Package(TypedDict):
     """A version or a revision for machines without a studio. `image` names an image, `sha256` is of a file."""
 

@@ -69,6 +69,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     export = EdgeExport.objects.create(service=service, revision=service.revisions.get(), digest="0" * 64)
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
+    elsewhere.registries.create(name=target.name, address="r.example")  # its page has the name in the same place
     package = Package.objects.create(workspace=elsewhere, version=version, config=config, digest="0" * 64)
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
@@ -87,6 +88,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
             "pk": export.pk,
             "export": export.pk,
         },
+        "registries": {"name": target.name},
         "packages": {"pk": package.pk, "package": package.pk},
         "targets": {"name": target.name, "device": "secret-device", "service": service.name},
         "settings": {

@@ -10,6 +10,7 @@ from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.packages import PackageViewSet
 from deployments.api.parsers import RawParser
+from deployments.api.registries import RegistryViewSet
 from deployments.api.rollouts import RolloutViewSet
 from deployments.api.scaling import ScalingViewSet
 from deployments.api.services import ServiceViewSet
@@ -63,6 +64,11 @@ urlpatterns = [
     path("packages", PackageViewSet.as_view({"get": "list", "post": "create"})),
     path("packages/<int:pk>", PackageViewSet.as_view({"get": "retrieve"})),
     path("packages/<int:pk>/file", PackageViewSet.as_view({"get": "file"})),
+    path("registries", RegistryViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "registries/<slug:name>",
+        RegistryViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
     path("signing-key", SigningKeyView.as_view()),
     path("target-kinds", TargetKindsView.as_view()),
     path("targets", TargetViewSet.as_view({"get": "list", "post": "create"})),

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from docker.errors import APIError, ImageNotFound
 
+from deployments.builds import registry_logins
 from deployments.builds.bundles import Content, contents_of
 from deployments.builds.images.builders import Run
 from deployments.builds.images.curated_lock import curated_lock
@@ -94,7 +96,10 @@ def use(revision: Revision, target: Target) -> bool:
     if wanted is None:
         return False
     BuiltImage.objects.usable(wanted.recipe.key, wanted.place).update(last_used_at=timezone.now())
-    return bool(wanted.rows().update(last_used_at=timezone.now()))
+    rows = wanted.rows()
+    if registry := registry_logins.push_registry(wanted.workspace):
+        rows = rows.filter(reference__startswith=f"{registry.address}/")  # else it has still to be sent there
+    return bool(rows.update(last_used_at=timezone.now()))
 
 
 def forget(revision: Revision, target: Target) -> None:
@@ -112,7 +117,11 @@ def address_of(target: Target) -> EngineAddress:
 def remove_image(row: BuiltImage) -> bool:
     """Remove the image from its engine; False while something there uses it. Raises `OSError` without an answer."""
     try:
-        client_of(_address_at(row.place)).remove_image(row.tag)
+        client = client_of(_address_at(row.place))
+        if row.digest:
+            with suppress(ImageNotFound):
+                client.remove_image(f"{row.reference.partition('@')[0]}:{row.image_hash[:32]}")
+        client.remove_image(row.tag)
     except ImageNotFound:
         return True
     except APIError as error:
@@ -193,14 +202,15 @@ def _waiting(limits: Limits) -> Any:
 
 def _make(wanted: WantedImage, run: Run) -> BuiltImage:
     row = wanted.rows().first()
-    if row is not None and inspect(wanted.address, row.image_id) is not None:
+    if row is not None and (found := inspect(wanted.address, row.image_id)) is not None:
         run.log.write(f"The image is there already: {row.tag}\n")
-        return row
+        return _record(wanted, ImageKind.SERVICE, wanted.key, row.tag, found, _sent(wanted, row.image_id, run))
     environment = wanted.content.config.environment
     build = EnvironmentBuild(
         wanted.recipe,
         requirements=environment.requirements if environment else (),
         labels={"slipway.studio": studio_label()},
+        logins=lambda reference: registry_logins.login_of(wanted.workspace, reference),
     )
     below = environment_image(wanted.address, build, run)
     _record(wanted, ImageKind.ENVIRONMENT, wanted.recipe.key, build.tag, below)
@@ -213,7 +223,15 @@ def _make(wanted: WantedImage, run: Run) -> BuiltImage:
     config = service_settings(labels_of(wanted.content, wanted.workspace)) | dict(wanted.settings)
     known = _known_layers(wanted)
     loaded = service_image(wanted.address, below, content, run, tag=wanted.tag, settings=config, known=known)
-    return _record(wanted, ImageKind.SERVICE, wanted.key, wanted.tag, loaded.inspected)
+    sent = _sent(wanted, loaded.config.image_id, run)
+    return _record(wanted, ImageKind.SERVICE, wanted.key, wanted.tag, loaded.inspected, sent)
+
+
+def _sent(wanted: WantedImage, image_id: str, run: Run) -> tuple[str, str]:
+    """Digest and reference of the image; it is sent where the workspace has images sent to. Before its row is written:
+    an image that could not be sent does not count as built."""
+    registry = registry_logins.push_registry(wanted.workspace)
+    return registry_logins.push(wanted.address, registry, image_id, wanted.key, run) if registry else ("", image_id)
 
 
 def _known_layers(wanted: WantedImage) -> set[str]:
@@ -243,12 +261,16 @@ def studio_label() -> str:
     return f"{studio_number():08x}"
 
 
-def _record(wanted: WantedImage, kind: ImageKind, key: str, tag: str, inspected: Any) -> BuiltImage:
+def _record(
+    wanted: WantedImage, kind: ImageKind, key: str, tag: str, inspected: Any, sent: tuple[str, str] = ("", "")
+) -> BuiltImage:
+    digest, reference = sent
     facts = {
         "kind": kind,
         "tag": tag,
         "image_id": inspected["Id"],
-        "reference": inspected["Id"],
+        "digest": digest,
+        "reference": reference or inspected["Id"],
         "base": "" if wanted.recipe.dockerfile else wanted.recipe.base,
         "layers": list(inspected["RootFS"]["Layers"]),
         "size_bytes": inspected["Size"],

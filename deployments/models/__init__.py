@@ -11,6 +11,7 @@ from deployments.models.image import BuiltImage, ImageKind
 from deployments.models.instance import Instance, InstanceDesired
 from deployments.models.package import Package, PackageForm
 from deployments.models.port import Port
+from deployments.models.registry import ImageRegistry
 from deployments.models.rollout import Rollout, RolloutPhase
 from deployments.models.scaling import InstanceScaling
 from deployments.models.service import Desired, HostName, Key, Phase, Revision, RevisionModel, Service, Traffic
@@ -32,6 +33,7 @@ __all__ = [
     "FrontStatus",
     "HostName",
     "ImageKind",
+    "ImageRegistry",
     "InferenceConfig",
     "Instance",
     "InstanceDesired",

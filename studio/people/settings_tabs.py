@@ -7,7 +7,13 @@ from django.urls import reverse
 from studio.accounts.access import SignedInRequest, WorkspaceRequest
 from studio.accounts.models import Workspace
 
-TABS = {"General": "workspace_settings", "Members": "members", "Tokens": "tokens", "Targets": "target_list"}
+TABS = {
+    "General": "workspace_settings",
+    "Members": "members",
+    "Tokens": "tokens",
+    "Targets": "target_list",
+    "Registries": "registry_list",
+}
 
 
 def settings_tabs(request: WorkspaceRequest, current: str) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def examples(workspace, administrator, bob):
     device.last_seen_at = service.created_at
     device.save()
     DeviceRollout.objects.create(target=plant, service=service, state="stopped", reason=LONG)
+    workspace.registries.create(name="plant", address="registry.example.org/models", username=LONG)
     invitation, secret = create_invitation(workspace, role=Role.VIEWER, note=LONG, actor=administrator)
     token, _ = create_token(administrator, workspace, name=LONG)
     return {
