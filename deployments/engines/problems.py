@@ -24,6 +24,11 @@ class EngineProblem(Exception):
         self.hint = hint
         self.evidence = evidence
 
+    @property
+    def facts(self) -> tuple[str, str, str, str]:
+        """To raise the same again: an error that is raised twice keeps what it met on its way."""
+        return self.code, self.message, self.hint, self.evidence
+
 
 @dataclass(frozen=True)
 class _Cause:

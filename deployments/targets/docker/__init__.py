@@ -2,6 +2,7 @@
 has built."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from deployments.targets.docker.names import Owner
 from deployments.targets.docker.target_settings import SETTINGS, read_settings
 from deployments.targets.kinds import TargetKind, register
 
+BUILD_SECONDS = 300.0
+
 
 def _driver(target: TargetRef) -> Driver:
     owner = Owner(studio_id(), target.target_id)
@@ -21,7 +24,8 @@ def _driver(target: TargetRef) -> Driver:
 
 
 def _engine(given: Mapping[str, Any]) -> EngineAddress:
-    return read_settings(given).engine
+    """For builds, which wait for an engine that unpacks large layers."""
+    return replace(read_settings(given).engine, seconds=BUILD_SECONDS)
 
 
 register(

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from deployments.engines import EngineClient
+from deployments.engines import EngineClient, EngineProblem
 from deployments.recipe.spec import InstanceRef
 from deployments.targets.docker.names import INSTANCE, REPLICA, Owner, chosen
 
 FRESH_SECONDS = 0.2
+AWAY_SECONDS = 5.0  # an engine that has not answered is not asked again at once: each try may take its whole time
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class Lookup:
         self._lock = Lock()
         self._read_at = 0.0
         self._kept: dict[tuple[int, int], Found] = {}
+        self._problem: EngineProblem | None = None  # of the last try, which was at `_tried_at`
+        self._tried_at = 0.0
 
     def replicas(self, ref: InstanceRef, *, fresh: bool = False) -> dict[int, Found]:
-        """The containers of an instance, by number of replica."""
+        """The containers of an instance, by number of replica. Raises `EngineProblem`."""
         found = self._all(fresh=fresh)
         return {number: one for (instance, number), one in found.items() if instance == ref.instance_id}
 
@@ -54,10 +57,20 @@ class Lookup:
     def _all(self, *, fresh: bool) -> dict[tuple[int, int], Found]:
         with self._lock:
             if fresh or time.monotonic() - self._read_at > FRESH_SECONDS:
-                rows = self._client().containers(all=True, filters=chosen(self._owner.labels))
-                self._kept = _by_replica([_found(row) for row in rows])
-                self._read_at = time.monotonic()
+                self._read()
             return self._kept
+
+    def _read(self) -> None:
+        if self._problem is not None and time.monotonic() - self._tried_at < AWAY_SECONDS:
+            raise EngineProblem(*self._problem.facts)
+        try:
+            rows = self._client().containers(all=True, filters=chosen(self._owner.labels))
+        except EngineProblem as problem:
+            self._problem, self._tried_at = problem, time.monotonic()
+            raise
+        self._problem = None
+        self._kept = _by_replica([_found(row) for row in rows])
+        self._read_at = time.monotonic()
 
 
 def _by_replica(rows: list[Found]) -> dict[tuple[int, int], Found]:

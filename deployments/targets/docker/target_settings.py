@@ -1,12 +1,14 @@
 """The settings of a Docker target, declared once, and what they mean."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployments.engines import EngineAddress, parse_address
 from deployments.engines.address import DEFAULT_HOST
 from deployments.targets.kinds import Setting
+
+STEP_SECONDS = 10.0  # that one answer may take: what waits for it keeps other instances waiting
 
 SETTINGS = (
     Setting(
@@ -66,7 +68,7 @@ class DockerSettings:
 def read_settings(given: Mapping[str, Any]) -> DockerSettings:
     """Raises `BadInput`, which names the setting."""
     texts = {name: given.get(name) or "" for name in ("host", "ca", "certificate", "key")}
-    engine = parse_address(texts.pop("host"), **texts)
+    engine = replace(parse_address(texts.pop("host"), **texts), seconds=STEP_SECONDS)
     is_here = engine.transport == "unix"
     return DockerSettings(
         engine,

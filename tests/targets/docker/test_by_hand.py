@@ -221,3 +221,18 @@ def test_settings_name_what_is_wrong_with_them():
     assert (found.mounts, found.address, found.gpus) == (False, "box", "all")
     assert read_settings({}).mounts
     assert os.path.basename(read_settings({}).engine.socket) == "docker.sock"
+
+
+def test_engine_that_hangs_is_asked_once_in_a_while(tmp_path, spec):
+    """Or it would keep the instances of other targets waiting."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = replace(parse_address(f"tcp://127.0.0.1:{silent.getsockname()[1]}"), seconds=0.5)
+        driver = docker_driver(tmp_path, "0" * 12, settings=DockerSettings(engine, mounts=False))
+        took = []
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(TargetUnavailable, match="does not answer in time"):
+                driver.observe(spec.ref)
+            took.append(time.monotonic() - began)
+    assert took[0] > 0.4
+    assert max(took[1:]) < 0.1
