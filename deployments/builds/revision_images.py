@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -26,8 +27,10 @@ from deployments.models.image import BuiltImageQuerySet
 from deployments.recipe.build_paths import bundle_path, image_drafts_folder
 from deployments.targets.kinds import is_known, kind_of
 from deployments.targets.local.library import digest_of, scoring_library
+from registry.environments.conda_steps import conda_steps
 from registry.environments.interpreters import own
 from registry.environments.paths import CURATED_HASH
+from registry.environments.private_wheels import laid_out
 from registry.environments.uv import Limits
 from studio.core.atomic_folders import exclusive, remove_drafts
 from studio.core.errors import Temporary
@@ -156,7 +159,7 @@ def recipe_of(config: InferenceConfig) -> EnvironmentRecipe:
         lock=environment.lock,
         python_version=environment.python_version,
         dockerfile=environment.dockerfile,
-        steps=tuple(environment.docker_steps),
+        steps=(*conda_steps(environment.conda), *environment.docker_steps),
     )
 
 
@@ -205,14 +208,7 @@ def _make(wanted: WantedImage, run: Run) -> BuiltImage:
     if row is not None and (found := inspect(wanted.address, row.image_id)) is not None:
         run.log.write(f"The image is there already: {row.tag}\n")
         return _record(wanted, ImageKind.SERVICE, wanted.key, row.tag, found, _sent(wanted, row.image_id, run))
-    environment = wanted.content.config.environment
-    build = EnvironmentBuild(
-        wanted.recipe,
-        requirements=environment.requirements if environment else (),
-        labels={"slipway.studio": studio_label()},
-        logins=lambda reference: registry_logins.login_of(wanted.workspace, reference),
-    )
-    below = environment_image(wanted.address, build, run)
+    below, build = _environment_image(wanted, run)
     _record(wanted, ImageKind.ENVIRONMENT, wanted.recipe.key, build.tag, below)
     content = ImageContent(
         scoring_library(SCORING, settings.DATA_DIR / "lib"),
@@ -232,6 +228,19 @@ def _sent(wanted: WantedImage, image_id: str, run: Run) -> tuple[str, str]:
     an image that could not be sent does not count as built."""
     registry = registry_logins.push_registry(wanted.workspace)
     return registry_logins.push(wanted.address, registry, image_id, wanted.key, run) if registry else ("", image_id)
+
+
+def _environment_image(wanted: WantedImage, run: Run) -> tuple[dict[str, Any], EnvironmentBuild]:
+    environment = wanted.content.config.environment
+    with laid_out(environment) as folder:
+        build = EnvironmentBuild(
+            wanted.recipe,
+            requirements=environment.requirements if environment else (),
+            wheels={path.name: path for path in sorted(Path(folder).glob("*.whl"))} if folder else {},
+            labels={"slipway.studio": studio_label()},
+            logins=lambda reference: registry_logins.login_of(wanted.workspace, reference),
+        )
+        return environment_image(wanted.address, build, run), build
 
 
 def _known_layers(wanted: WantedImage) -> set[str]:

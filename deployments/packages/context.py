@@ -3,6 +3,7 @@
 import ensurepip
 import sysconfig
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from studio.core.errors import SlipwayError
 Progress = Callable[[float], None]
 
 
-def write_context(
+def write_context(  # noqa: PLR0913 - each is another part of it
     target: BinaryIO,
     content: Content,
     recipe: EnvironmentRecipe,
@@ -29,8 +30,11 @@ def write_context(
     options: bytes,
     run: Run,
     progress: Progress = lambda _: None,
+    *,
+    private: str = "",
 ) -> None:
-    """Write the context; the bundle is made. Equal contents give equal bytes. Raises `SlipwayError`."""
+    """Write the context; the bundle is made. `private` is a folder with the environment's own wheels. Equal contents
+    give equal bytes. Raises `SlipwayError`."""
     files: dict[str, Path | bytes] = {
         "Dockerfile": dockerfile(facts).encode(),
         "README.md": readme(facts).encode(),
@@ -43,7 +47,7 @@ def write_context(
     if options:
         files[OPTIONS] = options
     if facts.offline:
-        files |= _wheels(recipe, run)
+        files |= _wheels(recipe, run, private)
     files |= files_below(bundle_path(content.content_hash), "bundle")
     files |= files_below(revision_images.SCORING, "library/scoring", wanted=lambda path: path.suffix != ".pyc")
     entries = [_entry(name, source).below(facts.stem) for name, source in files.items()]
@@ -57,8 +61,8 @@ def _entry(name: str, source: Path | bytes) -> Entry:
     return Entry(name, content=source) if isinstance(source, bytes) else Entry(name, source)
 
 
-def _wheels(recipe: EnvironmentRecipe, run: Run) -> Mapping[str, Path]:
-    packages = build_sources(run.folder).packages
+def _wheels(recipe: EnvironmentRecipe, run: Run, private: str) -> Mapping[str, Path]:
+    packages = replace(build_sources(run.folder).packages, private=private)
     found = fetch_wheels(
         recipe.lock, recipe.python_version, run.folder / WHEELS, sources=packages, log=run.log, limits=run.limits
     )

@@ -35,6 +35,7 @@ from deployments.services.default_config import ensure_default_config
 from deployments.services.queries import find as find_service
 from deployments.targets.edge.run_settings import settings_of
 from registry.environments import environments
+from registry.environments.private_wheels import laid_out
 from registry.environments.uv import Limits
 from registry.models import VersionState
 from registry.versions.registration import find_version
@@ -192,9 +193,16 @@ def _write_file(
 ) -> dict[str, Any]:
     draft = run.folder / "package.tar.gz"
     facts, options = _facts(package, content, recipe), _options(package)
-    with draft.open("w+b") as file:
+    with draft.open("w+b") as file, laid_out(package.config.environment) as private:
         write_context(
-            file, content, recipe, facts, options, run, lambda share: heartbeat.note("packing", 0.3 + 0.65 * share)
+            file,
+            content,
+            recipe,
+            facts,
+            options,
+            run,
+            lambda share: heartbeat.note("packing", 0.3 + 0.65 * share),
+            private=private,
         )
         digest, size = _flushed(file)
     draft.replace(package.path)
@@ -209,6 +217,12 @@ def _flushed(file: BinaryIO) -> tuple[str, int]:
     return digest, file.seek(0, os.SEEK_END)
 
 
+def _has_private_wheels(package: Package) -> bool:
+    """Their files have to come along, and with them all others, since an installer asks either index or folder."""
+    environment = package.config.environment
+    return environment is not None and environment.wheels.exists()
+
+
 def _facts(package: Package, content: Content, recipe: EnvironmentRecipe) -> ContextFacts:
     labels = revision_images.labels_of(content, package.workspace.slug)
     return ContextFacts(
@@ -220,7 +234,7 @@ def _facts(package: Package, content: Content, recipe: EnvironmentRecipe) -> Con
         python_version=recipe.python_version,
         steps=recipe.steps,
         variables=_variables(package),
-        offline=package.offline,
+        offline=package.offline or _has_private_wheels(package),
         has_base_file=bool(recipe.dockerfile),
         has_options=bool(_options(package)),
     )

@@ -198,7 +198,10 @@ def _notes(found: Iterable[_Translated]) -> Iterator[str]:
     if brought:
         yield f"Packages of conda that are not needed, since wheels bring what they need along: {_listed(brought)}."
     if left:
-        yield f"Only conda's solver can install {_listed(left)}: the environment works where images are built."
+        yield (
+            f"Only conda's solver can install {_listed(left)}: the environment works where images are built, on a base "
+            "image that has conda or micromamba."
+        )
 
 
 def _listed(names: list[str]) -> str:

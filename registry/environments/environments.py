@@ -280,8 +280,9 @@ def check_installable(environment: Environment) -> None:
             f"{environment} asks conda for {', '.join(names[:10])}, which this kind of target cannot install: "
             "it installs from the Python package index alone.",
             code="conda_packages",
-            hint="Deploy to a target that runs images, such as docker. Or make a new version without these packages: "
-            "many have another name on the Python package index, where they are listed as pip requirements.",
+            hint="Deploy to a target that runs images, such as docker, with a base image that has conda or micromamba. "
+            "Or make a new version without these packages: many have another name on the Python package index, where "
+            "they are listed as pip requirements.",
         )
 
 

@@ -84,9 +84,9 @@ def check_together(wheels: Sequence[Wheel], python_version: str) -> tuple[Wheel,
 
 
 @contextmanager
-def laid_out(environment: Environment) -> Iterator[str]:
+def laid_out(environment: Environment | None) -> Iterator[str]:
     """A folder with the environment's private wheels as long as the block lasts; "" where it has none."""
-    wheels = wheels_of(environment) if environment.pk else []
+    wheels = wheels_of(environment) if environment is not None and environment.pk else []
     if not wheels:
         yield ""
         return

@@ -123,12 +123,7 @@ def _build_refused(found: re.Match[str], _: _Run) -> SlipwayError:
 def _unknown_package(_: re.Match[str], run: _Run) -> SlipwayError:
     packages = ", ".join(sorted({match[1] for match in _UNKNOWN.finditer(run.output)}))
     if run.sources.offline:
-        wheels = run.sources.wheels or "the folder SLIPWAY_WHEELS names"
-        return Unsolvable(
-            f"This studio installs without a package index, and its wheel folder has no {packages}.",
-            code="package_unknown",
-            hint=f"Ask an administrator to put the wheel into {wheels}.",
-        )
+        return _not_in_the_folder(packages, run)
     return Unsolvable(
         f"The package index knows no package {packages}.",
         code="package_unknown",
@@ -136,12 +131,37 @@ def _unknown_package(_: re.Match[str], run: _Run) -> SlipwayError:
     )
 
 
+def _unknown_version(found: re.Match[str], run: _Run) -> SlipwayError | None:
+    """Without an index, a version that the folder lacks says nothing of whether versions fit together."""
+    return _not_in_the_folder(found[1] or found[2], run) if run.sources.offline else None
+
+
+def _not_in_the_folder(packages: str, run: _Run) -> SlipwayError:
+    return Unsolvable(
+        f"There is no network: this studio installs without a package index, and its wheel folder has no {packages}.",
+        code="package_unknown",
+        hint=f"Ask an administrator to put the wheel into {_folder(run)}, or choose a version that is there.",
+    )
+
+
 def _conflict(_: re.Match[str], run: _Run) -> SlipwayError:
     named = [line for line in run.requirements if _is_named(line, run.output)] or list(run.requirements)
+    if run.sources.offline:
+        return Unsolvable(
+            "There is no network, and the wheels in the studio's folder do not satisfy these requirements together: "
+            f"{', '.join(named[:8])}. Other versions might.",
+            code="package_unknown",
+            hint=f"Ask an administrator to put the missing wheels into {_folder(run)}, or loosen the requirements. The "
+            "evidence tells what is looked for.",
+        )
     return Unsolvable(
         f"No set of package versions satisfies these requirements together: {', '.join(named[:8])}.",
         hint="Loosen or correct them, make a new environment, and deploy with it. The evidence tells how they collide.",
     )
+
+
+def _folder(run: _Run) -> str:
+    return run.sources.wheels or "the folder SLIPWAY_WHEELS names"
 
 
 def _is_named(requirement: str, output: str) -> bool:
@@ -159,5 +179,6 @@ _EXPLANATIONS: Sequence[tuple[str | re.Pattern[str], Callable[[re.Match[str], _R
     (r"Wheels are required for `([^`]+)` because building from source is disabled", _build_refused),
     (r"Failed to (?:download and )?build `([^`]+)`|The build backend returned an error", _build_failed),
     (_UNKNOWN, _unknown_package),
+    (r"there is no version of (\S+?),? |only .*?(\S+?)[<>=!]+\S+ (?:is|are) available", _unknown_version),
     (r"No solution found", _conflict),
 )

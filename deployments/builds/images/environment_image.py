@@ -5,7 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,12 @@ def _is_fetched(command: str | None, build: EnvironmentBuild, sources: BuildSour
     return command is None or bool(build.wheels) or packages.offline or bool(packages.wheels)
 
 
+def _with_private(packages: Sources, build: EnvironmentBuild) -> Sources:
+    """Private wheels are looked for where they lie; their hashes tell them apart from others of the same name."""
+    folders = {str(path.parent) for path in build.wheels.values()}
+    return replace(packages, private=folders.pop()) if folders else packages
+
+
 def _request(build: EnvironmentBuild, base: str, sources: BuildSources, run: Run, *, fetched: bool) -> BuildRequest:
     files: dict[str, Path | bytes] = {LOCK: build.recipe.lock.encode(), UV: Path(uv.find_uv_bin())}
     if fetched:
@@ -93,7 +99,7 @@ def _request(build: EnvironmentBuild, base: str, sources: BuildSources, run: Run
             build.recipe.lock,
             build.recipe.python_version,
             run.folder / WHEELS,
-            sources=sources.packages,
+            sources=_with_private(sources.packages, build),
             log=run.log,
             limits=run.limits,
         )

@@ -40,7 +40,7 @@ def fetch_wheels(
             "off",
         ),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)),
-        *(["--find-links", sources.wheels] if sources.wheels else []),
+        *sources.find_links(),
         *(["--no-index"] if sources.offline else []),
         *_for_python(python_version),
         *("--requirement", str(folder.parent / "fetch.lock")),

@@ -28,23 +28,64 @@ def fails(environment) -> SlipwayError:
     return failed.value
 
 
-def test_conflicting_requirements_are_named(wheels, define):
+@pytest.fixture
+def index(wheels, settings, tmp_path, monkeypatch):
+    """A package index in place of the folder, with the same wheels."""
+    pages = tmp_path / "simple"
+    for wheel in wheels.glob("*.whl"):
+        page = pages / wheel.name.split("-")[0].replace("_", "-") / "index.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        with page.open("a") as text:
+            text.write(f'<a href="{wheel.as_uri()}">{wheel.name}</a><br>\n')
+    settings.SLIPWAY = settings.SLIPWAY | {"WHEELS": "", "OFFLINE": False}
+    monkeypatch.setenv("UV_DEFAULT_INDEX", pages.as_uri())
+
+
+def test_conflicting_requirements_are_named(index, define):
     error = fails(define("demo", "demo-helper<1"))
     assert (error.code, error.turn) == ("environment_unsolvable", "user")
+    assert error.message.startswith("No set of package versions satisfies these requirements together")
     assert "demo-helper<1" in error.message
     assert "No solution found" in error.evidence
 
 
-def test_package_missing_from_the_wheel_folder_is_not_reported_as_a_conflict(wheels, define):
+def test_package_that_the_index_does_not_have_is_named(index, define):
     error = fails(define("demo", "absent-package"))
+    assert (error.code, error.message) == ("package_unknown", "The package index knows no package absent-package.")
+
+
+def test_version_that_the_index_does_not_have_is_named(index, define):
+    assert "demo==9" in fails(define("demo==9")).message
+
+
+@pytest.mark.parametrize(
+    ("requirements", "named"),
+    [
+        (["demo", "absent-package"], "absent-package"),
+        (["demo==9"], "demo==9"),
+        (["demo", "demo-helper<1"], "demo-helper<1"),
+        (["demo>=2"], "demo"),
+    ],
+)
+def test_what_the_wheel_folder_lacks_is_for_want_of_a_network_and_no_conflict(wheels, define, requirements, named):
+    error = fails(define(*requirements))
     assert error.code == "package_unknown"
-    assert "absent-package" in error.message
-    assert "wheel folder" in error.message
+    assert error.message.startswith("There is no network")
+    assert named in error.message
     assert str(wheels) in error.hint
 
 
-def test_nonexistent_package_version_is_named(wheels, define):
-    assert "demo==9" in fails(define("demo==9")).message
+def test_wheel_that_is_gone_from_the_folder_at_the_installation_is_for_want_of_a_network(
+    wheels, define, tmp_path, monkeypatch
+):
+    environment = define("demo")
+    environments.lock(environment)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "another-cache"))
+    (wheels / "demo_helper-2.0-py3-none-any.whl").unlink()
+    error = fails(environment)
+    assert error.code == "package_unknown"
+    assert error.message.startswith("There is no network")
+    assert "demo-helper==2.0" in error.message
 
 
 def test_uninstalled_python_is_reported_with_the_installed_ones(wheels, define):
