@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from deployments.config.entry_script import check_script, parse
 from deployments.config.findings import Finding
 from deployments.config.imports import check_imports, imports_of, own_modules
+from deployments.config.model_paths import check_model_paths
 from deployments.config.sources import Content, bytes_of
 from deployments.models.config import ConfigKind
 from registry.environments import environments
@@ -13,7 +14,7 @@ from registry.environments.built import is_built
 from registry.environments.interpreters import interpreter_for
 from registry.environments.paths import CURATED_HASH
 from registry.environments.runtime import runtime_requirements
-from registry.models import Environment
+from registry.models import Environment, ModelVersion
 from studio.core.errors import BadInput
 
 
@@ -33,6 +34,17 @@ def check(
         hint = "Choose one; slipway-runtime needs no build and has NumPy and ONNX Runtime."
         return [*found, Finding("error", "environment_missing", "An entry script needs an environment.", hint)]
     return [*found, *_check_python(environment), *_check_sources(entry_script, files, environment)]
+
+
+def check_model(entry_script: str, files: Mapping[str, Content], version: ModelVersion | None) -> list[Finding]:
+    """Whether the script looks for the files of the version it is tried with where they will lie."""
+    if version is None or entry_script not in files:
+        return []
+    tree = parse(bytes_of(files[entry_script]), entry_script)
+    if isinstance(tree, Finding):
+        return []
+    paths = list(version.files.values_list("path", flat=True))
+    return check_model_paths(tree, path=entry_script, version=str(version), files=paths, folder=version.folder)
 
 
 def _check_entry(entry_script: str, files: Mapping[str, Content]) -> list[Finding]:

@@ -7,6 +7,7 @@ from django import forms
 from django.http import QueryDict
 
 from deployments.config import configs
+from deployments.config.checks import check_model
 from deployments.config.findings import Finding
 from deployments.config.sources import MAX_SCRIPT_BYTES, Content
 from deployments.models import ConfigFile
@@ -87,6 +88,7 @@ class ConfigForm(forms.Form):
         given = data if data is not None else QueryDict()
         self.texts = list(zip(given.getlist("path"), given.getlist("text"), strict=False))
         numbers = [int(one) for one in given.getlist("kept") if one.isdecimal() and len(one) < 18]
+        self.chosen_environment: Environment | None = None  # known, like `lacking`, once `findings` was asked
         self.lacking: list[str] = []  # packages that the environment seems to lack
         self.kept = list(_files_of(workspace).filter(pk__in=numbers))
         self._offer_environments()
@@ -121,9 +123,11 @@ class ConfigForm(forms.Form):
         """What is right and wrong with what stands in the form now; `lacking` is known from then on."""
         self.is_valid()
         try:
-            found = configs.check(**self.facts(files))
+            facts = self.facts(files)
+            found = [*configs.check(**facts), *check_model(facts["entry_script"], facts["files"], self.version())]
         except SlipwayError as error:
             return [Finding("error", error.code, error.message, error.hint)]
+        self.chosen_environment = facts["environment"]
         self.lacking = list(dict.fromkeys(finding.package for finding in found if finding.package))
         return found
 
@@ -135,6 +139,15 @@ class ConfigForm(forms.Form):
         facts = self.facts(files, self._draft(lines))
         lacking = [finding.package for finding in configs.check(**facts) if finding.package]
         return "\n".join(dict.fromkeys([*lines, *lacking]))
+
+    @property
+    def packages(self) -> list[str]:
+        """What the environment has, each with its version where it is locked."""
+        found = self.chosen_environment
+        if found is None:
+            return []
+        locked = [line.split(";")[0].split()[0] for line in found.lock.splitlines() if line[:1].isalnum()]
+        return locked or list(found.requirements)
 
     @property
     def makes_environment(self) -> bool:

@@ -142,6 +142,16 @@ def test_check_returns_a_fragment_and_saves_nothing(bob, sign_in, form):
     assert not Upload.objects.exists()
 
 
+def test_check_compares_the_model_path_and_shows_what_the_environment_has(workspace, bob, sign_in, form):
+    make_version(workspace, "grapes", files={"model.pkl": b"x"})
+    Environment.objects.filter(name="own").update(lock="joblib==1.5.0 \\\n    --hash=sha256:00\nnumpy==2.4.0\n")
+    script = SCRIPT + 'import os\nmodel = os.path.join(os.environ["AZUREML_MODEL_DIR"], "modle.pkl")\n'
+    text = sign_in(bob).post(f"{HERE}new/check/", form | {"script": script, "model": "grapes:1"}).content.decode()
+    assert "looks for modle.pkl in AZUREML_MODEL_DIR, and grapes:1 has no such file" in text
+    assert "Packages of own:1" in " ".join(text.split())
+    assert "<li>joblib==1.5.0</li><li>numpy==2.4.0</li>" in text.replace("\n", "")
+
+
 def test_check_accepts_any_form_content(bob, sign_in, form):
     client = sign_in(bob)
     for nonsense in ({}, {"kind": "entry_script"}, form | {"entry_script": "../x"}, form | {"uploads": ["x", "y"]}):
