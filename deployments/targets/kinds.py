@@ -44,6 +44,7 @@ class TargetKind:
     needs_images: bool = False
     needs_parts: bool = False
     can_debug: bool = False
+    keeps_windows: bool = False
     engine: Callable[[Mapping[str, Any]], EngineAddress] | None = None
     validate: Callable[[Mapping[str, Any]], object] = lambda settings: None
 

@@ -1,14 +1,17 @@
-"""Telemetry of instances that may connect to nobody: their target keeps it, and the studio comes for it."""
+"""Telemetry of instances that may connect to nobody, or whose target lets none of them reach the studio: the target
+keeps it, and the studio comes for it."""
 
 import logging
 from collections.abc import Iterable
 
 import msgspec
+from django.db.models import Q
 
 from deployments.models import Instance
 from deployments.recipe.spec import ref_of
 from deployments.targets import driver_for
 from deployments.targets.base import KeepsWindows
+from deployments.targets.kinds import kinds
 from monitoring.telemetry.ingest import check, keep
 from scoring.contract import Window
 from studio.core.errors import BadInput
@@ -20,7 +23,8 @@ MOST_ROUNDS = 20  # for one instance at a time: 4,000 windows, five hours of the
 def take_spooled() -> int:
     """Come for what all such instances have left; the number of windows kept. A target that does not answer, or whose
     windows cannot be stored now, has them still."""
-    rows = Instance.objects.filter(revision__deployment_config__network="none")
+    always = [kind.name for kind in kinds() if kind.keeps_windows]
+    rows = Instance.objects.filter(Q(revision__deployment_config__network="none") | Q(target__kind__in=always))
     return sum(_take(one) for one in rows.select_related("service__workspace", "revision", "target"))
 
 

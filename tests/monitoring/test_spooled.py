@@ -3,11 +3,13 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
 from deployments.models import Instance
 from deployments.targets import spooled as local_spool
+from deployments.targets.kinds import kind_of, register
 from monitoring.models import MetricWindow
 from monitoring.telemetry import spooled
 from tests.deployments.service_factories import deploy, make_fake_target
@@ -72,6 +74,13 @@ def test_instances_that_send_their_telemetry_are_left_alone(left):
     assert spooled.take_spooled() == 0
     assert len(waiting) == 1
     assert Instance.objects.count() == 1
+
+
+def test_targets_that_keep_all_telemetry_are_asked_whatever_the_network(left):
+    waiting = left("full", window(1))
+    register(replace(kind_of("fake"), keeps_windows=True))
+    assert spooled.take_spooled() == 1
+    assert waiting == []
 
 
 class TestFolder:

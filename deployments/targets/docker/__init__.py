@@ -29,5 +29,14 @@ def _engine(given: Mapping[str, Any]) -> EngineAddress:
 
 
 register(
-    TargetKind("docker", "Docker engine", _driver, SETTINGS, needs_images=True, engine=_engine, validate=read_settings)
+    TargetKind(
+        "docker",
+        "Docker engine",
+        _driver,
+        SETTINGS,
+        needs_images=True,
+        keeps_windows=True,
+        engine=_engine,
+        validate=read_settings,
+    )
 )

@@ -15,7 +15,7 @@ from deployments.engines import EngineClient, EngineFacts, EngineProblem, client
 from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files, spooled
 from deployments.targets.base import LOG_CHUNK, NotBuilt, NotRemoved, Route, TargetUnavailable
-from deployments.targets.docker import logs, reports
+from deployments.targets.docker import copied_spool, logs, reports
 from deployments.targets.docker.conditions import check_room, problems_of, sentences_of
 from deployments.targets.docker.container import Placing
 from deployments.targets.docker.endings import ending
@@ -119,8 +119,12 @@ class DockerDriver:
         return log_files.read_from(folder.log, offset, limit)
 
     def take_windows(self, ref: InstanceRef, keep: Callable[[list[bytes]], None]) -> int:
-        folders = (self._folder(ref, number) for number in self._places.numbers(ref))
-        return sum(spooled.take_windows(folder.work / "spool", keep) for folder in folders)
+        if self._settings.mounts:
+            folders = (self._folder(ref, number) for number in self._places.numbers(ref))
+            return sum(spooled.take_windows(folder.work / "spool", keep) for folder in folders)
+        with _translated():
+            live = [one for one in self._lookup.replicas(ref).values() if one.state == "running"]
+            return sum(copied_spool.take_windows(self._client(), one.id, keep) for one in live)
 
     # --- parts
 

@@ -115,6 +115,10 @@ if run.get("socket"):
     server = UnixServer(run["socket"], Handler)
 else:
     server = http.server.ThreadingHTTPServer((run.get("host", "127.0.0.1"), run.get("port", 5001)), Handler)
+(folder / "spool").mkdir(exist_ok=True)
+for number in range(3):
+    (folder / "spool" / f"{number:016}.json").write_text(json.dumps({"window": number}))
+(folder / "spool" / "other.json").write_text("no window")
 tell(state="ready", ready_at=time.time())
 if behaviour == "hungry":
     eat_memory()
