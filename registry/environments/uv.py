@@ -44,13 +44,11 @@ class Sources:
     torch_backend: str = ""
 
     def arguments(self) -> list[str]:
-        found = self.find_links() + (["--no-index"] if self.offline else [])
+        folders = [folder for folder in (self.wheels, self.private) if folder]
+        found = [word for folder in folders for word in ("--find-links", folder)]
+        found += ["--no-index"] if self.offline else []
         found += ["--torch-backend", self.torch_backend] if self.torch_backend else []
         return found + (["--no-build"] if self.wheels_only else [])
-
-    def find_links(self) -> list[str]:
-        """The arguments that name the folders of wheels."""
-        return [word for folder in (self.wheels, self.private) if folder for word in ("--find-links", folder)]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,14 @@ def with_places(lock: str, wheels: Sequence[PrivateFile]) -> str:
     return lock
 
 
+def without_files(lock: str, wheels: Sequence[PrivateFile]) -> str:
+    """The lock without these wheels, for a program that fetches the other files."""
+    for wheel in wheels:
+        pinned = rf"^{re.escape(wheel.name)}=={re.escape(wheel.version)} [^\n]*\n(?:[ \t]+[^\n]*\n?)*"
+        lock = re.sub(pinned, "", lock, flags=re.MULTILINE)
+    return lock
+
+
 def files_in(folder: str) -> list[PrivateFile]:
     """The wheels in a folder of private wheels."""
     found = []

@@ -11,6 +11,7 @@ from deployments.builds.images.programs import run_program
 from registry.environments.interpreters import own
 from registry.environments.uv import Limits, Outcome, Sources, environment_variables
 from registry.environments.uv_failures import IndexUnreachable, InstallFailed, Unsolvable, failure_of
+from registry.environments.wheel_places import files_in, without_files
 from studio.core.errors import SlipwayError, Temporary
 from studio.core.tee import Log
 
@@ -23,10 +24,13 @@ _MISSING = re.compile(r"No matching distribution found for (\S+)")
 def fetch_wheels(
     lock: str, python_version: str, folder: Path, *, sources: Sources, log: Log, limits: Limits
 ) -> dict[str, Path]:
-    """The wheels of a lock, by name, in `folder`; each is compared with its hash. Raises `SlipwayError`."""
+    """The wheels of a lock, by name, in `folder`; each is compared with its hash. Private ones stay where they lie.
+    Raises `SlipwayError`."""
     folder.mkdir(parents=True, exist_ok=True)
+    private = {path.name: path for path in sorted(Path(sources.private).glob("*.whl"))} if sources.private else {}
+    lock = without_files(lock, files_in(sources.private))
     if "==" not in lock:
-        return {}
+        return private
     (folder.parent / "fetch.lock").write_text(lock)
     arguments = [
         *(
@@ -40,7 +44,7 @@ def fetch_wheels(
             "off",
         ),
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)),
-        *sources.find_links(),
+        *(["--find-links", sources.wheels] if sources.wheels else []),
         *(["--no-index"] if sources.offline else []),
         *_for_python(python_version),
         *("--requirement", str(folder.parent / "fetch.lock")),
@@ -48,7 +52,7 @@ def fetch_wheels(
     outcome = run_program(arguments, folder=folder, variables=_variables(), log=log, limits=limits, clean=_clean)
     if not outcome.ok:
         raise _failure(outcome, sources)
-    return {path.name: path for path in sorted(folder.glob("*.whl"))}
+    return {path.name: path for path in sorted(folder.glob("*.whl"))} | private
 
 
 def _for_python(version: str) -> list[str]:
