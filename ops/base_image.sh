@@ -32,6 +32,10 @@ echo "root:x:0:0:root:/root:/bin/sh" >"$1/etc/passwd"
 echo "slipway:x:65532:65532:slipway:/tmp:/bin/sh" >>"$1/etc/passwd"
 printf 'root:x:0:\nslipway:x:65532:\n' >"$1/etc/group"
 printf 'hosts: files dns\n' >"$1/etc/nsswitch.conf"
+for package in "$1"/var/cache/apt/archives/*.deb; do # for bills of materials, which read it
+    dpkg-deb --field "$package" Package Version Architecture
+    printf 'Status: install ok unpacked\n\n'
+done >"$1/var/lib/dpkg/status"
 rm -rf "$1"/var/cache/* "$1"/var/lib/apt/* "$1"/var/lib/dpkg/info "$1"/usr/share/locale
 EOF
 chmod +x "$work/finish"

@@ -7,7 +7,7 @@ The cases are made from the URL map. `foreign` has an object for every parameter
 import pytest
 
 from deployments.edge.devices import add_device
-from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Package, Rollout
+from deployments.models import BuiltBundle, BuiltImage, DeviceRollout, EdgeExport, Package, Rollout
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import create_client_key
@@ -70,6 +70,9 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
     elsewhere.registries.create(name=target.name, address="r.example")  # its page has the name in the same place
+    text = version.files.get(path="model.onnx").artifact
+    place = {"image_hash": "0" * 64, "place": "x", "tag": "x", "image_id": "x", "reference": "x"}
+    image = BuiltImage.objects.create(workspace=elsewhere, bill=text, licences=text, **place)
     package = Package.objects.create(workspace=elsewhere, version=version, config=config, digest="0" * 64)
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
@@ -89,6 +92,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
             "export": export.pk,
         },
         "registries": {"name": target.name},
+        "images": {"pk": image.pk, "image": image.pk},
         "packages": {"pk": package.pk, "package": package.pk},
         "targets": {"name": target.name, "device": "secret-device", "service": service.name},
         "settings": {

@@ -15,6 +15,7 @@ from docker.errors import APIError, ImageNotFound
 
 from deployments.builds import registry_logins
 from deployments.builds.bundles import Content, contents_of
+from deployments.builds.image_bills import add_bill, bill_subject
 from deployments.builds.images.builders import Run
 from deployments.builds.images.curated_lock import curated_lock
 from deployments.builds.images.environment_image import EnvironmentBuild, environment_image, inspect
@@ -32,6 +33,7 @@ from registry.environments.interpreters import own
 from registry.environments.paths import CURATED_HASH
 from registry.environments.private_wheels import laid_out
 from registry.environments.uv import Limits
+from studio.accounts.models import Workspace
 from studio.core.atomic_folders import exclusive, remove_drafts
 from studio.core.errors import Temporary
 from studio.core.tee import Log
@@ -216,11 +218,13 @@ def _make(wanted: WantedImage, run: Run) -> BuiltImage:
         contents_of(wanted.content),
         wanted.extra,
     )
-    config = service_settings(labels_of(wanted.content, wanted.workspace)) | dict(wanted.settings)
+    labels = labels_of(wanted.content, wanted.workspace)
+    config = service_settings(labels) | dict(wanted.settings)
     known = _known_layers(wanted)
     loaded = service_image(wanted.address, below, content, run, tag=wanted.tag, settings=config, known=known)
     sent = _sent(wanted, loaded.config.image_id, run)
-    return _record(wanted, ImageKind.SERVICE, wanted.key, wanted.tag, loaded.inspected, sent)
+    row = _record(wanted, ImageKind.SERVICE, wanted.key, wanted.tag, loaded.inspected, sent)
+    return add_bill(row, wanted.address, bill_subject(wanted.content, wanted.key), wanted.recipe.lock, labels)
 
 
 def _sent(wanted: WantedImage, image_id: str, run: Run) -> tuple[str, str]:
@@ -274,8 +278,11 @@ def _record(
     wanted: WantedImage, kind: ImageKind, key: str, tag: str, inspected: Any, sent: tuple[str, str] = ("", "")
 ) -> BuiltImage:
     digest, reference = sent
+    is_service = kind == ImageKind.SERVICE
     facts = {
         "kind": kind,
+        "workspace": Workspace.objects.filter(slug=wanted.workspace).first() if is_service else None,
+        "models_in": [str(version) for version in wanted.content.versions] if is_service else [],
         "tag": tag,
         "image_id": inspected["Id"],
         "digest": digest,

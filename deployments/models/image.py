@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from registry.models import Artifact
+from studio.accounts.models import Workspace
 
 
 class ImageKind(models.TextChoices):
@@ -26,9 +27,12 @@ class BuiltImage(models.Model):
     as not built.
 
     `image_hash` covers all that decides its content; `image_id` is what the engine calls it, `digest` what a registry
-    calls it, and `reference` what targets run. `layers` are the digests of its layers, bottom first.
+    calls it, and `reference` what targets run. `layers` are the digests of its layers, bottom first. Images of
+    environments are shared by all workspaces and belong to none.
     """
 
+    workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.SET_NULL, related_name="images")
+    models_in = models.JSONField(default=list)  # name:number of each model version
     kind = models.CharField(max_length=16, choices=ImageKind.choices, default=ImageKind.SERVICE)
     image_hash = models.CharField(max_length=64, db_index=True)
     place = models.CharField(max_length=400)  # the engine's address

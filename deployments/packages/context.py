@@ -4,11 +4,14 @@ import ensurepip
 import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from deployments.builds import revision_images
 from deployments.builds.bundles import Content
+from deployments.builds.image_bills import bill_subject
+from deployments.builds.images.bill import Part, bill_of_materials, licence_list, parts_of_lock
 from deployments.builds.images.builders import Run
 from deployments.builds.images.layers import files_below
 from deployments.builds.images.recipe import EnvironmentRecipe
@@ -48,6 +51,9 @@ def write_context(  # noqa: PLR0913 - each is another part of it
         files[OPTIONS] = options
     if facts.offline:
         files |= _wheels(recipe, run, private)
+    parts = [_with_licence(part) for part in parts_of_lock(recipe.lock)]
+    files["sbom.cdx.json"] = bill_of_materials(bill_subject(content, content.content_hash), parts)
+    files["licences.csv"] = licence_list(parts)
     files |= files_below(bundle_path(content.content_hash), "bundle")
     files |= files_below(revision_images.SCORING, "library/scoring", wanted=lambda path: path.suffix != ".pyc")
     entries = [_entry(name, source).below(facts.stem) for name, source in files.items()]
@@ -59,6 +65,18 @@ def write_context(  # noqa: PLR0913 - each is another part of it
 
 def _entry(name: str, source: Path | bytes) -> Entry:
     return Entry(name, content=source) if isinstance(source, bytes) else Entry(name, source)
+
+
+def _with_licence(part: Part) -> Part:
+    """As the same version names it that is installed beside the studio, if one is."""
+    try:
+        facts = metadata(part.name)
+    except PackageNotFoundError:
+        return part
+    named = [text.rpartition(" :: ")[2] for text in facts.get_all("Classifier", []) if text.startswith("License")]
+    told = [*facts.get_all("License-Expression", []), *named, *facts.get_all("License", [])]
+    same = facts["Version"] == part.version and told
+    return replace(part, licence=str(told[0]).strip().partition("\n")[0][:200]) if same else part
 
 
 def _wheels(recipe: EnvironmentRecipe, run: Run, private: str) -> Mapping[str, Path]:

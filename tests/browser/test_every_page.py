@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from deployments.edge.devices import add_device
-from deployments.models import BuiltBundle, DeviceRollout, EdgeExport, Package, Phase, Rollout, Service
+from deployments.models import BuiltBundle, BuiltImage, DeviceRollout, EdgeExport, Package, Phase, Rollout, Service
 from deployments.rollouts.moving import as_json
 from deployments.rollouts.steps import Plan
 from deployments.services.client_keys import Limits, create_client_key
@@ -69,6 +69,11 @@ def examples(workspace, administrator, bob):
     )
     export.path.parent.mkdir(parents=True, exist_ok=True)
     export.path.write_bytes(b"archive")
+    text = version.files.get(path="README.md").artifact
+    place = {"image_hash": "0" * 64, "place": "unix:///var/run/docker.sock", "tag": f"slipway/service:{'0' * 32}"}
+    image = BuiltImage.objects.create(
+        workspace=workspace, models_in=[f"{LONG}:1"], bill=text, licences=text, image_id="x", reference="x", **place
+    )
     package = Package.objects.create(
         workspace=workspace, version=version, config=config, digest="0" * 64, state="succeeded", size_bytes=1
     )
@@ -90,6 +95,7 @@ def examples(workspace, administrator, bob):
         "environments": {"name": config.environment.name, "number": 1},
         "configs": {"name": config.name, "number": 1},
         "services": {"name": LONG, "key": LONG, "export": export.pk},
+        "images": {"image": image.pk},
         "packages": {"package": package.pk},
         "settings": {
             "name": "plant",

@@ -1,5 +1,7 @@
 """Builds for targets that run images: what is made, what is made only once, how it fails."""
 
+import json
+import re
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +14,7 @@ from deployments.collection import collect
 from deployments.engines import EngineAddress
 from deployments.models import BuiltImage, Target
 from deployments.targets import kinds
+from registry.store.artifacts import open_artifact
 from tests.deployments.service_factories import build_of, deploy, run_build
 from tests.docker_engine import BASE_IMAGE
 from tests.registry.factories import make_version
@@ -55,6 +58,14 @@ def test_image_of_a_model_without_code_is_built_once(workspace, bob, iris, boxes
         reference, ["-c", script], entrypoint="/opt/slipway/environment/bin/python", remove=True, read_only=True
     )
     assert told == b"no_code\n"
+
+    row = BuiltImage.objects.get(reference=reference)
+    with open_artifact(row.bill) as bill, open_artifact(row.licences) as licences:
+        components = {one["bom-ref"]: one for one in json.load(bill)["components"]}
+        listed = licences.read().decode()
+    packages = {name.split("@")[0] for name in components}
+    assert {"pypi:onnxruntime", "pypi:numpy", "deb:libstdc++6", "model:iris:1"} <= packages
+    assert re.search(r"^pypi,onnxruntime,[\d.]+,MIT", listed, re.MULTILINE)
 
     again = deploy(workspace, bob, iris, name="other", built=False, target=boxes)
     assert build_of(again).state == "succeeded", "an equal content builds nothing"

@@ -101,6 +101,8 @@ def test_context_of_a_version_holds_all_but_the_packages(workspace, bob, iris, t
     assert (root / "library" / "scoring" / "__main__.py").is_file()
     assert "onnxruntime==" in (root / "requirements.lock").read_text()
     assert Event.objects.filter(action="package.created").exists()
+    assert "pypi:onnxruntime@" in (root / "sbom.cdx.json").read_text()
+    assert ",MIT" in (root / "licences.csv").read_text()
 
 
 @pytest.mark.usefixtures("here")
