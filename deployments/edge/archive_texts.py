@@ -8,7 +8,8 @@ START = Template(
 #!/bin/sh
 # Checks this archive and serves its models: ./start.sh --help lists the options.
 set -eu
-here=$$(CDPATH= cd -- "$$(dirname -- "$$0")" && pwd)
+case $$0 in */*) here=$${0%/*} ;; *) here=. ;; esac
+here=$$(CDPATH= cd -- "$$here" && pwd)
 if [ -z "$${PYTHON:-}" ]; then
     for PYTHON in python$minor python3 python ""; do
         [ -n "$$PYTHON" ] || { echo "This archive needs Python $minor, and there is no Python on the PATH." >&2
