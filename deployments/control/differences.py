@@ -24,11 +24,12 @@ def compare(service: Service, wanted: Revision | None, facts: ServiceFacts) -> l
     revision = f"revision {found.revision}" if found.revision and found.is_live else "none"
     is_applied = service.generation == service.observed_generation
     models = ", ".join(str(use.version) for use in wanted.models.all()) if wanted else "–"
+    of_models = f" ({models})" if models else ""
     return [
         _replicas(service, shown),
         Row(
             "Revision",
-            f"revision {service.wanted_revision} ({models})" if running else "none",
+            f"revision {service.wanted_revision}{of_models}" if running else "none",
             revision,
             (found.revision != service.wanted_revision and not sleeps) if running else found.is_live,
         ),
