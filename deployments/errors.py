@@ -292,3 +292,16 @@ class UnknownDeviceKey(SlipwayError):
             "This is not the key of a device.",
             hint="It was revoked or replaced: make a new one on the page of the target's devices.",
         )
+
+
+class NoImageReference(Conflict):
+    """A device could not pull the image of a revision."""
+
+    code = "no_image_reference"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Revision {number} has no image in a registry.",
+            hint="Give the studio a registry of images to push to, and deploy the revision to a Docker target or "
+            "package it as an image.",
+        )

@@ -7,7 +7,7 @@ from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
-from deployments.edge import device_rollouts, exports
+from deployments.edge import device_rollouts, exports, sweeping
 from deployments.models import Build, Collection, EdgeExport, Package, TargetCheck
 from deployments.packages import packages
 from deployments.rollouts import judge
@@ -48,6 +48,7 @@ def collect_daily() -> None:
     key_use.forget_old_use()
     outcomes.forget_old_outcomes()
     exports.remove_old_exports()
+    sweeping.remove_unused_parts()
     packages.remove_old_packages()
 
 

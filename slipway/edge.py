@@ -57,6 +57,12 @@ class Edge:
         facts: Any = {"path": export["filename"], "size": export["size_bytes"], "sha256": export["sha256"]}
         return fetch_file(self._calls.transport, url, facts, place, overwrite=overwrite, progress=progress)
 
+    def iot_edge_manifest(self, service: str, revision: int | None = None) -> dict[str, Any]:
+        """A deployment manifest for Azure IoT Edge; refused where no registry has the revision's image."""
+        asked = {} if revision is None else {"revision": revision}
+        place = f"services/{quote(service)}/iot-edge-manifest"
+        return cast(dict[str, Any], self._call("GET", place, params=asked))
+
     def public_key(self) -> str:
         """What devices check signatures of this studio with, as PEM."""
         return str(self._call("GET", "signing-key")["pem"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,14 +12,17 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from deployments.api.parameters import NAME
-from deployments.edge import exports, signing
+from deployments.edge import exports, iot_manifest, signing
 from deployments.edge.export_files import export_response
 from deployments.models import EdgeExport
 from deployments.services.queries import find
 from studio.accounts.models import Role
 from studio.accounts.openapi import WORKSPACE
 from studio.accounts.rest import InWorkspace
+from studio.core.errors import BadInput
 from studio.core.strict_fields import StrictSerializer
+
+REVISION = OpenApiParameter("revision", int, description="left out: the wanted one")
 
 
 class EdgeExportSerializer(serializers.Serializer):
@@ -78,6 +81,29 @@ class EdgeExportViewSet(InWorkspace, GenericViewSet):
     def file(self, request: Request, name: str, pk: int, **_: Any) -> HttpResponseBase:
         """The archive; a `Range` goes on with a download that broke off."""
         return export_response(request, exports.find_export(find(self.workspace, name), pk))
+
+
+@extend_schema(tags=["edge"], parameters=[WORKSPACE, NAME, REVISION])
+class IotEdgeManifestView(InWorkspace, APIView):
+    """With environment variables of the deployment: for those who may change it."""
+
+    read_role = Role.CONTRIBUTOR
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="iot_edge_manifest")
+    def get(self, request: Request, name: str, **_: Any) -> Response:
+        """A deployment manifest for Azure IoT Edge with the revision's image as a module; 409 where no registry has
+        it. Credentials of the registry are placeholders."""
+        revision = exports.revision_of(find(self.workspace, name), _number(request))
+        return Response(iot_manifest.manifest_of(revision))
+
+
+def _number(request: Request) -> int | None:
+    text = request.query_params.get("revision", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise BadInput(f"'{text[:50]}' is no number of a revision.", field="revision")
+    return int(text)
 
 
 @extend_schema(tags=["edge"], parameters=[WORKSPACE])

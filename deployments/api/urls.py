@@ -6,8 +6,8 @@ from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
 from deployments.api.development import DevelopmentViewSet
 from deployments.api.devices import DeviceRolloutViewSet, DeviceViewSet
-from deployments.api.edge_exports import EdgeExportViewSet, SigningKeyView
 from deployments.api.images import ImageViewSet
+from deployments.api.edge_exports import EdgeExportViewSet, IotEdgeManifestView, SigningKeyView
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.packages import PackageViewSet
 from deployments.api.parsers import RawParser
@@ -74,6 +74,7 @@ urlpatterns = [
     path("images/<int:pk>", ImageViewSet.as_view({"get": "retrieve"})),
     path("images/<int:pk>/bill", ImageViewSet.as_view({"get": "bill"})),
     path("images/<int:pk>/licences", ImageViewSet.as_view({"get": "licences"})),
+    path(f"{service}/iot-edge-manifest", IotEdgeManifestView.as_view()),
     path("signing-key", SigningKeyView.as_view()),
     path("target-kinds", TargetKindsView.as_view()),
     path("targets", TargetViewSet.as_view({"get": "list", "post": "create"})),

@@ -14,7 +14,7 @@ from deployments.builds.bundles import Content, make_bundle
 from deployments.causes import cause_of_error
 from deployments.edge.archive import write_archive
 from deployments.events import REVISION_EXPORTED
-from deployments.models import EdgeExport, Service
+from deployments.models import EdgeExport, Revision, Service
 from registry.environments import environments
 from studio.accounts.models import User
 from studio.activity.recording import record
@@ -34,12 +34,18 @@ def request_export(service: Service, actor: User, number: int | None = None) -> 
 
     What is not built on this machine is built first. Raises `NotFound` for a number that there is not.
     """
-    wanted = service.wanted_revision if number is None else number
-    revision = service.revisions.select_related("config__environment").filter(number=wanted).first()
-    if revision is None:
-        raise NotFound(f"'{service.name}' has no revision {wanted}.", field="revision")
+    revision = revision_of(service, number)
     under_way = EdgeExport.objects.unfinished().filter(revision=revision).first()
     return under_way or create_job(EdgeExport, service=service, revision=revision, requested_by=actor)
+
+
+def revision_of(service: Service, number: int | None = None) -> Revision:
+    """A revision by its number (None: the wanted one). Raises `NotFound`."""
+    wanted = service.wanted_revision if number is None else number
+    found: Revision | None = service.revisions.select_related("config__environment").filter(number=wanted).first()
+    if found is None:
+        raise NotFound(f"'{service.name}' has no revision {wanted}.", field="revision")
+    return found
 
 
 def exports_of(service: Service) -> QuerySet[EdgeExport]:

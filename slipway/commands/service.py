@@ -262,6 +262,7 @@ app.verb("slipway service metrics iris", "slipway service metrics iris --range 2
 app.verb(
     "slipway service export iris --edge",
     "slipway service export iris --revision 3 --edge --file iris.tar.gz",
+    "slipway service export iris --iot-edge --file deployment.json",
     name="export",
 )(export.export)
 
