@@ -6,8 +6,8 @@ from deployments.api.client_keys import ClientKeyViewSet
 from deployments.api.configs import ConfigViewSet
 from deployments.api.development import DevelopmentViewSet
 from deployments.api.devices import DeviceRolloutViewSet, DeviceViewSet
-from deployments.api.images import ImageViewSet
 from deployments.api.edge_exports import EdgeExportViewSet, IotEdgeManifestView, SigningKeyView
+from deployments.api.images import ImageViewSet
 from deployments.api.outcomes import OutcomeViewSet
 from deployments.api.packages import PackageViewSet
 from deployments.api.parsers import RawParser
