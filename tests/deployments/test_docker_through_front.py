@@ -4,12 +4,14 @@ killed, scaled, tried to break out of, and removed."""
 import socket
 import sys
 import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from docker.errors import APIError
 
 from deployments.engines import EngineClient
 from deployments.targets.docker.names import STUDIO
@@ -67,6 +69,10 @@ def rest(tmp_path_factory, base_image) -> Iterator[Rest]:  # noqa: F811 - the fi
     finally:
         if (folder / "studio-id").exists():
             remove_labelled(engine_here(), f"{STUDIO}={(folder / 'studio-id').read_text()}")
+        made_here = {"label": f"{STUDIO}={zlib.crc32(str(folder).encode()):08x}", "reference": "slipway/service"}
+        for image in engine_here().images(filters=made_here):
+            with suppress(APIError):  # another studio runs the same content
+                engine_here().remove_image(image["Id"])
 
 
 @pytest.fixture
