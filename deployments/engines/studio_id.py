@@ -12,8 +12,8 @@ NAME = "studio-id"
 
 @cache
 def studio_id() -> str:
-    """Twelve hex digits, chosen once and kept in the data folder. They are in no backup: a studio that is restored beside
-    the one it was taken of must not take over that one's containers."""
+    """Twelve hex digits, chosen once and kept in the data folder. They are in no backup: a studio that is restored
+    beside the one it was taken of must not take over that one's containers."""
     return _kept(Path(settings.DATA_DIR) / NAME)
 
 
