@@ -66,7 +66,8 @@ class Environments:
         """Write its definition and, once it is resolved, its lock to a folder; their paths.
 
         `requirements.txt` is the definition, `conda.yml` the same as a conda file, `requirements.lock` the exact
-        versions with their hashes. Raises `AlreadyThere` before anything is written.
+        versions with their hashes; `Dockerfile` and `docker-steps.txt` are written where it has them. Raises
+        `AlreadyThere` before anything is written.
         """
         return save_texts(Path(target), files_of(self.show(reference)), overwrite=overwrite)
 
@@ -75,13 +76,21 @@ def files_of(environment: Environment) -> dict[str, str]:
     """The texts that define an environment, by file name."""
     import yaml  # loaded by those who ask for it
 
-    pip = environment["requirements"]
-    dependencies = [f"python={environment['python_version']}", "pip", {"pip": pip}]
-    conda = {"name": environment["name"], "channels": ["conda-forge"], "dependencies": dependencies}
+    pip, solved = environment["requirements"], environment.get("conda", {})
+    python = [f"python={environment['python_version']}", "pip"]
+    conda = {
+        "name": environment["name"],
+        "channels": solved.get("channels") or ["conda-forge"],
+        "dependencies": [*python, *solved.get("dependencies", []), {"pip": pip}],
+    }
     files = {
         "requirements.txt": "".join(f"{line}\n" for line in pip),
         "conda.yml": yaml.safe_dump(conda, sort_keys=False),
     }
+    if steps := environment.get("docker_steps", []):
+        files["docker-steps.txt"] = "".join(f"{step}\n" for step in steps)
+    if dockerfile := environment.get("dockerfile", ""):
+        files["Dockerfile"] = dockerfile
     return files | ({"requirements.lock": environment["lock"]} if environment["lock"] else {})
 
 

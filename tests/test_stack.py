@@ -79,7 +79,8 @@ def test_static_files_are_served(stack):
 
 
 PAGES = [
-    *("", "models/", "models/register/", "environments/", "environments/new/", "configs/", "configs/new/", "deploy/"),
+    *("", "models/", "models/register/", "environments/", "environments/new/"),
+    *("environments/edit/", "configs/", "configs/new/", "deploy/"),
     *("services/", "activity/", "settings/", "settings/members/", "settings/tokens/", "settings/targets/"),
 ]
 

@@ -22,6 +22,7 @@ OTHER_PAGES = (
     "settings/targets/at/local/",
     "configs/new/",
     "environments/new/",
+    "environments/edit/",
 )
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "service.png"

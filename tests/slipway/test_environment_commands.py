@@ -127,3 +127,19 @@ def test_environment_is_created_from_a_whole_definition(slipway, signed_in, tmp_
     assert signed_in.environment == {"name": "box", "definition": "python: '3.11'\nrequirements: [numpy]\n"}
     both = ["--file", tmp_path / "box.yaml", "--image", "python"]
     assert slipway("environment", "create", "-n", "box", *both).code == 2
+
+
+def test_download_of_an_environment_for_images_has_its_dockerfile_steps_and_packages_of_conda(
+    slipway, with_tools, tmp_path
+):
+    conda = {"channels": ["own"], "dependencies": ["libgdal=3.9"]}
+    with_tools.environments["tools:1"] |= {
+        "dockerfile": "FROM x\n",
+        "docker_steps": ["RUN a", "ENV B=1"],
+        "conda": conda,
+    }
+    assert slipway("environment", "download", "tools:1", "-t", tmp_path).code == 0
+    assert (tmp_path / "Dockerfile").read_text() == "FROM x\n"
+    assert (tmp_path / "docker-steps.txt").read_text() == "RUN a\nENV B=1\n"
+    written = yaml.safe_load((tmp_path / "conda.yml").read_text())
+    assert (written["channels"], written["dependencies"][2]) == (["own"], "libgdal=3.9")
