@@ -165,6 +165,10 @@ _BUILD: dict[str, Entry] = {
         "The base image does not exist where the engine looks for it.",
         "Check its name and tag in the environment, or SLIPWAY_BASE_IMAGE; then deploy again.",
     ),
+    "conda_missing": Entry(
+        "The environment has packages of conda, and its base image has neither micromamba, mamba nor conda.",
+        "Choose a base image that has one, such as mambaorg/micromamba; or write the packages as pip requirements.",
+    ),
     "base_without_shell": Entry(
         "A Docker step needs a shell, and the base image has none.",
         'Write the step in the form RUN ["program", "argument"], or choose a base image with a shell.',

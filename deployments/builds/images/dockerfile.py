@@ -19,10 +19,12 @@ CA, NETRC = "ca.pem", "netrc"
 @dataclass(frozen=True)
 class Packages:
     """Where the packages come from: files in the context (`fetched`), else the index, which takes BuildKit. `secrets`
-    are the names of those that the index needs: `CA`, `NETRC` and `TOOL_CONFIG`."""
+    are the names of those that the index needs: `CA`, `NETRC` and `TOOL_CONFIG`;
+    `torch_build`: which of PyTorch's own indexes is asked, too, such as cpu."""
 
     fetched: bool
     secrets: tuple[str, ...] = ()
+    torch_build: str = ""
 
 
 def environment_dockerfile(recipe: EnvironmentRecipe, packages: Packages, *, base: str, labels: dict[str, str]) -> str:
@@ -52,6 +54,8 @@ def _sync(packages: Packages) -> Sequence[str]:
     options = ["pip", "sync", "--require-hashes", "--link-mode", "copy", "--compile-bytecode", "--python", PYTHON]
     if packages.fetched:
         options += ["--no-cache", "--no-index", "--find-links", f"{WORK}/{WHEELS}"]
+    elif packages.torch_build:
+        options += ["--torch-backend", packages.torch_build]
     if TOOL_CONFIG in packages.secrets:
         options += ["--config-file", f"{WORK}/{TOOL_CONFIG}"]
     return [*options, f"{WORK}/{LOCK}"]

@@ -20,7 +20,7 @@ from deployments.builds.images.failures import build_failure
 from deployments.builds.images.following import follow
 from deployments.builds.images.recipe import EnvironmentRecipe
 from deployments.builds.images.sources import BuildSources, build_sources
-from deployments.builds.images.wheels import fetch_wheels
+from deployments.builds.images.wheels import fetch_wheels, torch_build
 from deployments.engines import EngineAddress, client_of
 from registry.environments.uv import Outcome, Sources
 
@@ -106,7 +106,7 @@ def _request(build: EnvironmentBuild, base: str, sources: BuildSources, run: Run
         files |= {f"{WHEELS}/{name}": path for name, path in (wheels | dict(build.wheels)).items()}
         files[f"{WHEELS}/.folder"] = b""  # there also when nothing is to be installed
     secrets = {} if fetched else sources.secrets
-    packages = Packages(fetched, tuple(sorted(secrets)))
+    packages = Packages(fetched, tuple(sorted(secrets)), torch_build(build.recipe.lock))
     labels = dict(build.labels) | {STAGE: build.recipe.key}
     return BuildRequest(
         environment_dockerfile(build.recipe, packages, base=base, labels=labels),

@@ -33,7 +33,7 @@ class Failure:
 
 
 def _failure(code: str, pattern: str, text: str, hint: str, kind: type[SlipwayError] = BadInput) -> Failure:
-    return Failure(code, re.compile(pattern, re.IGNORECASE), text, hint, kind)
+    return Failure(code, re.compile(pattern, re.IGNORECASE | re.MULTILINE), text, hint, kind)
 
 
 # In this order: an output may match several, and the first one is the cause of the others.
@@ -53,6 +53,12 @@ _FAILURES: Sequence[Failure] = (
         "A package comes without a ready wheel, and the base image has no compiler to build it.",
         "Choose a version that has a wheel for this Python, or give the environment a Docker step that installs the "
         "compiler, such as RUN apt-get update && apt-get install -y --no-install-recommends gcc g++.",
+    ),
+    _failure(
+        "conda_missing",
+        r"^The base image has neither micromamba, mamba nor conda",
+        "The environment has packages of conda, and its base image has neither micromamba, mamba nor conda.",
+        "Choose a base image that has one, such as mambaorg/micromamba; or write the packages as pip requirements.",
     ),
     _failure(
         "base_without_shell",

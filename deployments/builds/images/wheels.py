@@ -18,6 +18,8 @@ from studio.core.tee import Log
 OLDEST_GLIBC, NEWEST_GLIBC = 17, 36  # 2.x: the images' own is the newest that counts
 PASSED_ON = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 MAX_EVIDENCE = 20_000
+TORCH_INDEX = "https://download.pytorch.org/whl"  # builds such as 2.13.0+cpu are nowhere else
+_TORCH_BUILD = re.compile(r"^torch(?:vision|audio)?==[\w.]+\+(cpu|cu\d{3})\b", re.MULTILINE)
 _MISSING = re.compile(r"No matching distribution found for (\S+)")
 
 
@@ -46,6 +48,11 @@ def fetch_wheels(
         *("--require-hashes", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)),
         *(["--find-links", sources.wheels] if sources.wheels else []),
         *(["--no-index"] if sources.offline else []),
+        *(
+            ["--extra-index-url", f"{TORCH_INDEX}/{build}"]
+            if (build := torch_build(lock)) and not sources.offline
+            else []
+        ),
         *_for_python(python_version),
         *("--requirement", str(folder.parent / "fetch.lock")),
     ]
@@ -53,6 +60,12 @@ def fetch_wheels(
     if not outcome.ok:
         raise _failure(outcome, sources)
     return {path.name: path for path in sorted(folder.glob("*.whl"))} | private
+
+
+def torch_build(lock: str) -> str:
+    """Which builds of PyTorch a lock has: cpu, cu126; empty for those of the package index."""
+    found = _TORCH_BUILD.search(lock)
+    return found[1] if found else ""
 
 
 def _for_python(version: str) -> list[str]:
