@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,6 @@ class DockerDriver:
 
     def apply(self, spec: InstanceSpec, *, keep: int = 0, paused: Collection[int] = ()) -> None:
         with _translated():
-            if not spec.image:
-                raise NotBuilt("The revision has no image yet.")
             found = self._lookup.replicas(spec.ref, fresh=True)
             for number in self._numbers(spec.ref, found):
                 if number > max(spec.replicas, keep):
@@ -170,6 +169,7 @@ class DockerDriver:
     def _start(self, spec: InstanceSpec, number: int, found: Found | None, placing: Placing, files: Files) -> None:
         check_room(spec, number, self._engine_facts)
         last, folder = self._observe_one(spec.ref, number, found), self._folder(spec.ref, number)
+        spec = replace(spec, image=_image_of(spec, folder))
         if number > 1 and self._folder(spec.ref, 1).serving.exists():
             folder.serving.touch(mode=0o600)
         Start(spec, number, placing, self._client(), files, folder).run(found, last)
@@ -230,6 +230,16 @@ class DockerDriver:
             if volume["Name"].startswith(prefix):
                 with suppress(docker.errors.APIError):
                     self._client().remove_volume(volume["Name"])
+
+
+def _image_of(spec: InstanceSpec, folder: ReplicaFolder) -> str:
+    """After an update of the studio the image with its scoring server is not built yet; the one that ran before does.
+    Raises `NotBuilt` where there was none."""
+    before = read_struct(folder.launch, Launch)
+    image = spec.image or (before.image if before is not None and before.is_of(spec) else "")
+    if not image:
+        raise NotBuilt("The revision has no image yet.")
+    return image
 
 
 @contextmanager

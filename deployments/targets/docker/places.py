@@ -48,8 +48,9 @@ class Launch(msgspec.Struct, omit_defaults=True):
     refused: Failure | None = None
 
     def is_of(self, spec: InstanceSpec) -> bool:
-        """The same revision, in the same image: a running container may stay."""
-        return (self.revision, self.recipe, self.image) == (spec.ref.revision, spec.recipe, spec.image)
+        """The same revision: a running container may stay, also in an image with the scoring server of an earlier
+        release, which the studio has been updated from."""
+        return (self.revision, self.recipe) == (spec.ref.revision, spec.recipe)
 
 
 @dataclass(frozen=True)

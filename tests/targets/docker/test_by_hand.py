@@ -112,11 +112,10 @@ def test_server_that_ignores_sigterm_is_killed(driver, spec, monkeypatch):
 
 
 def test_missing_image_is_not_built(driver, spec):
-    with pytest.raises(NotBuilt, match="no longer at the engine"):
-        driver.apply(replace(spec, image=f"sha256:{'0' * 64}"))
-    assert driver.observe(spec.ref).state == "absent"
-    with pytest.raises(NotBuilt, match="no image yet"):
-        driver.apply(replace(spec, image=""))
+    for image, told in (("", "no image yet"), (f"sha256:{'0' * 64}", "no longer at the engine")):
+        with pytest.raises(NotBuilt, match=told):
+            driver.apply(replace(spec, image=image))
+        assert driver.observe(spec.ref).state == "absent"
 
 
 def test_image_without_an_interpreter_says_so(driver, spec, docker_engine, base_image, own_label):
@@ -236,3 +235,17 @@ def test_engine_that_hangs_is_asked_once_in_a_while(tmp_path, spec):
             took.append(time.monotonic() - began)
     assert took[0] > 0.4
     assert max(took[1:]) < 0.1
+
+
+def test_update_of_the_studio_leaves_what_runs_alone(driver, spec, ready, docker_engine, base_image, own_label):
+    """Its images are others then, and not built yet."""
+    newer = replace(spec, image=stand_in_image(docker_engine, base_image, own_label, **{"opt/release": b"2"}))
+    for updated in (replace(spec, image=""), newer):
+        driver.apply(updated)
+        assert driver.observe(spec.ref).started_at == ready.started_at
+    docker_engine.kill(container_of(docker_engine, spec))
+    until(driver, spec.ref, "dead")
+    mended(driver, replace(spec, image=""), ready)
+    docker_engine.kill(container_of(docker_engine, spec))
+    until(driver, spec.ref, "ready", lambda: driver.apply(newer), restarts=2)
+    assert docker_engine.inspect_container(container_of(docker_engine, spec))["Image"] == newer.image
