@@ -114,7 +114,8 @@ def drift(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
 
 def _mounts(placing: Placing) -> list[dict[str, Any]]:
     if placing.folder is None:
-        return [{"Type": "volume", "Source": placing.volume, "Target": INSIDE}]
+        labelled = {"VolumeOptions": {"Labels": placing.owner.labels}}
+        return [{"Type": "volume", "Source": placing.volume, "Target": INSIDE} | labelled]
     private = {"BindOptions": {"Propagation": "rprivate"}}
     return [
         {"Type": "bind", "Source": str(placing.folder.control), "Target": CONTROL, "ReadOnly": True} | private,

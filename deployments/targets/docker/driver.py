@@ -23,7 +23,7 @@ from deployments.targets.docker.endings import ending
 from deployments.targets.docker.ends import converge, end
 from deployments.targets.docker.files import CopiedFiles, Files, SharedFiles, container_user
 from deployments.targets.docker.lookup import Found, Lookup
-from deployments.targets.docker.names import Owner, container_name
+from deployments.targets.docker.names import Owner, chosen, container_name
 from deployments.targets.docker.networks import remove_unused_networks
 from deployments.targets.docker.places import Launch, Places, ReplicaFolder
 from deployments.targets.docker.starting import Start, exit_state, remove_container
@@ -226,7 +226,7 @@ class DockerDriver:
         if self._settings.mounts:
             return
         prefix = container_name(self._owner, ref, 0)[:-1]
-        for volume in self._client().volumes()["Volumes"] or ():
+        for volume in self._client().volumes(filters=chosen(self._owner.labels))["Volumes"] or ():
             if volume["Name"].startswith(prefix):
                 with suppress(docker.errors.APIError):
                     self._client().remove_volume(volume["Name"])

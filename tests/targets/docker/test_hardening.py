@@ -121,13 +121,13 @@ def test_closed_bridge_translates_no_addresses_and_keeps_containers_apart(make_c
 
 
 def test_nothing_is_left_of_a_removed_instance(make_copying, spec, docker_engine, studio, route):
-    driver = make_copying()
+    driver, chosen = make_copying(), {"label": [f"slipway.studio={studio}"]}
     served(driver, replace(spec, replicas=2), route)
+    assert len(docker_engine.volumes(filters=chosen)["Volumes"]) == 2
     gone(driver, spec.ref)
-    chosen = {"label": [f"slipway.studio={studio}"]}
     assert docker_engine.containers(all=True, filters=chosen) == []
-    volumes = docker_engine.volumes()["Volumes"] or []
-    assert [one["Name"] for one in volumes if f"-{spec.ref.instance_id}-" in one["Name"]] == []
+    assert not docker_engine.volumes(filters=chosen)["Volumes"]
+    assert docker_engine.networks(filters=chosen) == []
 
 
 def test_drift_is_told_by_name():
