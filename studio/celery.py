@@ -24,7 +24,7 @@ app.conf.beat_schedule = {
     "judge-rollouts": {"task": "deployments.tasks.judge_rollouts", "schedule": 5.0, "options": {"expires": 5}},
     "advance-devices": {"task": "deployments.tasks.advance_devices", "schedule": 5.0, "options": {"expires": 5}},
     "scale": {"task": "deployments.tasks.scale", "schedule": 5.0, "options": {"expires": 5}},
-    "write-routing": {"task": "deployments.tasks.write_routing", "schedule": 10.0, "options": {"expires": 5}},
+    "write-routing": {"task": "deployments.tasks.write_routing", "schedule": 30.0, "options": {"expires": 30}},
     "enqueue-due-jobs": {"task": "studio.core.tasks.enqueue_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "collect-daily": {"task": "deployments.tasks.collect_daily", "schedule": 600.0, "options": {"expires": 600}},
     "request-scrub": {"task": "registry.tasks.request_scrub", "schedule": 600.0, "options": {"expires": 600}},

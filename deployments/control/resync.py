@@ -21,7 +21,7 @@ READ = (  # what tells an instance's name, its driver and what was found; not se
     *("observed", "changed_at", "service__name", "service__workspace__slug", "revision__number"),
     *("target__kind", "target__settings", "target__secrets", "target__changed_at"),
 )
-VISIT_SECONDS = 300.0  # a visit, which also mends what is written wrong, comes at least so often
+VISIT_SECONDS = 900.0  # a visit, which also mends what is written wrong, comes at least so often
 
 
 def resync(due: QuerySet[Instance], now: datetime, until: float) -> None:

@@ -35,7 +35,7 @@ def list_() -> None:
 
 @app.verb(
     "slipway registry add company --address registry.example.org/models --push",
-    "slipway registry add company --address registry.example.org -u ci --password-stdin <token.txt",
+    "slipway registry add company --address registry.example.org -u ci --password-stdin < token.txt",
 )
 def add(
     name: Name,

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 from studio.core.secret_environment import start_without_secrets
@@ -18,13 +19,17 @@ def run() -> int:
     from celery.beat import Scheduler, Service  # late: the supervisor loads Celery after it started the web server
 
     from studio.celery import app
-    from studio.workers.heartbeat import CLOCK, beat
+    from studio.workers.heartbeat import CLOCK, EVERY, beat
 
     class BeatingScheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
-        """Leaves a heartbeat at every tick."""
+        """Leaves a heartbeat every `EVERY` seconds; it ticks several times a second."""
+
+        next_beat = 0.0
 
         def tick(self, *args: Any, **kwargs: Any) -> float:
-            beat([CLOCK])
+            if time.monotonic() >= self.next_beat:
+                beat([CLOCK])
+                self.next_beat = time.monotonic() + EVERY
             return float(min(super().tick(*args, **kwargs), 2.0))
 
     level = os.environ.get("SLIPWAY_LOG_LEVEL", "INFO")
