@@ -126,9 +126,9 @@ def test_variables_of_a_conda_file_are_taken():
         ({"dependencies": ["$(id)"]}, "is no package of conda"),
         ({"dependencies": ["-c evil"]}, "is no package of conda"),
         (
-            {"dependencies": ["gdal"], "channels": ["https://user:pass@host/x"]},
+            {"dependencies": ["gdal"], "channels": ["https://user:pass@host/x"]},  # pragma: allowlist secret
             "is no channel of conda",
-        ),  # pragma: allowlist secret
+        ),
         ({"dependencies": ["gdal"], "channels": ["https://host/t/secret/x"]}, "is no channel of conda"),
         ({"dependencies": "gdal"}, "must be lists of texts"),
         ({"packages": []}, "must be an object with 'channels' and 'dependencies'"),
