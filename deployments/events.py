@@ -241,7 +241,7 @@ PACKAGE_CREATED = event_type(
     "package.created",
     "Package created",
     subject="package",
-    sentence="packed {of} as {form}",
+    sentence="made the {subject} as {form}",
     details=Packed,
 )
 REVISION_EXPORTED = event_type(

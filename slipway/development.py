@@ -13,9 +13,6 @@ from slipway.errors import Misuse
 from slipway.types import Service, ServiceSource
 from slipway.uploads import Uploader
 
-# Beside scripts and no part of what runs.
-NOT_SOURCE = folders.UNWANTED | {"__pycache__", ".git", ".venv", ".ipynb_checkpoints"}
-
 
 @dataclass(frozen=True)
 class Changes:
@@ -86,7 +83,7 @@ def _files_of(folder: str | Path) -> dict[str, Path]:
     place = Path(folder)
     if not place.is_dir():
         raise Misuse(f"There is no folder {folder}.")
-    return folders.files_below(place, NOT_SOURCE)
+    return folders.files_below(place, folders.NOT_SOURCE)
 
 
 def _digest_of(file: Path) -> str:

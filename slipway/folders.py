@@ -10,6 +10,7 @@ from slipway.errors import Misuse
 
 MOST_FILES = 10_000  # as the studio takes; what links lead to could go on for ever
 UNWANTED = frozenset({".DS_Store", "Thumbs.db"})  # file managers add them; the pages leave them out, too
+NOT_SOURCE = UNWANTED | {"__pycache__", ".git", ".venv", ".ipynb_checkpoints"}  # beside scripts, no part of what runs
 
 
 @dataclass(frozen=True)

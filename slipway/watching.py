@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.development import NOT_SOURCE
 from slipway.errors import SlipwayError
+from slipway.folders import NOT_SOURCE
 
 if TYPE_CHECKING:
     from slipway.client import Client

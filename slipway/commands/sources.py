@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway import folders, text_files
-from slipway.development import NOT_SOURCE
 from slipway.errors import Misuse
 
 
@@ -36,7 +35,7 @@ class Script:
     def _beside_the_script(folder: Path) -> dict[str, Path]:
         if not folder.is_dir():
             raise Misuse(f"There is no folder {folder}.")
-        return folders.files_below(folder, NOT_SOURCE)
+        return folders.files_below(folder, folders.NOT_SOURCE)
 
     @property
     def entry(self) -> str:

@@ -66,20 +66,20 @@ def test_service_list_as_json_and_yaml_is_the_whole_answer(listed):
 
 
 def test_service_list_as_tsv_has_exact_times_and_no_headings(listed):
-    assert listed("-o", "tsv").out == "iris\tHealthy\tiris:1\thttp://127.0.0.1:20000/score\t2026-11-21T04:00:00Z\n"
+    assert listed("-o", "tsv").out == "iris\tHealthy\tiris:1\thttp://127.0.0.1:20000/score\t2026-11-21T04:00:00Z\t\n"
 
 
 def test_service_list_without_terminal_has_headings_and_exact_times(listed):
     heading, row = listed().out.splitlines()
-    assert heading == "NAME\tSTATE\tMODELS\tADDRESS\tCHANGED"
-    assert row.endswith("\t2026-11-21T04:00:00Z")
+    assert heading == "NAME\tSTATE\tMODELS\tADDRESS\tCHANGED\tDEVELOPMENT"
+    assert row.endswith("\t2026-11-21T04:00:00Z\t")
 
 
 def test_service_list_as_table_is_aligned_and_says_how_long_ago(listed):
     heading, ruler, row = listed("-o", "table").out.splitlines()
-    assert heading.split() == ["name", "state", "models", "address", "changed"]
+    assert heading.split() == ["name", "state", "models", "address", "changed", "development"]
     assert set(ruler) == {"-", " "}
-    assert row.endswith(" ago")
+    assert row.rstrip().endswith(" ago")
 
 
 def test_query_selects_from_the_whole_answer(listed):

@@ -11,6 +11,7 @@ from tests.slipway.fake import page
 from tests.slipway.test_device_commands import DEVICE, ROLLOUT
 from tests.slipway.test_help import COMMANDS
 from tests.slipway.test_people_commands import EVENT
+from tests.slipway.test_registry_commands import ROW
 from tests.slipway.test_target_commands import KINDS, TARGET
 
 ARGUMENTS = {
@@ -48,6 +49,7 @@ def full(slipway, deployed, tmp_path):
     deployed.revisions = [revision | {"reason": "", "created_by": "alice", "created_at": "2026-11-21T04:00:00Z"}] * 2
     deployed.events = [EVENT] * 2
     deployed.on_targets = _targets
+    deployed.on_registries = lambda request, rest: page(request, [ROW])
     deployed.on_target_kinds = lambda request, rest: httpx.Response(200, json=KINDS)
     return deployed
 
@@ -96,4 +98,6 @@ def test_query_selects_from_all_rows(listed):
 
 def test_the_verbs_that_list_are_found():
     named = {param.id for param in COMMANDS if param.id.endswith(" list")}
-    assert named | {"activity", "service revisions", "target kinds", "member invitations"} == set(VERBS)
+    assert named | {"activity", "service revisions", "target kinds", "member invitations", "device rollouts"} == set(
+        VERBS
+    )

@@ -320,7 +320,7 @@ def answering(monkeypatch):
     """Services answer every call with status 418; `answering` lists the calls."""
     calls = []
 
-    def call(url, body, headers, begun):
+    def call(url, body, headers, begun, transport):
         calls.append((url, body, headers))
         return scoring_client.ScoreResult(418, {"content-type": "application/json"}, b'{"tea": true}', 1.5)
 

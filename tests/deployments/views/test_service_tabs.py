@@ -88,7 +88,7 @@ class TestTestTab:
         """What was sent to services: address, body and content type of each call, which are answered with `answer`."""
         calls, answer = [], {"status": 200, "headers": {}, "body": b"{}"}
 
-        def call(url, body, headers, begun):
+        def call(url, body, headers, begun, transport):
             calls.append((url, body, headers["Content-Type"]))
             return scoring_client.ScoreResult(answer["status"], answer["headers"], answer["body"], 84.3)
 
