@@ -30,7 +30,7 @@ def test_inferenceconfig_is_corrected_and_fills_in_the_composer(open_as, bob, wo
     page.get_by_label("Python version").fill("3.11")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_label("Environment variables")).to_have_value("EXAMPLE_ENV_VAR=EXAMPLE_VALUE")
-    expect(page.get_by_text("environment.docker.baseImage have no effect")).to_be_visible()
+    expect(page.get_by_text("environment.docker.baseImage has no effect")).to_be_visible()
     look(page, "config-imported")
 
 
