@@ -23,11 +23,12 @@ from deployments.builds.images.inside import service_settings
 from deployments.builds.images.recipe import EnvironmentRecipe, hash_of, service_image_key
 from deployments.builds.images.service_image import ImageContent, service_image
 from deployments.engines import EngineAddress, EngineProblem, client_of, parse_address
+from deployments.engines.studio_id import studio_id
 from deployments.models import BuiltImage, ImageKind, InferenceConfig, Revision, Target
 from deployments.models.image import BuiltImageQuerySet
 from deployments.recipe.build_paths import bundle_path, image_drafts_folder
 from deployments.targets.kinds import is_known, kind_of
-from deployments.targets.local.library import digest_of, scoring_library
+from deployments.targets.scoring_library import digest_of, scoring_library
 from registry.environments.conda_steps import conda_steps
 from registry.environments.interpreters import own
 from registry.environments.paths import CURATED_HASH
@@ -37,7 +38,6 @@ from studio.accounts.models import Workspace
 from studio.core.atomic_folders import exclusive, remove_drafts
 from studio.core.errors import Temporary
 from studio.core.tee import Log
-from studio.sandbox.current import studio_number
 
 SCORING = settings.BASE_DIR / "scoring"
 
@@ -241,7 +241,7 @@ def _environment_image(wanted: WantedImage, run: Run) -> tuple[dict[str, Any], E
             wanted.recipe,
             requirements=environment.requirements if environment else (),
             wheels={path.name: path for path in sorted(Path(folder).glob("*.whl"))} if folder else {},
-            labels={"slipway.studio": studio_label()},
+            labels={"slipway.studio": studio_id()},
             logins=lambda reference: registry_logins.login_of(wanted.workspace, reference),
         )
         return environment_image(wanted.address, build, run), build
@@ -260,18 +260,13 @@ def labels_of(content: Content, workspace: str) -> dict[str, str]:
     """What an image says of its content. Nothing of a service: equal content is one image."""
     versions = content.versions
     return {
-        "slipway.studio": studio_label(),
+        "slipway.studio": studio_id(),
         "slipway.workspace": workspace,
         "slipway.model": ",".join(str(version) for version in versions),
         "slipway.content": content.content_hash,
         "org.opencontainers.image.title": versions[0].model.name if versions else content.config.name,
         "org.opencontainers.image.version": str(versions[0].number if versions else content.config.number),
     }
-
-
-def studio_label() -> str:
-    """What everything of this studio at an engine is labelled with."""
-    return f"{studio_number():08x}"
 
 
 def _record(

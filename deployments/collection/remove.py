@@ -18,7 +18,7 @@ from deployments.builds import revision_images
 from deployments.collection.plan import Kind, Stored
 from deployments.models import BuiltBundle, BuiltImage
 from deployments.recipe.build_paths import bundle_path, bundles_folder
-from deployments.targets.local import library
+from deployments.targets import scoring_library
 from registry.environments.paths import environment_path, environments_folder
 from registry.models import BuiltEnvironment
 from registry.store import sweeping
@@ -82,7 +82,7 @@ def _is_free(rows: "QuerySet[BuiltBundle] | QuerySet[BuiltEnvironment] | QuerySe
 
 
 def _library(each: Stored) -> bool:
-    copy = library.folder() / each.key
+    copy = scoring_library.folder() / each.key
     with _locked(copy):
         if copy.exists() and datetime.fromtimestamp(copy.stat().st_mtime, UTC) > each.last_used:
             return False  # used since it was chosen

@@ -11,7 +11,7 @@ from deployments.builds import revision_images
 from deployments.collection.plan import Kind, RevisionFacts, Stored
 from deployments.models import Build, BuiltBundle, BuiltImage, Instance, Phase, Revision, Traffic
 from deployments.recipe.build_paths import bundles_folder, image_drafts_folder
-from deployments.targets.local import library
+from deployments.targets import scoring_library
 from registry.environments.paths import environments_folder
 from registry.models import BuiltEnvironment
 from registry.store import sweeping
@@ -55,7 +55,7 @@ def everything() -> Iterator[Stored]:
 
 def used_libraries() -> set[tuple[Kind, str]]:
     """Copies of the scoring package that processes run from, and the one that the next service gets."""
-    return {(Kind.LIBRARY, name) for name in library.names_in_use(library.folder())}
+    return {(Kind.LIBRARY, name) for name in scoring_library.names_in_use(scoring_library.folder())}
 
 
 def used_images(kept: list[RevisionFacts]) -> set[tuple[Kind, str]]:
@@ -127,7 +127,7 @@ def _without_row(kind: Kind, folder: Path, known: set[str]) -> Iterator[Stored]:
 
 def _libraries() -> Iterator[Stored]:
     why = "no service runs with this copy of the scoring package"
-    for path in _folders(library.folder(), lambda name: not name.startswith(".")):
+    for path in _folders(scoring_library.folder(), lambda name: not name.startswith(".")):
         yield Stored(Kind.LIBRARY, path.name, path.name, why, _changed(path), path=path)
 
 
@@ -148,7 +148,7 @@ def _drafts() -> Iterator[Stored]:
     why = "whoever wrote it has died"
     for path in sweeping.stray_files():
         yield Stored(Kind.DRAFT, str(path), path.name, why, _changed(path), path=path)
-    for folder in (bundles_folder(), environments_folder(), library.folder(), image_drafts_folder()):
+    for folder in (bundles_folder(), environments_folder(), scoring_library.folder(), image_drafts_folder()):
         for path in _folders(folder, lambda name: name.startswith(".") and name.endswith((".draft", ".removed"))):
             is_left = path.name.endswith(".removed")
             why = BEGUN if is_left else "whoever wrote it has died"

@@ -17,8 +17,8 @@ from deployments.builds.bundles import describe_model, folder_of
 from deployments.config.sources import Content, copy_to
 from deployments.targets.local import ownership
 from deployments.targets.local.isolation import isolation_here
-from deployments.targets.local.library import folder as library_folder
-from deployments.targets.local.library import scoring_library
+from deployments.targets.scoring_library import folder as library_folder
+from deployments.targets.scoring_library import scoring_library
 from registry.environments.built import is_built
 from registry.environments.paths import python_path
 from registry.inspection.bounded_process import ProcessResult, captured

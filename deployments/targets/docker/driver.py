@@ -1,7 +1,5 @@
 """The Docker target: each replica of an instance is a container."""
 
-import fcntl
-import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from deployments.targets.docker.container import Placing
 from deployments.targets.docker.endings import ending
 from deployments.targets.docker.ends import converge, end
 from deployments.targets.docker.files import CopiedFiles, Files, SharedFiles, container_user
+from deployments.targets.docker.locks import try_lock
 from deployments.targets.docker.lookup import Found, Lookup
 from deployments.targets.docker.names import Owner, chosen, container_name
 from deployments.targets.docker.networks import remove_unused_networks
@@ -155,7 +154,7 @@ class DockerDriver:
     def _apply_one(self, spec: InstanceSpec, number: int, found: Found | None, may_start: bool) -> None:
         folder = self._folder(spec.ref, number)
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(folder) as free:
+        with try_lock(folder.lock) as free:
             if not free:
                 return
             placing, files = self._placing(spec.ref, number), self._files
@@ -202,7 +201,7 @@ class DockerDriver:
         folder = self._folder(ref, number)
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.serving.unlink(missing_ok=True)
-        with _locked(folder) as free:
+        with try_lock(folder.lock) as free:
             if not free:
                 return
             if found is not None and found.is_live:
@@ -251,21 +250,6 @@ def _translated() -> Iterator[None]:
         raise TargetUnavailable(str(problem)) from problem
     except docker.errors.APIError as error:
         raise TargetUnavailable(f"The engine refused: {error.explanation or error}") from error
-
-
-@contextmanager
-def _locked(folder: ReplicaFolder) -> Iterator[bool]:
-    """Whether nobody else takes a step with this replica now; others wait until we have."""
-    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def _at_once(do: Callable[[int], Any], numbers: Collection[int]) -> list[Any]:

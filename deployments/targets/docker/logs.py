@@ -1,9 +1,6 @@
 """What containers print, read from the engine into a file of the studio's: the engine forgets it with the container."""
 
-import fcntl
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import docker.errors
@@ -11,6 +8,7 @@ import msgspec
 
 from deployments.engines import EngineClient
 from deployments.targets import log_files
+from deployments.targets.docker.locks import try_lock
 from deployments.targets.docker.places import ReplicaFolder
 from deployments.targets.untrusted_files import read_struct
 from studio.core.atomic_files import write_atomically
@@ -29,7 +27,7 @@ class Cursor(msgspec.Struct):
 
 def collect(client: EngineClient, folder: ReplicaFolder, container: str) -> None:
     """Append what a container has printed since the last time. Two at once write nothing twice."""
-    with _locked(folder) as free:
+    with try_lock(folder.path / "log.lock") as free:
         if not free:
             return
         cursor = read_struct(folder.log_cursor, Cursor)
@@ -70,15 +68,3 @@ def _since(cursor: Cursor) -> dict[str, int]:
     if not cursor.stamp:
         return {}
     return {"since": int(datetime.fromisoformat(cursor.stamp[:19] + "+00:00").timestamp())}
-
-
-@contextmanager
-def _locked(folder: ReplicaFolder) -> Iterator[bool]:
-    """Whether nobody else is at it."""
-    with (folder.path / "log.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True

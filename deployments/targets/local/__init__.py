@@ -8,7 +8,7 @@ from deployments.targets.base import Driver, TargetRef
 from deployments.targets.kinds import TargetKind, register
 from deployments.targets.local.built import bundle_at, python_at
 from deployments.targets.local.driver import LocalDriver
-from deployments.targets.local.library import debugger_library, scoring_library
+from deployments.targets.scoring_library import debugger_library, scoring_library
 
 
 def _driver(target: TargetRef) -> Driver:

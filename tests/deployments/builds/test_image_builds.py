@@ -12,6 +12,7 @@ from django.utils import timezone
 from deployments.builds import builds, revision_images
 from deployments.collection import collect
 from deployments.engines import EngineAddress
+from deployments.engines.studio_id import studio_id
 from deployments.models import BuiltImage, Target
 from deployments.targets import kinds
 from registry.store.artifacts import open_artifact
@@ -37,7 +38,7 @@ def boxes(workspace, settings, tmp_path):
 @pytest.fixture(autouse=True)
 def _own_images(engine):
     yield
-    for image in engine.api.images(filters={"label": f"slipway.studio={revision_images.studio_label()}"}):
+    for image in engine.api.images(filters={"label": f"slipway.studio={studio_id()}"}):
         if "slipway.content" in image["Labels"]:  # those of environments are made once for all tests
             engine.api.remove_image(image["Id"], force=True)
 

@@ -14,7 +14,7 @@ from deployments.builds import builds
 from deployments.collection import collect, remove
 from deployments.models import BuiltBundle, Collection, Revision, Service
 from deployments.recipe.build_paths import bundle_path, bundles_folder
-from deployments.targets.local import library
+from deployments.targets import scoring_library
 from registry.environments import built
 from registry.environments.paths import environment_path
 from registry.models import Artifact, BuiltEnvironment, Upload
@@ -194,11 +194,11 @@ def test_unused_uploads_artifacts_and_drafts_are_removed(workspace, bob):
 
 
 def test_copies_of_the_scoring_package_are_removed_unless_in_use(settings):
-    used, unused = library.folder() / "used", library.folder() / "unused"
+    used, unused = scoring_library.folder() / "used", scoring_library.folder() / "unused"
     for copy in (used, unused):
         copy.mkdir(parents=True)
         os.utime(copy, (0, 0))
-    current = library.scoring_library(django_settings.BASE_DIR / "scoring", library.folder())
+    current = scoring_library.scoring_library(django_settings.BASE_DIR / "scoring", scoring_library.folder())
     os.utime(current, (0, 0))
     program = "print('up', flush=True); input()"
     with subprocess.Popen(

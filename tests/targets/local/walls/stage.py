@@ -27,7 +27,7 @@ from deployments.recipe.spec import InstanceRef, InstanceSpec  # noqa: E402
 from deployments.targets.base import Route, WallsMissing  # noqa: E402
 from deployments.targets.local.driver import LocalDriver  # noqa: E402
 from deployments.targets.local.isolation import Isolation  # noqa: E402
-from deployments.targets.local.library import scoring_library  # noqa: E402
+from deployments.targets.scoring_library import scoring_library  # noqa: E402
 from studio.sandbox.levels import Walls  # noqa: E402
 from studio.sandbox.probe import probe  # noqa: E402
 from tests.server_packages import copy_server_packages  # noqa: E402
