@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from deployments.builds import builds
+from deployments.builds.job_files import remove_old_files
 from deployments.collection import collect
 from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
@@ -47,9 +48,9 @@ def collect_daily() -> None:
     collect.collect_daily()
     key_use.forget_old_use()
     outcomes.forget_old_outcomes()
-    exports.remove_old_exports()
     sweeping.remove_unused_parts()
-    packages.remove_old_packages()
+    for kind in (EdgeExport, Package):
+        remove_old_files(kind)
 
 
 @shared_task(name="deployments.tasks.scale", soft_time_limit=30, time_limit=60)

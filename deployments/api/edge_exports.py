@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from deployments.api.parameters import NAME
+from deployments.builds.job_files import file_response
 from deployments.edge import exports, iot_manifest, signing
-from deployments.edge.export_files import export_response
 from deployments.models import EdgeExport
 from deployments.services.queries import find
 from studio.accounts.models import Role
@@ -80,7 +80,7 @@ class EdgeExportViewSet(InWorkspace, GenericViewSet):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def file(self, request: Request, name: str, pk: int, **_: Any) -> HttpResponseBase:
         """The archive; a `Range` goes on with a download that broke off."""
-        return export_response(request, exports.find_export(find(self.workspace, name), pk))
+        return file_response(request, exports.find_export(find(self.workspace, name), pk))
 
 
 @extend_schema(tags=["edge"], parameters=[WORKSPACE, NAME, REVISION])

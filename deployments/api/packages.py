@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from deployments.builds.job_files import file_response
 from deployments.models import Package, PackageForm
-from deployments.packages.package_files import package_response
 from deployments.packages.packages import PackageRequest, find_package, packages_of, request_package
 from studio.accounts.models import Role
 from studio.accounts.openapi import WORKSPACE
@@ -78,4 +78,4 @@ class PackageViewSet(InWorkspace, GenericViewSet):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def file(self, request: Request, pk: int, **_: Any) -> HttpResponseBase:
         """The context as .tar.gz; a `Range` goes on with a download that broke off."""
-        return package_response(request, find_package(self.workspace, pk))
+        return file_response(request, find_package(self.workspace, pk))

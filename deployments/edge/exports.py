@@ -4,11 +4,9 @@ import hashlib
 import io
 import logging
 import os
-from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from deployments.builds.bundles import Content, make_bundle
 from deployments.causes import cause_of_error
@@ -25,7 +23,6 @@ from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
 PIECE = 1 << 20
 
 
@@ -110,17 +107,3 @@ def _write(export: EdgeExport, heartbeat: Heartbeat) -> tuple[str, int]:
     finally:
         draft.unlink(missing_ok=True)
     return digest, size
-
-
-def remove_old_exports() -> None:
-    """Files that are older than a week, and what killed workers and deleted services left. Called daily."""
-    now = timezone.now()
-    old = EdgeExport.objects.filter(removed_at=None, finished_at__lt=now - KEPT)
-    for export in old:
-        EdgeExport.objects.filter(pk=export.pk).update(removed_at=now)
-        export.path.unlink(missing_ok=True)
-    folder = EdgeExport(pk=0).path.parent
-    kept = set(EdgeExport.objects.filter(removed_at=None).values_list("pk", flat=True))
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.partition(".")[0] not in {str(pk) for pk in kept}:
-            path.unlink(missing_ok=True)

@@ -1,18 +1,15 @@
 """Packages: what a model version or a revision serves as an image, or as a Docker context."""
 
-from pathlib import Path
-
-from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
 from deployments.models.config import InferenceConfig
+from deployments.models.file_job import FileJob
 from deployments.models.image import BuiltImage
 from deployments.models.service import Revision
 from registry.models import ModelVersion
 from studio.accounts.models import Workspace
 from studio.core.job_catalogue import job
-from studio.core.jobs import Job, JobState
 from studio.core.queues import BUILDS
 
 
@@ -24,10 +21,14 @@ class PackageForm(models.TextChoices):
 
 
 @job("package", queue=BUILDS, workspace="workspace", related=("workspace",))
-class Package(Job):
-    """Of a `revision`, or of a `version` with a `config`. `digest` and `size_bytes` are of the file of a context, which
-    goes after a while (`removed_at`); an image is named by `reference`. `offline`: the context has the packages'
-    files."""
+class Package(FileJob):
+    """Of a `revision`, or of a `version` with a `config`. A context is a file; an image is named by `reference`.
+    `offline`: the context has the packages' files."""
+
+    folder = "packages"
+    how_to_get_again = (
+        "Files are kept for a week: ask for the package again. An image stays in its engine and has no file."
+    )
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="packages")
     form = models.CharField(max_length=16, choices=PackageForm.choices, default=PackageForm.CONTEXT)
@@ -35,12 +36,8 @@ class Package(Job):
     version = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="packages")
     config = models.ForeignKey(InferenceConfig, on_delete=models.CASCADE, related_name="packages")
     offline = models.BooleanField(default=False)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     image = models.ForeignKey(BuiltImage, null=True, blank=True, on_delete=models.SET_NULL, related_name="packages")
     reference = models.CharField(max_length=500, blank=True)
-    digest = models.CharField(max_length=64, blank=True)  # SHA-256, hex
-    size_bytes = models.BigIntegerField(default=0)
-    removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -61,10 +58,6 @@ class Package(Job):
         return reverse("package_list", args=[self.workspace.slug])
 
     @property
-    def tone(self) -> str:
-        return JobState(self.state).tone
-
-    @property
     def stem(self) -> str:
         """Name of the context's one folder."""
         if self.revision:
@@ -72,15 +65,6 @@ class Package(Job):
         return f"{self.version.model.name}-{self.version.number}" if self.version else "package"
 
     @property
-    def path(self) -> Path:
-        """Where the file is, once it is whole."""
-        return Path(settings.DATA_DIR) / "packages" / f"{self.pk}.tar.gz"
-
-    @property
     def filename(self) -> str:
         """What people save it as."""
         return f"{self.stem}.tar.gz"
-
-    @property
-    def can_be_downloaded(self) -> bool:
-        return bool(self.digest) and self.removed_at is None

@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,7 +15,6 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from deployments.builds import revision_images
 from deployments.builds.bundles import Content, make_bundle
@@ -48,7 +46,6 @@ from studio.core.jobs import JobState
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
 OURS = ("service", "workspace", "revision", "recipe", "auth", "bundle")  # what a container is not told
 
 
@@ -258,17 +255,3 @@ def _options(package: Package) -> bytes:
 def _spec(revision: Revision) -> Any:
     """What a target would be given. The instance is never saved: a package runs nowhere that the studio knows of."""
     return spec_for(Instance(pk=0, service=revision.service, revision=revision, target=revision.service.target))
-
-
-def remove_old_packages() -> None:
-    """Files that are older than a week, and what killed workers and deleted rows left. Called daily."""
-    now = timezone.now()
-    for package in Package.objects.filter(removed_at=None, finished_at__lt=now - KEPT).exclude(digest=""):
-        Package.objects.filter(pk=package.pk).update(removed_at=now)
-        package.path.unlink(missing_ok=True)
-    folder = Package(pk=0).path.parent
-    kept = {f"{pk}.tar.gz" for pk in Package.objects.filter(removed_at=None).values_list("pk", flat=True)}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        is_old = now.timestamp() - path.stat().st_mtime > timedelta(days=1).total_seconds()
-        if path.name not in kept and is_old:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

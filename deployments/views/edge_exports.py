@@ -3,8 +3,8 @@
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
+from deployments.builds.job_files import file_response
 from deployments.edge import exports, signing
-from deployments.edge.export_files import export_response
 from deployments.services.queries import find
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
@@ -41,7 +41,7 @@ def service_edge(request: WorkspaceRequest, name: str) -> HttpResponse:
 @workspace_page(role=Role.CONTRIBUTOR)
 def edge_export_file(request: WorkspaceRequest, name: str, export: int) -> HttpResponseBase:
     found = exports.find_export(find(request.workspace, name), export)
-    return export_response(request, found)
+    return file_response(request, found)
 
 
 @workspace_page

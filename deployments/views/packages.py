@@ -3,7 +3,7 @@
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
-from deployments.packages.package_files import package_response
+from deployments.builds.job_files import file_response
 from deployments.packages.packages import PackageRequest, find_package, packages_of, request_package
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
@@ -38,7 +38,7 @@ def package_list(request: WorkspaceRequest) -> HttpResponse:
 
 @workspace_page(role=Role.CONTRIBUTOR)
 def package_file(request: WorkspaceRequest, package: int) -> HttpResponseBase:
-    return package_response(request, find_package(request.workspace, package))
+    return file_response(request, find_package(request.workspace, package))
 
 
 def _request(given: dict[str, str]) -> PackageRequest:

@@ -92,6 +92,11 @@ class Job(models.Model):
         return str(self)
 
     @property
+    def tone(self) -> str:
+        """Of its state, on pages."""
+        return JobState(self.state).tone
+
+    @property
     def is_final(self) -> bool:
         return self.state in FINAL
 

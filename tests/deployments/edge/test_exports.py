@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from deployments.builds.job_files import remove_old_files
 from deployments.edge import exports
 from deployments.models import EdgeExport
 from registry.store import artifacts
@@ -81,7 +82,7 @@ def test_unknown_revision_is_not_found(api, bob, revision):
 def test_old_files_go_and_their_rows_stay(export, api, bob):
     EdgeExport.objects.update(finished_at=timezone.now() - timedelta(days=8))
 
-    exports.remove_old_exports()
+    remove_old_files(EdgeExport)
 
     assert not export.path.exists()
     gone = api(bob).get(f"{PLACE}/{export.pk}/file")
@@ -92,7 +93,7 @@ def test_drafts_of_killed_workers_go(export):
     draft = export.path.with_name("99.tar.1.draft")
     draft.write_bytes(b"half")
 
-    exports.remove_old_exports()
+    remove_old_files(EdgeExport)
 
     assert not draft.exists()
     assert export.path.exists()

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deployments.builds.job_files import remove_old_files
 from deployments.models import Package
 from deployments.packages.context import pip_wheel
-from deployments.packages.packages import PackageRequest, remove_old_packages, request_package
+from deployments.packages.packages import PackageRequest, request_package
 from deployments.packages.texts import ContextFacts, dockerfile, readme
 from studio.activity.models import Event
 from studio.core.errors import BadInput, NotFound
@@ -145,7 +146,7 @@ def test_package_that_is_under_way_is_given_again(workspace, bob, iris):
 def test_files_go_after_a_week_and_the_row_stays(workspace, bob, iris):
     package = packed(workspace, bob, model="iris:1")
     Package.objects.update(finished_at="2026-01-01T00:00Z")
-    remove_old_packages()
+    remove_old_files(Package)
     package.refresh_from_db()
     assert (package.can_be_downloaded, package.path.exists()) == (False, False)
 
