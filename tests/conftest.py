@@ -4,10 +4,13 @@ Mallory belongs to another workspace and must never see anything of theirs.
 """
 
 import os
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.test import Client
 
+from registry.models import CuratedEnvironment
 from registry.store.artifacts import local_path
 from studio.accounts.models import Access, ApiToken, Membership, Role, User, Workspace
 from studio.celery import app
@@ -40,12 +43,19 @@ def enqueued(monkeypatch):
 
 
 @pytest.fixture
-def workspace(db):
+def curated_set(db):
+    """The curated environments that a migration adds: a test that empties the database takes them along."""
+    if not CuratedEnvironment.objects.exists():
+        import_module("registry.migrations.0012_curated_of_november_2026").add_set(apps, None)
+
+
+@pytest.fixture
+def workspace(curated_set):
     return Workspace.objects.create(slug="vision", name="Vision")
 
 
 @pytest.fixture
-def elsewhere(db):
+def elsewhere(curated_set):
     return Workspace.objects.create(slug="elsewhere", name="Elsewhere")
 
 

@@ -1,14 +1,10 @@
 """Fixtures of the registry's tests: registered and inspected versions, a REST client, environments from tiny wheels."""
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.core.cache import cache
 
 from registry.environments import environments
 from registry.inspection.formats.folder import inspect_folder
-from registry.models import CuratedEnvironment
 from registry.versions import registration
 from studio.core.job_runner import run_job
 from tests.registry.factories import make_upload, make_version
@@ -19,13 +15,6 @@ from tests.registry.wheels import make_wheel, serve_wheels
 def fresh_cache():
     """Facets are cached; every test starts with an empty cache."""
     cache.clear()
-
-
-@pytest.fixture
-def curated_set(db):
-    """The rows that a migration adds: tests that empty the database take them along."""
-    if not CuratedEnvironment.objects.exists():
-        import_module("registry.migrations.0012_curated_of_november_2026").add_set(apps, None)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from registry.environments import environments
 from registry.models import CuratedEnvironment, Environment
 from studio.core.errors import BadInput, Conflict
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("curated_set")]
+pytestmark = pytest.mark.django_db
 NAMES = ["slipway-boosting", "slipway-onnx", "slipway-runtime", "slipway-sklearn", "slipway-tensorflow"]
 
 

@@ -7,7 +7,7 @@ from registry.environments import environments
 from registry.models import Environment
 from tests.registry.wheels import make_wheel
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("curated_set")]
+pytestmark = pytest.mark.django_db
 HERE = "/w/vision/environments/"
 
 
