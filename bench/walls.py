@@ -25,6 +25,7 @@ import django  # noqa: E402
 django.setup()
 
 import psutil  # noqa: E402
+from deployments.targets.local.library import scoring_library  # noqa: E402
 
 from bench.load import Generator, Load  # noqa: E402
 from bench.machine import free_port  # noqa: E402
@@ -32,7 +33,6 @@ from deployments.recipe.spec import InstanceRef, InstanceSpec  # noqa: E402
 from deployments.targets.base import Route  # noqa: E402
 from deployments.targets.local.driver import LocalDriver  # noqa: E402
 from deployments.targets.local.isolation import Isolation  # noqa: E402
-from deployments.targets.local.library import scoring_library  # noqa: E402
 from deployments.targets.observation import Observation  # noqa: E402
 from studio.sandbox.levels import LEVELS, Walls  # noqa: E402
 from studio.sandbox.probe import probe  # noqa: E402
