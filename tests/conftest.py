@@ -42,6 +42,15 @@ def enqueued(monkeypatch):
     return sent
 
 
+@pytest.fixture(autouse=True)
+def _no_heartbeat_beside_a_transaction(request, monkeypatch):
+    """A job's heartbeat has a connection of its own. It does not see the job that a test has made in a transaction, and
+    would take it for cancelled."""
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")):
+        monkeypatch.setattr("studio.core.job_heartbeat.BEAT_SECONDS", 3600.0)
+
+
 @pytest.fixture
 def curated_set(db):
     """The curated environments that a migration adds: a test that empties the database takes them along."""
