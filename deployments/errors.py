@@ -1,5 +1,7 @@
 """Why a verb on a service is refused. Why a service itself fails stands in causes.py."""
 
+from typing import Any
+
 from studio.core.errors import BadInput, Conflict, NotFound, SlipwayError, Temporary
 
 
@@ -305,3 +307,13 @@ class NoImageReference(Conflict):
             hint="Give the studio a registry of images to push to, and deploy the revision to a Docker target or "
             "package it as an image.",
         )
+
+
+class IsolatedRunFailed(SlipwayError):
+    """What was to be measured apart from every service does not run; `cause` is that of the catalogue of failures."""
+
+    def __init__(self, cause: dict[str, Any]) -> None:
+        super().__init__(
+            cause["message"], code=cause["code"], hint=cause.get("hint", ""), evidence=cause.get("evidence", "")
+        )
+        self.turn, self.retryable = cause.get("turn", "user"), cause.get("retryable", False)

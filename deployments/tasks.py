@@ -9,6 +9,7 @@ from deployments.control import advance as service_step
 from deployments.control import reconcile as loop
 from deployments.control import scale as scaling
 from deployments.edge import device_rollouts, exports, sweeping
+from deployments.isolated_runs import runs
 from deployments.models import Build, Collection, EdgeExport, Package, TargetCheck
 from deployments.packages import packages
 from deployments.rollouts import judge
@@ -71,3 +72,8 @@ def judge_rollouts() -> None:
 @shared_task(name="deployments.tasks.advance_devices", soft_time_limit=30, time_limit=60)
 def advance_devices() -> None:
     device_rollouts.advance_device_rollouts()
+
+
+@shared_task(name="deployments.tasks.sweep_isolated_runs", soft_time_limit=50, time_limit=60)
+def sweep_isolated_runs() -> None:
+    runs.sweep()

@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
     "judge-rollouts": {"task": "deployments.tasks.judge_rollouts", "schedule": 5.0, "options": {"expires": 5}},
     "advance-devices": {"task": "deployments.tasks.advance_devices", "schedule": 5.0, "options": {"expires": 5}},
     "scale": {"task": "deployments.tasks.scale", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-isolated-runs": {
+        "task": "deployments.tasks.sweep_isolated_runs",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "write-routing": {"task": "deployments.tasks.write_routing", "schedule": 30.0, "options": {"expires": 30}},
     "enqueue-due-jobs": {"task": "studio.core.tasks.enqueue_due_jobs", "schedule": 5.0, "options": {"expires": 5}},
     "collect-daily": {"task": "deployments.tasks.collect_daily", "schedule": 600.0, "options": {"expires": 600}},

@@ -16,7 +16,7 @@ from tests.stack import ROOT, Stack, wait_for
 pytestmark = pytest.mark.stack
 
 EMBEDDED = not os.environ.get("REDIS_URL")
-PROGRAMS = ["web", "quick", "heavy", "builds", "clock", *(["broker"] if EMBEDDED else [])]
+PROGRAMS = ["web", "quick", "heavy", "builds", "long", "clock", *(["broker"] if EMBEDDED else [])]
 SECRETS = {"SLIPWAY_ADMIN_PASSWORD", "SLIPWAY_SECRET_KEY", "DATABASE_URL", "REDIS_URL"}
 IDLE_MEMORY_BYTES = 600e6
 

@@ -33,8 +33,8 @@ def test_external_redis_starts_no_broker(plan):
     own = [program.name for program in programs(plan)]
     given = [program.name for program in programs(Plan(plan.data, plan.host, plan.port, embedded_broker=False))]
 
-    assert own == ["broker", "web", "quick", "heavy", "builds", "clock"]
-    assert given == ["web", "quick", "heavy", "builds", "clock"]
+    assert own == ["broker", "web", "quick", "heavy", "builds", "long", "clock"]
+    assert given == ["web", "quick", "heavy", "builds", "long", "clock"]
 
 
 def test_the_broker_is_stopped_last(plan):

@@ -9,6 +9,7 @@ from deployments.models.experiment import Outcome, Participant
 from deployments.models.front import FrontStatus, RoutingFile
 from deployments.models.image import BuiltImage, ImageKind
 from deployments.models.instance import Instance, InstanceDesired
+from deployments.models.isolated_run import IsolatedRun
 from deployments.models.package import Package, PackageForm
 from deployments.models.port import Port
 from deployments.models.registry import ImageRegistry
@@ -38,6 +39,7 @@ __all__ = [
     "Instance",
     "InstanceDesired",
     "InstanceScaling",
+    "IsolatedRun",
     "Key",
     "KeyUse",
     "Outcome",

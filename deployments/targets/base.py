@@ -159,3 +159,25 @@ class TellsFacts(Protocol):
 
     def facts(self) -> list[str]:
         """What people should know, a sentence each: how the target keeps services apart, say."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the processes of a replica have used. `cpu_seconds` and `wait_seconds` (runnable, and not run, as the kernel
+    tells it; None where it does not) count from their start; `memory_bytes` is resident now, `peak_bytes` the most
+    that it was: the kernel's own high-water mark where there is one, else the most that was seen."""
+
+    number: int
+    cpu_seconds: float
+    memory_bytes: int
+    peak_bytes: int
+    threads: int
+    wait_seconds: float | None = None
+
+
+@runtime_checkable
+class MeasuresUsage(Protocol):
+    """A driver that can tell what its instances use, without asking them."""
+
+    def usage(self, ref: "InstanceRef") -> list[Usage]:
+        """Of each replica that lives. Raises `TargetUnavailable`."""

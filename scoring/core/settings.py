@@ -40,15 +40,17 @@ class Replica:
 
     @property
     def cores(self) -> list[int]:
-        """The cores this replica may run on, as numbers; which ones depends on the service's name.
+        """The cores this replica may run on, as numbers; which ones depends on the service's name and its own number.
 
-        Services with few cores start at different ones, so that they do not all share the first.
+        Services with few cores start at different ones, so that they do not all share the first; each replica goes on
+        where the one before it ends, as two on the same core answer no more than one.
         """
         usable = usable_cores()
         wanted = max(1, math.ceil(self.run.cpus)) if self.run.cpus else len(usable)
         if wanted >= len(usable):
             return usable
-        first = zlib.crc32(f"{self.run.workspace}/{self.run.service}".encode())
+        before = int(self.run.replica) - 1 if self.run.replica.isdecimal() else 0
+        first = zlib.crc32(f"{self.run.workspace}/{self.run.service}".encode()) + before * wanted
         return sorted(usable[(first + step) % len(usable)] for step in range(wanted))
 
     @property

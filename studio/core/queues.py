@@ -6,7 +6,8 @@ from typing import Final
 QUICK: Final = "quick"  # steps of milliseconds to seconds: reconcile, ticks
 HEAVY: Final = "heavy"  # inspections
 BUILDS: Final = "builds"  # apart from inspections, so that no deployment stands behind a hundred uploads
-QUEUES = (QUICK, HEAVY, BUILDS)
+LONG: Final = "long"  # minutes alone on the machine: what is measured, which anything beside it would disturb
+QUEUES = (QUICK, HEAVY, BUILDS, LONG)
 _MOST_INSPECTIONS = 2  # at a time: each may take a core, and as much memory as an inspection may have
 
 

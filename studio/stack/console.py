@@ -3,7 +3,17 @@
 import re
 import sys
 
-COLOURS = {"broker": 35, "web": 36, "quick": 32, "heavy": 33, "builds": 31, "clock": 34, "front": 96, "up": 1}
+COLOURS = {
+    "broker": 35,
+    "web": 36,
+    "quick": 32,
+    "heavy": 33,
+    "builds": 31,
+    "long": 95,
+    "clock": 34,
+    "front": 96,
+    "up": 1,
+}
 WIDTH = max(map(len, COLOURS))
 LONGEST_LINE = 64 * 1024
 

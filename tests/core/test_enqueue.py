@@ -158,7 +158,7 @@ def test_a_message_without_a_broker_is_logged_and_does_not_block(nobody_sleeps, 
 def test_each_queue_has_a_worker_and_inspections_run_two_at_a_time_where_there_are_cores(monkeypatch):
     monkeypatch.delenv("SLIPWAY_HEAVY_PROCESSES")
     monkeypatch.setattr("studio.core.queues._cores", lambda: 8)
-    assert {queue: processes(queue) for queue in QUEUES} == {"quick": 1, "heavy": 2, "builds": 1}
+    assert {queue: processes(queue) for queue in QUEUES} == {"quick": 1, "heavy": 2, "builds": 1, "long": 1}
     monkeypatch.setattr("studio.core.queues._cores", lambda: 1)
     assert processes(HEAVY) == 1
     monkeypatch.setenv("SLIPWAY_HEAVY_PROCESSES", "3")

@@ -28,7 +28,7 @@ UNFIT = {"server": {"warm_up": {"body": {"data": [["no number"]]}, "path": "/sco
 RATE, DIRECT_RATE = 500, 50  # requests a second, through the front and at the service's own address
 SECONDS = 120
 FRONT_KILLED = "kill -9 of the front's process"  # which loses what it is at, and nothing else
-PROGRAMS = ("web", "quick", "heavy", "builds", "clock")
+PROGRAMS = ("web", "quick", "heavy", "builds", "long", "clock")
 
 
 @dataclass

@@ -13,7 +13,7 @@ import msgspec
 
 from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files, spooled
-from deployments.targets.base import LOG_CHUNK, NotRemoved, Route
+from deployments.targets.base import LOG_CHUNK, NotRemoved, Route, Usage
 from deployments.targets.local import adoption, process, replica
 from deployments.targets.local.isolation import Isolation, isolation_here
 from deployments.targets.local.room import check_room
@@ -21,6 +21,7 @@ from deployments.targets.local.run_folder import Address, RunFolder, ServiceFold
 from deployments.targets.local.service_plan import Parts
 from deployments.targets.local.starting import Start
 from deployments.targets.observation import Observation
+from deployments.targets.process_usage import usage_of
 from deployments.targets.server_files import keys_file
 from deployments.targets.untrusted_files import read_struct, remove_tree
 from studio.core.atomic_files import write_atomically
@@ -113,6 +114,15 @@ class LocalDriver:
 
     def take_windows(self, ref: InstanceRef, keep: Callable[[list[bytes]], None]) -> int:
         return sum(spooled.take_windows(folder.work / "spool", keep) for folder in self._replicas(ref).values())
+
+    def usage(self, ref: InstanceRef) -> list[Usage]:
+        """By the processes that the keepers name: of user code nothing is believed."""
+        found = []
+        for number, folder in self._replicas(ref).items():
+            root = process.program_of(folder)
+            used = usage_of(number, root) if root is not None else None
+            found += [used] if used else []
+        return found
 
     # --- folders
 

@@ -95,6 +95,12 @@ def kill(folder: RunFolder) -> None:
     _signal_keeper(folder, signal.SIGQUIT)
 
 
+def program_of(folder: RunFolder) -> int | None:
+    """The number of the server's process, while the replica lives."""
+    known = read_struct(folder.processes, Processes) if is_held(folder) else None
+    return known.program if known else None
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since the machine started (Linux)."""
     with suppress(OSError):
