@@ -9,3 +9,11 @@ class UnknownToken(SlipwayError):
     code = "token_unknown"
     status = 401
     turn = "user"
+
+
+class LoadFailed(SlipwayError):
+    """A load could not be put on a service; the code says what of: an address, bodies, answers that are errors only."""
+
+    code = "load_failed"
+    status = 422
+    turn = "user"

@@ -1,0 +1,211 @@
+"""When requests are sent: closed loops, and open ones with constant or Poisson arrivals.
+
+An open loop never skips a turn and never waits for an answer: latency counts from the intended moment, and there are as
+many connections as it takes. Otherwise the requests that meet a pause of the service are those that are not sent, and
+its p99 is that of a service without pauses (coordinated omission).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+
+from monitoring.profiling.connection import Connection
+from monitoring.profiling.counting import Window
+from monitoring.profiling.messages import Plan
+from monitoring.profiling.pace import Alarm
+from monitoring.profiling.requests import Destination
+
+RECONNECT_SECONDS = 0.05  # a closed loop's pause after a connection that failed
+PROBE_NS = 10_000_000  # of a closed loop's own lag
+BURST = 64  # turns taken before answers are read again
+
+
+class Wire:
+    """Makes connections to one destination, and ends requests that take too long."""
+
+    def __init__(self, plan: Plan, where: Destination) -> None:
+        self._plan, self._where = plan, where
+        self.window_at: Callable[[int], Window] | None = None
+        self.largest_answer_bytes, self.json = plan.largest_answer_bytes, plan.answer == "json"
+        self.open: set[Connection] = set()
+
+    async def connect(self, settled: Callable[[Connection], None]) -> Connection:
+        """A new connection. OSError or TimeoutError if there is none."""
+        loop, where = asyncio.get_running_loop(), self._where
+
+        def build() -> Connection:
+            return Connection(self, settled)
+
+        async with asyncio.timeout(self._plan.timeout_seconds):
+            if where.socket:
+                _, connection = await loop.create_unix_connection(build, where.socket)
+            else:
+                _, connection = await loop.create_connection(build, where.host, where.port, ssl=where.tls)
+        self.open.add(connection)
+        return connection
+
+    def end_overdue(self) -> None:
+        """Give up requests that take longer than the plan's timeout."""
+        limit = time.monotonic_ns() - int(self._plan.timeout_seconds * 1e9)
+        for connection in list(self.open):
+            if connection.began and connection.began < limit:
+                connection.give_up("timeout")
+            elif not connection.usable and not connection.began:
+                self.open.discard(connection)
+
+    def close(self) -> None:
+        """End all connections."""
+        for connection in self.open:
+            connection.close()
+
+
+def turns_of(plan: Plan, requests: list[bytes]) -> Iterator[bytes]:
+    """The requests, for ever, in the plan's order."""
+    if plan.order == "random":
+        chance = random.Random(plan.seed)  # noqa: S311 - a load is no secret
+        while True:
+            yield chance.choice(requests)
+    while True:
+        yield from requests
+
+
+class ClosedLoop:
+    """So many connections, each asking again as soon as it has its answer."""
+
+    def __init__(self, plan: Plan, wire: Wire, requests: Iterator[bytes], window: Callable[[int], Window]) -> None:
+        self._plan, self._wire, self._next, self._window = plan, wire, requests, window
+        wire.window_at = window
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        self._due = time.monotonic_ns() + PROBE_NS
+        self._alarm = Alarm(asyncio.get_running_loop(), self._probe)
+
+    def start(self) -> None:
+        """Connect and ask."""
+        self._alarm.set(self._due)
+        for _ in range(self._plan.connections or 1):
+            self._connect(0.0)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped = True
+        self._alarm.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def _connect(self, pause: float) -> None:
+        task = asyncio.ensure_future(self._connected(pause))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        while not self._stopped:
+            try:
+                self._ask(await self._wire.connect(self._ask))
+                return
+            except OSError as problem:
+                self._window(time.monotonic_ns()).fail(*_named(problem))
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _ask(self, connection: Connection) -> None:
+        if self._stopped:
+            connection.close()
+        elif connection.usable:
+            now = time.monotonic_ns()
+            connection.send(next(self._next), self._window(now), now)
+        else:
+            self._wire.open.discard(connection)
+            self._connect(0.0)
+
+    def _probe(self) -> None:
+        """How late this loop is at what it wants to do: what it would add to latencies."""
+        now = time.monotonic_ns()
+        self._window(now).fresh_lag.append(max(now - self._due, 0))
+        self._due = now + PROBE_NS
+        self._alarm.set(self._due)
+
+
+class OpenLoop:
+    """So many requests a second, whatever the answers."""
+
+    def __init__(self, plan: Plan, wire: Wire, requests: Iterator[bytes], window: Callable[[int], Window]) -> None:
+        self._plan, self._wire, self._next, self._window = plan, wire, requests, window
+        self._gap = 1e9 / (plan.rate or 1.0)
+        self._chance = random.Random(plan.seed) if plan.arrivals == "poisson" else None  # noqa: S311
+        self._idle: list[Connection] = []
+        self._connecting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        self._due = float(time.monotonic_ns())
+        self._alarm = Alarm(asyncio.get_running_loop(), self._take_turns)
+
+    def start(self) -> None:
+        """The first turn is one gap from now."""
+        self._due = time.monotonic_ns() + self._step()
+        self._alarm.set(int(self._due))
+
+    def stop(self) -> None:
+        """Take no further turn."""
+        self._stopped = True
+        self._alarm.close()
+        for task in self._tasks:
+            task.cancel()
+
+    def _step(self) -> float:
+        return self._gap * self._chance.expovariate(1.0) if self._chance else self._gap
+
+    def _take_turns(self) -> None:
+        for _ in range(BURST):
+            now = time.monotonic_ns()
+            if self._stopped:
+                return
+            if self._due > now:
+                break
+            self._take_turn(int(self._due), now)
+            self._due += self._step()
+        self._alarm.set(int(self._due))  # rings at once if turns are left
+
+    def _take_turn(self, intended: int, now: int) -> None:
+        window, content = self._window(intended), next(self._next)
+        window.fresh_lag.append(now - intended)
+        window.sent += 1
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                window.pending += 1
+                connection.send(content, window, intended)
+                return
+            self._wire.open.discard(connection)
+        if len(self._wire.open) + self._connecting >= self._plan.most_connections:
+            window.fail("connections")
+            return
+        window.pending += 1
+        self._connecting += 1
+        task = asyncio.ensure_future(self._connected(content, window, intended))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, content: bytes, window: Window, intended: int) -> None:
+        try:
+            connection = await self._wire.connect(self._settled)
+        except OSError as problem:
+            window.pending -= 1
+            window.fail(*_named(problem))
+        else:
+            connection.send(content, window, intended)
+        finally:
+            self._connecting -= 1
+
+    def _settled(self, connection: Connection) -> None:
+        if connection.usable:
+            self._idle.append(connection)
+        else:
+            self._wire.open.discard(connection)
+
+
+def _named(problem: OSError) -> tuple[str, str]:
+    if isinstance(problem, TimeoutError):
+        return "timeout", "no connection within the timeout"
+    return "connect", str(problem)

@@ -1,0 +1,250 @@
+"""The load generator, a program of its own: `python -m monitoring.profiling.load < plan.json`.
+
+It reads a `Plan` from standard input and writes messages (`messages`), one a line: a `Second` each second, a `Repeat`
+when all requests of it have ended, a `Failed` if it has to give up (then it ends with 2). A line `stop` on standard
+input ends it early. It knows neither Django nor the studio, so that it starts quickly and its loop has no company.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import sys
+import time
+from contextlib import suppress
+
+import msgspec
+import uvloop
+
+from monitoring.profiling import noise
+from monitoring.profiling.arrivals import ClosedLoop, OpenLoop, Wire, turns_of
+from monitoring.profiling.bodies import read_bodies
+from monitoring.profiling.counting import Seconds, Window
+from monitoring.profiling.messages import Failed, Message, Noise, Plan, Repeat
+from monitoring.profiling.problems import Unusable
+from monitoring.profiling.requests import destination, encoded
+
+SPARE_FILES = 64
+STOP = b"stop"
+DISCARDED = -1  # index of windows that are no repeat
+
+
+def main() -> int:
+    """Run the plan on standard input."""
+    try:
+        line, rest = _first_line()
+        plan = _plan(line)
+        _raise_file_limit(plan)
+        uvloop.run(Run(plan, stopped=STOP in rest).run())
+    except Unusable as problem:
+        _tell(Failed(code=problem.code, message=str(problem), hint=problem.hint, example=problem.example))
+        return 2
+    except BrokenPipeError:  # nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _first_line() -> tuple[bytes, bytes]:
+    """The first line of standard input, and what came with it: nothing stays behind in a buffer."""
+    read = b""
+    while b"\n" not in read:
+        more = os.read(sys.stdin.fileno(), 1 << 20)
+        if not more:
+            break
+        read += more
+    line, _, rest = read.partition(b"\n")
+    return line, rest
+
+
+def _plan(line: bytes) -> Plan:
+    try:
+        plan = msgspec.json.decode(line, type=Plan)
+    except msgspec.MsgspecError as problem:
+        raise Unusable("plan_bad", f"The plan cannot be read: {problem}.") from None
+    check(plan)
+    return plan
+
+
+def check(plan: Plan) -> None:
+    """Unusable if numbers of the plan do not go together."""
+    if (plan.connections is None) == (plan.rate is None):
+        raise Unusable("plan_bad", "A load has either a number of connections or a rate.", "Give one of them.")
+    ranges = {
+        "connections": (plan.connections, 1, 10_000),
+        "rate": (plan.rate, 0.001, 1_000_000),
+        "warm_up_seconds": (plan.warm_up_seconds, 0, 3600),
+        "repeat_seconds": (plan.repeat_seconds, 0.05, 3600),
+        "repeat_requests": (plan.repeat_requests, 1, 10**9),
+        "repeats": (plan.repeats, 1, 1000),
+        "timeout_seconds": (plan.timeout_seconds, 0.001, 3600),
+        "most_connections": (plan.most_connections, 1, 60_000),
+    }
+    for name, (value, low, high) in ranges.items():
+        if value is not None and not low <= value <= high:
+            raise Unusable("plan_bad", f"{name} is {value:g}; it can be from {low:g} to {high:g}.")
+
+
+def _raise_file_limit(plan: Plan) -> None:
+    """As many connections as the plan may need, if the system allows so many open files."""
+    wanted = (plan.connections or plan.most_connections) + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if plan.connections and allowed < wanted:
+        raise Unusable(
+            "files_limited",
+            f"{plan.connections} connections need more open files than the {hard} that this system allows.",
+            "Use fewer connections, or raise the limit (ulimit -n).",
+        )
+
+
+def _tell(message: Message) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+class Run:
+    """A warm-up and repeats without a pause between them.
+
+    A closed loop counts an answer in the window in which it comes, an open one a request in the window of its intended
+    moment; while the last requests of the last repeat are under way the load goes on, uncounted, so that they meet the
+    same load as all others.
+    """
+
+    def __init__(self, plan: Plan, *, stopped: bool = False) -> None:
+        self._plan = plan
+        self._family = noise.family_of(plan.watch)
+        self._window = Window(DISCARDED)
+        self._open = [self._window]
+        self._seconds = Seconds()
+        self._readings: dict[int, noise.Reading] = {}
+        self._ends: dict[int, noise.Reading] = {}
+        self._until = 0
+        self._told = 0
+        self._done = asyncio.Event()
+        if stopped:
+            self._done.set()
+
+    async def run(self) -> None:
+        """Until all repeats are told, or somebody says stop."""
+        where = destination(self._plan)
+        requests = turns_of(self._plan, encoded(self._plan, where, read_bodies(self._plan)))
+        wire = Wire(self._plan, where)
+        await self._try_connecting(wire, str(where))
+        with suppress(OSError):  # a regular file: it has been read
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._hear)
+        gc.freeze()
+        gc.disable()  # a collection is a pause of milliseconds; a run makes hardly any cycles
+        self._until = time.monotonic_ns() + int(self._plan.warm_up_seconds * 1e9)
+        arrivals = (ClosedLoop if self._plan.connections else OpenLoop)(self._plan, wire, requests, self._at)
+        arrivals.start()
+        try:
+            await self._watch(wire)
+        finally:
+            arrivals.stop()
+            wire.close()
+
+    async def _try_connecting(self, wire: Wire, where: str) -> None:
+        try:
+            connection = await wire.connect(lambda _: None)
+        except TimeoutError:
+            said = f"no connection within {self._plan.timeout_seconds:g} s"
+        except OSError as problem:
+            said = problem.strerror or str(problem)
+        else:
+            connection.close()
+            return
+        raise Unusable("unreachable", f"{where} cannot be reached: {said}.", "Check that the service runs there.")
+
+    async def _watch(self, wire: Wire) -> None:
+        at_once = self._plan.connections or 10
+        pause = min(max(self._plan.timeout_seconds / 10, 0.01), 0.25)
+        second = time.monotonic() + 1
+        while not self._done.is_set():
+            try:
+                async with asyncio.timeout(pause):
+                    await self._done.wait()
+            except TimeoutError:
+                pass
+            wire.end_overdue()
+            self._at(time.monotonic_ns())  # windows end without answers too
+            if time.monotonic() >= second:
+                second += 1
+                _tell(self._seconds.cut(self._open, measured=self._open[-1].index >= 0))
+                self._seconds.refuse_errors_only(self._open, at_once)
+            self._tell_ended()
+
+    def _hear(self) -> None:
+        line = os.read(sys.stdin.fileno(), 4096)
+        if not line:  # whoever gave the plan has no more to say, which is no wish to stop
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        elif STOP in line:
+            self._done.set()
+
+    def _at(self, moment: int) -> Window:
+        """The window of a moment."""
+        window = self._window
+        if moment < self._until and not (self._plan.repeat_requests and self._is_full(window)):
+            return window
+        return self._roll(moment)
+
+    def _is_full(self, window: Window) -> bool:
+        counted = window.sent if self._plan.connections is None else window.answered + window.errors.total()
+        return window.index >= 0 and counted >= (self._plan.repeat_requests or 0)
+
+    def _roll(self, moment: int) -> Window:
+        window = self._window
+        if self._until < 0:
+            return window  # the last
+        reading = noise.read(self._family)
+        window.ended_ns = min(moment, self._until)
+        if window.index >= 0:
+            self._ends[window.index] = reading
+        following = window.index + 1  # the warm-up is followed by 0
+        self._window = Window(following if following < self._plan.repeats else DISCARDED)
+        self._window.began_ns = window.ended_ns
+        self._open.append(self._window)
+        if self._window.index >= 0:
+            self._readings[self._window.index] = reading
+            self._until = window.ended_ns + int(self._plan.repeat_seconds * 1e9)
+        else:
+            self._until = -1
+        return self._window
+
+    def _tell_ended(self) -> None:
+        for window in [one for one in self._open if one is not self._window]:
+            closed_loop = self._plan.connections is not None
+            if window.pending and not closed_loop:
+                continue
+            window.condense()
+            self._open.remove(window)
+            self._seconds.forget(window)
+            if window.index >= 0:
+                _tell(self._repeat(window))
+                self._told += 1
+        if self._told >= self._plan.repeats:
+            self._done.set()
+
+    def _repeat(self, window: Window) -> Repeat:
+        first, last = self._readings.pop(window.index), self._ends.pop(window.index)
+        return Repeat(
+            number=window.index,
+            began=window.began,
+            seconds=(window.ended_ns - window.began_ns) / 1e9,
+            sent=window.sent if self._plan.connections is None else window.answered + window.errors.total(),
+            answered=window.answered,
+            statuses={str(status): count for status, count in window.statuses.items()},
+            errors=dict(window.errors),
+            latency=window.latency(),
+            lag=window.lag(),
+            cpu=noise.cores_used(first, last, [os.getpid()]),
+            watched_cpu=noise.cores_used(first, last, self._family),
+            noise=noise.between(first, last) if self._family else Noise(),
+            examples=window.examples,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
