@@ -18,7 +18,7 @@ app.steps["worker"].add(Watchdog)
 app.conf.beat_schedule = {
     "reconcile-due-services": {
         "task": "deployments.tasks.reconcile_due",
-        "schedule": 1.0,
+        "schedule": 2.0,
         "options": {"expires": 2},
     },
     "judge-rollouts": {"task": "deployments.tasks.judge_rollouts", "schedule": 5.0, "options": {"expires": 5}},

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 15.0  # a visit takes milliseconds; a dead worker's instances are taken over after this
 LONGEST_PAUSE_SECONDS = 3600.0  # longer than any between two visits
 BATCH = 100  # instances one tick looks at, and services
-BEAT_SECONDS = 1.0  # between two ticks: what is due before the next one gets a message of its own
+BEAT_SECONDS = 2.0  # between two ticks: what is due before the next one gets a message of its own
 TICK_SECONDS = 3.0  # what a tick cannot visit in this time, it hands to other workers
 
 
