@@ -55,10 +55,10 @@ class Load:
 class Measured:
     """What one load showed of one configuration. Latencies in milliseconds, None without an answer.
 
-    `over`: the share of requests over the goal's latency, those that failed included. `half_width`: of p99, as a
-    share (0.1: ± 10 %), None from fewer than two repeats. `cpu`: cores used by all replicas together; `memory`: the
-    highest of one replica, in bytes. `reason`: why the figures must not be used (noise, the generator's own lag); empty
-    where they may.
+    `over`: the share of requests over the goal's latency, those that failed included; with 95 % it is at most
+    `over_high`. `half_width`: of p99, as a share (0.1: ± 10 %), None from fewer than two repeats. `cpu`: cores used by
+    all replicas together; `memory`: the highest of one replica, in bytes. `reason`: why the figures must not be used
+    (noise, the generator's own lag); empty where they may.
     """
 
     throughput: float  # answers a second
@@ -71,6 +71,7 @@ class Measured:
     answered: int = 0
     failed: int = 0
     over: float | None = None
+    over_high: float | None = None
     half_width: float | None = None
     stable: bool | None = None
     cpu: float | None = None

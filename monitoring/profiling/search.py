@@ -1,0 +1,280 @@
+"""Finding the fewest cores that meet a goal, by measuring few configurations.
+
+Short closed loops show how long runs take by threads and rows, and how replicas slow each other down; a queue formula
+predicts every configuration from that. They are tried in order of their cores, then of their prediction, with the load
+of the goal, until one holds. Everything is decided from what was measured, in a fixed order: repeated with the points
+of an earlier search, it goes on where that ended.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from monitoring.profiling import margins
+from monitoring.profiling.candidates import Candidate, Forecast, Options, configurations, corrected, spread
+from monitoring.profiling.measure import Configuration, Goal, Limits, Load, Measure, Measured, Point, Purpose
+from monitoring.profiling.recorded import OnPoint, OnStart, OutOfTime, Recorder
+from monitoring.profiling.result import LimitedBy, Nearest, Recommendation, Result, Verdict
+from monitoring.profiling.service_curve import Scaling, ServiceCurve, fit_scaling
+from monitoring.profiling.words import explain
+
+SURE = 0.85  # of the goal, that one measurement of 30 s must stay below: a new one differs by 6 %
+MOST_RUNS = 4  # of a configuration near the goal
+HOPELESS = 1.5  # times the goal, from where a prediction is not tried
+ALONE = 1.15  # times the goal: one request alone cannot meet it, whatever the noise
+PROBED_THREADS, PROBED_ROWS = 4, 3
+BEYOND = (1.41, 2.0, 2.83)  # times the goal's rate, tried to see how much the recommended one holds
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Seconds of the two kinds of loads; shorter where the budget is small."""
+
+    probe: float = 3.0
+    verify: float = 30.0
+
+    @classmethod
+    def within(cls, budget: float) -> "Effort":
+        return cls(min(max(budget / 200, 1.0), 3.0), min(max(budget / 20, 5.0), 30.0))
+
+
+class NoAnswer(Exception):
+    """Nothing can be measured at all; the message says why."""
+
+
+def search(
+    goal: Goal,
+    limits: Limits,
+    measure: Measure,
+    *,
+    resume: Iterable[Point] = (),
+    on_start: OnStart = lambda *_: None,
+    on_point: OnPoint = lambda _: None,
+) -> Result:
+    """The recommendation for a goal, or what can be had instead. `on_point`: to keep each point as it comes."""
+    return Search(goal, limits, Recorder(measure, limits.seconds, resume, on_start, on_point)).run()
+
+
+class Search:
+    """One search; `run` may be called once."""
+
+    def __init__(self, goal: Goal, limits: Limits, measure: Recorder) -> None:
+        self._goal, self._limits, self._measure = goal, limits, measure
+        self._effort = Effort.within(limits.seconds)
+        self._possible = configurations(limits)
+        self._forecast: Forecast | None = None
+        self._alone: dict[int, Measured] = {}
+
+    def run(self) -> Result:
+        """Measure, decide, explain."""
+        recommendation = None
+        limited_by: LimitedBy = ""
+        verdict: Verdict = "not met"
+        problem = ""
+        try:
+            if not self._possible:
+                raise NoAnswer("The limits allow no configuration.")
+            self._forecast = Forecast(self._curves())
+            if limit := self._hopeless():
+                limited_by = limit
+            elif smallest := self._first_that_holds():
+                recommendation, verdict = self._recommend(*smallest), "met"
+            else:
+                limited_by = self._limit()
+        except OutOfTime:
+            limited_by, verdict = "time", "out of time"
+        except NoAnswer as told:
+            limited_by, verdict, problem = "errors", "no answer", str(told)
+        found = Result(
+            verdict=verdict,
+            goal=self._goal,
+            limits=self._limits,
+            recommendation=recommendation,
+            nearest=None if recommendation else self._nearest(),
+            limited_by=limited_by,
+            why=(),
+            points=tuple(self._measure.points),
+            tried=self._measure.configurations(),
+            possible=len(self._possible),
+            seconds=round(self._measure.seconds, 1),
+            noisy=any(point.measured.reason for point in self._measure.points),
+        )
+        return replace(found, why=explain(found, problem))
+
+    # How long runs take
+
+    def _curves(self) -> dict[Options, ServiceCurve]:
+        first, *others = self._limits.options
+        runs: dict[tuple[int, int], float] = {}
+        threads_tried = spread([one.threads for one in self._possible], PROBED_THREADS)
+        for rows in spread(self._limits.batch_rows, PROBED_ROWS):
+            for threads in threads_tried:
+                configuration = Configuration(threads=threads, batch_rows=rows, options=first)
+                measured = self._probe(configuration, rows, "service time")
+                if rows == 1:
+                    self._alone[threads] = measured
+                if measured.throughput > 0:
+                    runs[threads, rows] = rows / measured.throughput
+        if not runs:
+            raise NoAnswer(next(iter(self._measure.points)).measured.error or "No request was answered.")
+        curve = ServiceCurve(runs, self._scaling(first, runs))
+        return {first: curve} | {options: self._other(options, curve) for options in others}
+
+    def _scaling(self, options: Options, runs: dict[tuple[int, int], float]) -> Scaling:
+        threads, rows = min(runs)
+        most = max((one.replicas for one in self._possible if one.threads == threads), default=1)
+        slower: dict[int, float] = {}
+        for replicas in sorted({min(2, most), min(8, most)} - {1}):
+            configuration = Configuration(replicas=replicas, threads=threads, batch_rows=rows, options=options)
+            measured = self._probe(configuration, rows * replicas, "scaling")
+            if measured.throughput > 0:
+                slower[replicas] = replicas * rows / measured.throughput / runs[threads, rows]
+        return fit_scaling(slower)
+
+    def _other(self, options: Options, curve: ServiceCurve) -> ServiceCurve:
+        """One measurement says how much faster or slower runs are with other options."""
+        threads, rows = min(curve.measured)
+        configuration = Configuration(threads=threads, batch_rows=rows, options=options)
+        measured = self._probe(configuration, rows, "service time")
+        factor = rows / measured.throughput / curve.measured[threads, rows] if measured.throughput > 0 else math.inf
+        return ServiceCurve({key: seconds * factor for key, seconds in curve.measured.items()}, curve.scaling)
+
+    def _probe(self, configuration: Configuration, connections: int, purpose: Purpose) -> Measured:
+        return self._measure(configuration, Load(connections=connections, seconds=self._effort.probe), purpose)
+
+    def _hopeless(self) -> LimitedBy:
+        """What a replica alone, with one request at a time, already exceeds."""
+        peaks = [one.memory for one in self._alone.values() if one.memory is not None]
+        if self._limits.memory is not None and peaks and min(peaks) > self._limits.memory:
+            return "memory"
+        alone = [one.p99 for one in self._alone.values() if one.p99 is not None]
+        return "one request" if alone and min(alone) > ALONE * self._goal.p99 else ""
+
+    # Which one holds
+
+    def _first_that_holds(self) -> tuple[Configuration, Measured] | None:
+        assert self._forecast is not None  # noqa: S101 - made before
+        pairs: list[tuple[float, float]] = []
+        left = self._possible
+        raw = self._forecast
+        while candidate := self._next(left):
+            left = [one for one in left if one != candidate.configuration]
+            held, measured = self._verify(candidate.configuration, self._goal.rate)
+            if held:
+                return candidate.configuration, measured
+            # One that falls behind has no p99 to learn from, but was predicted too well.
+            p99 = measured.p99 if self._answers(measured) and measured.p99 else candidate.predicted * HOPELESS
+            pairs.append((p99, raw.p99(candidate.configuration, self._goal.rate)))
+            self._forecast = Forecast(raw.curves, corrected(pairs))
+        return None
+
+    def _next(self, left: list[Configuration]) -> Candidate | None:
+        assert self._forecast is not None  # noqa: S101 - made before
+        ordered = self._forecast.ordered(left, self._goal)
+        return next((one for one in ordered if one.predicted <= HOPELESS * self._goal.p99), None)
+
+    def _verify(
+        self, configuration: Configuration, rate: float, purpose: Purpose = "verification"
+    ) -> tuple[bool, Measured]:
+        """Whether it holds the goal's p99 at a rate, and the last measurement. Near the goal it is measured again."""
+        logs: list[float] = []
+        while True:
+            measured = self._measure(configuration, Load(rate=rate, seconds=self._effort.verify), purpose)
+            if not self._answers(measured):
+                return False, measured
+            logs.append(math.log(measured.p99 or 1e-6))
+            mean, runs = math.exp(sum(logs) / len(logs)), len(logs)
+            if mean <= self._goal.p99 * SURE ** (1 / math.sqrt(runs)):
+                return True, measured
+            if mean > self._goal.p99 * SURE ** (-0.5 / math.sqrt(runs)) or runs == MOST_RUNS:
+                return False, measured
+
+    def _answers(self, measured: Measured) -> bool:
+        """Whether as many requests were answered as the goal wants, within the memory that there is."""
+        fits = self._limits.memory is None or measured.memory is None or measured.memory <= self._limits.memory
+        return fits and measured.p99 is not None and 1 - measured.success <= self._goal.failed
+
+    # How much of it
+
+    def _recommend(self, smallest: Configuration, held: Measured) -> Recommendation:
+        chosen, measured, holds = smallest, held, self._goal.rate
+        half_fails = None
+        try:
+            chosen = self._with_margin(smallest)
+            if chosen != smallest:
+                measured = self._measure(chosen, Load(rate=holds, seconds=self._effort.verify), "verification")
+            holds = self._highest_held(chosen)
+            half_fails = self._half_fails(chosen)
+        except OutOfTime:
+            pass  # the recommendation stands; what is left out is told as not tried
+        peaks = [one.measured.memory for one in self._measure.points if one.measured.memory is not None]
+        return Recommendation(
+            configuration=chosen,
+            smallest=smallest,
+            cpu=float(chosen.threads),
+            memory_bytes=margins.memory_limit(max(peaks)) if peaks else None,
+            measured=measured,
+            holds=holds,
+            half_fails=half_fails,
+        )
+
+    def _with_margin(self, smallest: Configuration) -> Configuration:
+        wanted = margins.replicas_with_margin(smallest.replicas)
+        if smallest.replicas == 1 and not self._verify(smallest, margins.MARGIN * self._goal.rate, "sweep")[0]:
+            wanted = 2
+        most = max(self._limits.replicas)
+        if self._limits.cores is not None:
+            most = min(most, self._limits.cores // smallest.threads)
+        return replace(smallest, replicas=min(wanted, max(most, smallest.replicas)))
+
+    def _highest_held(self, chosen: Configuration) -> float:
+        held = self._goal.rate
+        for times in BEYOND:
+            load = Load(rate=times * self._goal.rate, seconds=self._effort.verify)
+            known = [one.measured for one in self._measure.points if (one.configuration, one.load) == (chosen, load)]
+            measured = known[-1] if known else self._measure(chosen, load, "sweep")
+            if not self._answers(measured) or (measured.p99 or math.inf) > self._goal.p99:
+                break
+            held = times * self._goal.rate
+        return held
+
+    def _half_fails(self, chosen: Configuration) -> bool | None:
+        """Whether half the replicas, or half the cores of a single one, miss the goal."""
+        if chosen.replicas > 1:
+            half = replace(chosen, replicas=chosen.replicas // 2)
+        elif chosen.threads > 1:
+            half = replace(chosen, threads=chosen.threads // 2)
+        else:
+            return None
+        return not self._verify(half, self._goal.rate, "half")[0]
+
+    # What is there instead
+
+    def _limit(self) -> LimitedBy:
+        """What keeps the goal from being met."""
+        tried = [one for one in self._measure.points if one.purpose == "verification"]
+        memory = self._limits.memory
+        if memory is not None and any((one.measured.memory or 0) > memory for one in tried):
+            return "memory"
+        if tried and all(one.measured.error for one in tried):
+            return "errors"
+        return "replicas" if self._limits.cores is None else "cores"
+
+    def _nearest(self) -> Nearest | None:
+        if self._forecast is None:
+            return None
+        forecast = self._forecast
+        seen = {
+            one.configuration: one.measured.p99
+            for one in self._measure.points
+            if one.purpose == "verification" and self._answers(one.measured)
+        }
+        best = min(
+            self._possible,
+            key=lambda one: (
+                seen.get(one) or forecast.p99(one, self._goal.rate),
+                -forecast.highest_rate(one, self._goal.p99),
+            ),
+        )
+        rate = max(forecast.highest_rate(one, self._goal.p99) for one in self._possible)
+        return Nearest(configuration=best, p99=seen.get(best), rate=rate)
