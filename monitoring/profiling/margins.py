@@ -20,6 +20,12 @@ def replicas_with_margin(smallest: int) -> int:
     return min(math.ceil(1.41 * smallest), 2 * smallest - 1)
 
 
+def share_with_margin(smallest: float) -> float:
+    """The same of a share of one core, in twentieths: never the double, of which half *is* what held."""
+    twentieths = round(smallest * 20)
+    return min(math.ceil(1.41 * twentieths), 2 * twentieths - 1) / 20
+
+
 def utilisation_with_margin(highest: float) -> float:
     """The share of a core's time to plan for, where `highest` still met the goal."""
     return highest / MARGIN

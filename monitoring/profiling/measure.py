@@ -13,24 +13,31 @@ from typing import Literal, Protocol
 class Configuration:
     """What may be varied, in the units of deployment options.
 
-    `replicas`; `threads`: cores of each replica (option `cpu`, which decides the threads of its model); `batch_rows`:
-    `server.batching.rows` (1: off); `concurrency`: requests at once of a replica (None: as many as come); `options`:
-    further deployment options by name, as they are stored, such as `{"processes": 2}` or session options.
+    `replicas`; `threads`: cores of each, which decide the threads of its model; `share`: of the one core that a replica
+    with one thread gets; both make option `cpu`. `batch_rows`: `server.batching.rows` (1: off); `concurrency`: requests
+    at once of a replica (None: as many as come); `options`: further deployment options by name, as they are stored,
+    such as `{"processes": 2}` or session options.
     """
 
     replicas: int = 1
     threads: int = 1
+    share: float = 1.0
     batch_rows: int = 1
     concurrency: int | None = None
     options: tuple[tuple[str, str | float | int | bool], ...] = ()
 
     @property
-    def cores(self) -> int:
+    def cpu(self) -> float:
+        """Cores of one replica."""
+        return self.threads * self.share
+
+    @property
+    def cores(self) -> float:
         """Of all replicas together."""
-        return self.replicas * self.threads
+        return self.replicas * self.cpu
 
     def __str__(self) -> str:
-        threads = f"{self.threads} core" + ("s" if self.threads != 1 else "")
+        threads = f"{self.cpu:g} core" + ("s" if self.cpu != 1 else "")
         words = [f"{self.replicas} replica" + ("s" if self.replicas != 1 else "") + f" of {threads}"]
         words += [f"batches of up to {self.batch_rows} rows"] if self.batch_rows > 1 else []
         words += [f"{self.concurrency} at once"] if self.concurrency else []
@@ -125,6 +132,7 @@ class Limits:
     batch_rows: tuple[int, ...] = (1, 8, 32)
     concurrency: tuple[int | None, ...] = (None,)
     options: tuple[tuple[tuple[str, str | float | int | bool], ...], ...] = ((),)
-    cores: int | None = None  # of all replicas together
+    shares: tuple[float, ...] = ()  # of a core, tried where one replica of one core holds; empty: whole cores alone
+    cores: float | None = None  # of all replicas together
     memory: int | None = None
     seconds: float = 600.0

@@ -11,15 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from monitoring.profiling import margins
-from monitoring.profiling.candidates import Candidate, Forecast, Options, configurations, corrected, spread
+from monitoring.profiling.candidates import Candidate, Forecast, Options, configurations, spread
 from monitoring.profiling.measure import Configuration, Goal, Limits, Load, Measure, Measured, Point, Purpose
 from monitoring.profiling.recorded import OnPoint, OnStart, OutOfTime, Recorder
 from monitoring.profiling.result import LimitedBy, Nearest, Recommendation, Result, Verdict
 from monitoring.profiling.service_curve import Scaling, ServiceCurve, fit_scaling
 from monitoring.profiling.words import explain
 
-SURE = 0.85  # of the goal, that one measurement of 30 s must stay below: a new one differs by 6 %
+SURE = 0.9  # of the goal, that one measurement of 30 s must stay below: a new one differs by 6 %
 MOST_RUNS = 4  # of a configuration near the goal
+LOOKS_BACK = 2
 HOPELESS = 1.5  # times the goal, from where a prediction is not tried
 ALONE = 1.15  # times the goal: one request alone cannot meet it, whatever the noise
 PROBED_THREADS, PROBED_ROWS = 4, 3
@@ -64,6 +65,7 @@ class Search:
         self._possible = configurations(limits)
         self._forecast: Forecast | None = None
         self._alone: dict[int, Measured] = {}
+        self._seen: list[tuple[Configuration, float, float]] = []  # at a rate, with a p99
 
     def run(self) -> Result:
         """Measure, decide, explain."""
@@ -153,25 +155,44 @@ class Search:
     # Which one holds
 
     def _first_that_holds(self) -> tuple[Configuration, Measured] | None:
-        assert self._forecast is not None  # noqa: S101 - made before
-        pairs: list[tuple[float, float]] = []
-        left = self._possible
-        raw = self._forecast
-        while candidate := self._next(left):
+        left, found = self._possible, None
+        while found is None and (candidate := self._next(left)):
             left = [one for one in left if one != candidate.configuration]
-            held, measured = self._verify(candidate.configuration, self._goal.rate)
-            if held:
-                return candidate.configuration, measured
-            # One that falls behind has no p99 to learn from, but was predicted too well.
-            p99 = measured.p99 if self._answers(measured) and measured.p99 else candidate.predicted * HOPELESS
-            pairs.append((p99, raw.p99(candidate.configuration, self._goal.rate)))
-            self._forecast = Forecast(raw.curves, corrected(pairs))
-        return None
+            found = self._try(candidate)
+        return found and self._fewer(found, left)
+
+    def _fewer(
+        self, found: tuple[Configuration, Measured], left: list[Configuration]
+    ) -> tuple[Configuration, Measured]:
+        """Look back at what has fewer cores and was predicted to miss: the first predictions are the worst."""
+        for _ in range(LOOKS_BACK):
+            fewer = [one for one in left if one.cores < found[0].cores]
+            if not fewer or self._is_late():
+                break
+            assert self._forecast is not None  # noqa: S101 - made before
+            candidate = min(self._forecast.ordered(fewer, self._goal), key=lambda one: one.predicted)
+            left = [one for one in left if one != candidate.configuration]
+            found = self._try(candidate) or found
+        return found
+
+    def _try(self, candidate: Candidate) -> tuple[Configuration, Measured] | None:
+        """The candidate if it holds; what it showed corrects what is predicted of others."""
+        assert self._forecast is not None  # noqa: S101 - made before
+        held, measured = self._verify(candidate.configuration, self._goal.rate)
+        p99 = measured.p99 if self._answers(measured) and measured.p99 else math.inf
+        self._seen.append((candidate.configuration, self._goal.rate, p99))
+        self._forecast = self._forecast.corrected(self._seen)
+        return (candidate.configuration, measured) if held else None
 
     def _next(self, left: list[Configuration]) -> Candidate | None:
+        """The first worth a try; when half of the time has gone, the first that is likely to hold."""
         assert self._forecast is not None  # noqa: S101 - made before
+        most = SURE if self._is_late() else HOPELESS
         ordered = self._forecast.ordered(left, self._goal)
-        return next((one for one in ordered if one.predicted <= HOPELESS * self._goal.p99), None)
+        return next((one for one in ordered if one.predicted <= most * self._goal.p99), None)
+
+    def _is_late(self) -> bool:
+        return self._measure.seconds > self._limits.seconds / 2
 
     def _verify(
         self, configuration: Configuration, rate: float, purpose: Purpose = "verification"
@@ -186,7 +207,9 @@ class Search:
             mean, runs = math.exp(sum(logs) / len(logs)), len(logs)
             if mean <= self._goal.p99 * SURE ** (1 / math.sqrt(runs)):
                 return True, measured
-            if mean > self._goal.p99 * SURE ** (-0.5 / math.sqrt(runs)) or runs == MOST_RUNS:
+            if mean > self._goal.p99 * SURE ** (-0.5 / math.sqrt(runs)) or runs >= (
+                1 if self._is_late() else MOST_RUNS
+            ):
                 return False, measured
 
     def _answers(self, measured: Measured) -> bool:
@@ -200,6 +223,7 @@ class Search:
         chosen, measured, holds = smallest, held, self._goal.rate
         half_fails = None
         try:
+            smallest, measured = self._share_of_core(smallest, held)
             chosen = self._with_margin(smallest)
             if chosen != smallest:
                 measured = self._measure(chosen, Load(rate=holds, seconds=self._effort.verify), "verification")
@@ -211,21 +235,44 @@ class Search:
         return Recommendation(
             configuration=chosen,
             smallest=smallest,
-            cpu=float(chosen.threads),
+            cpu=chosen.cpu,
             memory_bytes=margins.memory_limit(max(peaks)) if peaks else None,
             measured=measured,
             holds=holds,
             half_fails=half_fails,
         )
 
+    def _share_of_core(self, smallest: Configuration, held: Measured) -> tuple[Configuration, Measured]:
+        """Where one core is more than enough, the smallest share of it that holds. Half a share is not half the speed:
+        a quota lets a process run until it is used up, and then stand; so each is measured.
+        """
+        if (smallest.replicas, smallest.threads) != (1, 1):
+            return smallest, held
+        for share in sorted(self._limits.shares, reverse=True):
+            less = replace(smallest, share=share)
+            holds, measured = self._verify(less, self._goal.rate)
+            if not holds:
+                break
+            smallest, held = less, measured
+        return smallest, held
+
     def _with_margin(self, smallest: Configuration) -> Configuration:
-        wanted = margins.replicas_with_margin(smallest.replicas)
-        if smallest.replicas == 1 and not self._verify(smallest, margins.MARGIN * self._goal.rate, "sweep")[0]:
-            wanted = 2
+        """More replicas; of a single one more cores, unless it was seen to hold enough more requests as it is."""
+        if smallest.replicas > 1:
+            wanted = margins.replicas_with_margin(smallest.replicas)
+            return replace(smallest, replicas=max(min(wanted, self._most_replicas(smallest)), smallest.replicas))
+        if smallest.share < 1:
+            return replace(smallest, share=margins.share_with_margin(smallest.share))
+        wanted = margins.replicas_with_margin(smallest.threads)
+        cores = self._limits.cores
+        if wanted == smallest.threads or (cores is not None and wanted > cores):
+            return smallest
+        enough, _ = self._verify(smallest, BEYOND[0] * self._goal.rate, "sweep")
+        return smallest if enough else replace(smallest, threads=wanted)
+
+    def _most_replicas(self, one: Configuration) -> int:
         most = max(self._limits.replicas)
-        if self._limits.cores is not None:
-            most = min(most, self._limits.cores // smallest.threads)
-        return replace(smallest, replicas=min(wanted, max(most, smallest.replicas)))
+        return most if self._limits.cores is None else min(most, int(self._limits.cores // one.cpu))
 
     def _highest_held(self, chosen: Configuration) -> float:
         held = self._goal.rate
@@ -239,11 +286,13 @@ class Search:
         return held
 
     def _half_fails(self, chosen: Configuration) -> bool | None:
-        """Whether half the replicas, or half the cores of a single one, miss the goal."""
+        """Whether half the replicas, or half the CPU of a single one, miss the goal; None where half cannot be had."""
         if chosen.replicas > 1:
             half = replace(chosen, replicas=chosen.replicas // 2)
         elif chosen.threads > 1:
             half = replace(chosen, threads=chosen.threads // 2)
+        elif self._limits.shares:
+            half = replace(chosen, share=chosen.share / 2)
         else:
             return None
         return not self._verify(half, self._goal.rate, "half")[0]

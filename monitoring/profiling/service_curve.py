@@ -52,16 +52,20 @@ def _through(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class ServiceCurve:
-    """`measured`: (threads, rows) to seconds of a run; at least one. `scaling`: of replicas beside each other."""
+    """`measured`: (threads, rows) to seconds of a run; at least one. `scaling`: of replicas beside each other.
+
+    `factor`: how many times as long runs take under a real load as they did alone.
+    """
 
     measured: Mapping[tuple[int, int], float]
     scaling: Scaling = field(default_factory=Scaling)
+    factor: float = 1.0
 
     def run_seconds(self, rows: float, threads: int, replicas: int = 1) -> float:
         """Of a run of so many rows."""
         known = sorted({count for count, _ in self.measured})
         alone = _between(known, [self._with_threads(count, rows) for count in known], threads)
-        return alone * self.scaling.slower(replicas)
+        return alone * self.scaling.slower(replicas) * self.factor
 
     def _with_threads(self, threads: int, rows: float) -> float:
         sizes = sorted(size for count, size in self.measured if count == threads)

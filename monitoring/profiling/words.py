@@ -46,11 +46,11 @@ def _recommended(found: Recommendation, result: Result, goal: str) -> Iterator[s
         below = f"{1 - found.measured.p99 / result.goal.p99:.0%} below the goal"
         yield f"Measured p99 is {milliseconds(found.measured.p99)} at {rate(result.goal.rate)}, {below}."
     if found.configuration != found.smallest:
-        yield f"The fewest that held are {found.smallest}; the rest is a margin, so that they hold on a slower day."
+        yield f"The least that held is {found.smallest}; the rest is a margin, so that it holds on a slower day."
     if found.half_fails:
         yield "Half of it misses the goal."
     elif found.half_fails is False:
-        yield "Half of it held too in one measurement, without any margin."
+        yield "Half of it held too, without any margin."
 
 
 def _nearest(result: Result) -> Iterator[str]:

@@ -43,7 +43,7 @@ class Surface:
     def truth(self, configuration: Configuration, rate: float) -> float:
         """p99 in milliseconds; infinite where it cannot keep up."""
         replicas, threads, most = configuration.replicas, configuration.threads, configuration.batch_rows
-        each = rate / replicas
+        each = rate / replicas / configuration.share
         busy = each * self._run(most, threads, replicas) / most
         if busy >= 1:
             return math.inf
