@@ -97,8 +97,8 @@ def family_of(watched: Iterable[int]) -> list[int]:
     found: dict[int, None] = {}
     for process in watched:
         try:
-            found[process] = None
-            found.update(dict.fromkeys(child.pid for child in psutil.Process(process).children(recursive=True)))
+            known = psutil.Process(process)
+            found.update(dict.fromkeys([process, *(child.pid for child in known.children(recursive=True))]))
         except psutil.Error:
             continue
     return list(found)
