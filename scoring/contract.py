@@ -67,8 +67,10 @@ Reason = Literal[
 class BundledModel(msgspec.Struct, omit_defaults=True):
     """One model version in a bundle. `path` is relative to the bundle; `signature` as the registry keeps it.
 
-    `file`, relative to `path`, is the ONNX file that the registry took for the model; None where it is not known.
+    `file`, relative to `path`, is the file that the registry took for the model; None where it is not known.
     `folder` is the name of the folder it was registered from, below which a script finds its files once more.
+    `format` is how that file is written, in the words of the inspection, and `framework_version` the version of the
+    library that wrote it; both only where a model that is not ONNX is served without code.
     """
 
     name: str
@@ -78,6 +80,8 @@ class BundledModel(msgspec.Struct, omit_defaults=True):
     signature: dict[str, Any] | None = None
     file: str | None = None
     folder: str = ""
+    format: str = ""
+    framework_version: str = ""
 
 
 class Bundle(msgspec.Struct, omit_defaults=True):

@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from django.utils import timezone
@@ -11,7 +12,7 @@ from django.utils import timezone
 from deployments.models import BuiltBundle, InferenceConfig, Revision
 from deployments.models.config import ConfigKind
 from deployments.recipe.build_paths import bundle_path
-from deployments.recipe.recipe import model_file
+from deployments.recipe.recipe import loading_facts, model_file
 from registry.models import ModelVersion
 from registry.store.materialise import materialise
 from scoring.contract import Bundle, BundledModel
@@ -104,22 +105,29 @@ def contents_of(content: Content) -> Bundle:
     versions, config = content.versions, content.config
     return Bundle(
         kind="no_code" if config.kind == ConfigKind.NO_CODE else "entry_script",
-        models=[describe_model(version) for version in versions],
+        models=[describe_model(version, config.kind) for version in versions],
         entry_script=config.entry_script or None,
     )
 
 
-def describe_model(version: ModelVersion) -> BundledModel:
-    """What bundle.json says of a version."""
+def describe_model(version: ModelVersion, kind: str) -> BundledModel:
+    """What bundle.json says of a version that a config of this kind serves."""
+    told = loading_facts(version, kind)
     return BundledModel(
         name=version.model.name,
         version=version.number,
         path=folder_of(version),
         framework=version.framework,
-        signature=version.signature,
-        file=model_file(version),
+        signature=_inputs_of(version.signature) if told else version.signature,
+        file=model_file(version, kind),
         folder=version.folder,
+        **told,
     )
+
+
+def _inputs_of(signature: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Without outputs: loaders name theirs after methods, and what a file declares has other names."""
+    return signature and {key: value for key, value in signature.items() if key != "outputs"}
 
 
 def folder_of(version: ModelVersion) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from deployments.config import option_checks, options
+from deployments.config import default_environments, option_checks, options
 from deployments.config.checks import check
 from deployments.config.findings import Finding
 from deployments.config.sources import Content, Files, gather, stored
@@ -90,7 +90,7 @@ def prepare(
         "kind": kind,
         "description": description[:10_000],
         "entry_script": artifacts.safe_path(entry_script) if kind == ConfigKind.ENTRY_SCRIPT else "",
-        "environment": environment if kind == ConfigKind.ENTRY_SCRIPT else None,
+        "environment": environment,
         "environment_variables": variables if kind == ConfigKind.ENTRY_SCRIPT else {},
     }
     return CheckedConfig(facts, gathered)
@@ -114,28 +114,26 @@ def add(
 
 
 def default_for(version: ModelVersion, actor: User | None) -> InferenceConfig:
-    """The workspace's no-code config for an ONNX version; `BadInput` for others, which need a script."""
-    check_needs_no_script(version)
+    """The workspace's config for serving the version without code, made with its environment when it is first needed.
+
+    `BadInput` for versions that need a script. Call it inside the transaction that needs it.
+    """
+    environment = default_environments.ensure(version, actor)
     found = InferenceConfig.objects.in_workspace(version.workspace).registered().filter(kind=ConfigKind.NO_CODE)
-    return found.filter(name=NO_CODE_NAME).first() or create(
+    name = no_code_name(version)
+    return found.filter(name=name, environment=environment).order_by("-number").first() or create(
         workspace=version.workspace,
         actor=actor,
-        name=NO_CODE_NAME,
+        name=name,
         kind=ConfigKind.NO_CODE,
-        description="Serves ONNX models with ONNX Runtime; made by the studio.",
+        environment=environment,
+        description=f"Serves {version.framework} models without code; made by the studio.",
     )
 
 
-def check_needs_no_script(version: ModelVersion) -> None:
-    """Raises `BadInput` for versions that only an entry script can serve."""
-    if version.framework.lower() != "onnx":
-        raise BadInput(
-            f"{version} is a {version.framework} model: it needs an entry script that says how to load and call it.",
-            code="needs_entry_script",
-            hint="Make an inference config with an entry script (init and run) and choose it; or convert the model to "
-            "ONNX, which runs without code.",
-            field="config",
-        )
+def no_code_name(version: ModelVersion) -> str:
+    """What the config is called: one name for each framework."""
+    return NO_CODE_NAME if version.framework == "onnx" else f"{NO_CODE_NAME}-{version.framework}"
 
 
 def find(workspace: Workspace, reference: str) -> InferenceConfig:

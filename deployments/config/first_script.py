@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployments.config.imports import BROUGHT_ALONG, DISTRIBUTIONS, candidates
+from deployments.config.no_code import numpy_for
 
 # Modules that pickles name and no environment has to ask for: what the packages below bring, and Python 2's own.
 BROUGHT = {"numpy", "scipy", "joblib", "threadpoolctl", "copy_reg", "__builtin__"} | sys.stdlib_module_names
@@ -119,7 +120,7 @@ def first_script(name: str, framework: str, framework_version: str, facts: Mappi
     needed = [*(["scikit-learn"] if framework == "scikit-learn" else way.requirements), *packages]
     needed += [*(way.requirements if way is WAYS["skops"] else ()), *(["pandas"] if columns else [])]
     pinned = [_pinned(one, framework, framework_version, facts) for one in dict.fromkeys(needed)]
-    return FirstScript(text, (*pinned, *_numpy(framework, framework_version, found)))
+    return FirstScript(text, (*pinned, *numpy_for(framework, framework_version, found)))
 
 
 def _way_of(framework: str, facts: Mapping[str, Any]) -> _Way:
@@ -144,11 +145,3 @@ def _packages(found: list[str]) -> tuple[list[str], list[str]]:
 def _pinned(package: str, framework: str, version: str, facts: Mapping[str, Any]) -> str:
     known = {framework: version, "skops": str(facts.get("skops_version") or "")}.get(package, "")
     return f"{package}=={known}" if re.fullmatch(r"\d[\w.]*", known) else package
-
-
-def _numpy(framework: str, version: str, found: list[str]) -> list[str]:
-    """Which NumPy reads the file: arrays of NumPy 2 name numpy._core, and old scikit-learn was built against 1."""
-    number = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version) if framework == "scikit-learn" else None
-    if number and tuple(int(part or 0) for part in number.groups()) < (1, 4, 2):
-        return ["numpy<2"]
-    return ["numpy>=2"] if any(one.startswith("numpy._core") for one in found) else []

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from deployments.models import InferenceConfig
+from deployments.models.config import ConfigKind
 from deployments.recipe.spec import variables_of
 from registry.environments.paths import CURATED_HASH
 from registry.models import ModelVersion
@@ -35,7 +36,7 @@ def content_of(versions: Iterable[ModelVersion], config: InferenceConfig) -> dic
     environment = config.environment
     return {
         "format": FORMAT,
-        "models": sorted((_model(version) for version in versions), key=lambda model: model["id"]),
+        "models": sorted((_model(version, config) for version in versions), key=lambda model: model["id"]),
         "kind": config.kind,
         "entry_script": config.entry_script,
         "source": _digests(config),
@@ -43,22 +44,33 @@ def content_of(versions: Iterable[ModelVersion], config: InferenceConfig) -> dic
     }
 
 
-def _model(version: ModelVersion) -> dict[str, Any]:
+def _model(version: ModelVersion, config: InferenceConfig) -> dict[str, Any]:
     return {
         "id": version.pk,
         "name": version.model.name,
         "number": version.number,
         "framework": version.framework,
         "signature": version.signature,
-        "file": model_file(version),
+        "file": model_file(version, config.kind),
         "files": _digests(version),
         **({"folder": version.folder} if version.folder else {}),  # absent as before there were folders
+        **loading_facts(version, config.kind),
     }
 
 
-def model_file(version: ModelVersion) -> str | None:
-    """The file of an ONNX version that is served, which inspection has chosen among all; None for other frameworks."""
-    return version.facts.get("main_file") or None if version.framework == "onnx" else None
+def model_file(version: ModelVersion, kind: str) -> str | None:
+    """The file that is served, which inspection has chosen among all; None where a script chooses itself."""
+    served = version.framework == "onnx" or kind == ConfigKind.NO_CODE
+    return version.facts.get("main_file") or None if served else None
+
+
+def loading_facts(version: ModelVersion, kind: str) -> dict[str, str]:
+    """What the loader of a model that is not ONNX is told beside its file; empty for all others."""
+    if version.framework == "onnx" or kind != ConfigKind.NO_CODE:
+        return {}
+    form = str(version.facts.get("format") or "")
+    is_script = form == "torch" and version.facts.get("torchscript")
+    return {"format": "torchscript" if is_script else form, "framework_version": version.framework_version}
 
 
 def hash_of(content: dict[str, Any]) -> str:

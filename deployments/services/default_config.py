@@ -1,8 +1,8 @@
-"""The inference config of a deployment that names none: no code for ONNX, the sample's own script for a sample."""
+"""The inference config of a deployment that names none: the sample's own script for a sample, else no code."""
 
 from collections.abc import Sequence
 
-from deployments.config import configs
+from deployments.config import configs, default_environments
 from deployments.models import InferenceConfig
 from deployments.models.config import ConfigKind
 from deployments.services import samples
@@ -21,8 +21,20 @@ def kind_for(versions: Sequence[ModelVersion]) -> ConfigKind:
         )
     if samples.has_script(versions[0]):
         return ConfigKind.ENTRY_SCRIPT
-    configs.check_needs_no_script(versions[0])
+    default_environments.serving_of(versions[0])
     return ConfigKind.NO_CODE
+
+
+def check_without_code(versions: Sequence[ModelVersion], config: InferenceConfig) -> None:
+    """Raises `BadInput` for versions that a config of the kind no code cannot serve."""
+    for version in versions:
+        if default_environments.serving_of(version).requirements and config.environment is None:
+            raise BadInput(
+                f"{config} runs in the studio's own environment, which has no {version.framework}.",
+                hint="Leave the config out: the studio then chooses an environment by what the file names. Or choose "
+                "one that has an environment of your own.",
+                field="config",
+            )
 
 
 def ensure_default_config(version: ModelVersion, actor: User) -> InferenceConfig:

@@ -72,6 +72,8 @@ def resolve(  # noqa: PLR0913 - one keyword for each field of the REST body
     versions = _versions(workspace, models)
     chosen = configs.find(workspace, config) if config else draft_of(workspace, possible)
     brought = _source(workspace, actor, source, config)
+    if chosen and chosen.kind == ConfigKind.NO_CODE:
+        default_config.check_without_code(versions, chosen)
     kind = brought.kind if brought else chosen.kind if chosen else None
     if not versions:
         _check_needs_no_model(kind)
@@ -229,8 +231,16 @@ def _target(workspace: Workspace, name: str | None) -> Target | None:
 
 
 def _options(given: dict[str, Any], versions: Sequence[ModelVersion], kind: str | None) -> DeploymentConfig:
+    automatic = kind is None
     kind = kind or default_config.kind_for(versions)
     options = deployment_config.complete(given, versions)
+    if options.grpc and automatic and any(version.framework != "onnx" for version in versions):
+        raise BadDeploymentConfig(
+            "The environment that the studio makes for this model has no gRPC.",
+            hint="Leave gRPC off, or make an inference config of the kind no code with an environment of your own that "
+            "has grpcio and protobuf beside the model's library.",
+            field="grpc",
+        )
     if options.grpc and kind == ConfigKind.ENTRY_SCRIPT:
         raise BadDeploymentConfig(
             "gRPC is for models that are served without code; this service runs an entry script.",

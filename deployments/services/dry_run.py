@@ -15,6 +15,7 @@ from django.conf import settings
 
 from deployments.builds.bundles import describe_model, folder_of
 from deployments.config.sources import Content, copy_to
+from deployments.models.config import ConfigKind
 from deployments.targets.local import ownership
 from deployments.targets.local.isolation import isolation_here
 from deployments.targets.scoring_library import folder as library_folder
@@ -109,7 +110,7 @@ def _lay_out(
     (bundle / "models").mkdir(parents=True)
     if version:
         _copy_model(version, bundle / folder_of(version))
-    models = [describe_model(version)] if version else []
+    models = [describe_model(version, ConfigKind.ENTRY_SCRIPT)] if version else []
     description = Bundle(kind="entry_script", models=models, entry_script=entry_script)
     (bundle / "bundle.json").write_bytes(msgspec.json.encode(description))
     (folder / "parts" / "request").write_text(sample)

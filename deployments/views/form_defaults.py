@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from deployments.config import default_environments
 from deployments.config.deployment_config import config_of
 from deployments.config.json_text import readable
 from deployments.control.facts import wanted_revision
@@ -14,6 +15,7 @@ from registry.inspection import signature
 from registry.models import ModelVersion, VersionState
 from scoring.contract import WarmUp
 from studio.accounts.models import Workspace
+from studio.core.errors import BadInput
 
 NO_MODEL = "none"  # the choice of no version, which none can be called
 FREE_FORM = {"data": [[0.0, 0.0, 0.0, 0.0]]}
@@ -51,7 +53,16 @@ def version_for(config: InferenceConfig) -> ModelVersion | None:
 
 def needs_script(version: ModelVersion) -> bool:
     """Whether somebody has to write an entry script before this version can be deployed."""
-    return version.framework != "onnx" and config_for(version) is None and not samples.has_script(version)
+    return not runs_without_code(version) and config_for(version) is None and not samples.has_script(version)
+
+
+def runs_without_code(version: ModelVersion) -> bool:
+    """Whether there is a loader for its file."""
+    try:
+        default_environments.serving_of(version)
+    except BadInput:
+        return False
+    return True
 
 
 def services_to_update(version: ModelVersion) -> list[str]:
@@ -122,5 +133,11 @@ def _sample(revision: Revision | None) -> Any:
         if own := samples.request_for(use.version, with_script=with_script):
             return own
         if use.version.signature and not with_script:
-            return signature.example(use.version.signature)
+            made = signature.example(use.version.signature)
+            return made if use.version.framework == "onnx" else _as_row(made)
     return None
+
+
+def _as_row(request: dict[str, Any]) -> dict[str, Any]:
+    """A request of tensors as a row of values, which estimators take whatever their loader calls its inputs."""
+    return {"data": [[value for tensor in request["inputs"] for value in tensor["data"]]]}

@@ -6,10 +6,12 @@ from pathlib import PurePosixPath
 
 from django.db.models import Q
 
+from deployments.config import default_environments
 from deployments.views.form_defaults import needs_script
-from registry.models import ModelVersion, VersionState
+from registry.models import Environment, ModelVersion, VersionState
 from registry.versions import samples
 from studio.accounts.models import Workspace
+from studio.core.errors import BadInput
 
 NEWEST = 100  # versions of the workspace that are offered
 SAME_MODEL = 25  # further ones of a model that is chosen
@@ -49,6 +51,7 @@ class Automatic:
     label: str
     reason: str = ""
     script_for: ModelVersion | None = None  # a version that nobody has written a script for yet
+    environment: Environment | None = None  # what runs it without code, beside the studio's own; perhaps not saved yet
 
     @property
     def possible(self) -> bool:
@@ -68,7 +71,8 @@ def automatic_config(versions: Sequence[ModelVersion]) -> Automatic:
     entry = samples.entry_of(version) or {}
     if "entry_script" in entry:
         return Automatic(f"Automatic: the sample's script {PurePosixPath(entry['entry_script']).name}")
-    if version.framework == "onnx":
-        return Automatic("Automatic: no code, ONNX Runtime")
-    reason = f"{version} is a {version.framework} model: it needs a script that loads it and answers requests."
-    return Automatic("Choose one", reason, version if needs_script(version) else None)
+    try:
+        serving, environment = default_environments.serving_of(version), default_environments.choose(version)
+    except BadInput as refused:
+        return Automatic("Choose one", refused.message, version if needs_script(version) else None)
+    return Automatic(f"Automatic: no code, {serving.runtime}", environment=environment)

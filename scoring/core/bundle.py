@@ -38,6 +38,21 @@ def onnx_file(folder: Path, model: BundledModel) -> Path:
     raise StartFailure("model_invalid", message, tree(place))
 
 
+def model_file(folder: Path, model: BundledModel) -> Path:
+    """The file of a model that is not ONNX: the one that the registry chose, else the only one.
+
+    StartFailure(model_invalid) where it is not there.
+    """
+    place = folder / model.path
+    found = [place / model.file] if model.file else [path for path in place.rglob("*") if path.is_file()]
+    if len(found) == 1 and found[0].is_file():
+        return found[0]
+    wanted = model.file or "exactly one file"
+    raise StartFailure(
+        "model_invalid", f"{model.name}:{model.version} needs {wanted}, which is not there.", tree(place)
+    )
+
+
 def model_directory(folder: Path, bundle: Bundle) -> Path:
     """What AZUREML_MODEL_DIR says: models/<name>/<version> for a single model, models for several or none."""
     root = folder / "models"

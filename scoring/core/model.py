@@ -62,6 +62,13 @@ class SupportsBind(Protocol):
         """Keep memory for the inputs and outputs of one row, for the calling thread, where all shapes are known."""
 
 
+@runtime_checkable
+class SupportsMethods(Protocol):
+    """A model whose outputs are what the methods of an estimator give, under their names."""
+
+    default_method: str  # the one that answers a request in the short form that names none
+
+
 class Loader(Protocol):
     """Loads models of one framework."""
 

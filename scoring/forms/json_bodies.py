@@ -16,6 +16,7 @@ from scoring.core.errors import ScoringError, bad_input
 from scoring.core.tensors import Array, Feed, Tensor, describe_tensors, required
 from scoring.core.text_encodings import plain_json
 from scoring.forms.json_tensors import read_nested, read_tensor
+from scoring.forms.tables import JsonTable, feed_of_table
 
 try:
     import simdjson
@@ -52,10 +53,14 @@ class Body(msgspec.Struct):
     id: str | None = None
     outputs: list[InferOutput] | None = None
     parameters: dict[str, Any] | None = None
+    method: str | None = None  # Azure's, of an estimator that is served without code
 
 
 BODY = msgspec.json.Decoder(Body)
+NULL = msgspec.Raw(b"null")
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_lists = msgspec.json.Decoder(list[list[msgspec.Raw]])
+_records = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def envelope(decoder: msgspec.json.Decoder[Envelope], raw: bytes | memoryview | msgspec.Raw) -> Envelope:
@@ -124,12 +129,25 @@ def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
     """The tensors of a `{"data": …}` body."""
     if not bytes(data):
         raise bad_input('the body needs "inputs" (Open Inference Protocol) or "data" (nested lists)')
+    if len(required(inputs)) > 1 and bytes(data).startswith(b"["):
+        return feed_of_rows(data, inputs)
     feed = {}
     for name, part in parts_of(data, inputs, "data").items():
         array = read_nested(inputs[name], part)
         inputs[name].size_for(array.shape)
         feed[name] = array
     return feed
+
+
+def feed_of_rows(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
+    """Rows for a model with an input for each column: lists in the order of the inputs, or objects by name."""
+    if any(tensor.shape is None or len(tensor.shape) != 1 for tensor in inputs.values()):
+        raise bad_input(f'the model has several inputs: "data" must be an object with {describe_tensors(inputs)}')
+    if bytes(data)[1:].lstrip().startswith(b"{"):
+        records = envelope(_records, data)
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        return feed_of_table(JsonTable(columns, [[one.get(name, NULL) for name in columns] for one in records]), inputs)
+    return feed_of_table(JsonTable(list(inputs), envelope(_lists, data), is_named=False), inputs)
 
 
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:

@@ -123,6 +123,16 @@ class Replica:
         self._describe("entry_script", models, entry_script="score.py")
         return self
 
+    def with_file(self, file: str, write, *, framework: str, format: str, **facts) -> "Replica":
+        """A no-code bundle of one model, whose file `write(path)` makes."""
+        path = self.bundle / "models" / "flowers" / "1" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+        described = {"name": "flowers", "version": 1, "path": "models/flowers/1", "file": file}
+        described |= {"framework": framework, "format": format} | facts
+        (self.bundle / "bundle.json").write_text(json.dumps({"kind": "no_code", "models": [described]}))
+        return self
+
     def _describe(self, kind, models, **more) -> None:
         framework = "onnx" if kind == "no_code" else "custom"
         listed = [{"name": name, "version": 1, "path": f"models/{name}/1", "framework": framework} for name in models]

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from registry.inspection.formats.detection import HEAD, compression_of, is_pickle
 from registry.inspection.formats.report import Report
+from scoring.pickled_names import is_trouble
 
 MAX_OPCODES = 2_000_000
 MAX_SEARCH = 1024 * 1024 * 1024  # bytes, unpacked, that are searched for a version
@@ -31,24 +32,6 @@ FRAMEWORKS = {
     "keras": "keras",
     "tensorflow": "tensorflow",
 }
-_TROUBLE = frozenset(
-    {
-        "os",
-        "posix",
-        "nt",
-        "subprocess",
-        "sys",
-        "socket",
-        "shutil",
-        "runpy",
-        "importlib",
-        "ctypes",
-        "pty",
-        "code",
-        "webbrowser",
-    }
-)
-_TROUBLESOME_BUILTINS = frozenset({"eval", "exec", "compile", "open", "__import__", "getattr", "breakpoint"})
 # The note, perhaps a memo opcode, then a text: opcode, length (one byte or four), characters.
 _VERSION = re.compile(
     rb"_sklearn_version(?:\x94|q.|r.{4})?(?:[\x8cU](.)|X(.)\0\0\0)([0-9][0-9A-Za-z.+]{1,31})", re.DOTALL
@@ -149,17 +132,11 @@ def report_of(modules: list[str], format: str, looks_like: str) -> Report:
     """The framework of the first import that has one; imports that a model has no business with are named."""
     known = (FRAMEWORKS.get(name.split(".")[0]) for name in modules)
     report = Report(format, looks_like, next(filter(None, known), "custom"))
-    trouble = sorted(name for name in modules if _is_trouble(name))
+    trouble = sorted(name for name in modules if is_trouble(name))
     if trouble:
         report.warns_of_code = True
         report.warnings.append(f"Loading this file would run {', '.join(trouble[:5])}. Deploy it only if you trust it.")
     return report
-
-
-def _is_trouble(name: str) -> bool:
-    module, _, attribute = name.rpartition(".")
-    top = module.split(".")[0]
-    return top in _TROUBLE or (top in {"builtins", "__builtin__"} and attribute in _TROUBLESOME_BUILTINS)
 
 
 def globals_of(file: BinaryIO) -> tuple[list[str], bool]:

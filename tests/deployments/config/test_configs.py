@@ -157,7 +157,7 @@ def test_onnx_models_share_one_config_without_code(workspace, bob, iris):
 
 def test_other_models_need_an_entry_script(workspace, bob):
     version = make_version(workspace, "pickled", files={"model.pkl": b"x"}, framework="scikit-learn")
-    with pytest.raises(BadInput, match="needs an entry script") as refused:
+    with pytest.raises(BadInput, match="needs a script") as refused:
         configs.default_for(version, bob)
     assert refused.value.code == "needs_entry_script"
     assert refused.value.hint

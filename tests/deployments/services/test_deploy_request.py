@@ -101,7 +101,7 @@ def test_underscore_in_a_service_name_becomes_a_dash_and_is_said(workspace, bob,
 
 
 def test_other_frameworks_and_several_models_need_a_script(workspace, bob, iris):
-    with pytest.raises(BadInput, match="entry script"):
+    with pytest.raises(BadInput, match="script"):
         deploy(workspace, bob, make_version(workspace, "tree", files={"model.pkl": b"\x80\x04."}))
     with pytest.raises(BadInput, match="entry script"):
         deploy(workspace, bob, iris, make_version(workspace, "other"))

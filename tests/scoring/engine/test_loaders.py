@@ -98,7 +98,8 @@ def test_model_without_a_loader_is_refused_with_the_frameworks_that_have_one(rep
     failure = replica.fail_to_start()
     assert (failure["reason"], failure["message"], failure["hint"]) == (
         "model_invalid",
-        "forest:1 is a scikit-learn model; only these run without code: onnx",
+        "forest:1 is a scikit-learn model; only these run without code: onnx, pickle, skops, xgboost-ubj, xgboost, "
+        "lightgbm, catboost, torchscript, pt2, saved-model, keras",
         "Deploy it with an entry script.",
     )
 

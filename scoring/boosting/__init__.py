@@ -1,0 +1,1 @@
+"""Boosted trees in their libraries' own formats."""

@@ -1,0 +1,1 @@
+"""Estimators of scikit-learn's interface, from pickles, joblib's and skops' files."""
