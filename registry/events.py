@@ -29,6 +29,15 @@ def _updated(details: Mapping[str, Any]) -> tuple[str, str]:
     return (f"{', '.join(changes)} on ", "") if changes else (f"changed the {details.get('what', 'facts')} of ", "")
 
 
+class Derived(TypedDict):
+    source: str  # name:number
+    how: str
+
+
+class Converted(TypedDict):
+    outcome: str  # a sentence
+
+
 class Damaged(TypedDict):
     files: list[str]  # paths
 
@@ -69,3 +78,17 @@ VERSION_DAMAGED = event_type(
     details=Damaged,
 )
 VERSION_REPAIRED = event_type("version.repaired", "Version repaired", subject="version", sentence="repaired {subject}")
+VERSION_DERIVED = event_type(
+    "version.derived",
+    "Version derived from another",
+    subject="version",
+    sentence="made {subject} from {source}: {how}",
+    details=Derived,
+)
+VERSION_CONVERTED = event_type(
+    "version.converted",
+    "Conversion measured",
+    subject="version",
+    sentence="measured {subject} as ONNX. {outcome}",
+    details=Converted,
+)

@@ -14,6 +14,7 @@ from slipway import downloads, filters, folders, profiles, waiting
 from slipway.calls import Calls
 from slipway.client_keys import ClientKeys
 from slipway.configs import Configs
+from slipway.conversions import Conversions
 from slipway.development import Development
 from slipway.devices import Devices
 from slipway.edge import Edge
@@ -74,6 +75,7 @@ class Client:
         self.development = Development(self._calls, self._uploader)
         self.targets = Targets(self._calls)
         self.edge = Edge(self._calls)
+        self.conversions = Conversions(self._calls)
         self.packages = Packages(self._calls)
         self.devices = Devices(self._calls)
         self.registries = Registries(self._calls)

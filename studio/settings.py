@@ -360,6 +360,9 @@ SLIPWAY = {
     # The subprocess that opens an upload to see what it is.
     "INSPECTION_SECONDS": env.int("SLIPWAY_INSPECTION_SECONDS", default=120),
     "INSPECTION_MEMORY_BYTES": env.int("SLIPWAY_INSPECTION_MEMORY_BYTES", default=4 * 1024**3),
+    # The subprocess that converts a model to ONNX and measures the variants; all attempts of a job together.
+    "CONVERSION_SECONDS": env.int("SLIPWAY_CONVERSION_SECONDS", default=1800),
+    "CONVERSION_MEMORY_BYTES": env.int("SLIPWAY_CONVERSION_MEMORY_BYTES", default=8 * 1024**3),
     # User code on this machine: the best walls to use where they are there, and the least to start it behind
     # (studio.sandbox.levels: none, uid, landlock, bubblewrap).
     "WALLS": env("SLIPWAY_WALLS", default="bubblewrap"),

@@ -17,7 +17,7 @@ from studio.accounts.models import Membership, Role, User
 from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
 from tests.deployments.service_factories import deploy, make_config
-from tests.registry.factories import make_version
+from tests.registry.factories import make_conversion, make_version
 from tests.routes import Route, all_routes
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     package = Package.objects.create(workspace=elsewhere, version=version, config=config, digest="0" * 64)
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
+    conversion = make_conversion(version)
     upload = uploads.begin(elsewhere, mallory, "model.onnx", 3)
     own = f"{config.name}:{config.number}"
     return {
@@ -94,6 +95,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
         "registries": {"name": target.name},
         "images": {"pk": image.pk, "image": image.pk},
         "packages": {"pk": package.pk, "package": package.pk},
+        "conversions": {"pk": conversion.pk, "conversion": conversion.pk, "variant": "onnx"},
         "targets": {"name": target.name, "device": "secret-device", "service": service.name},
         "settings": {
             "name": target.name,

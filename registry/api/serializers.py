@@ -74,6 +74,9 @@ class VersionSerializer(serializers.ModelSerializer):
     properties = serializers.DictField()
     resources = ResourcesSerializer(source="*")
     files = FileSerializer(many=True)
+    derivation = serializers.DictField(
+        help_text="where the studio made it of another version: from, how, speed_up_one, largest_difference"
+    )
     created_by = author()
     services = serializers.SerializerMethodField()
 
@@ -96,6 +99,7 @@ class VersionSerializer(serializers.ModelSerializer):
             "size",
             "folder",
             "files",
+            "derivation",
             "created_by",
             "created_at",
             "services",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from registry.api.conversions import ConversionViewSet
 from registry.api.environments import EnvironmentViewSet
 from registry.api.models import ModelViewSet
 from registry.api.uploads import UploadViewSet
@@ -25,6 +26,10 @@ urlpatterns = [
     path(f"{version}/inspect", VersionViewSet.as_view({"post": "inspect"})),
     path(f"{version}/files/<path:path>", VersionViewSet.as_view({"get": "file"})),
     path(f"{version}/archive", VersionViewSet.as_view({"get": "archive"})),
+    path("conversions", ConversionViewSet.as_view({"get": "list", "post": "create"})),
+    path("conversions/<int:pk>", ConversionViewSet.as_view({"get": "retrieve"})),
+    path("conversions/<int:pk>/cancel", ConversionViewSet.as_view({"post": "cancel"})),
+    path("conversions/<int:pk>/variants/<str:variant>/register", ConversionViewSet.as_view({"post": "register"})),
     path("environments", EnvironmentViewSet.as_view({"get": "list", "post": "create"})),
     path("environments/<str:reference>", EnvironmentViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
     path("environments/<str:reference>/log", EnvironmentViewSet.as_view({"get": "log"})),

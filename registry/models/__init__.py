@@ -1,4 +1,5 @@
 from registry.models.artifact import Artifact, Upload
+from registry.models.conversion import Conversion, ConversionVariant
 from registry.models.environment import BuiltEnvironment, CuratedEnvironment, Environment, EnvironmentWheel
 from registry.models.model import Model
 from registry.models.scrub import Scrub
@@ -8,6 +9,8 @@ from registry.models.version_use import UseKind, VersionUse
 __all__ = [
     "Artifact",
     "BuiltEnvironment",
+    "Conversion",
+    "ConversionVariant",
     "CuratedEnvironment",
     "Environment",
     "EnvironmentWheel",

@@ -64,6 +64,11 @@ class ModelVersion(models.Model):
     memory_gb = models.FloatField(null=True, blank=True)
     gpu = models.PositiveIntegerField(default=0)
     size = models.BigIntegerField(default=0)  # bytes, all files
+    # From which version it was made, and how: {"from": "wine:1", "how": "converted to ONNX", …} outlives that version.
+    derived_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived", editable=False
+    )
+    derivation = models.JSONField(default=dict, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
     text = models.GeneratedField(  # what free words are looked up in; the database keeps it

@@ -13,7 +13,7 @@ from django.utils import timezone
 from registry import events
 from registry.errors import InUse
 from registry.inspection import frameworks
-from registry.models import Inspection, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
+from registry.models import Artifact, Inspection, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.models.model import name_rule
 from registry.models.version import VERSION_MOVES
 from registry.store.paths import place_of, safe_path
@@ -75,6 +75,37 @@ def register(  # noqa: PLR0913 - one keyword for each thing that people may say 
         kind = events.VERSION_REGISTERED
         record(kind, version, workspace=workspace, actor=actor, files=len(files), size=version.size)
         _begin_inspection(version)
+    return version
+
+
+def register_derived(
+    source: ModelVersion, actor: User | None, files: Mapping[str, Artifact], how: str, facts: Mapping[str, Any]
+) -> ModelVersion:
+    """The next version of the source's model, made from the source by the studio: ONNX files by their paths.
+
+    Description, tags and properties go over. `how` says what was done. Call it in the transaction of what made the
+    files.
+    """
+    kept = {
+        "description": source.description,
+        "declared_framework": "onnx",
+        "framework": "onnx",
+        "properties": source.properties,
+        "cpu": source.cpu,
+        "memory_gb": source.memory_gb,
+        "size": sum(artifact.size for artifact in files.values()),
+        "derived_from": source,
+        "derivation": {"from": str(source), "how": how, **facts},
+    }
+    version = _next_version(source.workspace, actor, source.name, kept)
+    _add_tags(version, dict(source.tags.values_list("key", "value")))
+    VersionFile.objects.bulk_create(
+        VersionFile(version=version, path=safe_path(path), artifact=artifact) for path, artifact in files.items()
+    )
+    workspace, derived = version.workspace, {"source": str(source), "how": how}
+    record(events.VERSION_REGISTERED, version, workspace=workspace, actor=actor, files=len(files), size=version.size)
+    record(events.VERSION_DERIVED, version, workspace=workspace, actor=actor, **derived)
+    _begin_inspection(version)
     return version
 
 
@@ -192,7 +223,7 @@ def must_not_clash(paths: list[str]) -> None:
                 raise BadInput(f"{other} is both a file and the folder of {path}.", field="files")
 
 
-def _next_version(workspace: Workspace, actor: User, name: str, facts: dict[str, Any]) -> ModelVersion:
+def _next_version(workspace: Workspace, actor: User | None, name: str, facts: dict[str, Any]) -> ModelVersion:
     """A row with the next number. The UPDATE holds the model's row until the commit, so numbers are given once."""
     model, _ = Model.objects.get_or_create(workspace=workspace, name=name, defaults={"created_by": actor})
     number = take_number(Model.objects.filter(pk=model.pk), updated_at=timezone.now())

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from registry.conversion.requirements import LIBRARIES
 from registry.models import ModelVersion
 from registry.search.filter_links import chips
 from registry.versions import registration, usage
@@ -101,6 +102,7 @@ def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayErr
         "tabs": [{"url": f"{url}?tab={key}", "label": TABS[key], "current": key == current} for key in TABS],
         "chips": chips(version.tags.all(), listing, None),
         "uses": usage.serving_uses("version", [version.pk]).get(version.pk, []),
+        "converts": version.framework in LIBRARIES or bool(version.facts.get("mlflow_flavors")),
         "error": error,
         "typed": request.POST.get("add_tag", "") if error else "",
     }
@@ -115,6 +117,8 @@ def _overview(version: ModelVersion) -> dict[str, Any]:
         "card": as_html(version.description),
         "facts": fact_rows(version.facts),
         "warnings": version.facts.get("warnings", []),
+        "derived": version.derived.order_by("number").select_related("model")[:20],
+        "conversions": version.conversions.select_related("workspace", "version")[:5],
         "resources": [(label, amount) for label, amount in resources if amount],
     }
 

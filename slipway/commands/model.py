@@ -1,4 +1,4 @@
-"""`slipway model`: register, deploy, list, show, update, inspect, download, delete."""
+"""`slipway model`: register, deploy, list, show, update, inspect, convert, optimise, download, delete."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,7 +7,7 @@ import typer
 
 from slipway import folders, output, progress, wording
 from slipway.columns import Column
-from slipway.commands import azure_deploy, completion, packaging
+from slipway.commands import azure_deploy, completion, converting, packaging
 from slipway.commands.model_metadata import origin_of, with_origin, write
 from slipway.commands.nouns import Noun
 from slipway.commands.options import (
@@ -313,6 +313,15 @@ app.verb(
     "slipway model package --service iris --revision 3 --output-path iris-package --offline",
     name="package",
 )(packaging.package)
+app.verb(
+    "slipway model convert wine:1 --wait",
+    "slipway model convert wine:1 --rows wine.csv --label class --wait --json",
+    name="convert",
+)(converting.convert)
+app.verb(
+    "slipway model optimise resnet:3 --rows calibration.json --variant int8-static --wait",
+    name="optimise",
+)(converting.optimise)
 
 
 def _tensors(version: "Version", side: str) -> str:

@@ -1,6 +1,7 @@
 """Shapes of the studio's answers; keys beyond these may come and are kept."""
 
 from slipway.types.causes import Cause
+from slipway.types.conversions import Conversion, ConversionVariant
 from slipway.types.packages import EdgeExport, Package
 from slipway.types.people import Event, Invitation, Member, NewInvitation, NewToken, Token
 from slipway.types.registry import (
@@ -57,6 +58,8 @@ __all__ = [
     "Cause",
     "ClientKey",
     "Config",
+    "Conversion",
+    "ConversionVariant",
     "Device",
     "DeviceRollout",
     "DeviceService",

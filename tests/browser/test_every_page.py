@@ -14,7 +14,7 @@ from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
 from tests.browser.conftest import DESK, PHONE, axe_findings
 from tests.deployments.service_factories import deploy, make_config
-from tests.registry.factories import make_version, onnx_bytes
+from tests.registry.factories import make_conversion, make_version, onnx_bytes
 from tests.routes import Route, all_routes
 
 MODES = {"dark": ("dark", DESK), "phone": ("light", PHONE), "light": ("light", DESK)}
@@ -97,6 +97,7 @@ def examples(workspace, administrator, bob):
         "services": {"name": LONG, "key": LONG, "export": export.pk},
         "images": {"image": image.pk},
         "packages": {"package": package.pk},
+        "conversions": {"conversion": make_conversion(version, administrator).pk},
         "settings": {
             "name": "plant",
             "device": LONG,

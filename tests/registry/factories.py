@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from deployments.models import InferenceConfig, Revision, RevisionModel, Service, Target
 from deployments.version_uses import record_uses
 from registry.inspection import frameworks
-from registry.models import Artifact, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
+from registry.models import Artifact, Conversion, Model, ModelVersion, Tag, Upload, VersionFile, VersionState
 from registry.store import artifacts, uploads
 
 TENSOR = tuple[str, int, list[int | str | None]]
@@ -101,6 +101,21 @@ def make_version(
     for key, value in (tags or {}).items():
         Tag.objects.create(workspace=workspace, model=model, version=version, key=key, value=value)
     return version
+
+
+def make_conversion(version: ModelVersion, user=None, **facts) -> Conversion:
+    """A conversion that has ended, with a variant that is recommended and one that was refused."""
+    paces = {size: {"seconds": 0.0048, "noise": 0.02, "rows": rows} for size, rows in (("one", 1), ("many", 1000))}
+    facts = {"state": "succeeded", "progress": 1, "wanted": ["onnx", "float16"]} | facts
+    facts.setdefault("result", {"title": "sklearn 1.9.1 RandomForestClassifier", "rows": 400, "paces": paces})
+    job = Conversion.objects.create(workspace=version.workspace, version=version, requested_by=user, **facts)
+    shown = {"title": "ONNX", "note": "as converted", "size": 52_000, "paces": paces, "groups": []}
+    good = {"verdict": "recommended", "reason": "Faster, with the same answers.", "largest": 3e-7, "changed": 0}
+    content = make_artifact(onnx_bytes())
+    job.variants.create(name="onnx", one=8.5, many=2.1, facts=shown, artifact=content, **good)
+    bad = {"verdict": "refused", "reason": "41 of 400 rows are decided otherwise.", "largest": 0.2, "changed": 41}
+    job.variants.create(name="float16", one=2.0, many=2.1, facts=shown | {"title": "ONNX float16"}, **bad)
+    return job
 
 
 def serve(workspace, version: ModelVersion, name: str = "shop") -> Service:

@@ -81,6 +81,18 @@ def rate(per_second: float | None, what: str) -> str:
 
 
 @register.filter
+def duration(seconds: float | None) -> str:
+    """'4.83 ms': in the unit that reads best; None as a dash."""
+    return quantities.duration(seconds)
+
+
+@register.filter
+def tiny(value: float | None) -> str:
+    """'2.1 × 10⁻⁶': for numbers that may be far below one; None as a dash."""
+    return quantities.tiny(value)
+
+
+@register.filter
 def short(digest: str) -> str:
     """The first twelve characters of a digest."""
     return digest.removeprefix("sha256:")[:12]
