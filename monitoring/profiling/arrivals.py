@@ -22,13 +22,21 @@ BURST = 64  # turns taken before answers are read again
 
 
 class Wire:
-    """Makes connections to one destination, and ends requests that take too long."""
+    """Connections to one replica; ends requests that take too long.
 
-    def __init__(self, plan: Plan, where: Destination) -> None:
-        self._plan, self._where = plan, where
+    `idle`: those that may be asked next; `busy`: requests under way, those that wait for their connection included.
+    """
+
+    def __init__(self, plan: Plan, where: Destination, requests: list[bytes]) -> None:
+        self._plan, self._where, self.requests = plan, where, requests
         self.window_at: Callable[[int], Window] | None = None
         self.largest_answer_bytes, self.json = plan.largest_answer_bytes, plan.answer == "json"
         self.open: set[Connection] = set()
+        self.idle: list[Connection] = []
+        self.busy = 0
+
+    def __str__(self) -> str:
+        return str(self._where)
 
     async def connect(self, settled: Callable[[Connection], None]) -> Connection:
         """A new connection. OSError or TimeoutError if there is none."""
@@ -45,6 +53,23 @@ class Wire:
         self.open.add(connection)
         return connection
 
+    def take_idle(self) -> Connection | None:
+        """A connection that can be asked now."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable:
+                return connection
+            self.open.discard(connection)
+        return None
+
+    def settled(self, connection: Connection) -> None:
+        """Of an open loop: the request has ended."""
+        self.busy -= 1
+        if connection.usable:
+            self.idle.append(connection)
+        else:
+            self.open.discard(connection)
+
     def end_overdue(self) -> None:
         """Give up requests that take longer than the plan's timeout."""
         limit = time.monotonic_ns() - int(self._plan.timeout_seconds * 1e9)
@@ -60,22 +85,23 @@ class Wire:
             connection.close()
 
 
-def turns_of(plan: Plan, requests: list[bytes]) -> Iterator[bytes]:
-    """The requests, for ever, in the plan's order."""
+def turns_of(plan: Plan, count: int) -> Iterator[int]:
+    """Which of `count` requests comes next, for ever, in the plan's order."""
     if plan.order == "random":
         chance = random.Random(plan.seed)  # noqa: S311 - a load is no secret
         while True:
-            yield chance.choice(requests)
+            yield chance.randrange(count)
     while True:
-        yield from requests
+        yield from range(count)
 
 
 class ClosedLoop:
-    """So many connections, each asking again as soon as it has its answer."""
+    """So many connections, shared out among the replicas, each asking again as soon as it has its answer."""
 
-    def __init__(self, plan: Plan, wire: Wire, requests: Iterator[bytes], window: Callable[[int], Window]) -> None:
-        self._plan, self._wire, self._next, self._window = plan, wire, requests, window
-        wire.window_at = window
+    def __init__(self, plan: Plan, wires: list[Wire], turns: Iterator[int], window: Callable[[int], Window]) -> None:
+        self._plan, self._wires, self._next, self._window = plan, wires, turns, window
+        for wire in wires:
+            wire.window_at = window
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._due = time.monotonic_ns() + PROBE_NS
@@ -84,8 +110,8 @@ class ClosedLoop:
     def start(self) -> None:
         """Connect and ask."""
         self._alarm.set(self._due)
-        for _ in range(self._plan.connections or 1):
-            self._connect(0.0)
+        for number in range(self._plan.connections or 1):
+            self._connect(self._wires[number % len(self._wires)])
 
     def stop(self) -> None:
         """Ask no more."""
@@ -94,30 +120,32 @@ class ClosedLoop:
         for task in self._tasks:
             task.cancel()
 
-    def _connect(self, pause: float) -> None:
-        task = asyncio.ensure_future(self._connected(pause))
+    def _connect(self, wire: Wire) -> None:
+        task = asyncio.ensure_future(self._connected(wire))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _connected(self, pause: float) -> None:
-        await asyncio.sleep(pause)
+    async def _connected(self, wire: Wire) -> None:
+        def ask(connection: Connection) -> None:
+            self._ask(wire, connection)
+
         while not self._stopped:
             try:
-                self._ask(await self._wire.connect(self._ask))
+                ask(await wire.connect(ask))
                 return
             except OSError as problem:
                 self._window(time.monotonic_ns()).fail(*_named(problem))
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _ask(self, connection: Connection) -> None:
+    def _ask(self, wire: Wire, connection: Connection) -> None:
         if self._stopped:
             connection.close()
         elif connection.usable:
             now = time.monotonic_ns()
-            connection.send(next(self._next), self._window(now), now)
+            connection.send(wire.requests[next(self._next)], self._window(now), now)
         else:
-            self._wire.open.discard(connection)
-            self._connect(0.0)
+            wire.open.discard(connection)
+            self._connect(wire)
 
     def _probe(self) -> None:
         """How late this loop is at what it wants to do: what it would add to latencies."""
@@ -128,13 +156,15 @@ class ClosedLoop:
 
 
 class OpenLoop:
-    """So many requests a second, whatever the answers."""
+    """So many requests a second, whatever the answers; of several replicas the least busy gets the next, as from the
+    front of a service.
+    """
 
-    def __init__(self, plan: Plan, wire: Wire, requests: Iterator[bytes], window: Callable[[int], Window]) -> None:
-        self._plan, self._wire, self._next, self._window = plan, wire, requests, window
+    def __init__(self, plan: Plan, wires: list[Wire], turns: Iterator[int], window: Callable[[int], Window]) -> None:
+        self._plan, self._wires, self._next, self._window = plan, wires, turns, window
         self._gap = 1e9 / (plan.rate or 1.0)
         self._chance = random.Random(plan.seed) if plan.arrivals == "poisson" else None  # noqa: S311
-        self._idle: list[Connection] = []
+        self._last = 0  # the replica that got the last request: among equals the one after it is next
         self._connecting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
@@ -168,41 +198,47 @@ class OpenLoop:
         self._alarm.set(int(self._due))  # rings at once if turns are left
 
     def _take_turn(self, intended: int, now: int) -> None:
-        window, content = self._window(intended), next(self._next)
+        window, wire = self._window(intended), self._least_busy()
+        content = wire.requests[next(self._next)]
         window.fresh_lag.append(now - intended)
         window.sent += 1
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
-                window.pending += 1
-                connection.send(content, window, intended)
-                return
-            self._wire.open.discard(connection)
-        if len(self._wire.open) + self._connecting >= self._plan.most_connections:
+        if connection := wire.take_idle():
+            window.pending += 1
+            wire.busy += 1
+            connection.send(content, window, intended)
+            return
+        if sum(len(one.open) for one in self._wires) + self._connecting >= self._plan.most_connections:
             window.fail("connections")
             return
         window.pending += 1
+        wire.busy += 1
         self._connecting += 1
-        task = asyncio.ensure_future(self._connected(content, window, intended))
+        task = asyncio.ensure_future(self._connected(wire, content, window, intended))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _connected(self, content: bytes, window: Window, intended: int) -> None:
+    def _least_busy(self) -> Wire:
+        wires = self._wires
+        if len(wires) == 1:
+            return wires[0]
+        after = self._last + 1
+        self._last = min((number % len(wires) for number in range(after, after + len(wires))), key=self._busy)
+        return wires[self._last]
+
+    def _busy(self, number: int) -> int:
+        return self._wires[number].busy
+
+    async def _connected(self, wire: Wire, content: bytes, window: Window, intended: int) -> None:
         try:
-            connection = await self._wire.connect(self._settled)
+            connection = await wire.connect(wire.settled)
         except OSError as problem:
+            wire.busy -= 1
             window.pending -= 1
             window.fail(*_named(problem))
         else:
             connection.send(content, window, intended)
         finally:
             self._connecting -= 1
-
-    def _settled(self, connection: Connection) -> None:
-        if connection.usable:
-            self._idle.append(connection)
-        else:
-            self._wire.open.discard(connection)
 
 
 def _named(problem: OSError) -> tuple[str, str]:

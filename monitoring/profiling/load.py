@@ -22,7 +22,7 @@ from monitoring.profiling.bodies import read_bodies
 from monitoring.profiling.counting import Seconds, Window
 from monitoring.profiling.messages import Failed, Message, Noise, Plan, Repeat
 from monitoring.profiling.problems import Unusable
-from monitoring.profiling.requests import destination, encoded
+from monitoring.profiling.requests import destinations, encoded
 
 SPARE_FILES = 64
 STOP = b"stop"
@@ -129,24 +129,27 @@ class Run:
 
     async def run(self) -> None:
         """Until all repeats are told, or somebody says stop."""
-        where = destination(self._plan)
-        requests = turns_of(self._plan, encoded(self._plan, where, read_bodies(self._plan)))
-        wire = Wire(self._plan, where)
-        await self._try_connecting(wire, str(where))
+        bodies, places = read_bodies(self._plan), destinations(self._plan)
+        wires = [Wire(self._plan, where, encoded(self._plan, where, bodies)) for where in places]
+        for wire in wires:
+            await self._try_connecting(wire)
         with suppress(OSError):  # a regular file: it has been read
             asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._hear)
         gc.freeze()
         gc.disable()  # a collection is a pause of milliseconds; a run makes hardly any cycles
         self._until = time.monotonic_ns() + int(self._plan.warm_up_seconds * 1e9)
-        arrivals = (ClosedLoop if self._plan.connections else OpenLoop)(self._plan, wire, requests, self._at)
+        arrivals = (ClosedLoop if self._plan.connections else OpenLoop)(
+            self._plan, wires, turns_of(self._plan, len(wires[0].requests)), self._at
+        )
         arrivals.start()
         try:
-            await self._watch(wire)
+            await self._watch(wires)
         finally:
             arrivals.stop()
-            wire.close()
+            for wire in wires:
+                wire.close()
 
-    async def _try_connecting(self, wire: Wire, where: str) -> None:
+    async def _try_connecting(self, wire: Wire) -> None:
         try:
             connection = await wire.connect(lambda _: None)
         except TimeoutError:
@@ -156,9 +159,9 @@ class Run:
         else:
             connection.close()
             return
-        raise Unusable("unreachable", f"{where} cannot be reached: {said}.", "Check that the service runs there.")
+        raise Unusable("unreachable", f"{wire} cannot be reached: {said}.", "Check that the service runs there.")
 
-    async def _watch(self, wire: Wire) -> None:
+    async def _watch(self, wires: list[Wire]) -> None:
         at_once = self._plan.connections or 10
         pause = min(max(self._plan.timeout_seconds / 10, 0.01), 0.25)
         second = time.monotonic() + 1
@@ -168,7 +171,8 @@ class Run:
                     await self._done.wait()
             except TimeoutError:
                 pass
-            wire.end_overdue()
+            for wire in wires:
+                wire.end_overdue()
             self._at(time.monotonic_ns())  # windows end without answers too
             if time.monotonic() >= second:
                 second += 1

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     address: str  # http:// or https:// with host, port and path, or unix:/path/of/socket:/path/of/request
     bodies: Inline | File
+    more_addresses: list[str] = []  # of further replicas: each request goes to the one with the fewest under way
     method: Literal["POST", "PUT", "GET"] = "POST"
     headers: dict[str, str] = {}
     connections: int | None = None

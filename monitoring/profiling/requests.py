@@ -27,27 +27,31 @@ class Destination:
         return self.socket or f"{self.host}:{self.port}"
 
 
-def destination(plan: Plan) -> Destination:
-    """Where a plan's requests go. Unusable if its address is none."""
-    if plan.address.startswith("unix:"):
-        socket, _, target = plan.address.removeprefix("unix:").partition(":")
+def destinations(plan: Plan) -> list[Destination]:
+    """Where a plan's requests go. Unusable if an address is none."""
+    return [_destination(plan, address) for address in (plan.address, *plan.more_addresses)]
+
+
+def _destination(plan: Plan, address: str) -> Destination:
+    if address.startswith("unix:"):
+        socket, _, target = address.removeprefix("unix:").partition(":")
         if not socket or not target.startswith("/") or re.search(r"[\x00-\x20\x7f]", target):
-            raise _no_address(plan, "unix:/path/of/socket:/path/of/request")
+            raise _no_address(address, "unix:/path/of/socket:/path/of/request")
         return Destination(target, "localhost", socket=socket)
     try:
-        parts = urlsplit(plan.address)
+        parts = urlsplit(address)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     except (ValueError, KeyError):
-        raise _no_address(plan, "http://host:port/path") from None
+        raise _no_address(address, "http://host:port/path") from None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not parts.hostname or parts.username or re.search(r"[\x00-\x20\x7f]", plan.address):
-        raise _no_address(plan, "http://host:port/path, without a user name")
+    if not parts.hostname or parts.username or re.search(r"[\x00-\x20\x7f]", address):
+        raise _no_address(address, "http://host:port/path, without a user name")
     authority = parts.netloc
     return Destination(target, authority, parts.hostname, port, tls=_tls(plan) if parts.scheme == "https" else None)
 
 
-def _no_address(plan: Plan, shape: str) -> Unusable:
-    return Unusable("address_bad", f"{plan.address!r} is no address for a load.", f"It has the shape {shape}.")
+def _no_address(address: str, shape: str) -> Unusable:
+    return Unusable("address_bad", f"{address!r} is no address for a load.", f"It has the shape {shape}.")
 
 
 def _tls(plan: Plan) -> ssl.SSLContext:

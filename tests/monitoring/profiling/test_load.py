@@ -248,3 +248,18 @@ def test_a_parent_that_died_ends_the_generator():
             asked = len(server.asked)
             time.sleep(0.5)
     assert len(server.asked) == asked
+
+
+def test_of_several_replicas_the_least_busy_is_asked():
+    with Server(after(0.2)) as slow, Server(after(0.01)) as quick:
+        repeat = one(slow, more_addresses=[quick.address], connections=None, rate=100, repeat_seconds=1)
+    assert repeat.errors == {}
+    assert repeat.answered == pytest.approx(100, abs=2)
+    assert len(quick.asked) > 4 * len(slow.asked) > 0
+
+
+def test_connections_of_a_closed_loop_are_shared_out_among_replicas():
+    with Server(after(0.02)) as first, Server(after(0.02)) as second:
+        repeat = one(first, more_addresses=[second.address], connections=4)
+    assert repeat.answered == pytest.approx(4 * 0.5 / 0.022, rel=0.3)
+    assert len(first.asked) == pytest.approx(len(second.asked), rel=0.2)
