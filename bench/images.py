@@ -130,8 +130,8 @@ def render(took: dict[str, list[float]], load: float) -> str:
         [
             "# Images of a changed model",
             "",
-            f"Made by `python bench/images.py` on {datetime.now(UTC):%Y-%m-%d}: {machine}, Docker {engine}. The load of "
-            f"the machine was {load:.1f} at the end, this run's own included. Both took turns, {TIMES} each.",
+            f"Made by `python bench/images.py` on {datetime.now(UTC):%Y-%m-%d}: {machine}, Docker {engine}. The load "
+            f"of the machine was {load:.1f} at the end, this run's own included. Both took turns, {TIMES} each.",
             "",
             "Seconds until the image of an ONNX model (samples/iris) is there, which is registered or saved already:",
             "",
@@ -140,8 +140,8 @@ def render(took: dict[str, list[float]], load: float) -> str:
             *rows,
             "",
             f"Ratio of the medians **{ratio(took):.3f}**; the bar, {BAR}, is "
-            f"{'met' if ratio(took) <= BAR else 'missed'}. Slipway writes the model's layer and keeps the others; MLflow "
-            "installs the packages after it has copied the model, and so again for each model.",
+            f"{'met' if ratio(took) <= BAR else 'missed'}. Slipway writes the model's layer and keeps the others; "
+            "MLflow installs the packages after it has copied the model, and so again for each model.",
             "",
             "MLflow's own base images cannot be had without an image registry, so its function got one of Debian "
             "packages (its command has no option for that). `bentoml containerize` 1.4.39 was not measured: it builds "
