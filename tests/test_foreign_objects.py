@@ -17,6 +17,7 @@ from studio.accounts.models import Membership, Role, User
 from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
 from tests.deployments.service_factories import deploy, make_config
+from tests.monitoring.profiles.factories import make_profile
 from tests.registry.factories import make_conversion, make_version
 from tests.routes import Route, all_routes
 
@@ -77,6 +78,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
     conversion = make_conversion(version)
+    profile = make_profile(elsewhere, mallory, version)
     upload = uploads.begin(elsewhere, mallory, "model.onnx", 3)
     own = f"{config.name}:{config.number}"
     return {
@@ -96,6 +98,7 @@ def foreign(workspace, elsewhere, mallory, settings, tmp_path):
         "images": {"pk": image.pk, "image": image.pk},
         "packages": {"pk": package.pk, "package": package.pk},
         "conversions": {"pk": conversion.pk, "conversion": conversion.pk, "variant": "onnx"},
+        "profiles": {"reference": profile.pk, "profile": profile.pk},
         "targets": {"name": target.name, "device": "secret-device", "service": service.name},
         "settings": {
             "name": target.name,

@@ -82,10 +82,11 @@ class Run:
         self._raise_failure(found)
         return found
 
-    def endpoints(self) -> list[tuple[str, int | None]]:
-        """Where each replica answers: `http://host:port` or `unix:path`, and the user whose the socket must be."""
-        replicas = self.driver.observe(self.ref).replicas
-        return [(e.address, one.user) for one in replicas for e in one.endpoints[:1] if one.state == "ready"]
+    def endpoints(self) -> dict[int, tuple[str, int | None]]:
+        """By number of replica, where it answers: `http://host:port` or `unix:path`, and the user whose the socket must
+        be."""
+        replicas = [one for one in self.driver.observe(self.ref).replicas if one.state == "ready" and one.endpoints]
+        return {one.number: (one.endpoints[0].address, one.user) for one in replicas}
 
     def usage(self) -> list[Usage]:
         """What the replicas have used so far; empty where the target cannot tell."""

@@ -165,7 +165,8 @@ class TellsFacts(Protocol):
 class Usage:
     """What the processes of a replica have used. `cpu_seconds` and `wait_seconds` (runnable, and not run, as the kernel
     tells it; None where it does not) count from their start; `memory_bytes` is resident now, `peak_bytes` the most
-    that it was: the kernel's own high-water mark where there is one, else the most that was seen."""
+    that it was: the kernel's own high-water mark where there is one, else the most that was seen. `processes` are their
+    numbers, where they run on this machine."""
 
     number: int
     cpu_seconds: float
@@ -173,6 +174,7 @@ class Usage:
     peak_bytes: int
     threads: int
     wait_seconds: float | None = None
+    processes: tuple[int, ...] = ()
 
 
 @runtime_checkable

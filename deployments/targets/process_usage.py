@@ -32,7 +32,8 @@ def usage_of(number: int, root: int) -> Usage | None:
             above += max(told.get("VmHWM", 0) - resident, 0)
             threads += told.get("Threads", 0) // KIB
             waited += _waited(process.pid)
-    return Usage(number, cpu, memory, memory + above, threads, waited)
+    numbers = tuple(process.pid for process in processes)
+    return Usage(number, cpu, memory, memory + above, threads, waited, numbers)
 
 
 def _numbers(path: Path) -> dict[str, int]:

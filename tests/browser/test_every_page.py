@@ -14,6 +14,7 @@ from studio.people.invitations import create_invitation
 from studio.people.tokens import create_token
 from tests.browser.conftest import DESK, PHONE, axe_findings
 from tests.deployments.service_factories import deploy, make_config
+from tests.monitoring.profiles.factories import make_ended_profile
 from tests.registry.factories import make_conversion, make_version, onnx_bytes
 from tests.routes import Route, all_routes
 
@@ -79,6 +80,7 @@ def examples(workspace, administrator, bob):
     )
     package.path.parent.mkdir(parents=True, exist_ok=True)
     package.path.write_bytes(b"archive")
+    profile = make_ended_profile(workspace, administrator, version, name=LONG[:63])
     plant = workspace.targets.create(name="plant", kind="edge")
     device, _ = add_device(plant, administrator, LONG, ["canary"])
     problem = {"message": "The runtime cannot load the model file.", "hint": "Export it again."}
@@ -98,6 +100,7 @@ def examples(workspace, administrator, bob):
         "images": {"image": image.pk},
         "packages": {"package": package.pk},
         "conversions": {"conversion": make_conversion(version, administrator).pk},
+        "profiles": {"profile": profile.pk},
         "settings": {
             "name": "plant",
             "device": LONG,

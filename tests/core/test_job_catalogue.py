@@ -83,6 +83,7 @@ def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():
         "package": "builds",
         "conversion": "heavy",
         "edge_export": "builds",
+        "profile": "long",
     }
     assert all(job_catalogue.runner_of(kind.name) for kind in kinds())
 

@@ -72,7 +72,7 @@ def options(**given):
 
 
 def ask(run, key=None):
-    address, _ = run.endpoints()[0]
+    address, _ = run.endpoints()[1]
     headers = {"Authorization": f"Bearer {key or run.key}"}
     return httpx.post(f"{address}/score", json=REQUEST, headers=headers)
 
