@@ -83,6 +83,7 @@ class Measured:
     stable: bool | None = None
     cpu: float | None = None
     memory: int | None = None
+    grows: bool = False  # memory, all the time that it ran (`margins.grows`)
     seconds: float = 0.0  # of time spent, starting and warming up included
     reason: str = ""
     error: str = ""  # why nothing was measured: did not start, out of memory, only errors

@@ -16,7 +16,7 @@ class OutOfTime(Exception):
 
 class Recorder:
     """Asks `measure`, keeps every point and its time. A search repeated with `resume` asks the same again in the same
-    order, and gets what was measured the first time. A measurement that must not be used is made once more.
+    order, and gets what was measured the first time.
     """
 
     def __init__(
@@ -31,15 +31,6 @@ class Recorder:
 
     def __call__(self, configuration: Configuration, load: Load, purpose: Purpose) -> Measured:
         """OutOfTime if the budget does not hold it."""
-        measured = self._one(configuration, load, purpose)
-        if not measured.reason:
-            return measured
-        try:
-            return self._one(configuration, load, purpose)
-        except OutOfTime:
-            return measured
-
-    def _one(self, configuration: Configuration, load: Load, purpose: Purpose) -> Measured:
         stored = self._stored.get((configuration, load, purpose))
         if stored:
             return self._keep(stored.popleft())

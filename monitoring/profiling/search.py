@@ -56,6 +56,13 @@ def search(
     return Search(goal, limits, Recorder(measure, limits.seconds, resume, on_start, on_point)).run()
 
 
+def memory_for(points: Iterable[Point]) -> int | None:
+    """Bytes that a replica needs, from the highest seen; None where that is not known, or grows."""
+    seen = [one.measured for one in points]
+    peaks = [one.memory for one in seen if one.memory is not None]
+    return margins.memory_limit(max(peaks)) if peaks and not any(one.grows for one in seen) else None
+
+
 class Search:
     """One search; `run` may be called once."""
 
@@ -231,12 +238,11 @@ class Search:
             half_fails = self._half_fails(chosen)
         except OutOfTime:
             pass  # the recommendation stands; what is left out is told as not tried
-        peaks = [one.measured.memory for one in self._measure.points if one.measured.memory is not None]
         return Recommendation(
             configuration=chosen,
             smallest=smallest,
             cpu=chosen.cpu,
-            memory_bytes=margins.memory_limit(max(peaks)) if peaks else None,
+            memory_bytes=memory_for(self._measure.points),
             measured=measured,
             holds=holds,
             half_fails=half_fails,

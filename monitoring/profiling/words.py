@@ -34,6 +34,8 @@ def _sentences(result: Result, problem: str) -> Iterator[str]:
     yield from _alone(result)
     yield from _gains(result)
     yield f"{result.tried} of {result.possible} configurations were measured, in {duration(result.seconds)}."
+    if any(one.measured.grows for one in result.points):
+        yield "Memory grows all the time, so that no limit of it can be recommended: look for a leak."
     if result.noisy:
         yield "The machine did other things meanwhile; figures may be worse than they would be alone."
 

@@ -97,20 +97,35 @@ def test_a_service_that_answers_errors_only_is_no_answer():
     assert "no column 'age'" in found.why[0]
 
 
-def test_a_noisy_measurement_is_made_once_more():
+def test_a_machine_that_did_other_things_is_told():
     surface = Surface(4)
-    first = []
 
     def measure(configuration, load):
-        measured = surface.measure(configuration, load)
-        if not first:
-            first.append(configuration)
-            return replace(measured, reason="other programs used 30 % of the machine's CPU")
-        return measured
+        return replace(surface.measure(configuration, load), reason="other programs used 30 % of the machine's CPU")
 
     found = search(surface.goal, LIMITS, measure)
-    assert found.points[0].configuration == found.points[1].configuration
-    assert found.noisy
+    assert (found.verdict, found.noisy) == ("met", True)
+    assert found.why[-1].startswith("The machine did other things meanwhile")
+
+
+def test_memory_that_grows_gets_no_limit():
+    surface = Surface(4)
+
+    def measure(configuration, load):
+        return replace(surface.measure(configuration, load), grows=load.rate is not None)
+
+    found = search(surface.goal, LIMITS, measure)
+    assert found.recommendation.memory_bytes is None
+    assert any("Memory grows" in sentence for sentence in found.why)
+
+
+def test_a_share_of_a_core_is_found_where_one_is_more_than_enough():
+    surface = Surface(6)
+    goal = replace(surface.goal, rate=surface.goal.rate / 50)
+    found = search(goal, replace(LIMITS, shares=(0.5, 0.25, 0.1, 0.05)), surface.measure)
+    assert found.recommendation.smallest.share < 1
+    assert found.recommendation.smallest.share < found.recommendation.cpu < 2 * found.recommendation.smallest.share
+    assert surface.truth(found.recommendation.configuration, goal.rate) <= goal.p99
 
 
 def test_configurations_stay_within_the_cores():
