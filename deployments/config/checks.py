@@ -28,7 +28,8 @@ def check(
         if files:
             hint = "Choose the kind 'entry script', or leave the files out."
             return [Finding("error", "files_unused", "A config without code has no files.", hint)]
-        return [Finding("ok", "no_code", "ONNX models run without code; other models need an entry script.")]
+        message = "The model is loaded as it is; one that needs code of its own needs an entry script."
+        return [Finding("ok", "no_code", message)]
     found = _check_entry(entry_script, files)
     if environment is None:
         hint = "Choose one; slipway-runtime needs no build and has NumPy and ONNX Runtime."

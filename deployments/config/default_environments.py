@@ -32,7 +32,8 @@ def choose(version: ModelVersion) -> Environment | None:
     serving = serving_of(version)
     if not serving.requirements:
         return None
-    for row in CuratedEnvironment.objects.order_by("name", "-number"):
+    newest_first = CuratedEnvironment.objects.order_by("name", "-number")
+    for row in sorted(newest_first, key=lambda row: len(row.requirements)):  # the smallest is built soonest
         if no_code.fits(serving.requirements, row.requirements):
             return environments.find(version.workspace, f"{row.name}:{row.number}")
     return environments.draft(

@@ -22,7 +22,8 @@ class InferenceConfigQuerySet(OwnedQuerySet):
 
 
 class InferenceConfig(models.Model):
-    """`name:number`: no code (ONNX only), or an entry script with its files and environment. Never changed.
+    """`name:number`: no code, or an entry script with its files; and the environment, where it is not the studio's own.
+    Never changed.
 
     `draft`: the files of a development service, which are registered nowhere: lists leave it out, nobody finds it by
     its name, and it goes with the last revision that runs it.

@@ -31,7 +31,7 @@ class ConfigForm(forms.Form):
     kind = forms.ChoiceField(
         choices=[
             (ConfigKind.ENTRY_SCRIPT, "Entry script: own code, any framework"),
-            (ConfigKind.NO_CODE, "No code: ONNX models only"),
+            (ConfigKind.NO_CODE, "No code: the studio loads the model"),
         ],
         widget=forms.RadioSelect,
     )

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from django.conf import settings
 from django.db.models import Q
 
 from deployments.config import default_environments
 from deployments.views.form_defaults import needs_script
+from registry.inspection import signature
 from registry.models import Environment, ModelVersion, VersionState
 from registry.versions import samples
 from studio.accounts.models import Workspace
 from studio.core.errors import BadInput
 
 NEWEST = 100  # versions of the workspace that are offered
+SHOWN_INPUTS = 4  # of a model that has one for each column
 SAME_MODEL = 25  # further ones of a model that is chosen
 Group = tuple[str, list[tuple[str, str]]]
 
@@ -52,10 +55,16 @@ class Automatic:
     reason: str = ""
     script_for: ModelVersion | None = None  # a version that nobody has written a script for yet
     environment: Environment | None = None  # what runs it without code, beside the studio's own; perhaps not saved yet
+    takes: Sequence[dict[str, str]] = ()  # its inputs in words, where they are known
 
     @property
     def possible(self) -> bool:
         return not self.reason
+
+    @property
+    def offline(self) -> bool:
+        """Whether the studio asks no package index."""
+        return bool(settings.SLIPWAY["OFFLINE"])
 
 
 WITHOUT_MODEL = Automatic("Choose one", "Without a model version, a script must bring its model along.")
@@ -75,4 +84,6 @@ def automatic_config(versions: Sequence[ModelVersion]) -> Automatic:
         serving, environment = default_environments.serving_of(version), default_environments.choose(version)
     except BadInput as refused:
         return Automatic("Choose one", refused.message, version if needs_script(version) else None)
-    return Automatic(f"Automatic: no code, {serving.runtime}", environment=environment)
+    inputs = signature.describe(version.signature)["inputs"]
+    takes = inputs if len(inputs) <= SHOWN_INPUTS else []
+    return Automatic(f"Automatic: no code, {serving.runtime}", environment=environment, takes=takes)

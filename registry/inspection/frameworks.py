@@ -28,6 +28,7 @@ _BY_ENDING = {
     ".skops": "scikit-learn",
     ".pt": "pytorch",
     ".pth": "pytorch",
+    ".pt2": "pytorch",
     ".safetensors": "safetensors",
     ".keras": "keras",
     ".h5": "keras",

@@ -40,7 +40,7 @@ _MAGIC = {
 
 
 def format_of(path: Path) -> str:
-    """One of: empty, onnx?, pickle, compressed, torch, keras, skops, zip, hdf5, safetensors, json, xgboost-ubj,
+    """One of: empty, onnx?, pickle, compressed, torch, pt2, keras, skops, zip, hdf5, safetensors, json, xgboost-ubj,
     lightgbm, catboost, numpy, pdf, program, text, binary. `onnx?` has the first bytes of ONNX; only reading it tells.
     """
     with path.open("rb") as file:
@@ -116,6 +116,8 @@ def _kind_of_zip(path: Path) -> str:
                 return "skops"
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return "binary"
+    if any(name.endswith("/archive_format") for name in names) and any("/models/" in name for name in names):
+        return "pt2"
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         return "torch"
     return "keras" if {"config.json", "metadata.json"} <= set(names) else "zip"

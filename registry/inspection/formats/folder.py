@@ -15,6 +15,7 @@ ORDER = (
     "onnx?",
     "saved-model",
     "torch",
+    "pt2",
     "keras",
     "skops",
     "hdf5",
@@ -34,9 +35,8 @@ ORDER = (
     "empty",
 )
 _SIMPLE = {
-    "lightgbm": ("is a LightGBM model", "lightgbm"),
     "catboost": ("is a CatBoost model", "catboost"),
-    "xgboost-ubj": ("is an XGBoost model", "xgboost"),
+    "pt2": ("is a program that PyTorch has exported", "pytorch"),
     "saved-model": ("is a TensorFlow SavedModel", "tensorflow"),
     "numpy": ("is a NumPy array", "custom"),
     "zip": ("is a zip archive", "custom"),
@@ -54,6 +54,8 @@ _READERS: dict[str, Callable[[Path], Report]] = {
     "hdf5": headers.read_hdf5,
     "safetensors": headers.read_safetensors,
     "json": headers.read_json,
+    "xgboost-ubj": headers.read_ubjson,
+    "lightgbm": headers.read_lightgbm,
 }
 _DAMAGED = (*pickles.BROKEN, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 _MODEL_NAMES = frozenset({"model", "saved_model", "pytorch_model"})

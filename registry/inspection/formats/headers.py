@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.inspection.formats.report import Refused, Report
+from registry.inspection.formats.rows import json_signature, lightgbm_facts, ubjson_facts
 
 MAX_JSON_IN_ZIP = 64 * 1024 * 1024  # bytes
 
@@ -44,7 +45,21 @@ def read_json(path: Path) -> Report:
     objective = learner.get("objective")
     name = objective.get("name", "") if isinstance(objective, dict) else ""
     facts = {"objective": str(name)[:100], "features": _names(learner.get("feature_names"))}
-    return Report("xgboost", "is an XGBoost model", "xgboost", version[:32], facts=facts)
+    report = Report("xgboost", "is an XGBoost model", "xgboost", version[:32], facts=facts)
+    report.signature = json_signature(learner)
+    return report
+
+
+def read_ubjson(path: Path) -> Report:
+    """XGBoost's binary format; only its small facts are looked up."""
+    version, facts, signature = ubjson_facts(path)
+    return Report("xgboost-ubj", "is an XGBoost model", "xgboost", version, signature, facts)
+
+
+def read_lightgbm(path: Path) -> Report:
+    """LightGBM's text says what it takes in its head, and nothing of the release that wrote it."""
+    facts, signature = lightgbm_facts(path)
+    return Report("lightgbm", "is a LightGBM model", "lightgbm", "", signature, facts)
 
 
 def read_keras(path: Path) -> Report:

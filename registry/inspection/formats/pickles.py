@@ -18,11 +18,13 @@ from typing import BinaryIO
 
 from registry.inspection.formats.detection import HEAD, compression_of, is_pickle
 from registry.inspection.formats.report import Report
+from registry.inspection.formats.rows import signature_of_rows, xgboost_version
 from scoring.pickled_names import is_trouble
 
 MAX_OPCODES = 2_000_000
 MAX_SEARCH = 1024 * 1024 * 1024  # bytes, unpacked, that are searched for a version
 MAX_GLOBALS = 200
+MAX_BOOSTER = 64 * 1024 * 1024  # bytes of a pickled booster that are searched for its version
 FRAMEWORKS = {
     "sklearn": "scikit-learn",
     "torch": "pytorch",
@@ -32,6 +34,8 @@ FRAMEWORKS = {
     "keras": "keras",
     "tensorflow": "tensorflow",
 }
+FITTED_ON = "n_features_in_"
+FINDS_COLUMNS = re.compile(r"sklearn\.(compose|feature_extraction)\.")  # rows are no matrix of numbers then
 # The note, perhaps a memo opcode, then a text: opcode, length (one byte or four), characters.
 _VERSION = re.compile(
     rb"_sklearn_version(?:\x94|q.|r.{4})?(?:[\x8cU](.)|X(.)\0\0\0)([0-9][0-9A-Za-z.+]{1,31})", re.DOTALL
@@ -106,12 +110,18 @@ def read_packed(path: Path) -> Report:
 def read(path: Path) -> Report:
     """What a pickle would import, and so which framework it is of."""
     file, packing = opened(path)
+    walk = _Walk()
     with file:
-        modules, whole = globals_of(file)
+        whole = _walk_through(file, walk)
+    modules = walk.found
     report = report_of(modules, "pickle", "is a pickle")
     report.facts |= {"globals": sorted(modules)[:MAX_GLOBALS], "read_whole": whole, "packing": packing}
     if report.framework == "scikit-learn":
         report.framework_version = _sklearn_version(path)
+    elif report.framework == "xgboost":
+        report.framework_version = _xgboost_version(path)
+    if not any(FINDS_COLUMNS.match(name) for name in modules):
+        report.signature = signature_of_rows(walk.features)
     return report
 
 
@@ -142,14 +152,19 @@ def report_of(modules: list[str], format: str, looks_like: str) -> Report:
 def globals_of(file: BinaryIO) -> tuple[list[str], bool]:
     """Names a pickle would import ('sklearn.svm._classes.SVC'), in order, and whether it was read to its end."""
     walk = _Walk()
+    whole = _walk_through(file, walk)
+    return walk.found, whole
+
+
+def _walk_through(file: BinaryIO, walk: "_Walk") -> bool:
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
             walk.step(opcode.name, argument)
             if count > MAX_OPCODES:
-                return walk.found, False
+                return False
     except BROKEN:
-        return walk.found, False
-    return walk.found, True
+        return False
+    return True
 
 
 class _Walk:
@@ -157,6 +172,8 @@ class _Walk:
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self.features = 0  # that the outermost estimator was fitted on
+        self._awaits_features = False
         self._memo: dict[int, str] = {}
         self._texts: list[str] = ["", ""]  # the last two texts on the stack
 
@@ -167,6 +184,9 @@ class _Walk:
             self._note(".".join(self._texts[-2:]))
         elif "UNICODE" in name or "STRING" in name:
             self._texts = [self._texts[-1], str(argument)]
+            self._awaits_features = argument == FITTED_ON and not self.features
+        elif "INT" in name and self._awaits_features and isinstance(argument, int):
+            self.features, self._awaits_features = argument, False
         elif name == "MEMOIZE":
             self._memo[len(self._memo)] = self._texts[-1]
         elif name in {"PUT", "BINPUT", "LONG_BINPUT"}:
@@ -177,6 +197,16 @@ class _Walk:
     def _note(self, name: str) -> None:
         if name not in self.found and len(self.found) < 10 * MAX_GLOBALS:
             self.found.append(name[:200])
+
+
+def _xgboost_version(path: Path) -> str:
+    """A pickled booster is its own format as bytes, at whose end the version stands."""
+    file, _ = opened(path)
+    with file:
+        try:
+            return xgboost_version(file.read(MAX_BOOSTER))
+        except BROKEN:
+            return ""
 
 
 def _sklearn_version(path: Path) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from registry.inspection.formats.detection import MAX_SCHEMA
-from registry.inspection.formats.pickles import MAX_GLOBALS, report_of
+from registry.inspection.formats.pickles import FINDS_COLUMNS, FITTED_ON, MAX_GLOBALS, report_of
 from registry.inspection.formats.report import Report
+from registry.inspection.formats.rows import number_in, signature_of_rows
 
 
 def read(path: Path) -> Report:
@@ -20,6 +21,9 @@ def read(path: Path) -> Report:
     report = report_of(classes, "skops", "is a skops file")
     if report.framework == "scikit-learn":
         report.framework_version = next(filter(None, map(_sklearn_version, nodes)), "")
+    features = next((number_in(node[FITTED_ON]) for node in nodes if FITTED_ON in node), 0)
+    if not any(FINDS_COLUMNS.match(name) for name in classes):
+        report.signature = signature_of_rows(features)
     own = [name for name in classes if not name.startswith("builtins.")]
     report.facts |= {"class": _class_of(schema), "globals": sorted(own)[:MAX_GLOBALS]}
     report.facts["skops_version"] = str(schema.get("_skops_version", ""))[:32]
