@@ -43,7 +43,7 @@ def changed_options(base: Mapping[str, Any], one: Configuration, memory_gb: floa
     server = dict(base.get("server") or {})
     if one.batch_rows > 1 or server.get("batching"):
         server["batching"] = dict(server.get("batching") or {}) | {"rows": one.batch_rows}
-    chosen = {"replicas": one.replicas, "cpu": one.threads, "server": server} | dict(one.options)
+    chosen = {"replicas": one.replicas, "cpu": one.cpu, "server": server} | dict(one.options)
     if one.concurrency:
         chosen["concurrency"] = one.concurrency
     if memory_gb:
