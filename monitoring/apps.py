@@ -7,8 +7,9 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         """Tell the pages and the rollouts of deployments how services are doing."""
         from deployments.rollouts import readings
-        from deployments.services import recent_figures
+        from deployments.services import recent_figures, recommendations
         from deployments.traffic import shadow_figures
+        from monitoring.profiles import for_deployment
         from monitoring.telemetry.cells import read_cells
         from monitoring.telemetry.recent import read_recent
         from monitoring.telemetry.shadows import read_shadows
@@ -16,3 +17,4 @@ class MonitoringConfig(AppConfig):
         recent_figures.register(read_recent)
         readings.register(read_cells)
         shadow_figures.register(read_shadows)
+        recommendations.register(for_deployment.by_reference, for_deployment.newest)

@@ -12,8 +12,10 @@ from deployments.config import configs
 from deployments.models import Service
 from deployments.services import deploy as services
 from deployments.services.queries import find
+from deployments.services.recommendations import Recommendation, newest_for, recommended_by
 from deployments.views import equivalent_commands, form_defaults
 from deployments.views.deploy_form import DeployForm
+from deployments.views.option_fields import initial_of
 from registry.models import ModelVersion
 from registry.versions.registration import find_version
 from studio.accounts.access import WorkspaceRequest, workspace_page
@@ -25,8 +27,9 @@ from studio.core.pages import render
 
 @workspace_page(role=Role.CONTRIBUTOR)
 def deploy(request: WorkspaceRequest) -> HttpResponse:
-    """`?version=iris:1` and `&config=own:2` fill the form in; `&service=iris` makes it an update of that service."""
-    version, updated = _version(request), _updated(request)
+    """`?version=iris:1` and `&config=own:2` fill the form in, `&profile=7` with what that recommends; `&service=iris`
+    makes it an update of that service."""
+    version, updated, recommended = _version(request), _updated(request), _recommended(request)
     if request.method == "POST":
         form = _form(request, updated)
         service = _deployed(request, form) if form.is_valid() else None
@@ -34,11 +37,14 @@ def deploy(request: WorkspaceRequest) -> HttpResponse:
             page = reverse("service_detail", kwargs={"workspace": request.workspace.slug, "name": service.name})
             return redirect(f"{page}?tab=traffic" if form.cleaned_data.get("beside") else page)
     else:
-        initial = _initial(request, version, updated)
+        version = version or _profiled(request, recommended, updated)
+        recommended = recommended or (newest_for(version) if version and not updated else None)
+        initial = _sized(request, recommended, _initial(request, version, updated))
         form = DeployForm(request.workspace, initial=initial, updated=updated.name if updated else "")
     context = {
         "form": form,
         "version": version,
+        "recommended": recommended,
         "updatable": form_defaults.services_to_update(version) if version else [],
         **_commands(request, form),
     }
@@ -88,6 +94,29 @@ def _version(request: WorkspaceRequest) -> ModelVersion | None:
     if config and request.method == "GET" and not request.GET.get("service"):
         return form_defaults.version_for(configs.find(request.workspace, config))
     return None
+
+
+def _recommended(request: WorkspaceRequest) -> Recommendation | None:
+    """What the profile recommends that the address names. Raises `NotFound`."""
+    reference = request.GET.get("profile", "")[:63]
+    return recommended_by(request.workspace, reference) if reference else None
+
+
+def _profiled(
+    request: WorkspaceRequest, recommended: Recommendation | None, updated: Service | None
+) -> ModelVersion | None:
+    """The version that was measured, where the form is for nothing else."""
+    if recommended is None or not recommended.model or updated:
+        return None
+    return find_version(request.workspace, recommended.model)
+
+
+def _sized(request: WorkspaceRequest, recommended: Recommendation | None, initial: dict[str, Any]) -> dict[str, Any]:
+    """`initial` with the recommended options, and the config that they were measured with, unless one is named."""
+    if recommended is None:
+        return initial
+    keeps_config = request.GET.get("config") or not recommended.config
+    return initial | initial_of(recommended.options) | ({} if keeps_config else {"config": recommended.config})
 
 
 def _updated(request: WorkspaceRequest) -> Service | None:

@@ -46,8 +46,13 @@ class Chart:
     across: str
     lines: Reader
     limits: Callable[[Profile], list[tuple[str, float, str]]] = lambda profile: []
-    note: str = ""
     live: bool = False  # whether it grows while the profile runs
+    top: Callable[[Profile], float | None] = lambda profile: None  # what is beyond it would hide all the rest
+
+    @property
+    def caption(self) -> str:
+        """The units of both directions."""
+        return f"{self.unit}, by {self.across}"
 
     def draw(self, profile: Profile, beside: Profile | None) -> FigureData:
         from plotly.graph_objects import Figure  # 27 MB once used: not for a web process that shows no chart
@@ -65,6 +70,9 @@ class Chart:
             yaxis={"title": {"text": self.unit}, "rangemode": "tozero", "nticks": 5},
             showlegend=len(lines) > 1,
         )
+        top = self.top(profile)
+        if top is not None and any(y > top for line in lines for y in line.y if y is not None):
+            figure.update_yaxes(range=[0, top])
         for axis, value, words in self.limits(profile):
             _add_limit(figure, axis, value, words)
         if not lines:
@@ -185,12 +193,13 @@ def _memory_limit(profile: Profile) -> list[tuple[str, float, str]]:
 
 
 SECONDS = "s since the start"
+TOP = 2.5  # times the goal
 CHARTS = {
     chart.id: chart
     for chart in (
         Chart(
             "latency", "Latency against load", "ms", "requests/s", _latency, _goal_and_load,
-            note="Requests arrive at a constant rate; a late answer counts from when it was due.",
+            top=lambda profile: TOP * profile.goal["p99"],
         ),
         Chart(
             "held", "Load held within the goal", "requests/s", "cores", _held,

@@ -12,10 +12,10 @@ from deployments.isolated_runs.runs import Run
 from deployments.targets.base import Usage
 from monitoring.errors import NothingAnswered
 from monitoring.models import Profile
+from monitoring.profiles.addresses import address_of
 from monitoring.profiles.configurations import ROOMY_GB, options_of
-from monitoring.profiles.generators import Place, address_of, measure_places
 from monitoring.profiling.measure import Configuration, Load, Measured, Point, Purpose
-from monitoring.profiling.measurement import nothing
+from monitoring.profiling.measurement import measure_load, nothing
 from monitoring.profiling.messages import Inline, Plan, Second
 from studio.core.job_heartbeat import Heartbeat, LeaseLost
 
@@ -90,24 +90,26 @@ class LiveMeasure:
             self._keep(cold_start_seconds=seconds)
 
     def _measure(self, load: Load) -> Measured:
-        plan = Plan(
-            address="",
-            bodies=Inline(texts=self.profile.bodies["texts"]),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.run.key}"},
-            timeout_seconds=TIMEOUT_SECONDS,
-            order="random" if len(self.profile.bodies["texts"]) > 1 else "in turn",
-        )
-        processes = {one.number: one.processes for one in self.run.usage()}
+        processes = [pid for one in self.run.usage() for pid in one.processes]
         with ExitStack() as opened:
-            places = [
-                Place(opened.enter_context(address_of(endpoint, owner, PATH)), processes.get(number, ()))
-                for number, (endpoint, owner) in self.run.endpoints().items()
+            addresses = [
+                opened.enter_context(address_of(endpoint, owner, PATH))
+                for endpoint, owner in self.run.endpoints().values()
             ]
-            return measure_places(plan, load, places, self.profile.goal["p99"], self._look)
+            plan = Plan(
+                address=addresses[0],
+                more_addresses=addresses[1:],
+                bodies=Inline(texts=self.profile.bodies["texts"]),
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.run.key}"},
+                timeout_seconds=TIMEOUT_SECONDS,
+                order="random" if len(self.profile.bodies["texts"]) > 1 else "in turn",
+                watch=processes,
+            )
+            return measure_load(plan, load, over=self.profile.goal["p99"], on_second=self._look).measured
 
     # --- while a load lasts
 
-    def _look(self, told: list[Second]) -> None:
+    def _look(self, told: Second) -> None:
         if time.monotonic() - self._looked_at > LOOK_AT_RUN_SECONDS:
             self._looked_at = time.monotonic()
             self.run.observe()
@@ -117,24 +119,20 @@ class LiveMeasure:
             self._kept_at = time.monotonic()
             self._keep(samples=self.profile.samples)
 
-    def _add_sample(self, told: list[Second], used: list[Usage]) -> None:
+    def _add_sample(self, told: Second, used: list[Usage]) -> None:
         now, cpu = time.time(), sum(one.cpu_seconds for one in used)
         before, self._before = self._before, (now, cpu)
         self._peak = max([self._peak, *(one.peak_bytes for one in used)])
         cores = (cpu - before[1]) / (now - before[0]) if before and now > before[0] else None
-        answered = sum(one.answered for one in told)
-        seconds = max((one.seconds for one in told), default=0.0)
-        slow = max((one.p99 for one in told if one.p99 is not None), default=None)
-        usual = max((one.p50 for one in told if one.p50 is not None), default=None)
         samples = self.profile.samples
         started = self.profile.started_at.timestamp() if self.profile.started_at else self._began
         samples.append(
             [
                 round(now - started, 2),
                 len(self.profile.points),
-                _rounded(answered / seconds if seconds else 0.0),
-                _rounded(usual),
-                _rounded(slow),
+                _rounded(told.answered / told.seconds if told.seconds else 0.0),
+                _rounded(told.p50),
+                _rounded(told.p99),
                 _rounded(cores),
                 max((one.memory_bytes for one in used), default=None),
                 sum(one.threads for one in used),

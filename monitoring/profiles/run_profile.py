@@ -14,6 +14,7 @@ from deployments.isolated_runs.runs import isolated_run
 from deployments.models.config import ConfigKind
 from deployments.recipe.recipe import content_hash
 from deployments.targets.base import TargetUnavailable
+from deployments.targets.kinds import kind_of
 from monitoring.events import PROFILE_ENDED, PROFILE_FAILED
 from monitoring.models import Profile
 from monitoring.profiles.configurations import goal_of, limits_of
@@ -61,7 +62,12 @@ def _measure(profile: Profile, heartbeat: Heartbeat) -> dict[str, Any]:
         profile.workspace, profile.target, profile.purpose, prepared, profile.config, heartbeat.check
     ) as running:
         measure = LiveMeasure(profile, running, heartbeat)
-        limits = limits_of(profile.limits, psutil.cpu_count() or 1, batches=profile.config.kind == ConfigKind.NO_CODE)
+        limits = limits_of(
+            profile.limits,
+            psutil.cpu_count() or 1,
+            batches=profile.config.kind == ConfigKind.NO_CODE,
+            has_quotas=kind_of(profile.target.kind).needs_images,
+        )
         found = search(
             goal_of(profile.goal),
             limits,

@@ -94,13 +94,15 @@ def profile_detail(request: WorkspaceRequest, profile: int) -> HttpResponse:
         "columns": point_table.HEADINGS,
         "rows": list(point_table.rows(point_table.points_of(found))),
     }
-    return render(request, PAGE, context, partial="live")
+    response = render(request, PAGE, context, partial="live")
+    if request.htmx and found.is_final:
+        response.headers["HX-Refresh"] = "true"  # it has just ended: all of the page is another one now
+    return response
 
 
 def _charts(profile: Profile) -> list[profile_charts.Chart]:
-    """While it runs those that grow stand first."""
-    found = list(profile_charts.CHARTS.values())
-    return found if profile.is_final else sorted(found, key=lambda chart: not chart.live)
+    """While it runs those that grow alone."""
+    return [chart for chart in profile_charts.CHARTS.values() if chart.live or profile.is_final]
 
 
 def _others(profile: Profile) -> list[Profile]:

@@ -38,9 +38,10 @@ def made_up(run_ms: float = 4.0):
 
     def measure(one, load):
         capacity = one.cores * 1000 / run_ms * math.sqrt(one.batch_rows)
-        rate = load.rate or capacity * 0.95
+        rate = load.rate or capacity
         busy = min(rate / capacity, 0.999)
-        p50 = run_ms * (1 + busy / (1 - busy) / 4)
+        waits = busy / (1 - busy) / 4 if load.rate else 0.0  # a closed loop queues nothing
+        p50 = run_ms * (1 + waits)
         p99 = 1.6 * p50 + (400 if rate > capacity else 0)
         figures = {"p50": p50, "p90": p50 * 1.2, "p95": p50 * 1.3, "p99": p99, "p999": p99 * 1.5, "mean": p50 * 1.05}
         return Measured(
