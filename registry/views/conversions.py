@@ -14,7 +14,7 @@ from registry.versions.registration import find_version
 from registry.views.conversion_form import ConversionForm
 from registry.views.conversion_rows import csv_rows, gates_of, verdict_of
 from studio.accounts.access import WorkspaceRequest, workspace_page
-from studio.core.errors import SlipwayError
+from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 
 PAGE = "registry/conversion_detail.html"
@@ -71,11 +71,18 @@ def conversion_register(request: WorkspaceRequest, conversion: int) -> HttpRespo
     """Make the posted `variant` a version, and go to its page."""
     found = conversions.find_conversion(request.workspace, conversion)
     try:
-        version = register_variant(find_variant(found, request.POST.get("variant", "")), request.user)
+        version = register_variant(find_variant(found, _variant_of(request)), request.user)
     except SlipwayError as error:
         return render(request, PAGE, _context(found) | {"error": error.as_dict()}, status=error.status)
     messages.success(request, f"{version} is registered; it is being inspected.")
     return redirect("version_detail", workspace=request.workspace.slug, name=version.name, number=version.number)
+
+
+def _variant_of(request: WorkspaceRequest) -> str:
+    name = request.POST.get("variant", "")
+    if not name:
+        raise BadInput("No variant was named.", hint="Press the button beside one.", field="variant")
+    return name
 
 
 def _context(found: Conversion) -> dict[str, object]:

@@ -60,7 +60,7 @@ def check_lightgbm(booster: Any) -> None:
     objective = str(parameters.get("objective", "")).split(" ")[0]
     sigmoid = float(parameters.get("sigmoid", 1) or 1)
     why = ""
-    if not objective or objective == "custom":
+    if objective in {"", "none", "custom"}:
         why = "it has no objective, so that nobody knows what its numbers are"
     elif objective not in LIGHTGBM_OBJECTIVES:
         why = f"the objective {objective} comes out wrong, or not at all"

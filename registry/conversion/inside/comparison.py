@@ -62,7 +62,7 @@ def compare(original: Answers, variant: Answers) -> Difference:
             shifts = np.maximum(shifts, moved.max(axis=1, initial=0.0))
             mean = max(mean, float(moved.mean()) if moved.size else 0.0)
     changed &= ~_ties(original)
-    order = np.argsort(-(shifts + changed * (1 + shifts.max(initial=0.0))), kind="stable")
+    order = np.lexsort((-shifts, ~changed))  # other labels first, then by shift
     worst = [int(row) for row in order[:MAX_WORST] if shifts[row] > 0 or changed[row]]
     return Difference(float(shifts.max(initial=0.0)), mean, int(changed.sum()), rows, worst)
 
@@ -121,6 +121,21 @@ def _ties(original: Answers) -> NDArray[np.bool_]:
         return np.zeros(rows, bool)
     ordered = np.sort(chances.astype(np.float64), axis=1)
     return np.asarray(ordered[:, -1] - ordered[:, -2] <= TIE)
+
+
+def are_scores_of(answers: Answers, labels: NDArray[Any]) -> bool:
+    """Whether the one answer is a number for each class, and the labels are the numbers of classes."""
+    first = next(iter(answers.values()))
+    if len(answers) > 1 or first.ndim != 2 or first.shape[1] < 2 or labels.dtype.kind != "f":
+        return False
+    whole = (labels == np.floor(labels)) & (labels >= 0) & (labels < first.shape[1])
+    return bool(whole.all())
+
+
+def with_decision(answers: Answers) -> Answers:
+    """With the class of the largest number as its label."""
+    first = next(iter(answers.values()))
+    return {"label": first.argmax(axis=1), **answers}
 
 
 def metric(answers: Answers, labels: NDArray[Any]) -> tuple[str, float]:

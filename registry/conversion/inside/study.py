@@ -13,7 +13,15 @@ from typing import Any
 import onnx
 
 from registry.conversion.inside import timing, variants
-from registry.conversion.inside.comparison import Answers, Difference, Misfit, compare, metric
+from registry.conversion.inside.comparison import (
+    Answers,
+    Difference,
+    Misfit,
+    are_scores_of,
+    compare,
+    metric,
+    with_decision,
+)
 from registry.conversion.inside.original import Original, Refused
 from registry.conversion.inside.rows import HUGE, LIKE, MISSING, OWN, Rows, count_of, part, repeated
 from registry.conversion.inside.session import Session
@@ -63,17 +71,29 @@ class Study:
         for kind, found in [*others, *self.original.probes()]:
             try:
                 asked = found if found is not None else self.original.draw()
-                groups[kind] = (asked, self.original.ask(asked))
+                groups[kind] = (asked, self._decided(self.original.ask(asked)))
             except Exception:  # noqa: S112 - it does not take such rows, and neither need its variants
                 continue
-        measured = self.labels is not None and metric(groups[OWN][1], self.labels)
+        measured = self.labels is not None and self._metric(groups[OWN][1])
         title = {"title": self.original.title, "rows": count_of(rows), "kinds": list(groups)}
         self.tell({"original": title | ({"metric": measured[0], "score": measured[1]} if measured else {})})
         return rows, groups
 
+    def _decided(self, answers: Answers) -> Answers:
+        """With labels, where the numbers of classes are all that a network gives."""
+        return with_decision(answers) if self.labels is not None and are_scores_of(answers, self.labels) else answers
+
+    def _metric(self, answers: Answers) -> tuple[str, float]:
+        try:
+            return metric(answers, self.labels)
+        except (ValueError, TypeError) as reason:
+            raise Refused(
+                "bad_labels", f"The labels do not fit the answers: {reason}", hint="Name another column of the rows."
+            ) from reason
+
     def _first_answers(self, rows: Rows) -> Answers:
         try:
-            return self.original.ask(rows)
+            return self._decided(self.original.ask(rows))
         except MemoryError:
             raise
         except Exception as reason:
@@ -114,7 +134,9 @@ class Study:
             begun = time.perf_counter()
             session = Session(place, self.original.names_of(Session(source).outputs))
             loaded = time.perf_counter() - begun
-            facts = {"size": place.stat().st_size, "load_seconds": loaded} | self._compared(session, groups)
+            facts = {"size": place.stat().st_size, "load_seconds": loaded} | self._compared(
+                session, groups, self._doubtful(one)
+            )
         except NotTried as reason:
             return None, {"not_tried": str(reason)}
         except Misfit as reason:
@@ -126,11 +148,19 @@ class Study:
             return None, {"failure": f"It could not be made or run: {text}", "evidence": traceback.format_exc()[-4000:]}
         return session, facts
 
-    def _compared(self, session: Session, groups: Mapping[str, tuple[Rows, Answers]]) -> dict[str, Any]:
+    def _doubtful(self, one: Variant) -> frozenset[str]:
+        """Kinds of rows that only warn: for numbers of fewer bits also made-up ones, where there are real ones."""
+        made_up = frozenset({LIKE}) if one.reduced and self.own is not None else frozenset()
+        return self.original.doubtful | made_up
+
+    def _compared(
+        self, session: Session, groups: Mapping[str, tuple[Rows, Answers]], doubtful: frozenset[str]
+    ) -> dict[str, Any]:
         found, warnings, score = [], [], {}
         for kind, (rows, wanted) in groups.items():
             try:
                 answers = session.ask(rows)
+                answers = with_decision(answers) if "label" in wanted and "label" not in answers else answers
                 difference = compare(wanted, answers)
             except Exception as reason:
                 if kind in {OWN, LIKE}:
@@ -138,12 +168,12 @@ class Study:
                 found.append({"kind": kind, "largest": float("inf"), "changed": count_of(rows), "rows": count_of(rows)})
                 warnings.append(f"It does not take {kind}: {str(reason)[:200]}")
                 continue
-            if kind in self.original.doubtful and not _is_close(difference):
+            if kind in doubtful and not _is_close(difference):
                 warnings.append(_warning(kind, difference))
                 continue
             found.append({"kind": kind} | difference.facts())
             if kind == OWN and self.labels is not None:
-                score = {"score": metric(answers, self.labels)[1]}
+                score = {"score": self._metric(answers)[1]}
         return {"groups": found + self._in_company(session, groups), "warnings": warnings} | score
 
     def _in_company(self, session: Session, groups: Mapping[str, tuple[Rows, Answers]]) -> list[dict[str, Any]]:
@@ -193,6 +223,7 @@ def _warning(kind: str, difference: Difference) -> str:
     why = {
         HUGE: "Values beyond 16 million lose digits as 32-bit numbers",
         MISSING: "Missing values take another branch of a tree",
+        LIKE: "Rows that are nothing like yours may be answered otherwise",
     }[kind]
     return (
         f"{why}: of {difference.rows} made-up {kind} {difference.changed} are decided otherwise, and answers move by "
