@@ -7,7 +7,7 @@ import orjson
 
 from deployments.builds.device_contents import bundle_entries, library_entries, package_entries, python_of
 from deployments.builds.tar_files import Entry, write_tar
-from deployments.edge.archive_texts import readme, start_script
+from deployments.edge.archive_texts import compose_file, readme, start_script
 from deployments.edge.signing import sign
 from deployments.models import Instance, Revision
 from deployments.recipe.spec import InstanceSpec, spec_for
@@ -42,6 +42,7 @@ def archive_entries(revision: Revision) -> list[Entry]:
         Entry(SIGNATURE, content=f"{sign(encoded)}\n".encode()),
         Entry(CHECKSUMS, content=_checksums(manifest["files"])),
         Entry("README.md", content=readme(manifest).encode()),
+        Entry("compose.yaml", content=compose_file(spec.ref.service, manifest["python"]["minor"]).encode()),
         Entry("start.sh", content=start_script(manifest["python"]["minor"]).encode(), executable=True),
     ]
     return [entry.below(f"{spec.ref.service}-{spec.ref.revision}") for entry in (*own, *files)]

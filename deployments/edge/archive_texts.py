@@ -27,6 +27,28 @@ PYTHONPATH="$$here/library" PYTHONDONTWRITEBYTECODE=1 exec "$$PYTHON" -m scoring
 """
 )
 
+COMPOSE = Template(
+    """\
+# Serves this archive in a container, at http://127.0.0.1:5001: SLIPWAY_KEYS=<key> docker compose up -d
+# SLIPWAY_IMAGE may name any image with a shell and Python $minor that this device has; packages are in the archive.
+services:
+  $service:
+    image: $${SLIPWAY_IMAGE:-python:$minor-slim}
+    entrypoint: ["/archive/start.sh"]
+    command: ["--host", "0.0.0.0", "--work", "/tmp/work"]
+    environment:
+      SLIPWAY_KEYS: $${SLIPWAY_KEYS:?callers need a key}
+    user: "65532:65532"
+    volumes: [".:/archive:ro"]
+    ports: ["127.0.0.1:5001:5001"]
+    read_only: true
+    tmpfs: ["/tmp"]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    restart: unless-stopped
+"""
+)
+
 README = Template(
     """\
 # $service, revision $revision
@@ -37,6 +59,7 @@ Exported by Slipway. It serves $models and needs nothing but Python $minor on $s
     ./start.sh --host 0.0.0.0 --keys-file keys  # for the network: one key per line in the file
     ./start.sh --public-key studio.pub          # only if your studio has signed it
     ./start.sh --check                          # check every file and stop
+    SLIPWAY_KEYS=<key> docker compose up -d     # in a container, of any image with Python $minor (SLIPWAY_IMAGE)
 
 Call it at `/score`, with `Authorization: Bearer <key>` where it has keys. It writes to the folder `work` beside this
 file, or to the one that `--work` names; everything else may be read-only.
@@ -50,6 +73,11 @@ file, or to the one that `--work` names; everything else may be read-only.
 def start_script(minor: str) -> str:
     """`start.sh` of an archive for a Python such as 3.11."""
     return START.substitute(minor=minor)
+
+
+def compose_file(service: str, minor: str) -> str:
+    """`compose.yaml` of an archive for a Python such as 3.11."""
+    return COMPOSE.substitute(service=service, minor=minor)
 
 
 def readme(manifest: dict[str, Any]) -> str:
