@@ -23,6 +23,7 @@ from slipway.commands import (
     login,
     member,
     model,
+    profiling,
     registry,
     service,
     target,
@@ -54,6 +55,7 @@ app.add_typer(upload.app, name="upload")
 app.add_typer(environment.app, name="environment")
 app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
+app.add_typer(profiling.app, name="profile")
 app.add_typer(client_key.app, name="client-key")
 app.add_typer(target.app, name="target")
 app.add_typer(device.app, name="device")

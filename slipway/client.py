@@ -21,6 +21,7 @@ from slipway.edge import Edge
 from slipway.environments import Environments
 from slipway.errors import Failed, SlipwayApiError
 from slipway.journal import open_journal
+from slipway.model_profiles import ModelProfiles
 from slipway.outcomes import OutcomesOfServices
 from slipway.packages import Packages
 from slipway.people import Members, Tokens
@@ -77,6 +78,7 @@ class Client:
         self.edge = Edge(self._calls)
         self.conversions = Conversions(self._calls)
         self.packages = Packages(self._calls)
+        self.profiles = ModelProfiles(self._calls)
         self.devices = Devices(self._calls)
         self.registries = Registries(self._calls)
         self.traffic = TrafficOfServices(self._calls)

@@ -14,6 +14,7 @@ from slipway.commands.flags import with_flags
 from slipway.commands.inference_files import InferenceFile
 from slipway.commands.model_metadata import read_model
 from slipway.commands.options import Timeout, given
+from slipway.commands.profiling import recommended
 from slipway.errors import Misuse
 
 _OF_IMAGES = "Of images, which Slipway does not build."
@@ -50,7 +51,10 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Give a service that exists a new revision.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is Healthy.")] = False,
     timeout: Timeout = 900,
-    profile_input: Annotated[str, typer.Option("--profile-input", "--pi", hidden=True)] = "",
+    profile_input: Annotated[
+        Path | None,
+        typer.Option("--profile-input", "--pi", help="Resources as `model profile -t` wrote them."),
+    ] = None,
     resource_group: Annotated[str, typer.Option("--resource-group", "-g", hidden=True)] = "",
     workspace_name: Annotated[str, typer.Option("--workspace-name", "-w", hidden=True)] = "",
     subscription_id: Annotated[str, typer.Option("--subscription-id", hidden=True)] = "",
@@ -76,13 +80,13 @@ def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     )
     reference = f"{environment}:{environment_version}" if environment_version else environment
     source = _source(inference_config, environment_directory, document, reference, python_version)
-    _print_unused("models are not profiled yet.", profile_input=profile_input)
     _print_unused(
         "`slipway login` and `slipway workspace use` say which workspace is meant.",
         resource_group=resource_group,
         workspace_name=workspace_name,
         subscription_id=subscription_id,
     )
+    limits = recommended(profile_input) | limits if profile_input else limits
     facts = given(
         deployment_config=deploying.options(limits, "", deployment_config, _typed(azure)),
         description=description,

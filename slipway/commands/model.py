@@ -7,7 +7,7 @@ import typer
 
 from slipway import folders, output, progress, wording
 from slipway.columns import Column
-from slipway.commands import azure_deploy, completion, converting, packaging
+from slipway.commands import azure_deploy, completion, converting, packaging, profiling
 from slipway.commands.model_metadata import origin_of, with_origin, write
 from slipway.commands.nouns import Noun
 from slipway.commands.options import (
@@ -313,6 +313,11 @@ app.verb(
     "slipway model package --service iris --revision 3 --output-path iris-package --offline",
     name="package",
 )(packaging.package)
+app.verb(
+    "slipway model profile iris:1 --latency-ms 20 --rate 500 --wait",
+    "slipway model profile -m iris:1 -n first -d '{\"data\": [[5.1, 3.5, 1.4, 0.2]]}' -t profile.json",
+    name="profile",
+)(profiling.profile_model)
 app.verb(
     "slipway model convert wine:1 --wait",
     "slipway model convert wine:1 --rows wine.csv --label class --wait --json",

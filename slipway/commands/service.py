@@ -17,6 +17,7 @@ from slipway.commands import (
     development,
     export,
     metrics,
+    profiling,
     revisions,
     rollout,
     scale,
@@ -265,6 +266,9 @@ app.verb(
     "slipway service export iris --iot-edge --file deployment.json",
     name="export",
 )(export.export)
+
+
+app.verb("slipway service profile iris --latency-ms 20 --rate 500 --wait", name="profile")(profiling.profile_service)
 
 
 @app.verb("slipway service stop iris --wait")

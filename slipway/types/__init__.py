@@ -4,6 +4,7 @@ from slipway.types.causes import Cause
 from slipway.types.conversions import Conversion, ConversionVariant
 from slipway.types.packages import EdgeExport, Package
 from slipway.types.people import Event, Invitation, Member, NewInvitation, NewToken, Token
+from slipway.types.profiles import Profile
 from slipway.types.registry import (
     Config,
     Environment,
@@ -80,6 +81,7 @@ __all__ = [
     "NewInvitation",
     "NewToken",
     "Package",
+    "Profile",
     "Registry",
     "Replica",
     "ReplicasOfRevision",

@@ -11,6 +11,7 @@ from tests.slipway.fake import page
 from tests.slipway.test_device_commands import DEVICE, ROLLOUT
 from tests.slipway.test_help import COMMANDS
 from tests.slipway.test_people_commands import EVENT
+from tests.slipway.test_profile_commands import PROFILE
 from tests.slipway.test_registry_commands import ROW
 from tests.slipway.test_target_commands import KINDS, TARGET
 
@@ -50,6 +51,7 @@ def full(slipway, deployed, tmp_path):
     deployed.events = [EVENT] * 2
     deployed.on_targets = _targets
     deployed.on_registries = lambda request, rest: page(request, [ROW])
+    deployed.on_profiles = lambda request, rest: page(request, [PROFILE])
     deployed.on_target_kinds = lambda request, rest: httpx.Response(200, json=KINDS)
     return deployed
 
