@@ -63,6 +63,13 @@ def memory_for(points: Iterable[Point]) -> int | None:
     return margins.memory_limit(max(peaks)) if peaks and not any(one.grows for one in seen) else None
 
 
+def is_noisy(points: Iterable[Point]) -> bool:
+    """Whether latencies under the goal's load are worse than they would be alone. Short closed loops do not count:
+    their throughput is what is used.
+    """
+    return any(one.measured.reason for one in points if one.load.rate is not None)
+
+
 class Search:
     """One search; `run` may be called once."""
 
@@ -106,7 +113,7 @@ class Search:
             tried=self._measure.configurations(),
             possible=len(self._possible),
             seconds=round(self._measure.seconds, 1),
-            noisy=any(point.measured.reason for point in self._measure.points),
+            noisy=is_noisy(self._measure.points),
         )
         return replace(found, why=explain(found, problem))
 

@@ -7,7 +7,7 @@ from monitoring.profiling.candidates import configurations
 from monitoring.profiling.measure import Goal, Limits, Load, Measure, Measured, Point
 from monitoring.profiling.recorded import OnPoint, OnStart, OutOfTime, Recorder
 from monitoring.profiling.result import Recommendation, Result
-from monitoring.profiling.search import SURE, Effort, memory_for
+from monitoring.profiling.search import SURE, Effort, is_noisy, memory_for
 from monitoring.profiling.words import explain
 
 
@@ -45,7 +45,7 @@ def sweep(
         tried=recorder.configurations(),
         possible=len(possible),
         seconds=round(recorder.seconds, 1),
-        noisy=any(one.measured.reason for one in recorder.points),
+        noisy=is_noisy(recorder.points),
     )
     return replace(found, why=explain(found))
 

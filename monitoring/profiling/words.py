@@ -37,7 +37,8 @@ def _sentences(result: Result, problem: str) -> Iterator[str]:
     if any(one.measured.grows for one in result.points):
         yield "Memory grows all the time, so that no limit of it can be recommended: look for a leak."
     if result.noisy:
-        yield "The machine did other things meanwhile; figures may be worse than they would be alone."
+        reason = next(one.measured.reason for one in reversed(result.points) if one.load.rate and one.measured.reason)
+        yield f"Latencies may be worse than they would be alone: {reason}."
 
 
 def _recommended(found: Recommendation, result: Result, goal: str) -> Iterator[str]:

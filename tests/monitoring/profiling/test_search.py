@@ -105,7 +105,9 @@ def test_a_machine_that_did_other_things_is_told():
 
     found = search(surface.goal, LIMITS, measure)
     assert (found.verdict, found.noisy) == ("met", True)
-    assert found.why[-1].startswith("The machine did other things meanwhile")
+    assert found.why[-1] == (
+        "Latencies may be worse than they would be alone: other programs used 30 % of the machine's CPU."
+    )
 
 
 def test_memory_that_grows_gets_no_limit():
