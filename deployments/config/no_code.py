@@ -67,8 +67,8 @@ def serving_of(
     _check_names(name, [str(one) for one in facts.get("globals") or []] if form in ESTIMATORS else [])
     needed = _needed(framework, framework_version, form, facts)
     own = [one for one in own_requirements if _name_of(one) not in {"mlflow", "mlflow-skinny"}]
-    own_names = {_name_of(one) for one in own}
-    requirements = [*own, *(one for one in needed if _name_of(one) not in own_names)]
+    there = {_distribution(_name_of(one)) for one in own}
+    requirements = [*own, *(one for one in needed if _distribution(_name_of(one)) not in there)]
     label = {"torch": "torchscript"}.get(form, form)
     return Serving(f"{framework} {framework_version}".strip(), label, tuple(dict.fromkeys(requirements)))
 

@@ -56,7 +56,7 @@ class Data:
         if body.inputs is not None:
             return self._open_inference.read(body, quick)
         names, rest = self._asked(body)
-        return Inputs(names, feed_of_data(body.data, self._model.inputs), rest)
+        return Inputs(names, feed_of_data(body.data, self._model.inputs, self._model.columns), rest)
 
     def _asked(self, body: Body) -> tuple[Sequence[str], object]:
         """The outputs that are asked for, and the form of the response."""

@@ -125,12 +125,16 @@ def feed_of(body: Body, inputs: dict[str, Tensor], quick: Feed) -> Feed:
     return feed
 
 
-def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
-    """The tensors of a `{"data": …}` body."""
-    if not bytes(data):
+def feed_of_data(data: msgspec.Raw, inputs: dict[str, Tensor], columns: Sequence[str] = ()) -> Feed:
+    """The tensors of a `{"data": …}` body; `columns` are the names of a matrix' columns, where they are known."""
+    text = bytes(data)
+    if not text:
         raise bad_input('the body needs "inputs" (Open Inference Protocol) or "data" (nested lists)')
-    if len(required(inputs)) > 1 and bytes(data).startswith(b"["):
-        return feed_of_rows(data, inputs)
+    if text.startswith(b"["):
+        if columns and text[1:].lstrip().startswith(b"{"):
+            return feed_of_records(data, inputs, columns)
+        if len(required(inputs)) > 1:
+            return feed_of_rows(data, inputs)
     feed = {}
     for name, part in parts_of(data, inputs, "data").items():
         array = read_nested(inputs[name], part)
@@ -144,10 +148,16 @@ def feed_of_rows(data: msgspec.Raw, inputs: dict[str, Tensor]) -> Feed:
     if any(tensor.shape is None or len(tensor.shape) != 1 for tensor in inputs.values()):
         raise bad_input(f'the model has several inputs: "data" must be an object with {describe_tensors(inputs)}')
     if bytes(data)[1:].lstrip().startswith(b"{"):
-        records = envelope(_records, data)
-        columns = list(dict.fromkeys(name for record in records for name in record))
-        return feed_of_table(JsonTable(columns, [[one.get(name, NULL) for name in columns] for one in records]), inputs)
+        return feed_of_records(data, inputs)
     return feed_of_table(JsonTable(list(inputs), envelope(_lists, data), is_named=False), inputs)
+
+
+def feed_of_records(data: msgspec.Raw, inputs: dict[str, Tensor], known: Sequence[str] = ()) -> Feed:
+    """Rows as objects by column; one that is left out has no value."""
+    records = envelope(_records, data)
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    table = JsonTable(columns, [[one.get(name, NULL) for name in columns] for one in records])
+    return feed_of_table(table, inputs, known)
 
 
 def parts_of(data: msgspec.Raw, inputs: dict[str, Tensor], key: str) -> dict[str, msgspec.Raw]:

@@ -44,7 +44,7 @@ class SavedModel:
         try:
             found = self._call(**{name: tf.constant(feed[name]) for name in self.inputs})
         except REFUSED as error:
-            raise bad_input(f"the model refuses these inputs: {str(error).splitlines()[0]}") from error
+            raise bad_input(f"the model refuses these inputs: {_reason(error)}") from error
         except tf.errors.OpError as error:
             raise ScoringError(500, "model_failed", f"the model failed: {error.message}", failed=True) from error
         return [found[name].numpy() for name in names]
@@ -52,6 +52,15 @@ class SavedModel:
     def batch_dependence(self) -> str:
         """Found out by runs: the graph is not read."""
         return ""
+
+
+def _reason(error: Exception) -> str:
+    """The line that says what is wrong, among those that say where in the graph."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [
+        line for line in lines if line and not line.startswith(("[[", "Graph execution", "Detected at", "<", "File"))
+    ]
+    return told[-1].partition(" [Op:")[0] if told else type(error).__name__
 
 
 def load_model(bundled: BundledModel, folder: Path, run: RunSettings) -> SavedModel:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import torch
 
@@ -15,6 +16,7 @@ from scoring.core.bundle import model_file
 from scoring.core.errors import ScoringError, bad_input
 from scoring.core.tensors import FREE, Feed, Tensor
 from scoring.tabular.model import invalid
+from scoring.tabular.unpickling import RefusedNameError, allowed_names_only
 
 DATATYPES = {
     torch.bool: "BOOL",
@@ -58,7 +60,7 @@ class TorchModel:
             message = f"the model gave {len(found)} tensors, and {len(self.outputs)} before"
             raise ScoringError(500, "model_failed", message, failed=True)
         arrays = dict(zip(self.outputs, found, strict=True))
-        return [arrays[name].detach().cpu().numpy() for name in names]
+        return [arrays[name].detach().cpu().numpy().astype(self.outputs[name].dtype, copy=False) for name in names]
 
     def batch_dependence(self) -> str:
         """Found out by runs: the graph is not read."""
@@ -70,15 +72,18 @@ def load_model(bundled: BundledModel, folder: Path, run: RunSettings) -> TorchMo
     torch.set_num_threads(1)  # a process for each core serves already
     path = model_file(folder, bundled)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), allowed_names_only():
             warnings.simplefilter("ignore", FutureWarning)  # torch.jit is to go one day; its files are there
             return (_exported if bundled.format == "pt2" else _scripted)(bundled, path)
-    except (RuntimeError, ValueError, KeyError, EOFError) as error:
+    except RefusedNameError as error:
+        raise invalid(bundled, f"is not loaded without code: {error}.") from error
+    except (RuntimeError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise invalid(bundled, f"cannot be loaded by PyTorch {torch.__version__}: {_last_line(error)}") from error
 
 
 def _exported(bundled: BundledModel, path: Path) -> TorchModel:
-    exported = torch.export.load(path)
+    with path.open("rb") as file:  # whatever it is called
+        exported = torch.export.load(file)
     placeholders = {node.name: node for node in exported.graph.nodes if node.op == "placeholder"}
     inputs = {name: _tensor(bundled, str(name), placeholders[name]) for name in exported.graph_signature.user_inputs}
     (last,) = [node for node in exported.graph.nodes if node.op == "output"]
@@ -109,7 +114,22 @@ def _scripted(bundled: BundledModel, path: Path) -> TorchModel:
         inputs = {only.name: only}
     count = _count(program.forward.schema.returns)
     names = ["output"] if count == 1 else [f"output_{number}" for number in range(count)]
-    return TorchModel(bundled, program, inputs, {name: Tensor(name, "FP32", (FREE, FREE)) for name in names})
+    return TorchModel(bundled, program, inputs, _seen(program, inputs, names))
+
+
+def _seen(program: Any, inputs: dict[str, Tensor], names: list[str]) -> dict[str, Tensor]:
+    """The outputs as a run on zeros shows them; numbers of 32 bits where nobody knows what the program takes."""
+    unknown = {name: Tensor(name, "FP32", None) for name in names}
+    if any(tensor.shape is None for tensor in inputs.values()):
+        return unknown
+    try:
+        with torch.inference_mode():
+            found = _flat(program(*(torch.from_numpy(tensor.zeros()) for tensor in inputs.values())))
+    except FAILED:
+        return unknown
+    kinds = [DATATYPES.get(one.dtype, "FP32") for one in found]
+    pairs = zip(names, kinds, found, strict=True)
+    return {name: Tensor(name, kind, (FREE, *one.shape[1:]) if one.ndim else ()) for name, kind, one in pairs}
 
 
 def _declared(bundled: BundledModel) -> dict[str, Tensor]:

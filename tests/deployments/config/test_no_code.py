@@ -51,6 +51,11 @@ def test_requirements_of_mlflow_come_first_and_mlflow_itself_is_left_out():
     assert serving_of("m:1", "scikit-learn", "1.8.0", SVC, own).requirements == ("scikit-learn==1.8.0", "numpy==2.1.0")
 
 
+def test_other_build_of_the_same_library_is_not_required_twice():
+    found = serving_of("m:1", "xgboost", "3.2.0", {"format": "xgboost-ubj"}, ["xgboost-cpu==3.2.0"])
+    assert found.requirements == ("xgboost-cpu==3.2.0",)
+
+
 @pytest.mark.parametrize(
     ("framework", "facts", "code", "message"),
     [

@@ -2,9 +2,16 @@
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from tests.scoring.conftest import Replica
 
 FLOWERS = load_iris()
 NAMES = FLOWERS.target_names[FLOWERS.target]
@@ -92,3 +99,42 @@ def test_version_that_wrote_the_file_is_named_in_the_log(server):
 def test_rows_that_are_none_are_refused_by_what_is_wrong(server, data, message):
     refused = server.score({"data": data})
     assert (refused.status_code, refused.json()["message"]) == (400, message)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    made = Replica(tmp_path_factory.mktemp("people") / "replica")
+    frame = pd.DataFrame({"age": [20.0, 30, 40, 50], "town": ["Rome", "Oslo", "Rome", "Bern"]})
+    columns = ColumnTransformer([("town", OneHotEncoder(), ["town"]), ("age", StandardScaler(), ["age"])])
+    fitted = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1, 0, 1])
+    made.with_file(
+        "model.pkl", lambda path: joblib.dump(fitted, path), framework="scikit-learn", format="pickle"
+    ).start(serve_on_request=False)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [[20, "Rome"], [50, "Bern"]],
+        [{"town": "Rome", "age": 20}, {"age": 50, "town": "Bern"}],
+        {"age": [20, 50], "town": ["Rome", "Bern"]},
+    ],
+)
+def test_columns_of_texts_come_by_row_by_record_and_by_column(people, data):
+    assert people.score({"data": data, "method": "predict"}).json() == {"predict": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([[20, 3]], "column 'town': input 'town' (BYTES): Expected `str`, got `int` - at `$[0]`"),
+        ([{"age": 20}], "columns are missing: town; given: age"),
+        ([[20, None]], "column 'town', row 0: a value is missing, which BYTES cannot say"),
+        ([[20, "Paris"]], "the model refuses these inputs: Found unknown categories ['Paris'] in column 0"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused_by_name(people, data, message):
+    refused = people.score({"data": data})
+    assert (refused.status_code, refused.json()["message"].startswith(message)) == (400, True), refused.text
