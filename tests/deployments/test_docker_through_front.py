@@ -1,7 +1,9 @@
 """Services on a Docker engine behind the front, from a model file to nothing left: built, scored, updated under load,
 killed, scaled, tried to break out of, and removed."""
 
+import os
 import socket
+import subprocess
 import sys
 import time
 import zlib
@@ -199,12 +201,32 @@ def test_entry_script_reaches_nothing_of_the_studio(rest):
     assert (told["uid"], told["listed"]) == (65532, ["control", "work"])
 
 
+def test_folder_is_tried_in_a_container_and_sent_again(rest, tmp_path):
+    (tmp_path / "score.py").write_text('def init(): pass\ndef run(data): return "first"\n')
+    told = slipway(rest, "service", "deploy", "-n", "try", "--source-dir", tmp_path, "--target", "box", "--wait")
+    assert told.returncode == 0, told.stderr
+    assert rest.get("services/try")["development"]
+    assert score(rest, "try", ROW).json() == "first"
+    (tmp_path / "score.py").write_text('def init(): pass\ndef run(data): return "second"\n')
+    told = slipway(rest, "service", "reload", "try", "--source-dir", tmp_path)
+    assert told.returncode == 0, told.stderr
+    wait_for(lambda: score(rest, "try", ROW).json() == "second", SECONDS, "the second answer")
+
+
 def test_deleted_services_leave_nothing(rest, client):
-    for name in ("iris", "second", "spy"):
+    for name in ("iris", "second", "spy", "try"):
         if rest.send("DELETE", f"services/{name}").status_code < 400:
             wait_for(lambda name=name: rest.send("GET", f"services/{name}").status_code == 404, SECONDS, "its end")
         assert containers(rest, client, name) == []
     assert [path.name for path in (rest.stack.data / "containers").rglob("run.json")] == []
+
+
+def slipway(rest: Rest, *words: object) -> subprocess.CompletedProcess[str]:
+    """The command line."""
+    token = rest.headers["Authorization"].removeprefix("Bearer ")
+    asked = {"SLIPWAY_URL": rest.stack.address, "SLIPWAY_TOKEN": token, "SLIPWAY_WORKSPACE": "default"}
+    command = [sys.executable, "-m", "slipway", *map(str, words)]
+    return subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 def own_address() -> str:
