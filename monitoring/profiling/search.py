@@ -24,6 +24,7 @@ LOOKS_BACK = 2
 HOPELESS = 1.5  # times the goal, from where a prediction is not tried
 ALONE = 1.15  # times the goal: one request alone cannot meet it, whatever the noise
 PROBED_THREADS, PROBED_ROWS = 4, 3
+BUSY, MOST_CONNECTIONS = 2, 100  # of a replica: for each request that it can work on at once, and in all
 BEYOND = (1.41, 2.0, 2.83)  # times the goal's rate, tried to see how much the recommended one holds
 
 
@@ -121,20 +122,29 @@ class Search:
 
     def _curves(self) -> dict[Options, ServiceCurve]:
         first, *others = self._limits.options
-        runs: dict[tuple[int, int], float] = {}
         threads_tried = spread([one.threads for one in self._possible], PROBED_THREADS)
+        for threads in threads_tried:
+            alone = Load(connections=1, seconds=self._effort.probe)
+            configuration = Configuration(threads=threads, batch_rows=min(self._limits.batch_rows), options=first)
+            self._alone[threads] = self._measure(configuration, alone, "service time")
+        runs: dict[tuple[int, int], float] = {}
         for rows in spread(self._limits.batch_rows, PROBED_ROWS):
             for threads in threads_tried:
-                configuration = Configuration(threads=threads, batch_rows=rows, options=first)
-                measured = self._probe(configuration, rows, "service time")
-                if rows == 1:
-                    self._alone[threads] = measured
+                measured = self._probe(Configuration(threads=threads, batch_rows=rows, options=first), "service time")
                 if measured.throughput > 0:
                     runs[threads, rows] = rows / measured.throughput
         if not runs:
             raise NoAnswer(next(iter(self._measure.points)).measured.error or "No request was answered.")
-        curve = ServiceCurve(runs, self._scaling(first, runs))
+        curve = ServiceCurve(runs, self._scaling(first, runs), self._tails(runs))
         return {first: curve} | {options: self._other(options, curve) for options in others}
+
+    def _tails(self, runs: dict[tuple[int, int], float]) -> dict[int, float]:
+        rows = min(self._limits.batch_rows)
+        return {
+            threads: max(alone.p99 / 1000 / runs[threads, rows], 1.0)
+            for threads, alone in self._alone.items()
+            if alone.p99 is not None and (threads, rows) in runs
+        }
 
     def _scaling(self, options: Options, runs: dict[tuple[int, int], float]) -> Scaling:
         threads, rows = min(runs)
@@ -142,7 +152,7 @@ class Search:
         slower: dict[int, float] = {}
         for replicas in sorted({min(2, most), min(8, most)} - {1}):
             configuration = Configuration(replicas=replicas, threads=threads, batch_rows=rows, options=options)
-            measured = self._probe(configuration, rows * replicas, "scaling")
+            measured = self._probe(configuration, "scaling")
             if measured.throughput > 0:
                 slower[replicas] = replicas * rows / measured.throughput / runs[threads, rows]
         return fit_scaling(slower)
@@ -150,13 +160,17 @@ class Search:
     def _other(self, options: Options, curve: ServiceCurve) -> ServiceCurve:
         """One measurement says how much faster or slower runs are with other options."""
         threads, rows = min(curve.measured)
-        configuration = Configuration(threads=threads, batch_rows=rows, options=options)
-        measured = self._probe(configuration, rows, "service time")
+        measured = self._probe(Configuration(threads=threads, batch_rows=rows, options=options), "service time")
         factor = rows / measured.throughput / curve.measured[threads, rows] if measured.throughput > 0 else math.inf
-        return ServiceCurve({key: seconds * factor for key, seconds in curve.measured.items()}, curve.scaling)
+        return replace(curve, measured={key: seconds * factor for key, seconds in curve.measured.items()})
 
-    def _probe(self, configuration: Configuration, connections: int, purpose: Purpose) -> Measured:
-        return self._measure(configuration, Load(connections=connections, seconds=self._effort.probe), purpose)
+    def _probe(self, one: Configuration, purpose: Purpose) -> Measured:
+        """So many connections that there is always a next batch, and no queue overflows; as many for all sizes of
+        batches, which are compared: many connections are cheaper to serve even without.
+        """
+        rows = max(self._limits.batch_rows)
+        connections = one.replicas * min(BUSY * one.threads * rows, MOST_CONNECTIONS)
+        return self._measure(one, Load(connections=connections, seconds=self._effort.probe), purpose)
 
     def _hopeless(self) -> LimitedBy:
         """What a replica alone, with one request at a time, already exceeds."""

@@ -1,8 +1,8 @@
 """How long a replica takes for a run of n rows with t threads, and what more replicas cost each other.
 
-From closed loops: with one replica and as many connections as rows in a batch, a run takes the time in which all of
-them are answered once. Between what was measured it is linear. Replicas share memory bandwidth, caches and locks; the
-universal scalability law (Gunther) says by how much: 1 + σ(r-1) + κr(r-1) times as long.
+From closed loops with one replica and so many connections that it is never without work: a run of n rows takes the time
+in which n requests are answered. Between what was measured it is linear. Replicas share memory bandwidth, caches and
+locks; the universal scalability law (Gunther) says by how much: 1 + σ(r-1) + κr(r-1) times as long.
 """
 
 import math
@@ -54,11 +54,13 @@ def _through(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 class ServiceCurve:
     """`measured`: (threads, rows) to seconds of a run; at least one. `scaling`: of replicas beside each other.
 
-    `factor`: how many times as long runs take under a real load as they did alone.
+    `tails`: by threads, p99 of a single request alone over the time of a run: what clients, sockets, several processes
+    and the runs themselves add. `factor`: how many times as long runs take under a real load as they did alone.
     """
 
     measured: Mapping[tuple[int, int], float]
     scaling: Scaling = field(default_factory=Scaling)
+    tails: Mapping[int, float] = field(default_factory=dict)
     factor: float = 1.0
 
     def run_seconds(self, rows: float, threads: int, replicas: int = 1) -> float:
@@ -66,6 +68,11 @@ class ServiceCurve:
         known = sorted({count for count, _ in self.measured})
         alone = _between(known, [self._with_threads(count, rows) for count in known], threads)
         return alone * self.scaling.slower(replicas) * self.factor
+
+    def tail(self, threads: int) -> float:
+        """How many times as long as a run p99 is, without any wait."""
+        known = sorted(self.tails)
+        return _between(known, [self.tails[count] for count in known], threads) if known else 1.0
 
     def _with_threads(self, threads: int, rows: float) -> float:
         sizes = sorted(size for count, size in self.measured if count == threads)
@@ -108,7 +115,7 @@ def predict(curve: ServiceCurve, *, rate: float, replicas: int, threads: int, ba
     rows = _rows_in_run(curve, each, threads, replicas, batch_rows)
     run = curve.run_seconds(rows, threads, replicas)
     wait = run * 4.6 * utilisation ** math.sqrt(2 * (replicas + 1)) / (replicas * (1 - utilisation))
-    return Prediction(run + wait, utilisation, rows)
+    return Prediction(run * curve.tail(threads) + wait, utilisation, rows)
 
 
 def _rows_in_run(curve: ServiceCurve, each: float, threads: int, replicas: int, most: int) -> float:

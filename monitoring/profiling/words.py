@@ -80,7 +80,7 @@ def _gains(result: Result) -> Iterator[str]:
     probes = {
         (one.configuration.threads, one.configuration.batch_rows): one.measured
         for one in result.points
-        if one.purpose == "service time"
+        if one.purpose == "service time" and one.load.connections != 1
     }
     if not probes:
         return
