@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.config import options as option_table
+from deployments.config.option_words import in_words
 from deployments.config.scaling import MOST
 from deployments.control.facts import wanted_revision
 from deployments.models import Revision, Service
@@ -19,6 +19,8 @@ from studio.accounts.models import User
 from studio.core.confirmation import Change
 from studio.core.errors import BadInput
 
+USUAL = "as usual"  # an option that is not set
+
 
 @dataclass(frozen=True)
 class Application:
@@ -32,12 +34,9 @@ class Application:
     @property
     def changes(self) -> list[Change]:
         """In words, option by option; none where it has what is recommended already."""
-        found = []
-        for option in option_table.OPTIONS:
-            old, new = (_value(option, config) for config in (self.before, self.after))
-            if old != new:
-                found.append(Change(option.short or option.label, _in_words(option, old), _in_words(option, new)))
-        return found
+        old, new = dict(in_words(self.before)), dict(in_words(self.after))
+        labels = [label for label in new | old if old.get(label) != new.get(label)]
+        return [Change(label, old.get(label, USUAL), new.get(label, USUAL)) for label in labels]
 
 
 def service_to_apply_to(profile: Profile, name: str = "") -> Service:
@@ -102,17 +101,3 @@ def apply_to(profile: Profile, actor: User, service: str = "", reason: str = "")
         overwrite=True,
     )
     return deploy(asked)
-
-
-def _value(option: option_table.Option, config: dict[str, Any]) -> Any:
-    found: Any = config
-    for key in option.path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return option.default if found is None else found
-
-
-def _in_words(option: option_table.Option, value: Any) -> str:
-    if value is None:
-        return "chosen by itself"
-    shown = option.for_people(value)
-    return f"{shown} {option.unit}".strip()
