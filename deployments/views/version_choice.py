@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from deployments.config import default_environments
 from deployments.views.form_defaults import needs_script
+from registry.conversion.requirements import LIBRARIES
 from registry.inspection import signature
 from registry.models import Environment, ModelVersion, VersionState
 from registry.versions import samples
@@ -56,6 +57,7 @@ class Automatic:
     script_for: ModelVersion | None = None  # a version that nobody has written a script for yet
     environment: Environment | None = None  # what runs it without code, beside the studio's own; perhaps not saved yet
     takes: Sequence[dict[str, str]] = ()  # its inputs in words, where they are known
+    convertible: ModelVersion | None = None  # the version, where ONNX can be made of it
 
     @property
     def possible(self) -> bool:
@@ -86,4 +88,6 @@ def automatic_config(versions: Sequence[ModelVersion]) -> Automatic:
         return Automatic("Choose one", refused.message, version if needs_script(version) else None)
     inputs = signature.describe(version.signature)["inputs"]
     takes = inputs if len(inputs) <= SHOWN_INPUTS else []
-    return Automatic(f"Automatic: no code, {serving.runtime}", environment=environment, takes=takes)
+    convertible = version if version.framework in LIBRARIES else None
+    label = f"Automatic: no code, {serving.runtime}"
+    return Automatic(label, environment=environment, takes=takes, convertible=convertible)

@@ -1,14 +1,16 @@
 """The deploy page: its form, and the equivalent commands."""
 
 import json
+import re
 
 import pytest
+from django.utils.html import strip_tags
 
 from deployments.config import configs
 from deployments.models import Service
 from deployments.views import equivalent_commands
 from registry.environments import environments
-from registry.models import VersionState
+from registry.models import Environment, VersionState
 from registry.versions import samples
 from tests.deployments.service_factories import deploy, make_config
 from tests.pages import text_of, url
@@ -289,3 +291,45 @@ def test_equivalent_commands_are_quoted_for_the_shell():
     lines = ["slipway service deploy", "-n a", "-m 'x y:1'", """--reason 'it'"'"'s'""", "--cpu 2", "--wait"]
     assert equivalent_commands.cli(given) == " \\\n  ".join(lines)
     assert "'\"'\"'" in equivalent_commands.rest("http://h/a", given)
+
+
+class TestWithoutCode:
+    """Versions that are not ONNX and need no script."""
+
+    FACTS = {"format": "pickle", "main_file": "model.pkl", "globals": ["sklearn.svm._classes.SVC"]}
+    SIGNATURE = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [-1, 4]}], "outputs": []}
+
+    @pytest.fixture
+    def version(self, workspace):
+        return lambda number, **facts: make_version(
+            workspace, "tree", files={"model.pkl": b"x"}, framework="scikit-learn", framework_version=number,
+            facts=self.FACTS | facts, signature=self.SIGNATURE,
+        )  # fmt: skip
+
+    def test_environment_and_inputs_are_told_before_anything_is_deployed(self, sign_in, bob, version):
+        version("1.7.2")
+        page = sign_in(bob).get(url("deploy"), {"version": "tree:1"})
+        text = " ".join(strip_tags(text_of(page)).split())
+        assert re.search(
+            r"Runs in a new environment no-code-scikit-learn with Python [\d.]+ and scikit-learn==1.7.2 ?\.", text
+        )
+        assert "It takes x (FP64, any × 4)." in text
+        assert 'href="/w/vision/models/tree/1/convert/"' in text_of(page)
+        assert not Environment.objects.filter(name="no-code-scikit-learn").exists()
+
+    def test_curated_environment_is_linked(self, sign_in, bob, version):
+        version("1.9.1")
+        page = sign_in(bob).get(url("deploy"), {"version": "tree:1"}).content.decode()
+        assert 'href="/w/vision/environments/slipway-sklearn/1/"' in page
+
+    def test_without_a_network_the_folder_of_wheels_is_named(self, sign_in, bob, version, settings):
+        settings.SLIPWAY = settings.SLIPWAY | {"OFFLINE": True}
+        version("1.7.2")
+        page = sign_in(bob).get(url("deploy"), {"version": "tree:1"}).content.decode()
+        assert "The studio has no network" in page
+
+    def test_unsafe_file_is_refused_with_what_it_would_run(self, sign_in, bob, version):
+        version("1.9.1", globals=["sklearn.svm.SVC", "os.system"])
+        answer = sign_in(bob).post(url("deploy"), {"name": "tree", "models": "tree:1"})
+        assert answer.status_code == 422
+        assert "Loading tree:1 would run os.system" in text_of(answer)
