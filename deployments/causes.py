@@ -41,7 +41,7 @@ _START: dict[str, Entry] = {
         permanent=True,
     ),
     "import_missing": Entry(
-        "The entry script imports a module that its environment lacks.",
+        "The entry script, or the model's file, needs a module that its environment lacks.",
         "Add the package to the environment's requirements (its name may differ from the module's, such as "
         "scikit-learn for sklearn), make a new inference config with it, and deploy again.",
         permanent=True,

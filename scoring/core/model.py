@@ -63,6 +63,13 @@ class SupportsBind(Protocol):
 
 
 @runtime_checkable
+class HoldsInterpreter(Protocol):
+    """A model whose runs are in good part Python's own: threads of a process do not share the work, processes do."""
+
+    holds_interpreter: bool
+
+
+@runtime_checkable
 class SupportsMethods(Protocol):
     """A model whose outputs are what the methods of an estimator give, under their names."""
 

@@ -90,7 +90,7 @@ def load_engine(replica: Replica, threads: int) -> Engine:
 def _no_code(replica: Replica, threads: int) -> Engine:
     try:
         from scoring.calibration.run_time import measure
-        from scoring.core.model import signature_of
+        from scoring.core.model import HoldsInterpreter, signature_of
         from scoring.core.tensors import refuse_overflow
         from scoring.engine.model_handler import handlers_of
     except ImportError as error:  # numpy and others are not installed beside every entry script
@@ -115,6 +115,8 @@ def _no_code(replica: Replica, threads: int) -> Engine:
         )
     known = [seconds for seconds in taken if seconds is not None]
     slowest = max(known) if len(known) == len(taken) else None
+    if any(isinstance(model, HoldsInterpreter) and model.holds_interpreter for model in models):
+        slowest = None  # however slow, more processes serve more, and more threads do not
     several = Served(replica.bundle.models[0], {"score": _WhichModel(served)}, {}, Pace(slowest))
     return Engine(served, served[0] if len(served) == 1 else several, slowest, threads, refuse_overflow)
 

@@ -51,7 +51,7 @@ class TabularModel:
     ) -> None:
         self.name, self.version = bundled.name, bundled.version
         self.platform = self.backend = platform
-        self.runs_in_calling_thread = runs_in_calling_thread
+        self.runs_in_calling_thread = self.holds_interpreter = runs_in_calling_thread
         self.inputs = self.required_inputs = shape.inputs
         self.columns = shape.columns
         self.outputs = {name: method.output for name, method in methods.items()}

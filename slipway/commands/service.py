@@ -59,7 +59,7 @@ COLUMNS = (
 def deploy(  # noqa: PLR0913, PLR0917 - a parameter for each option
     name: Annotated[str, typer.Option("--name", "-n", help="Name of the service.")],
     model: code_options.Models = None,
-    config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION (not needed for ONNX).")] = None,
+    config: Annotated[str | None, typer.Option(help="Inference config NAME:VERSION (most models need none).")] = None,
     entry_script: code_options.EntryScript = None,
     source_dir: code_options.SourceDir = None,
     requirements: code_options.Requirements = None,

@@ -1,5 +1,7 @@
 """Estimators of scikit-learn behind a real server: as their own library answers, in every form."""
 
+import os
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -8,9 +10,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from scoring.core.settings import LIGHT_BYTES
 from tests.scoring.conftest import Replica
 
 FLOWERS = load_iris()
@@ -138,3 +142,15 @@ def test_columns_of_texts_come_by_row_by_record_and_by_column(people, data):
 def test_columns_that_do_not_fit_are_refused_by_name(people, data, message):
     refused = people.score({"data": data})
     assert (refused.status_code, refused.json()["message"].startswith(message)) == (400, True), refused.text
+
+
+def test_large_slow_estimator_is_served_by_processes(replica):
+    cores = min(2, len(os.sched_getaffinity(0)))
+    rows = np.random.default_rng(0).normal(size=(20_000, 60))
+    slow = KNeighborsClassifier(algorithm="brute").fit(rows, rows[:, 0] > 0)
+    del replica.settings["processes"]
+    replica.with_file(
+        "model.pkl", lambda path: joblib.dump(slow, path), framework="scikit-learn", format="pickle"
+    ).start(cpus=cores, batching={"rows": 1})
+    assert (replica.bundle / "models/flowers/1/model.pkl").stat().st_size > LIGHT_BYTES
+    assert len(replica.workers()) == cores
