@@ -13,7 +13,7 @@ import docker.errors
 from deployments.engines import EngineClient, EngineFacts, EngineProblem, client_of, facts_of
 from deployments.recipe.spec import InstanceRef, InstanceSpec
 from deployments.targets import log_files, spooled
-from deployments.targets.base import LOG_CHUNK, NotBuilt, NotRemoved, Route, TargetUnavailable
+from deployments.targets.base import LOG_CHUNK, NotBuilt, NotRemoved, Route, TargetUnavailable, Usage
 from deployments.targets.docker import copied_spool, logs, reports
 from deployments.targets.docker.conditions import check_room, problems_of, sentences_of
 from deployments.targets.docker.container import Placing
@@ -27,6 +27,7 @@ from deployments.targets.docker.networks import remove_unused_networks
 from deployments.targets.docker.places import Launch, Places, ReplicaFolder
 from deployments.targets.docker.starting import Start, exit_state, remove_container
 from deployments.targets.docker.target_settings import DockerSettings
+from deployments.targets.docker.usage import usage_of_container
 from deployments.targets.observation import Observation, Replica
 from deployments.targets.server_files import keys_file
 from deployments.targets.untrusted_files import read_struct, remove_tree
@@ -123,6 +124,13 @@ class DockerDriver:
         with _translated():
             live = [one for one in self._lookup.replicas(ref).values() if one.state == "running"]
             return sum(copied_spool.take_windows(self._client(), one.id, keep) for one in live)
+
+    def usage(self, ref: InstanceRef) -> list[Usage]:
+        with _translated():
+            found = self._lookup.replicas(ref)
+            live = [(number, one.id) for number, one in sorted(found.items()) if one.state == "running"]
+            used = [usage_of_container(self._client(), number, container) for number, container in live]
+        return [one for one in used if one is not None]
 
     # --- parts
 
