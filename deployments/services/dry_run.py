@@ -29,6 +29,7 @@ from scoring.contract import Bundle, DryRun
 from scoring.opt_outs import OPT_OUTS
 from studio.core.errors import BadInput, Conflict
 from studio.sandbox.plan import NO_CORE_FILE, Plan, interpreter_folders
+from studio.sandbox.readable import let_read
 from studio.sandbox.request import keeper_command, request
 
 SECONDS = 30.0
@@ -163,7 +164,7 @@ def _run(folder: Path, environment: Environment, variables: Mapping[str, str]) -
     if user is not None:
         for path in plan.readable:
             if path in (library, parts) or path.is_relative_to(settings.DATA_DIR):
-                ownership.let_read(path)
+                let_read(path)
         ownership.give(work, user)
     return _kept(request(plan, isolation.walls), SECONDS)
 

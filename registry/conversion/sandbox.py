@@ -14,12 +14,14 @@ from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 import msgspec
+from django.conf import settings
 
 from registry.errors import WallsMissing
 from registry.inspection.bounded_process import BUBBLEWRAP_COMPLAINS, NOT_STARTED, SIGNALS
 from registry.inspection.room import Room, end, start
 from studio.core.storable import storable
 from studio.sandbox.plan import interpreter_folders
+from studio.sandbox.readable import let_read
 
 PROGRAM = Path(__file__).parent / "inside" / "convert_file.py"
 CODE = (PROGRAM.parents[2] / "__init__.py", PROGRAM.parents[1] / "__init__.py", PROGRAM.parent)
@@ -43,6 +45,10 @@ def run_program(
 ) -> Ended:
     """Until it ends or `until` (monotonic) has come. `check` is called all the time and may raise; then it is ended."""
     reads = (*room.reads, *interpreter_folders(python), *CODE)
+    if room.walls().changes_user:
+        for path in interpreter_folders(python):
+            if path.is_relative_to(settings.DATA_DIR):  # what is built there is closed to other users
+                let_read(path)
     command = [str(python), "-I", "-B", str(PROGRAM), str(task)]
     with TemporaryFile() as output, TemporaryFile() as errors:
         reader = _Reader(output)

@@ -12,10 +12,10 @@ from registry.models.version import ModelVersion
 from studio.accounts.models import Workspace
 from studio.core.job_catalogue import job
 from studio.core.jobs import Job
-from studio.core.queues import HEAVY
+from studio.core.queues import LONG
 
 
-@job("conversion", queue=HEAVY, workspace="workspace", related=("workspace", "version__model", "requested_by"))
+@job("conversion", queue=LONG, workspace="workspace", related=("workspace", "version__model", "requested_by"))
 class Conversion(Job):
     """`variants` are names that were asked for. `rows`: a person's own, with `label` as the column of the true answers;
     without, rows are made up. `environment`: in which the model loads; without, one is made of what its files tell.

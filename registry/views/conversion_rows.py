@@ -77,7 +77,7 @@ def gates_of(conversion: Conversion) -> list[tuple[str, str]]:
         ("Largest difference", _tolerances(conversion)),
         ("Decided otherwise", "at most 1 of 1,000 rows, ties left out"),
         ("Speed", "not slower for one row nor for many, and faster beyond the noise (at least 5 %)"),
-        ("Measured", "medians of 5 interleaved rounds after a warm-up, one thread"),
+        ("Measured", "medians of 5 interleaved rounds or more after a warm-up, one thread"),
     ]
     kinds = conversion.result.get("kinds") or []
     return [*found, ("Rows", ", ".join(kinds))] if kinds else found

@@ -81,7 +81,7 @@ def test_every_kind_has_a_runner_and_a_queue_that_workers_consume():
         "target_check": "heavy",
         "scrub": "heavy",
         "package": "builds",
-        "conversion": "heavy",
+        "conversion": "long",
         "edge_export": "builds",
         "profile": "long",
     }

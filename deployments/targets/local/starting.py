@@ -17,6 +17,7 @@ from deployments.targets.observation import Replica
 from deployments.targets.untrusted_files import make_folder, read_struct, remove_tree
 from studio.core.atomic_files import write_atomically
 from studio.sandbox.plan import Plan
+from studio.sandbox.readable import let_read
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Start:
         if plan.user is not None:
             for path in plan.readable:
                 if path.is_relative_to(self.data) and path != folder.control:
-                    ownership.let_read(path)
+                    let_read(path)
             ownership.hand_out(self.service, folder, plan.user)
 
 

@@ -74,7 +74,7 @@ class OnnxModel(Tabular):
         problem: Exception | None = None
         for below in WHOLE_BELOW:
             self._whole_below = below
-            found = rows_of.drawn(self.schema, count) if self.is_matrix else self._tensors(count)
+            found = rows_of.drawn(self.schema, self.fixed_rows or count) if self.is_matrix else self._tensors(count)
             try:
                 self.ask(rows_of.part(found, 0, self.fixed_rows or 2))
             except Exception as reason:  # as above
@@ -100,12 +100,12 @@ class OnnxModel(Tabular):
 
     def probes(self) -> Iterator[tuple[str, Rows]]:
         """Variants differ in numbers, not in which rows they take: no probes but what a matrix has."""
-        if self.is_matrix:
+        if self.is_matrix and not self.fixed_rows:
             yield from (pair for pair in rows_of.probes(self.schema) if pair[0] == rows_of.MISSING)
 
     def read(self, table: Mapping[str, Sequence[Any]]) -> Rows:
         if self.is_matrix and set(table) != {self.schema.matrix}:
-            return rows_of.read_table(table, self.schema)
+            return self._fitting(rows_of.read_table(table, self.schema))
         missing = [one.name for one in self.session.inputs if one.name not in table]
         if missing:
             raise BadRows(f"The rows lack the input {missing[0]}.")
@@ -114,7 +114,11 @@ class OnnxModel(Tabular):
             self.ask(rows_of.part(found, 0, self.fixed_rows or 1))
         except Exception as reason:
             raise BadRows(f"The model does not take the rows: {str(reason)[:300]}") from reason
-        return found
+        return self._fitting(found)
+
+    def _fitting(self, rows: Rows) -> Rows:
+        """As many as a run takes, where that is a fixed number."""
+        return rows_of.repeated(rows, self.fixed_rows) if self.fixed_rows else rows
 
     def ask(self, rows: Rows) -> Answers:
         return self.session.ask(rows)

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 Run = Callable[[], object]
-ROUNDS = 5
+ROUNDS, MOST_ROUNDS = 5, 21
+QUIET = 0.05  # noise at which no more rounds are needed
 ROUND_SECONDS = 0.06  # of one variant in one round
 MOST_CALLS = 200
 WARM_UP_SECONDS = 0.2
@@ -14,19 +15,21 @@ WARM_UP_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Pace:
-    """`seconds` for one call; `noise` is how far the middle rounds lie apart, as a share of that."""
+    """`seconds` for one call; `noise` is how far the middle half of the rounds lies apart, as a share of
+    that."""
 
     seconds: float
     noise: float
 
 
-def measure(
-    runs: Mapping[str, Run], *, rounds: int = ROUNDS, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, Pace]:
-    """The pace of each, with as many calls a round as fit into its time, and one where a single call takes longer."""
+def measure(runs: Mapping[str, Run], *, clock: Callable[[], float] = time.perf_counter) -> dict[str, Pace]:
+    """The pace of each, with as many calls a round as fit into its time, and one where a single call takes longer. On a
+    restless machine there are more rounds."""
     calls = {name: _warm_up(run, clock) for name, run in runs.items()}
     seen: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(rounds):
+    for turn in range(MOST_ROUNDS):
+        if turn >= ROUNDS and turn % 2 and all(_pace(times).noise <= QUIET for times in seen.values()):
+            break
         for name in list(runs)[:: 1 if turn % 2 else -1]:
             seen[name].append(_round(runs[name], calls[name], clock))
     return {name: _pace(times) for name, times in seen.items()}
@@ -56,6 +59,5 @@ def _round(run: Run, calls: int, clock: Callable[[], float]) -> float:
 
 
 def _pace(times: list[float]) -> Pace:
-    middle, ordered = median(times), sorted(times)
-    inner = ordered[1:-1] if len(ordered) > 2 else ordered
-    return Pace(middle, (inner[-1] - inner[0]) / middle if middle else 0.0)
+    low, middle, high = quantiles(times, n=4, method="inclusive")
+    return Pace(middle, (high - low) / middle if middle else 0.0)

@@ -7,6 +7,7 @@ from math import sqrt
 EXACT, REDUCED = 1e-4, 1e-2  # tolerated shift of answers: the same numbers, and numbers of fewer bits
 CHANGED = 0.001  # tolerated share of rows that are decided otherwise
 LEAST_NOISE = 0.05  # two paces that are closer than that are the same on any machine
+MOST_NOISE = 0.10  # what is slower by more than that counts as slower, however restless the machine
 
 RECOMMENDED, WORKS, SLOWER, REFUSED, FAILED, NOT_TRIED = (
     "recommended",
@@ -72,7 +73,7 @@ def judge(variants: Sequence[Measured], gates: Gates) -> dict[str, Verdict]:
 
 
 def _noise(*ones: Measured) -> float:
-    return max(LEAST_NOISE, *(one.noise for one in ones))
+    return min(MOST_NOISE, max(LEAST_NOISE, *(one.noise for one in ones)))
 
 
 def _alone(one: Measured, gates: Gates) -> Verdict:

@@ -82,8 +82,8 @@ def rate(per_second: float | None, what: str) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """'4.83 ms': in the unit that reads best; None as a dash."""
-    return quantities.duration(seconds)
+    """'4.83 ms': in the unit that reads best; a dash for what was not measured."""
+    return quantities.duration(seconds or None)
 
 
 @register.filter

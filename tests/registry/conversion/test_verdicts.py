@@ -58,4 +58,5 @@ def test_a_tolerance_of_a_person_counts_for_all():
 
 
 def test_noise_of_the_machine_recommends_nothing():
-    assert verdict(one=1.3, many=1.2, noise=0.4).word == "slower"
+    assert verdict(one=1.08, many=1.09, noise=0.4).word == "slower"
+    assert verdict(one=30.0, many=0.85, noise=0.4).word == "slower"
