@@ -35,7 +35,8 @@ class Profile(Job):
     `goal`, `limits` and the measurements are what monitoring.profiling.measure calls so, as plain values; `bodies` says
     what is sent ({"source": words for people, "texts": request bodies}). `points` grows while it runs, so that the next
     attempt goes on from there, and so does `samples`: each is [seconds since the first, number of the point, answers a
-    second, p50 ms, p99 ms, cores, bytes of the largest replica, threads]. `result` is there once it has succeeded.
+    second, p50 ms, p99 ms, cores, bytes of the largest replica, threads]. `result` is there once it has succeeded,
+    and so are `operators` where an ONNX model answers without code (monitoring.profiles.operators).
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="profiles")
@@ -54,6 +55,7 @@ class Profile(Job):
     samples = models.JSONField(default=list)
     cold_start_seconds = models.FloatField(null=True, blank=True)  # of the slowest start
     result = models.JSONField(null=True, blank=True)
+    operators = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

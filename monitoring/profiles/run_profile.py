@@ -17,6 +17,7 @@ from deployments.targets.base import TargetUnavailable
 from deployments.targets.kinds import kind_of
 from monitoring.events import PROFILE_ENDED, PROFILE_FAILED
 from monitoring.models import Profile
+from monitoring.profiles import operators
 from monitoring.profiles.configurations import goal_of, limits_of
 from monitoring.profiles.live_measure import LiveMeasure
 from monitoring.profiles.point_table import points_of
@@ -38,6 +39,7 @@ def run(profile: Profile, heartbeat: Heartbeat) -> None:
     """Do it. Safe to repeat, and to kill at any line: what ran is removed by the next attempt, or by the sweep."""
     try:
         result = _measure(profile, heartbeat)
+        times = operators.measure(_content(profile), heartbeat.check)
     except LeaseLost:
         raise
     except TargetUnavailable as away:
@@ -48,7 +50,7 @@ def run(profile: Profile, heartbeat: Heartbeat) -> None:
             log.exception("%s failed", profile)
         _fail(profile, cause)
     else:
-        _succeed(profile, result)
+        _succeed(profile, result, times)
 
 
 def fail_after_max_attempts(profile: Profile) -> None:
@@ -95,14 +97,16 @@ def _complete_curve(profile: Profile, found: Result, limits: Limits, measure: Li
         measure.keep_point(Point(configuration=one, load=load, measured=measured, purpose="sweep"))
 
 
-def _prepared(profile: Profile, heartbeat: Heartbeat) -> Prepared:
+def _content(profile: Profile) -> Content:
     if profile.revision is not None:
-        content = Content.of(profile.revision)
-    else:
-        versions = [profile.version] if profile.version else []
-        content = Content(content_hash(versions, profile.config), tuple(versions), profile.config)
+        return Content.of(profile.revision)
+    versions = [profile.version] if profile.version else []
+    return Content(content_hash(versions, profile.config), tuple(versions), profile.config)
+
+
+def _prepared(profile: Profile, heartbeat: Heartbeat) -> Prepared:
     return prepare(
-        content,
+        _content(profile),
         profile.target,
         profile.workspace.slug,
         io.StringIO(),
@@ -111,9 +115,9 @@ def _prepared(profile: Profile, heartbeat: Heartbeat) -> Prepared:
     )
 
 
-def _succeed(profile: Profile, result: dict[str, Any]) -> None:
+def _succeed(profile: Profile, result: dict[str, Any], times: dict[str, Any] | None) -> None:
     with transaction.atomic():
-        if profile.end(JobState.SUCCEEDED, result=result):
+        if profile.end(JobState.SUCCEEDED, result=result, operators=times):
             record(
                 PROFILE_ENDED,
                 profile,

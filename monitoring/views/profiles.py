@@ -1,6 +1,6 @@
 """The pages of profiles: the list, one of them, its charts and files, and what its buttons do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,11 +10,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from monitoring.charts import profile_charts
+from monitoring.charts import operator_timeline, profile_charts
 from monitoring.models import Profile
-from monitoring.profiles import apply, azure, point_table, presentation, requests
+from monitoring.profiles import apply, azure, operators, point_table, presentation, requests
 from monitoring.profiles.results import is_met, options_of_result, tone_of, verdict_of
 from monitoring.views.profile_form import ProfileForm
+from registry.inspection.operator_times import OperatorTimes
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.accounts.models import Role
 from studio.core.confirmation import Change, Question, refuse, unless_refused
@@ -25,6 +26,10 @@ from studio.core.pages import render
 
 SHOWN, OFFERED = 50, 30
 PAGE = "monitoring/profile_detail.html"
+OF_OPERATORS: dict[str, Callable[[OperatorTimes, int], tuple[list[str], list[list[Any]]]]] = {
+    "operators": lambda times, rows: (operators.HEADINGS, operators.shown(times, rows).rows),
+    "timeline": lambda times, rows: (operator_timeline.HEADINGS, operator_timeline.rows(times.timeline)),
+}
 
 
 @workspace_page
@@ -93,11 +98,29 @@ def profile_detail(request: WorkspaceRequest, profile: int) -> HttpResponse:
         "others": _others(found),
         "columns": point_table.HEADINGS,
         "rows": list(point_table.rows(point_table.points_of(found))),
+        **_operators(found, request),
     }
     response = render(request, PAGE, context, partial="live")
     if request.htmx and found.is_final:
         response.headers["HX-Refresh"] = "true"  # it has just ended: all of the page is another one now
     return response
+
+
+def _operators(profile: Profile, request: HttpRequest) -> dict[str, Any]:
+    """What the model's operators take of a run of `?rows=`, as nearly as it was measured."""
+    times = operators.times_of(profile)
+    if times is None:
+        return {}
+    return {
+        "operators": operators.shown(times, _rows(request)),
+        "batches": times.batches,
+        "headings": operators.HEADINGS,
+    }
+
+
+def _rows(request: HttpRequest) -> int:
+    text = request.GET.get("rows", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 1
 
 
 def _charts(profile: Profile) -> list[profile_charts.Chart]:
@@ -123,14 +146,22 @@ def _beside(request: HttpRequest) -> Profile | None:
 def profile_data(request: WorkspaceRequest, profile: int) -> JsonResponse:
     """The figures of all charts, for the script that draws them."""
     found = requests.find_profile(request.workspace, profile)
-    return JsonResponse({"figures": profile_charts.all_figures(found, _beside(request))})
+    figures = profile_charts.all_figures(found, _beside(request))
+    times = operators.times_of(found)
+    if times is not None:
+        figures["timeline"] = operator_timeline.draw(times.timeline)
+    return JsonResponse({"figures": figures})
 
 
 @workspace_page
 def profile_csv(request: WorkspaceRequest, profile: int) -> HttpResponse:
     """All measurements as a file, or the numbers of one chart (`?chart=latency`)."""
     found = requests.find_profile(request.workspace, profile)
-    chart = profile_charts.CHARTS.get(request.GET.get("chart", ""))
+    asked, times = request.GET.get("chart", ""), operators.times_of(found)
+    if times is not None and asked in OF_OPERATORS:
+        name = f"profile-{found.pk}-{asked}.csv"
+        return point_table.csv_file(name, *OF_OPERATORS[asked](times, _rows(request)))
+    chart = profile_charts.CHARTS.get(asked)
     if chart is None:
         return point_table.csv_response(found)
     headings, rows = chart.rows(found, _beside(request))
