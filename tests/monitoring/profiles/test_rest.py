@@ -30,7 +30,7 @@ def test_profile_is_asked_for_read_and_cancelled(api, bob, iris):
 
 def test_wrong_field_is_named(api, bob, iris):
     answer = api(bob).post(BASE, {"model": "iris:1", "rps": 5}, format="json")
-    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "rps")
+    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "rps")
 
 
 def test_viewer_reads_and_changes_nothing(api, carol, bob, workspace, iris):
@@ -54,7 +54,7 @@ def test_profile_without_a_result_recommends_nothing(api, bob, workspace, iris):
     deploy(workspace, bob, iris)
     profile = make_profile(workspace, bob, iris)
     answer = api(bob).post(f"{BASE}/{profile.pk}/apply", {}, format="json")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "nothing_recommended")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "nothing_recommended")
 
 
 def test_charts_and_their_files_hold_the_same_numbers(sign_in, bob, workspace, iris):
