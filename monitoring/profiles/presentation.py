@@ -90,7 +90,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     found = [
         ("Goal", goal_in_words(profile.goal)),
         ("Requests", profile.bodies.get("source", "")),
-        ("Arrivals", "constant rate; a late answer counts from when it was due"),
+        ("Arrivals", "at random, as from many clients; a late answer counts from when it was due"),
         ("Limits", _limits_in_words(limits)),
         ("Where", f"{profile.target.name}, apart from every service"),
     ]

@@ -8,7 +8,6 @@ import math
 import statistics
 from collections.abc import Sequence
 
-MARGIN = math.sqrt(2)
 MIB = 1024**2
 MEMORY_FACTOR, MEMORY_LEAST = 1.25, 64 * MIB
 GROWTH = 0.01  # of the peak an hour
@@ -24,11 +23,6 @@ def share_with_margin(smallest: float) -> float:
     """The same of a share of one core, in twentieths: never the double, of which half *is* what held."""
     twentieths = round(smallest * 20)
     return min(math.ceil(1.41 * twentieths), 2 * twentieths - 1) / 20
-
-
-def utilisation_with_margin(highest: float) -> float:
-    """The share of a core's time to plan for, where `highest` still met the goal."""
-    return highest / MARGIN
 
 
 def memory_limit(peak: int) -> int:

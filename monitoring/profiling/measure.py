@@ -48,12 +48,15 @@ class Configuration:
 class Load:
     """`connections` of a closed loop, or `rate` in requests a second of an open one; for `seconds` after the warm-up.
 
+    `arrivals` of an open loop: at random (`poisson`), as from clients that know nothing of each other, or evenly. Even
+    ones never queue where one request is done before the next comes, and promise a p99 that real clients do not get.
     `until_stable`: repeat until the percentiles are (`repeats.stable`), `seconds` being the length of all repeats that
     are made at least.
     """
 
     connections: int | None = None
     rate: float | None = None
+    arrivals: Literal["constant", "poisson"] = "poisson"
     seconds: float = 3.0
     until_stable: bool = False
 

@@ -57,7 +57,7 @@ def _planned(plan: Plan, load: Load) -> tuple[Plan, int]:
     else:
         wanted = max(SHORT_REPEATS, int(load.seconds // intervals.REPEAT_SECONDS))
         seconds, most = load.seconds / wanted, 2 * wanted
-    changes: dict[str, Any] = {"connections": load.connections, "rate": load.rate}
+    changes: dict[str, Any] = {"connections": load.connections, "rate": load.rate, "arrivals": load.arrivals}
     return msgspec.structs.replace(plan, **changes, repeat_seconds=seconds, repeats=most), wanted
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from monitoring.profiling.candidates import configurations
 from monitoring.profiling.measure import Goal, Limits, Load, Measure, Measured, Point
+from monitoring.profiling.recommending import memory_for
 from monitoring.profiling.recorded import OnPoint, OnStart, OutOfTime, Recorder
 from monitoring.profiling.result import Recommendation, Result
-from monitoring.profiling.search import SURE, Effort, is_noisy, memory_for
+from monitoring.profiling.search import is_noisy
+from monitoring.profiling.verification import SURE, Effort
 from monitoring.profiling.words import explain
 
 

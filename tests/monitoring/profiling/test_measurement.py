@@ -16,7 +16,7 @@ def plan(server, **changes):
 
 def test_a_load_gives_figures_of_all_its_repeats():
     with Server(after(0.02)) as server:
-        found = measure_load(plan(server), Load(rate=50, seconds=1.5), over=10.0)
+        found = measure_load(plan(server), Load(rate=50, arrivals="constant", seconds=1.5), over=10.0)
     assert [one.number for one in found.repeats] == [0, 1, 2]
     measured = found.measured
     assert measured.throughput == pytest.approx(50, rel=0.1)
