@@ -65,8 +65,8 @@ def figures_of(profile: Profile) -> list[Figure]:
     measured, options = measured_of(profile), options_of_result(profile) or {}
     if not measured:
         return []
-    goal, found = profile.goal, (profile.result or {}).get("recommendation")
-    at, holds = number(goal["rate"]), found["holds"] if found else _held_by(profile)
+    goal = profile.goal
+    at, holds = number(goal["rate"]), _held_by(profile)
     p99, success = measured.get("p99"), _success(measured)
     cores = options.get("cpu", 1) * options.get("replicas", 1)
     return [
@@ -157,7 +157,9 @@ def _compared(label: str, first: float | None, second: float | None, unit: str, 
 
 
 def _held_by(profile: Profile) -> float | None:
-    """The highest load within the goal that was measured of what is recommended, else of any configuration."""
+    """The highest load within the goal that was seen to hold: of what is recommended, else of any configuration."""
+    if recommendation := (profile.result or {}).get("recommendation"):
+        return float(recommendation["holds"])
     loads = held(points_of(profile), goal_of(profile.goal))
     chosen = recommended_of(profile)
     found = loads.get(chosen) if chosen else max(loads.values(), default=None)

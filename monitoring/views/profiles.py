@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -17,7 +18,7 @@ from monitoring.profiles.results import is_met, options_of_result, tone_of, verd
 from monitoring.views.profile_form import ProfileForm
 from registry.inspection.operator_times import OperatorTimes
 from studio.accounts.access import WorkspaceRequest, workspace_page
-from studio.accounts.models import Role
+from studio.accounts.models import Role, Workspace
 from studio.core.confirmation import Change, Question, refuse, unless_refused
 from studio.core.errors import NotFound, SlipwayError
 from studio.core.form_errors import show
@@ -45,7 +46,7 @@ def profile_list(request: WorkspaceRequest) -> HttpResponse:
             return redirect(made)
     else:
         form = ProfileForm(request.workspace, initial={"model": given.get("model", "")[:200]}, **chosen)
-    rows = list(requests.profiles_of(request.workspace)[:SHOWN])
+    rows = list(_listed(request.workspace, given)[:SHOWN])
     context = {
         "profiles": [_row(one) for one in rows],
         "moving": any(not one.is_final for one in rows),
@@ -54,6 +55,17 @@ def profile_list(request: WorkspaceRequest) -> HttpResponse:
     }
     status = 422 if form.errors else 200
     return render(request, "monitoring/profile_list.html", context, partial="profiles", status=status)
+
+
+def _listed(workspace: Workspace, given: QueryDict) -> QuerySet[Profile]:
+    """Those of the version or the service that the address names, else all."""
+    rows = requests.profiles_of(workspace)
+    name, _, number = given.get("model", "")[:200].partition(":")
+    if name and number.isascii() and number.isdecimal() and len(number) < 10:
+        return rows.filter(version__model__name=name, version__number=int(number))
+    if service := given.get("service", "")[:63]:
+        return rows.filter(revision__service__name=service)
+    return rows
 
 
 def _made(request: WorkspaceRequest, form: ProfileForm) -> Profile | None:

@@ -28,6 +28,7 @@ def test_profile_is_asked_for_on_the_version_and_its_result_applied_to_the_servi
     page = open_as(bob, "/w/vision/models/iris/1/")
     page.get_by_role("link", name="Profile", exact=True).click()
     page.get_by_label("p99 under").fill("20")
+    shown(page, "profile-form")
     page.get_by_label("at, requests/s").fill("500")
     page.get_by_role("button", name="Profile", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Profile of iris:1")

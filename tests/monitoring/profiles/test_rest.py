@@ -74,3 +74,16 @@ def test_form_of_a_version_begins_with_what_its_newest_profile_recommends(sign_i
     form = sign_in(bob).get("/w/vision/deploy/?version=iris:1").context["form"]
     assert form["memory_gb"].value() == profile.result["options"]["memory_gb"]
     assert sign_in(bob).get("/w/vision/deploy/?profile=99").status_code == 404
+
+
+def test_list_is_of_the_version_or_the_service_that_the_address_names(sign_in, bob, workspace, iris):
+    profile, other = make_profile(workspace, bob, iris), make_profile(workspace, bob, make_version(workspace, "wine"))
+    page = "/w/vision/profiles/"
+
+    def listed(query):
+        return [row["profile"] for row in sign_in(bob).get(page + query).context["profiles"]]
+
+    assert listed("") == [other, profile]
+    assert listed("?model=iris:1") == [profile]
+    assert listed("?service=none") == []
+    assert listed("?model=iris:latest") == [other, profile]
