@@ -34,6 +34,7 @@ PACKAGE_OF = {"pytorch": "torch", "tensorflow": "tensorflow-cpu"}  # framework: 
 # What cannot be told from a file: the newest release that reads it.
 NEWEST = {"lightgbm": "lightgbm==4.*", "xgboost": "xgboost>=2,<4"}
 WITH_COLUMNS = re.compile(r"^(sklearn\.compose\.|pandas\.)")  # finds columns by name, for which it takes frames
+LARGE = frozenset({"xgboost", "torch", "tensorflow-cpu"})  # hundreds of megabytes each
 SHOWN = 3  # names in a message
 
 
@@ -74,12 +75,13 @@ def serving_of(
 
 
 def fits(needed: Iterable[str], offered: Iterable[str]) -> bool:
-    """Whether an environment with the requirements `offered` has all that is `needed`, in versions that will do."""
+    """Whether an environment with the requirements `offered` has all that is `needed`, in versions that will do, and
+    nothing large beside it."""
     there = {_distribution(one.name): one for one in map(Requirement, offered)}
-    return all(
-        (found := there.get(_distribution(wanted.name))) is not None and _agree(wanted, found)
-        for wanted in map(Requirement, needed)
-    )
+    asked = {_distribution(one.name): one for one in map(Requirement, needed)}
+    if any(name in LARGE and name not in asked for name in there):
+        return False
+    return all(name in there and _agree(wanted, there[name]) for name, wanted in asked.items())
 
 
 def _agree(wanted: Requirement, found: Requirement) -> bool:

@@ -16,7 +16,7 @@ from scoring.forms import Inputs
 from scoring.forms.bodies import JSON_TYPES, media_type
 from scoring.forms.foreign import explain
 from scoring.forms.json_bodies import envelope
-from scoring.forms.outputs import encode_json, output_writers
+from scoring.forms.outputs import encode_json, output_writers, predicted_names
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 from scoring.forms.tables import CsvTable, JsonTable, Table, feed_of_table
 
@@ -46,7 +46,8 @@ class Invocations:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._outputs = output_writers(model)
+        self._names = predicted_names(model)
+        self._outputs = output_writers(model, self._names)
 
     def decode(self, request: Request) -> Inputs:
         try:
@@ -60,14 +61,14 @@ class Invocations:
         kind = media_type(content_type)
         model = self._model
         if kind == "text/csv":
-            return Inputs(model.output_names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
+            return Inputs(self._names, _feed_of_columns(CsvTable(request.body, content_type), model), by_row)
         if kind not in JSON_TYPES:
             raise ScoringError(415, "unsupported_type", f"/invocations takes application/json and text/csv, not {kind}")
         body = envelope(_body, request.body)
         given = [name for name in body.__struct_fields__ if getattr(body, name) not in (None, NOTHING)]
         if len(given) != 1:
             raise bad_input(f"the body needs one of {', '.join(body.__struct_fields__)}; it has {given or 'none'}")
-        return Inputs(model.output_names, _feed(body, model), by_column if given == ["inputs"] else by_row)
+        return Inputs(self._names, _feed(body, model), by_column if given == ["inputs"] else by_row)
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         return encode_json({"predictions": inputs.rest(self._outputs, inputs.output_names, results)})

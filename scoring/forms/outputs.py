@@ -1,13 +1,13 @@
 """How the outputs of a model are written as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 import orjson
 
-from scoring.core.model import Model
+from scoring.core.model import Model, SupportsMethods
 from scoring.core.tensors import Array, Tensor
 from scoring.forms.json_tensors import json_ready
 
@@ -66,9 +66,16 @@ class OutputWriter:
         return json_ready(result)
 
 
-def output_writers(model: Model) -> dict[str, OutputWriter]:
-    """A writer for each output of a model."""
-    return {name: OutputWriter(tensor) for name, tensor in model.outputs.items()}
+def output_writers(model: Model, names: Sequence[str] = ()) -> dict[str, OutputWriter]:
+    """A writer for each output of a model, or for those of these names."""
+    return {name: OutputWriter(model.outputs[name]) for name in names or model.outputs}
+
+
+def predicted_names(model: Model) -> Sequence[str]:
+    """The outputs that forms answer which cannot name them: an estimator's `predict` where it has one, else all."""
+    return (
+        ("predict",) if isinstance(model, SupportsMethods) and "predict" in model.output_names else model.output_names
+    )
 
 
 def _matrix(rows: list[dict[Any, Any]]) -> tuple[list[Any], Array]:

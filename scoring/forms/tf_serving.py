@@ -14,7 +14,7 @@ from scoring.core.request import Request
 from scoring.forms import Inputs
 from scoring.forms.foreign import explain
 from scoring.forms.json_bodies import envelope
-from scoring.forms.outputs import encode_json, output_writers
+from scoring.forms.outputs import encode_json, output_writers, predicted_names
 from scoring.forms.rows import by_column, by_row, feed_of_columns, feed_of_instances
 
 SIGNATURES = (None, "", "serving_default")
@@ -34,7 +34,8 @@ class Predict:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._outputs = output_writers(model)
+        self._names = predicted_names(model)
+        self._outputs = output_writers(model, self._names)
 
     def decode(self, request: Request) -> Inputs:
         try:
@@ -52,8 +53,8 @@ class Predict:
             raise bad_input(f"the model has no signature {body.signature_name!r}, only serving_default")
         model = self._model
         if bytes(rows):
-            return Inputs(model.output_names, feed_of_instances(rows, model.inputs), "predictions")
-        return Inputs(model.output_names, feed_of_columns(columns, model.inputs), "outputs")
+            return Inputs(self._names, feed_of_instances(rows, model.inputs), "predictions")
+        return Inputs(self._names, feed_of_columns(columns, model.inputs), "outputs")
 
     def encode(self, inputs: Inputs, results: list[Any]) -> bytes | Answer:
         write = by_row if inputs.rest == "predictions" else by_column

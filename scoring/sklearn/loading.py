@@ -16,6 +16,10 @@ from scoring.pickled_names import is_allowed
 from scoring.tabular.model import invalid
 from scoring.tabular.unpickling import RefusedNameError, allowed_names_only
 
+VERSION_HINT = (
+    "Register it with the version of the library that wrote it (--model-framework-version), which its environment then "
+    "has; or write it again with a newer one."
+)
 SCRIPT_HINT = "Deploy it with an entry script that brings what the file needs."
 
 
@@ -59,10 +63,11 @@ def _missing(bundled: BundledModel, error: ModuleNotFoundError) -> StartFailure:
 def _unreadable(bundled: BundledModel, error: Exception) -> StartFailure:
     broken = isinstance(error, (pickle.UnpicklingError, EOFError, zlib.error))
     why = "is damaged" if broken else f"cannot be loaded here: it was written by {_written(bundled)}"
-    hint = "Send the file again." if broken else f"Write it with a newer version of the library. {SCRIPT_HINT}"
+    hint = "Send the file again." if broken else VERSION_HINT
     last = f"{type(error).__name__}: {error}"
     return invalid(bundled, f"{why}: {last}", hint=hint, evidence="".join(traceback.format_exception(error)))
 
 
 def _written(bundled: BundledModel) -> str:
-    return f"{bundled.framework} {bundled.framework_version}".strip() + ("" if bundled.framework_version else " (?)")
+    version = bundled.framework_version
+    return f"{bundled.framework} {version}" if version else f"an unknown version of {bundled.framework}"

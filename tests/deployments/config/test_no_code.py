@@ -106,6 +106,8 @@ def test_file_that_needs_code_or_is_unsafe_is_refused_by_what_it_names(framework
         (["xgboost>=2,<4"], ["xgboost==3.2.*"], True),
         (["torch"], ["torch==2.13.0+cpu"], True),
         ([], ["pandas==3.*"], True),
+        (["lightgbm==4.*"], ["xgboost==3.2.*", "lightgbm==4.7.*"], False),
+        (["xgboost==3.2.0"], ["xgboost==3.2.*", "lightgbm==4.7.*"], True),
     ],
 )
 def test_environment_fits_where_it_has_every_package_in_that_version(needed, offered, answer):

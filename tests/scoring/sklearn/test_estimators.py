@@ -80,11 +80,10 @@ def test_metadata_tells_features_and_classes(server):
     }
 
 
-def test_tables_of_mlflow_are_answered_by_row(server):
-    body = {"dataframe_split": {"data": ROWS[:1]}}
-    assert server.score(body, "/invocations").json() == {
-        "predictions": [{"predict": LABELS[0], "predict_proba": PROBABILITIES[0]}]
-    }
+def test_tables_of_mlflow_and_instances_are_answered_by_predict(server):
+    tables = server.score({"dataframe_split": {"data": ROWS}}, "/invocations").json()
+    instances = server.score({"instances": ROWS}, "/v1/models/flowers:predict").json()
+    assert tables == instances == {"predictions": LABELS}
 
 
 def test_version_that_wrote_the_file_is_named_in_the_log(server):
