@@ -229,10 +229,11 @@ def report(measured: dict[str, dict[str, dict[int, list[Result]]]], seconds: int
         f"{FEATURES} features, as the",
         f"same joblib file (MLflow: saved from it), {ROWS} row a request, on {CORES} cores that `wrk` shares. "
         f"Medians of {turns} turns of {seconds} s, in",
-        "which the servers take turns and are up together. MLServer 1.7.1 with a parallel worker for each core, MLflow "
-        "3.17.2 with",
-        "as many workers and uvloop. Answers are checked first. Keys, admission, request ids and counters are on in "
-        "Slipway.",
+        "which the servers take turns and are up together: other work on the machine slows them alike. MLServer 1.7.1 "
+        "with a parallel",
+        "worker for each core, MLflow 3.17.2 with as many workers and uvloop. Answers are checked first. Keys, "
+        "admission, request ids",
+        "and counters are on in Slipway.",
         "",
         f"The bar: at least {BAR:g} times the requests per second of either at {BAR_CONNECTIONS} connections.",
     ]
