@@ -5,7 +5,7 @@ from typing import Any
 
 from registry.conversion.outcome import sentence
 from registry.models import Conversion, ConversionVariant
-from studio.core.quantities import duration
+from studio.core.quantities import duration, tiny
 
 HEADINGS = (
     "variant",
@@ -67,7 +67,7 @@ def _why(conversion: Conversion, best: ConversionVariant | None) -> str:
     one = best.pace("one").get("seconds", 0)
     original = conversion.result.get("paces", {}).get("one", {}).get("seconds", 0)
     rows = sum(group["rows"] for group in best.facts.get("groups", []))
-    moved = f"no answer moves by more than {best.largest:.2g}" if best.largest else "no answer moves at all"
+    moved = f"no answer moves by more than {tiny(best.largest)}" if best.largest else "no answer moves at all"
     return f"{duration(one)} instead of {duration(original)} for one row; on {rows:,} rows {moved}."
 
 

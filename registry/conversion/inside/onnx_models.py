@@ -22,6 +22,8 @@ WHOLE_BELOW = (10, 2, 1)  # whole numbers may be sizes or places in a table: dra
 
 
 class OnnxModel(Tabular):
+    doubtful = frozenset({rows_of.MISSING, rows_of.HUGE})  # a network makes anything of what is no number
+
     def __init__(self, path: Path) -> None:
         self.path = path
         try:

@@ -219,13 +219,17 @@ def _is_close(difference: Difference) -> bool:
     return difference.changed == 0 and difference.largest <= 1e-4
 
 
+def _bound(largest: float) -> str:
+    return f"up to {largest:.2g}" if largest < float("inf") else "to no number at all"
+
+
 def _warning(kind: str, difference: Difference) -> str:
     why = {
         HUGE: "Values beyond 16 million lose digits as 32-bit numbers",
-        MISSING: "Missing values take another branch of a tree",
+        MISSING: "Missing values are taken otherwise",
         LIKE: "Rows that are nothing like yours may be answered otherwise",
     }[kind]
     return (
         f"{why}: of {difference.rows} made-up {kind} {difference.changed} are decided otherwise, and answers move by "
-        f"up to {difference.largest:.2g}. Send rows of yours if the model is asked with such."
+        f"{_bound(difference.largest)}. Send rows of yours if the model is asked with such."
     )
