@@ -26,6 +26,7 @@ from monitoring.profiling.measure import Limits, Load, Measured, Point
 from monitoring.profiling.result import Result
 from monitoring.profiling.search import search
 from studio.activity.recording import record
+from studio.core.errors import SlipwayError
 from studio.core.job_heartbeat import Heartbeat, LeaseLost
 from studio.core.jobs import WORKER_LOST, JobState
 
@@ -44,11 +45,11 @@ def run(profile: Profile, heartbeat: Heartbeat) -> None:
         raise
     except TargetUnavailable as away:
         _fail(profile, cause_of("target_unavailable", evidence=str(away)))
-    except Exception as error:
-        cause = cause_of_error(error)
-        if cause["code"] == "build_failed":
-            log.exception("%s failed", profile)
-        _fail(profile, cause)
+    except SlipwayError as error:
+        _fail(profile, cause_of_error(error))
+    except Exception as error:  # whatever it was, the row must say so
+        log.exception("%s failed", profile)
+        _fail(profile, cause_of("internal", evidence=f"{type(error).__name__}: {error}"))
     else:
         _succeed(profile, result, times)
 

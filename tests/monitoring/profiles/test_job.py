@@ -121,6 +121,16 @@ def test_script_that_does_not_start_fails_the_profile_with_its_cause(measured, w
     assert Event.objects.get(action="profile.failed").details["code"] == "init_failed"
 
 
+def test_error_of_our_own_is_told_as_one(measured, workspace, bob, iris):
+    def fail():
+        raise OSError("the socket is none of the replica's")
+
+    measured.before = fail
+    found = ended(make_profile(workspace, bob, iris))
+    assert (found.state, found.error["code"], found.error["turn"]) == ("failed", "internal", "us")
+    assert "OSError" in found.error["evidence"]
+
+
 def test_one_profile_at_a_time_on_a_machine_and_the_others_know_how_many_are_before_them(workspace, bob, iris):
     first, second = make_profile(workspace, bob, iris), make_profile(workspace, bob, iris)
     assert [kind.queue for kind in kinds() if kind.name == "profile"] == [LONG]
