@@ -5,8 +5,8 @@ line, the first few of them at once.
 """
 
 import csv
-import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,6 @@ from monitoring.profiling.problems import Unusable
 MOST_BYTES = 512 * MIB  # of all bodies, which are held in memory
 MOST_BODIES = 1_000_000
 NAMED_ROWS = 5  # bad ones, in a message
-csv.field_size_limit(sys.maxsize)
 
 
 class BodySource(Protocol):
@@ -123,17 +122,26 @@ def _whole(path: Path, _column: str) -> Iterator[tuple[str, bytes]]:
     yield path.name, _content(path)
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> BufferedReader:
+    """The file. Unusable if it is none (a pipe never ends), cannot be read, or is larger than all bodies may be."""
     try:
+        if not path.is_file():
+            raise Unusable("bodies_missing", f"{path} is no file.", "Check the path.")
+        if path.stat().st_size > MOST_BYTES:
+            size = f"{path.stat().st_size / MIB:,.0f} MiB"
+            hint = "Profile with a sample of the rows."
+            raise Unusable(
+                "bodies_too_many", f"{path.name} has {size}; a load holds at most {MOST_BYTES // MIB} MiB.", hint
+            )
         return path.open("rb")
-    except OSError as problem:
-        raise Unusable("bodies_missing", f"{path} cannot be read: {problem.strerror}.", "Check the path.") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise Unusable("bodies_missing", f"{path} cannot be read: {reason}.", "Check the path.") from None
 
 
 def _content(path: Path) -> bytes:
     with _opened(path) as stream:
-        content: bytes = stream.read(MOST_BYTES + 1)
-    return content
+        return stream.read()
 
 
 def _decoded(stream: Iterable[bytes], path: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ when all requests of it have ended, a `Failed` if it has to give up (then it end
 input ends it early. It knows neither Django nor the studio, so that it starts quickly and its loop has no company.
 """
 
+import csv
 import os
 import resource
 import sys
@@ -12,6 +13,7 @@ import sys
 import msgspec
 import uvloop
 
+from monitoring.profiling.bodies import MOST_BYTES
 from monitoring.profiling.messages import Failed, Plan
 from monitoring.profiling.problems import Unusable
 from monitoring.profiling.run import STOP, Run, tell
@@ -25,6 +27,7 @@ def main() -> int:
         line, rest = _first_line()
         plan = _plan(line)
         _raise_file_limit(plan)
+        csv.field_size_limit(MOST_BYTES)  # of this process alone: a body may be larger than csv expects
         uvloop.run(Run(plan, stopped=STOP in rest).run())
     except Unusable as problem:
         tell(Failed(code=problem.code, message=str(problem), hint=problem.hint, example=problem.example))

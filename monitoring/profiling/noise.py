@@ -99,7 +99,7 @@ def family_of(watched: Iterable[int]) -> list[int]:
         try:
             known = psutil.Process(process)
             found.update(dict.fromkeys([process, *(child.pid for child in known.children(recursive=True))]))
-        except psutil.Error:
+        except (psutil.Error, ValueError, OverflowError):  # the latter two: it is no number of a process
             continue
     return list(found)
 

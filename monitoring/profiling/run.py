@@ -77,8 +77,8 @@ class Run:
             connection = await wire.connect(lambda _: None)
         except TimeoutError:
             said = f"no connection within {self._plan.timeout_seconds:g} s"
-        except OSError as problem:
-            said = problem.strerror or str(problem)
+        except (OSError, UnicodeError) as problem:  # the latter: a host that is no name
+            said = getattr(problem, "strerror", None) or str(problem)
         else:
             connection.close()
             return

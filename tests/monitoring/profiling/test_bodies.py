@@ -1,8 +1,10 @@
 """Request bodies from files: what is read, and what is named by file and line."""
 
+import os
+
 import pytest
 
-from monitoring.profiling.bodies import read_bodies
+from monitoring.profiling.bodies import MOST_BYTES, read_bodies
 from monitoring.profiling.messages import File, Inline, Plan
 from monitoring.profiling.problems import Unusable
 
@@ -81,6 +83,20 @@ def test_a_body_over_the_limit_is_named(tmp_path):
     (tmp_path / "rows.jsonl").write_text("[1]\n[1, 2, 3]\n")
     code, said = refused(File(path=str(tmp_path / "rows.jsonl")), largest_body_bytes=5)
     assert (code, said) == ("body_too_large", "rows.jsonl line 2 has 9 bytes; the service accepts at most 5.")
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for layout in ("lines", "csv", "whole"):
+        assert refused(File(path=str(tmp_path / "pipe"), layout=layout))[0] == "bodies_missing"
+    assert refused(File(path="a\x00b"))[0] == "bodies_missing"
+
+
+def test_a_file_larger_than_all_bodies_may_be_is_not_read(tmp_path):
+    with (tmp_path / "huge.jsonl").open("wb") as stream:
+        stream.truncate(MOST_BYTES + 1)
+    code, said = refused(File(path=str(tmp_path / "huge.jsonl")))
+    assert (code, said) == ("bodies_too_many", "huge.jsonl has 512 MiB; a load holds at most 512 MiB.")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):

@@ -186,6 +186,9 @@ def test_bodies_that_cannot_be_read_are_told_before_anything_is_sent(tmp_path):
         ({"address": "http://user:word@127.0.0.1/"}, "address_bad"),  # pragma: allowlist secret
         ({"address": "http://127.0.0.1:1/a b"}, "address_bad"),
         ({"address": "unix:/run/socket"}, "address_bad"),
+        ({"address": f"unix:/{'a' * 200}:/score"}, "unreachable"),
+        ({"address": f"http://{'a' * 80}.example/"}, "unreachable"),
+        ({"address": "http://127.0.0.1:99999/"}, "address_bad"),
         ({"headers": {"Content-Length": "0"}}, "header_bad"),
         ({"headers": {"X-A": "1\r\nX-B: 2"}}, "header_bad"),
         ({"address": "https://127.0.0.1:1/", "ca_file": "/gone.pem"}, "ca_file_bad"),
@@ -263,3 +266,10 @@ def test_connections_of_a_closed_loop_are_shared_out_among_replicas():
         repeat = one(first, more_addresses=[second.address], connections=4)
     assert repeat.answered == pytest.approx(4 * 0.5 / 0.022, rel=0.3)
     assert len(first.asked) == pytest.approx(len(second.asked), rel=0.2)
+
+
+def test_a_body_larger_than_csv_expects_is_sent(tmp_path):
+    (tmp_path / "input.csv").write_text("body\n" + '"' + "a" * 200_000 + '"\n')
+    with Server(at_once) as server:
+        one(server, bodies=File(path=str(tmp_path / "input.csv"), layout="csv"))
+    assert {len(body) for body in server.asked} == {200_000}
