@@ -11,6 +11,7 @@ from collections.abc import Sequence
 MIB = 1024**2
 MEMORY_FACTOR, MEMORY_LEAST = 1.25, 64 * MIB
 GROWTH = 0.01  # of the peak an hour
+LEAST_SECONDS = 300.0  # of samples: in less, caches that fill look like a leak
 MOST_SAMPLES = 400  # whose pairs are looked at
 
 
@@ -46,4 +47,6 @@ def memory_growth(samples: Sequence[tuple[float, float]]) -> float:
 
 def grows(samples: Sequence[tuple[float, float]]) -> bool:
     """Whether memory grows so much that no limit can be recommended."""
-    return bool(samples) and memory_growth(samples) > GROWTH * max(memory for _, memory in samples)
+    if not samples or samples[-1][0] - samples[0][0] < LEAST_SECONDS:
+        return False
+    return memory_growth(samples) > GROWTH * max(memory for _, memory in samples)

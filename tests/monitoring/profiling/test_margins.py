@@ -28,4 +28,5 @@ def test_memory_that_grows_is_told_and_a_warm_up_is_not():
     assert not margins.grows(warm)
     assert margins.grows(leak)
     assert margins.memory_growth(leak) == pytest.approx(36 * MIB, rel=0.01)
+    assert not margins.grows(leak[:200])
     assert not margins.grows([])
