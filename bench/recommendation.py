@@ -169,8 +169,8 @@ def row(one: Outcome) -> str:
     half = f"{one.half.replicas}: {one.half.p99:.1f} ms, {one.half.failed} failed" if one.half else "one is enough"
     return (
         f"| {one.case.name} | {one.case.what} | {one.case.p99:g} ms at {one.case.rate:g}/s | {one.profiled:.0f} s | "
-        f"{one.full.replicas} of {one.options.get('cpu', 1):g} cores | {one.full.p99:.1f} ms, {one.full.failed} failed | "
-        f"{half} | {'yes' if is_right(one) else 'no'} |"
+        f"{one.full.replicas} of {one.options.get('cpu', 1):g} cores | "
+        f"{one.full.p99:.1f} ms, {one.full.failed} failed | {half} | {'yes' if is_right(one) else 'no'} |"
     )
 
 
