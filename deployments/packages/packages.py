@@ -25,11 +25,12 @@ from deployments.causes import cause_of_error
 from deployments.config import configs
 from deployments.events import PACKAGE_CREATED
 from deployments.models import Instance, Package, PackageForm, Revision
+from deployments.models.config import ConfigKind
 from deployments.packages.context import write_context
 from deployments.packages.texts import ContextFacts
 from deployments.recipe.recipe import content_hash
 from deployments.recipe.spec import spec_for, variables_of
-from deployments.services.default_config import ensure_default_config
+from deployments.services.default_config import check_without_code, ensure_default_config
 from deployments.services.queries import find as find_service
 from deployments.targets.edge.run_settings import settings_of
 from registry.environments import environments
@@ -83,6 +84,8 @@ def _of_model(workspace: Workspace, actor: User, asked: PackageRequest) -> dict[
     if version.state != VersionState.READY:
         raise BadInput(f"{version} is {version.state}.", hint="Only a version that is ready is packed.", field="model")
     config = configs.find(workspace, asked.config) if asked.config else ensure_default_config(version, actor)
+    if config.kind == ConfigKind.NO_CODE:
+        check_without_code([version], config)
     return {"version": version, "config": config}
 
 
