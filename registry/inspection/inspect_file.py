@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("registry", "scoring")  # packages that the program needs
-OUTPUT_BYTES = 16 * 1024 * 1024
+OUTPUT_BYTES = 32 * 1024 * 1024
 _FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.find_class")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -28,7 +28,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 def preload() -> None:
     """Load what every inspection needs; no file has been touched then."""
     make_importable()
-    for name in ("onnx.checker", "registry.inspection.formats.folder", "registry.inspection.formats.onnx_trial"):
+    formats = "registry.inspection.formats"
+    for name in ("onnx.checker", f"{formats}.folder", f"{formats}.onnx_trial", f"{formats}.onnx_shapes"):
         importlib.import_module(name)
 
 
@@ -68,9 +69,11 @@ def inspect(folder: Path, declared: str, keep: Callable[[dict[str, Any]], None] 
     try:
         report = inspect_folder(folder, declared)
         if report.format == "onnx":
+            from registry.inspection.formats.onnx_shapes import infer  # start-up: only for graphs
             from registry.inspection.formats.onnx_trial import try_out  # start-up: only for graphs
 
             try_out(report, folder, lambda: keep(_finding(report)))
+            infer(report, folder, lambda: keep(_finding(report)))
     except Refused as refused:
         return {"rejected": refused.as_dict()}
     except MemoryError:
@@ -86,6 +89,7 @@ def _finding(report: "Report") -> dict[str, Any]:
         "framework_version": report.framework_version[:32],
         "signature": report.signature,
         "facts": report.facts | {"warnings": report.warnings},
+        "graph": report.graph,
     }
 
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from registry.errors import FileDamaged, WallsMissing
 from registry.events import VERSION_ACCEPTED, VERSION_REJECTED
+from registry.inspection.kept_graphs import keep_graph
 from registry.inspection.result import Finding, Rejected, finding_of, settled
 from registry.inspection.room import Room, hand_over
 from registry.inspection.warm_process import WarmProgram
@@ -67,6 +68,7 @@ def inspect(job: Inspection, heartbeat: Heartbeat) -> None:
         signature=found.signature,
         facts=facts,
         rejection=None,
+        graph=found.graph,
     )
 
 
@@ -101,13 +103,16 @@ def _folder(job: Inspection, room: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _conclude(job: Inspection, version: ModelVersion, state: str, **facts: Any) -> None:
-    """Close the job, move the version and write the event, all or nothing."""
+def _conclude(
+    job: Inspection, version: ModelVersion, state: str, *, graph: dict[str, Any] | None = None, **facts: Any
+) -> None:
+    """Close the job, move the version, keep its graph and write the event, all or nothing."""
     rejection = facts.get("rejection") or {}
     with transaction.atomic():
         if not job.end(JobState.SUCCEEDED):  # the lease was lost: the next attempt concludes
             return
         move(version, state, moves=VERSION_MOVES, **facts)
+        keep_graph(version, graph)
         kind = VERSION_ACCEPTED if state == VersionState.READY else VERSION_REJECTED
         record(kind, version, workspace=version.workspace, reason=rejection.get("message", ""))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from registry.inspection.bounded_process import ProcessResult
 from registry.inspection.frameworks import CUSTOM
+from registry.inspection.graph import UNFINISHED
 from studio.core.errors import BadInput
 from studio.core.storable import storable
 
@@ -35,6 +36,7 @@ class Finding:
     framework_version: str = ""
     signature: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    graph: dict[str, Any] | None = None
 
 
 def finding_of(ended: ProcessResult, *, seconds: float) -> Finding:
@@ -78,7 +80,8 @@ def _last_answer(output: bytes) -> dict[str, Any] | None:
 
 def _unfinished(found: Finding, ended: ProcessResult) -> Finding:
     """What was known before the trial; a crash of the runtime is worth a warning."""
-    if ended.code is None or -ended.code not in _FAULTS:
+    in_trial = (found.graph or {}).get("shapes") != UNFINISHED  # of shapes, the graph itself tells it
+    if ended.code is None or -ended.code not in _FAULTS or not in_trial:
         return found
     runtime = found.facts.get("runtime", {})
     did = "running made-up rows" if runtime.get("loads") else "loading it"

@@ -4,6 +4,7 @@ from registry.models.environment import BuiltEnvironment, CuratedEnvironment, En
 from registry.models.model import Model
 from registry.models.scrub import Scrub
 from registry.models.version import Inspection, ModelVersion, Tag, VersionFile, VersionState
+from registry.models.version_graph import VersionGraph
 from registry.models.version_use import UseKind, VersionUse
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Upload",
     "UseKind",
     "VersionFile",
+    "VersionGraph",
     "VersionState",
     "VersionUse",
 ]

@@ -14,12 +14,19 @@ from registry.search.filter_links import chips
 from registry.versions import registration, usage
 from registry.views.fact_rows import fact_rows
 from registry.views.files import preview
+from registry.views.graph import graph_panel
 from registry.views.model_card import as_html
 from studio.accounts.access import WorkspaceRequest, workspace_page
 from studio.core.errors import BadInput, SlipwayError
 from studio.core.pages import render
 
-TABS = {"overview": "Overview", "files": "Files", "deployments": "Deployments", "activity": "Activity"}
+TABS = {
+    "overview": "Overview",
+    "files": "Files",
+    "graph": "Graph",
+    "deployments": "Deployments",
+    "activity": "Activity",
+}
 PAGE = "registry/version_detail.html"
 
 
@@ -106,6 +113,8 @@ def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayErr
         "error": error,
         "typed": request.POST.get("add_tag", "") if error else "",
     }
+    if current == "graph":
+        shown |= graph_panel(version, request.GET)
     if current == "files" and (path := request.GET.get("file")):
         shown["preview"] = preview(version, path)
     return shown | _PANELS[current](version)
@@ -136,6 +145,7 @@ def _files(version: ModelVersion) -> dict[str, Any]:
 _PANELS = {
     "overview": _overview,
     "files": _files,
+    "graph": lambda version: {},
     "deployments": lambda version: {"has_uses": version.uses.exists()},
     "activity": lambda version: {},
 }

@@ -5,6 +5,7 @@ import { start as startCodeField } from "./behaviours/code_field.js";
 import { start as startCodeTabs } from "./behaviours/code_tabs.js";
 import { start as startConfirm } from "./behaviours/confirm.js";
 import { start as startCopy } from "./behaviours/copy.js";
+import { start as startGraph } from "./behaviours/graph.js";
 import { start as startJsonEditor } from "./behaviours/json_editor.js";
 import { start as startLogs } from "./behaviours/logs.js";
 import { start as startPropose } from "./behaviours/propose.js";
@@ -23,6 +24,7 @@ export const behaviours = new Map([
   ["code_tabs", startCodeTabs],
   ["confirm", startConfirm],
   ["copy", startCopy],
+  ["graph", startGraph],
   ["json_editor", startJsonEditor],
   ["logs", startLogs],
   ["propose", startPropose],

@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 
-from registry.inspection.formats import onnx_signature
+from registry.inspection.formats import onnx_nodes, onnx_signature
 from registry.inspection.formats.memory import free_bytes
 from registry.inspection.formats.report import Refused, Report
 from registry.inspection.signature import stored
@@ -41,14 +41,16 @@ def read(path: Path, root: Path) -> Report:
         "operators": dict(operators.most_common(200)),
         "nodes": operators.total(),
         "parameters": sum(prod(tensor.dims) for tensor in tensors),
-        "parameter_bytes": sum(_bytes_of(tensor) for tensor in tensors),
+        "parameter_bytes": sum(onnx_nodes.bytes_of(tensor) for tensor in tensors),
         "dimensions": {value.name: onnx_signature.dimension_names(value) for value in [*inputs, *outputs]},
         "external_data": sorted({_location(tensor) for tensor in external}),
         "metadata": {entry.key[:100]: entry.value[:1000] for entry in model.metadata_props[:50]},
     }
     version = str(facts["opset"].get("ai.onnx", ""))
     warnings = [*_unknown_domains(model), *onnx_signature.warnings(model)]
-    return Report("onnx", "is ONNX", "onnx", version and f"opset {version}", stored(signature), facts, warnings)
+    framework_version = version and f"opset {version}"
+    graph = onnx_nodes.graph_of(model)
+    return Report("onnx", "is ONNX", "onnx", framework_version, stored(signature), facts, warnings, graph=graph)
 
 
 def parses(path: Path) -> bool:
@@ -186,15 +188,6 @@ def _check_lengths(tensors: list[TensorProto], path: Path) -> None:
 
 def _operator(node: onnx.NodeProto) -> str:
     return node.op_type if node.domain in {"", "ai.onnx"} else f"{node.domain}.{node.op_type}"
-
-
-def _bytes_of(tensor: TensorProto) -> int:
-    if tensor.data_type == TensorProto.STRING:
-        return sum(map(len, tensor.string_data))
-    try:
-        return int(prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-    except (KeyError, TypeError, ValueError):
-        return 0
 
 
 def _unknown_domains(model: ModelProto) -> list[str]:

@@ -68,7 +68,7 @@ def _output(value: ValueInfoProto) -> TensorSpec:
     """A list of maps from class to number is answered as a matrix, a row for each map."""
     element = value.type.sequence_type.elem_type
     if value.type.WhichOneof("value") == "sequence_type" and element.WhichOneof("value") == "map_type":
-        datatype = _datatype(element.map_type.value_type.tensor_type)
+        datatype = datatype_of(element.map_type.value_type.tensor_type.elem_type)
         if element.map_type.value_type.WhichOneof("value") == "tensor_type" and datatype in DATATYPES:
             return TensorSpec(value.name, datatype, [DYNAMIC, DYNAMIC])
     return _spec(value)
@@ -79,13 +79,13 @@ def _spec(value: ValueInfoProto, *, optional: bool = False) -> TensorSpec:
     if kind != "tensor_type":
         return TensorSpec(value.name, kind.removesuffix("_type").upper(), [DYNAMIC], optional)
     tensor = value.type.tensor_type
-    return TensorSpec(value.name, _datatype(tensor), _shape(tensor), optional)
+    return TensorSpec(value.name, datatype_of(tensor.elem_type), _shape(tensor), optional)
 
 
-def _datatype(tensor: TypeProto.Tensor) -> str:
-    known = tensor.elem_type in TensorProto.DataType.values()
-    name = TensorProto.DataType.Name(tensor.elem_type) if known else "UNKNOWN"
-    return ONNX_DATATYPES.get(tensor.elem_type, name)
+def datatype_of(element: int) -> str:
+    """The protocol's word for an element type, or ONNX's own where the protocol has none."""
+    name = TensorProto.DataType.Name(element) if element in TensorProto.DataType.values() else "UNKNOWN"
+    return ONNX_DATATYPES.get(element, name)
 
 
 def _shape(tensor: TypeProto.Tensor) -> list[int]:

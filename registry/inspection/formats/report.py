@@ -26,4 +26,5 @@ class Report:
     signature: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    graph: dict[str, Any] | None = None  # registry.inspection.graph.Graph, of an ONNX file
     warns_of_code: bool = False  # one of the warnings says what code the file would run

@@ -79,7 +79,7 @@ def test_preview_of_an_unknown_file_is_not_found(sign_in, carol, here):
     assert sign_in(carol).get(url("version_detail", **here), {"tab": "files", "file": "../x"}).status_code == 404
 
 
-@pytest.mark.parametrize("tab", ["overview", "files", "deployments", "activity", "nonsense"])
+@pytest.mark.parametrize("tab", ["overview", "files", "graph", "deployments", "activity", "nonsense"])
 def test_every_tab_opens(sign_in, carol, here, tab):
     assert sign_in(carol).get(url("version_detail", **here), {"tab": tab}).status_code == 200
 
