@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OPTIONAL = {"opentelemetry"}  # used where a service's environment has it; its absence is told in the log
-# What the loaders import: each is in the environments of the models that it serves, and nowhere else.
+# What the loaders and converters import: each is in the environments of the models that it is for, and nowhere else.
 LOADED = {"catboost", "joblib", "keras", "lightgbm", "pandas", "sklearn", "skops", "tensorflow", "torch", "xgboost"}
+LOADED |= {"onnxmltools", "skl2onnx"}
 PRODUCT = ("studio", "registry", "deployments", "monitoring", "scoring", "slipway")
 
 

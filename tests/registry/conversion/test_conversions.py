@@ -2,12 +2,14 @@
 
 import json
 import pickle
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 from django.conf import settings as django_settings
+from django.utils import timezone
 from sklearn.datasets import load_wine
 
 from registry.conversion import conversions
@@ -148,6 +150,21 @@ def test_a_second_one_waits_in_the_queue_without_losing_an_attempt(sklearn_versi
         run_job("conversion", job.pk)
     job.refresh_from_db()
     assert (job.state, job.attempt, job.step) == ("queued", 0, "waiting for another conversion")
+
+
+def test_a_job_whose_worker_was_killed_is_done_once_by_the_next(sklearn_version, forest, workspace, bob):
+    sklearn_version(forest)
+    job = conversions.request_conversion(workspace, bob, ConversionRequest("wine:1", variants=("onnx",), register=True))
+    left = artifacts.incoming() / f"inspect-conversion-{job.pk}-1"
+    (left / "out").mkdir(parents=True)
+    Conversion.objects.filter(pk=job.pk).update(
+        state="running", attempt=1, lease_until=timezone.now() - timedelta(days=1)
+    )
+    run_job("conversion", job.pk)
+    done = conversions.find_conversion(workspace, job.pk)
+    assert (done.state, done.attempt, done.variants.count()) == ("succeeded", 2, 1)
+    assert str(done.new_version) == "wine:2"
+    assert not left.exists()
 
 
 def test_what_the_program_writes_is_taken_only_as_a_plain_file(tmp_path):
