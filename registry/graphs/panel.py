@@ -1,11 +1,9 @@
 """Pure: everything about one box of a graph: what comes in, what goes out, attributes, nodes of a chain."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from registry.graphs.drawing import share_of
-from registry.graphs.units import Unit
+from registry.graphs.costs import Costs
 from registry.graphs.words import name_of, shape_of
 from registry.inspection.graph import OMITTED, Graph
 
@@ -45,6 +43,7 @@ class Panel:
     kind: str = "node"
     left_out: int = 0
     share: float | None = None
+    provider: str = ""  # that ran it
     is_refused: bool = False
 
     @property
@@ -52,21 +51,19 @@ class Panel:
         return None if self.share is None else 100 * self.share
 
 
-def panel_of(
-    graph: Graph, key: str, *, refused: set[int] | None = None, costs: Mapping[str, float] | None = None
-) -> Panel | None:
+def panel_of(graph: Graph, key: str, *, refused: set[int] | None = None, measured: Costs | None = None) -> Panel | None:
     """What the box of this key holds; None where no box has it."""
     kind, digits = ("node", key) if key[:1] not in {"i", "o"} else (key[0], key[1:])
     if not digits.isdecimal() or len(digits) > 9:
         return None
     place = int(digits)
     if kind == "node":
-        return _node(graph, place, refused or set(), costs) if place < len(graph.nodes) else None
+        return _node(graph, place, refused or set(), measured) if place < len(graph.nodes) else None
     ends = graph.inputs if kind == "i" else graph.outputs
     return _end(graph, key, ends[place]) if place < len(ends) else None
 
 
-def _node(graph: Graph, place: int, refused: set[int], costs: Mapping[str, float] | None) -> Panel:
+def _node(graph: Graph, place: int, refused: set[int], measured: Costs | None) -> Panel:
     node, ways = graph.nodes[place], _Ways(graph)
     inputs = [_argument(graph, tensor, ways.from_where(tensor)) for tensor in node.inputs[:MOST_SHOWN]]
     outputs = [_argument(graph, tensor, ways.to_where(tensor)) for tensor in node.outputs[:MOST_SHOWN]]
@@ -80,7 +77,8 @@ def _node(graph: Graph, place: int, refused: set[int], costs: Mapping[str, float
         subgraphs=sorted(node.subgraphs.items()),
         domain=node.domain or "ai.onnx",
         left_out=max(0, len(node.inputs) - MOST_SHOWN) + max(0, len(node.outputs) - MOST_SHOWN),
-        share=share_of(graph, Unit(str(place), (place,)), costs),
+        share=measured.shares.get(node.name) if measured else None,
+        provider=measured.providers.get(node.name, "") if measured else "",
         is_refused=place in refused,
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from registry.graphs.costs import Costs
 from registry.graphs.drawing import draw
 from registry.graphs.finding import MOST_FOUND, nodes_like, nodes_of, operators_of, refused_nodes
 from registry.graphs.panel import panel_of
@@ -17,11 +18,12 @@ from registry.models import ModelVersion
 MOST_RANKED = 10  # nodes of those that take the most time
 
 
-def graph_panel(version: ModelVersion, query: QueryDict, costs: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """What the tab shows. `costs`: shares of time (0 to 1) by names of nodes, where they have been measured."""
+def graph_panel(version: ModelVersion, query: QueryDict, measured: Costs | None = None) -> dict[str, Any]:
+    """What the tab shows; `measured` is what the nodes take, where that is known."""
     graph = graph_of(version)
     if graph is None:
         return {"graph": None}
+    costs = measured.shares if measured else None
     key, sought, operator = (query.get(field, "")[:200] for field in ("node", "q", "op"))
     refused = refused_nodes(graph, version.facts.get("runtime") or {})
     found = nodes_of(graph, operator) if operator else nodes_like(graph, sought)
@@ -40,7 +42,7 @@ def graph_panel(version: ModelVersion, query: QueryDict, costs: Mapping[str, flo
     return {
         "graph": graph,
         "drawing": drawing,
-        "node": panel_of(graph, key, refused=refused, costs=costs) if key else None,
+        "node": panel_of(graph, key, refused=refused, measured=measured) if key else None,
         "sought": sought,
         "operator": operator,
         "found": [_result(graph, place) for place in found[:MOST_FOUND]],
@@ -51,7 +53,8 @@ def graph_panel(version: ModelVersion, query: QueryDict, costs: Mapping[str, flo
         "is_folded": is_folded,
         "kept": _kept(query),
         "ranked": _ranked(graph, costs),
-        "has_costs": bool(costs),
+        "measured": measured,
+        "unplaced": 100 * (1 - sum(share for share, _ in _known(graph, costs))),
     }
 
 
@@ -74,10 +77,14 @@ def _result(graph: Graph, place: int) -> dict[str, str]:
     return {"key": str(place), "operator": name_of(node), "name": node.name}
 
 
+def _known(graph: Graph, costs: Mapping[str, float] | None) -> list[tuple[float, int]]:
+    """Shares of time and places of the nodes that were measured."""
+    return [(costs[node.name], place) for place, node in enumerate(graph.nodes) if costs and node.name in costs]
+
+
 def _ranked(graph: Graph, costs: Mapping[str, float] | None) -> list[dict[str, Any]]:
     """The nodes that take the most time, with what their bar is to show."""
-    known = [(costs[node.name], place) for place, node in enumerate(graph.nodes) if costs and node.name in costs]
-    most = sorted(known, key=lambda one: (-one[0], one[1]))[:MOST_RANKED]
+    most = sorted(_known(graph, costs), key=lambda one: (-one[0], one[1]))[:MOST_RANKED]
     longest = most[0][0] if most else 0.0
     return [
         {**_result(graph, place), "percent": 100 * share, "bar": f"{100 * share / longest if longest else 0:.1f}%"}

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from registry.conversion.requirements import LIBRARIES
+from registry.graphs.costs import costs_of
 from registry.models import ModelVersion
 from registry.search.filter_links import chips
 from registry.versions import registration, usage
@@ -114,7 +115,7 @@ def _context(request: WorkspaceRequest, version: ModelVersion, error: SlipwayErr
         "typed": request.POST.get("add_tag", "") if error else "",
     }
     if current == "graph":
-        shown |= graph_panel(version, request.GET)
+        shown |= graph_panel(version, request.GET, costs_of(version))
     if current == "files" and (path := request.GET.get("file")):
         shown["preview"] = preview(version, path)
     return shown | _PANELS[current](version)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from registry.graphs.costs import Costs
 from registry.graphs.panel import Argument, Link, panel_of
 from registry.inspection.graph import Tensor
 from tests.registry.graphs.graphs import chain_of, graph_of
@@ -26,9 +27,9 @@ def test_initialisers_and_omitted_inputs_are_told_apart():
 def test_attributes_are_sorted_and_cost_is_a_share():
     graph = chain_of("Conv")
     graph.nodes[0].attributes = {"strides": "[1, 1]", "group": "1"}
-    panel = panel_of(graph, "0", costs={"conv_0": 0.25})
+    panel = panel_of(graph, "0", measured=Costs({"conv_0": 0.25}, {"conv_0": "CPUExecutionProvider"}))
     assert panel.attributes == [("group", "1"), ("strides", "[1, 1]")]
-    assert panel.percent == 25.0
+    assert (panel.percent, panel.provider) == (25.0, "CPUExecutionProvider")
 
 
 def test_inputs_and_outputs_have_panels_too():

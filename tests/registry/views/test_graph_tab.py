@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from django.http import QueryDict
 
+from registry.graphs.costs import Costs
 from registry.inspection.kept_graphs import keep_graph
 from registry.views.graph import graph_panel
 from tests.pages import text_of, url
@@ -103,13 +104,14 @@ def test_operators_that_the_runtime_refuses_are_marked(iris, open_tab):
 
 def test_costs_are_ranked_and_drawn(iris):
     keep(iris, chain_of("Conv", "Relu", "Conv"))
-    shown = graph_panel(iris, QueryDict("node=2"), {"conv_0": 0.2, "conv_2": 0.7, "gone": 0.1})
+    shown = graph_panel(iris, QueryDict("node=2"), Costs({"conv_0": 0.2, "conv_2": 0.7, "gone": 0.1}))
     assert [(each["key"], each["percent"], each["bar"]) for each in shown["ranked"]] == [
         ("2", 70.0, "100.0%"),
         ("0", 20.0, "28.6%"),
     ]
     assert [box.heat for box in shown["drawing"].boxes] == [None, 4, None, 4, None]
     assert shown["node"].percent == 70.0
+    assert round(shown["unplaced"]) == 10
 
 
 def test_version_inspected_before_says_so(open_tab):
