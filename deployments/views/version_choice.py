@@ -57,7 +57,8 @@ class Automatic:
     script_for: ModelVersion | None = None  # a version that nobody has written a script for yet
     environment: Environment | None = None  # what runs it without code, beside the studio's own; perhaps not saved yet
     takes: Sequence[dict[str, str]] = ()  # its inputs in words, where they are known
-    convertible: ModelVersion | None = None  # the version, where ONNX can be made of it
+    version: ModelVersion | None = None  # that runs in `environment`
+    converts: bool = False  # whether ONNX can be made of it
 
     @property
     def possible(self) -> bool:
@@ -88,6 +89,6 @@ def automatic_config(versions: Sequence[ModelVersion]) -> Automatic:
         return Automatic("Choose one", refused.message, version if needs_script(version) else None)
     inputs = signature.describe(version.signature)["inputs"]
     takes = inputs if len(inputs) <= SHOWN_INPUTS else []
-    convertible = version if version.framework in LIBRARIES else None
     label = f"Automatic: no code, {serving.runtime}"
-    return Automatic(label, environment=environment, takes=takes, convertible=convertible)
+    converts = version.framework in LIBRARIES
+    return Automatic(label, environment=environment, takes=takes, version=version, converts=converts)
