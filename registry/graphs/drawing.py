@@ -147,7 +147,7 @@ def _texts(graph: Graph, unit: Unit, costs: Mapping[str, float] | None) -> tuple
         title = name_of(graph.nodes[unit.nodes[0]])
         outputs = graph.nodes[unit.nodes[0]].outputs
         note = shape_of(graph.tensors[outputs[0]]) if outputs and outputs[0] >= 0 else ""
-    return title, f"{share:.0%} of the time" if share is not None else note
+    return title, f"{100 * share:.0f} % of the time" if share is not None else note
 
 
 def _kind(unit: Unit) -> str:

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from playwright.sync_api import expect
 
+from registry.graphs import costs
+from registry.graphs.costs import Costs
 from registry.inspection.kept_graphs import keep_graph
 from tests.browser.conftest import look
 from tests.pages import url
@@ -65,6 +67,18 @@ def test_slash_searches_the_graph_and_results_are_links(open_graph):
     expect(page).to_have_url(re.compile(r"q=sigmoid_202&node=202"))
     expect(page.locator("[data-node='202']")).to_be_in_viewport()
     look(page, "version-graph-large")
+
+
+def test_costs_of_nodes_and_refused_operators_are_seen(open_graph, monkeypatch):
+    shares = {"conv_0": 0.31, "relu_1": 0.04, "conv_2": 0.12, "sigmoid_3": 0.07}
+    measured = Costs(shares, dict.fromkeys(shares, "CPUExecutionProvider"), "1 row a run", "#profile")
+    monkeypatch.setattr(costs, "_readers", [lambda version: measured])
+    monkeypatch.setitem(RUNTIME, "loads", False)
+    monkeypatch.setitem(RUNTIME, "note", "Fatal error: :GlobalAveragePool(-1) is not a registered function/op.")
+    page = open_graph(residual(), "&node=0")
+    expect(page.locator(".cost")).to_have_count(4)
+    expect(page.locator(".graph [data-tone=bad]")).to_have_attribute("data-node", "6")
+    look(page, "version-graph-costs")
 
 
 def test_graph_of_a_chain_is_folded_and_unfolds(open_graph):

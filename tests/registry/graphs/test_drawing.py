@@ -68,7 +68,7 @@ def test_heat_follows_the_share_of_time_and_adds_up_in_a_chain():
     graph = chain_of("Conv", "Relu", "MaxPool", "Flatten", "Neg")
     drawing = drawn(graph, costs=costs)
     assert [box.heat for box in drawing.boxes] == [None, 1, 2, 3, 4, None, None]
-    assert box_of(drawing, "3").note == "80% of the time"
+    assert box_of(drawing, "3").note == "80 % of the time"
     assert box_of(drawn(graph, folded=True, costs=costs), "0").heat == 4
 
 
