@@ -23,7 +23,12 @@ if [ $code -ne 0 ]; then
 fi
 
 echo "audit: secrets in the repository"
-git ls-files -z -- ':!requirements*.txt' ':!static/vendor' ':!*.xz' | xargs -0 $BIN/detect-secrets-hook --no-verify \
-    --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString --disable-plugin KeywordDetector \
-    --baseline ops/secrets.json || status=1
+# 3 says that none was found, and that those of the baseline stand on other lines now, which it writes into a copy.
+known=$(mktemp)
+trap 'rm -f "$known"' EXIT
+cp ops/secrets.json "$known"
+search='"$0" "$@" || [ $? -eq 3 ]'
+git ls-files -z -- ':!requirements*.txt' ':!static/vendor' ':!*.xz' ':!ops/secrets.json' | xargs -0 sh -c "$search" \
+    $BIN/detect-secrets-hook --no-verify --disable-plugin Base64HighEntropyString \
+    --disable-plugin HexHighEntropyString --disable-plugin KeywordDetector --baseline "$known" || status=1
 exit $status
