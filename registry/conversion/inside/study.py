@@ -144,7 +144,8 @@ class Study:
         except MemoryError:
             return None, {"failure": "Making it needs more memory than SLIPWAY_CONVERSION_MEMORY_BYTES allows."}
         except Exception as reason:  # tools raise whatever comes
-            text = f"{type(reason).__name__}: {str(reason)[:300]}"
+            told = str(reason).replace(f"{place.parent}/", "")  # where it lies is the studio's own matter
+            text = f"{type(reason).__name__}: {told[:300]}"
             return None, {"failure": f"It could not be made or run: {text}", "evidence": traceback.format_exc()[-4000:]}
         return session, facts
 

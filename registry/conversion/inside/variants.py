@@ -69,9 +69,19 @@ def _halved(source: Path, place: Path, rows: Rows) -> None:
     model = onnx.load(source)
     before = _sixteen(model)
     halved = convert_float_to_float16(model, keep_io_types=True)
+    _keep_one_of_each(halved)
     if _sixteen(halved) == before:
         raise NotTried("There is nothing that half precision holds: trees and texts keep their numbers.")
     onnx.save(halved, place)
+
+
+def _keep_one_of_each(model: onnx.ModelProto) -> None:
+    """Of casts that were added for each use of a value under one name, as onnxruntime 1.31.1 does, which refuses it."""
+    kept = {tuple(node.output): node for node in model.graph.node}
+    if len(kept) < len(model.graph.node):
+        nodes = list(kept.values())
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
 
 
 def _sixteen(model: onnx.ModelProto) -> int:

@@ -138,3 +138,20 @@ def test_64_bits_are_not_quantized_in_silence(optimised):
     found = optimised(content)
     assert found["int8-dynamic"]["verdict"] in {"not tried", "failed"}
     assert found["float16"]["verdict"] == "not tried"
+
+
+def test_half_precision_of_a_value_that_two_single_precision_operators_take_loads(optimised):
+    """onnxruntime 1.31.1 casts it twice, under one name (findings/onnxruntime-float16-repeated-casts.sh)."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "a"], ["h"], "product"),
+        helper.make_node("ArrayFeatureExtractor", ["h", "first"], ["y"], "take_y", domain="ai.onnx.ml"),
+        helper.make_node("ArrayFeatureExtractor", ["h", "second"], ["z"], "take_z", domain="ai.onnx.ml"),
+    ]
+    columns = [numpy_helper.from_array(np.array([at]), name) for at, name in enumerate(("first", "second"))]
+    outputs = [value("y", FLOAT, [None, 1]), value("z", FLOAT, [None, 1])]
+    tensors = [weights("a", 8, 64), *columns]
+    opsets = (("", 17), ("ai.onnx.ml", 3))
+    content = graph_bytes([value("x", FLOAT, [None, 8])], outputs, nodes, initializer=tensors, opsets=opsets)
+    half = optimised(content)["float16"]
+    assert half["verdict"] != "failed", half["reason"]
+    assert 0 < half["largest"] < 0.01
