@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway import output, progress, saving, text_files
+from slipway import output, progress, request_bodies, saving, text_files
 from slipway.columns import Column, time_column
 from slipway.commands import completion
 from slipway.commands.nouns import Noun
@@ -36,7 +36,15 @@ Data = Annotated[
     str, typer.Option("--input-data", "-d", help="The body of a request to send; left out: what the model takes.")
 ]
 DataFile = Annotated[
-    Path | None, typer.Option("--input-file", metavar="FILE", help="A body in each line, sent in turn.")
+    Path | None,
+    typer.Option(
+        "--input-file",
+        metavar="PLACE",
+        help="Bodies, sent in turn: lines of a file, a column of a .csv or .tsv, or the files of a folder.",
+    ),
+]
+DataColumn = Annotated[
+    str, typer.Option("--input-column", metavar="NAME", help="Of the table; left out where it has one alone.")
 ]
 OutFile = Annotated[
     Path | None,
@@ -71,6 +79,7 @@ def profile_model(  # noqa: PLR0913, PLR0917 - a parameter for each option
     target: Target = "",
     input_data: Data = "",
     input_file: DataFile = None,
+    input_column: DataColumn = "",
     output_metadata_file: OutFile = None,
     wait: Wait = False,
     timeout: Timeout = 3600,
@@ -80,7 +89,8 @@ def profile_model(  # noqa: PLR0913, PLR0917 - a parameter for each option
         raise Misuse("Name a version, such as iris:1.")
     asked = given(model=reference or model, config=config, name=name, description=description, target=target)
     numbers = _numbers(latency_ms, rate, seconds, cpu, memory_gb, replicas)
-    _run(asked | numbers | _requests(input_data, input_file), output_metadata_file, wait=wait, timeout=timeout)
+    bodies = _requests(input_data, input_file, input_column)
+    _run(asked | numbers | bodies, output_metadata_file, wait=wait, timeout=timeout)
 
 
 def profile_service(  # noqa: PLR0913, PLR0917 - a parameter for each option
@@ -95,6 +105,7 @@ def profile_service(  # noqa: PLR0913, PLR0917 - a parameter for each option
     target: Target = "",
     input_data: Data = "",
     input_file: DataFile = None,
+    input_column: DataColumn = "",
     output_metadata_file: OutFile = None,
     wait: Wait = False,
     timeout: Timeout = 3600,
@@ -102,7 +113,8 @@ def profile_service(  # noqa: PLR0913, PLR0917 - a parameter for each option
     """Measure what a service runs, apart from it: the fewest cores that hold a goal."""
     asked = given(service=service, revision=revision, target=target)
     numbers = _numbers(latency_ms, rate, seconds, cpu, memory_gb, replicas)
-    _run(asked | numbers | _requests(input_data, input_file), output_metadata_file, wait=wait, timeout=timeout)
+    bodies = _requests(input_data, input_file, input_column)
+    _run(asked | numbers | bodies, output_metadata_file, wait=wait, timeout=timeout)
 
 
 @app.verb("slipway profile list --limit 10", name="list")
@@ -178,13 +190,12 @@ def _numbers(
     return given(latency_ms=latency_ms, rate=rate, seconds=seconds, cpu=cpu, memory_gb=memory_gb, replicas=replicas)
 
 
-def _requests(body: str, file: Path | None) -> dict[str, Any]:
-    if body and file:
+def _requests(body: str, place: Path | None, column: str) -> dict[str, Any]:
+    if body and place:
         raise Misuse("Give --input-data or --input-file, not both.")
-    lines = [line for line in text_files.read(file).splitlines() if line.strip()] if file else []
-    if file and not lines:
-        raise Misuse(f"{file} is empty.", hint="Each line is the body of a request.")
-    return {"requests": lines or [body]} if lines or body else {}
+    if place:
+        return {"requests": request_bodies.read(place, column)}
+    return {"requests": [body]} if body else {}
 
 
 def _run(asked: dict[str, Any], file: Path | None, *, wait: bool, timeout: float) -> None:
