@@ -176,7 +176,7 @@ def _prepare_run(request: dict[str, Any], server: int) -> None:
     output, errors = request["descriptors"]
     os.dup2(output, 1)
     os.dup2(errors, 2)
-    os.closerange(3, 64)  # the server's socket above all; the libraries hold nothing open
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the server's socket above all, whose number is that of the worker's
     folder = request["folder"]
     os.environ |= {"HOME": folder, "TMPDIR": folder}
     os.chdir(folder)

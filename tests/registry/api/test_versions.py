@@ -64,6 +64,7 @@ def test_registered_version_is_returned_with_all_fields(rest, send):
         "created_by": "bob",
         "created_at": shown["created_at"],
         "services": [],
+        "derivation": {},
     }
     assert rest.get(f"{BASE}/versions/iris:latest").json() == shown
 

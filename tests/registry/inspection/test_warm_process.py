@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -111,6 +112,14 @@ def test_runs_are_isolated_from_each_other(run, tmp_path):
 def test_run_leads_its_own_session_without_the_servers_descriptors(run):
     seen = run("print(os.getsid(0) == os.getpid(), sorted(map(int, os.listdir('/proc/self/fd')))[:-1])")
     assert seen.output.decode().split("\n")[1] == "True [0, 1, 2]"
+
+
+def test_run_has_nothing_of_a_worker_that_has_many_files_open(run, tmp_path):
+    with ExitStack() as opened:
+        for number in range(100):
+            opened.enter_context((tmp_path / f"{number}.txt").open("w"))
+        seen = run("print(sorted(map(int, os.listdir('/proc/self/fd'))))")
+    assert seen.output.decode().split("\n")[1] == "[0, 1, 2, 3]"  # the last is the listing's own
 
 
 @pytest.mark.parametrize(
