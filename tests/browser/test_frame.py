@@ -186,8 +186,11 @@ def test_pages_are_readable_without_javascript(browser, live_server, alice, sign
 def test_api_page_opens_from_the_sidebar_and_is_accessible_with_an_operation_unfolded(open_as, alice):
     page = open_as(alice)
     page.get_by_role("link", name="REST API").click()
+    expect(page.locator(".opblock-tag")).to_have_count(18)
+    page.locator("#operations-tag-me").click()
     page.get_by_text("/api/v1/me", exact=True).click()
     expect(page.get_by_role("heading", name="Responses")).to_be_visible()
+    page.locator("#operations-tag-workspaces").click()
     page.get_by_text("/api/v1/workspaces/{workspace}/tokens", exact=True).nth(1).click()
     expect(page.get_by_role("heading", name="Request body")).to_be_visible()
     look(page, "api")
