@@ -2,14 +2,14 @@
 
 from celery import shared_task
 
-from registry.conversion import conversions
+from registry.conversion import run_conversion
 from registry.inspection import inspections
 from registry.models import Conversion, Inspection, Scrub
 from registry.store import scrub
 from studio.core.job_catalogue import register_runner
 
 register_runner(Inspection, inspections.inspect, on_give_up=inspections.reject_after_max_attempts)
-register_runner(Conversion, conversions.run, on_give_up=conversions.note_given_up)
+register_runner(Conversion, run_conversion.run, on_give_up=run_conversion.note_given_up)
 register_runner(Scrub, scrub.run)
 
 

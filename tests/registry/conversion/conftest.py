@@ -8,6 +8,7 @@ from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
 
 from registry.conversion import conversions
+from registry.conversion.attempt import Attempt
 from registry.conversion.conversions import ConversionRequest
 from registry.environments.paths import CURATED_HASH, python_path
 from studio.core.job_runner import run_job
@@ -30,7 +31,7 @@ def forest() -> bytes:
 @pytest.fixture
 def own_environment(monkeypatch):
     """Models load in the environment of the tests."""
-    monkeypatch.setattr(conversions._Work, "_python", lambda self: python_path(CURATED_HASH))
+    monkeypatch.setattr(Attempt, "_python", lambda self: python_path(CURATED_HASH))
 
 
 @pytest.fixture

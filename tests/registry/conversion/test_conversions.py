@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 from sklearn.datasets import load_wine
 
-from registry.conversion import conversions
+from registry.conversion import attempt, conversions
 from registry.conversion.conversions import ConversionRequest
 from registry.conversion.sandbox import written_file
 from registry.models import Conversion
@@ -112,17 +112,17 @@ def test_rows_of_a_wrong_width_are_refused_with_both_widths(sklearn_version, for
 def test_a_variant_that_kills_the_process_is_left_out(sklearn_version, forest, convert, monkeypatch):
     """The program dies while it tries one; the job goes on with the others."""
     told = {"trying": "float16"}
-    whole = conversions.run_program
+    whole = attempt.run_program
     runs = []
 
     def dying(task, *given, on_told, **named):
         runs.append(json.loads(task.read_text())["skip"])
         if len(runs) == 1:
             on_told(told)
-            return conversions.Ended(-11, [told], "")
+            return attempt.Ended(-11, [told], "")
         return whole(task, *given, on_told=on_told, **named)
 
-    monkeypatch.setattr(conversions, "run_program", dying)
+    monkeypatch.setattr(attempt, "run_program", dying)
     sklearn_version(forest)
     done = convert("wine:1", variants=("onnx", "float16"))
     assert [one.verdict for one in done.variants.all()] == ["recommended", "failed"]
@@ -132,7 +132,7 @@ def test_a_variant_that_kills_the_process_is_left_out(sklearn_version, forest, c
 def test_a_cancelled_job_ends_its_program(sklearn_version, convert, workspace, bob, monkeypatch):
     sklearn_version(pickle.dumps(Loops()))
     job = conversions.request_conversion(workspace, bob, ConversionRequest("wine:1"))
-    monkeypatch.setattr(conversions.Heartbeat, "check", _lost)
+    monkeypatch.setattr(attempt.Heartbeat, "check", _lost)
     run_job("conversion", job.pk)
     job.refresh_from_db()
     assert not list(artifacts.incoming().glob("inspect-conversion-*"))
