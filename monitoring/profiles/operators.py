@@ -1,5 +1,6 @@
 """What each operator of the model takes: measured at the end of a profile, shown as treemap, table and timeline."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from monitoring.models import Profile
 from registry.inspection.operator_times import Batch, Operator, OperatorTimes, measure_operators
 from studio.core.errors import SlipwayError
 
+log = logging.getLogger(__name__)
 WIDTH, HEIGHT = 100.0, 30.0  # of the treemap: about as it is drawn on a screen, so that tiles are nearly squares
 MOST_TILES = 60
 LEAST_SHARE = 0.001  # of the time; a smaller tile cannot be seen
@@ -54,8 +56,12 @@ def measure(content: Content, check: Callable[[], None]) -> dict[str, Any] | Non
         return None
     try:
         return measure_operators(graphs[0], check)
-    except SlipwayError as error:
-        return {"batches": [], "timeline": [], "note": error.message}
+    except (SlipwayError, OSError) as error:  # what was measured before must not be lost for it
+        log.warning("operators cannot be timed: %s", error)
+        note = (
+            error.message if isinstance(error, SlipwayError) else f"The operators could not be timed: {error.strerror}."
+        )
+        return {"batches": [], "timeline": [], "note": note}
 
 
 def times_of(profile: Profile) -> OperatorTimes | None:

@@ -6,13 +6,14 @@ operators take of a run, and `timeline`, a run of one row in the order of its op
 folder that it runs in. Times are of one thread, in microseconds.
 """
 
-import importlib
 import json
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 SIBLING = Path(__file__).with_name("inspect_file.py")
@@ -37,12 +38,20 @@ class Span(NamedTuple):
 
 def main(model: str, memory: str, seconds: str) -> int:
     """The exit status is 0 whenever there is an answer."""
-    sys.path.insert(0, str(SIBLING.parent))
-    program = importlib.import_module("inspect_file")
-    program.limit(int(memory), int(float(seconds)) + 5)
-    program.make_importable()
+    sibling = _sibling()
+    sibling.limit(int(memory), int(float(seconds)) + 5)
+    sibling.make_importable()
     json.dump(measure(Path(model), Path.cwd(), float(seconds)), sys.stdout)
     return 0
+
+
+def _sibling() -> ModuleType:
+    """The program that inspects: it knows how to lower limits and to find our packages."""
+    found = spec_from_file_location(SIBLING.stem, SIBLING)
+    assert found is not None and found.loader is not None  # noqa: S101, PT018 - there is such a file
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def measure(model: Path, folder: Path, seconds: float) -> dict[str, Any]:

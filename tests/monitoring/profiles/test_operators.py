@@ -73,14 +73,21 @@ def test_script_has_no_operators(workspace, bob):
     assert operators.measure(Content("hash", (version,), make_config(workspace, bob)), lambda: None) is None
 
 
-def test_operators_that_cannot_be_timed_fail_nothing(workspace, bob, monkeypatch):
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (Temporary("The operators could not be timed: no room."), "The operators could not be timed: no room."),
+        (OSError(28, "No space left on device"), "The operators could not be timed: No space left on device."),
+    ],
+)
+def test_operators_that_cannot_be_timed_fail_nothing(workspace, bob, monkeypatch, reason, told):
     def refuse(*_):
-        raise Temporary("The operators could not be timed: no room.")
+        raise reason
 
     monkeypatch.setattr(operators, "measure_operators", refuse)
     version = make_version(workspace, "iris", user=bob, framework="onnx")
-    told = operators.measure(Content("hash", (version,), ensure_default_config(version, bob)), lambda: None)
-    assert told == {"batches": [], "timeline": [], "note": "The operators could not be timed: no room."}
+    found = operators.measure(Content("hash", (version,), ensure_default_config(version, bob)), lambda: None)
+    assert found == {"batches": [], "timeline": [], "note": told}
 
 
 def test_page_shows_treemap_table_timeline_and_files(workspace, bob, sign_in):
