@@ -205,7 +205,7 @@ CHARTS = {
             "held", "Load held within the goal", "requests/s", "cores", _held,
             lambda profile: [("y", profile.goal["rate"], "stated load")],
         ),
-        Chart("cpu", "CPU of all replicas", "cores", SECONDS, _over_time(CORES, "CPU", GREEN, fill=True), live=True),
+        Chart("cpu", "CPU of all replicas", "cores", SECONDS, _over_time(CORES, "CPU", GREEN), live=True),
         Chart(
             "memory", "Memory of the largest replica", "MB", SECONDS,
             _over_time(MEMORY, "memory", PURPLE, MEBIBYTE, fill=True), _memory_limit, live=True,

@@ -6,6 +6,7 @@ from monitoring.profiling.margins import MIB
 from monitoring.profiling.measure import Measured
 from monitoring.profiling.result import Recommendation, Result
 
+SAME = 0.03  # a smaller difference of two short loops is none
 TEXT = {
     "one request": "even one request alone takes longer",
     "cores": "there are not enough cores within the limit",
@@ -88,10 +89,10 @@ def _gains(result: Result) -> Iterator[str]:
     base = probes[threads, rows]
     others = sorted(count for count, size in probes if size == rows and count > threads)
     if others and (gain := _gain(probes[others[0], rows], base)) is not None:
-        yield f"{capital(cores(others[0]))} instead of {threads} do {gain:+.0%} requests a second."
+        yield f"{capital(cores(others[0]))} instead of {threads} answer {_change(gain)} requests."
     sizes = sorted(size for count, size in probes if count == threads and size > rows)
     if sizes and (gain := _gain(probes[threads, sizes[-1]], base)) is not None:
-        yield f"Batches of {sizes[-1]} rows do {gain:+.0%}."
+        yield f"Batches of {sizes[-1]} rows answer {_change(gain)}."
     scaled = [one for one in result.points if one.purpose == "scaling"]
     if scaled and base.throughput:
         many = scaled[-1]
@@ -101,6 +102,11 @@ def _gains(result: Result) -> Iterator[str]:
 
 def _gain(measured: Measured, base: Measured) -> float | None:
     return measured.throughput / base.throughput - 1 if base.throughput and measured.throughput else None
+
+
+def _change(gain: float) -> str:
+    """`8% fewer`."""
+    return "about as many" if abs(gain) < SAME else f"{abs(gain):.0%} {'more' if gain > 0 else 'fewer'}"
 
 
 def milliseconds(value: float) -> str:
