@@ -77,9 +77,10 @@ class Outcome:
     half: Minute | None
 
 
+TOKENS = {"input_ids": [[7] * 32], "attention_mask": [[1] * 32]}
 CASES = (
     Case("tiny", "logistic regression, ONNX", 50, 300, {"data": [[5.1, 3.5, 1.4, 0.2]]}),
-    Case("transformer", "six layers of MiniLM's shape, ONNX", 400, 8, {"data": [[7] * 32]}),
+    Case("transformer", "six layers of MiniLM's shape, ONNX", 400, 8, {"data": TOKENS}),
     Case("waits", "a script that waits for 40 ms", 250, 40, {"data": [[1.0]]}, cpu=8),
 )
 
